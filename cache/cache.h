@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "cache/answer.h"
+#include "cache/digest.h"
+#include "cache/executor.h"
+#include "cache/options.h"
+
+namespace entrepot::cache {
+
+class Clock;
+class Home;
+class Source;
+struct Shared;
+
+/// The cache: what is stored, and the flights that bring what is not.
+///
+/// Two ways in. `find_*` answers from memory at once or says that it cannot; it never blocks and is
+/// what a hit costs. `fetch_*` moves the question to the key's home loop, where it is answered from
+/// disk, by joining a flight, or by starting one, and posts the answer back. A caller asks `find_*`
+/// first and `fetch_*` on nullopt; nothing is missed in between, because the home looks again.
+///
+/// A body in an answer may still be growing (Content::progress): read it up to released().
+/// Dropping the content does not stop the fill.
+class Cache {
+ public:
+  /// One home of keys in flight: the loop it lives on and the upstream client of that loop. The
+  /// executor and source outlive the cache.
+  struct HomeParts {
+    Executor* executor;
+    Source* source;
+  };
+
+  /// Opens the directory (creating it) and takes its lock.
+  /// Throws OpenError with one line naming the path and what to do: not writable, not a directory,
+  /// of another format version, or locked by another process.
+  /// `store` runs blocking work; it must have stopped before the cache is destroyed.
+  Cache(Options options, const Clock& clock, Poster& store, std::vector<HomeParts> homes);
+  /// Call after every loop and the pool have ended; unfinished fills stay as they are on disk.
+  ~Cache();
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
+
+  // From memory. Any thread; never blocks. nullopt: only fetch_* can tell.
+  std::optional<Answer> find_blob(RepositoryRef repository, const Digest& digest) const;
+  std::optional<Answer> find_manifest(RepositoryRef repository, const Digest& digest) const;
+  /// Also nullopt for a tag that is due.
+  std::optional<Answer> find_tag(RepositoryRef repository, std::string_view tag) const;
+
+  // From disk or upstream. Any thread; `done` is posted to `reply_on` exactly once.
+  /// `head`: the caller wants no body, so an absent object is asked for with HEAD and not filled.
+  void fetch_blob(Repository repository, const Digest& digest, bool head, Executor& reply_on,
+                  AnswerCallback done);
+  void fetch_manifest(Repository repository, const Digest& digest, bool head, Executor& reply_on,
+                      AnswerCallback done);
+  /// `revalidate`: the client asked for a check with the upstream (Cache-Control: no-cache).
+  void fetch_tag(Repository repository, std::string tag, bool head, bool revalidate,
+                 Executor& reply_on, AnswerCallback done);
+  void fetch_tags(Repository repository, Executor& reply_on, ListingCallback done);
+  void fetch_referrers(Repository repository, const Digest& subject, Executor& reply_on,
+                       ListingCallback done);
+
+  /// Ends every flight: waiters get `unavailable`, growing bodies fail. For shutdown, once serve
+  /// loops have drained; posted to the homes, `done` is posted to `reply_on` when all have ended.
+  void stop(Executor& reply_on, Job done);
+
+  /// True while the index takes writes and the directory is usable: part of readiness.
+  bool healthy() const;
+
+ private:
+  Home& home_of(std::size_t hash) const;
+
+  std::unique_ptr<Shared> shared_;
+  std::vector<std::unique_ptr<Home>> homes_;
+};
+
+}  // namespace entrepot::cache

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace entrepot::cache {
+
+/// Why something could not be had. Decisions (stale, negative entry, status to the client) read the
+/// kind, never the message.
+enum class FailureKind {
+  not_found,     ///< definitive: the upstream answered 404
+  denied,        ///< definitive: 401 or 403 after our own authentication
+  rate_limited,  ///< 429, or a circuit opened by one
+  unavailable,   ///< refused, reset, timed out, DNS, 5xx: asking again later may help
+  bad_upstream,  ///< an answer we must not use: wrong digest, not a manifest, forbidden redirect or
+                 ///< realm, TLS not valid, caps exceeded
+  store,         ///< our disk or index failed
+};
+
+/// True for the failures that a stale answer may cover (design: network, 5xx, 429).
+constexpr bool stale_may_cover(FailureKind kind) {
+  return kind == FailureKind::rate_limited || kind == FailureKind::unavailable ||
+         kind == FailureKind::bad_upstream;
+}
+
+/// Log word of a kind, and the `reason` label of entrepot_endpoint_failures_total.
+std::string_view to_string(FailureKind kind);
+
+struct Failure {
+  FailureKind kind = FailureKind::unavailable;
+  /// One line for the log and for operators: what, where, what to do. Never holds a secret, nor the
+  /// query of a signed URL.
+  std::string message;
+  /// The upstream's HTTP status, 0 when there was none.
+  int status = 0;
+  /// What the upstream asked us to wait; 0 when it did not say.
+  std::chrono::seconds retry_after{0};
+};
+
+}  // namespace entrepot::cache

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace entrepot::cache {
+
+/// How long a tag is believed (design: fresh, grace, stale).
+struct TagRule {
+  std::string match;  ///< ECMAScript regex on the whole tag
+  std::chrono::milliseconds fresh_for;
+};
+struct TagPolicy {
+  std::chrono::milliseconds fresh_for{std::chrono::seconds(60)};
+  /// How long past its freshness a tag may still be served when the upstream cannot be asked.
+  std::chrono::milliseconds stale_for{std::chrono::days(7)};
+  std::vector<TagRule> rules;  ///< the first that matches wins
+};
+
+struct UpstreamPolicy {
+  TagPolicy tags;
+  /// True: a link proof older than tags.fresh_for is asked for anew (design: access "restricted").
+  bool restricted = false;
+};
+
+/// What the cache needs to know; proxy/app fills it from the configuration.
+struct Options {
+  std::filesystem::path directory;
+  std::map<std::string, UpstreamPolicy, std::less<>> upstreams;
+
+  /// Larger blobs are refused.
+  std::uint64_t max_blob = 64ULL << 30;
+  /// Larger manifests are refused (containerd's limit, protocol notes 1.10).
+  std::uint64_t max_manifest = 4'393'216;
+  /// Withheld from clients until the digest is proven.
+  std::uint64_t tail = 256ULL << 10;
+  /// Objects up to this size live in the index, not in files.
+  std::uint64_t small_object = 64ULL << 10;
+  /// Bytes of small objects and manifests kept in memory.
+  std::uint64_t memory_cache = 32ULL << 20;
+
+  /// A due tag younger than fresh_for + grace is answered at once and checked in the background.
+  std::chrono::milliseconds grace{std::chrono::minutes(5)};
+  /// How long "not there" is believed.
+  std::chrono::milliseconds negative_manifest{std::chrono::seconds(10)};
+  std::chrono::milliseconds negative_blob{std::chrono::seconds(5)};
+  /// How long tags/list and referrers are believed.
+  std::chrono::milliseconds listing_fresh_for{std::chrono::seconds(60)};
+};
+
+/// The directory cannot be used. what() is one line for the operator.
+class OpenError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace entrepot::cache

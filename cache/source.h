@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The upstream as the cache sees it. proxy/upstream implements it with libcurl; tests script it.
+// One Source belongs to one fetch loop: every call and every callback happens on that loop.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cache/digest.h"
+#include "cache/failure.h"
+
+namespace entrepot::cache {
+
+enum class Resource { manifest, blob };
+
+/// What to ask the upstream for. Names come from the configuration (upstream) or have passed the
+/// name grammar (repository, reference).
+struct FetchRequest {
+  std::string upstream;    ///< configured name, "docker.io"
+  std::string repository;  ///< "library/alpine"
+  Resource resource = Resource::blob;
+  std::string reference;  ///< a digest, "sha256:…"; for manifests also a tag
+  bool head = false;      ///< HEAD: on_head and on_done only
+  /// First byte wanted; > 0 sends `Range: bytes=offset-`.
+  std::uint64_t offset = 0;
+  /// An object larger than this ends in bad_upstream.
+  std::uint64_t max_size = 0;
+};
+
+/// What the upstream said before the body.
+struct FetchHead {
+  /// Whole size of the object (Content-Length, or the total of Content-Range); absent when the
+  /// upstream did not say (chunked).
+  std::optional<std::uint64_t> size;
+  /// Content-Type without parameters, grammar-checked; empty when absent or not usable.
+  std::string media_type;
+  /// Docker-Content-Digest where it parses: a hint, never a proof.
+  std::optional<Digest> digest;
+  /// The endpoint that answered, as in the `endpoint` label of the metrics.
+  std::string endpoint;
+};
+
+/// Takes what a fetch brings. Every method is called on the fetch loop, in the order on_head,
+/// on_data…, on_done, never after the Fetch is destroyed. A method may destroy its Fetch.
+class FetchSink {
+ public:
+  virtual ~FetchSink() = default;
+
+  /// Once, for an answer that will be used (2xx). Not called again after an internal resume.
+  virtual void on_head(const FetchHead& head) = 0;
+
+  /// Bytes [offset, offset + data.size()) of the object, in rising order and without holes. After a
+  /// resume whose upstream ignored the range, bytes already delivered come again: the sink compares
+  /// them and may refuse. The span is valid during the call only.
+  /// Returns false to refuse: the fetch ends with on_done(bad_upstream).
+  virtual bool on_data(std::uint64_t offset, std::span<const std::byte> data) = 0;
+
+  /// Once. nullopt: the whole object was delivered (for HEAD: the head was).
+  virtual void on_done(const std::optional<Failure>& failure) = 0;
+};
+
+/// A running fetch. Destroying it cancels it without a further callback.
+class Fetch {
+ public:
+  virtual ~Fetch() = default;
+};
+
+/// The entries of tags/list or the descriptors of referrers, all pages joined.
+struct Listing {
+  /// tags: the tag names, unsorted, as the upstream sent them (grammar-checked).
+  std::vector<std::string> tags;
+  /// referrers: an OCI image index, one JSON document of all pages.
+  std::string referrers;
+};
+
+/// Takes the outcome of a listing; the rules of FetchSink hold.
+class ListingSink {
+ public:
+  virtual ~ListingSink() = default;
+  /// Once: a listing, or why there is none.
+  virtual void on_listing(std::optional<Listing> listing, const Failure& failure) = 0;
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  /// Starts asking. Authentication, redirects, retries, the choice of endpoint and the resume of a
+  /// broken body (U2–U5 of the fault list) happen inside; one fetch is one logical transfer.
+  /// Never calls the sink before it has returned. `sink` outlives the returned Fetch.
+  [[nodiscard]] virtual std::unique_ptr<Fetch> fetch(FetchRequest request, FetchSink& sink) = 0;
+
+  /// All tags of a repository (follows Link on the same origin; pages and bytes are capped).
+  [[nodiscard]] virtual std::unique_ptr<Fetch> list_tags(std::string upstream,
+                                                         std::string repository,
+                                                         ListingSink& sink) = 0;
+
+  /// All referrers of a digest, unfiltered; where the upstream lacks the API, what the referrers
+  /// tag schema says (distribution-spec, "Backwards Compatibility").
+  [[nodiscard]] virtual std::unique_ptr<Fetch> list_referrers(std::string upstream,
+                                                              std::string repository,
+                                                              const Digest& subject,
+                                                              ListingSink& sink) = 0;
+
+  /// Tells that what `endpoint` delivered did not have the digest it was asked by: counts it in
+  /// entrepot_digest_mismatches_total and marks the endpoint suspect.
+  virtual void report_mismatch(const std::string& upstream, const std::string& endpoint,
+                               const Digest& digest) = 0;
+};
+
+}  // namespace entrepot::cache

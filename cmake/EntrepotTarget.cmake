@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# The flags every target of the project is built with, and the two ways to declare one.
+
+add_library(entrepot_flags INTERFACE)
+target_compile_features(entrepot_flags INTERFACE cxx_std_20)
+target_include_directories(entrepot_flags INTERFACE "${PROJECT_SOURCE_DIR}")
+target_compile_options(entrepot_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Werror
+  -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+target_compile_definitions(entrepot_flags INTERFACE _GLIBCXX_ASSERTIONS)
+target_link_options(entrepot_flags INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+# glibc refuses to fortify without optimisation, and the sanitizers replace what it fortifies.
+if(NOT ENTREPOT_SANITIZE)
+  target_compile_options(entrepot_flags INTERFACE
+    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+else()
+  target_compile_options(entrepot_flags INTERFACE
+    -fsanitize=${ENTREPOT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(entrepot_flags INTERFACE -fsanitize=${ENTREPOT_SANITIZE})
+endif()
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+include(CheckPIESupported)
+check_pie_supported()
+
+# entrepot_library(<folder> SOURCES ... LIBRARIES ...): the static library entrepot_<folder>.
+function(entrepot_library folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
+  add_library(entrepot_${folder} STATIC ${arg_SOURCES})
+  target_link_libraries(entrepot_${folder} PUBLIC entrepot_flags ${arg_LIBRARIES})
+endfunction()
+
+# entrepot_unit_test(<folder> SOURCES ... LIBRARIES ...): one GoogleTest binary unit_<folder>,
+# one CTest entry per test case, labelled "unit".
+function(entrepot_unit_test folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
+  add_executable(unit_${folder} ${arg_SOURCES})
+  target_link_libraries(unit_${folder} PRIVATE ${arg_LIBRARIES} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(unit_${folder} TEST_PREFIX "unit.${folder}."
+    DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()

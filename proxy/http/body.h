@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace entrepot::http {
+
+/// A reply body that lives in a file, whole or still growing. The pump of a connection reads it at
+/// the client's pace. Used on one loop thread; shared with nobody.
+class Body {
+ public:
+  enum class State : std::uint8_t { growing, whole, failed };
+
+  virtual ~Body() = default;
+  /// The file; valid while the body lives.
+  virtual int fd() const = 0;
+  /// Bytes [0, available()) may be sent now. For a whole body: its size.
+  virtual std::uint64_t available() const = 0;
+  /// `failed`: nothing more will come; the reply must be cut short.
+  virtual State state() const = 0;
+  /// Calls `wake` once, on this loop, from the loop's queue, when available() > `seen` or state()
+  /// is no longer growing. `wake` is dropped with the body.
+  virtual void wait(std::uint64_t seen, std::function<void()> wake) = 0;
+};
+
+}  // namespace entrepot::http

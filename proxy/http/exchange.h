@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "proxy/http/body.h"
+#include "proxy/http/request.h"
+
+namespace entrepot::loop {
+class Loop;
+}
+
+namespace entrepot::http {
+
+class Connection;
+
+/// Status and fields of a reply. The exchange adds Date, Content-Length and Connection, and the
+/// fields configured for every reply.
+class ReplyHead {
+ public:
+  explicit ReplyHead(int status) : status_(status) {}
+  /// `name` and `value` must be free of CR, LF and NUL (checked).
+  ReplyHead& add(std::string_view name, std::string_view value);
+  ReplyHead& add(std::string_view name, std::uint64_t value);
+  int status() const { return status_; }
+  /// "Name: value\r\n" lines.
+  const std::string& fields() const { return fields_; }
+
+ private:
+  int status_;
+  std::string fields_;
+};
+
+/// What became of an exchange, for the access log and metrics.
+struct ReplyStats {
+  int status = 0;
+  std::uint64_t body_bytes = 0;  ///< bytes of body handed to the kernel
+  std::chrono::steady_clock::time_point started, first_byte, finished;
+  bool complete = false;  ///< false: the client left, or the body failed
+};
+
+/// One client request and its reply. Shared by its connection and by whoever prepares the reply;
+/// loop thread only. A client that leaves closes the exchange: from then on replying does nothing.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+
+  virtual const Request& request() const = 0;
+  /// True once the client is gone.
+  virtual bool closed() const = 0;
+  virtual loop::Loop& loop() const = 0;
+  /// "address:port" of the client.
+  virtual std::string_view peer() const = 0;
+
+  // Exactly one of these, once. For HEAD the body is left out and Content-Length kept.
+  /// Small bodies: one write with the head. `body` may be empty.
+  virtual void reply(const ReplyHead& head, std::string_view body) = 0;
+  virtual void reply(const ReplyHead& head, std::shared_ptr<const std::string> body) = 0;
+  /// Bytes [offset, offset + length) of `body`, by sendfile, as they become available.
+  virtual void reply(const ReplyHead& head, std::unique_ptr<Body> body, std::uint64_t offset,
+                     std::uint64_t length) = 0;
+  /// HEAD or 304: a head with this Content-Length and no body (nullopt-like: UINT64_MAX leaves the
+  /// field out).
+  virtual void reply_head(const ReplyHead& head, std::uint64_t content_length) = 0;
+
+  /// Whatever the handler wants to find again in finished(); owned by the exchange.
+  std::shared_ptr<void> attachment;
+};
+
+using ExchangePtr = std::shared_ptr<Exchange>;
+
+/// Answers requests. One object serves all loops; each call comes on the exchange's loop thread.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  /// A request is complete (its body, if any, was drained). Reply now or later; keep the pointer
+  /// meanwhile.
+  virtual void handle(const ExchangePtr& exchange) = 0;
+  /// A reply ended, well or not. Called once for every handle().
+  virtual void finished(const Exchange& exchange, const ReplyStats& stats) = 0;
+  /// A request that was refused before it became an exchange (framing, limits, timeouts); the
+  /// connection closes. `reason` is static. Returns the JSON body to send with `status`.
+  virtual std::string refused(int status, std::string_view reason, std::string_view peer) = 0;
+};
+
+}  // namespace entrepot::http

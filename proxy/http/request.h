@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace entrepot::http {
+
+enum class Method : std::uint8_t { get, head, post, put, patch, del, options, connect, trace };
+
+/// One request's head, parsed and strictly checked (RFC 9112). Loop thread of its connection.
+/// Views are valid as long as the exchange.
+class Request {
+ public:
+  struct Field {
+    std::string_view name;  ///< lower case
+    std::string_view value;
+  };
+
+  Method method() const { return method_; }
+  bool is_head() const { return method_ == Method::head; }
+  /// As sent, origin-form: path and query. Printable ASCII, no fragment.
+  std::string_view target() const { return target_; }
+  /// Target before '?', percent-decoded once; never holds NUL, control bytes, "." or ".." segments.
+  std::string_view path() const { return path_; }
+  /// Target after '?', still encoded; empty when absent.
+  std::string_view query() const { return query_; }
+  std::string_view host() const { return host_; }
+  bool http_1_0() const { return http_1_0_; }
+  /// First field of that (lower-case) name, or empty.
+  std::string_view field(std::string_view name) const;
+  /// All fields in order; a name may recur.
+  const std::vector<Field>& fields() const { return fields_; }
+
+ private:
+  friend class RequestParser;
+  Method method_ = Method::get;
+  bool http_1_0_ = false;
+  std::string_view target_, path_, query_, host_;
+  std::vector<Field> fields_;
+  std::string storage_;
+};
+
+}  // namespace entrepot::http

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "proxy/http/exchange.h"
+
+namespace entrepot::loop {
+class Loop;
+}
+
+namespace entrepot::http {
+
+struct ServerOptions {
+  /// "address:port" ("0.0.0.0:5000", "[::]:5000"); port 0 picks a free one.
+  std::string address;
+  std::chrono::milliseconds header_timeout{std::chrono::seconds(10)};
+  std::chrono::milliseconds idle_timeout{std::chrono::seconds(75)};
+  /// No byte of a reply accepted by the client for this long: cut.
+  std::chrono::milliseconds send_timeout{std::chrono::seconds(60)};
+  /// Over all loops of this server; more are answered 503 and closed.
+  std::size_t max_connections = 10000;
+  /// "Name: value\r\n" lines added to every reply.
+  std::string common_fields;
+};
+
+/// The address cannot be listened on. what() is one line naming it and why.
+class ListenError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A listener per loop on one address (SO_REUSEPORT) and the connections they accept.
+class Server {
+ public:
+  /// Binds on the calling thread, before the loops start; throws ListenError. `handler` and
+  /// `loops` outlive the server.
+  Server(ServerOptions options, std::vector<loop::Loop*> loops, Handler& handler);
+  ~Server();
+
+  /// The bound port.
+  std::uint16_t port() const;
+  /// Begins to accept. Any thread.
+  void start();
+  /// Closes the listeners, answers what is in flight with `Connection: close`, and closes idle
+  /// connections. `drained` is called on one of the loops when the last one has ended. Any thread.
+  void drain(std::function<void()> drained);
+  /// Cuts all connections. Any thread; the loops still run.
+  void close();
+
+  std::size_t connections() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace entrepot::http
