@@ -4,11 +4,13 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "cache/answer.h"
 #include "cache/digest.h"
 #include "cache/executor.h"
 #include "cache/options.h"
+#include "metrics/metrics.h"
 
 namespace entrepot::cache {
 
@@ -39,7 +41,8 @@ class Cache {
   /// Throws OpenError with one line naming the path and what to do: not writable, not a directory,
   /// of another format version, or locked by another process.
   /// `store` runs blocking work; it must have stopped before the cache is destroyed.
-  Cache(Options options, const Clock& clock, Poster& store, std::vector<HomeParts> homes);
+  Cache(Options options, const Clock& clock, metrics::Metrics& metrics, Poster& store,
+        std::vector<HomeParts> homes);
   /// Call after every loop and the pool have ended; unfinished fills stay as they are on disk.
   ~Cache();
   Cache(const Cache&) = delete;
