@@ -13,10 +13,10 @@ inline constexpr int kind_count = 6;
 
 /// How a request ended: label `outcome`.
 enum class Outcome : std::uint8_t {
-  hit,          ///< answered from the store
-  miss,         ///< this request started the upstream work
-  joined,       ///< waited for work another request had started
-  stale,        ///< answered from the store although it is due, because the upstream could not be asked
+  hit,     ///< answered from the store
+  miss,    ///< this request started the upstream work
+  joined,  ///< waited for work another request had started
+  stale,   ///< answered from the store although it is due, because the upstream could not be asked
   revalidated,  ///< the upstream confirmed what the store had
   bypass,       ///< passed through without being stored
   error,        ///< could not be had

@@ -5,6 +5,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cstdint>
 #include <string>
 
 namespace entrepot::log {
@@ -14,28 +15,35 @@ struct Options {
   bool json = false;           ///< one JSON object per line instead of text
 };
 
-/// Starts the log thread. Before it, and after stop(), lines go to stderr directly.
-/// Main thread, before any other thread exists.
+/// Starts the log thread. Before it, and after stop(), lines go to stderr directly (text).
+/// Main thread, before any other thread exists. Throws std::invalid_argument on an unknown level.
 void start(const Options& options);
-/// Writes what is queued and ends the log thread.
+/// Writes what is queued and ends the log thread; gives up after one second on a stderr that takes
+/// nothing. Main thread, after the others have ended.
 void stop();
 
-// Any thread. Messages name what, where and what to do; they never hold a secret.
+/// Lines lost so far: the queue was full, or stderr took nothing. Any thread.
+std::uint64_t dropped();
+
+/// Where lines go now. Any thread; the reference stays valid for good.
+spdlog::logger& logger();
+
+// Any thread; never blocks. Messages name what, where and what to do; they never hold a secret.
 template <typename... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
-  spdlog::debug(format, std::forward<Args>(args)...);
+  logger().debug(format, std::forward<Args>(args)...);
 }
 template <typename... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {
-  spdlog::info(format, std::forward<Args>(args)...);
+  logger().info(format, std::forward<Args>(args)...);
 }
 template <typename... Args>
 void warn(fmt::format_string<Args...> format, Args&&... args) {
-  spdlog::warn(format, std::forward<Args>(args)...);
+  logger().warn(format, std::forward<Args>(args)...);
 }
 template <typename... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {
-  spdlog::error(format, std::forward<Args>(args)...);
+  logger().error(format, std::forward<Args>(args)...);
 }
 
 }  // namespace entrepot::log

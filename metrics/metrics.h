@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,28 +17,29 @@ namespace entrepot::metrics {
 // from any thread without a lock.
 class Counter {
  public:
-  explicit Counter(void* series) : series_(series) {}
-  void add(std::uint64_t n = 1) const;
+  explicit Counter(std::atomic<std::uint64_t>* series) : series_(series) {}
+  void add(std::uint64_t n = 1) const { series_->fetch_add(n, std::memory_order_relaxed); }
 
  private:
-  void* series_;
+  std::atomic<std::uint64_t>* series_;
 };
 class Gauge {
  public:
-  explicit Gauge(void* series) : series_(series) {}
-  void set(double value) const;
-  void add(double delta) const;
+  explicit Gauge(std::atomic<double>* series) : series_(series) {}
+  void set(double value) const { series_->store(value, std::memory_order_relaxed); }
+  void add(double delta) const { series_->fetch_add(delta, std::memory_order_relaxed); }
 
  private:
-  void* series_;
+  std::atomic<double>* series_;
 };
+struct HistogramSeries;
 class Histogram {
  public:
-  explicit Histogram(void* series) : series_(series) {}
+  explicit Histogram(HistogramSeries* series) : series_(series) {}
   void observe(std::chrono::nanoseconds duration) const;
 
  private:
-  void* series_;
+  HistogramSeries* series_;
 };
 
 /// Series of one endpoint of an upstream.
@@ -46,12 +47,14 @@ class EndpointMetrics {
  public:
   /// entrepot_upstream_requests_total; `code` 0 for an attempt without an answer.
   void request(Kind kind, int code) const;
-  /// entrepot_endpoint_failures_total; `reason` is one of a fixed list (metrics.cc), others count
-  /// as "other".
+  /// entrepot_endpoint_failures_total; `reason` is one of a fixed list (words.h), others count as
+  /// "other".
   void failure(std::string_view reason) const;
   Counter bytes() const;
   Histogram time_to_first_byte() const;
+  /// 1 from the start: an endpoint is believed until it fails.
   Gauge up() const;
+  /// NaN until it is set, so that "unknown" is not taken for "none left".
   Gauge ratelimit_remaining() const;
   Counter digest_mismatches() const;
 
@@ -79,12 +82,15 @@ struct UpstreamLabels {
   std::vector<std::string> endpoints;
 };
 
-/// Every series of the process (docs: the table in metrics.cc), present at zero from the start.
+/// Every series of the process (docs: the table in table.cc), present at zero from the start. Of
+/// the series with a `code`, the usual combinations are; rarer ones appear when first counted.
 /// One object; made before the threads, destroyed after them.
 class Metrics {
  public:
   explicit Metrics(const std::vector<UpstreamLabels>& upstreams);
   ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
 
   /// Unknown or empty names give the series labelled "none" (requests that name no upstream).
   const UpstreamMetrics& upstream(std::string_view name) const;
@@ -101,12 +107,14 @@ class Metrics {
   /// kind: "blob", "manifest", "tag", "fill".
   Gauge cache_objects(std::string_view kind) const;
   Counter cache_evicted_bytes() const;
+  // Words of a fixed list (words.h); others count as "other".
   Counter cache_evictions(std::string_view reason) const;
   Counter fills_resumed() const;
   /// operation: "open", "read", "write", "sync", "rename", "unlink", "index".
   Counter disk_errors(std::string_view operation) const;
   Counter bypass(std::string_view reason) const;
   Counter scrubbed_bytes() const;
+  /// Lines dropped elsewhere than in the log's own queue, which text() adds (log::dropped()).
   Counter log_dropped() const;
 
   /// The text exposition format 0.0.4.

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metrics/check.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <string_view>
+
+namespace entrepot {
+namespace {
+
+constexpr int exit_bug = 70;  // EX_SOFTWARE
+
+std::string_view file_name(std::string_view path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+}  // namespace
+
+void bug(const char* what, const std::source_location& where) {
+  // Neither the log nor the heap is trusted here, and no destructor may run beside live threads.
+  char line[512];
+  const auto end =
+      fmt::format_to_n(line, sizeof line - 1, "entrepot: bug: {} ({}:{}, {}); please report it",
+                       what, file_name(where.file_name()), where.line(), where.function_name());
+  const std::size_t length = end.size < sizeof line - 1 ? end.size : sizeof line - 1;
+  line[length] = '\n';
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line, length + 1);
+  ::_exit(exit_bug);
+}
+
+}  // namespace entrepot

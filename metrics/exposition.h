@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "metrics/series.h"
+#include "metrics/table.h"
+
+namespace entrepot::metrics {
+
+/// Collects the values of one scrape and writes them in the text format. One thread, one use.
+/// Private to metrics/; the only file that knows prometheus-cpp is its .cc.
+class Exposition {
+ public:
+  Exposition();
+  ~Exposition();
+
+  /// `labels`: values in the order of the table's label names.
+  void add(Id id, std::initializer_list<std::string_view> labels, double value);
+  void add(Id id, std::initializer_list<std::string_view> labels, const CounterSeries& series) {
+    add(id, labels, static_cast<double>(series.load(std::memory_order_relaxed)));
+  }
+  void add(Id id, std::initializer_list<std::string_view> labels, const GaugeSeries& series) {
+    add(id, labels, series.load(std::memory_order_relaxed));
+  }
+  void add(Id id, std::initializer_list<std::string_view> labels, const HistogramSeries& series);
+
+  /// Text exposition format 0.0.4.
+  std::string text() const;
+
+ private:
+  struct Families;
+  std::unique_ptr<Families> families_;
+};
+
+}  // namespace entrepot::metrics

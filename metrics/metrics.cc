@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// All series live in Families, which is built once and never changes shape: handles are plain
+// pointers into it, and counting needs neither a lock nor a lookup. Scrapes read the same atomics.
+#include "metrics/metrics.h"
+
+#include <array>
+#include <limits>
+#include <map>
+
+#include "metrics/codes.h"
+#include "metrics/exposition.h"
+#include "metrics/log.h"
+#include "metrics/series.h"
+#include "metrics/words.h"
+
+namespace entrepot::metrics {
+namespace {
+
+constexpr std::string_view no_upstream = "none";
+constexpr std::string_view other_endpoint = "other";
+
+template <typename Enum>
+constexpr std::size_t at(Enum value) {
+  return static_cast<std::size_t>(value);
+}
+
+using CodeSeries = std::array<CounterSeries, code_count>;
+
+/// The combinations a working mirror meets every day; they exist at zero so that rates and alerts
+/// have a start. All others would be thousands of lines that are never anything but zero.
+bool usual(Kind kind, Outcome outcome, int code) {
+  if (kind == Kind::ping) return outcome == Outcome::hit && code == 200;
+  if (outcome == Outcome::refused) return code == 400 || code == 404 || code == 405;
+  if (kind == Kind::other) return false;
+  if (outcome == Outcome::error) return code == 404 || code == 502 || code == 503;
+  return code == 200;
+}
+
+bool usual_upstream(Kind kind, int code) {
+  if (kind == Kind::ping || kind == Kind::other) return code == 200 || code == 0;
+  return code == 0 || code == 200 || code == 404 || code == 429 || code == 503;
+}
+
+/// Calls `visit(kind index, code index)` for every cell of a table of kinds and codes.
+template <typename Visit>
+void for_kinds_and_codes(Visit visit) {
+  for (std::size_t kind = 0; kind < kind_count; ++kind)
+    for (std::size_t code = 0; code < code_count; ++code) visit(kind, code);
+}
+
+int code_at(std::size_t index) { return index == other_code ? -1 : known_codes[index]; }
+
+std::string_view kind_word(std::size_t kind) { return to_string(static_cast<Kind>(kind)); }
+std::string_view outcome_word(std::size_t outcome) {
+  return to_string(static_cast<Outcome>(outcome));
+}
+
+}  // namespace
+
+void Histogram::observe(std::chrono::nanoseconds duration) const {
+  const double seconds = std::chrono::duration<double>(duration).count();
+  const auto bucket = std::lower_bound(bucket_bounds.begin(), bucket_bounds.end(), seconds);
+  series_->counts[static_cast<std::size_t>(bucket - bucket_bounds.begin())].fetch_add(
+      1, std::memory_order_relaxed);
+  if (duration.count() > 0)
+    series_->nanoseconds.fetch_add(static_cast<std::uint64_t>(duration.count()),
+                                   std::memory_order_relaxed);
+}
+
+// --- One endpoint -----------------------------------------------------------------------------
+
+struct EndpointMetrics::Series {
+  std::array<CodeSeries, kind_count> requests{};
+  WordSeries<CounterSeries, failure_words.size()> failures{failure_words};
+  CounterSeries bytes{0};
+  CounterSeries digest_mismatches{0};
+  HistogramSeries time_to_first_byte;
+  GaugeSeries up{1};
+  GaugeSeries ratelimit_remaining{std::numeric_limits<double>::quiet_NaN()};
+
+  bool touched() const {
+    std::uint64_t sum = bytes + digest_mismatches + time_to_first_byte.nanoseconds;
+    for_kinds_and_codes([&](auto kind, auto code) { sum += requests[kind][code]; });
+    for (const auto& failure : failures.series) sum += failure;
+    return sum > 0;
+  }
+
+  void write(Exposition& out, std::string_view upstream, std::string_view name) const {
+    for_kinds_and_codes([&](auto kind, auto code) {
+      if (requests[kind][code] > 0 || usual_upstream(static_cast<Kind>(kind), code_at(code)))
+        out.add(Id::upstream_requests, {upstream, name, kind_word(kind), code_word(code)},
+                requests[kind][code]);
+    });
+    for (std::size_t i = 0; i < failure_words.size(); ++i)
+      out.add(Id::endpoint_failures, {upstream, name, failure_words[i]}, failures.series[i]);
+    out.add(Id::upstream_bytes, {upstream, name}, bytes);
+    out.add(Id::upstream_time_to_first_byte, {upstream, name}, time_to_first_byte);
+    out.add(Id::endpoint_up, {upstream, name}, up);
+    out.add(Id::ratelimit_remaining, {upstream, name}, ratelimit_remaining);
+    out.add(Id::digest_mismatches, {upstream, name}, digest_mismatches);
+  }
+};
+
+void EndpointMetrics::request(Kind kind, int code) const {
+  series_->requests[at(kind)][code_index(code)].fetch_add(1, std::memory_order_relaxed);
+}
+void EndpointMetrics::failure(std::string_view reason) const {
+  series_->failures.at(reason)->fetch_add(1, std::memory_order_relaxed);
+}
+Counter EndpointMetrics::bytes() const { return Counter(&series_->bytes); }
+Histogram EndpointMetrics::time_to_first_byte() const {
+  return Histogram(&series_->time_to_first_byte);
+}
+Gauge EndpointMetrics::up() const { return Gauge(&series_->up); }
+Gauge EndpointMetrics::ratelimit_remaining() const { return Gauge(&series_->ratelimit_remaining); }
+Counter EndpointMetrics::digest_mismatches() const { return Counter(&series_->digest_mismatches); }
+
+// --- One upstream -----------------------------------------------------------------------------
+
+struct UpstreamMetrics::Series {
+  std::array<std::array<CodeSeries, outcome_count>, kind_count> requests{};
+  std::array<CounterSeries, outcome_count> bytes{};
+
+  void write(Exposition& out, std::string_view upstream) const {
+    for_kinds_and_codes([&](auto kind, auto code) {
+      for (std::size_t outcome = 0; outcome < outcome_count; ++outcome) {
+        const auto& series = requests[kind][outcome][code];
+        if (series > 0 ||
+            usual(static_cast<Kind>(kind), static_cast<Outcome>(outcome), code_at(code)))
+          out.add(Id::requests, {upstream, kind_word(kind), outcome_word(outcome), code_word(code)},
+                  series);
+      }
+    });
+    for (std::size_t i = 0; i < outcome_count; ++i)
+      out.add(Id::response_bytes, {upstream, outcome_word(i)}, bytes[i]);
+  }
+};
+
+void UpstreamMetrics::request(Kind kind, Outcome outcome, int code) const {
+  series_->requests[at(kind)][at(outcome)][code_index(code)].fetch_add(1,
+                                                                       std::memory_order_relaxed);
+}
+Counter UpstreamMetrics::response_bytes(Outcome outcome) const {
+  return Counter(&series_->bytes[at(outcome)]);
+}
+
+// --- The process ------------------------------------------------------------------------------
+
+struct Metrics::Families {
+  struct Upstream {
+    UpstreamMetrics metrics;
+    EndpointMetrics other;
+    std::map<std::string, EndpointMetrics, std::less<>> endpoints;
+  };
+
+  std::map<std::string, Upstream, std::less<>> upstreams;
+  Upstream* none = nullptr;
+
+  std::array<HistogramSeries, outcome_count> request_duration, time_to_first_byte;
+  GaugeSeries connections{0}, flights{0}, cache_bytes{0}, cache_max_bytes{0};
+  CounterSeries evicted_bytes{0}, fills_resumed{0}, scrubbed_bytes{0}, log_dropped{0};
+  WordSeries<GaugeSeries, object_words.size()> objects{object_words};
+  WordSeries<CounterSeries, eviction_words.size()> evictions{eviction_words};
+  WordSeries<CounterSeries, disk_words.size()> disk_errors{disk_words};
+  WordSeries<CounterSeries, bypass_words.size()> bypass{bypass_words};
+
+  const Upstream& upstream(std::string_view name) const {
+    const auto found = upstreams.find(name);
+    return found == upstreams.end() ? *none : found->second;
+  }
+
+  template <typename Words>
+  static void write(Exposition& out, Id id, const Words& words) {
+    for (std::size_t i = 0; i < words.words.size(); ++i)
+      out.add(id, {words.words[i]}, words.series[i]);
+  }
+
+  void write_process(Exposition& out) const;
+};
+
+void Metrics::Families::write_process(Exposition& out) const {
+  for (std::size_t i = 0; i < outcome_count; ++i) {
+    out.add(Id::request_duration, {outcome_word(i)}, request_duration[i]);
+    out.add(Id::time_to_first_byte, {outcome_word(i)}, time_to_first_byte[i]);
+  }
+  out.add(Id::connections, {}, connections);
+  out.add(Id::flights, {}, flights);
+  out.add(Id::cache_bytes, {}, cache_bytes);
+  out.add(Id::cache_max_bytes, {}, cache_max_bytes);
+  out.add(Id::cache_evicted_bytes, {}, evicted_bytes);
+  out.add(Id::fills_resumed, {}, fills_resumed);
+  out.add(Id::scrubbed_bytes, {}, scrubbed_bytes);
+  out.add(Id::log_dropped, {}, static_cast<double>(log_dropped + log::dropped()));
+  out.add(Id::build_info, {ENTREPOT_VERSION}, 1);
+  write(out, Id::cache_objects, objects);
+  write(out, Id::cache_evictions, evictions);
+  write(out, Id::disk_errors, disk_errors);
+  write(out, Id::bypass, bypass);
+}
+
+Metrics::Metrics(const std::vector<UpstreamLabels>& upstreams)
+    : families_(std::make_unique<Families>()) {
+  const auto make = [this](const UpstreamLabels& labels) {
+    auto& upstream = families_->upstreams[labels.name];
+    upstream.metrics.series_ = std::make_shared<UpstreamMetrics::Series>();
+    upstream.other.series_ = std::make_shared<EndpointMetrics::Series>();
+    for (const auto& endpoint : labels.endpoints)
+      upstream.endpoints[endpoint].series_ = std::make_shared<EndpointMetrics::Series>();
+    return &upstream;
+  };
+  families_->none = make({std::string(no_upstream), {}});
+  for (const auto& labels : upstreams) make(labels);
+}
+
+Metrics::~Metrics() = default;
+
+const UpstreamMetrics& Metrics::upstream(std::string_view name) const {
+  return families_->upstream(name).metrics;
+}
+
+const EndpointMetrics& Metrics::endpoint(std::string_view upstream,
+                                         std::string_view endpoint) const {
+  const auto& entry = families_->upstream(upstream);
+  const auto found = entry.endpoints.find(endpoint);
+  return found == entry.endpoints.end() ? entry.other : found->second;
+}
+
+Histogram Metrics::request_duration(Outcome outcome) const {
+  return Histogram(&families_->request_duration[at(outcome)]);
+}
+Histogram Metrics::time_to_first_byte(Outcome outcome) const {
+  return Histogram(&families_->time_to_first_byte[at(outcome)]);
+}
+Gauge Metrics::connections() const { return Gauge(&families_->connections); }
+Gauge Metrics::flights() const { return Gauge(&families_->flights); }
+Gauge Metrics::cache_bytes() const { return Gauge(&families_->cache_bytes); }
+Gauge Metrics::cache_max_bytes() const { return Gauge(&families_->cache_max_bytes); }
+Gauge Metrics::cache_objects(std::string_view kind) const {
+  return Gauge(families_->objects.at(kind));
+}
+Counter Metrics::cache_evicted_bytes() const { return Counter(&families_->evicted_bytes); }
+Counter Metrics::cache_evictions(std::string_view reason) const {
+  return Counter(families_->evictions.at(reason));
+}
+Counter Metrics::fills_resumed() const { return Counter(&families_->fills_resumed); }
+Counter Metrics::disk_errors(std::string_view operation) const {
+  return Counter(families_->disk_errors.at(operation));
+}
+Counter Metrics::bypass(std::string_view reason) const {
+  return Counter(families_->bypass.at(reason));
+}
+Counter Metrics::scrubbed_bytes() const { return Counter(&families_->scrubbed_bytes); }
+Counter Metrics::log_dropped() const { return Counter(&families_->log_dropped); }
+
+std::string Metrics::text() const {
+  Exposition out;
+  for (const auto& [name, upstream] : families_->upstreams) {
+    upstream.metrics.series_->write(out, name);
+    for (const auto& [endpoint, metrics] : upstream.endpoints)
+      metrics.series_->write(out, name, endpoint);
+    if (upstream.other.series_->touched()) upstream.other.series_->write(out, name, other_endpoint);
+  }
+  families_->write_process(out);
+  return out.text();
+}
+
+}  // namespace entrepot::metrics

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every metric of the process: name, help, type and labels. Private to metrics/; docs and
+// dashboards follow table.cc.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace entrepot::metrics {
+
+enum class Id : std::size_t {
+  requests,
+  response_bytes,
+  request_duration,
+  time_to_first_byte,
+  connections,
+  flights,
+  upstream_requests,
+  upstream_bytes,
+  upstream_time_to_first_byte,
+  endpoint_up,
+  endpoint_failures,
+  ratelimit_remaining,
+  cache_bytes,
+  cache_max_bytes,
+  cache_objects,
+  cache_evicted_bytes,
+  cache_evictions,
+  digest_mismatches,
+  fills_resumed,
+  disk_errors,
+  bypass,
+  scrubbed_bytes,
+  log_dropped,
+  build_info,
+};
+inline constexpr std::size_t id_count = static_cast<std::size_t>(Id::build_info) + 1;
+
+enum class Type { counter, gauge, histogram };
+
+struct Description {
+  Id id;
+  std::string_view name;
+  Type type;
+  std::array<std::string_view, 4> labels;  ///< unused ones are empty
+  std::string_view help;
+};
+
+/// In the order of Id.
+std::span<const Description, id_count> descriptions();
+
+}  // namespace entrepot::metrics

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bounded word lists of labels that are passed as text; the last word of each takes the
+// unknown. Private to metrics/.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace entrepot::metrics {
+
+inline constexpr std::array<std::string_view, 16> failure_words = {
+    "not-found", "denied", "rate-limited", "unavailable", "bad-upstream", "connect",
+    "dns",       "tls",    "timeout",      "stall",       "reset",        "server-error",
+    "redirect",  "token",  "digest",       "other"};
+inline constexpr std::array<std::string_view, 6> eviction_words = {"size",    "reserve", "expired",
+                                                                   "corrupt", "deleted", "other"};
+inline constexpr std::array<std::string_view, 8> disk_words = {
+    "open", "read", "write", "sync", "rename", "unlink", "index", "other"};
+inline constexpr std::array<std::string_view, 6> bypass_words = {
+    "disk-full", "disk-error", "too-large", "no-size", "not-admitted", "other"};
+inline constexpr std::array<std::string_view, 5> object_words = {"blob", "manifest", "tag", "fill",
+                                                                 "other"};
+
+}  // namespace entrepot::metrics
