@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tools of the scenario tests, tried without the process under test: a fault that did not
+happen would let a test pass for the wrong reason."""
+
+import time
+
+import pytest
+
+from support import client, content, faults
+from support.gate import Gate
+
+REPOSITORY = "library/app"
+
+
+@pytest.fixture
+def blob(upstream):
+    return upstream.add_blob(REPOSITORY, content.blob(3 * content.MIB))
+
+
+def path_of(blob) -> str:
+    return f"/v2/{REPOSITORY}/blobs/{blob.digest}"
+
+
+def test_content_is_delivered_and_logged(upstream, blob):
+    response = client.get(upstream.port, path_of(blob))
+    assert (response.status, response.complete, response.sha256) == (200, True, blob.digest)
+    assert response.body == blob.data
+    assert upstream.count("blob", method="GET", reference=blob.digest) == 1
+    assert upstream.body_bytes() == blob.size
+
+
+def test_ranges(upstream, blob):
+    response = client.get(upstream.port, path_of(blob), headers={"Range": "bytes=1000000-"})
+    assert response.status == 206 and response.body == blob.data[1000000:]
+    assert response.headers["Content-Range"] == f"bytes 1000000-{blob.size - 1}/{blob.size}"
+    upstream.script(faults.ignore_range)
+    response = client.get(upstream.port, path_of(blob), headers={"Range": "bytes=1000000-"})
+    assert response.status == 200 and response.body == blob.data
+
+
+@pytest.mark.parametrize("cut,is_reset", [(faults.fin_after, False), (faults.reset_after, True)])
+def test_cut_bodies(upstream, blob, cut, is_reset):
+    upstream.script(cut(2_000_000), times=1)
+    response = client.get(upstream.port, path_of(blob))
+    assert not response.complete and response.received <= 2_000_000
+    assert response.reset == is_reset
+    assert client.get(upstream.port, path_of(blob)).complete
+
+
+@pytest.mark.parametrize("offset", [0, 12345, 3 * content.MIB - 1])
+def test_flipped_byte(upstream, blob, offset):
+    upstream.script(faults.flip_byte(offset), times=1)
+    response = client.get(upstream.port, path_of(blob))
+    assert response.complete and response.sha256 != blob.digest
+    wrong = [n for n in (0, 12345, blob.size - 1) if response.body[n] != blob.data[n]]
+    assert wrong == [offset]
+    assert client.get(upstream.port, path_of(blob)).sha256 == blob.digest
+
+
+def test_hold_before_the_end(upstream, blob):
+    gate = Gate()
+    upstream.script(faults.hold_at(-1, gate))
+    download = client.Download(upstream.port, path_of(blob))
+    gate.wait_arrived()
+    download.wait_received(blob.size - 1)
+    assert download.response is None
+    gate.open()
+    assert download.finish().sha256 == blob.digest
+
+
+def test_rate_is_kept(upstream, blob):
+    upstream.script(faults.rate(10 * content.MIB))
+    response = client.get(upstream.port, path_of(blob))
+    assert response.sha256 == blob.digest and 0.28 <= response.done_after <= 0.6
+
+
+def test_throughput_is_no_bottleneck(upstream):
+    big = upstream.add_blob(REPOSITORY, content.blob(256 * content.MIB))
+    started = time.monotonic()
+    with client.Connection(upstream.port) as connection:
+        connection.send_request("GET", path_of(big))
+        connection.read_head()
+        left = big.size - len(connection.pending)
+        buffer = bytearray(content.MIB)
+        while left > 0:
+            left -= connection.socket.recv_into(buffer)
+    # A machine under load is no reason to fail; a copy per byte in Python would be.
+    assert big.size / (time.monotonic() - started) > 100e6
+
+
+def test_tags_and_manifests(upstream):
+    image = upstream.add_image(REPOSITORY, content.image((10, 20)), "latest", "1.0")
+    target = f"/v2/{REPOSITORY}/manifests/latest"
+    response = client.get(upstream.port, target)
+    assert response.body == image.manifest.data
+    assert response.headers["Docker-Content-Digest"] == image.manifest.digest
+    empty = client.head(upstream.port, target)
+    assert empty.body == b"" and int(empty.headers["Content-Length"]) == image.manifest.size
+    upstream.delete_tag(REPOSITORY, "latest")
+    assert client.get(upstream.port, target).status == 404
+    assert client.get(upstream.port, f"/v2/{REPOSITORY}/tags/list").json()["tags"] == ["1.0"]
+
+
+def test_bearer_tokens(upstream, blob):
+    upstream.role.require_bearer(users={"user": "secret"})
+    refused = client.get(upstream.port, path_of(blob))
+    assert refused.status == 401 and "scope=" in refused.headers["WWW-Authenticate"]
+    scope = f"scope=repository:{REPOSITORY}:pull"
+    assert client.get(upstream.port, f"/token?{scope}").status == 401
+    basic = {"Authorization": "Basic dXNlcjpzZWNyZXQ="}
+    token = client.get(upstream.port, f"/token?service=x&{scope}", headers=basic).json()["token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert client.get(upstream.port, path_of(blob), headers=bearer).status == 200
+    upstream.role.revoke_tokens()
+    assert client.get(upstream.port, path_of(blob), headers=bearer).status == 401
+
+
+def test_signed_links_expire(make_upstream, upstream, blob):
+    cdn = upstream.role.cdn = make_upstream()
+    location = client.get(upstream.port, path_of(blob)).headers["Location"]
+    assert location.startswith(cdn.url)
+    target = location[len(cdn.url):]
+    assert client.get(cdn.port, target).sha256 == blob.digest
+    cdn.role.expire_links()
+    assert client.get(cdn.port, target).status == 403
+
+
+def test_down_and_back(upstream, blob):
+    upstream.go_down()
+    with pytest.raises(ConnectionRefusedError):
+        client.get(upstream.port, path_of(blob))
+    upstream.come_back()
+    assert client.get(upstream.port, path_of(blob)).complete
+
+
+def test_error_of_a_script_is_reported(upstream, blob):
+    def broken(_request, _reply):
+        raise ValueError("bug in the test")
+    upstream.script(broken)
+    with pytest.raises(client.Closed):
+        client.get(upstream.port, path_of(blob))
+    assert upstream.errors and "bug in the test" in upstream.errors.pop()

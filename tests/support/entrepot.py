@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process under test: started from a written configuration, watched through its log."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+from . import client
+from .gate import DEADLINE
+from .metrics import Samples
+
+# The lines `entrepot serve` writes once it accepts connections.
+LISTENING = re.compile(r"\blistening on (?P<address>\S+):(?P<port>\d+)")
+ADMIN = re.compile(r"\badmin on (?P<address>\S+):(?P<port>\d+)")
+
+SANITIZER = re.compile(r"(AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:)")
+
+EXIT_USAGE, EXIT_BUG, EXIT_RESTART, EXIT_CONFIG = 64, 70, 75, 78
+
+_SUPPRESSIONS = Path(__file__).parent.parent / "sanitizers"
+
+
+def binary() -> str:
+    path = os.environ.get("ENTREPOT_BINARY")
+    if not path:
+        raise RuntimeError("ENTREPOT_BINARY is not set: run the tests by ctest or tests/run.sh")
+    return path
+
+
+def environment() -> dict[str, str]:
+    # librocksdb is not built with the sanitizers, so TSan cannot see its locks.
+    return {
+        **os.environ,
+        "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "TSAN_OPTIONS": "exitcode=66:ignore_noninstrumented_modules=1:second_deadlock_stack=1:"
+                        f"suppressions={_SUPPRESSIONS / 'tsan.supp'}",
+        "NO_PROXY": "*",
+    }
+
+
+def run(*arguments: str, timeout: float = DEADLINE) -> subprocess.CompletedProcess:
+    """One call that is expected to end by itself (check, version, a start that fails)."""
+    return subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=timeout,
+                          env=environment(), check=False)
+
+
+class Log:
+    """Lines of the process as they come."""
+
+    def __init__(self):
+        self._condition = threading.Condition()
+        self._lines: list[str] = []
+        self._ended = False
+
+    def read_from(self, stream) -> None:
+        for line in stream:
+            with self._condition:
+                self._lines.append(line.rstrip("\n"))
+                self._condition.notify_all()
+        with self._condition:
+            self._ended = True
+            self._condition.notify_all()
+
+    @property
+    def lines(self) -> list[str]:
+        with self._condition:
+            return list(self._lines)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def search(self, pattern) -> re.Match | None:
+        for line in self.lines:
+            if match := re.search(pattern, line):
+                return match
+        return None
+
+    def wait_for(self, pattern, timeout: float = DEADLINE) -> re.Match:
+        found = None
+
+        def look() -> bool:
+            nonlocal found
+            found = next((m for m in (re.search(pattern, line) for line in self._lines) if m), None)
+            return found is not None or self._ended
+        with self._condition:
+            self._condition.wait_for(look, timeout)
+            assert found, f"no line like {pattern!r} in the log:\n" + "\n".join(self._lines)
+        return found
+
+
+class Entrepot:
+    """`entrepot serve` with the given configuration. Stops only the process it started."""
+
+    def __init__(self, directory: Path, config: dict, *arguments: str):
+        self.directory = directory
+        self.config = config
+        self.config_path = directory / "entrepot.json"
+        self._arguments = arguments
+        self._process: subprocess.Popen | None = None
+        self.log = Log()
+        self.port = self.admin_port = 0
+        self.host = "127.0.0.1"
+        self._earlier_logs: list[Log] = []
+
+    def start(self) -> "Entrepot":
+        assert self._process is None, "already running"
+        self.config_path.write_text(json.dumps(self.config, indent=2))
+        if self.log.lines:
+            self._earlier_logs.append(self.log)
+        self.log = Log()
+        self._process = subprocess.Popen(
+            [binary(), "serve", "--config", str(self.config_path), *self._arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, errors="replace", env=environment())
+        threading.Thread(target=self.log.read_from, args=(self._process.stderr,),
+                         daemon=True).start()
+        self.port = int(self.log.wait_for(LISTENING)["port"])
+        if self.config.get("admin") is not None:
+            self.admin_port = int(self.log.wait_for(ADMIN)["port"])
+        return self
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def terminate(self, timeout: float = DEADLINE) -> None:
+        """SIGTERM; must drain and exit 0."""
+        process, self._process = self._process, None
+        process.send_signal(signal.SIGTERM)
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"no exit {timeout} s after SIGTERM:\n{self.log.text}") from None
+        self._check_log()
+        assert code == 0, f"exit {code} after SIGTERM:\n{self.log.text}"
+
+    def kill9(self) -> None:
+        process, self._process = self._process, None
+        process.kill()
+        process.wait(DEADLINE)
+        self._check_log()
+
+    def wait_exit(self, timeout: float = DEADLINE) -> int:
+        process, self._process = self._process, None
+        return process.wait(timeout)
+
+    def restart(self, kill: bool = False, **config) -> None:
+        """The same directory again; `config` replaces top-level keys."""
+        if self.running:
+            self.kill9() if kill else self.terminate()
+        self.config = {**self.config, **config}
+        self.start()
+
+    def close(self) -> None:
+        """The end of a test: the process must still be well."""
+        if self._process is None:
+            self._check_log()
+            return
+        code = self._process.poll()
+        if code is not None:
+            self._process = None
+            raise AssertionError(f"the process had ended with {code}:\n{self.log.text}")
+        self.terminate()
+
+    def _check_log(self) -> None:
+        for log in [*self._earlier_logs, self.log]:
+            if match := log.search(SANITIZER):
+                raise AssertionError(f"{match[0]}:\n{log.text}")
+
+    # Asking it.
+
+    def get(self, target: str, **options) -> client.Response:
+        return client.get(self.port, target, **options)
+
+    def head(self, target: str, **options) -> client.Response:
+        return client.head(self.port, target, **options)
+
+    def request(self, method: str, target: str, **options) -> client.Response:
+        return client.request(self.port, method, target, **options)
+
+    def connect(self, **options) -> client.Connection:
+        return client.Connection(self.port, **options)
+
+    def download(self, target: str, **options) -> client.Download:
+        return client.Download(self.port, target, **options)
+
+    def admin(self, target: str) -> client.Response:
+        return client.get(self.admin_port, target)
+
+    def metrics(self) -> Samples:
+        response = self.admin("/metrics")
+        assert response.status == 200, response
+        return Samples(response.body.decode())
+
+    def memory(self) -> dict[str, int]:
+        """Bytes by kind (RssAnon, RssFile, …) as the kernel counts them."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return {name: int(value) * 1024
+                for name, value in re.findall(r"^(\w+):\s+(\d+) kB$", status, re.MULTILINE)}

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A registry that does what the test says: content, a request log, and scripted faults.
+
+One ScriptedUpstream is one origin. It plays registry, token realm (/token) and CDN (/cdn/…), so a
+second one serves as a foreign realm or a CDN of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import tempfile
+import threading
+from dataclasses import dataclass
+from typing import Callable
+
+from . import wire
+from .content import Blob, Image, Manifest
+from .faults import Fault
+from .gate import DEADLINE, Gate
+from .registry_role import RegistryRole
+from .wire import Reply, Request
+
+# Larger bodies go out by sendfile from a file, which costs the machine little.
+FILE_FROM = 1024 * 1024
+
+
+@dataclass
+class Rule:
+    """A fault and the requests it strikes."""
+
+    fault: Fault
+    match: Callable[[Request], bool]
+    times: int | None
+    used: int = 0
+    off: bool = False
+
+    def cancel(self) -> None:
+        self.off = True
+
+
+class ScriptedUpstream:
+    def __init__(self, tls: ssl.SSLContext | None = None, rate: float | None = None,
+                 host: str = "127.0.0.1"):
+        self.host, self.tls, self.rate = host, tls, rate
+        self.role = RegistryRole(self)
+        self.log: list[Request] = []
+        self.handshakes_failed = 0
+        self.errors: list[str] = []
+        self._rules: list[Rule] = []
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._connections: set[socket.socket] = set()
+        self._connection_count = 0
+        self._listener: socket.socket | None = None
+        self._files = tempfile.TemporaryDirectory(prefix="upstream-")
+        self.stall_tls: Gate | None = None
+        self.port = 0
+        self.come_back()
+
+    # Content.
+
+    def add_blob(self, repository: str, blob: Blob) -> Blob:
+        path = None
+        if blob.size >= FILE_FROM:
+            path = os.path.join(self._files.name, blob.digest.replace(":", "-"))
+            if not os.path.exists(path):
+                with open(path + ".new", "wb") as file:
+                    file.write(blob.data)
+                os.rename(path + ".new", path)
+        self.role.blobs.setdefault(repository, {})[blob.digest] = (blob, path)
+        return blob
+
+    def add_file(self, repository: str, digest: str, path: str) -> None:
+        """A blob too large for memory."""
+        self.role.blobs.setdefault(repository, {})[digest] = (Blob(b"", digest), path)
+
+    def add_manifest(self, repository: str, manifest: Manifest, *tags: str) -> Manifest:
+        self.role.manifests.setdefault(repository, {})[manifest.digest] = manifest
+        for tag in tags:
+            self.set_tag(repository, tag, manifest.digest)
+        return manifest
+
+    def add_image(self, repository: str, image: Image, *tags: str) -> Image:
+        for blob in image.blobs:
+            self.add_blob(repository, blob)
+        self.add_manifest(repository, image.manifest, *tags)
+        return image
+
+    def set_tag(self, repository: str, tag: str, digest: str) -> None:
+        self.role.tags.setdefault(repository, {})[tag] = digest
+
+    def delete_tag(self, repository: str, tag: str) -> None:
+        del self.role.tags[repository][tag]
+
+    # Script.
+
+    def script(self, fault: Fault, times: int | None = None, kind: str | None = None,
+               method: str | None = None, digest: str | None = None, repository: str | None = None,
+               match: Callable[[Request], bool] | None = None) -> Rule:
+        """Spoils the replies to matching requests: the next `times`, or all. Later rules act on
+        what earlier ones left."""
+        def matches(request: Request) -> bool:
+            return ((kind is None or request.kind == kind)
+                    and (method is None or request.method == method)
+                    and (digest is None or request.reference == digest)
+                    and (repository is None or request.repository == repository)
+                    and (match is None or match(request)))
+        rule = Rule(fault, matches, times)
+        with self._lock:
+            self._rules.append(rule)
+        return rule
+
+    # What was asked.
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{self.address}"
+
+    def requests(self, kind: str | None = None, method: str | None = None,
+                 reference: str | None = None, repository: str | None = None) -> list[Request]:
+        with self._lock:
+            return [r for r in self.log
+                    if (kind is None or r.kind == kind) and (method is None or r.method == method)
+                    and (reference is None or r.reference == reference)
+                    and (repository is None or r.repository == repository)]
+
+    def count(self, *args, **match) -> int:
+        return len(self.requests(*args, **match))
+
+    def body_bytes(self, kind: str = "blob") -> int:
+        return sum(r.bytes_sent for r in self.requests(kind))
+
+    def wait_requests(self, count: int, timeout: float = DEADLINE, **match) -> list[Request]:
+        def enough():
+            return sum(1 for r in self.log if all(
+                value is None or getattr(r, key) == value for key, value in match.items())) >= count
+        with self._changed:
+            assert self._changed.wait_for(enough, timeout), (
+                f"fewer than {count} requests {match}: {[(r.method, r.target) for r in self.log]}")
+        return self.requests(**match)
+
+    def forget(self) -> None:
+        """Empties the log, so that a test can count from here."""
+        with self._lock:
+            self.log.clear()
+
+    # Life.
+
+    def go_down(self) -> None:
+        """Refuses connections and cuts those it has."""
+        listener, self._listener = self._listener, None
+        if listener:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        self.cut_connections()
+
+    def cut_connections(self) -> None:
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def come_back(self) -> None:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((self.host, self.port))
+        listener.listen(1024)
+        self.port = listener.getsockname()[1]
+        self._listener = listener
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def stop(self) -> None:
+        for rule in self._rules:
+            rule.cancel()
+        self.go_down()
+        self._files.cleanup()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    # Serving: a thread per connection.
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _peer = listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                self._connection_count += 1
+                number = self._connection_count
+                self._connections.add(connection)
+            threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
+
+    def _serve(self, plain: socket.socket, number: int) -> None:
+        connection = plain
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls:
+                connection = self._handshake(plain)
+            reader = connection.makefile("rb")
+            while (request := wire.read_request(reader, number)) is not None:
+                self._answer(connection, request)
+        except (wire.Hangup, ssl.SSLError, OSError):
+            pass
+        except Exception as error:  # a bug in the script: the test must fail, not hang
+            self.errors.append(f"{type(error).__name__}: {error}")
+        finally:
+            with self._lock:
+                self._connections.discard(plain)
+            connection.close()
+
+    def _handshake(self, plain: socket.socket) -> ssl.SSLSocket:
+        if self.stall_tls:
+            self.stall_tls.pass_through()
+            raise wire.Hangup
+        try:
+            plain_owner = self.tls.wrap_socket(plain, server_side=True)
+        except (ssl.SSLError, OSError):
+            self.handshakes_failed += 1
+            raise
+        with self._lock:
+            self._connections.discard(plain)
+            self._connections.add(plain_owner)
+        return plain_owner
+
+    def _answer(self, connection: socket.socket, request: Request) -> None:
+        self.role.classify(request)
+        with self._changed:
+            self.log.append(request)
+            rules = [rule for rule in self._rules if self._take(rule, request)]
+            self._changed.notify_all()
+        reply = self.role.reply(request)
+        if self.rate and reply.rate is None:
+            reply.rate = self.rate
+        for rule in rules:
+            rule.fault(request, reply)
+        wire.Sender(connection, request, reply).send()
+
+    @staticmethod
+    def _take(rule: Rule, request: Request) -> bool:
+        if rule.off or (rule.times is not None and rule.used >= rule.times):
+            return False
+        if not rule.match(request):
+            return False
+        rule.used += 1
+        return True
