@@ -8,9 +8,12 @@
 #include <spdlog/async.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <memory>
 #include <stdexcept>
+#include <vector>
 
 #include "metrics/access_log.h"
 #include "metrics/line_format.h"
@@ -24,79 +27,85 @@ constexpr std::chrono::milliseconds stop_patience{1000};
 
 /// A pair of loggers on one sink.
 struct Loggers {
+  Options options;
   std::shared_ptr<StderrSink> sink;
   std::shared_ptr<spdlog::logger> messages;
   std::shared_ptr<spdlog::logger> access;
-  bool json = false;
-};
-
-struct State {
-  Loggers direct;
-  std::atomic<Loggers*> current{&direct};
-  std::shared_ptr<spdlog::details::thread_pool> pool;  // null while lines go out directly
-  std::atomic<std::uint64_t> dropped{0};               // by queues and sinks that are gone
 };
 
 template <typename Logger, typename... Rest>
-void fill(Loggers& loggers, const Options& options, const Rest&... rest) {
-  loggers.json = options.json;
-  loggers.sink = std::make_shared<StderrSink>(STDERR_FILENO);
-  loggers.sink->set_formatter(std::make_unique<LineFormatter>(options.json));
-  loggers.messages = std::make_shared<Logger>("entrepot", loggers.sink, rest...);
-  loggers.access = std::make_shared<Logger>(std::string(access_logger_name), loggers.sink, rest...);
-  loggers.messages->set_level(spdlog::level::from_str(options.level));
+std::unique_ptr<Loggers> make(const Options& options, const Rest&... rest) {
+  auto loggers = std::make_unique<Loggers>();
+  loggers->options = options;
+  loggers->sink = std::make_shared<StderrSink>(STDERR_FILENO);
+  loggers->sink->set_formatter(std::make_unique<LineFormatter>(options.json));
+  loggers->messages = std::make_shared<Logger>("entrepot", loggers->sink, rest...);
+  loggers->messages->set_level(spdlog::level::from_str(options.level));
+  loggers->access =
+      std::make_shared<Logger>(std::string(access_logger_name), loggers->sink, rest...);
+  return loggers;
 }
+
+struct State {
+  std::atomic<Loggers*> current{nullptr};
+  std::vector<std::unique_ptr<Loggers>> all;           // main thread
+  std::shared_ptr<spdlog::details::thread_pool> pool;  // null while lines go out directly
+  std::atomic<std::uint64_t> dropped{0};               // by what is no longer current
+
+  Loggers& use(std::unique_ptr<Loggers> next) {
+    all.push_back(std::move(next));
+    current.store(all.back().get(), std::memory_order_release);
+    return *all.back();
+  }
+};
 
 State& state() {
   static State* const state = [] {
     auto* made = new State;
-    fill<spdlog::logger>(made->direct, Options{});
+    made->use(make<spdlog::logger>(Options{}));
     return made;
   }();
   return *state;
 }
 
+Loggers& current() { return *state().current.load(std::memory_order_acquire); }
+
 }  // namespace
 
 void start(const Options& options) {
-  // from_str() takes any other word for "off".
-  for (const auto* known : {"trace", "debug", "info", "warn", "error"}) {
-    if (options.level != known) continue;
-    auto& log = state();
-    auto* loggers = new Loggers;
-    log.pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
-    fill<spdlog::async_logger>(*loggers, options, log.pool,
-                               spdlog::async_overflow_policy::overrun_oldest);
-    log.current.store(loggers, std::memory_order_release);
-    return;
-  }
-  throw std::invalid_argument("log level \"" + options.level +
-                              "\" is none of trace, debug, info, warn, error");
+  // spdlog's from_str() takes any other word for "off".
+  static constexpr std::array levels = {"trace", "debug", "info", "warn", "error"};
+  if (std::find(levels.begin(), levels.end(), options.level) == levels.end())
+    throw std::invalid_argument("log level \"" + options.level +
+                                "\" is none of trace, debug, info, warn, error");
+  auto& log = state();
+  log.pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
+  log.use(
+      make<spdlog::async_logger>(options, log.pool, spdlog::async_overflow_policy::overrun_oldest));
 }
 
 void stop() {
   auto& log = state();
   if (!log.pool) return;
-  auto* loggers = log.current.exchange(&log.direct, std::memory_order_acq_rel);
-  log.direct.messages->set_level(loggers->messages->level());
-  loggers->sink->give_up(stop_patience);
-  log.direct.sink->give_up(stop_patience);
+  auto& queued = current();
+  auto& direct = log.use(make<spdlog::logger>(queued.options));
+  direct.sink->give_up(stop_patience);
+  queued.sink->give_up(stop_patience);
   log.dropped += log.pool->overrun_counter();
-  log.pool.reset();  // writes what is queued, joins the thread
-  log.dropped += loggers->sink->dropped();
+  log.pool.reset();  // writes what is queued and joins the thread
+  log.dropped += queued.sink->dropped();
 }
 
 std::uint64_t dropped() {
   auto& log = state();
-  std::uint64_t sum = log.dropped + log.direct.sink->dropped();
-  if (log.pool) sum += log.pool->overrun_counter() + log.current.load()->sink->dropped();
-  return sum;
+  const std::uint64_t overrun = log.pool ? log.pool->overrun_counter() : 0;
+  return log.dropped + overrun + current().sink->dropped();
 }
 
-spdlog::logger& logger() { return *state().current.load(std::memory_order_acquire)->messages; }
+spdlog::logger& logger() { return *current().messages; }
 
-spdlog::logger& access_logger() { return *state().current.load(std::memory_order_acquire)->access; }
+spdlog::logger& access_logger() { return *current().access; }
 
-bool json() { return state().current.load(std::memory_order_acquire)->json; }
+bool json() { return current().options.json; }
 
 }  // namespace entrepot::log

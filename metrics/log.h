@@ -15,7 +15,7 @@ struct Options {
   bool json = false;           ///< one JSON object per line instead of text
 };
 
-/// Starts the log thread. Before it, and after stop(), lines go to stderr directly (text).
+/// Starts the log thread. Before it, and after stop(), lines go to stderr on the calling thread.
 /// Main thread, before any other thread exists. Throws std::invalid_argument on an unknown level.
 void start(const Options& options);
 /// Writes what is queued and ends the log thread; gives up after one second on a stderr that takes

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metrics/line_format.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace entrepot::log {
+namespace {
+
+std::string formatted(bool json, std::string_view payload, std::string_view logger = "entrepot") {
+  spdlog::details::log_msg message(spdlog::string_view_t(logger.data(), logger.size()),
+                                   spdlog::level::warn,
+                                   spdlog::string_view_t(payload.data(), payload.size()));
+  message.time = spdlog::log_clock::time_point(std::chrono::milliseconds(1'767'225'600'007));
+  spdlog::memory_buf_t line;
+  LineFormatter(json).format(message, line);
+  return {line.data(), line.size()};
+}
+
+std::string json_string(std::string_view text) {
+  spdlog::memory_buf_t out;
+  append_json(out, text);
+  return {out.data(), out.size()};
+}
+
+TEST(LineFormat, TextHasUtcTimeLevelAndMessage) {
+  EXPECT_EQ(formatted(false, "disk is full"), "2026-01-01T00:00:00.007Z warn  disk is full\n");
+}
+
+TEST(LineFormat, TextCannotBeForgedByControlBytes) {
+  EXPECT_EQ(formatted(false, "a\nb\r\x1b[31m\x7f"),
+            "2026-01-01T00:00:00.007Z warn  a\\x0ab\\x0d\\x1b[31m\\x7f\n");
+}
+
+TEST(LineFormat, JsonIsOneObject) {
+  EXPECT_EQ(formatted(true, "say \"hi\"\n"),
+            "{\"time\":\"2026-01-01T00:00:00.007Z\",\"level\":\"warn\","
+            "\"message\":\"say \\\"hi\\\"\\u000a\"}\n");
+}
+
+TEST(LineFormat, JsonAccessLinesKeepTheirFields) {
+  EXPECT_EQ(
+      formatted(true, "\"status\":200", access_logger_name),
+      "{\"time\":\"2026-01-01T00:00:00.007Z\",\"level\":\"warn\",\"access\":{\"status\":200}}\n");
+}
+
+TEST(LineFormat, JsonStringsAreAlwaysUtf8) {
+  EXPECT_EQ(json_string("gr\xc3\xbc\xc3\x9f \xe6\x97\xa5 \xf0\x9f\x90\xb3"),
+            "gr\xc3\xbc\xc3\x9f \xe6\x97\xa5 \xf0\x9f\x90\xb3");
+  EXPECT_EQ(json_string("\xff|\xc3|\xc0\xaf|\xed\xa0\x80|\xf5\x80\x80\x80"),
+            "\\ufffd|\\ufffd|\\ufffd\\ufffd|\\ufffd\\ufffd\\ufffd|"
+            "\\ufffd\\ufffd\\ufffd\\ufffd");
+  EXPECT_EQ(json_string("\\"), "\\\\");
+}
+
+}  // namespace
+}  // namespace entrepot::log

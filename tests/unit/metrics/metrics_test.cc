@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metrics/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+#include <thread>
+
+namespace entrepot::metrics {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using namespace std::chrono_literals;
+
+std::vector<UpstreamLabels> sample() {
+  return {{"docker.io", {"registry-1.docker.io", "mirror.example"}}, {"quay.io", {"quay.io"}}};
+}
+
+/// One series of every metric of the design, with the labels it must carry.
+class MetricsFromTheStart : public testing::TestWithParam<const char*> {};
+
+TEST_P(MetricsFromTheStart, IsThere) {
+  EXPECT_THAT("\n" + Metrics(sample()).text(), HasSubstr(std::string("\n") + GetParam() + "\n"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Series, MetricsFromTheStart,
+    testing::Values(
+        R"(entrepot_requests_total{upstream="docker.io",kind="blob",outcome="hit",code="200"} 0)",
+        R"(entrepot_requests_total{upstream="docker.io",kind="manifest",outcome="stale",code="200"} 0)",
+        R"(entrepot_requests_total{upstream="quay.io",kind="tags",outcome="error",code="503"} 0)",
+        R"(entrepot_requests_total{upstream="none",kind="ping",outcome="hit",code="200"} 0)",
+        R"(entrepot_requests_total{upstream="none",kind="other",outcome="refused",code="404"} 0)",
+        R"(entrepot_response_bytes_total{upstream="docker.io",outcome="hit"} 0)",
+        R"(entrepot_request_duration_seconds_count{outcome="revalidated"} 0)",
+        R"(entrepot_request_duration_seconds_bucket{outcome="hit",le="0.0005"} 0)",
+        R"(entrepot_request_duration_seconds_bucket{outcome="hit",le="30"} 0)",
+        R"(entrepot_request_duration_seconds_bucket{outcome="hit",le="+Inf"} 0)",
+        R"(entrepot_time_to_first_byte_seconds_sum{outcome="miss"} 0)", "entrepot_connections 0",
+        "entrepot_flights 0",
+        R"(entrepot_upstream_requests_total{upstream="docker.io",endpoint="mirror.example",kind="blob",code="0"} 0)",
+        R"(entrepot_upstream_bytes_total{upstream="quay.io",endpoint="quay.io"} 0)",
+        R"(entrepot_upstream_time_to_first_byte_seconds_count{upstream="quay.io",endpoint="quay.io"} 0)",
+        R"(entrepot_endpoint_up{upstream="quay.io",endpoint="quay.io"} 1)",
+        R"(entrepot_endpoint_failures_total{upstream="quay.io",endpoint="quay.io",reason="unavailable"} 0)",
+        R"(entrepot_ratelimit_remaining{upstream="quay.io",endpoint="quay.io"} Nan)",
+        "entrepot_cache_bytes 0", "entrepot_cache_max_bytes 0",
+        R"(entrepot_cache_objects{kind="blob"} 0)", "entrepot_cache_evicted_bytes_total 0",
+        R"(entrepot_cache_evictions_total{reason="size"} 0)",
+        R"(entrepot_digest_mismatches_total{upstream="quay.io",endpoint="quay.io"} 0)",
+        "entrepot_fills_resumed_total 0", R"(entrepot_disk_errors_total{operation="sync"} 0)",
+        R"(entrepot_bypass_total{reason="disk-full"} 0)", "entrepot_scrubbed_bytes_total 0",
+        R"(entrepot_build_info{version="0.1.0"} 1)"));
+
+TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
+  std::istringstream lines(Metrics(sample()).text());
+  int families = 0;
+  bool open = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# HELP entrepot_")) {
+      EXPECT_FALSE(open) << "no series before: " << line;
+      ++families;
+      open = true;
+    } else if (!line.starts_with("#")) {
+      open = false;
+    }
+  }
+  EXPECT_FALSE(open);
+  EXPECT_EQ(families, 24);
+}
+
+TEST(Metrics, CountsRequestsByTheirLabels) {
+  const Metrics metrics(sample());
+  const auto& docker = metrics.upstream("docker.io");
+  docker.request(Kind::blob, Outcome::joined, 206);
+  docker.request(Kind::blob, Outcome::joined, 206);
+  docker.response_bytes(Outcome::joined).add(4096);
+  EXPECT_THAT(
+      metrics.text(),
+      HasSubstr(
+          R"(requests_total{upstream="docker.io",kind="blob",outcome="joined",code="206"} 2)"));
+  EXPECT_THAT(metrics.text(),
+              HasSubstr(R"(response_bytes_total{upstream="docker.io",outcome="joined"} 4096)"));
+}
+
+TEST(Metrics, UnknownCodesAreOther) {
+  const Metrics metrics(sample());
+  for (const int code : {299, 999, -1, 599, 600})
+    metrics.upstream("docker.io").request(Kind::blob, Outcome::error, code);
+  EXPECT_THAT(metrics.text(), HasSubstr(R"(outcome="error",code="other"} 5)"));
+}
+
+TEST(Metrics, UnknownUpstreamsAreNone) {
+  const Metrics metrics(sample());
+  metrics.upstream("evil.example\"} 1").request(Kind::other, Outcome::refused, 404);
+  metrics.upstream("").request(Kind::other, Outcome::refused, 404);
+  const std::string text = metrics.text();
+  EXPECT_THAT(text, HasSubstr(R"({upstream="none",kind="other",outcome="refused",code="404"} 2)"));
+  EXPECT_THAT(text, Not(HasSubstr("evil")));
+}
+
+TEST(Metrics, UnknownEndpointsAreOtherAndShownOnceUsed) {
+  const Metrics metrics(sample());
+  EXPECT_THAT(metrics.text(), Not(HasSubstr(R"(endpoint="other")")));
+  metrics.endpoint("docker.io", "nowhere.example").failure("tls");
+  EXPECT_THAT(
+      metrics.text(),
+      HasSubstr(
+          R"(endpoint_failures_total{upstream="docker.io",endpoint="other",reason="tls"} 1)"));
+}
+
+TEST(Metrics, UnknownWordsAreOther) {
+  const Metrics metrics(sample());
+  metrics.endpoint("quay.io", "quay.io").failure("gremlins");
+  metrics.bypass("moon phase").add();
+  metrics.disk_errors("sync").add(3);
+  const std::string text = metrics.text();
+  EXPECT_THAT(text, HasSubstr(R"(endpoint="quay.io",reason="other"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(entrepot_bypass_total{reason="other"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(entrepot_disk_errors_total{operation="sync"} 3)"));
+}
+
+TEST(Metrics, HistogramBucketsAreCumulativeAndInclusive) {
+  const Metrics metrics(sample());
+  const auto duration = metrics.request_duration(Outcome::hit);
+  duration.observe(0ns);
+  duration.observe(500us);
+  duration.observe(501us);
+  duration.observe(31s);
+  const std::string text = metrics.text();
+  const std::string name = R"(entrepot_request_duration_seconds_bucket{outcome="hit",le=)";
+  EXPECT_THAT(text, HasSubstr(name + R"("0.0005"} 2)"));
+  EXPECT_THAT(text, HasSubstr(name + R"("0.001"} 3)"));
+  EXPECT_THAT(text, HasSubstr(name + R"("30"} 3)"));
+  EXPECT_THAT(text, HasSubstr(name + R"("+Inf"} 4)"));
+  EXPECT_THAT(text, HasSubstr(R"(entrepot_request_duration_seconds_sum{outcome="hit"} 31.0010)"));
+}
+
+TEST(Metrics, GaugesMoveBothWays) {
+  const Metrics metrics(sample());
+  metrics.connections().add(3);
+  metrics.connections().add(-1);
+  metrics.cache_bytes().set(12345);
+  EXPECT_THAT(metrics.text(), HasSubstr("entrepot_connections 2\n"));
+  EXPECT_THAT(metrics.text(), HasSubstr("entrepot_cache_bytes 12345\n"));
+}
+
+TEST(Metrics, CountsFromManyThreadsWithoutLoss) {
+  const Metrics metrics(sample());
+  constexpr int rounds = 10'000;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < rounds; ++n) {
+        metrics.upstream("quay.io").request(Kind::blob, Outcome::hit, 200);
+        metrics.time_to_first_byte(Outcome::hit).observe(1ms);
+      }
+    });
+  }
+  const std::string during = metrics.text();
+  for (auto& thread : threads) thread.join();
+  EXPECT_THAT(during, HasSubstr("entrepot_requests_total"));
+  EXPECT_THAT(metrics.text(),
+              HasSubstr(R"({upstream="quay.io",kind="blob",outcome="hit",code="200"} 40000)"));
+  EXPECT_THAT(metrics.text(),
+              HasSubstr(R"(entrepot_time_to_first_byte_seconds_count{outcome="hit"} 40000)"));
+}
+
+}  // namespace
+}  // namespace entrepot::metrics
