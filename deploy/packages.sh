@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs the Debian packages Entrepot needs, where they are missing.
+#
+#   deploy/packages.sh build   what it takes to build and run it
+#   deploy/packages.sh test    that, and what the tests use (engines, registries, tools)
+#
+# Works as root or through sudo. Touches nothing when all is there: no apt-get then.
+set -euo pipefail
+export LC_ALL=C.UTF-8  # the answers of apt are read
+
+# A line names one thing; alternatives are separated by |, the first that the system knows is
+# taken. Names differ: llhttp is a library of its own on newer systems and sources within
+# node-llhttp on Debian 12; the docker command is a package of its own from Debian 13 on.
+build_packages=(
+  'ca-certificates' 'ccache' 'cmake' 'g++' 'ninja-build' 'pkg-config|pkgconf'
+  'libcli11-dev' 'libcurl4-openssl-dev' 'libevent-dev' 'libllhttp-dev|node-llhttp'
+  'librocksdb-dev' 'libspdlog-dev' 'libssl-dev' 'nlohmann-json3-dev'
+  'prometheus-cpp-dev|libprometheus-cpp-dev'
+)
+test_packages=(
+  'clang-format' 'clang-tidy' 'libbenchmark-dev' 'libgmock-dev' 'libgtest-dev'
+  'python3' 'python3-pytest'
+  'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io' 'docker-cli|docker.io'
+  'nginx-light|nginx' 'openssl' 'podman' 'runc' 'skopeo' 'strace' 'umoci' 'util-linux' 'wrk'
+)
+
+say() { printf '==> %s\n' "$*" >&2; }
+fail() { printf 'packages.sh: %s\n' "$*" >&2; exit 1; }
+
+usage() { printf 'usage: %s build|test\n' "$0" >&2; exit 64; }
+
+installed() {
+  [[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
+}
+
+# True when one of the alternatives is installed.
+satisfied() {
+  local name
+  for name in ${1//|/ }; do
+    if installed "$name"; then return 0; fi
+  done
+  return 1
+}
+
+# The first alternative that apt could install.
+choose() {
+  local name
+  for name in ${1//|/ }; do
+    if [[ "$(apt-cache policy "$name" 2>/dev/null)" =~ Candidate:\ [^\(] ]]; then
+      printf '%s\n' "$name"
+      return 0
+    fi
+  done
+  return 1
+}
+
+as_root() {
+  if [[ $EUID -eq 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
+# Debian starts the services of a package when it installs it. The tests start their own engines on
+# their own directories, so nothing is to run beside them: policy-rc.d says no while apt works.
+policy=/usr/sbin/policy-rc.d
+policy_is_ours=false
+forbid_services() {
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\n# Made by deploy/packages.sh; removed when it ends.\nexit 101\n' |
+      as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    policy_is_ours=true
+  fi
+}
+# Called by the trap.
+# shellcheck disable=SC2317,SC2329
+allow_services() {
+  if $policy_is_ours; then as_root rm -f "$policy"; fi
+}
+
+main() {
+  [[ $# -eq 1 ]] || usage
+  local wanted
+  case $1 in
+    build) wanted=("${build_packages[@]}") ;;
+    test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
+    *) usage ;;
+  esac
+  command -v apt-get >/dev/null ||
+    fail "this script knows apt only; install these by other means: ${wanted[*]}"
+
+  local missing=() group
+  for group in "${wanted[@]}"; do
+    satisfied "$group" || missing+=("$group")
+  done
+  if [[ ${#missing[@]} -eq 0 ]]; then
+    say "All ${#wanted[@]} packages are installed"
+    return
+  fi
+  if [[ $EUID -ne 0 ]] && ! command -v sudo >/dev/null; then
+    fail "run it as root, or install sudo; missing: ${missing[*]}"
+  fi
+
+  say "Missing packages: ${missing[*]}; updating the package lists"
+  as_root apt-get -o DPkg::Lock::Timeout=600 update -q
+  local names=() name
+  for group in "${missing[@]}"; do
+    name=$(choose "$group") || fail "the package lists of this system have none of: ${group//|/, }"
+    names+=("$name")
+  done
+
+  say "Installing ${#names[@]} packages: ${names[*]}"
+  trap allow_services EXIT
+  forbid_services
+  as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+    apt-get -o DPkg::Lock::Timeout=600 install -q -y --no-install-recommends "${names[@]}"
+  say "Packages installed"
+}
+
+main "$@"
