@@ -10,13 +10,14 @@
 #include "cache/digest.h"
 #include "cache/executor.h"
 #include "cache/options.h"
+#include "cache/requests.h"
 #include "metrics/metrics.h"
 
 namespace entrepot::cache {
 
 class Clock;
-class Home;
 class Source;
+struct Home;
 struct Shared;
 
 /// The cache: what is stored, and the flights that bring what is not.
@@ -28,7 +29,7 @@ struct Shared;
 ///
 /// A body in an answer may still be growing (Content::progress): read it up to released().
 /// Dropping the content does not stop the fill.
-class Cache {
+class Cache : private ObjectRouter {
  public:
   /// One home of keys in flight: the loop it lives on and the upstream client of that loop. The
   /// executor and source outlive the cache.
@@ -41,10 +42,10 @@ class Cache {
   /// Throws OpenError with one line naming the path and what to do: not writable, not a directory,
   /// of another format version, or locked by another process.
   /// `store` runs blocking work; it must have stopped before the cache is destroyed.
-  Cache(Options options, const Clock& clock, metrics::Metrics& metrics, Poster& store,
-        std::vector<HomeParts> homes);
+  Cache(Options options, const Clock& clock, const metrics::Metrics& metrics, Poster& store,
+        const std::vector<HomeParts>& homes);
   /// Call after every loop and the pool have ended; unfinished fills stay as they are on disk.
-  ~Cache();
+  ~Cache() override;
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
 
@@ -76,6 +77,10 @@ class Cache {
 
  private:
   Home& home_of(std::size_t hash) const;
+  std::optional<Answer> find_object(Resource resource, RepositoryRef repository,
+                                    const Digest& digest) const;
+  void route(ObjectRequest request) override;
+  void list(ListingRequest request);
 
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Home>> homes_;

@@ -60,4 +60,10 @@ class OpenError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Another process uses the directory; what() says so.
+class LockedError : public OpenError {
+ public:
+  using OpenError::OpenError;
+};
+
 }  // namespace entrepot::cache

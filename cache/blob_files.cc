@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/blob_files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "cache/options.h"
+#include "metrics/log.h"
+
+namespace entrepot::cache {
+namespace {
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& why,
+                         const std::string& what_to_do) {
+  throw OpenError("cache directory " + path.string() + ": " + why + "; " + what_to_do);
+}
+
+void make_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error && std::filesystem::is_directory(path, error)) return;
+  if (!error) error = std::make_error_code(std::errc::not_a_directory);
+  refuse(path, error.message(), "name a directory this user can write in cache.directory");
+}
+
+}  // namespace
+
+BlobFile::~BlobFile() { ::close(fd_); }
+
+BlobFiles::BlobFiles(Layout layout, const metrics::Metrics& metrics)
+    : layout_(std::move(layout)), metrics_(metrics) {
+  make_folder(layout_.directory());
+  take_lock();
+  make_folder(layout_.fills());
+  make_folder(layout_.blobs() / "sha256");
+  make_folder(layout_.blobs() / "sha512");
+}
+
+BlobFiles::~BlobFiles() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+void BlobFiles::take_lock() {
+  lock_ = ::open(layout_.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ < 0) {
+    refuse(layout_.directory(), reason(errno),
+           "name a directory this user can write in cache.directory");
+  }
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  const int error = errno;
+  ::close(lock_);
+  lock_ = -1;
+  if (error == EWOULDBLOCK) {
+    throw LockedError("cache directory " + layout_.directory().string() +
+                      ": in use by another process; stop that one, or give this one its own "
+                      "cache.directory");
+  }
+  refuse(layout_.directory(), "cannot be locked: " + reason(error), "use a local file system");
+}
+
+std::shared_ptr<const BlobFile> BlobFiles::open_blob(const Digest& digest,
+                                                     std::uint64_t size) const {
+  const auto path = layout_.blob(digest);
+  // O_NONBLOCK: something other than a regular file under that name must not stop the loop.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) {
+    if (errno != ENOENT) failed("open", path, errno);
+    return nullptr;
+  }
+  auto file = std::make_shared<const BlobFile>(fd);
+  struct stat status;
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+      static_cast<std::uint64_t>(status.st_size) != size) {
+    log::warn("cache: {} is not a file of {} bytes; it is dropped and fetched again", path.string(),
+              size);
+    return nullptr;
+  }
+  return file;
+}
+
+std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest) const {
+  const auto path = layout_.fill(digest);
+  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0 && errno == ENOENT) {  // the folder was removed under us
+    ::mkdir(layout_.fills().c_str(), 0700);
+    fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  }
+  if (fd < 0) {
+    failed("open", path, errno);
+    return nullptr;
+  }
+  return std::make_shared<const BlobFile>(fd);
+}
+
+bool BlobFiles::commit(const Digest& digest, const BlobFile& file) const {
+  const auto from = layout_.fill(digest);
+  if (::fdatasync(file.fd()) != 0) {
+    // The pages count as clean now whatever became of them: the file must not be trusted again.
+    failed("sync", from, errno);
+    discard_fill(digest);
+    return false;
+  }
+  if (!make_blob_folder(digest)) {
+    discard_fill(digest);
+    return false;
+  }
+  const auto to = layout_.blob(digest);
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    failed("rename", to, errno);
+    discard_fill(digest);
+    return false;
+  }
+  return sync_folder(layout_.blob_folder(digest));
+}
+
+bool BlobFiles::make_blob_folder(const Digest& digest) const {
+  const auto folder = layout_.blob_folder(digest);
+  if (::mkdir(folder.c_str(), 0700) == 0) return sync_folder(folder.parent_path());
+  if (errno == EEXIST) return true;
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);  // the whole tree was removed under us
+  if (!error) return true;
+  failed("open", folder, error.value());
+  return false;
+}
+
+bool BlobFiles::sync_folder(const std::filesystem::path& folder) const {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  if (!synced) failed("sync", folder, errno);
+  if (fd >= 0) ::close(fd);
+  return synced;
+}
+
+void BlobFiles::discard_fill(const Digest& digest) const {
+  const auto path = layout_.fill(digest);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) failed("unlink", path, errno);
+}
+
+void BlobFiles::remove_blob(const Digest& digest) const {
+  const auto path = layout_.blob(digest);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) failed("unlink", path, errno);
+}
+
+void BlobFiles::discard_fills() const {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(layout_.fills(), error)) {
+    std::filesystem::remove_all(entry.path(), error);
+  }
+}
+
+void BlobFiles::write_failed(const Digest& digest, int error) const {
+  failed("write", layout_.fill(digest), error);
+}
+
+void BlobFiles::failed(const char* operation, const std::filesystem::path& path, int error) const {
+  metrics_.disk_errors(operation).add();
+  log::error("cache: {} of {} failed: {}", operation, path.string(), reason(error));
+}
+
+}  // namespace entrepot::cache

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cache/content.h"
+#include "cache/digest.h"
+#include "cache/layout.h"
+#include "metrics/metrics.h"
+
+namespace entrepot::cache {
+
+/// The cache directory and the files in it. Opening it takes the lock that keeps a second process
+/// out; the lock goes with the object. Thread-safe; open_blob is made for serve loops, everything
+/// else may block on the disk.
+///
+/// A file under blobs/ is whole: commit() syncs the bytes before the rename and the folder after it
+/// (a rename without the first leaves an empty file under the final name after a power cut).
+class BlobFiles {
+ public:
+  /// Creates what is missing; throws OpenError (options.h).
+  BlobFiles(Layout layout, const metrics::Metrics& metrics);
+  ~BlobFiles();
+  BlobFiles(const BlobFiles&) = delete;
+  BlobFiles& operator=(const BlobFiles&) = delete;
+
+  /// The stored blob, or null where no regular file of that size is there.
+  std::shared_ptr<const BlobFile> open_blob(const Digest& digest, std::uint64_t size) const;
+
+  /// A new, empty file for bytes that arrive; null (with the reason logged) when it cannot be made.
+  std::shared_ptr<const BlobFile> create_fill(const Digest& digest) const;
+  /// Makes the arrived file the stored blob. False, with the file removed, when the disk failed.
+  bool commit(const Digest& digest, const BlobFile& file) const;
+  /// Forgets the arriving file.
+  void discard_fill(const Digest& digest) const;
+  void remove_blob(const Digest& digest) const;
+
+  /// Removes every arriving file; before the loops start.
+  void discard_fills() const;
+
+  /// Counts and logs that a write to the arriving file failed with `error` (an errno).
+  void write_failed(const Digest& digest, int error) const;
+
+ private:
+  /// Counts and logs a failed system call; `operation` as in entrepot_disk_errors_total.
+  void failed(const char* operation, const std::filesystem::path& path, int error) const;
+  void take_lock();
+  bool sync_folder(const std::filesystem::path& folder) const;
+  bool make_blob_folder(const Digest& digest) const;
+
+  const Layout layout_;
+  const metrics::Metrics& metrics_;
+  int lock_ = -1;
+};
+
+}  // namespace entrepot::cache

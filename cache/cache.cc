@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/cache.h"
+
+#include <atomic>
+#include <functional>
+#include <utility>
+
+#include "cache/home.h"
+#include "cache/layout.h"
+#include "cache/shared.h"
+#include "metrics/check.h"
+
+namespace entrepot::cache {
+
+Cache::Cache(Options options, const Clock& clock, const metrics::Metrics& metrics, Poster& store,
+             const std::vector<HomeParts>& homes)
+    : shared_(std::make_unique<Shared>(std::move(options), clock, metrics, store)) {
+  check(!homes.empty(), "there is a fetch loop");
+  shared_->files.discard_fills();
+  shared_->rocks.for_each_blob([this](const Digest& digest, std::uint64_t size, bool is_inline) {
+    shared_->blobs.put(digest, size, is_inline);
+    return true;
+  });
+  shared_->update_gauges();
+  shared_->router = this;
+  for (const auto& parts : homes) {
+    homes_.push_back(std::make_unique<Home>(*shared_, *parts.executor, *parts.source));
+  }
+}
+
+Cache::~Cache() = default;
+
+Home& Cache::home_of(std::size_t hash) const { return *homes_[hash % homes_.size()]; }
+
+std::optional<Answer> Cache::find_blob(RepositoryRef repository, const Digest& digest) const {
+  return find_object(Resource::blob, repository, digest);
+}
+
+std::optional<Answer> Cache::find_manifest(RepositoryRef repository, const Digest& digest) const {
+  return find_object(Resource::manifest, repository, digest);
+}
+
+std::optional<Answer> Cache::find_object(Resource resource, RepositoryRef repository,
+                                         const Digest& digest) const {
+  if (!shared_->linked(repository, digest)) return std::nullopt;
+  auto content = shared_->stored(resource, digest);
+  if (!content) return std::nullopt;
+  return Answer{Outcome::hit, {}, std::move(content), {}};
+}
+
+std::optional<Answer> Cache::find_tag(RepositoryRef repository, std::string_view tag) const {
+  thread_local std::string key;
+  tag_key(key, repository, tag);
+  const auto known = shared_->tags.find(key);
+  if (!known) return std::nullopt;
+  const TagState& state = **known;
+  const auto age = age_of(state.record.checked_at, shared_->clock.wall());
+  // In its grace it is the home that answers, because it also starts the check.
+  if (judge(age, state.fresh_for, std::chrono::milliseconds(0)) != Freshness::fresh) {
+    return std::nullopt;
+  }
+  auto content = shared_->stored(Resource::manifest, state.record.digest);
+  if (!content) return std::nullopt;
+  return Answer{Outcome::hit,
+                {},
+                std::move(content),
+                {},
+                std::chrono::duration_cast<std::chrono::seconds>(age),
+                std::chrono::duration_cast<std::chrono::seconds>(state.fresh_for - age)};
+}
+
+void Cache::route(ObjectRequest request) {
+  Home& home = home_of(request.digest.hash());
+  home.executor.post(
+      [&home, request = std::move(request)]() mutable { home.objects.fetch(std::move(request)); });
+}
+
+void Cache::fetch_blob(Repository repository, const Digest& digest, bool head, Executor& reply_on,
+                       AnswerCallback done) {
+  route({Resource::blob, std::move(repository), digest, head, {reply_on, std::move(done)}});
+}
+
+void Cache::fetch_manifest(Repository repository, const Digest& digest, bool head,
+                           Executor& reply_on, AnswerCallback done) {
+  route({Resource::manifest, std::move(repository), digest, head, {reply_on, std::move(done)}});
+}
+
+void Cache::fetch_tag(Repository repository, std::string tag, bool head, bool revalidate,
+                      Executor& reply_on, AnswerCallback done) {
+  Home& home = home_of(std::hash<std::string>{}(tag_key(repository, tag)));
+  home.executor.post([&home, request = TagRequest{std::move(repository),
+                                                  std::move(tag),
+                                                  head,
+                                                  revalidate,
+                                                  {reply_on, std::move(done)}}]() mutable {
+    home.tags.fetch(std::move(request));
+  });
+}
+
+void Cache::fetch_tags(Repository repository, Executor& reply_on, ListingCallback done) {
+  list({std::move(repository), std::nullopt, {reply_on, std::move(done)}});
+}
+
+void Cache::fetch_referrers(Repository repository, const Digest& subject, Executor& reply_on,
+                            ListingCallback done) {
+  list({std::move(repository), subject, {reply_on, std::move(done)}});
+}
+
+void Cache::list(ListingRequest request) {
+  Home& home = home_of(std::hash<std::string>{}(request.repository.name));
+  home.executor.post(
+      [&home, request = std::move(request)]() mutable { home.listings.fetch(std::move(request)); });
+}
+
+void Cache::stop(Executor& reply_on, Job done) {
+  const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
+  for (const auto& home : homes_) {
+    home->executor.post([&home = *home, left, &reply_on, done] {
+      const Failure failure{FailureKind::unavailable, "the mirror is shutting down"};
+      home.tags.abandon_all(failure);
+      home.objects.abandon_all(failure);
+      home.listings.abandon_all(failure);
+      if (left->fetch_sub(1) == 1) reply_on.post(done);
+    });
+  }
+}
+
+bool Cache::healthy() const { return shared_->rocks.healthy(); }
+
+}  // namespace entrepot::cache

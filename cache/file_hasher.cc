@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/file_hasher.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <span>
+#include <utility>
+
+namespace entrepot::cache {
+namespace {
+
+/// Small enough to stay in a core's second-level cache between the copy and the hash.
+constexpr std::size_t piece_size = 128 << 10;
+
+}  // namespace
+
+FileHasher::FileHasher(std::shared_ptr<const BlobFile> file, Algorithm algorithm, Poster& store,
+                       Executor& home, Done done)
+    : file_(std::move(file)),
+      store_(store),
+      home_(home),
+      done_(std::move(done)),
+      hasher_(algorithm) {}
+
+void FileHasher::advance(std::uint64_t written) {
+  {
+    const std::lock_guard lock(mutex_);
+    target_ = written;
+  }
+  run_if_idle();
+}
+
+void FileHasher::finish(std::uint64_t size) {
+  {
+    const std::lock_guard lock(mutex_);
+    target_ = size;
+    last_ = true;
+  }
+  run_if_idle();
+}
+
+void FileHasher::cancel() {
+  done_ = nullptr;
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+}
+
+void FileHasher::run_if_idle() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (running_ || ended_) return;
+    running_ = true;
+  }
+  store_.post([self = shared_from_this()] { self->run(); });
+}
+
+void FileHasher::run() {
+  for (;;) {
+    std::uint64_t until;
+    {
+      const std::lock_guard lock(mutex_);
+      if (ended_ || (target_ == hashed_ && !last_)) {
+        running_ = false;
+        return;
+      }
+      if (target_ == hashed_) break;
+      until = target_;
+    }
+    if (!hash_until(until)) return report(std::nullopt);
+  }
+  report(hasher_.finish());
+}
+
+bool FileHasher::hash_until(std::uint64_t until) {
+  thread_local std::array<std::byte, piece_size> piece;
+  while (hashed_ < until) {
+    const auto wanted = std::min<std::uint64_t>(piece.size(), until - hashed_);
+    const ssize_t got = ::pread(file_->fd(), piece.data(), wanted, static_cast<off_t>(hashed_));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    hasher_.update(std::span(piece).first(static_cast<std::size_t>(got)));
+    hashed_ += static_cast<std::uint64_t>(got);
+  }
+  return true;
+}
+
+void FileHasher::report(std::optional<Digest> digest) {
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    running_ = false;
+  }
+  home_.post([self = shared_from_this(), digest] {
+    if (auto done = std::exchange(self->done_, nullptr)) done(digest);
+  });
+}
+
+}  // namespace entrepot::cache

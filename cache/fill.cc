@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/fill.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "cache/manifest.h"
+#include "cache/object_flights.h"
+#include "metrics/check.h"
+#include "metrics/log.h"
+
+namespace entrepot::cache {
+namespace {
+
+/// A body with the wrong digest that nobody has seen is asked for once more.
+constexpr int max_attempts = 2;
+
+std::string_view as_text(std::span<const std::byte> data) {
+  return {reinterpret_cast<const char*>(data.data()), data.size()};
+}
+
+}  // namespace
+
+Fill::Fill(Shared& shared, Executor& home, Source& source, ObjectFlights& flights,
+           const ObjectRequest& first)
+    : shared_(shared),
+      home_(home),
+      source_(source),
+      flights_(flights),
+      resource_(first.resource),
+      repository_(first.repository),
+      digest_(first.digest) {
+  shared_.metrics.flights().add(1);
+}
+
+Fill::~Fill() {
+  if (hasher_) hasher_->cancel();
+  shared_.metrics.flights().add(-1);
+}
+
+std::uint64_t Fill::max_size() const {
+  return resource_ == Resource::manifest ? shared_.options.max_manifest : shared_.options.max_blob;
+}
+
+void Fill::start() {
+  ++attempts_;
+  head_ = {};
+  bytes_.clear();
+  fetch_ = source_.fetch({repository_.upstream, repository_.name, resource_, digest_.str(),
+                          /*head=*/false, /*offset=*/0, max_size()},
+                         *this);
+}
+
+void Fill::join(ObjectRequest request) {
+  if (content_) {
+    answer(request, false);
+  } else {
+    waiting_.push_back(std::move(request));
+  }
+}
+
+void Fill::abandon(const Failure& failure) {
+  fetch_.reset();
+  if (hasher_) hasher_->cancel();
+  if (progress_ && progress_->state() == Progress::State::growing) {
+    progress_->finish(Progress::State::failed);
+  }
+  for (const auto& request : std::exchange(waiting_, {})) {
+    request.reply({Outcome::error, request.reason, nullptr, failure});
+  }
+}
+
+void Fill::on_head(const FetchHead& head) {
+  head_ = head;
+  // The upstream answered for this repository: that is the proof of the link (promise 8).
+  shared_.link(repository_, digest_, LinkRecord::Proof::upstream);
+  in_memory_ = resource_ == Resource::manifest || (head.size && *head.size <= shared_.options.tail);
+  if (in_memory_) {
+    bytes_.reserve(head.size.value_or(0));
+  } else if (!open_file()) {
+    fail({FailureKind::store, "the cache directory takes no new file (see the line before)"});
+  }
+}
+
+bool Fill::on_data(std::uint64_t offset, std::span<const std::byte> data) {
+  return in_memory_ ? take_in_memory(offset, data) : take_in_file(offset, data);
+}
+
+void Fill::on_done(const std::optional<Failure>& failure) {
+  const auto self = shared_from_this();
+  fetch_.reset();
+  if (refusal_) return fail(std::move(*refusal_));
+  if (failure) return fail(*failure);
+  if (in_memory_) return prove_in_memory();
+  check(hasher_ != nullptr, "a head came before the end");
+  if (head_.size && written_ != *head_.size) {
+    return fail({FailureKind::bad_upstream, "the upstream's answer is shorter than announced"});
+  }
+  flush();
+  hasher_->finish(written_);
+}
+
+// ---- in memory
+
+bool Fill::take_in_memory(std::uint64_t offset, std::span<const std::byte> data) {
+  // A resume may repeat bytes; in memory the later ones simply replace the earlier.
+  check(offset <= bytes_.size(), "fetches leave no holes");
+  bytes_.resize(offset);
+  bytes_.append(as_text(data));
+  if (bytes_.size() <= max_size()) return true;
+  refusal_ = Failure{FailureKind::bad_upstream, "the upstream's answer is longer than allowed"};
+  return false;
+}
+
+void Fill::prove_in_memory() {
+  if (digest_of(digest_.algorithm(), bytes_) != digest_) return mismatch();
+  std::string media_type;
+  bool contradicted = false;
+  if (resource_ == Resource::manifest) {
+    const auto outline = parse_manifest(bytes_);
+    media_type = head_.media_type;
+    if (media_type.empty() && outline) media_type = outline->media_type;
+    // The same bytes under two types are an attack (CVE-2021-41190): passed on, not kept.
+    contradicted = outline && is_manifest_type(outline->media_type) &&
+                   is_manifest_type(media_type) && outline->media_type != media_type;
+  }
+  const auto size = bytes_.size();
+  content_ = std::make_shared<const Content>(
+      Content{digest_, size, std::move(media_type),
+              std::make_shared<const std::string>(std::move(bytes_)), nullptr, nullptr});
+  if (resource_ == Resource::manifest) {
+    shared_.link_references(repository_, *content_);
+    for (const auto& request : waiting_) {
+      if (request.repository != repository_) {
+        shared_.link_references(request.repository, *content_);
+      }
+    }
+  }
+  if (!contradicted) shared_.remember(content_, resource_);
+  answer_waiters();
+  keep_in_memory(!contradicted);
+}
+
+void Fill::keep_in_memory(bool with_record) {
+  if (!with_record || !shared_.rocks.healthy()) return stored(false, false);
+  const bool is_inline =
+      resource_ == Resource::manifest || content_->size <= shared_.options.small_object;
+  shared_.store.post([self = shared_from_this(), is_inline] {
+    Shared& shared = self->shared_;
+    const Content& content = *self->content_;
+    bool kept;
+    if (self->resource_ == Resource::manifest) {
+      kept = shared.rocks.put_manifest(content.digest,
+                                       {content.media_type, shared.clock.wall(), *content.bytes});
+    } else if (is_inline) {
+      kept = shared.rocks.put_blob(content.digest,
+                                   {content.size, shared.clock.wall(), *content.bytes});
+    } else {
+      self->file_ = shared.files.create_fill(content.digest);
+      kept = self->file_ && self->write_all(std::as_bytes(std::span(*content.bytes))) &&
+             shared.files.commit(content.digest, *self->file_) &&
+             shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), {}});
+    }
+    shared.update_gauges();
+    self->home_.post([self, kept, is_inline] { self->stored(kept, is_inline); });
+  });
+}
+
+// ---- in a file
+
+bool Fill::open_file() {
+  file_ = shared_.files.create_fill(digest_);
+  if (!file_) return false;
+  hasher_ = std::make_shared<FileHasher>(
+      file_, digest_.algorithm(), shared_.store, home_,
+      [this](std::optional<Digest> actual) { proven_in_file(std::move(actual)); });
+  if (!head_.size) return true;  // answered at the end, when the size is known
+  progress_ = std::make_shared<Progress>(*head_.size);
+  content_ =
+      std::make_shared<const Content>(Content{digest_, *head_.size, {}, nullptr, file_, progress_});
+  answer_waiters();
+  return true;
+}
+
+bool Fill::take_in_file(std::uint64_t offset, std::span<const std::byte> data) {
+  if (offset < written_) {  // a resume came back with bytes that clients may have already
+    const auto again = std::min<std::uint64_t>(data.size(), written_ - offset);
+    if (!same_as_stored(offset, data.first(again))) return false;
+    data = data.subspan(again);
+    if (data.empty()) return true;
+    offset += again;
+  }
+  check(offset == written_, "fetches leave no holes");
+  const auto limit = head_.size.value_or(max_size());
+  if (data.size() > limit - written_) {
+    refusal_ = Failure{FailureKind::bad_upstream, "the upstream's answer is longer than announced"};
+    return false;
+  }
+  if (!write_all(data)) {
+    refusal_ = Failure{FailureKind::store, "the cache directory cannot be written"};
+    return false;
+  }
+  flush_soon();
+  return true;
+}
+
+bool Fill::same_as_stored(std::uint64_t offset, std::span<const std::byte> data) {
+  std::array<std::byte, 16384> stored;
+  while (!data.empty()) {
+    const auto piece = std::min(data.size(), stored.size());
+    const auto got = ::pread(file_->fd(), stored.data(), piece, static_cast<off_t>(offset));
+    if (got != static_cast<ssize_t>(piece) || std::memcmp(stored.data(), data.data(), piece) != 0) {
+      refusal_ =
+          Failure{FailureKind::bad_upstream, "the upstream sent other bytes the second time"};
+      return false;
+    }
+    offset += piece;
+    data = data.subspan(piece);
+  }
+  return true;
+}
+
+bool Fill::write_all(std::span<const std::byte> data) {
+  while (!data.empty()) {
+    const auto count =
+        ::pwrite(file_->fd(), data.data(), data.size(), static_cast<off_t>(written_));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      shared_.files.write_failed(digest_, errno);
+      return false;
+    }
+    written_ += static_cast<std::uint64_t>(count);
+    data = data.subspan(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+/// Readers and the hasher are told once per turn of the loop, not once per piece curl hands over.
+void Fill::flush_soon() {
+  if (std::exchange(flush_posted_, true)) return;
+  home_.post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->flush();
+  });
+}
+
+void Fill::flush() {
+  flush_posted_ = false;
+  if (!file_ || !hasher_) return;
+  hasher_->advance(written_);
+  if (!progress_ || progress_->state() != Progress::State::growing) return;
+  const auto open = progress_->size() - std::min(progress_->size(), shared_.options.tail);
+  progress_->release(std::min(written_, open));
+}
+
+void Fill::proven_in_file(std::optional<Digest> actual) {
+  const auto self = shared_from_this();
+  if (!actual) return fail({FailureKind::store, "the arriving file cannot be read back"});
+  if (*actual != digest_) return mismatch();
+  if (progress_) {
+    progress_->finish(Progress::State::whole);
+  }
+  // From now on the content is simply a whole file.
+  content_ =
+      std::make_shared<const Content>(Content{digest_, written_, {}, nullptr, file_, nullptr});
+  answer_waiters();
+  keep_file();
+}
+
+void Fill::keep_file() {
+  shared_.store.post([self = shared_from_this()] {
+    Shared& shared = self->shared_;
+    const bool kept =
+        shared.files.commit(self->digest_, *self->file_) &&
+        shared.rocks.put_blob(self->digest_, {self->written_, shared.clock.wall(), {}});
+    shared.update_gauges();
+    self->home_.post([self, kept] { self->stored(kept, false); });
+  });
+}
+
+// ---- ends
+
+void Fill::stored(bool kept, bool is_inline) {
+  if (kept && resource_ == Resource::blob) {
+    shared_.blobs.put(digest_, content_->size, is_inline);
+  }
+  flights_.unlist(*this);
+}
+
+void Fill::mismatch() {
+  source_.report_mismatch(repository_.upstream, head_.endpoint, digest_);
+  log::error("{}: {} in {} arrived from {} with another digest; nothing of it is kept",
+             repository_.upstream, digest_.str(), repository_.name, head_.endpoint);
+  if (in_memory_ && attempts_ < max_attempts) return start();
+  fail({FailureKind::bad_upstream, "the upstream's bytes do not have the digest asked for"});
+}
+
+void Fill::answer_waiters() {
+  for (const auto& request : std::exchange(waiting_, {})) {
+    answer(request, !std::exchange(first_answered_, true));
+  }
+}
+
+void Fill::answer(const ObjectRequest& request, bool first) const {
+  request.reply({first ? Outcome::miss : Outcome::joined,
+                 request.reason.empty() ? std::string_view("absent") : request.reason,
+                 content_,
+                 {}});
+}
+
+void Fill::fail(Failure failure) {
+  const auto self = shared_from_this();
+  fetch_.reset();
+  if (hasher_) hasher_->cancel();
+  if (progress_ && progress_->state() == Progress::State::growing) {
+    progress_->finish(Progress::State::failed);
+  }
+  if (file_) shared_.files.discard_fill(digest_);
+  auto waiting = std::exchange(waiting_, {});
+  flights_.unlist(*this);
+  flights_.failed(repository_, resource_, digest_, std::move(waiting), failure);
+}
+
+}  // namespace entrepot::cache

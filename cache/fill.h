@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/file_hasher.h"
+#include "cache/requests.h"
+#include "cache/shared.h"
+#include "cache/source.h"
+
+namespace entrepot::cache {
+
+class ObjectFlights;
+
+/// The flight that brings one blob or manifest by digest, for everybody who asks for it meanwhile.
+/// It belongs to no client: it runs to its end whoever leaves. Its home's thread only.
+///
+///   asking ─on_head─► arriving ─on_done─► proving ─digest right─► keeping ─► ended
+///      └──────────────────┴──────────────────┴──failure, wrong digest──────────┘
+///
+/// Two forms. In memory (manifests, and blobs no longer than the tail): nothing is answered before
+/// the digest is proven, so a wrong body is asked for again unseen. In a file (everything else):
+/// waiters get the growing file at on_head and read up to size - tail; the tail is released once
+/// the digest is proven. Proven content is answered before it is kept: the order at the end is
+/// prove → answer or release → sync → rename → index → unlist.
+class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
+ public:
+  Fill(Shared& shared, Executor& home, Source& source, ObjectFlights& flights,
+       const ObjectRequest& first);
+  ~Fill() override;
+
+  /// Asks the upstream. Call once, after construction.
+  void start();
+  /// Answers the request as soon as there is something to answer with.
+  void join(ObjectRequest request);
+  /// Fails everybody; the flights forget the fill themselves.
+  void abandon(const Failure& failure);
+
+  Resource resource() const { return resource_; }
+  const Digest& digest() const { return digest_; }
+  /// The repository in whose name the upstream is asked.
+  const Repository& repository() const { return repository_; }
+
+  void on_head(const FetchHead& head) override;
+  bool on_data(std::uint64_t offset, std::span<const std::byte> data) override;
+  void on_done(const std::optional<Failure>& failure) override;
+
+ private:
+  // In memory.
+  bool take_in_memory(std::uint64_t offset, std::span<const std::byte> data);
+  void prove_in_memory();
+  void keep_in_memory(bool with_record);
+  // In a file.
+  bool open_file();
+  bool take_in_file(std::uint64_t offset, std::span<const std::byte> data);
+  bool same_as_stored(std::uint64_t offset, std::span<const std::byte> data);
+  bool write_all(std::span<const std::byte> data);
+  void flush_soon();
+  void flush();
+  void proven_in_file(std::optional<Digest> actual);
+  void keep_file();
+
+  std::uint64_t max_size() const;
+  void mismatch();
+  void answer_waiters();
+  void answer(const ObjectRequest& request, bool first) const;
+  void fail(Failure failure);
+  void stored(bool kept, bool is_inline);
+
+  Shared& shared_;
+  Executor& home_;
+  Source& source_;
+  ObjectFlights& flights_;
+  const Resource resource_;
+  const Repository repository_;
+  const Digest digest_;
+
+  std::unique_ptr<Fetch> fetch_;
+  FetchHead head_;
+  int attempts_ = 0;
+  bool in_memory_ = false;
+  std::vector<ObjectRequest> waiting_;
+  bool first_answered_ = false;
+  /// What waiters get, once there is something.
+  ContentPtr content_;
+
+  std::string bytes_;  // in memory
+
+  // In a file.
+  std::shared_ptr<const BlobFile> file_;
+  std::shared_ptr<Progress> progress_;  // null while the size is unknown
+  std::shared_ptr<FileHasher> hasher_;
+  std::uint64_t written_ = 0;
+  bool flush_posted_ = false;
+  std::optional<Failure> refusal_;  // why on_data said no
+};
+
+}  // namespace entrepot::cache

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/freshness.h"
+
+#include <algorithm>
+#include <regex>
+
+namespace entrepot::cache {
+
+struct TagFreshness::Rule {
+  std::regex match;
+  std::chrono::milliseconds fresh_for;
+};
+
+TagFreshness::TagFreshness(const TagPolicy& policy)
+    : fresh_for_(policy.fresh_for), stale_for_(policy.stale_for) {
+  for (const auto& rule : policy.rules) {
+    rules_.push_back(
+        {std::regex(rule.match, std::regex::ECMAScript | std::regex::optimize), rule.fresh_for});
+  }
+}
+
+TagFreshness::~TagFreshness() = default;
+TagFreshness::TagFreshness(TagFreshness&&) noexcept = default;
+
+std::chrono::milliseconds TagFreshness::fresh_for(std::string_view tag) const {
+  for (const auto& rule : rules_) {
+    // Unanchored, as regular expressions are everywhere else: the pattern says ^ and $ itself.
+    if (std::regex_search(tag.begin(), tag.end(), rule.match)) return rule.fresh_for;
+  }
+  return fresh_for_;
+}
+
+std::chrono::milliseconds age_of(WallTime checked_at, WallTime now) {
+  return std::max(now - checked_at, std::chrono::milliseconds(0));
+}
+
+Freshness judge(std::chrono::milliseconds age, std::chrono::milliseconds fresh_for,
+                std::chrono::milliseconds stale_for) {
+  if (age <= std::chrono::duration_cast<std::chrono::milliseconds>(fresh_for * grace_begins)) {
+    return Freshness::fresh;
+  }
+  if (age <= fresh_for) return Freshness::grace;
+  // Both may be set to "for ever", so the sum is compared without forming it.
+  return age - fresh_for <= stale_for ? Freshness::due : Freshness::expired;
+}
+
+}  // namespace entrepot::cache

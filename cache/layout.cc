@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/layout.h"
+
+#include <span>
+
+namespace entrepot::cache {
+namespace {
+
+// Neither upstream names nor repositories can hold a NUL (grammar), so keys cannot run together.
+void repository_prefix(std::string& out, RepositoryRef repository) {
+  out.assign(repository.upstream);
+  out.push_back('\0');
+  out.append(repository.name);
+  out.push_back('\0');
+}
+
+void append_digest(std::string& out, const Digest& digest) {
+  out.push_back(static_cast<char>(digest.algorithm()));
+  for (const std::uint8_t byte : digest.bytes()) out.push_back(static_cast<char>(byte));
+}
+
+}  // namespace
+
+std::filesystem::path Layout::blob_folder(const Digest& digest) const {
+  return blobs() / digest.algorithm_name() / digest.hex().substr(0, 2);
+}
+
+std::filesystem::path Layout::blob(const Digest& digest) const {
+  return blob_folder(digest) / digest.hex();
+}
+
+std::filesystem::path Layout::fill(const Digest& digest) const {
+  return fills() / (std::string(digest.algorithm_name()) + '-' + digest.hex());
+}
+
+std::string digest_key(const Digest& digest) {
+  std::string key;
+  append_digest(key, digest);
+  return key;
+}
+
+std::optional<Digest> parse_digest_key(std::string_view key) {
+  if (key.empty()) return std::nullopt;
+  const auto algorithm = static_cast<std::uint8_t>(key[0]);
+  if (algorithm > static_cast<std::uint8_t>(Algorithm::sha512)) return std::nullopt;
+  const auto known = static_cast<Algorithm>(algorithm);
+  if (key.size() != 1 + Digest::length(known)) return std::nullopt;
+  const auto* raw = reinterpret_cast<const std::uint8_t*>(key.data());
+  return Digest(known, std::span(raw + 1, key.size() - 1));
+}
+
+void tag_key(std::string& out, RepositoryRef repository, std::string_view tag) {
+  repository_prefix(out, repository);
+  out.append(tag);
+}
+
+void link_key(std::string& out, RepositoryRef repository, const Digest& digest) {
+  repository_prefix(out, repository);
+  append_digest(out, digest);
+}
+
+std::string tag_key(RepositoryRef repository, std::string_view tag) {
+  std::string key;
+  tag_key(key, repository, tag);
+  return key;
+}
+
+std::string link_key(RepositoryRef repository, const Digest& digest) {
+  std::string key;
+  link_key(key, repository, digest);
+  return key;
+}
+
+}  // namespace entrepot::cache

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/link_proof.h"
+
+#include <utility>
+
+#include "cache/object_flights.h"
+
+namespace entrepot::cache {
+
+LinkProof::LinkProof(Shared& shared, Source& source, ObjectFlights& flights,
+                     const ObjectRequest& first)
+    : shared_(shared),
+      source_(source),
+      flights_(flights),
+      resource_(first.resource),
+      repository_(first.repository),
+      digest_(first.digest) {
+  shared_.metrics.flights().add(1);
+}
+
+LinkProof::~LinkProof() { shared_.metrics.flights().add(-1); }
+
+void LinkProof::start() {
+  const auto max_size =
+      resource_ == Resource::manifest ? shared_.options.max_manifest : shared_.options.max_blob;
+  fetch_ = source_.fetch({repository_.upstream, repository_.name, resource_, digest_.str(),
+                          /*head=*/true, /*offset=*/0, max_size},
+                         *this);
+}
+
+void LinkProof::on_done(const std::optional<Failure>& failure) {
+  const auto self = shared_from_this();
+  fetch_.reset();
+  auto waiting = std::exchange(waiting_, {});
+  flights_.unlist(*this);
+  if (failure) {
+    flights_.proof_failed(repository_, resource_, digest_, std::move(waiting), *failure);
+    return;
+  }
+  shared_.link(repository_, digest_, LinkRecord::Proof::upstream);
+  flights_.proven(head_, std::move(waiting));
+}
+
+void LinkProof::abandon(const Failure& failure) {
+  fetch_.reset();
+  for (const auto& request : std::exchange(waiting_, {})) {
+    request.reply({Outcome::error, request.reason, nullptr, failure});
+  }
+}
+
+}  // namespace entrepot::cache

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/manifest.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace entrepot::cache {
+namespace {
+
+constexpr std::string_view oci_index = "application/vnd.oci.image.index.v1+json";
+constexpr std::string_view oci_manifest = "application/vnd.oci.image.manifest.v1+json";
+constexpr std::string_view docker_list =
+    "application/vnd.docker.distribution.manifest.list.v2+json";
+constexpr std::string_view docker_manifest = "application/vnd.docker.distribution.manifest.v2+json";
+constexpr std::array<std::string_view, 7> manifest_types = {
+    oci_index,
+    oci_manifest,
+    docker_list,
+    docker_manifest,
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    "application/vnd.oci.artifact.manifest.v1+json",
+};
+
+using Json = nlohmann::json;
+
+/// The document, or a discarded value. Gives up at the depth limit instead of recursing into it
+/// (parsing is iterative; destroying a deep value is not).
+Json parse_bounded(std::string_view bytes) {
+  bool too_deep = false;
+  const auto watch = [&](int depth, Json::parse_event_t, Json&) {
+    too_deep = too_deep || depth > max_manifest_depth;
+    return !too_deep;  // what is refused here is not built
+  };
+  Json document = Json::parse(bytes, watch, /*allow_exceptions=*/false);
+  return too_deep ? Json(Json::value_t::discarded) : document;
+}
+
+void add_reference(const Json& descriptor, std::vector<Digest>& out) {
+  if (!descriptor.is_object() || out.size() >= max_references) return;
+  const auto digest = descriptor.find("digest");
+  if (digest == descriptor.end() || !digest->is_string()) return;
+  if (const auto parsed = Digest::parse(digest->get_ref<const std::string&>())) {
+    out.push_back(*parsed);
+  }
+}
+
+void add_references(const Json& document, const char* member, std::vector<Digest>& out) {
+  const auto list = document.find(member);
+  if (list == document.end() || !list->is_array()) return;
+  for (const auto& descriptor : *list) add_reference(descriptor, out);
+}
+
+/// Schema 1 names its layers differently: fsLayers[].blobSum.
+void add_schema1_layers(const Json& document, std::vector<Digest>& out) {
+  const auto list = document.find("fsLayers");
+  if (list == document.end() || !list->is_array()) return;
+  for (const auto& layer : *list) {
+    if (!layer.is_object() || out.size() >= max_references) continue;
+    const auto sum = layer.find("blobSum");
+    if (sum == layer.end() || !sum->is_string()) continue;
+    if (const auto parsed = Digest::parse(sum->get_ref<const std::string&>())) {
+      out.push_back(*parsed);
+    }
+  }
+}
+
+std::string_view implied_type(const Json& document) {
+  if (document.contains("manifests")) return oci_index;
+  if (document.contains("layers") || document.contains("config")) return oci_manifest;
+  if (document.contains("fsLayers")) return manifest_types[5];
+  return {};
+}
+
+}  // namespace
+
+bool is_manifest_type(std::string_view media_type) {
+  return std::find(manifest_types.begin(), manifest_types.end(), media_type) !=
+         manifest_types.end();
+}
+
+std::optional<ManifestOutline> parse_manifest(std::string_view bytes) {
+  const Json document = parse_bounded(bytes);
+  if (!document.is_object()) return std::nullopt;
+  ManifestOutline outline;
+  const auto type = document.find("mediaType");
+  if (type != document.end() && type->is_string()) {
+    outline.media_type = type->get<std::string>();
+  } else {
+    outline.media_type = implied_type(document);
+  }
+  if (outline.media_type.empty() || !document.contains("schemaVersion")) {
+    // A registry's error document or a stranger's JSON has neither.
+    if (!is_manifest_type(outline.media_type)) return std::nullopt;
+  }
+  if (const auto config = document.find("config"); config != document.end()) {
+    add_reference(*config, outline.references);
+  }
+  add_references(document, "layers", outline.references);
+  add_references(document, "blobs", outline.references);
+  add_references(document, "manifests", outline.references);
+  add_schema1_layers(document, outline.references);
+  return outline;
+}
+
+}  // namespace entrepot::cache

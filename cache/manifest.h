@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the cache reads in a manifest: its type and which digests it names. The bytes themselves are
+// never changed or re-serialised.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/digest.h"
+
+namespace entrepot::cache {
+
+/// A document that parses as an image manifest, an image index or their Docker forms.
+struct ManifestOutline {
+  /// What the document says of itself, or what its members imply where it does not.
+  std::string media_type;
+  /// Config, layers, blobs and child manifests, in order; at most max_references.
+  std::vector<Digest> references;
+};
+
+inline constexpr std::size_t max_references = 20'000;
+inline constexpr int max_manifest_depth = 32;
+
+/// nullopt for anything that is not a manifest: no JSON object, nested deeper than
+/// max_manifest_depth, or without a manifest's members (an HTML login page, an error document).
+/// Takes any bytes. Foreign-layer `urls` are not looked at.
+std::optional<ManifestOutline> parse_manifest(std::string_view bytes);
+
+/// True for a Content-Type that names one of the manifest formats.
+bool is_manifest_type(std::string_view media_type);
+
+}  // namespace entrepot::cache

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/object_flights.h"
+
+#include <utility>
+
+#include "cache/layout.h"
+
+namespace entrepot::cache {
+namespace {
+
+/// Negative entries and proofs are per repository, and a manifest is not a blob.
+std::string flight_key(Resource resource, const Repository& repository, const Digest& digest) {
+  return link_key(repository, digest) + (resource == Resource::manifest ? 'm' : 'b');
+}
+
+}  // namespace
+
+ObjectFlights::ObjectFlights(Shared& shared, Executor& home, Source& source)
+    : shared_(shared),
+      home_(home),
+      source_(source),
+      self_(std::make_shared<ObjectFlights*>(this)) {}
+
+ObjectFlights::~ObjectFlights() = default;
+
+std::shared_ptr<Fill> ObjectFlights::find_fill(Resource resource, const Digest& digest) {
+  const auto found = fills(resource).find(digest);
+  return found == fills(resource).end() ? nullptr : found->second;
+}
+
+void ObjectFlights::fetch(ObjectRequest request) {
+  if (!answer_from_memory(request)) look_on_disk(std::move(request));
+}
+
+bool ObjectFlights::answer_from_memory(const ObjectRequest& request) {
+  if (!request.accept_old_link && !shared_.linked(request.repository, request.digest)) return false;
+  if (const auto content = shared_.stored(request.resource, request.digest)) {
+    answer_stored(request, content);
+    return true;
+  }
+  if (const auto fill = find_fill(request.resource, request.digest)) {
+    fill->join(request);
+    return true;
+  }
+  return false;
+}
+
+void ObjectFlights::look_on_disk(ObjectRequest request) {
+  // The table of flights may be gone when the disk has answered: a weak handle tells.
+  shared_.store.post([&shared = shared_, &home = home_, weak = std::weak_ptr(self_),
+                      request = std::move(request)]() mutable {
+    Looked looked;
+    looked.link = shared.rocks.link(link_key(request.repository, request.digest));
+    looked.content = shared.load(request.resource, request.digest);
+    home.post([weak, request = std::move(request), looked = std::move(looked)]() mutable {
+      if (const auto self = weak.lock()) {
+        (*self)->note(request, looked);
+        (*self)->decide(std::move(request), looked);
+      }
+    });
+  });
+}
+
+/// Puts what the disk knew into memory, for the next request.
+void ObjectFlights::note(const ObjectRequest& request, const Looked& looked) {
+  if (looked.link) {
+    const auto key = link_key(request.repository, request.digest);
+    // A flight may have proven it anew meanwhile: the younger one stays.
+    if (!shared_.links.find(key)) shared_.links.put(key, *looked.link);
+  }
+  if (!looked.content) return;
+  shared_.remember(looked.content, request.resource);
+  if (request.resource == Resource::blob) {
+    shared_.blobs.put(request.digest, looked.content->size, looked.content->bytes != nullptr);
+  }
+}
+
+void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
+  auto content = looked.content;
+  if (!content) content = shared_.stored(request.resource, request.digest);
+  const auto fill = find_fill(request.resource, request.digest);
+  const bool linked = request.accept_old_link || shared_.linked(request.repository, request.digest);
+  request.had_link = looked.link.has_value();
+  if (linked && content) return answer_stored(request, content);
+  if (fill && (linked || fill->repository() == request.repository)) {
+    return fill->join(std::move(request));
+  }
+  const auto key = flight_key(request.resource, request.repository, request.digest);
+  if (const auto failure = negative_.find(key, shared_.clock.steady())) {
+    return request.reply({Outcome::error, "negative", nullptr, *failure});
+  }
+  // Stored, or arriving, in another repository's name: ask for this one. HEAD: ask, do not fill.
+  if (content || fill || request.head) return prove(std::move(request));
+  start_fill(std::move(request));
+}
+
+void ObjectFlights::answer_stored(const ObjectRequest& request, const ContentPtr& content) {
+  if (request.link_is_new && request.resource == Resource::manifest) {
+    shared_.link_references(request.repository, *content);
+  }
+  request.reply({request.outcome, request.reason, content, {}});
+}
+
+void ObjectFlights::start_fill(ObjectRequest request) {
+  const auto fill = std::make_shared<Fill>(shared_, home_, source_, *this, request);
+  fills(request.resource).emplace(request.digest, fill);
+  fill->join(std::move(request));
+  fill->start();
+}
+
+void ObjectFlights::prove(ObjectRequest request) {
+  const auto key = flight_key(request.resource, request.repository, request.digest);
+  auto& proof = proofs_[key];
+  const bool starts = !proof;
+  if (starts) proof = std::make_shared<LinkProof>(shared_, source_, *this, request);
+  if (request.reason.empty()) request.reason = "not-linked";
+  request.outcome = starts ? Outcome::revalidated : Outcome::joined;
+  proof->join(std::move(request));
+  if (starts) proof->start();
+}
+
+void ObjectFlights::unlist(const Fill& fill) {
+  auto& table = fills(fill.resource());
+  const auto found = table.find(fill.digest());
+  if (found != table.end() && found->second.get() == &fill) table.erase(found);
+}
+
+void ObjectFlights::unlist(const LinkProof& proof) {
+  proofs_.erase(flight_key(proof.resource(), proof.repository(), proof.digest()));
+}
+
+void ObjectFlights::failed(const Repository& asked, Resource resource, const Digest& digest,
+                           std::vector<ObjectRequest> waiting, const Failure& failure) {
+  remember_failure(asked, resource, digest, failure);
+  for (auto& request : waiting) {
+    // Whoever joined from another repository has a right to that repository's own answer.
+    if (request.repository != asked) {
+      fetch(std::move(request));
+    } else {
+      request.reply({Outcome::error, "absent", nullptr, failure});
+    }
+  }
+}
+
+void ObjectFlights::proven(const FetchHead& head, std::vector<ObjectRequest> waiting) {
+  for (auto& request : waiting) {
+    request.link_is_new = true;
+    const bool here = shared_.stored(request.resource, request.digest) ||
+                      find_fill(request.resource, request.digest);
+    const bool described =
+        head.size && (request.resource == Resource::blob || !head.media_type.empty());
+    if (!here && request.head && described) {
+      auto content = std::make_shared<const Content>(
+          Content{request.digest, *head.size, head.media_type, nullptr, nullptr, nullptr});
+      request.reply({Outcome::miss, "absent", std::move(content), {}});
+      continue;
+    }
+    // A HEAD that did not say enough is answered from a fill.
+    request.head = request.head && described;
+    fetch(std::move(request));
+  }
+}
+
+void ObjectFlights::proof_failed(const Repository& asked, Resource resource, const Digest& digest,
+                                 std::vector<ObjectRequest> waiting, const Failure& failure) {
+  remember_failure(asked, resource, digest, failure);
+  for (auto& request : waiting) {
+    if (stale_may_cover(failure.kind) && request.had_link && !request.accept_old_link) {
+      request.accept_old_link = true;
+      request.outcome = Outcome::stale;
+      request.reason = "proof-due";
+      fetch(std::move(request));
+    } else {
+      request.reply({Outcome::error, "not-linked", nullptr, failure});
+    }
+  }
+}
+
+void ObjectFlights::remember_failure(const Repository& asked, Resource resource,
+                                     const Digest& digest, const Failure& failure) {
+  if (failure.kind != FailureKind::not_found && failure.kind != FailureKind::denied) return;
+  shared_.unlink(asked, digest);
+  const auto now = shared_.clock.steady();
+  const auto lifetime = resource == Resource::manifest ? shared_.options.negative_manifest
+                                                       : shared_.options.negative_blob;
+  negative_.put(flight_key(resource, asked, digest), failure, now + lifetime, now);
+}
+
+void ObjectFlights::abandon_all(const Failure& failure) {
+  for (const auto& [digest, fill] : std::exchange(blob_fills_, {})) fill->abandon(failure);
+  for (const auto& [digest, fill] : std::exchange(manifest_fills_, {})) fill->abandon(failure);
+  for (const auto& [key, proof] : std::exchange(proofs_, {})) proof->abandon(failure);
+}
+
+}  // namespace entrepot::cache

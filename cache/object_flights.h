@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cache/fill.h"
+#include "cache/link_proof.h"
+#include "cache/negative_table.h"
+#include "cache/requests.h"
+#include "cache/shared.h"
+#include "cache/source.h"
+
+namespace entrepot::cache {
+
+/// Requests by digest whose home is here: answers from the store, joins them to flights, starts
+/// flights. Its home's thread only; that presence is asked and a flight listed in one turn of that
+/// thread is what makes "one upstream transfer per digest" hold without locks.
+///
+/// What a request comes to, once memory and (if need be) RocksDB were asked:
+///
+///                      | repository linked | not linked, fill runs for it | not linked
+///   stored             | answer            | –                            | link proof, then anew
+///   fill in flight     | join              | join                         | link proof, then anew
+///   neither, GET       | start a fill      | –                            | start a fill
+///   neither, HEAD      | HEAD upstream     | –                            | HEAD upstream
+class ObjectFlights {
+ public:
+  ObjectFlights(Shared& shared, Executor& home, Source& source);
+  ~ObjectFlights();
+
+  void fetch(ObjectRequest request);
+  /// Ends every flight with `failure`.
+  void abandon_all(const Failure& failure);
+
+  // For the flights.
+  void unlist(const Fill& fill);
+  void unlist(const LinkProof& proof);
+  void failed(const Repository& asked, Resource resource, const Digest& digest,
+              std::vector<ObjectRequest> waiting, const Failure& failure);
+  void proven(const FetchHead& head, std::vector<ObjectRequest> waiting);
+  void proof_failed(const Repository& asked, Resource resource, const Digest& digest,
+                    std::vector<ObjectRequest> waiting, const Failure& failure);
+
+ private:
+  /// What the disk knows.
+  struct Looked {
+    std::optional<LinkRecord> link;
+    ContentPtr content;
+  };
+  using Fills = std::unordered_map<Digest, std::shared_ptr<Fill>>;
+
+  Fills& fills(Resource resource) {
+    return resource == Resource::manifest ? manifest_fills_ : blob_fills_;
+  }
+  std::shared_ptr<Fill> find_fill(Resource resource, const Digest& digest);
+  bool answer_from_memory(const ObjectRequest& request);
+  void look_on_disk(ObjectRequest request);
+  void note(const ObjectRequest& request, const Looked& looked);
+  void decide(ObjectRequest request, const Looked& looked);
+  void start_fill(ObjectRequest request);
+  void prove(ObjectRequest request);
+  void answer_stored(const ObjectRequest& request, const ContentPtr& content);
+  void remember_failure(const Repository& asked, Resource resource, const Digest& digest,
+                        const Failure& failure);
+
+  Shared& shared_;
+  Executor& home_;
+  Source& source_;
+  Fills blob_fills_;
+  Fills manifest_fills_;
+  std::unordered_map<std::string, std::shared_ptr<LinkProof>> proofs_;
+  NegativeTable negative_;
+  /// Look-ups on disk hold this; what comes back after the end lapses.
+  std::shared_ptr<ObjectFlights*> self_;
+};
+
+}  // namespace entrepot::cache

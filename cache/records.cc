@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/records.h"
+
+#include "cache/layout.h"
+
+namespace entrepot::cache {
+namespace {
+
+constexpr char version = 1;
+
+class Writer {
+ public:
+  Writer() { out_.push_back(version); }
+  void u8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
+  void u64(std::uint64_t value) {
+    for (int shift = 0; shift < 64; shift += 8) out_.push_back(static_cast<char>(value >> shift));
+  }
+  void time(WallTime value) { u64(static_cast<std::uint64_t>(value.time_since_epoch().count())); }
+  /// Length-prefixed.
+  void text(std::string_view value) {
+    u64(value.size());
+    out_.append(value);
+  }
+  /// To the end of the record.
+  void rest(std::string_view value) { out_.append(value); }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+/// Reads what Writer wrote; after the first short read everything else is empty and ok() is false.
+class Reader {
+ public:
+  explicit Reader(std::string_view in) : in_(in) { ok_ = u8() == version && ok_; }
+  std::uint8_t u8() {
+    const auto piece = take(1);
+    return piece.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(piece[0]);
+  }
+  std::uint64_t u64() {
+    const auto piece = take(8);
+    std::uint64_t value = 0;
+    for (std::size_t i = piece.size(); i-- > 0;) {
+      value = value << 8 | static_cast<std::uint8_t>(piece[i]);
+    }
+    return value;
+  }
+  WallTime time() { return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(u64()))); }
+  std::string text() { return std::string(take(u64())); }
+  std::string rest() { return std::string(take(in_.size())); }
+  /// True when everything was there and nothing is left.
+  bool done() const { return ok_ && in_.empty(); }
+  bool ok() const { return ok_; }
+
+ private:
+  std::string_view take(std::uint64_t count) {
+    if (!ok_ || count > in_.size()) {
+      ok_ = false;
+      return {};
+    }
+    const auto piece = in_.substr(0, count);
+    in_.remove_prefix(count);
+    return piece;
+  }
+  std::string_view in_;
+  bool ok_ = true;
+};
+
+}  // namespace
+
+std::string encode(const BlobRecord& record) {
+  Writer out;
+  out.u64(record.size);
+  out.time(record.stored_at);
+  out.u8(record.bytes ? 1 : 0);
+  if (record.bytes) out.rest(*record.bytes);
+  return out.take();
+}
+
+std::optional<BlobRecord> decode_blob(std::string_view value) {
+  Reader in(value);
+  BlobRecord record;
+  record.size = in.u64();
+  record.stored_at = in.time();
+  const auto is_inline = in.u8();
+  if (is_inline == 1) record.bytes = in.rest();
+  if (!in.done() || is_inline > 1) return std::nullopt;
+  if (record.bytes && record.bytes->size() != record.size) return std::nullopt;
+  return record;
+}
+
+std::string encode(const ManifestRecord& record) {
+  Writer out;
+  out.text(record.media_type);
+  out.time(record.stored_at);
+  out.rest(record.bytes);
+  return out.take();
+}
+
+std::optional<ManifestRecord> decode_manifest(std::string_view value) {
+  Reader in(value);
+  ManifestRecord record;
+  record.media_type = in.text();
+  record.stored_at = in.time();
+  record.bytes = in.rest();
+  if (!in.done()) return std::nullopt;
+  return record;
+}
+
+std::string encode(const TagRecord& record) {
+  Writer out;
+  out.text(digest_key(record.digest));
+  out.text(record.media_type);
+  out.u64(record.size);
+  out.time(record.checked_at);
+  return out.take();
+}
+
+std::optional<TagRecord> decode_tag(std::string_view value) {
+  Reader in(value);
+  const auto digest = parse_digest_key(in.text());
+  if (!digest) return std::nullopt;
+  TagRecord record{*digest, in.text(), 0, {}};
+  record.size = in.u64();
+  record.checked_at = in.time();
+  if (!in.done()) return std::nullopt;
+  return record;
+}
+
+std::string encode(const LinkRecord& record) {
+  Writer out;
+  out.u8(static_cast<std::uint8_t>(record.proof));
+  out.time(record.proven_at);
+  return out.take();
+}
+
+std::optional<LinkRecord> decode_link(std::string_view value) {
+  Reader in(value);
+  const auto proof = in.u8();
+  const auto proven_at = in.time();
+  if (!in.done() || proof > static_cast<std::uint8_t>(LinkRecord::Proof::manifest)) {
+    return std::nullopt;
+  }
+  return LinkRecord{static_cast<LinkRecord::Proof>(proof), proven_at};
+}
+
+}  // namespace entrepot::cache

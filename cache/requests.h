@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What serve loops hand to a home.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "cache/answer.h"
+#include "cache/digest.h"
+#include "cache/executor.h"
+#include "cache/source.h"
+
+namespace entrepot::cache {
+
+/// Where an answer goes: posted to the asker's executor, once.
+template <typename Result>
+class ReplyTo {
+ public:
+  ReplyTo(Executor& executor, std::function<void(Result)> done)
+      : executor_(&executor), done_(std::move(done)) {}
+
+  void operator()(Result result) const {
+    executor_->post(
+        [done = done_, result = std::move(result)]() mutable { done(std::move(result)); });
+  }
+
+ private:
+  Executor* executor_;
+  std::function<void(Result)> done_;
+};
+
+/// A blob or a manifest by digest.
+struct ObjectRequest {
+  Resource resource;
+  Repository repository;
+  Digest digest;
+  bool head;
+  ReplyTo<Answer> reply;
+  /// What a local answer will be called: changed once the request had to wait for a link proof.
+  Outcome outcome = Outcome::hit;
+  std::string_view reason{};
+  /// There was a proof of the link, but it was due.
+  bool had_link = false;
+  /// The proof could not be renewed because the upstream cannot be asked: the old one serves.
+  bool accept_old_link = false;
+  /// This request brought the proof about, so what a manifest names is not linked yet either.
+  bool link_is_new = false;
+};
+
+struct TagRequest {
+  Repository repository;
+  std::string tag;
+  bool head;
+  bool revalidate;
+  ReplyTo<Answer> reply;
+};
+
+struct ListingRequest {
+  Repository repository;
+  std::optional<Digest> subject;  ///< set: referrers of it; not set: tags
+  ReplyTo<ListingAnswer> reply;
+};
+
+/// Brings a request by digest to the home of that digest. Any thread.
+class ObjectRouter {
+ public:
+  virtual ~ObjectRouter() = default;
+  virtual void route(ObjectRequest request) = 0;
+};
+
+}  // namespace entrepot::cache

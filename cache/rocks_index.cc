@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/rocks_index.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <array>
+#include <cstdarg>
+#include <cstdio>
+
+#include "cache/layout.h"
+#include "cache/options.h"
+#include "metrics/log.h"
+
+namespace entrepot::cache {
+namespace {
+
+enum Family : std::size_t { default_family, blobs, manifests, tags, links, meta, family_count };
+constexpr std::array<const char*, family_count> family_names = {"default", "blobs", "manifests",
+                                                                "tags",    "links", "meta"};
+
+/// RocksDB's own log file is written through code that asserts on a full disk (Debian builds it
+/// with assertions), so its messages go to our log instead, warnings and worse only.
+class LogBridge : public rocksdb::Logger {
+ public:
+  LogBridge() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+  using Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    std::array<char, 512> line;
+    std::vsnprintf(line.data(), line.size(), format, arguments);
+    log::warn("index: {}", line.data());
+  }
+};
+
+rocksdb::Options make_options() {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.info_log = std::make_shared<LogBridge>();
+  options.max_open_files = 256;
+  options.max_background_jobs = 2;
+  options.keep_log_file_num = 1;
+  options.db_write_buffer_size = 16ULL << 20;
+  options.max_total_wal_size = 64ULL << 20;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(8ULL << 20);
+  // Most look-ups are for what is not there (a miss): a filter saves their disk reads.
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.cache_index_and_filter_blocks = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+
+}  // namespace
+
+class RocksIndex::Impl {
+ public:
+  std::unique_ptr<rocksdb::DB> db;
+  std::array<rocksdb::ColumnFamilyHandle*, family_count> families{};
+
+  std::optional<std::string> get(Family family, std::string_view key) const {
+    std::string value;
+    const auto status = db->Get({}, families[family], slice(key), &value);
+    if (status.ok()) return value;
+    if (!status.IsNotFound()) log::error("index: reading failed: {}", status.ToString());
+    return std::nullopt;
+  }
+
+  rocksdb::Status put(Family family, std::string_view key, const std::string& value, bool sync) {
+    rocksdb::WriteOptions options;
+    options.sync = sync;
+    return db->Put(options, families[family], slice(key), value);
+  }
+
+  std::uint64_t count(Family family) const {
+    std::uint64_t keys = 0;
+    db->GetIntProperty(families[family], rocksdb::DB::Properties::kEstimateNumKeys, &keys);
+    return keys;
+  }
+};
+
+RocksIndex::RocksIndex(const std::filesystem::path& path, const metrics::Metrics& metrics)
+    : impl_(std::make_unique<Impl>()), index_errors_(metrics.disk_errors("index")) {
+  const auto options = make_options();
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (const char* name : family_names) {
+    descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions(options));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
+  if (!status.ok()) {
+    throw OpenError("cache index " + path.string() + " cannot be opened: " + status.ToString() +
+                    "; move it away to start with an empty one");
+  }
+  impl_->db.reset(db);
+  std::copy(handles.begin(), handles.end(), impl_->families.begin());
+
+  const auto format = impl_->get(meta, "format");
+  if (!format) {
+    if (!impl_->put(meta, "format", std::string(format_version), true).ok()) {
+      throw OpenError("cache index " + path.string() + " cannot be written");
+    }
+  } else if (*format != format_version) {
+    for (auto* handle : impl_->families) impl_->db->DestroyColumnFamilyHandle(handle);
+    throw OpenError("cache directory " + path.parent_path().string() + " has format version " +
+                    *format + ", this program reads version " + std::string(format_version) +
+                    "; name another cache.directory or remove this one");
+  }
+}
+
+RocksIndex::~RocksIndex() {
+  if (!healthy()) {
+    // Closing after a failed write of its log aborts (7.8); the process is about to end anyway.
+    static_cast<void>(impl_.release());
+    return;
+  }
+  for (auto* handle : impl_->families) impl_->db->DestroyColumnFamilyHandle(handle);
+}
+
+bool RocksIndex::written(bool ok, const std::string& status) {
+  if (ok) return true;
+  index_errors_.add();
+  if (healthy_.exchange(false)) {
+    log::error(
+        "index: writing failed: {}; nothing new is kept from now on. Free space or repair the disk "
+        "under the cache directory and restart",
+        status);
+  }
+  return false;
+}
+
+std::optional<BlobRecord> RocksIndex::blob(const Digest& digest) const {
+  const auto value = impl_->get(blobs, digest_key(digest));
+  return value ? decode_blob(*value) : std::nullopt;
+}
+
+std::optional<ManifestRecord> RocksIndex::manifest(const Digest& digest) const {
+  const auto value = impl_->get(manifests, digest_key(digest));
+  return value ? decode_manifest(*value) : std::nullopt;
+}
+
+std::optional<TagRecord> RocksIndex::tag(std::string_view key) const {
+  const auto value = impl_->get(tags, key);
+  return value ? decode_tag(*value) : std::nullopt;
+}
+
+std::optional<LinkRecord> RocksIndex::link(std::string_view key) const {
+  const auto value = impl_->get(links, key);
+  return value ? decode_link(*value) : std::nullopt;
+}
+
+bool RocksIndex::put_blob(const Digest& digest, const BlobRecord& record) {
+  const auto status = impl_->put(blobs, digest_key(digest), encode(record), false);
+  return written(status.ok(), status.ToString());
+}
+
+bool RocksIndex::erase_blob(const Digest& digest) {
+  const auto status = impl_->db->Delete({}, impl_->families[blobs], digest_key(digest));
+  return written(status.ok(), status.ToString());
+}
+
+bool RocksIndex::put_manifest(const Digest& digest, const ManifestRecord& record) {
+  const auto status = impl_->put(manifests, digest_key(digest), encode(record), false);
+  return written(status.ok(), status.ToString());
+}
+
+bool RocksIndex::put_links(const std::vector<std::string>& keys, const LinkRecord& record) {
+  rocksdb::WriteBatch batch;
+  const std::string value = encode(record);
+  for (const auto& key : keys) batch.Put(impl_->families[links], key, value);
+  const auto status = impl_->db->Write({}, &batch);
+  return written(status.ok(), status.ToString());
+}
+
+bool RocksIndex::erase_link(std::string_view key) {
+  const auto status = impl_->db->Delete({}, impl_->families[links], slice(key));
+  return written(status.ok(), status.ToString());
+}
+
+bool RocksIndex::put_tag(std::string_view key, const TagRecord& record) {
+  const auto status = impl_->put(tags, key, encode(record), true);
+  return written(status.ok(), status.ToString());
+}
+
+bool RocksIndex::erase_tag(std::string_view key) {
+  rocksdb::WriteOptions options;
+  options.sync = true;  // a deleted tag must not come back (case U26)
+  const auto status = impl_->db->Delete(options, impl_->families[tags], slice(key));
+  return written(status.ok(), status.ToString());
+}
+
+void RocksIndex::for_each_blob(
+    const std::function<bool(const Digest&, std::uint64_t, bool)>& visit) const {
+  const std::unique_ptr<rocksdb::Iterator> all(impl_->db->NewIterator({}, impl_->families[blobs]));
+  for (all->SeekToFirst(); all->Valid(); all->Next()) {
+    const auto digest = parse_digest_key(all->key().ToStringView());
+    const auto record = decode_blob(all->value().ToStringView());
+    if (digest && record && !visit(*digest, record->size, record->bytes.has_value())) return;
+  }
+}
+
+std::uint64_t RocksIndex::manifest_count() const { return impl_->count(manifests); }
+std::uint64_t RocksIndex::tag_count() const { return impl_->count(tags); }
+
+}  // namespace entrepot::cache

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/tag_flight.h"
+
+#include <utility>
+
+#include "cache/layout.h"
+#include "cache/manifest.h"
+#include "cache/tag_flights.h"
+#include "metrics/check.h"
+#include "metrics/log.h"
+
+namespace entrepot::cache {
+namespace {
+
+/// How long a client waits for an upstream when there is a record to answer with.
+constexpr std::chrono::milliseconds patience{3000};
+
+}  // namespace
+
+TagFlight::TagFlight(Shared& shared, Executor& home, Source& source, TagFlights& flights,
+                     Repository repository, std::string tag, std::shared_ptr<const TagState> known)
+    : shared_(shared),
+      home_(home),
+      source_(source),
+      flights_(flights),
+      repository_(std::move(repository)),
+      tag_(std::move(tag)),
+      key_(tag_key(repository_, tag_)),
+      known_(std::move(known)) {
+  shared_.metrics.flights().add(1);
+}
+
+TagFlight::~TagFlight() { shared_.metrics.flights().add(-1); }
+
+void TagFlight::start(bool with_head) {
+  if (known_) {
+    patience_ = home_.after(patience, [this] { answer_stale(); });
+  }
+  ask(with_head);
+}
+
+void TagFlight::join(TagRequest request) {
+  waiting_.push_back(std::move(request));
+  if (impatient_) answer_stale();
+}
+
+void TagFlight::ask(bool with_head) {
+  asked_with_head_ = with_head;
+  head_ = {};
+  bytes_.clear();
+  fetch_ = source_.fetch({repository_.upstream, repository_.name, Resource::manifest, tag_,
+                          with_head, /*offset=*/0, shared_.options.max_manifest},
+                         *this);
+}
+
+bool TagFlight::on_data(std::uint64_t offset, std::span<const std::byte> data) {
+  check(offset <= bytes_.size(), "fetches leave no holes");
+  bytes_.resize(offset);
+  bytes_.append(reinterpret_cast<const char*>(data.data()), data.size());
+  return bytes_.size() <= shared_.options.max_manifest;
+}
+
+void TagFlight::on_done(const std::optional<Failure>& failure) {
+  const auto self = shared_from_this();
+  fetch_.reset();
+  if (failure) return fail(*failure);
+  if (asked_with_head_) {
+    head_arrived();
+  } else {
+    manifest_arrived();
+  }
+}
+
+void TagFlight::head_arrived() {
+  if (!head_.digest || !head_.size || head_.media_type.empty()) return ask(/*with_head=*/false);
+  shared_.link(repository_, *head_.digest, LinkRecord::Proof::upstream);
+  const bool same = known_ && known_->record.digest == *head_.digest;
+  settle({*head_.digest, head_.media_type, *head_.size, shared_.clock.wall()}, same ? "tag-due"
+                                                                               : known_
+                                                                                   ? "tag-moved"
+                                                                                   : "absent");
+}
+
+void TagFlight::manifest_arrived() {
+  const auto outline = parse_manifest(bytes_);
+  if (!outline) {
+    log::warn("{}: what {} calls the manifest of {}:{} is none ({} bytes, {}); not used",
+              repository_.upstream, head_.endpoint, repository_.name, tag_, bytes_.size(),
+              head_.media_type.empty() ? "no manifest type" : head_.media_type);
+    return fail({FailureKind::bad_upstream, "the upstream's answer is not a manifest"});
+  }
+  const auto media_type = head_.media_type.empty() ? outline->media_type : head_.media_type;
+  if (is_manifest_type(outline->media_type) && outline->media_type != media_type) {
+    // The same bytes under two types are an attack (CVE-2021-41190).
+    return fail({FailureKind::bad_upstream,
+                 "the upstream names another media type than the manifest itself"});
+  }
+  const Digest digest = prove_bytes();
+  if (head_.digest && *head_.digest != digest) {
+    source_.report_mismatch(repository_.upstream, head_.endpoint, *head_.digest);
+    return fail({FailureKind::bad_upstream,
+                 "the manifest's bytes do not have the digest the upstream names"});
+  }
+  const auto content = std::make_shared<const Content>(
+      Content{digest, bytes_.size(), media_type, std::make_shared<const std::string>(bytes_),
+              nullptr, nullptr});
+  // The manifest before the tag: whoever sees the tag can have what it names.
+  shared_.remember(content, Resource::manifest);
+  shared_.link(repository_, digest, LinkRecord::Proof::upstream);
+  shared_.link_references(repository_, *content);
+  shared_.store.post([&shared = shared_, content] {
+    shared.rocks.put_manifest(content->digest,
+                              {content->media_type, shared.clock.wall(), *content->bytes});
+  });
+  settle({digest, media_type, content->size, shared_.clock.wall()},
+         known_ ? "tag-moved" : "absent");
+}
+
+Digest TagFlight::prove_bytes() const {
+  return digest_of(head_.digest ? head_.digest->algorithm() : Algorithm::sha256, bytes_);
+}
+
+void TagFlight::settle(TagRecord record, std::string_view reason) {
+  const auto state = shared_.tag_state(repository_, tag_, record);
+  shared_.tags.put(key_, state);
+  shared_.store.post([&shared = shared_, key = key_, record = std::move(record)] {
+    shared.rocks.put_tag(key, record);
+    shared.update_gauges();
+  });
+  const bool confirmed = known_ && known_->record.digest == state->record.digest;
+  auto waiting = std::exchange(waiting_, {});
+  flights_.unlist(*this);
+  bool first = true;
+  for (auto& request : waiting) {
+    const auto outcome = confirmed ? Outcome::revalidated : first ? Outcome::miss : Outcome::joined;
+    first = false;
+    flights_.answer(std::move(request), *state, outcome, reason);
+  }
+}
+
+void TagFlight::fail(const Failure& failure) {
+  patience_.reset();
+  if (!stale_may_cover(failure.kind)) forget();
+  auto waiting = std::exchange(waiting_, {});
+  flights_.unlist(*this);
+  flights_.failed(*this, known_, std::move(waiting), failure);
+}
+
+/// The upstream says the tag is not there, or not for us: it must not be found again (fault U26).
+void TagFlight::forget() {
+  shared_.tags.erase(key_);
+  shared_.store.post([&shared = shared_, key = key_] { shared.rocks.erase_tag(key); });
+}
+
+void TagFlight::answer_stale() {
+  impatient_ = true;
+  flights_.answer_stale(known_, std::exchange(waiting_, {}), "upstream-slow",
+                        {FailureKind::unavailable, "the upstream does not answer in time"});
+}
+
+void TagFlight::abandon(const Failure& failure) {
+  fetch_.reset();
+  patience_.reset();
+  for (const auto& request : std::exchange(waiting_, {})) {
+    request.reply({Outcome::error, "absent", nullptr, failure});
+  }
+}
+
+}  // namespace entrepot::cache

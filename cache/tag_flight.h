@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/requests.h"
+#include "cache/shared.h"
+#include "cache/source.h"
+
+namespace entrepot::cache {
+
+class TagFlights;
+
+/// The flight that learns what a tag names now, for everybody who asks meanwhile. Its home's thread
+/// only; kept alive by the table of flights.
+///
+///   with a record, or for a client's HEAD: HEAD upstream (not counted by Docker Hub)
+///       same digest → the record is fresh again
+///       other digest → the record moves; its manifest is fetched by digest when asked for
+///       no usable digest → GET
+///   without a record, for a GET: GET by tag, one request in all
+///
+/// 404, 401 and 403 are definitive: the record goes. Anything else leaves it, for stale answers.
+class TagFlight : public FetchSink, public std::enable_shared_from_this<TagFlight> {
+ public:
+  TagFlight(Shared& shared, Executor& home, Source& source, TagFlights& flights,
+            Repository repository, std::string tag, std::shared_ptr<const TagState> known);
+  ~TagFlight() override;
+
+  void start(bool with_head);
+  void join(TagRequest request);
+  void abandon(const Failure& failure);
+  /// Whoever can be answered from the known record is; the flight goes on.
+  void answer_stale();
+
+  const Repository& repository() const { return repository_; }
+  const std::string& tag() const { return tag_; }
+
+  void on_head(const FetchHead& head) override { head_ = head; }
+  bool on_data(std::uint64_t offset, std::span<const std::byte> data) override;
+  void on_done(const std::optional<Failure>& failure) override;
+
+ private:
+  void ask(bool with_head);
+  void head_arrived();
+  void manifest_arrived();
+  /// The digest of the bytes, in the upstream's own algorithm where it named one.
+  Digest prove_bytes() const;
+  void settle(TagRecord record, std::string_view reason);
+  void fail(const Failure& failure);
+  void forget();
+
+  Shared& shared_;
+  Executor& home_;
+  Source& source_;
+  TagFlights& flights_;
+  const Repository repository_;
+  const std::string tag_;
+  const std::string key_;
+  const std::shared_ptr<const TagState> known_;  // null: no record
+
+  bool asked_with_head_ = false;
+  std::unique_ptr<Fetch> fetch_;
+  FetchHead head_;
+  std::string bytes_;
+  std::vector<TagRequest> waiting_;
+  std::unique_ptr<Timer> patience_;
+  bool impatient_ = false;  ///< nobody waits any more: who comes is answered stale
+};
+
+}  // namespace entrepot::cache

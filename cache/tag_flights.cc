@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/tag_flights.h"
+
+#include <utility>
+
+#include "cache/layout.h"
+
+namespace entrepot::cache {
+namespace {
+
+/// After a revalidation that failed, how long stale answers do not wait for another try.
+constexpr std::chrono::seconds rest{5};
+/// A client's no-cache is honoured at most this often for one tag.
+constexpr std::chrono::milliseconds forced_interval{1000};
+constexpr std::size_t max_resting = 10'000;
+
+std::chrono::seconds whole_seconds(std::chrono::milliseconds time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time);
+}
+
+}  // namespace
+
+TagFlights::TagFlights(Shared& shared, Executor& home, Source& source)
+    : shared_(shared), home_(home), source_(source), self_(std::make_shared<TagFlights*>(this)) {}
+
+TagFlights::~TagFlights() = default;
+
+void TagFlights::fetch(TagRequest request) {
+  const auto key = tag_key(request.repository, request.tag);
+  if (auto known = shared_.tags.find(key)) return decide(std::move(request), *known);
+  if (flights_.contains(key)) return join_or_start(std::move(request), nullptr);
+  shared_.store.post([&shared = shared_, &home = home_, weak = std::weak_ptr(self_), key,
+                      request = std::move(request)]() mutable {
+    auto record = shared.rocks.tag(key);
+    home.post([weak, key, request = std::move(request), record = std::move(record)]() mutable {
+      const auto self = weak.lock();
+      if (!self) return;
+      Shared& store = (*self)->shared_;
+      auto known = store.tags.find(key).value_or(nullptr);  // a flight may have been faster
+      if (!known && record) {
+        known = store.tag_state(request.repository, request.tag, std::move(*record));
+        store.tags.put(key, known);
+      }
+      (*self)->decide(std::move(request), known);
+    });
+  });
+}
+
+void TagFlights::decide(TagRequest request, const StatePtr& known) {
+  if (!known) return join_or_start(std::move(request), nullptr);
+  const auto age = age_of(known->record.checked_at, shared_.clock.wall());
+  const auto stale_for = shared_.freshness(request.repository.upstream).stale_for();
+  const auto freshness = judge(age, known->fresh_for, stale_for);
+  if (request.revalidate && age > forced_interval) {
+    return join_or_start(std::move(request), known);
+  }
+  const auto key = tag_key(request.repository, request.tag);
+  switch (freshness) {
+    case Freshness::fresh:
+      return answer(std::move(request), *known, Outcome::hit, {});
+    case Freshness::grace:
+      if (!flights_.contains(key)) start(request.repository, request.tag, true, known);
+      return answer(std::move(request), *known, Outcome::hit, "tag-refreshing");
+    case Freshness::due:
+      if (!rests(request, known)) return join_or_start(std::move(request), known);
+      return answer(std::move(request), *known, Outcome::stale, "upstream-unreachable");
+    case Freshness::expired:
+      return join_or_start(std::move(request), nullptr);
+  }
+}
+
+void TagFlights::join_or_start(TagRequest request, const StatePtr& known) {
+  const auto key = tag_key(request.repository, request.tag);
+  if (const auto failure = negative_.find(key, shared_.clock.steady())) {
+    return request.reply({Outcome::error, "negative", nullptr, *failure});
+  }
+  const auto running = flights_.find(key);
+  if (running == flights_.end()) {
+    start(request.repository, request.tag, request.head || known, known)->join(std::move(request));
+  } else {
+    running->second->join(std::move(request));
+  }
+}
+
+std::shared_ptr<TagFlight> TagFlights::start(const Repository& repository, const std::string& tag,
+                                             bool head, const StatePtr& known) {
+  const auto flight =
+      std::make_shared<TagFlight>(shared_, home_, source_, *this, repository, tag, known);
+  flights_.emplace(tag_key(repository, tag), flight);
+  flight->start(head);
+  return flight;
+}
+
+void TagFlights::unlist(const TagFlight& flight) {
+  const auto key = tag_key(flight.repository(), flight.tag());
+  flights_.erase(key);
+  resting_until_.erase(key);
+}
+
+void TagFlights::answer(TagRequest request, const TagState& state, Outcome outcome,
+                        std::string_view reason) {
+  const auto age = age_of(state.record.checked_at, shared_.clock.wall());
+  Answer answer{outcome,
+                reason,
+                nullptr,
+                {},
+                whole_seconds(age),
+                whole_seconds(std::max(state.fresh_for - age, std::chrono::milliseconds(0)))};
+  answer.content = shared_.stored(Resource::manifest, state.record.digest);
+  if (!answer.content && request.head) {
+    answer.content = std::make_shared<const Content>(Content{state.record.digest, state.record.size,
+                                                             state.record.media_type, nullptr,
+                                                             nullptr, nullptr});
+  }
+  if (answer.content) return request.reply(std::move(answer));
+  shared_.router->route(
+      {Resource::manifest,
+       request.repository,
+       state.record.digest,
+       request.head,
+       {home_, [reply = request.reply, answer = std::move(answer)](Answer object) mutable {
+          // Fetching the manifest is work of its own only where the store did not have it.
+          if (object.outcome != Outcome::hit) answer.outcome = object.outcome;
+          if (answer.reason.empty()) answer.reason = object.reason;
+          answer.content = std::move(object.content);
+          answer.failure = std::move(object.failure);
+          reply(std::move(answer));
+        }}});
+}
+
+void TagFlights::answer_stale(const StatePtr& known, std::vector<TagRequest> waiting,
+                              std::string_view reason, const Failure& failure) {
+  for (auto& request : waiting) {
+    const bool usable =
+        known &&
+        judge(age_of(known->record.checked_at, shared_.clock.wall()), known->fresh_for,
+              shared_.freshness(request.repository.upstream).stale_for()) != Freshness::expired;
+    if (usable) {
+      answer(std::move(request), *known, Outcome::stale, reason);
+    } else {
+      request.reply({Outcome::error, "absent", nullptr, failure});
+    }
+  }
+}
+
+void TagFlights::failed(const TagFlight& flight, const StatePtr& known,
+                        std::vector<TagRequest> waiting, const Failure& failure) {
+  const auto key = tag_key(flight.repository(), flight.tag());
+  const auto now = shared_.clock.steady();
+  if (stale_may_cover(failure.kind) || failure.kind == FailureKind::store) {
+    if (resting_until_.size() >= max_resting) resting_until_.clear();
+    if (known) resting_until_[key] = now + rest;
+    return answer_stale(known, std::move(waiting), "upstream-unreachable", failure);
+  }
+  negative_.put(key, failure, now + shared_.options.negative_manifest, now);
+  for (const auto& request : waiting) request.reply({Outcome::error, "absent", nullptr, failure});
+}
+
+/// True where the last try failed: nobody waits for the next one, which runs in the background.
+bool TagFlights::rests(const TagRequest& request, const StatePtr& known) {
+  const auto key = tag_key(request.repository, request.tag);
+  const auto found = resting_until_.find(key);
+  if (found == resting_until_.end()) return false;
+  if (found->second <= shared_.clock.steady() && !flights_.contains(key)) {
+    start(request.repository, request.tag, /*head=*/true, known);
+  }
+  return true;
+}
+
+void TagFlights::abandon_all(const Failure& failure) {
+  for (const auto& [key, flight] : std::exchange(flights_, {})) flight->abandon(failure);
+}
+
+}  // namespace entrepot::cache
