@@ -14,7 +14,8 @@
 
 namespace entrepot::loop {
 class Loop;
-}
+class StorePool;
+}  // namespace entrepot::loop
 
 namespace entrepot::http {
 
@@ -29,6 +30,9 @@ struct ServerOptions {
   std::size_t max_connections = 10000;
   /// "Name: value\r\n" lines added to every reply.
   std::string common_fields;
+  /// Reads file bodies that are not in the page cache, so that no loop waits for a disk. Outlives
+  /// the server. Null: the loops read them themselves.
+  loop::StorePool* readers = nullptr;
 };
 
 /// The address cannot be listened on. what() is one line naming it and why.

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/body_pump.h"
+
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "proxy/loop/loop.h"
+#include "proxy/loop/store_pool.h"
+
+namespace entrepot::http {
+namespace {
+
+// One turn of the loop sends at most this many windows of one body: a fast client must not starve
+// the others.
+constexpr int windows_per_turn = 4;
+
+// The kernel reads ahead about this much around a page, so one byte of each step tells of the rest.
+constexpr std::uint64_t probe_step = 128 * 1024;
+constexpr std::uint64_t page = 4096;
+
+// A file system that does not know RWF_NOWAIT answers another error: its files are taken as they
+// come.
+bool in_page_cache(int fd, std::uint64_t offset, std::uint64_t length) {
+  char byte;
+  const iovec piece{&byte, 1};
+  const std::uint64_t end = offset + length;
+  for (std::uint64_t at = offset; at < end; at += probe_step)
+    if (preadv2(fd, &piece, 1, static_cast<off_t>(at), RWF_NOWAIT) < 0 && errno == EAGAIN)
+      return false;
+  if (length <= page) return true;
+  return preadv2(fd, &piece, 1, static_cast<off_t>(end - 1), RWF_NOWAIT) >= 0 || errno != EAGAIN;
+}
+
+void read_into_page_cache(int fd, std::uint64_t offset, std::uint64_t length) {
+  thread_local std::vector<char> scratch(256 * 1024);
+  while (length > 0) {
+    const std::size_t n = std::min<std::uint64_t>(length, scratch.size());
+    const ssize_t got = pread(fd, scratch.data(), n, static_cast<off_t>(offset));
+    if (got <= 0) return;  // sendfile meets the same error and reports it
+    offset += static_cast<std::uint64_t>(got);
+    length -= static_cast<std::uint64_t>(got);
+  }
+}
+
+}  // namespace
+
+BodyPump::BodyPump(std::unique_ptr<Body> body, std::uint64_t offset, std::uint64_t length,
+                   Output& output, loop::Loop& loop, loop::StorePool* readers,
+                   std::function<void()> wake)
+    : body_(std::move(body)),
+      end_(offset + length),
+      output_(output),
+      loop_(loop),
+      readers_(readers),
+      wake_(std::move(wake)),
+      offset_(offset),
+      resident_(offset),
+      waiting_(std::make_shared<bool>(false)) {}
+
+BodyPump::Result BodyPump::run() {
+  for (int i = 0; i < windows_per_turn; ++i) {
+    if (*waiting_) return Result::waiting;
+    if (!output_.empty()) return Result::blocked;
+    if (offset_ == end_) return Result::done;
+    // State before available(): a body that is whole now has its final size now.
+    const Body::State state = body_->state();
+    if (state == Body::State::failed) return Result::failed;
+    const std::uint64_t available = std::min(body_->available(), end_);
+    if (available <= offset_)
+      return state == Body::State::growing ? wait_for_growth() : Result::failed;
+    const std::uint64_t length = std::min(available - offset_, window);
+    if (read_ahead(length)) return Result::waiting;
+    if (!output_.send_file(body_->fd(), offset_, static_cast<std::size_t>(length)))
+      return Result::failed;
+    offset_ += length;
+  }
+  return Result::again;
+}
+
+BodyPump::Result BodyPump::wait_for_growth() {
+  *waiting_ = true;
+  body_->wait(offset_, [waiting = waiting_, wake = wake_] {
+    *waiting = false;
+    wake();
+  });
+  return Result::waiting;
+}
+
+bool BodyPump::read_ahead(std::uint64_t length) {
+  if (readers_ == nullptr || offset_ + length <= resident_) return false;
+  if (in_page_cache(body_->fd(), offset_, length)) return false;
+  // Once read it counts as resident: memory so short that it is gone again must not loop for ever.
+  resident_ = offset_ + length;
+  *waiting_ = true;
+  readers_->post([body = body_, offset = offset_, length, waiting = waiting_, wake = wake_,
+                  &loop = loop_]() mutable {
+    read_into_page_cache(body->fd(), offset, length);
+    loop.post([body = std::move(body), waiting = std::move(waiting), wake = std::move(wake)] {
+      *waiting = false;
+      wake();
+    });
+  });
+  return true;
+}
+
+}  // namespace entrepot::http

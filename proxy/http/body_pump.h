@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "proxy/http/body.h"
+#include "proxy/http/output.h"
+
+namespace entrepot::loop {
+class Loop;
+class StorePool;
+}  // namespace entrepot::loop
+
+namespace entrepot::http {
+
+/// Sends a piece of a file, whole or growing, in windows: the next one is read and queued when the
+/// last has left for the kernel, so the memory it takes does not depend on the file's size nor on
+/// the client's speed. A window that is not in the page cache is read by the store pool first; a
+/// loop never waits for a disk. Loop thread only.
+class BodyPump {
+ public:
+  enum class Result {
+    again,    ///< there is more to do, but others must have their turn
+    blocked,  ///< the output must drain
+    waiting,  ///< `wake` will be called
+    done,     ///< all is with the kernel
+    failed,   ///< the body, the file or the socket broke: the reply cannot be completed
+  };
+  static constexpr std::uint64_t window = 4 * 1024 * 1024;
+
+  /// `readers` may be null: then windows are sent unread. `wake` may be called after the pump is
+  /// gone. A read under way holds the body until it ends.
+  BodyPump(std::unique_ptr<Body> body, std::uint64_t offset, std::uint64_t length, Output& output,
+           loop::Loop& loop, loop::StorePool* readers, std::function<void()> wake);
+  Result run();
+  /// True if a byte can be sent now.
+  bool ready() const { return body_->available() > offset_; }
+
+ private:
+  Result wait_for_growth();
+  bool read_ahead(std::uint64_t length);
+
+  // Constant after construction.
+  const std::shared_ptr<Body> body_;  // shared with a read under way, never with another pump
+  const std::uint64_t end_;
+  Output& output_;
+  loop::Loop& loop_;
+  loop::StorePool* const readers_;
+  const std::function<void()> wake_;
+
+  std::uint64_t offset_;
+  std::uint64_t resident_;         // bytes before this are in the page cache, as far as is known
+  std::shared_ptr<bool> waiting_;  // shared with the wake-up that clears it, which may come late
+};
+
+}  // namespace entrepot::http

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Character classes of RFC 9110 §5.6.2 and RFC 3986, as one table lookup each.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace entrepot::http {
+
+enum CharClass : std::uint8_t {
+  is_token = 1,   ///< tchar: method and field names
+  is_value = 2,   ///< a byte of a field value: HTAB, SP, VCHAR, obs-text
+  is_target = 4,  ///< printable ASCII but '#'
+  is_host = 8,    ///< a byte of a registered name: letters, digits, "-._"
+};
+
+namespace detail {
+constexpr std::array<std::uint8_t, 256> make_classes() {
+  std::array<std::uint8_t, 256> table{};
+  for (unsigned c = 0; c < 256; ++c) {
+    const bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    std::uint8_t bits = 0;
+    if (alnum) bits |= is_token | is_host;
+    if (c == '\t' || (c >= 0x20 && c != 0x7f)) bits |= is_value;
+    if (c > 0x20 && c < 0x7f && c != '#') bits |= is_target;
+    table[c] = bits;
+  }
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~"))
+    table[static_cast<unsigned char>(c)] |= is_token;
+  for (const char c : std::string_view("-._")) table[static_cast<unsigned char>(c)] |= is_host;
+  return table;
+}
+inline constexpr std::array<std::uint8_t, 256> classes = make_classes();
+}  // namespace detail
+
+inline bool is(char c, CharClass wanted) {
+  return (detail::classes[static_cast<unsigned char>(c)] & wanted) != 0;
+}
+inline bool all(std::string_view text, CharClass wanted) {
+  for (const char c : text)
+    if (!is(c, wanted)) return false;
+  return true;
+}
+
+inline char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+/// ASCII, whatever the locale; `lower` is lower case already.
+inline bool equals_ignoring_case(std::string_view text, std::string_view lower) {
+  if (text.size() != lower.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (to_lower(text[i]) != lower[i]) return false;
+  return true;
+}
+
+/// -1 when `c` is no hexadecimal digit.
+inline int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char l = to_lower(c);
+  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
+
+/// Without the optional whitespace around a field value (RFC 9110 §5.6.3).
+inline std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace entrepot::http

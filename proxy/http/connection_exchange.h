@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "proxy/http/exchange.h"
+
+namespace entrepot::http {
+
+/// The exchange as its connection and its handler share it. It is in a connection's hands from the
+/// first byte of the request until the reply ended; then detach() makes everything a no-op, whoever
+/// still holds it. (Shared ownership: a handler may keep it longer than the connection lives.)
+class ConnectionExchange final : public Exchange {
+ public:
+  ConnectionExchange(Connection& connection, loop::Loop& loop, std::string peer)
+      : connection_(&connection), loop_(loop), peer_(std::move(peer)) {}
+
+  const Request& request() const override { return request_; }
+  bool closed() const override { return connection_ == nullptr; }
+  loop::Loop& loop() const override { return loop_; }
+  std::string_view peer() const override { return peer_; }
+  void reply(const ReplyHead& head, std::string_view body) override;
+  void reply(const ReplyHead& head, std::shared_ptr<const std::string> body) override;
+  void reply(const ReplyHead& head, std::unique_ptr<Body> body, std::uint64_t offset,
+             std::uint64_t length) override;
+  void reply_head(const ReplyHead& head, std::uint64_t content_length) override;
+
+  // For the connection.
+  Request& mutable_request() { return request_; }
+  ReplyStats& stats() { return stats_; }
+  void detach() { connection_ = nullptr; }
+
+ private:
+  Connection* begin_reply();
+
+  Connection* connection_;
+  loop::Loop& loop_;
+  const std::string peer_;
+  Request request_;
+  ReplyStats stats_;
+  bool replied_ = false;
+};
+
+}  // namespace entrepot::http

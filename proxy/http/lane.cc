@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/lane.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "metrics/check.h"
+
+namespace entrepot::http {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Connections over the limit that are answered before they are closed; yet more are just closed.
+constexpr std::size_t answered_over_limit = 128;
+
+// Often enough to keep the shortest deadline within a quarter of itself.
+milliseconds sweep_interval(const ServerOptions& options) {
+  const milliseconds shortest =
+      std::min({options.header_timeout, options.idle_timeout, options.send_timeout});
+  return std::clamp(shortest / 4, milliseconds(5), milliseconds(250));
+}
+
+}  // namespace
+
+Lane::Lane(loop::Loop& loop, const ServerOptions& options, Handler& handler, int listening,
+           std::atomic<std::size_t>& open)
+    : loop_(loop),
+      options_(options),
+      handler_(handler),
+      open_(open),
+      sweep_every_(sweep_interval(options)),
+      head_writer_(options.common_fields),
+      listener_(
+          loop, listening, [this](int fd, std::string peer) { accepted(fd, std::move(peer)); },
+          [this] {
+            const std::string body = handler_.refused(503, "out of file descriptors", "");
+            HeadWriter::Frame frame;
+            frame.status = 503;
+            frame.content_length = body.size();
+            frame.keep_alive = false;
+            return std::string(head_writer_.write(frame, "Content-Type: application/json\r\n")) +
+                   body;
+          }) {}
+
+Lane::~Lane() {
+  close();
+  loop_.assert_in_loop();
+}
+
+void Lane::start() { listener_.start(); }
+
+void Lane::accepted(int fd, std::string peer) {
+  const std::size_t others = open_.fetch_add(1, std::memory_order_relaxed);
+  auto connection = std::make_shared<Connection>(*this, fd, std::move(peer));
+  connection->index = connections_.size();
+  connections_.push_back(connection);
+  if (others >= options_.max_connections + answered_over_limit)
+    connection->cut();
+  else if (others >= options_.max_connections)
+    connection->turn_away({503, "too many connections"});
+  else
+    connection->begin();
+  if (sweep_timer_ == nullptr) sweep_later();
+}
+
+void Lane::remove(Connection& connection) {
+  const std::size_t index = connection.index;
+  check(connections_[index].get() == &connection, "a connection in the wrong place");
+  std::shared_ptr<Connection> removed = std::move(connections_[index]);
+  if (index + 1 < connections_.size()) {
+    connections_[index] = std::move(connections_.back());
+    connections_[index]->index = index;
+  }
+  connections_.pop_back();
+  open_.fetch_sub(1, std::memory_order_relaxed);
+  // Its own functions are still on the stack.
+  loop_.post([removed = std::move(removed)] {});
+  report_if_drained();
+}
+
+void Lane::sweep_later() {
+  sweep_timer_ = loop_.after(sweep_every_, [this] { sweep(); });
+}
+
+void Lane::sweep() {
+  const auto now = Connection::Clock::now();
+  // Backwards: one that goes is replaced by one that was looked at already.
+  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->check_deadlines(now);
+  sweep_timer_.reset();
+  if (!connections_.empty()) sweep_later();
+}
+
+void Lane::drain(std::function<void()> drained) {
+  loop_.assert_in_loop();
+  drained_ = std::move(drained);
+  draining_ = true;
+  listener_.close();
+  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->drain();
+  report_if_drained();
+}
+
+void Lane::close() {
+  loop_.assert_in_loop();
+  draining_ = true;
+  listener_.close();
+  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->cut();
+}
+
+void Lane::report_if_drained() {
+  if (!connections_.empty() || !drained_) return;
+  // From the queue: the last connection may be in the middle of its own end.
+  loop_.post(std::exchange(drained_, nullptr));
+}
+
+}  // namespace entrepot::http

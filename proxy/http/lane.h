@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/http/connection.h"
+#include "proxy/http/head_writer.h"
+#include "proxy/http/listener.h"
+#include "proxy/http/server.h"
+#include "proxy/loop/loop.h"
+
+namespace entrepot::http {
+
+/// One loop's part of a server: its listener, its connections, and what they share. Loop thread
+/// only, but for the constructor.
+class Lane {
+ public:
+  /// `listening`: a listening socket, taken over. `open` counts the connections of all lanes.
+  Lane(loop::Loop& loop, const ServerOptions& options, Handler& handler, int listening,
+       std::atomic<std::size_t>& open);
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  void start();
+  /// Calls `drained` once no connection is left. After the first call the later ones replace it.
+  void drain(std::function<void()> drained);
+  /// Cuts all connections and stops to accept.
+  void close();
+
+  // For connections.
+  loop::Loop& loop() { return loop_; }
+  const ServerOptions& options() const { return options_; }
+  Handler& handler() { return handler_; }
+  HeadWriter& head_writer() { return head_writer_; }
+  bool draining() const { return draining_; }
+  /// Forgets a closed connection and destroys it in a later turn.
+  void remove(Connection& connection);
+
+ private:
+  void accepted(int fd, std::string peer);
+  void sweep_later();
+  void sweep();
+  void report_if_drained();
+
+  // Constant after construction.
+  loop::Loop& loop_;
+  const ServerOptions& options_;
+  Handler& handler_;
+  std::atomic<std::size_t>& open_;
+  const std::chrono::milliseconds sweep_every_;
+
+  HeadWriter head_writer_;
+  Listener listener_;
+  std::vector<std::shared_ptr<Connection>> connections_;
+  std::unique_ptr<loop::Loop::Timer> sweep_timer_;
+  bool draining_ = false;
+  std::function<void()> drained_;
+};
+
+}  // namespace entrepot::http

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "proxy/http/listener.h"
+#include "proxy/http/server.h"
+
+namespace entrepot::http {
+namespace {
+
+constexpr int backlog = 4096;  // the kernel caps it at net.core.somaxconn
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+  void set_port(std::uint16_t port) {
+    // sin_port and sin6_port lie at the same place.
+    reinterpret_cast<sockaddr_in&>(storage).sin_port = htons(port);
+  }
+};
+
+[[noreturn]] void fail(const std::string& address, const std::string& why) {
+  throw ListenError("cannot listen on " + address + ": " + why);
+}
+
+std::string explain(int error) {
+  switch (error) {
+    case EADDRINUSE:
+      return "the address is already in use";
+    case EACCES:
+      return "no permission (ports below 1024 need CAP_NET_BIND_SERVICE)";
+    case EADDRNOTAVAIL:
+      return "this machine has no such address";
+    default:
+      return std::strerror(error);
+  }
+}
+
+Address parse(const std::string& text) {
+  constexpr const char* form = "expected ADDRESS:PORT, like 127.0.0.1:5000 or [::1]:5000";
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos) fail("\"" + text + "\"", form);
+  std::string host = text.substr(0, colon);
+  std::uint16_t port = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, port);
+  if (error != std::errc{} || stop != end) fail("\"" + text + "\"", form);
+
+  Address address;
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
+    v6.sin6_family = AF_INET6;
+    address.length = sizeof(sockaddr_in6);
+    if (inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &v6.sin6_addr) != 1)
+      fail("\"" + text + "\"", form);
+  } else {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
+    v4.sin_family = AF_INET;
+    address.length = sizeof(sockaddr_in);
+    if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) != 1) fail("\"" + text + "\"", form);
+  }
+  address.set_port(port);
+  return address;
+}
+
+void set(int fd, int level, int option, int value) {
+  setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+// Bound, not yet listening; -1 with errno set on failure. The first socket joins the SO_REUSEPORT
+// group only once it is bound, so that binding it fails if anyone at all listens there; the others
+// must belong to the group to be let in.
+int bound_socket(const Address& address, bool first) {
+  const int fd =
+      socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (fd < 0) return -1;
+  set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (address.storage.ss_family == AF_INET6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  if (!first) set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (bind(fd, address.get(), address.length) != 0) {
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+  }
+  if (first) set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  return fd;
+}
+
+}  // namespace
+
+std::uint16_t local_port(int fd) {
+  Address address;
+  address.length = sizeof(address.storage);
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
+  return ntohs(reinterpret_cast<const sockaddr_in&>(address.storage).sin_port);
+}
+
+std::vector<int> listen_on(const std::string& text, std::size_t count) {
+  Address address = parse(text);
+  std::vector<int> sockets;
+  for (std::size_t i = 0; i < count; ++i) {
+    const int fd = bound_socket(address, i == 0);
+    if (fd >= 0) sockets.push_back(fd);
+    if (fd < 0 || listen(fd, backlog) != 0) {
+      const int error = errno;
+      for (const int open : sockets) close(open);
+      fail(text, explain(error));
+    }
+    address.set_port(local_port(fd));
+  }
+  return sockets;
+}
+
+}  // namespace entrepot::http

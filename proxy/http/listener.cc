@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/listener.h"
+
+#include <arpa/inet.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "metrics/check.h"
+#include "metrics/log.h"
+
+namespace entrepot::http {
+namespace {
+
+// Accepted in one turn, so that a burst of newcomers does not hold up those who are being served.
+constexpr int accepted_per_turn = 64;
+
+std::string peer_name(const sockaddr_storage& storage) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  // Both kinds keep the port at the same place.
+  const std::uint16_t port = ntohs(reinterpret_cast<const sockaddr_in&>(storage).sin_port);
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr;
+  const bool is_v6 = storage.ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&v6);
+  if (is_v6)
+    inet_ntop(AF_INET6, &v6, text.data(), text.size());
+  else if (storage.ss_family == AF_INET6)
+    inet_ntop(AF_INET, &v6.s6_addr[12], text.data(), text.size());
+  else
+    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(storage).sin_addr, text.data(),
+              text.size());
+  std::string name(is_v6 ? "[" : "");
+  name.append(text.data()).append(is_v6 ? "]:" : ":").append(std::to_string(port));
+  return name;
+}
+
+int open_spare() { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+}  // namespace
+
+Listener::Listener(loop::Loop& loop, int fd, Accepted accepted, std::function<std::string()> busy)
+    : loop_(loop),
+      accepted_(std::move(accepted)),
+      busy_(std::move(busy)),
+      fd_(fd),
+      spare_(open_spare()),
+      ready_(event_new(loop.base(), fd, EV_READ | EV_PERSIST, on_ready, this)) {
+  check(ready_ != nullptr, "event_new");
+}
+
+Listener::~Listener() {
+  loop_.assert_in_loop();
+  event_free(ready_);
+  if (fd_ >= 0) ::close(fd_);
+  if (spare_ >= 0) ::close(spare_);
+}
+
+void Listener::start() {
+  loop_.assert_in_loop();
+  if (fd_ >= 0) event_add(ready_, nullptr);
+}
+
+void Listener::close() {
+  loop_.assert_in_loop();
+  if (fd_ < 0) return;
+  // Whoever is in the queue has connected in good faith; closing would reset them.
+  while (accept_some(accepted_per_turn)) {
+  }
+  resting_.reset();
+  event_del(ready_);
+  ::close(std::exchange(fd_, -1));
+}
+
+void Listener::on_ready(int, short, void* self) {
+  static_cast<Listener*>(self)->accept_some(accepted_per_turn);
+}
+
+bool Listener::accept_some(int limit) {
+  for (int i = 0; i < limit; ++i) {
+    sockaddr_storage peer{};
+    socklen_t length = sizeof(peer);
+    const int fd =
+        accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      const int on = 1;
+      setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+      accepted_(fd, peer_name(peer));
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      out_of_descriptors();
+      return false;
+    }
+    // Errors of the one connection that was to be accepted (accept(2)) do not concern the others.
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+  }
+  return true;
+}
+
+void Listener::out_of_descriptors() {
+  if (spare_ >= 0) ::close(std::exchange(spare_, -1));
+  const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd >= 0) {
+    const std::string answer = busy_();
+    send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+    shutdown(fd, SHUT_WR);
+    ::close(fd);
+  }
+  spare_ = open_spare();
+  if (resting_) return;
+  log::warn("out of file descriptors; accepting no connections for {} ms (raise LimitNOFILE)",
+            rest.count());
+  event_del(ready_);
+  resting_ = loop_.after(rest, [this] {
+    resting_.reset();
+    event_add(ready_, nullptr);
+  });
+}
+
+}  // namespace entrepot::http

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <charconv>
+
+#include "metrics/check.h"
+#include "proxy/http/exchange.h"
+
+namespace entrepot::http {
+namespace {
+
+bool breaks_line(std::string_view text) {
+  for (const char c : text)
+    if (c == '\r' || c == '\n' || c == '\0') return true;
+  return false;
+}
+
+}  // namespace
+
+ReplyHead& ReplyHead::add(std::string_view name, std::string_view value) {
+  check(!breaks_line(name) && !breaks_line(value), "CR, LF or NUL in a reply field");
+  fields_.append(name).append(": ").append(value).append("\r\n");
+  return *this;
+}
+
+ReplyHead& ReplyHead::add(std::string_view name, std::uint64_t value) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  return add(name, std::string_view(digits.data(), end));
+}
+
+}  // namespace entrepot::http

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "proxy/http/refusal.h"
+#include "proxy/http/request.h"
+
+namespace entrepot::http {
+
+/// A request line taken apart (RFC 9112 §3). Views into the line.
+struct RequestLine {
+  Method method = Method::get;
+  std::string_view target;
+  bool http_1_0 = false;
+};
+
+/// Fills `out` as far as it gets. A refusal with `close` unset comes with all of it filled.
+Refusal parse_request_line(std::string_view line, RequestLine& out);
+
+}  // namespace entrepot::http

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "proxy/loop/loop.h"
+
+namespace entrepot::loop {
+
+/// A few threads for work that may block on the disk or the processor: hashing, fsync, reading
+/// ahead. Jobs start in the order posted; with more than one thread they end in any order. A job
+/// that has something to tell a loop posts it there.
+class StorePool {
+ public:
+  /// Starts `threads` (at least one) threads called `name` (at most 12 characters) and a number.
+  StorePool(const std::string& name, std::size_t threads);
+  /// Stops and joins.
+  ~StorePool();
+  StorePool(const StorePool&) = delete;
+  StorePool& operator=(const StorePool&) = delete;
+
+  /// Any thread, jobs included. After stop() the job is destroyed unrun.
+  void post(Job job);
+  /// Any thread: running jobs end, queued ones are destroyed unrun.
+  void stop();
+  /// Waits for the threads. Not from a job.
+  void join();
+
+  /// Jobs posted and not yet begun; a caller that must not pile up work looks here first.
+  std::size_t queued() const { return queued_.load(std::memory_order_relaxed); }
+
+ private:
+  void run();
+
+  std::vector<std::thread> threads_;
+  std::atomic<std::size_t> queued_{0};
+
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<Job> jobs_;   // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
+};
+
+}  // namespace entrepot::loop
