@@ -20,7 +20,7 @@ ARROWS = {
     "proxy/http": ["cache", "proxy/loop"],
     "proxy/upstream": ["cache", "proxy/loop"],
     "proxy/registry": ["cache", "proxy/http"],
-    "proxy/admin": ["cache", "proxy/http"],
+    "proxy/admin": ["proxy/http"],
     "proxy/app": ["cache", "conf", "proxy/admin", "proxy/http", "proxy/loop", "proxy/registry",
                   "proxy/upstream"],
 }

@@ -46,13 +46,13 @@ class ScriptedUpstream:
         self.host, self.tls, self.rate = host, tls, rate
         self.role = RegistryRole(self)
         self.log: list[Request] = []
+        self.connections_seen = 0
         self.handshakes_failed = 0
         self.errors: list[str] = []
         self._rules: list[Rule] = []
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._connections: set[socket.socket] = set()
-        self._connection_count = 0
         self._listener: socket.socket | None = None
         self._files = tempfile.TemporaryDirectory(prefix="upstream-")
         self.stall_tls: Gate | None = None
@@ -199,8 +199,8 @@ class ScriptedUpstream:
             except OSError:
                 return
             with self._lock:
-                self._connection_count += 1
-                number = self._connection_count
+                self.connections_seen += 1
+                number = self.connections_seen
                 self._connections.add(connection)
             threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
 

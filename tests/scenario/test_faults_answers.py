@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Upstreams that answer with something else: login pages, limits, bombs, moved tags
+(reliability notes, U10, U11, U21 to U23, U26)."""
+
+import json
+import os
+import time
+from email.utils import formatdate
+
+import pytest
+
+from support import content, faults
+from support.checks import (REPOSITORY, assert_error, assert_never_wrong, assert_whole, blob_target,
+                            manifest_target)
+
+DUE = {"fresh_for": "1ms", "stale_for": "1d"}
+
+
+@pytest.fixture
+def image(upstream):
+    return upstream.add_image(REPOSITORY, content.image(), "latest")
+
+
+@pytest.mark.parametrize("reference", ["latest", "digest"])
+def test_u10_html_for_a_manifest(start, upstream, image, reference):
+    target = manifest_target("latest" if reference == "latest" else image.manifest)
+    page = upstream.script(faults.html_page(), kind="manifest")
+    entrepot = start()
+    assert_error(entrepot.get(target), 502)
+    assert_error(entrepot.get(target), 502)
+    page.cancel()
+    assert_whole(entrepot.get(target), image.manifest)
+
+
+def test_u10_html_for_a_blob(start, upstream, image):
+    blob = image.layers[0]
+    page = upstream.script(faults.html_page(), kind="blob")
+    entrepot = start()
+    response = entrepot.get(blob_target(blob))
+    assert response.status != 200 or not response.complete
+    assert b"Sign in" not in response.body
+    page.cancel()
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+
+
+def test_u10_html_for_the_base(start, upstream, image):
+    """A login page at /v2/ says nothing about the resources, and nothing to our clients."""
+    upstream.script(faults.html_page(), kind="ping")
+    entrepot = start()
+    ping = entrepot.get("/v2/")
+    assert ping.status == 200 and ping.json() == {}
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+
+
+@pytest.mark.parametrize("retry_after", ["7", None, "date", "1000000000", "-5", "soon"])
+def test_u11_limited_without_a_copy(start, upstream, image, retry_after):
+    value = formatdate(time.time() + 90, usegmt=True) if retry_after == "date" else retry_after
+    upstream.script(faults.too_many_requests(value))
+    entrepot = start()
+    response = entrepot.get(manifest_target("latest"))
+    assert_error(response, 503)
+    assert 1 <= int(response.headers["Retry-After"]) <= 600
+    # The circuit is open: whatever is asked now costs the upstream nothing.
+    asked = upstream.count()
+    assert asked == 1
+    for blob in image.blobs:
+        assert_error(entrepot.get(blob_target(blob)), 503)
+    assert_error(entrepot.get(manifest_target("other")), 503)
+    assert upstream.count() == asked
+
+
+def test_u11_limited_with_a_copy(start, upstream, image):
+    entrepot = start({"docker.io": {"endpoint": upstream, "tags": DUE}})
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    upstream.forget()
+    upstream.script(faults.too_many_requests("60"))
+    for _ in range(5):
+        assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    assert upstream.count() == 1
+    assert entrepot.metrics().sum("requests_total", outcome="stale") == 5
+
+
+def test_u11_limited_token_endpoint(start, upstream, image):
+    upstream.role.require_bearer()
+    upstream.script(faults.too_many_requests("60"), kind="token")
+    entrepot = start()
+    assert_error(entrepot.get(manifest_target("latest")), 503)
+    assert_error(entrepot.get(manifest_target("latest")), 503)
+    assert upstream.count("token") == 1
+
+
+def test_u21_identity_is_asked_for(start, upstream, image):
+    entrepot = start()
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    assert_whole(entrepot.get(blob_target(image.config)), image.config)
+    asked = [r.header("Accept-Encoding") for r in upstream.requests() if r.kind != "ping"]
+    assert asked and set(asked) == {"identity"}
+
+
+@pytest.mark.parametrize("size", [1000, 3 * content.MIB])
+def test_u21_compressed_anyway(start, upstream, size):
+    blob = upstream.add_blob(REPOSITORY, content.blob(size))
+    upstream.script(faults.gzip, kind="blob", times=1)
+    entrepot = start()
+    response = entrepot.get(blob_target(blob))
+    assert_never_wrong(response, blob)
+    assert "Content-Encoding" not in response.headers
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+
+
+BOMBS = {
+    "headers": faults.header_bomb(10 * content.MIB),
+    "interim": faults.raw(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 1000
+                          + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
+    "no-http": faults.raw(b"SSH-2.0-OpenSSH_9.2\r\n"),
+    "nul": faults.raw(b"HTTP/1.1 200 OK\r\nContent-Type: a\0b\r\nContent-Length: 2\r\n\r\n{}"),
+    "two-lengths": faults.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+                              b"Content-Length: 3\r\n\r\n{}x"),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_u22_bombs(start, upstream, image, bomb):
+    """Refused for a tag, a manifest and a blob alike, without growing."""
+    rule = upstream.script(BOMBS[bomb])
+    entrepot = start()
+    before = entrepot.memory()["RssAnon"]
+    for target in (manifest_target("latest"), manifest_target(image.manifest),
+                   blob_target(image.config)):
+        # What is not HTTP at all counts as "not there right now".
+        assert_error(entrepot.get(target), *((502, 503) if bomb == "no-http" else (502,)))
+    # Not under AddressSanitizer, whose quarantine keeps what was freed.
+    if not os.environ.get("ENTREPOT_SANITIZE"):
+        assert entrepot.memory()["RssAnon"] - before < 8 * content.MIB
+    rule.cancel()
+
+
+def deep(depth: int) -> bytes:
+    return b'{"schemaVersion":2,"x":' + b"[" * depth + b"]" * depth + b"}"
+
+
+HUGE = {
+    "5MiB": json.dumps({"schemaVersion": 2, "mediaType": content.OCI_MANIFEST,
+                        "annotations": {"x": "y" * (5 * content.MIB)}}).encode(),
+    "deep": deep(100_000),
+    "million-layers": b'{"schemaVersion":2,"layers":[' + b"{}," * 999_999 + b"{}]}",
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+@pytest.mark.parametrize("by", ["tag", "digest"])
+def test_u23_huge_manifests(start, upstream, image, name, by):
+    manifest = content.manifest_of(HUGE[name], content.OCI_MANIFEST)
+    upstream.add_manifest(REPOSITORY, manifest, "huge")
+    entrepot = start()
+    assert_error(entrepot.get(manifest_target("huge" if by == "tag" else manifest)), 502)
+    # Still there, and nothing of it was kept.
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+
+
+def test_u23_huge_manifest_without_length(start, upstream, image):
+    manifest = content.manifest_of(HUGE["5MiB"], content.OCI_MANIFEST)
+    upstream.add_manifest(REPOSITORY, manifest, "huge")
+    upstream.script(faults.chunked, kind="manifest")
+    entrepot = start()
+    assert_error(entrepot.get(manifest_target(manifest)), 502)
+
+
+def test_u26_moved_tag(start, upstream, image):
+    entrepot = start({"docker.io": {"endpoint": upstream, "tags": DUE}})
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    newer = upstream.add_image(REPOSITORY, content.image(seed=2), "latest")
+    assert_whole(entrepot.get(manifest_target("latest")), newer.manifest)
+    # The old one is still there by digest.
+    assert_whole(entrepot.get(manifest_target(image.manifest)), image.manifest)
+
+
+def test_u26_deleted_tag_is_not_resurrected(start, upstream, image):
+    entrepot = start({"docker.io": {"endpoint": upstream, "tags": DUE}})
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    upstream.delete_tag(REPOSITORY, "latest")
+    assert_error(entrepot.get(manifest_target("latest")), 404, code="MANIFEST_UNKNOWN")
+    upstream.go_down()
+    response = entrepot.get(manifest_target("latest"))
+    assert response.status in (404, 503), "a deleted tag came back when the upstream went away"
+
+
+HEADER_INJECTIONS = [
+    ("Content-Type", "text/html\tx"),
+    ("Content-Type", "application/vnd.oci.image.manifest.v1+json; charset=utf-8"),
+    ("Docker-Content-Digest", "sha256:bad"),
+    ("Set-Cookie", "session=1"),
+    ("WWW-Authenticate", 'Basic realm="x"'),
+    ("Location", "http://elsewhere.test/"),
+]
+
+
+@pytest.mark.parametrize("name,value", HEADER_INJECTIONS)
+def test_upstream_fields_do_not_pass_through(start, upstream, image, name, value):
+    upstream.script(faults.field(name, value), kind="manifest")
+    entrepot = start()
+    response = entrepot.get(manifest_target(image.manifest))
+    if response.status == 200:
+        assert_whole(response, image.manifest)
+        assert value not in str(response.headers)
+    else:
+        assert_error(response, 502)

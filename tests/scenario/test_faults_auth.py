@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Token and Basic authentication towards the upstream, and how it goes wrong (U12 to U14)."""
+
+import base64
+
+import pytest
+
+from support import content, faults
+from support.checks import (REPOSITORY, assert_error, assert_whole, blob_target, manifest_target)
+from support.client import download_together
+
+USER, PASSWORD = "robot", "p4ss:word with spaces"
+BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+
+
+@pytest.fixture
+def image(upstream):
+    return upstream.add_image(REPOSITORY, content.image((3_000_000,)), "latest")
+
+
+@pytest.fixture
+def account(tmp_path):
+    """The "credentials" of an upstream."""
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n")
+    file.chmod(0o600)
+    return [{"username": USER, "password_file": str(file)}]
+
+
+def pull(entrepot, image):
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    for blob in image.blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+
+
+def test_anonymous_token(start, upstream, image):
+    upstream.role.require_bearer()
+    entrepot = start()
+    pull(entrepot, image)
+    tokens = upstream.requests("token")
+    assert len(tokens) == 1, "one token serves the whole pull"
+    assert tokens[0].query == {"service": ["registry.test"],
+                               "scope": [f"repository:{REPOSITORY}:pull"]}
+    assert tokens[0].authorization is None
+
+
+def test_token_with_credentials(start, upstream, image, account):
+    upstream.role.require_bearer(users={USER: PASSWORD})
+    entrepot = start({"docker.io": {"endpoint": upstream, "credentials": account}})
+    pull(entrepot, image)
+    assert [r.authorization for r in upstream.requests("token")] == [BASIC]
+    others = {r.authorization for r in upstream.requests() if r.kind != "token"}
+    assert BASIC not in others, "the password goes to the realm, the token to the registry"
+    assert PASSWORD not in entrepot.log.text and "token-1" not in entrepot.log.text
+
+
+def test_basic(start, upstream, image, account):
+    upstream.role.require_basic({USER: PASSWORD})
+    entrepot = start({"docker.io": {"endpoint": upstream, "credentials": account}})
+    pull(entrepot, image)
+    assert PASSWORD not in entrepot.log.text
+
+
+def test_wrong_password(start, upstream, image, account):
+    upstream.role.require_bearer(users={USER: "another"})
+    entrepot = start({"registry.test": {"endpoint": upstream, "credentials": account}})
+    response = entrepot.get(manifest_target("latest"))
+    assert_error(response, 403, 404)
+    assert "WWW-Authenticate" not in response.headers
+
+
+@pytest.mark.parametrize("fields", [
+    {"token": None, "access_token": "token-1"}, {"expires_in": None}, {"expires_in": 0},
+    {"issued_at": "2020-01-01T00:00:00Z"}, {"expires_in": 10**12}])
+def test_token_answers_of_all_shapes(start, upstream, image, fields):
+    """Both spellings, no lifetime, and lifetimes that must not be believed."""
+    upstream.role.require_bearer()
+    upstream.role.token_fields = {"expires_in": 300, **fields}
+    entrepot = start()
+    if "access_token" in fields:
+        upstream.script(faults.body(b'{"access_token":"token-1"}'), kind="token")
+    pull(entrepot, image)
+
+
+BROKEN_TOKENS = {
+    "html": faults.html_page(),
+    "empty": faults.body(b""),
+    "no-token": faults.body(b'{"expires_in":300}'),
+    "wrong-type": faults.body(b'{"token":42}'),
+    "injection": faults.body(b'{"token":"x\\r\\nX-Injected: 1"}'),
+    "huge": faults.body(b'{"token":"' + b"t" * 2_000_000 + b'"}'),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_TOKENS)
+def test_broken_token_answers(start, upstream, image, name):
+    upstream.role.require_bearer()
+    upstream.script(BROKEN_TOKENS[name], kind="token")
+    entrepot = start()
+    assert_error(entrepot.get(manifest_target("latest")), 502)
+    assert not any(r.header("X-Injected") for r in upstream.requests())
+
+
+def test_u12_refused_with_a_token(start, upstream, image):
+    """The token is granted and does not help: one more try, then an answer; one token for all."""
+    upstream.role.require_bearer()
+    challenge = (f'Bearer realm="{upstream.url}/token",service="registry.test",'
+                 f'scope="repository:{REPOSITORY}:pull"')
+    upstream.script(faults.challenge(challenge), kind="blob")
+    entrepot = start({"registry.test": upstream})
+    clients = [download.finish() for download in
+               download_together(entrepot.port, [blob_target(image.layers[0])] * 50, keep=True)]
+    for response in clients:
+        assert_error(response, 403, 404)
+        assert "WWW-Authenticate" not in response.headers
+    assert 1 <= upstream.count("token") <= 2
+    assert upstream.count("blob") <= 4
+
+
+def test_u12_docker_hub_says_denied_for_unknown(start, upstream, image):
+    upstream.role.require_bearer()
+    upstream.role.private.add("library/secret")
+    entrepot = start({"docker.io": upstream})
+    assert_error(entrepot.get("/v2/library/secret/manifests/latest"), 404, code="NAME_UNKNOWN")
+
+
+@pytest.mark.parametrize("internal", [False, True])
+def test_u13_foreign_realm(start, make_upstream, upstream, image, account, internal):
+    """A realm on a private address of another origin gets nothing, unless that is configured."""
+    realm = make_upstream(host="127.0.0.2")
+    realm.role.tokens = upstream.role.tokens
+    realm.role.users = {USER: PASSWORD}
+    upstream.role.require_bearer(realm=f"{realm.url}/token", users={USER: PASSWORD})
+    entrepot = start({"docker.io": {"endpoint": upstream, "credentials": account,
+                                    "internal": internal}})
+    if internal:
+        pull(entrepot, image)
+        assert realm.requests("token")[0].authorization == BASIC
+    else:
+        assert_error(entrepot.get(manifest_target("latest")), 502)
+        assert realm.connections_seen == 0
+    assert not any(r.authorization == BASIC for r in upstream.requests())
+
+
+@pytest.mark.parametrize("realm", [
+    "http://169.254.169.254/latest/meta-data/", "http://127.0.0.1:1/token", "file:///etc/passwd",
+    "/token", "http://user:password@127.0.0.1/token", "gopher://127.0.0.1/", "", "https://"])
+def test_u13_realms_that_are_none(start, upstream, image, account, realm):
+    upstream.role.require_bearer(realm=realm or " ", users={USER: PASSWORD})
+    entrepot = start({"docker.io": {"endpoint": upstream, "credentials": account}})
+    assert_error(entrepot.get(manifest_target("latest")), 502)
+    assert all(r.authorization is None for r in upstream.requests())
+
+
+@pytest.mark.parametrize("challenge", [
+    "Bearer", "Bearer realm", 'Bearer realm="', "Negotiate", "", 'Digest realm="x"',
+    "Bearer " + 'x="y",' * 5000, 'Bearer realm="a", Basic realm="b'])
+def test_u13_challenges_that_are_none(start, upstream, image, challenge):
+    upstream.script(faults.challenge(challenge))
+    entrepot = start({"registry.test": upstream})
+    assert_error(entrepot.get(manifest_target("latest")), 403, 404, 502)
+
+
+def test_u13_token_request_is_not_redirected(start, make_upstream, upstream, image, account):
+    elsewhere = make_upstream()
+    upstream.role.require_bearer(users={USER: PASSWORD})
+    upstream.script(faults.redirect(f"{elsewhere.url}/token"), kind="token")
+    entrepot = start({"docker.io": {"endpoint": upstream, "credentials": account,
+                                    "internal": True}})
+    assert_error(entrepot.get(manifest_target("latest")), 502)
+    assert elsewhere.connections_seen == 0
+
+
+def test_u14_token_expires_between_requests(start, upstream, image):
+    upstream.role.require_bearer()
+    entrepot = start()
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    upstream.role.revoke_tokens()
+    for blob in image.blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert upstream.count("token") == 2
+
+
+def test_u14_token_expires_within_a_blob(start, upstream, image):
+    """The resume of a broken body meets a token that is no longer good."""
+    upstream.role.require_bearer()
+    layer = image.layers[0]
+    upstream.script(faults.reset_after(2_000_000), kind="blob", times=2)
+
+    def revoke(_request, _reply):
+        upstream.role.revoke_tokens()
+    upstream.script(revoke, kind="blob", match=lambda r: r.authorization is not None, times=1)
+    entrepot = start()
+    assert_whole(entrepot.get(blob_target(layer)), layer)
+    assert upstream.count("token") == 2
+    assert upstream.requests("blob")[-1].range is not None
+
+
+def test_tokens_are_per_repository(start, upstream, image):
+    upstream.role.require_bearer()
+    other = upstream.add_image("library/other", content.image(seed=5), "latest")
+    entrepot = start()
+    pull(entrepot, image)
+    assert_whole(entrepot.get(manifest_target("latest", "library/other")), other.manifest)
+    scopes = [r.query["scope"] for r in upstream.requests("token")]
+    assert scopes == [[f"repository:{REPOSITORY}:pull"], ["repository:library/other:pull"]]
+
+
+def test_client_credentials_stay_here(start, upstream, image):
+    """What a client sends to us is for us alone."""
+    entrepot = start()
+    headers = {"Authorization": "Basic c2VjcmV0OnNlY3JldA==", "Cookie": "a=b"}
+    assert_whole(entrepot.get(manifest_target("latest"), headers=headers), image.manifest)
+    for request in upstream.requests():
+        assert request.authorization is None and request.header("Cookie") is None
+    assert "c2VjcmV0" not in entrepot.log.text

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blobs that the registry delivers by redirect, and redirects that must not be followed
+(U15, U16)."""
+
+import pytest
+
+from support import content, faults
+from support.checks import (REPOSITORY, assert_error, assert_hit, assert_whole, blob_target,
+                            manifest_target)
+from support.tls import Authority
+
+
+@pytest.fixture
+def blob(upstream):
+    return upstream.add_blob(REPOSITORY, content.blob(3 * content.MIB))
+
+
+@pytest.fixture
+def cdn(make_upstream, upstream):
+    upstream.role.cdn = make_upstream(host="127.0.0.2")
+    return upstream.role.cdn
+
+
+@pytest.fixture
+def behind_cdn(start, upstream, cdn):
+    """An Entrepot whose upstream may redirect to private addresses."""
+    return start({"docker.io": {"endpoint": upstream, "internal": True}})
+
+
+def test_followed_without_credentials(behind_cdn, upstream, cdn, blob):
+    upstream.role.require_bearer()
+    assert_whole(behind_cdn.get(blob_target(blob)), blob)
+    assert_hit(behind_cdn.get(blob_target(blob)), blob)
+    assert cdn.count("cdn") == 1
+    assert all(r.authorization is None and r.header("Cookie") is None for r in cdn.requests())
+    assert any(r.authorization for r in upstream.requests("blob"))
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_all_kinds_are_followed(start, upstream, blob, code):
+    upstream.script(faults.redirect(f"/v2/{REPOSITORY}/blobs/{blob.digest}", code), times=1)
+    entrepot = start()
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+
+
+def test_size_of_a_blob_behind_a_redirect(behind_cdn, cdn, blob):
+    """Signed links are bound to GET: a HEAD is the registry's to answer."""
+    response = behind_cdn.head(blob_target(blob))
+    assert response.status == 200 and response.headers["Content-Length"] == str(blob.size)
+    assert cdn.body_bytes("cdn") == 0
+
+
+def test_signatures_are_not_logged(behind_cdn, upstream, cdn, blob):
+    upstream.role.link_generation = cdn.role.link_generation = 987654321
+    assert_whole(behind_cdn.get(blob_target(blob)), blob)
+    assert "987654321" not in behind_cdn.log.text
+
+
+def test_u15_link_expired_at_once(behind_cdn, upstream, cdn, blob):
+    cdn.script(faults.status(403), times=1)
+    assert_whole(behind_cdn.get(blob_target(blob)), blob)
+    assert upstream.count("blob", method="GET") == 2
+
+
+def test_u15_link_expires_within_a_blob(behind_cdn, upstream, cdn, blob):
+    def cut_and_expire(request, reply):
+        faults.reset_after(2_000_000)(request, reply)
+        upstream.role.link_generation += 1
+        cdn.role.link_generation += 1
+    cdn.script(cut_and_expire, times=1)
+    assert_whole(behind_cdn.get(blob_target(blob)), blob)
+    assert cdn.requests()[-1].range is not None
+    assert upstream.count("blob", method="GET") >= 2
+
+
+def test_u15_links_never_work(behind_cdn, upstream, cdn, blob):
+    cdn.script(faults.status(403))
+    response = behind_cdn.get(blob_target(blob))
+    assert_error(response, 403, 404, 502, 503)
+    assert 2 <= upstream.count("blob", method="GET") <= 3
+
+
+def test_u15_links_are_not_kept(behind_cdn, upstream, cdn):
+    """The next blob gets a link of its own, and so does the same blob when it is not stored."""
+    one = upstream.add_blob(REPOSITORY, content.blob(1000, seed=1))
+    cdn.script(faults.flip_byte(1), times=4)
+    for _ in range(4):
+        behind_cdn.get(blob_target(one))
+    assert_whole(behind_cdn.get(blob_target(one)), one)
+    assert upstream.count("blob", method="GET") == cdn.count("cdn")
+
+
+def test_u16_loop(start, upstream, blob):
+    upstream.script(faults.redirect(f"/v2/{REPOSITORY}/blobs/{blob.digest}"), kind="blob")
+    entrepot = start()
+    assert_error(entrepot.get(blob_target(blob)), 502)
+    assert upstream.count("blob", method="GET") <= 11
+
+
+def test_u16_loop_over_new_places(start, upstream, blob):
+    def onward(request, reply):
+        number = int(request.query.get("hop", ["0"])[0])
+        faults.redirect(f"{request.path}?hop={number + 1}")(request, reply)
+    upstream.script(onward, kind="blob")
+    entrepot = start()
+    assert_error(entrepot.get(blob_target(blob)), 502)
+    assert upstream.count("blob", method="GET") <= 11
+
+
+def test_u16_https_to_http(start, make_upstream, tmp_path):
+    authority = Authority(tmp_path / "ca")
+    secure, plain = make_upstream(tls=authority.server()), make_upstream()
+    blob = secure.add_blob(REPOSITORY, content.blob(1000))
+    secure.role.cdn = plain
+    entrepot = start({"docker.io": {"endpoint": secure, "internal": True,
+                                    "ca_file": str(authority.certificate)}})
+    assert_error(entrepot.get(blob_target(blob)), 502)
+    assert plain.connections_seen == 0
+
+
+def test_u16_private_address(start, upstream, cdn, blob):
+    """`internal` is not set, and the link leads to an address of this machine."""
+    entrepot = start({"docker.io": {"endpoint": upstream}})
+    assert_error(entrepot.get(blob_target(blob)), 502)
+    assert cdn.connections_seen == 0
+
+
+@pytest.mark.parametrize("location", [
+    None, "", "file:///etc/passwd", "gopher://127.0.0.1/", "http://", "http://[::1", "//",
+    "http://169.254.169.254/", "http://0/", "http://2130706433:{port}/",
+    "http://[::ffff:127.0.0.1]:{port}/",
+    "http://127.0.0.1.:{port}/", "http://localhost:{port}/", "http://user:pass@127.0.0.2:{port}/"])
+def test_u16_locations_that_lead_nowhere(start, make_upstream, upstream, blob, location):
+    trap = make_upstream(host="0.0.0.0")
+    where = location.format(port=trap.port) if location else location
+    upstream.script(faults.redirect(where), kind="blob")
+    entrepot = start()
+    assert_error(entrepot.get(blob_target(blob)), 502)
+    assert trap.connections_seen == 0
+
+
+def test_manifest_behind_a_redirect(start, make_upstream, upstream):
+    """registry.k8s.io sends clients to a registry of another host, manifests too."""
+    regional = make_upstream(host="127.0.0.2")
+    image = regional.add_image(REPOSITORY, content.image(), "latest")
+
+    def send_there(request, reply):
+        faults.redirect(f"{regional.url}{request.target}")(request, reply)
+    upstream.script(send_there)
+    entrepot = start({"docker.io": {"endpoint": upstream, "internal": True}})
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    assert_whole(entrepot.get(blob_target(image.config)), image.config)

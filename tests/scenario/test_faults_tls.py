@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Upstreams behind TLS: a private authority that is trusted, and everything that is not (U20)."""
+
+import ssl
+import time
+
+import pytest
+
+from support import content
+from support.checks import REPOSITORY, assert_error, assert_whole, blob_target, manifest_target
+from support.gate import Gate
+from support.tls import Authority, server_context
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def serve(start, make_upstream, authority):
+    """An Entrepot that trusts the authority, and its upstream with the given certificate."""
+    def make(context: ssl.SSLContext, ca_file=authority.certificate, **timeouts):
+        upstream = make_upstream(tls=context)
+        upstream.image = upstream.add_image(REPOSITORY, content.image((3_000_000,)), "latest")
+        settings = {"endpoint": upstream, "ca_file": str(ca_file) if ca_file else None}
+        return start({"docker.io": settings}, timeouts=timeouts), upstream
+    return make
+
+
+def test_private_authority(serve, authority):
+    entrepot, upstream = serve(authority.server())
+    assert_whole(entrepot.get(manifest_target("latest")), upstream.image.manifest)
+    for blob in upstream.image.blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+
+
+BAD = {
+    "expired": {"expired": True},
+    "wrong-host": {"hosts": ("DNS:elsewhere.test",)},
+    "sha1": {"digest": "sha1"},
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_u20_bad_certificates(serve, authority, name):
+    entrepot, upstream = serve(authority.server(name=name, **BAD[name]))
+    assert_error(entrepot.get(manifest_target("latest")), 502)
+    assert_error(entrepot.get(blob_target(upstream.image.config)), 502)
+    assert upstream.count() == 0, "asked in spite of a certificate that is not valid"
+
+
+def test_u20_unknown_authority(serve, authority):
+    entrepot, upstream = serve(authority.server(name="unknown"), ca_file=None)
+    assert_error(entrepot.get(manifest_target("latest")), 502)
+    assert upstream.count() == 0
+
+
+def test_u20_self_signed(serve, tmp_path):
+    lone = Authority(tmp_path / "lone")
+    entrepot, upstream = serve(server_context(lone.certificate, tmp_path / "lone" / "ca.key"))
+    assert_error(entrepot.get(manifest_target("latest")), 502)
+    assert upstream.count() == 0
+
+
+def test_u20_old_protocol_only(serve, authority):
+    context = server_context(*authority.leaf("old"), only=ssl.TLSVersion.TLSv1)
+    entrepot, upstream = serve(context)
+    assert_error(entrepot.get(manifest_target("latest")), 502)
+    assert upstream.count() == 0
+
+
+def test_u20_plain_http_where_tls_is_expected(start, upstream):
+    entrepot = start({"docker.io": {"endpoint": f"https://{upstream.address}"}})
+    assert_error(entrepot.get(manifest_target("latest")), 502, 503)
+    assert upstream.count("manifest") == 0
+
+
+def test_u20_handshake_stalls(serve, authority):
+    entrepot, upstream = serve(authority.server(name="stall"), connect="500ms", first_byte="2s")
+    upstream.stall_tls = Gate()
+    begun = time.monotonic()
+    assert_error(entrepot.get(manifest_target("latest")), 502, 503)
+    assert time.monotonic() - begun < 10
+    upstream.stall_tls.open()
+
+
+def test_u20_stale_covers_an_expired_certificate(serve, authority, make_upstream):
+    """What was fetched while the certificate was good is served on."""
+    entrepot, upstream = serve(authority.server(name="good"))
+    image = upstream.image
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    upstream.tls = authority.server(name="late", expired=True)
+    upstream.cut_connections()
+    settings = entrepot.config["upstreams"]
+    settings["docker.io"]["tags"] = {"fresh_for": "1ms", "stale_for": "1d"}
+    entrepot.restart(upstreams=settings)
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    assert_whole(entrepot.get(manifest_target(image.manifest)), image.manifest)

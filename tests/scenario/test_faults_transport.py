@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Upstreams that break while they deliver: refused, reset, cut, slow, of the wrong length
+(reliability notes, U1 to U9)."""
+
+import time
+
+import pytest
+
+from support import client, content, faults
+from support.checks import (REPOSITORY, assert_error, assert_hit, assert_never_wrong, assert_whole,
+                            blob_target, manifest_target)
+from support.gate import Gate
+
+BIG = 3 * content.MIB
+QUICK = {"connect": "500ms", "first_byte": "2s", "stall": "400ms"}
+
+
+@pytest.fixture
+def blob(upstream):
+    return upstream.add_blob(REPOSITORY, content.blob(BIG))
+
+
+def test_u1_refused_without_a_copy(start, upstream, blob):
+    entrepot = start(timeouts=QUICK)
+    upstream.go_down()
+    begun = time.monotonic()
+    assert_error(entrepot.get(blob_target(blob)), 503)
+    assert_error(entrepot.get(manifest_target("latest")), 503)
+    assert time.monotonic() - begun < 12
+    assert entrepot.metrics().sum("requests_total", outcome="error", code="503") == 2
+
+
+def test_u1_refused_with_a_stale_tag(start, upstream):
+    image = upstream.add_image(REPOSITORY, content.image(), "latest")
+    entrepot = start({"docker.io": {"endpoint": upstream,
+                                    "tags": {"fresh_for": "1ms", "stale_for": "1d"}}})
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    upstream.go_down()
+    response = entrepot.get(manifest_target("latest"))
+    assert_whole(response, image.manifest)
+    assert "fwd=stale" in response.outcome or "stale" in response.outcome
+    assert entrepot.metrics().sum("requests_total", outcome="stale") == 1
+
+
+def test_u1_comes_back(start, upstream, blob):
+    entrepot = start(timeouts=QUICK)
+    upstream.go_down()
+    assert_error(entrepot.get(blob_target(blob)), 503)
+    upstream.come_back()
+    response = client.get(entrepot.port, blob_target(blob))
+    # A circuit opened by the refusal may still be open; its first wait is half a second.
+    deadline = time.monotonic() + 10
+    while response.status == 503 and time.monotonic() < deadline:
+        response = client.get(entrepot.port, blob_target(blob))
+    assert_whole(response, blob)
+
+
+@pytest.mark.parametrize("cut", [faults.reset_after, faults.fin_after], ids=["reset", "fin"])
+def test_u2_u5_broken_body_is_resumed(start, upstream, blob, cut):
+    upstream.script(cut(2_000_000), kind="blob", method="GET", times=1)
+    entrepot = start()
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+    first, second = upstream.requests("blob", method="GET")
+    assert first.range is None
+    # What came is kept; what had been sent and was lost with the reset may be asked for again.
+    assert second.range is not None and 0 < int(second.range[6:-1]) <= 2_000_000
+    assert_hit(entrepot.get(blob_target(blob)), blob)
+    assert upstream.count("blob", method="GET") == 2
+
+
+@pytest.mark.parametrize("cut", [faults.reset_after, faults.fin_after], ids=["reset", "fin"])
+def test_u2_u5_always_broken_ends(start, upstream, blob, cut):
+    """No progress at all: the tries are counted, the client is told, nothing is stored."""
+    rule = upstream.script(cut(0), kind="blob", method="GET")
+    entrepot = start(timeouts=QUICK)
+    assert_never_wrong(entrepot.get(blob_target(blob)), blob)
+    assert 1 <= upstream.count("blob", method="GET") <= 8
+    rule.cancel()
+
+
+def test_u3_drip(start, upstream, blob):
+    """100 bytes a second: given up after the stall time, and resumed."""
+    upstream.script(faults.together(faults.rate(100)), kind="blob", method="GET", times=1)
+    entrepot = start(timeouts=QUICK)
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert upstream.count("blob", method="GET") == 2
+
+
+def test_u3_drips_for_ever(start, upstream, blob):
+    upstream.script(faults.rate(100), kind="blob", method="GET")
+    entrepot = start(timeouts=QUICK)
+    response = entrepot.get(blob_target(blob))
+    assert_never_wrong(response, blob)
+    assert response.status != 200 or not response.complete
+    assert 2 <= upstream.count("blob", method="GET") <= 8
+    assert entrepot.metrics().sum("flights") == 0
+
+
+@pytest.mark.parametrize("after", [0, 2_000_000])
+def test_u4_stall(start, upstream, blob, after):
+    """The socket stays open and nothing comes. Meanwhile the mirror answers others."""
+    gate = Gate()
+    other = upstream.add_blob(REPOSITORY, content.blob(1000, seed=9))
+    upstream.script(faults.stall_after(after, gate), kind="blob", digest=blob.digest, times=1)
+    entrepot = start(timeouts=QUICK)
+    download = entrepot.download(blob_target(blob))
+    gate.wait_arrived()
+    assert_whole(entrepot.get(blob_target(other)), other)
+    response = download.finish()
+    gate.open()
+    assert_whole(response, blob)
+    assert upstream.count("blob", method="GET", reference=blob.digest) == 2
+
+
+def test_u4_no_answer_at_all(start, upstream, blob):
+    gate = Gate()
+    upstream.script(faults.hold(gate), kind="blob")
+    entrepot = start(timeouts={**QUICK, "first_byte": "500ms"})
+    begun = time.monotonic()
+    assert_error(entrepot.get(blob_target(blob)), 503)
+    assert time.monotonic() - begun < 15
+    gate.open()
+
+
+@pytest.mark.parametrize("size", [1000, BIG])
+def test_u6_extra_bytes(start, upstream, size):
+    """The announced bytes count; the connection is of no further use."""
+    one = upstream.add_blob(REPOSITORY, content.blob(size, seed=1))
+    two = upstream.add_blob(REPOSITORY, content.blob(size, seed=2))
+    upstream.script(faults.extra_bytes(), kind="blob", method="GET", digest=one.digest)
+    entrepot = start()
+    assert_whole(entrepot.get(blob_target(one)), one)
+    assert_whole(entrepot.get(blob_target(two)), two)
+    first, second = upstream.requests("blob", method="GET")
+    assert first.connection != second.connection
+
+
+@pytest.mark.parametrize("size", [1000, BIG])
+@pytest.mark.parametrize("where", ["first", "middle", "last"])
+def test_u7_wrong_digest(start, upstream, size, where):
+    blob = upstream.add_blob(REPOSITORY, content.blob(size))
+    at = {"first": 0, "middle": size // 2, "last": size - 1}[where]
+    upstream.script(faults.flip_byte(at), kind="blob", method="GET", times=1)
+    entrepot = start()
+    assert_never_wrong(entrepot.get(blob_target(blob)), blob)
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert entrepot.metrics().sum("digest_mismatches_total", upstream="docker.io") == 1
+    assert blob.digest in entrepot.log.text
+
+
+@pytest.mark.parametrize("size", [1000, BIG])
+def test_u7_always_wrong(start, upstream, size):
+    blob = upstream.add_blob(REPOSITORY, content.blob(size))
+    upstream.script(faults.flip_byte(size - 10), kind="blob", method="GET")
+    entrepot = start()
+    for _ in range(3):
+        response = entrepot.get(blob_target(blob))
+        assert response.status != 200 or not response.complete
+        assert_never_wrong(response, blob)
+    # At most one more try for each.
+    assert 3 <= upstream.count("blob", method="GET") <= 6
+    assert not list((entrepot.directory / "cache" / "blobs").rglob(blob.digest[7:]))
+
+
+@pytest.mark.parametrize("lie", [-1000, 1000])
+def test_u8_content_length_lies(start, upstream, blob, lie):
+    upstream.script(faults.content_length(BIG + lie), kind="blob", method="GET", times=1)
+    upstream.script(faults.fin_after(BIG), kind="blob", method="GET", times=1)
+    entrepot = start()
+    response = entrepot.get(blob_target(blob))
+    if response.complete and response.status == 200:
+        assert response.sha256 == blob.digest
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+
+
+def test_u8_larger_than_allowed(start, upstream, blob):
+    entrepot = start(limits={"max_blob": "1MiB"})
+    assert_error(entrepot.get(blob_target(blob)), 502)
+    # Asked, and given up by its head: not downloaded.
+    assert upstream.body_bytes() < 2 * content.MIB
+
+
+def test_u8_larger_than_allowed_without_length(start, upstream, blob):
+    upstream.script(faults.chunked, kind="blob", method="GET")
+    entrepot = start(limits={"max_blob": "1MiB"})
+    response = entrepot.get(blob_target(blob))
+    assert response.status == 502 or not response.complete
+
+
+def test_u9_range_ignored_on_resume(start, upstream, blob):
+    upstream.script(faults.reset_after(2_000_000), kind="blob", method="GET", times=1)
+    upstream.script(faults.ignore_range, kind="blob", method="GET")
+    entrepot = start()
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert upstream.requests("blob", method="GET")[-1].range is not None
+
+
+def test_u9_another_object_on_resume(start, upstream, blob):
+    """200 to the range, and its beginning is not what came before."""
+    upstream.script(faults.reset_after(2_000_000), kind="blob", method="GET", times=1)
+    upstream.script(faults.together(faults.ignore_range, faults.flip_byte(10)), kind="blob",
+                    method="GET", times=1, match=lambda request: request.range is not None)
+    entrepot = start()
+    assert_never_wrong(entrepot.get(blob_target(blob)), blob)
+    assert_whole(entrepot.get(blob_target(blob)), blob)

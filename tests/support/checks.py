@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judgements that many scenarios share."""
+
+from __future__ import annotations
+
+from . import content
+from .client import Response
+
+REPOSITORY = "library/app"
+
+
+def blob_target(blob, repository: str = REPOSITORY) -> str:
+    return f"/v2/{repository}/blobs/{blob.digest}"
+
+
+def manifest_target(reference, repository: str = REPOSITORY) -> str:
+    return f"/v2/{repository}/manifests/{getattr(reference, 'digest', reference)}"
+
+
+def assert_whole(response: Response, expected: content.Blob | content.Manifest) -> None:
+    """The right object, all of it."""
+    assert response.status == 200, (response.status, response.body[:300])
+    assert response.complete, f"cut after {response.received} of {expected.size}"
+    assert response.sha256 == content.digest_of(expected.data)
+    assert response.headers["Content-Length"] == str(expected.size)
+    assert response.headers["Docker-Content-Digest"] == expected.digest
+
+
+def assert_never_wrong(response: Response, expected: content.Blob) -> None:
+    """Promise 1: an error, a body cut short, or the right bytes; never other bytes of full length."""
+    if response.status == 200 and response.received >= expected.size:
+        assert response.sha256 == content.digest_of(expected.data), "wrong bytes delivered whole"
+    elif response.status == 200:
+        assert not response.complete
+    else:
+        assert_error(response, response.status)
+
+
+def assert_error(response: Response, *statuses: int, code: str | None = None) -> None:
+    """An error in OCI form, delivered whole."""
+    assert response.status in statuses, (response.status, response.body[:300])
+    assert response.status >= 400 and response.complete
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.code
+    if code:
+        assert response.code == code
+
+
+def assert_hit(response: Response, expected) -> None:
+    assert_whole(response, expected)
+    assert "; hit" in response.outcome, response.outcome
