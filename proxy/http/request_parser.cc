@@ -2,6 +2,7 @@
 #include "proxy/http/request_parser.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "proxy/http/chars.h"
 #include "proxy/http/request_line.h"
@@ -40,7 +41,7 @@ void RequestParser::begin(Request& request) {
   scanner_ = {};
   framing_ = {};
   refusal_ = {};
-  begun_ = keep_alive_ = head_ended_ = false;
+  begun_ = line_checked_ = keep_alive_ = head_ended_ = false;
 }
 
 RequestParser::Result RequestParser::feed(std::string_view bytes, std::size_t& consumed) {
@@ -52,16 +53,28 @@ RequestParser::Result RequestParser::feed(std::string_view bytes, std::size_t& c
     storage.append(next);
     consumed += next.size();
     const HeadScanner::Result result = scanner_.scan(storage);
-    if (result == HeadScanner::Result::more) continue;
     if (result == HeadScanner::Result::refused) {
       refusal_ = scanner_.refusal();
       return Result::refused;
+    }
+    if (result == HeadScanner::Result::more) {
+      // Nothing may follow a request line that makes no sense (HTTP/0.9 ends with it).
+      if (scanner_.line_end() == 0 || std::exchange(line_checked_, true)) continue;
+      RequestLine ignored;
+      refusal_ = parse_request_line(request_line(), ignored);
+      if (refusal_ && refusal_.close) return Result::refused;
+      continue;
     }
     consumed -= storage.size() - scanner_.end();
     storage.resize(scanner_.end());
     return finish();
   }
   return Result::more;
+}
+
+std::string_view RequestParser::request_line() const {
+  const std::size_t begin = scanner_.line_begin();
+  return std::string_view(request_->storage_).substr(begin, scanner_.line_end() - begin);
 }
 
 RequestParser::Result RequestParser::finish() {
@@ -71,10 +84,9 @@ RequestParser::Result RequestParser::finish() {
   const std::size_t begin = scanner_.line_begin();
   const std::size_t length = scanner_.line_end() - begin;
   storage.reserve(storage.size() + length);
-  const std::string_view line = std::string_view(storage).substr(begin, length);
 
   RequestLine parsed;
-  refusal_ = parse_request_line(line, parsed);
+  refusal_ = parse_request_line(request_line(), parsed);
   if (refusal_ && refusal_.close) return Result::refused;
   const Refusal soft = refusal_;
   request_->method_ = parsed.method;

@@ -43,6 +43,7 @@ class RequestParser {
 
  private:
   Result finish();
+  std::string_view request_line() const;
   bool run_llhttp(std::string_view line, std::string_view fields);
   Refusal split_target();
   static int on_name(llhttp_t*, const char*, std::size_t);
@@ -56,6 +57,7 @@ class RequestParser {
   Framing framing_;
   Refusal refusal_;
   bool begun_ = false;
+  bool line_checked_ = false;
   bool keep_alive_ = false;
   bool head_ended_ = false;
 };
