@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration as the program uses it: checked, with every default filled in.
+// Plain values; whoever loads it passes what each component needs on as that component's Options.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace entrepot::conf {
+
+using Milliseconds = std::chrono::milliseconds;
+
+/// Where clients are listened to. Addresses are IP literals with a port: "0.0.0.0:5000",
+/// "[::]:5000"; port 0 takes a free one.
+struct Listener {
+  std::string address;
+  bool operator==(const Listener&) const = default;
+};
+
+/// One URL under which an upstream can be had.
+struct Endpoint {
+  std::string url;     ///< http or https, no user, query or fragment; a path is put before /v2/
+  std::string region;  ///< free text for people; may be empty
+  bool ns = false;     ///< send ?ns=<upstream>: the endpoint is another mirror
+  bool operator==(const Endpoint&) const = default;
+};
+
+struct Credential {
+  std::string username;
+  std::filesystem::path password_file;
+  std::string password;  ///< what the file held, without its last line break; never logged
+  bool operator==(const Credential&) const = default;
+};
+
+struct TagRule {
+  std::string match;  ///< ECMAScript regex
+  Milliseconds fresh_for{0};
+  bool operator==(const TagRule&) const = default;
+};
+
+struct Tags {
+  Milliseconds fresh_for{std::chrono::seconds(60)};
+  Milliseconds stale_for{std::chrono::days(7)};
+  std::vector<TagRule> rules;  ///< the first that matches wins
+  bool operator==(const Tags&) const = default;
+};
+
+struct Upstream {
+  std::string name;  ///< lower case, "docker.io"
+  std::vector<std::string> aliases;
+  std::vector<Endpoint> endpoints;  ///< at least one
+  std::vector<Credential> credentials;
+  bool restricted = false;                       ///< "access": "restricted"
+  std::optional<std::filesystem::path> ca_file;  ///< PEM; absent: the system's
+  bool internal = false;  ///< redirects and realms may lead to private addresses
+  Tags tags;
+  bool operator==(const Upstream&) const = default;
+};
+
+struct Cache {
+  std::filesystem::path directory;
+  std::uint64_t max_size = 100ULL << 30;
+  std::uint64_t reserve_free = 5ULL << 30;
+  bool operator==(const Cache&) const = default;
+};
+
+struct Threads {
+  int serve = 0;  ///< 0: one per core
+  int fetch = 1;  ///< 0: one per core
+  int store = 4;
+  bool operator==(const Threads&) const = default;
+};
+
+struct Timeouts {
+  Milliseconds connect{std::chrono::seconds(5)};
+  Milliseconds first_byte{std::chrono::seconds(30)};
+  Milliseconds stall{std::chrono::seconds(20)};
+  Milliseconds header{std::chrono::seconds(10)};
+  Milliseconds idle{std::chrono::seconds(75)};
+  Milliseconds send{std::chrono::seconds(60)};
+  Milliseconds drain{std::chrono::seconds(25)};
+  bool operator==(const Timeouts&) const = default;
+};
+
+struct Limits {
+  std::uint64_t connections = 10000;
+  std::uint64_t max_blob = 64ULL << 30;
+  bool operator==(const Limits&) const = default;
+};
+
+struct Log {
+  std::string level = "info";  ///< trace debug info warn error
+  bool json = false;           ///< "format": "json"
+  bool access = true;
+  bool operator==(const Log&) const = default;
+};
+
+struct Registry {
+  bool catalog = false;  ///< answer /v2/_catalog
+  bool operator==(const Registry&) const = default;
+};
+
+struct Config {
+  std::vector<Listener> listen;
+  std::optional<Listener> admin;  ///< absent: no admin listener
+  std::string default_upstream;   ///< a name in `upstreams`, or empty for none
+  std::vector<Upstream> upstreams;
+  Registry registry;
+  Cache cache;
+  Threads threads;
+  Timeouts timeouts;
+  Limits limits;
+  Log log;
+  bool operator==(const Config&) const = default;
+};
+
+}  // namespace entrepot::conf

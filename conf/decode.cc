@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function for each object of the file, in the order of the README's table.
+#include "conf/decode.h"
+
+#include <algorithm>
+#include <array>
+
+#include "conf/grammar.h"
+#include "conf/object_reader.h"
+
+namespace entrepot::conf {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view docker_hub = "docker.io";
+
+void complain(Problems& problems, const std::string& path, const Fault& fault) {
+  if (fault) problems.error(path, *fault);
+}
+
+/// A text that must be there and be well-formed.
+void required(ObjectReader& in, std::string_view key, std::string& value,
+              Fault (*fault_of)(std::string_view)) {
+  const auto errors = in.problems().errors.size();
+  in.text(key, value);
+  if (in.problems().errors.size() > errors) return;
+  if (value.empty())
+    in.problems().error(in.path(key), "missing");
+  else if (fault_of != nullptr)
+    complain(in.problems(), in.path(key), fault_of(value));
+}
+
+Listener read_listener(ObjectReader& in) {
+  Listener listener;
+  required(in, "address", listener.address, fault_of_address);
+  return listener;
+}
+
+Endpoint read_endpoint(ObjectReader& in) {
+  Endpoint endpoint;
+  required(in, "url", endpoint.url, fault_of_url);
+  in.text("region", endpoint.region);
+  in.boolean("ns", endpoint.ns);
+  return endpoint;
+}
+
+Credential read_credential(ObjectReader& in) {
+  Credential credential;
+  required(in, "username", credential.username, nullptr);
+  if (credential.username.find(':') != std::string::npos)
+    in.problems().error(in.path("username"), "must hold no ':' (RFC 7617)");
+  std::string file;
+  required(in, "password_file", file, nullptr);
+  credential.password_file = file;
+  return credential;
+}
+
+Tags read_tags(ObjectReader& in) {
+  Tags tags;
+  in.duration("fresh_for", tags.fresh_for, 0ms);
+  in.duration("stale_for", tags.stale_for, 0ms);
+  in.objects("rules", [&](ObjectReader& rule_in) {
+    TagRule rule;
+    required(rule_in, "match", rule.match, nullptr);
+    if (!rule.match.empty())
+      complain(in.problems(), rule_in.path("match"), fault_of_regex(rule.match));
+    rule.fresh_for = tags.fresh_for;
+    rule_in.duration("fresh_for", rule.fresh_for, 0ms);
+    tags.rules.push_back(std::move(rule));
+  });
+  return tags;
+}
+
+Upstream read_upstream(const std::string& name, ObjectReader& in) {
+  Upstream upstream;
+  upstream.name = name;
+  complain(in.problems(), in.path(), fault_of_name(name));
+  in.texts("aliases", [&](const std::string& alias, const std::string& path) {
+    complain(in.problems(), path, fault_of_name(alias));
+    upstream.aliases.push_back(alias);
+  });
+  in.objects("endpoints", [&](ObjectReader& endpoint) {
+    upstream.endpoints.push_back(read_endpoint(endpoint));
+  });
+  if (upstream.endpoints.empty() && !in.problems().wrong(in.path("endpoints")))
+    in.problems().error(in.path("endpoints"), "missing: an upstream needs at least one endpoint");
+  in.objects("credentials", [&](ObjectReader& credential) {
+    upstream.credentials.push_back(read_credential(credential));
+  });
+  std::size_t access = 0;
+  in.word("access", access, {"public", "restricted"});
+  upstream.restricted = access == 1;
+  if (const auto* ca = in.find("ca_file"); ca != nullptr && !ca->is_null()) {
+    std::string file;
+    required(in, "ca_file", file, nullptr);
+    if (!file.empty()) upstream.ca_file = file;
+  }
+  in.boolean("internal", upstream.internal);
+  in.object("tags", [&](ObjectReader& tags) { upstream.tags = read_tags(tags); });
+  return upstream;
+}
+
+Cache read_cache(ObjectReader& in) {
+  Cache cache;
+  std::string directory;
+  if (in.find("directory") != nullptr) required(in, "directory", directory, nullptr);
+  cache.directory = directory;
+  in.size("max_size", cache.max_size, 1);
+  in.size("reserve_free", cache.reserve_free, 0);
+  return cache;
+}
+
+Threads read_threads(ObjectReader& in) {
+  Threads threads;
+  in.integer("serve", threads.serve, 0, 1024);
+  in.integer("fetch", threads.fetch, 0, 64);
+  in.integer("store", threads.store, 1, 256);
+  return threads;
+}
+
+Timeouts read_timeouts(ObjectReader& in) {
+  Timeouts timeouts;
+  in.duration("connect", timeouts.connect, 1ms);
+  in.duration("first_byte", timeouts.first_byte, 1ms);
+  in.duration("stall", timeouts.stall, 1ms);
+  in.duration("header", timeouts.header, 1ms);
+  in.duration("idle", timeouts.idle, 1ms);
+  in.duration("send", timeouts.send, 1ms);
+  in.duration("drain", timeouts.drain, 0ms);
+  return timeouts;
+}
+
+Limits read_limits(ObjectReader& in) {
+  Limits limits;
+  in.integer("connections", limits.connections, 1, 1'000'000);
+  in.size("max_blob", limits.max_blob, 1);
+  return limits;
+}
+
+Log read_log(ObjectReader& in) {
+  static constexpr std::array levels = {"trace", "debug", "info", "warn", "error"};
+  Log log;
+  std::size_t level = 2, format = 0;
+  in.word("level", level, {levels[0], levels[1], levels[2], levels[3], levels[4]});
+  log.level = levels[level];
+  in.word("format", format, {"text", "json"});
+  log.json = format == 1;
+  in.boolean("access", log.access);
+  return log;
+}
+
+void read_upstreams(ObjectReader& in, Config& config, Problems& problems) {
+  in.entries("upstreams", [&](const std::string& name, const Json& value) {
+    ObjectReader upstream(value, in.path("upstreams") + "." + name, problems);
+    if (upstream.valid()) config.upstreams.push_back(read_upstream(name, upstream));
+  });
+}
+
+/// Without the key: Docker Hub where it is configured, else the only upstream there is, else none.
+/// null: none.
+void read_default_upstream(ObjectReader& in, Config& config) {
+  const auto& upstreams = config.upstreams;
+  const auto* name = in.find("default_upstream");
+  if (name == nullptr) {
+    const bool hub = std::any_of(upstreams.begin(), upstreams.end(),
+                                 [](const Upstream& each) { return each.name == docker_hub; });
+    if (hub)
+      config.default_upstream = docker_hub;
+    else if (upstreams.size() == 1)
+      config.default_upstream = upstreams.front().name;
+  } else if (!name->is_null()) {
+    required(in, "default_upstream", config.default_upstream, nullptr);
+  }
+}
+
+}  // namespace
+
+Config decode(const Json& document, Problems& problems) {
+  Config config;
+  ObjectReader in(document, "", problems);
+  in.objects("listen", [&](ObjectReader& entry) { config.listen.push_back(read_listener(entry)); });
+  if (const auto* admin = in.find("admin"); admin != nullptr && !admin->is_null())
+    in.object("admin", [&](ObjectReader& entry) { config.admin = read_listener(entry); });
+  read_upstreams(in, config, problems);
+  read_default_upstream(in, config);
+  in.object("registry",
+            [&](ObjectReader& entry) { entry.boolean("catalog", config.registry.catalog); });
+  in.object("cache", [&](ObjectReader& entry) { config.cache = read_cache(entry); });
+  in.object("threads", [&](ObjectReader& entry) { config.threads = read_threads(entry); });
+  in.object("timeouts", [&](ObjectReader& entry) { config.timeouts = read_timeouts(entry); });
+  in.object("limits", [&](ObjectReader& entry) { config.limits = read_limits(entry); });
+  in.object("log", [&](ObjectReader& entry) { config.log = read_log(entry); });
+  return config;
+}
+
+}  // namespace entrepot::conf

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conf/grammar.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+#include <regex>
+
+#include "conf/json.h"
+
+namespace entrepot::conf {
+namespace {
+
+constexpr std::size_t longest_host = 255;
+constexpr std::size_t longest_url = 2048;
+constexpr std::size_t longest_regex = 1024;
+
+bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+std::optional<int> port_of(std::string_view text) {
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc() || end != text.data() + text.size() || port > 65535) return std::nullopt;
+  return static_cast<int>(port);
+}
+
+struct HostPort {
+  std::string host;  // without brackets
+  bool bracketed = false;
+  std::optional<std::string_view> port;
+};
+
+/// Splits "host", "host:port", "[v6]", "[v6]:port".
+std::optional<HostPort> split(std::string_view text) {
+  HostPort parts;
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos) return std::nullopt;
+    parts.bracketed = true;
+    parts.host = text.substr(1, close - 1);
+    text.remove_prefix(close + 1);
+    if (!text.empty() && text.front() != ':') return std::nullopt;
+  } else {
+    parts.host = text.substr(0, text.find(':'));
+    text.remove_prefix(parts.host.size());
+  }
+  if (!text.empty()) parts.port = text.substr(1);
+  return parts;
+}
+
+bool is_ipv6(const std::string& host) {
+  in6_addr parsed{};
+  return ::inet_pton(AF_INET6, host.c_str(), &parsed) == 1;
+}
+
+bool is_ipv4(const std::string& host) {
+  in_addr parsed{};
+  return ::inet_pton(AF_INET, host.c_str(), &parsed) == 1;
+}
+
+/// Letters, digits, '.', '-' and '_', beginning and ending with a letter or digit.
+bool is_host_name(std::string_view host) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return !host.empty() && host.size() <= longest_host && is_lower_or_digit(lower(host.front())) &&
+         is_lower_or_digit(lower(host.back())) &&
+         std::all_of(host.begin(), host.end(), [&](char c) {
+           return is_lower_or_digit(lower(c)) || c == '.' || c == '-' || c == '_';
+         });
+}
+
+std::string in_quotes(std::string_view text) { return shown(Json(std::string(text))); }
+
+}  // namespace
+
+Fault fault_of_address(std::string_view address) {
+  const auto parts = split(address);
+  if (parts && parts->port && port_of(*parts->port) &&
+      (parts->bracketed ? is_ipv6(parts->host) : is_ipv4(parts->host)))
+    return std::nullopt;
+  return in_quotes(address) +
+         " is not an address to listen on: give an IP address and a port, such as "
+         "\"0.0.0.0:5000\" or \"[::]:5000\"";
+}
+
+Fault fault_of_url(std::string_view url) {
+  const auto scheme_end = url.find("://");
+  const auto rest = scheme_end == std::string_view::npos ? url : url.substr(scheme_end + 3);
+  if (rest.find('@') != std::string_view::npos)
+    return "must hold no user name or password; put them into \"credentials\"";
+  if (rest.find_first_of("?#") != std::string_view::npos)
+    return "must hold no query and no fragment";
+  const auto scheme = url.substr(0, scheme_end == std::string_view::npos ? 0 : scheme_end);
+  if (scheme != "https" && scheme != "http")
+    return in_quotes(url) + " is neither an https:// nor an http:// URL";
+  const auto parts = split(rest.substr(0, rest.find('/')));
+  if (!parts || !(parts->bracketed ? is_ipv6(parts->host) : is_host_name(parts->host)))
+    return in_quotes(url) + " has no valid host";
+  if (parts->port && port_of(*parts->port).value_or(0) == 0)
+    return in_quotes(url) + " has no valid port";
+  const bool printable =
+      std::all_of(rest.begin(), rest.end(), [](char c) { return c > ' ' && c < 0x7F; });
+  if (!printable || url.size() > longest_url)
+    return in_quotes(url) +
+           " is too long or holds blanks or characters that must be percent-encoded";
+  return std::nullopt;
+}
+
+Fault fault_of_name(std::string_view name) {
+  const auto parts = split(name);
+  const bool lower =
+      std::none_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (parts && !parts->bracketed && lower && is_host_name(parts->host) &&
+      (!parts->port || port_of(*parts->port).value_or(0) > 0))
+    return std::nullopt;
+  return in_quotes(name) +
+         " is not the name of a registry: give a host in lower case, perhaps with a port, such as "
+         "\"docker.io\" or \"registry.example:5000\"";
+}
+
+Fault fault_of_regex(const std::string& regex) {
+  if (regex.empty() || regex.size() > longest_regex)
+    return "a regular expression has 1 to 1024 characters";
+  try {
+    const std::regex compiled(regex, std::regex::ECMAScript);
+    return std::nullopt;
+  } catch (const std::regex_error& error) {
+    return in_quotes(regex) + " is not a regular expression (ECMAScript): " + error.what();
+  }
+}
+
+}  // namespace entrepot::conf

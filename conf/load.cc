@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// text → document → overrides → decoded → validated; each step adds to one list of problems.
+#include "conf/load.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+#include "conf/decode.h"
+#include "conf/document.h"
+#include "conf/override.h"
+#include "conf/problems.h"
+#include "conf/validate.h"
+
+namespace entrepot::conf {
+namespace {
+
+constexpr std::string_view builtin_name = "built-in configuration";
+constexpr std::size_t longest_file = 4 << 20;
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& line : lines) text += (text.empty() ? "" : "\n") + line;
+  return text;
+}
+
+void prefix(std::vector<std::string>& lines, std::string_view name) {
+  for (auto& line : lines)
+    if (!line.starts_with("-s ")) line.insert(0, std::string(name) + ": ");
+}
+
+[[noreturn]] void fail(Problems problems, std::string_view name) {
+  prefix(problems.errors, name);
+  throw ConfigError(std::move(problems.errors));
+}
+
+/// `document`: top-level keys that replace the built-in ones.
+Loaded load_document(const Json& document, std::string_view name,
+                     const std::vector<std::string>& overrides, Problems problems) {
+  Json whole = builtin_document();
+  for (const auto& [key, value] : document.items()) whole[key] = value;
+  for (const auto& assignment : overrides) apply_override(assignment, whole, problems);
+  Loaded loaded;
+  loaded.config = decode(whole, problems);
+  validate(loaded.config, problems);
+  if (!problems.errors.empty()) fail(std::move(problems), name);
+  prefix(problems.warnings, name);
+  loaded.warnings = std::move(problems.warnings);
+  return loaded;
+}
+
+std::string content_of(const std::filesystem::path& file) {
+  const auto unreadable = [&](const std::string& why) {
+    return ConfigError({file.string() + ": cannot read the configuration: " + why});
+  };
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) throw unreadable(std::generic_category().message(errno));
+  if (S_ISDIR(status.st_mode)) throw unreadable("it is a directory");
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw unreadable(std::generic_category().message(errno));
+  std::string text;
+  for (std::istreambuf_iterator<char> at(stream), end; at != end && text.size() <= longest_file;
+       ++at)
+    text += *at;
+  if (text.size() > longest_file) throw unreadable("it is larger than 4 MiB");
+  return text;
+}
+
+}  // namespace
+
+ConfigError::ConfigError(std::vector<std::string> lines)
+    : std::runtime_error(joined(lines)), lines_(std::move(lines)) {}
+
+Loaded load(const std::optional<std::filesystem::path>& file,
+            const std::vector<std::string>& overrides) {
+  if (!file) return load_document(Json::object(), builtin_name, overrides, {});
+  return load_text(content_of(*file), file->string(), overrides);
+}
+
+Loaded load_text(std::string_view text, std::string_view name,
+                 const std::vector<std::string>& overrides) {
+  Problems problems;
+  const auto document = parse_document(text, problems);
+  if (!document) fail(std::move(problems), name);
+  return load_document(*document, name, overrides, std::move(problems));
+}
+
+}  // namespace entrepot::conf

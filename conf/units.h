@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace entrepot::conf {
+
+/// "512", "64KiB", "10MiB", "5GiB", "1TiB": a whole number of bytes; nullopt for anything else and
+/// for what does not fit.
+std::optional<std::uint64_t> parse_size(std::string_view text);
+
+/// "250ms", "60s", "5m", "24h", "7d": a whole number with its unit, at most ten years; nullopt for
+/// anything else.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+}  // namespace entrepot::conf

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conf/validate.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <map>
+#include <set>
+#include <system_error>
+
+namespace entrepot::conf {
+namespace {
+
+/// No password or token is longer; a path to something else is told early.
+constexpr std::size_t longest_password = 64 * 1024;
+
+std::string indexed(const std::string& path, std::size_t index) {
+  return path + "[" + std::to_string(index) + "]";
+}
+
+std::string path_of(const Upstream& upstream) { return "upstreams." + upstream.name; }
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+void check_listeners(const Config& config, Problems& problems) {
+  if (config.listen.empty() && !problems.wrong("listen"))
+    problems.error("listen", "at least one address to listen on is needed");
+  std::set<std::string> seen;
+  const auto check = [&](const std::string& address, const std::string& path) {
+    if (!address.ends_with(":0") && !seen.insert(address).second)
+      problems.error(path, address + " is listened on already");
+  };
+  for (std::size_t i = 0; i < config.listen.size(); ++i)
+    check(config.listen[i].address, indexed("listen", i) + ".address");
+  if (config.admin) check(config.admin->address, "admin.address");
+}
+
+void check_names(Config& config, Problems& problems) {
+  if (config.upstreams.empty() && !problems.wrong("upstreams"))
+    problems.error("upstreams", "at least one upstream is needed");
+  std::map<std::string, std::string> owners;  // name or alias → upstream
+  for (const auto& upstream : config.upstreams) owners[upstream.name] = upstream.name;
+  for (const auto& upstream : config.upstreams) {
+    for (std::size_t i = 0; i < upstream.aliases.size(); ++i) {
+      const auto [owner, added] = owners.emplace(upstream.aliases[i], upstream.name);
+      if (!added)
+        problems.error(indexed(path_of(upstream) + ".aliases", i),
+                       upstream.aliases[i] + " names " + owner->second + " already");
+    }
+  }
+  if (config.default_upstream.empty()) return;
+  const auto owner = owners.find(config.default_upstream);
+  if (owner != owners.end())
+    config.default_upstream = owner->second;
+  else if (!problems.wrong("upstreams"))
+    problems.error("default_upstream",
+                   config.default_upstream + " is not the name or alias of an upstream");
+}
+
+void check_endpoints(const Upstream& upstream, Problems& problems) {
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
+    const auto& url = upstream.endpoints[i].url;
+    const auto path = indexed(path_of(upstream) + ".endpoints", i) + ".url";
+    if (!seen.insert(url).second && !problems.wrong(path))
+      problems.error(path, "given twice; keep one of them");
+    if (!upstream.credentials.empty() && url.starts_with("http://"))
+      problems.warn(path, "credentials go over the wire in clear text; use https://");
+  }
+}
+
+/// A file open for reading, or -1 after a problem.
+int open_file(const std::filesystem::path& file, const std::string& path, Problems& problems) {
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  struct stat status {};
+  if (fd < 0) {
+    problems.error(path, "cannot read " + file.string() + ": " + reason(errno));
+  } else if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
+    return fd;
+  } else {
+    problems.error(path, file.string() + " is not a file");
+    ::close(fd);
+  }
+  return -1;
+}
+
+void check_ca_file(const Upstream& upstream, Problems& problems) {
+  if (!upstream.ca_file) return;
+  const int fd = open_file(*upstream.ca_file, path_of(upstream) + ".ca_file", problems);
+  if (fd >= 0) ::close(fd);
+}
+
+/// What the file holds without its last line break; never part of a message.
+std::string password_in(int fd, const Credential& credential, const std::string& path,
+                        Problems& problems) {
+  struct stat status {};
+  if (::fstat(fd, &status) == 0 && (status.st_mode & S_IROTH) != 0)
+    problems.warn(path, credential.password_file.string() +
+                            " can be read by every user; chmod it to 0400 or 0600");
+  std::string password;
+  std::array<char, 4096> block;
+  ssize_t size = 0;
+  while (password.size() <= longest_password && (size = ::read(fd, block.data(), block.size())) > 0)
+    password.append(block.data(), static_cast<std::size_t>(size));
+  if (password.ends_with('\n')) password.pop_back();
+  if (password.ends_with('\r')) password.pop_back();
+  if (size < 0)
+    problems.error(path, "cannot read " + credential.password_file.string() + ": " + reason(errno));
+  else if (password.empty())
+    problems.error(path, credential.password_file.string() + " is empty");
+  else if (password.size() > longest_password)
+    problems.error(path, credential.password_file.string() + " is too long for a password");
+  else if (password.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+    problems.error(path, credential.password_file.string() + " has more than one line");
+  return password;
+}
+
+void read_passwords(Upstream& upstream, Problems& problems) {
+  for (std::size_t i = 0; i < upstream.credentials.size(); ++i) {
+    auto& credential = upstream.credentials[i];
+    const auto path = indexed(path_of(upstream) + ".credentials", i) + ".password_file";
+    if (credential.password_file.empty()) continue;
+    const int fd = open_file(credential.password_file, path, problems);
+    if (fd < 0) continue;
+    credential.password = password_in(fd, credential, path, problems);
+    ::close(fd);
+  }
+}
+
+/// $XDG_CACHE_HOME/entrepot, else ~/.cache/entrepot (XDG base directory specification: relative
+/// values are ignored).
+void choose_directory(Cache& cache, Problems& problems) {
+  const auto absolute = [](const char* name) -> std::filesystem::path {
+    const char* value = std::getenv(name);
+    return value != nullptr && value[0] == '/' ? value : "";
+  };
+  if (!cache.directory.empty() || problems.wrong("cache")) {
+    // Given, or wrong in a way already told.
+  } else if (const auto xdg = absolute("XDG_CACHE_HOME"); !xdg.empty()) {
+    cache.directory = xdg / "entrepot";
+  } else if (const auto home = absolute("HOME"); !home.empty()) {
+    cache.directory = home / ".cache" / "entrepot";
+  } else {
+    problems.error("cache.directory", "missing, and neither XDG_CACHE_HOME nor HOME is set");
+  }
+}
+
+}  // namespace
+
+void validate(Config& config, Problems& problems) {
+  check_listeners(config, problems);
+  check_names(config, problems);
+  for (auto& upstream : config.upstreams) {
+    check_endpoints(upstream, problems);
+    check_ca_file(upstream, problems);
+    read_passwords(upstream, problems);
+  }
+  choose_directory(config.cache, problems);
+}
+
+}  // namespace entrepot::conf

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// What operators get wrong, and the line they are told.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ostream>
+
+#include "conf/load.h"
+
+namespace entrepot::conf {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct Case {
+  const char* json;
+  const char* line;
+};
+
+void PrintTo(const Case& each, std::ostream* out) { *out << each.json; }
+
+std::vector<std::string> errors_of(std::string_view json) {
+  try {
+    load_text(json, "f.json", {});
+  } catch (const ConfigError& error) {
+    return error.lines();
+  }
+  return {};
+}
+
+class ConfigErrors : public testing::TestWithParam<Case> {};
+
+TEST_P(ConfigErrors, AreToldInOneLineWithThePathOfTheKey) {
+  EXPECT_THAT(errors_of(GetParam().json), ElementsAre(StartsWith(GetParam().line)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Syntax, ConfigErrors,
+    testing::Values(Case{"", "f.json: line 1, column 1: not JSON: "},
+                    Case{"{\n  \"cache\": {\n    \"max_size\": \"1GiB\",\n",
+                         "f.json: line 4, column 1: not JSON: "},
+                    Case{"{\n  \"log\": { level: 1 } }", "f.json: line 2, column 12: not JSON: "},
+                    Case{"{} x", "f.json: line 1, column 4: not JSON: "},
+                    Case{R"({ "log": {}, })", "f.json: line 1, column 14: not JSON: "},
+                    Case{R"({ "log": {} /* open)", "f.json: line 1, column "},
+                    Case{"[]",
+                         "f.json: not a configuration: expected an object { … }, found a list"},
+                    Case{R"({ "log": { "level": "info", "level": "warn" } })",
+                         "f.json: log.level: given twice; keep one of them"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Keys, ConfigErrors,
+    testing::Values(
+        Case{R"({ "cahce": {} })",
+             "f.json: cahce: unknown key; known here: listen, admin, upstreams, default_upstream, "
+             "registry, cache, threads, timeouts, limits, log"},
+        Case{R"({ "cache": { "size": 1 } })",
+             "f.json: cache.size: unknown key; known here: directory, max_size, reserve_free"},
+        Case{
+            R"({ "upstreams": { "docker.io": { "endpoints": [ { "url": "https://x", "n": 1 } ] } } })",
+            "f.json: upstreams.docker.io.endpoints[0].n: unknown key; known here: url, region, "
+            "ns"},
+        Case{R"({ "log": "info" })", "f.json: log: expected an object { … }, found \"info\""},
+        Case{R"({ "log": { "access": "yes" } })",
+             "f.json: log.access: expected true or false, found \"yes\""},
+        Case{R"({ "log": { "level": 3 } })",
+             "f.json: log.level: expected one of trace, debug, info, warn, error, found 3"},
+        Case{R"({ "log": { "level": "loud" } })",
+             "f.json: log.level: \"loud\" is not one of trace, debug, info, warn, error"},
+        Case{R"({ "log": { "format": "xml" } })",
+             "f.json: log.format: \"xml\" is not one of text, json"},
+        Case{R"({ "listen": { "address": "127.0.0.1:1" } })",
+             "f.json: listen: expected a list [ … ], found an object"},
+        Case{R"({ "admin": "off" })", "f.json: admin: expected an object { … }, found \"off\""},
+        Case{R"({ "registry": { "catalog": null } })",
+             "f.json: registry.catalog: expected true or false, found null"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Values, ConfigErrors,
+    testing::Values(
+        Case{R"({ "cache": { "max_size": "100GB" } })",
+             "f.json: cache.max_size: \"100GB\" is not a size: give a whole number of bytes, or "
+             "one with KiB, MiB, GiB or TiB, such as \"10GiB\""},
+        Case{R"({ "cache": { "max_size": 1.5 } })", "f.json: cache.max_size: 1.5 is not a size"},
+        Case{R"({ "cache": { "max_size": -1 } })", "f.json: cache.max_size: -1 is not a size"},
+        Case{R"({ "cache": { "max_size": 0 } })",
+             "f.json: cache.max_size: 0 is too small: at least 1 bytes are needed"},
+        Case{R"({ "cache": { "directory": "" } })", "f.json: cache.directory: missing"},
+        Case{R"({ "cache": { "directory": 7 } })",
+             "f.json: cache.directory: expected a text, found 7"},
+        Case{R"({ "timeouts": { "drain": 25 } })",
+             "f.json: timeouts.drain: 25 is not a time: give a whole number with ms, s, m, h or d, "
+             "at most ten years, such as \"30s\""},
+        Case{R"({ "timeouts": { "stall": "0s" } })",
+             "f.json: timeouts.stall: \"0s\" is too short: at least 1ms are needed"},
+        Case{R"({ "threads": { "serve": 5000 } })",
+             "f.json: threads.serve: 5000 is not between 0 and 1024"},
+        Case{R"({ "threads": { "store": 0 } })",
+             "f.json: threads.store: 0 is not between 1 and 256"},
+        Case{R"({ "threads": { "fetch": -1 } })",
+             "f.json: threads.fetch: -1 is not between 0 and 64"},
+        Case{R"({ "threads": { "fetch": 1.5 } })",
+             "f.json: threads.fetch: expected a whole number, found 1.5"},
+        Case{R"({ "limits": { "connections": 0 } })",
+             "f.json: limits.connections: 0 is not between 1 and 1000000"},
+        Case{R"({ "limits": { "max_blob": "none" } })",
+             "f.json: limits.max_blob: \"none\" is not a size"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Listeners, ConfigErrors,
+    testing::Values(
+        Case{R"({ "listen": [] })", "f.json: listen: at least one address to listen on is needed"},
+        Case{R"({ "listen": [ {} ] })", "f.json: listen[0].address: missing"},
+        Case{R"({ "listen": [ "127.0.0.1:5000" ] })",
+             "f.json: listen[0]: expected an object { … }, found \"127.0.0.1:5000\""},
+        Case{R"({ "listen": [ { "address": "localhost:5000" } ] })",
+             "f.json: listen[0].address: \"localhost:5000\" is not an address to listen on: give "
+             "an IP address and a port"},
+        Case{R"({ "admin": { "address": "127.0.0.1:5000" } })",
+             "f.json: admin.address: 127.0.0.1:5000 is listened on already"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Upstreams, ConfigErrors,
+    testing::Values(
+        Case{R"({ "upstreams": {}, "default_upstream": null })",
+             "f.json: upstreams: at least one upstream is needed"},
+        Case{R"({ "upstreams": { "docker.io": {} } })",
+             "f.json: upstreams.docker.io.endpoints: missing: an upstream needs at least one "
+             "endpoint"},
+        Case{R"({ "upstreams": { "docker.io": { "endpoints": [] } } })",
+             "f.json: upstreams.docker.io.endpoints: missing: an upstream needs at least one "
+             "endpoint"},
+        Case{R"({ "upstreams": { "docker.io": "https://x" } })",
+             "f.json: upstreams.docker.io: expected an object { … }, found \"https://x\""},
+        Case{R"({ "upstreams": { "docker.io": { "endpoints": [ "https://x" ] } } })",
+             "f.json: upstreams.docker.io.endpoints[0]: expected an object { … }, found "
+             "\"https://x\""},
+        Case{R"({ "upstreams": { "docker.io": { "endpoints": 1 } } })",
+             "f.json: upstreams.docker.io.endpoints: expected a list [ … ], found 1"},
+        Case{R"({ "upstreams": { "Docker.io": { "endpoints": [ { "url": "https://x" } ] } } })",
+             "f.json: upstreams.Docker.io: \"Docker.io\" is not the name of a registry"},
+        Case{R"({ "upstreams": { "docker.io": { "endpoints":
+             [ { "url": "https://x" }, { "url": "ftp://y" } ] } } })",
+             "f.json: upstreams.docker.io.endpoints[1].url: \"ftp://y\" is neither an https:// nor "
+             "an http:// URL"},
+        Case{R"({ "upstreams": { "docker.io": { "endpoints":
+             [ { "url": "https://x" }, { "url": "https://x" } ] } } })",
+             "f.json: upstreams.docker.io.endpoints[1].url: given twice; keep one of them"},
+        Case{R"({ "upstreams": { "docker.io": { "endpoints": [ { "url": "https://x" } ],
+             "access": "private" } } })",
+             "f.json: upstreams.docker.io.access: \"private\" is not one of public, restricted"},
+        Case{R"({ "upstreams": { "docker.io": { "endpoints": [ { "url": "https://x" } ],
+             "aliases": [ 7 ] } } })",
+             "f.json: upstreams.docker.io.aliases[0]: expected a text, found 7"},
+        Case{R"({ "upstreams": { "docker.io": { "endpoints": [ { "url": "https://x" } ],
+             "aliases": [ "hub", "hub" ] } } })",
+             "f.json: upstreams.docker.io.aliases[1]: hub names docker.io already"},
+        Case{R"({ "upstreams": {
+             "a.io": { "endpoints": [ { "url": "https://x" } ], "aliases": [ "b.io" ] },
+             "b.io": { "endpoints": [ { "url": "https://x" } ] } } })",
+             "f.json: upstreams.a.io.aliases[0]: b.io names b.io already"},
+        Case{R"({ "default_upstream": "example.org" })",
+             "f.json: default_upstream: example.org is not the name or alias of an upstream"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    TagsAndFiles, ConfigErrors,
+    testing::Values(
+        Case{R"({ "upstreams": { "q.io": { "endpoints": [ { "url": "https://x" } ],
+             "tags": { "rules": [ { "match": "(" } ] } } } })",
+             "f.json: upstreams.q.io.tags.rules[0].match: \"(\" is not a regular expression"},
+        Case{R"({ "upstreams": { "q.io": { "endpoints": [ { "url": "https://x" } ],
+             "tags": { "rules": [ { "fresh_for": "1h" } ] } } } })",
+             "f.json: upstreams.q.io.tags.rules[0].match: missing"},
+        Case{R"({ "upstreams": { "q.io": { "endpoints": [ { "url": "https://x" } ],
+             "ca_file": "/nonexistent/ca.pem" } } })",
+             "f.json: upstreams.q.io.ca_file: cannot read /nonexistent/ca.pem: No such file"},
+        Case{R"({ "upstreams": { "q.io": { "endpoints": [ { "url": "https://x" } ],
+             "credentials": [ { "username": "u", "password_file": "/nonexistent/p" } ] } } })",
+             "f.json: upstreams.q.io.credentials[0].password_file: cannot read /nonexistent/p: No "
+             "such file"},
+        Case{R"({ "upstreams": { "q.io": { "endpoints": [ { "url": "https://x" } ],
+             "credentials": [ { "username": "u", "password_file": "/" } ] } } })",
+             "f.json: upstreams.q.io.credentials[0].password_file: / is not a file"}));
+
+TEST(ConfigErrorsTogether, AreAllTold) {
+  EXPECT_THAT(
+      errors_of(R"({ "log": { "level": "loud" }, "threads": { "store": 0 },
+                             "cache": { "max_size": "x", "colour": 1 } })"),
+      testing::UnorderedElementsAre(HasSubstr("log.level"), HasSubstr("threads.store"),
+                                    HasSubstr("cache.max_size"), HasSubstr("cache.colour")));
+}
+
+TEST(ConfigErrorsTogether, NeverShowAPasswordGivenInTheWrongPlace) {
+  const auto lines = errors_of(R"({ "upstreams": { "q.io": {
+      "endpoints": [ { "url": "https://u:hunter2@x" } ],
+      "credentials": [ { "username": "u", "password": "hunter2", "password_file": "/" } ] } } })");
+  EXPECT_GE(lines.size(), 3U);
+  for (const auto& line : lines) EXPECT_THAT(line, testing::Not(HasSubstr("hunter2")));
+}
+
+}  // namespace
+}  // namespace entrepot::conf

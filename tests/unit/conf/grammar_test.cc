@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conf/grammar.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace entrepot::conf {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(Grammar, Addresses) {
+  for (const auto* address : {"0.0.0.0:5000", "127.0.0.1:0", "[::]:5000", "[::1]:65535"})
+    EXPECT_FALSE(fault_of_address(address)) << address;
+  for (const auto* address :
+       {"", "5000", ":5000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536",
+        "localhost:5000", "::1:5000", "[::1]", "[::1]5000", "[127.0.0.1]:5000", "[::1:5000",
+        "1.2.3:80", "127.0.0.1:-1", "127.0.0.1:80 "})
+    EXPECT_TRUE(fault_of_address(address)) << address;
+}
+
+TEST(Grammar, Urls) {
+  for (const auto* url :
+       {"https://registry-1.docker.io", "http://10.0.0.1:5000", "https://mirror.example/prefix/hub",
+        "https://[fd00::1]:5000", "http://localhost:5000/", "https://UPPER.example"})
+    EXPECT_FALSE(fault_of_url(url)) << url;
+  for (const auto* url :
+       {"", "registry-1.docker.io", "ftp://mirror.example", "https://", "https:///path",
+        "https://mirror.example:0", "https://mirror.example:99999",
+        "https://mirror.example:", "https://mir ror.example", "https://mirror.example/a b",
+        "https://mirror.example/\x7f", "https://[::1", "https://-x.example",
+        "HTTPS://mirror.example", "https://a.example/?ns=x", "https://a.example/#top"})
+    EXPECT_TRUE(fault_of_url(url)) << url;
+}
+
+TEST(Grammar, SecretsInUrlsAreNotRepeated) {
+  for (const auto* url : {"https://u:hunter2@mirror.example", "ftp://u:hunter2@x",
+                          "u:hunter2@mirror.example", "https://mirror.example/?token=hunter2"})
+    EXPECT_THAT(fault_of_url(url).value_or(""), Not(HasSubstr("hunter2"))) << url;
+}
+
+TEST(Grammar, Names) {
+  for (const auto* name :
+       {"docker.io", "registry.example:5000", "localhost", "hub", "a-b_c.example", "10.0.0.1:80"})
+    EXPECT_FALSE(fault_of_name(name)) << name;
+  for (const auto* name : {"", "Docker.io", "docker.io/library", "-docker.io", "docker.io.",
+                           "docker.io:", "docker.io:0", "docker.io:99999", "[::1]:80", "a b"})
+    EXPECT_TRUE(fault_of_name(name)) << name;
+}
+
+TEST(Grammar, Regexes) {
+  EXPECT_FALSE(fault_of_regex("^v?[0-9]+$"));
+  EXPECT_TRUE(fault_of_regex(""));
+  EXPECT_TRUE(fault_of_regex("(open"));
+  EXPECT_TRUE(fault_of_regex("["));
+  EXPECT_TRUE(fault_of_regex(std::string(1025, 'x')));
+}
+
+}  // namespace
+}  // namespace entrepot::conf

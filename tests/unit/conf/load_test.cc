@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conf/load.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "tests/unit/conf/temporary_file.h"
+
+namespace entrepot::conf {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using namespace std::chrono_literals;
+
+Config loaded(std::string_view json, const std::vector<std::string>& overrides = {}) {
+  return load_text(json, "f.json", overrides).config;
+}
+
+std::vector<std::string> names(const Config& config) {
+  std::vector<std::string> names;
+  for (const auto& upstream : config.upstreams) names.push_back(upstream.name);
+  return names;
+}
+
+std::string with_password_file(const std::filesystem::path& file) {
+  return R"({ "upstreams": { "q.io": { "endpoints": [ { "url": "https://x" } ],
+      "credentials": [ { "username": "u", "password_file": ")" +
+         file.string() + R"(" } ] } } })";
+}
+
+class Load : public testing::Test {
+ protected:
+  Load() {
+    ::setenv("XDG_CACHE_HOME", "/xdg", 1);
+    ::setenv("HOME", "/home/someone", 1);
+  }
+};
+
+TEST_F(Load, BuiltInConfiguration) {
+  const auto config = load(std::nullopt, {}).config;
+  EXPECT_THAT(config.listen, ElementsAre(Listener{"127.0.0.1:5000"}));
+  EXPECT_EQ(config.admin, Listener{"127.0.0.1:5080"});
+  EXPECT_EQ(config.default_upstream, "docker.io");
+  EXPECT_THAT(names(config), ElementsAre("docker.io", "gcr.io", "ghcr.io", "mcr.microsoft.com",
+                                         "quay.io", "registry.k8s.io"));
+  EXPECT_THAT(config.upstreams[0].aliases, ElementsAre("index.docker.io", "registry-1.docker.io"));
+  EXPECT_EQ(config.upstreams[0].endpoints[0].url, "https://registry-1.docker.io");
+  EXPECT_EQ(config.upstreams[0].tags, (Tags{60s, 168h, {}}));
+  EXPECT_EQ(config.cache, (Cache{"/xdg/entrepot", 100ULL << 30, 5ULL << 30}));
+  EXPECT_EQ(config.threads, (Threads{0, 1, 4}));
+  EXPECT_EQ(config.timeouts, (Timeouts{5s, 30s, 20s, 10s, 75s, 60s, 25s}));
+  EXPECT_EQ(config.limits, (Limits{10000, 64ULL << 30}));
+  EXPECT_EQ(config.log, (Log{"info", false, true}));
+  EXPECT_FALSE(config.registry.catalog);
+}
+
+TEST_F(Load, CacheDirectoryOfTheUser) {
+  ::setenv("XDG_CACHE_HOME", "relative/is/ignored", 1);
+  EXPECT_EQ(loaded("{}").cache.directory, "/home/someone/.cache/entrepot");
+  ::unsetenv("XDG_CACHE_HOME");
+  ::unsetenv("HOME");
+  EXPECT_THROW(loaded("{}"), ConfigError);
+  EXPECT_EQ(loaded(R"({ "cache": { "directory": "/c" } })").cache.directory, "/c");
+}
+
+TEST_F(Load, EveryKeyIsRead) {
+  const auto config = loaded(R"({
+    // comments
+    "listen": [ { "address": "0.0.0.0:1" }, { "address": "[::]:2" } ], /* of both kinds */
+    "admin": null,
+    "default_upstream": "hub",
+    "upstreams": { "docker.io": {
+      "aliases": [ "hub" ],
+      "endpoints": [ { "url": "http://10.0.0.1:5000/p", "region": "site", "ns": true } ],
+      "access": "restricted", "ca_file": null, "internal": true, "credentials": [],
+      "tags": { "fresh_for": "1m", "stale_for": "1h",
+                "rules": [ { "match": "^v", "fresh_for": "1d" }, { "match": "x" } ] } } },
+    "registry": { "catalog": true },
+    "cache": { "directory": "/c", "max_size": 1000, "reserve_free": "1KiB" },
+    "threads": { "serve": 1, "fetch": 2, "store": 3 },
+    "timeouts": { "connect": "1ms", "first_byte": "2ms", "stall": "3ms", "header": "4ms",
+                  "idle": "5ms", "send": "6ms", "drain": "0s" },
+    "limits": { "connections": 7, "max_blob": "8MiB" },
+    "log": { "level": "debug", "format": "json", "access": false }
+  })");
+  Config expected;
+  expected.listen = {{"0.0.0.0:1"}, {"[::]:2"}};
+  expected.default_upstream = "docker.io";
+  expected.upstreams.resize(1);
+  auto& upstream = expected.upstreams[0];
+  upstream.name = "docker.io";
+  upstream.aliases = {"hub"};
+  upstream.endpoints = {{"http://10.0.0.1:5000/p", "site", true}};
+  upstream.restricted = true;
+  upstream.internal = true;
+  upstream.tags = {1min, 1h, {{"^v", 24h}, {"x", 1min}}};
+  expected.registry.catalog = true;
+  expected.cache = {"/c", 1000, 1024};
+  expected.threads = {1, 2, 3};
+  expected.timeouts = {1ms, 2ms, 3ms, 4ms, 5ms, 6ms, 0s};
+  expected.limits = {7, 8ULL << 20};
+  expected.log = {"debug", true, false};
+  EXPECT_EQ(config, expected);
+}
+
+TEST_F(Load, DefaultUpstream) {
+  const auto with = [](std::string_view names, std::string_view rest) {
+    std::string upstreams;
+    for (const char name : names)
+      upstreams += (upstreams.empty() ? "\"" : ", \"") + std::string(1, name) +
+                   R"(.io": { "endpoints": [ { "url": "https://x" } ] })";
+    return loaded("{ \"upstreams\": { " + upstreams + " }" + std::string(rest) + " }")
+        .default_upstream;
+  };
+  EXPECT_EQ(with("q", ""), "q.io") << "the only one";
+  EXPECT_EQ(with("qr", ""), "") << "none of several";
+  EXPECT_EQ(with("qr", R"(, "default_upstream": "r.io")"), "r.io");
+  EXPECT_EQ(with("q", R"(, "default_upstream": null)"), "");
+  EXPECT_EQ(loaded("{}").default_upstream, "docker.io");
+}
+
+TEST_F(Load, OverridesComeAfterTheFile) {
+  const auto config = loaded(R"({ "cache": { "max_size": "1GiB", "reserve_free": "1MiB" } })",
+                             {"cache.max_size=2GiB", "cache.max_size=3GiB", "admin=null",
+                              "upstreams.docker.io.tags.fresh_for=5s"});
+  EXPECT_EQ(config.cache.max_size, 3ULL << 30);
+  EXPECT_EQ(config.cache.reserve_free, 1ULL << 20);
+  EXPECT_EQ(config.admin, std::nullopt);
+  EXPECT_EQ(config.upstreams[0].tags.fresh_for, 5s);
+}
+
+TEST_F(Load, OverridesAreCheckedLikeTheFile) {
+  try {
+    loaded("{}", {"cache.max_siez=1", "nonsense"});
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.lines(),
+                ElementsAre(testing::StartsWith("-s nonsense: expected key=value"),
+                            testing::StartsWith("f.json: cache.max_siez: unknown key")));
+  }
+}
+
+TEST_F(Load, ReadsPasswordsWithoutTheirLastLineBreak) {
+  for (const auto* content : {"s3cret \xc3\xa4", "s3cret \xc3\xa4\n", "s3cret \xc3\xa4\r\n"}) {
+    const TemporaryFile file(content);
+    const auto result = load_text(with_password_file(file.path()), "f.json", {});
+    EXPECT_EQ(result.config.upstreams[0].credentials[0].password, "s3cret \xc3\xa4");
+    EXPECT_THAT(result.warnings, IsEmpty());
+  }
+}
+
+TEST_F(Load, RefusesWhatIsNoPassword) {
+  for (const auto& content :
+       {std::string(), std::string("\n"), std::string("two\nlines\n"), std::string(70'000, 'x')}) {
+    const TemporaryFile file(content);
+    EXPECT_THROW(loaded(with_password_file(file.path())), ConfigError) << content.size();
+  }
+}
+
+TEST_F(Load, RefusesAUserNameThatBasicCannotCarry) {
+  const TemporaryFile file("s3cret\n");
+  auto json = with_password_file(file.path());
+  json.replace(json.find("\"u\", \"password"), 3, "\"a:b\"");
+  EXPECT_THAT([&] { loaded(json); },
+              testing::ThrowsMessage<ConfigError>(
+                  "f.json: upstreams.q.io.credentials[0].username: must hold no ':' (RFC 7617)"));
+}
+
+TEST_F(Load, WarnsOfPasswordsThatOthersCanRead) {
+  const TemporaryFile file("s3cret\n", 0644);
+  EXPECT_THAT(
+      load_text(with_password_file(file.path()), "f.json", {}).warnings,
+      ElementsAre("f.json: upstreams.q.io.credentials[0].password_file: " + file.path().string() +
+                  " can be read by every user; chmod it to 0400 or 0600"));
+}
+
+TEST_F(Load, WarnsOfCredentialsOverPlainHttp) {
+  const TemporaryFile file("s3cret\n");
+  auto json = with_password_file(file.path());
+  json.replace(json.find("https://x"), 9, "http://x");
+  EXPECT_THAT(load_text(json, "f.json", {}).warnings, ElementsAre(HasSubstr("clear text")));
+}
+
+TEST_F(Load, FilesThatCannotBeRead) {
+  const auto message = [](const std::filesystem::path& file) -> std::string {
+    try {
+      load(file, {});
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(message("/nonexistent/e.json"),
+            "/nonexistent/e.json: cannot read the configuration: No such file or directory");
+  EXPECT_EQ(message("/"), "/: cannot read the configuration: it is a directory");
+  const TemporaryFile large(std::string((4 << 20) + 1, ' '));
+  EXPECT_THAT(message(large.path()), HasSubstr("larger than 4 MiB"));
+}
+
+}  // namespace
+}  // namespace entrepot::conf
