@@ -22,7 +22,7 @@ test_packages=(
   'clang-format' 'clang-tidy' 'libbenchmark-dev' 'libgmock-dev' 'libgtest-dev'
   'python3' 'python3-pytest'
   'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io' 'docker-cli|docker.io'
-  'nginx-light|nginx' 'openssl' 'podman' 'runc' 'skopeo' 'strace' 'umoci' 'util-linux' 'wrk'
+  'nginx-light|nginx' 'openssl' 'podman' 'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci' 'util-linux' 'wrk'
 )
 
 say() { printf '==> %s\n' "$*" >&2; }

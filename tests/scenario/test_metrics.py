@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics, log and health: what an operator sees."""
+
+import json
+import re
+
+import pytest
+
+from support import content, faults
+from support.checks import (REPOSITORY, assert_error, assert_whole, blob_target, manifest_target)
+from support.gate import Gate, eventually
+
+LATEST = manifest_target("latest")
+
+# Every metric by name, with the labels its series have.
+METRICS = {
+    "requests_total": {"upstream", "kind", "outcome", "code"},
+    "response_bytes_total": {"upstream", "outcome"},
+    "request_duration_seconds": {"outcome"},
+    "time_to_first_byte_seconds": {"outcome"},
+    "connections": set(),
+    "flights": set(),
+    "upstream_requests_total": {"upstream", "endpoint", "kind", "code"},
+    "upstream_bytes_total": {"upstream", "endpoint"},
+    "upstream_time_to_first_byte_seconds": {"upstream", "endpoint"},
+    "endpoint_up": {"upstream", "endpoint"},
+    "endpoint_failures_total": {"upstream", "endpoint", "reason"},
+    "ratelimit_remaining": {"upstream", "endpoint"},
+    "cache_bytes": set(),
+    "cache_max_bytes": set(),
+    "cache_objects": {"kind"},
+    "cache_evicted_bytes_total": set(),
+    "cache_evictions_total": {"reason"},
+    "digest_mismatches_total": {"upstream", "endpoint"},
+    "fills_resumed_total": set(),
+    "disk_errors_total": {"operation"},
+    "bypass_total": {"reason"},
+    "scrubbed_bytes_total": set(),
+    "build_info": {"version"},
+}
+
+
+@pytest.fixture
+def image(upstream):
+    return upstream.add_image(REPOSITORY, content.image((400_000,)), "latest")
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_present_from_the_start(start, name):
+    samples = start().metrics()
+    kind = samples.types[f"entrepot_{name}"]
+    assert samples.helps[f"entrepot_{name}"], "every metric says what it is"
+    found = samples.named(f"{name}_count" if kind == "histogram" else name)
+    assert found, f"no series of entrepot_{name}"
+    for labels, value in found:
+        assert set(labels) == METRICS[name]
+        if kind != "gauge":
+            assert value == 0
+
+
+def test_exposition_is_well_formed(start, image):
+    entrepot = start()
+    assert_whole(entrepot.get(LATEST), image.manifest)
+    response = entrepot.admin("/metrics")
+    assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    samples = entrepot.metrics()
+    assert len(samples.samples) == len({(n, tuple(sorted(l.items()))) for n, l, _ in
+                                        samples.samples}), "a series twice"
+    for label_set in (labels for _, labels, _ in samples.samples):
+        assert not any(REPOSITORY in value or "sha256:" in value for value in label_set.values())
+
+
+def test_counts(start, upstream, image):
+    entrepot = start()
+    assert_whole(entrepot.get(LATEST), image.manifest)
+    for _ in range(3):
+        assert_whole(entrepot.get(LATEST), image.manifest)
+    layer = image.layers[0]
+    assert_whole(entrepot.get(blob_target(layer)), layer)
+    assert_whole(entrepot.get(blob_target(layer)), layer)
+    assert_error(entrepot.get(manifest_target("nope")), 404)
+    assert_error(entrepot.get(f"/v2/{REPOSITORY}/blobs/bad"), 400)
+    assert_error(entrepot.request("DELETE", LATEST), 405)
+    assert entrepot.get("/v2/").status == 200
+    entrepot.get("/v2/app/manifests/latest?ns=unknown.test")
+
+    metrics = entrepot.metrics()
+
+    def requests(**labels) -> float:
+        return metrics.sum("requests_total", **labels)
+    hub = {"upstream": "docker.io"}
+    assert requests(**hub, kind="manifest", outcome="miss", code=200) == 1
+    assert requests(**hub, kind="manifest", outcome="hit", code=200) == 3
+    assert requests(**hub, kind="blob", outcome="miss", code=200) == 1
+    assert requests(**hub, kind="blob", outcome="hit", code=200) == 1
+    assert requests(**hub, kind="manifest", code=404) == 1
+    assert requests(outcome="refused", code=400) == 1
+    assert requests(outcome="refused", code=405) == 1
+    assert requests(kind="ping", code=200) == 1
+    assert requests(upstream="none", code=404) == 1
+    assert requests() == 11
+    assert metrics.sum("response_bytes_total", **hub, outcome="hit") == (
+        3 * image.manifest.size + layer.size)
+    assert metrics.sum("request_duration_seconds_count") == 11
+    assert metrics.sum("request_duration_seconds_count", outcome="hit") >= 4
+    assert metrics.sum("upstream_bytes_total", **hub) == (
+        sum(r.bytes_sent for r in upstream.requests()))
+    assert metrics.sum("upstream_requests_total", **hub) == upstream.count()
+    assert metrics.sum("upstream_requests_total", **hub, kind="blob", code=200) == 1
+    assert metrics.sum("endpoint_up", **hub) == 1
+
+
+def test_cache_gauges(start, image):
+    entrepot = start(cache={"max_size": "3GiB"})
+    assert entrepot.metrics().sum("cache_max_bytes") == 3 * 1024**3
+    for target in (LATEST, *(blob_target(blob) for blob in image.blobs)):
+        assert entrepot.get(target).status == 200
+    stored = sum(blob.size for blob in image.blobs) + image.manifest.size
+    eventually(lambda: entrepot.metrics().sum("cache_bytes") >= stored, what="the stored bytes")
+    metrics = entrepot.metrics()
+    assert stored <= metrics.sum("cache_bytes") <= 1.1 * stored + 4096
+    assert metrics.sum("cache_objects", kind="blob") == len(image.blobs)
+    assert metrics.sum("cache_objects", kind="manifest") == 1
+    assert metrics.sum("cache_objects", kind="tag") == 1
+    entrepot.restart()
+    assert entrepot.metrics().sum("cache_objects", kind="blob") == len(image.blobs)
+
+
+def test_gauges_of_what_is_going_on(start, upstream):
+    blob = upstream.add_blob(REPOSITORY, content.blob(3 * content.MIB))
+    gate = Gate()
+    upstream.script(faults.hold_at(content.MIB, gate), kind="blob", method="GET")
+    entrepot = start()
+    downloads = [entrepot.download(blob_target(blob)) for _ in range(3)]
+    for download in downloads:
+        download.wait_received(content.MIB)
+    metrics = entrepot.metrics()
+    assert metrics.sum("flights") == 1 and metrics.sum("connections") >= 3
+    gate.open()
+    for download in downloads:
+        assert_whole(download.finish(), blob)
+    eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
+    eventually(lambda: entrepot.metrics().sum("connections") <= 1, what="no connections")
+
+
+def test_ratelimit_of_the_upstream(start, upstream, image):
+    upstream.script(faults.field("ratelimit-remaining", "76;w=21600"), kind="manifest")
+    entrepot = start()
+    assert_whole(entrepot.get(LATEST), image.manifest)
+    assert entrepot.metrics().sum("ratelimit_remaining") == 76
+
+
+def test_failures_of_an_endpoint(start, upstream, image):
+    entrepot = start(timeouts={"connect": "500ms"})
+    upstream.go_down()
+    assert_error(entrepot.get(LATEST), 503)
+    metrics = entrepot.metrics()
+    assert metrics.sum("endpoint_failures_total", upstream="docker.io") >= 1
+    assert metrics.sum("upstream_requests_total", upstream="docker.io", code=0) >= 1
+
+
+def access_lines(entrepot) -> list[str]:
+    return [line for line in entrepot.log.lines if " access " in line]
+
+
+def test_access_log_text(start, image):
+    entrepot = start()
+    layer = image.layers[0]
+    for target in (LATEST, LATEST, blob_target(layer), manifest_target("nope")):
+        entrepot.get(target)
+    eventually(lambda: len(access_lines(entrepot)) >= 4, what="four lines")
+    miss, hit, blob, missing = access_lines(entrepot)
+    pattern = (r'access 127\.0\.0\.1:\d+ "(\w+) (\S+)" (\d+) (\w+) (\S+) (\S+) (\w+) '
+               r'bytes=(\d+) ms=[\d.]+ first_ms=[\d.]+$')
+    size = str(image.manifest.size)
+    assert re.search(pattern, miss).groups()[:4] == ("GET", LATEST, "200", "miss")
+    assert re.search(pattern, hit).groups() == (
+        "GET", LATEST, "200", "hit", "-", "docker.io", "manifest", size)
+    assert re.search(pattern, blob).groups()[-1] == str(layer.size)
+    assert re.search(pattern, missing).groups()[2] == "404"
+    assert re.search(pattern, miss)[5] != "-", "a miss says why it was not a hit"
+
+
+def test_access_log_json(start, image):
+    entrepot = start(log={"format": "json"})
+    entrepot.get(LATEST)
+    eventually(lambda: entrepot.log.search('"access"'), what="an access line")
+    documents = [json.loads(line) for line in entrepot.log.lines]
+    assert all({"time", "level"} <= set(document) for document in documents)
+    access = next(document["access"] for document in documents if "access" in document)
+    assert access["method"] == "GET" and access["path"] == LATEST
+    assert access["status"] == 200 and access["outcome"] == "miss"
+    assert access["bytes"] == image.manifest.size and access["upstream"] == "docker.io"
+    assert access["kind"] == "manifest" and access["complete"] is True and access["ms"] > 0
+
+
+def test_access_log_off(start, image):
+    entrepot = start(log={"access": False})
+    assert_whole(entrepot.get(LATEST), image.manifest)
+    entrepot.terminate()
+    assert not access_lines(entrepot)
+
+
+def test_access_log_of_a_client_that_left(start, upstream):
+    blob = upstream.add_blob(REPOSITORY, content.blob(3 * content.MIB))
+    gate = Gate()
+    upstream.script(faults.hold_at(content.MIB, gate), kind="blob", method="GET")
+    entrepot = start()
+    download = entrepot.download(blob_target(blob))
+    download.wait_received(content.MIB)
+    download.leave()
+    entrepot.log.wait_for(r" access .* cut$")
+    gate.open()
+
+
+def test_log_cannot_be_forged(start, image):
+    """Line breaks in a request stay within the line."""
+    entrepot = start()
+    entrepot.get("/v2/x%0aaccess%20forged/manifests/y")
+    entrepot.get("/v2/%22%20200%20hit/manifests/y")
+    assert_whole(entrepot.get(LATEST), image.manifest)
+    eventually(lambda: any(LATEST in line for line in access_lines(entrepot)), what="the line")
+    assert not any(line.startswith("access forged") for line in entrepot.log.lines)
+
+
+@pytest.mark.parametrize("target", ["/healthz", "/readyz"])
+def test_health(start, upstream, target):
+    entrepot = start()
+    upstream.go_down()  # no reason to be unwell
+    assert entrepot.admin(target).status == 200
+
+
+def test_admin_is_not_for_clients(start):
+    entrepot = start()
+    for target in ("/metrics", "/healthz", "/readyz"):
+        assert entrepot.get(target).status == 404
+    assert entrepot.admin("/v2/").status == 404
+    assert entrepot.admin("/nothing").status == 404
+
+
+def test_without_admin_listener(start, image):
+    entrepot = start(admin=None)
+    assert_whole(entrepot.get(LATEST), image.manifest)
