@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/blob_handler.h"
+
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "proxy/registry/content_body.h"
+#include "proxy/registry/pending.h"
+#include "proxy/registry/reply.h"
+
+namespace entrepot::registry {
+namespace {
+
+/// What the request asks of a blob of that size. Ranges are for GET (RFC 9110 §14.2), and two Range
+/// fields are no range.
+RangeDecision requested_range(const http::Request& request, const Call& call,
+                              const cache::Content& content, const DigestText& digest) {
+  if (request.is_head() || call.fields.range.count != 1) return {};
+  if (!range_applies(call.fields, digest.text())) return {};
+  return decide_range(call.fields.range.value, content.size);
+}
+
+std::string content_range(const RangeDecision& range, std::uint64_t size) {
+  std::string value = "bytes ";
+  value += std::to_string(range.first);
+  value += '-';
+  value += std::to_string(range.last);
+  value += '/';
+  value += std::to_string(size);
+  return value;
+}
+
+}  // namespace
+
+void BlobHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
+  call.digest = cache::Digest::parse(call.route.reference);
+  if (!call.digest)
+    return refuse(*exchange, call,
+                  {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, "digest"});
+  if (const auto found = store_.find_blob(call.repository_ref(), *call.digest))
+    return answer(*exchange, call, *found);
+  begin_wait(call);
+  store_.fetch_blob(call.repository_ref(), *call.digest, exchange->request().is_head(),
+                    options_.executor_of(*exchange), [this, exchange](const cache::Answer& found) {
+                      if (Call* waiting = waiting_call(*exchange))
+                        answer(*exchange, *waiting, found);
+                    });
+}
+
+void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answer& answer) const {
+  call.outcome = answer.outcome;
+  call.reason = answer.reason;
+  if (!answer.content) return fail(exchange, call, answer.failure);
+
+  const DigestText digest(answer.content->digest);
+  const bool not_modified = none_match_hits(exchange.request(), call.fields, digest.text());
+  const RangeDecision range =
+      not_modified ? RangeDecision{}
+                   : requested_range(exchange.request(), call, *answer.content, digest);
+  if (range.kind == RangeDecision::Kind::unsatisfiable)
+    return refuse_range(exchange, call, answer.content->size);
+  if (range.kind == RangeDecision::Kind::too_many)
+    return refuse(
+        exchange, call,
+        {{400, ErrorCode::range_invalid, "more than 1024 ranges in one request"}, "ranges"});
+
+  const bool part = range.kind == RangeDecision::Kind::part;
+  http::ReplyHead head(not_modified ? 304 : part ? 206 : 200);
+  if (!not_modified) head.add("Content-Type", "application/octet-stream");
+  head.add("Accept-Ranges", "bytes");
+  add_content_fields(head, call, answer, digest, false);
+  if (not_modified) return exchange.reply_head(head, std::numeric_limits<std::uint64_t>::max());
+  if (part) return send_part(exchange, head, answer.content, range);
+  send_content(exchange, head, answer.content, options_.executor_of(exchange));
+}
+
+void BlobHandler::send_part(http::Exchange& exchange, http::ReplyHead& head,
+                            const std::shared_ptr<const cache::Content>& content,
+                            const RangeDecision& range) const {
+  const std::uint64_t length = range.last - range.first + 1;
+  head.add("Content-Range", content_range(range, content->size));
+  if (content->bytes)
+    exchange.reply(head, std::string_view(*content->bytes).substr(range.first, length));
+  else
+    exchange.reply(head, std::make_unique<ContentBody>(content, options_.executor_of(exchange)),
+                   range.first, length);
+}
+
+}  // namespace entrepot::registry

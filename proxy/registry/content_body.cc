@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/content_body.h"
+
+#include <utility>
+
+#include "metrics/check.h"
+
+namespace entrepot::registry {
+
+ContentBody::ContentBody(std::shared_ptr<const cache::Content> content, cache::Executor& executor)
+    : content_(std::move(content)), executor_(executor) {
+  check(content_->file != nullptr, "a body needs a file");
+}
+
+int ContentBody::fd() const { return content_->file->fd(); }
+
+std::uint64_t ContentBody::available() const {
+  return content_->progress ? content_->progress->released() : content_->size;
+}
+
+http::Body::State ContentBody::state() const {
+  if (!content_->progress) return State::whole;
+  switch (content_->progress->state()) {
+    case cache::Progress::State::growing:
+      return State::growing;
+    case cache::Progress::State::whole:
+      return State::whole;
+    case cache::Progress::State::failed:
+      return State::failed;
+  }
+  return State::failed;
+}
+
+void ContentBody::wait(std::uint64_t seen, std::function<void()> wake) {
+  wake_ = std::make_shared<const std::function<void()>>(std::move(wake));
+  cache::Job job = [weak = std::weak_ptr(wake_)] {
+    if (const auto alive = weak.lock()) (*alive)();
+  };
+  if (content_->progress)
+    content_->progress->wait(seen, executor_, std::move(job));
+  else
+    executor_.post(std::move(job));  // whole already: there is nothing to wait for
+}
+
+}  // namespace entrepot::registry

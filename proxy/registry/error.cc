@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/error.h"
+
+#include <algorithm>
+
+namespace entrepot::registry {
+namespace {
+
+constexpr std::size_t max_message = 1024;
+
+/// What we ask for when an upstream that limits us did not say how long; and the most we pass on.
+constexpr std::chrono::seconds default_wait{30};
+constexpr std::chrono::seconds max_wait{600};
+
+/// Printable ASCII but quote and backslash as it is, everything else as \u00XX: bytes of other
+/// encodings survive for a reader, and the document is valid whatever an upstream said.
+void append_escaped(std::string& out, std::string_view text) {
+  constexpr char digits[] = "0123456789abcdef";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if (byte >= 0x20 && byte < 0x7f) {
+      out.push_back(c);
+    } else {
+      out += "\\u00";
+      out.push_back(digits[byte >> 4]);
+      out.push_back(digits[byte & 15]);
+    }
+  }
+}
+
+Error absent(Resource resource) {
+  switch (resource) {
+    case Resource::manifest:
+      return {404, ErrorCode::manifest_unknown, "manifest unknown to the upstream registry"};
+    case Resource::blob:
+      return {404, ErrorCode::blob_unknown, "blob unknown to the upstream registry"};
+    default:
+      return {404, ErrorCode::name_unknown, "repository unknown to the upstream registry"};
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::blob_unknown:
+      return "BLOB_UNKNOWN";
+    case ErrorCode::blob_upload_unknown:
+      return "BLOB_UPLOAD_UNKNOWN";
+    case ErrorCode::denied:
+      return "DENIED";
+    case ErrorCode::digest_invalid:
+      return "DIGEST_INVALID";
+    case ErrorCode::manifest_unknown:
+      return "MANIFEST_UNKNOWN";
+    case ErrorCode::name_invalid:
+      return "NAME_INVALID";
+    case ErrorCode::name_unknown:
+      return "NAME_UNKNOWN";
+    case ErrorCode::pagination_number_invalid:
+      return "PAGINATION_NUMBER_INVALID";
+    case ErrorCode::range_invalid:
+      return "RANGE_INVALID";
+    case ErrorCode::size_invalid:
+      return "SIZE_INVALID";
+    case ErrorCode::too_many_requests:
+      return "TOOMANYREQUESTS";
+    case ErrorCode::unavailable:
+      return "UNAVAILABLE";
+    case ErrorCode::unknown:
+      return "UNKNOWN";
+    case ErrorCode::unsupported:
+      return "UNSUPPORTED";
+  }
+  return "UNKNOWN";
+}
+
+std::string error_body(ErrorCode code, std::string_view message) {
+  message = message.substr(0, max_message);
+  std::string body;
+  body.reserve(64 + message.size());
+  body += R"({"errors":[{"code":")";
+  body += to_string(code);
+  body += R"(","message":")";
+  append_escaped(body, message);
+  body += R"("}]})";
+  return body;
+}
+
+Error error_for(const cache::Failure& failure, Resource resource, bool docker_hub) {
+  const std::chrono::seconds wait =
+      std::clamp(failure.retry_after, std::chrono::seconds(0), max_wait);
+  switch (failure.kind) {
+    case cache::FailureKind::not_found:
+      return absent(resource);
+    case cache::FailureKind::denied:
+      // Since 2023 Docker Hub answers 401 for repositories that do not exist.
+      if (docker_hub)
+        return {404, ErrorCode::name_unknown, "repository does not exist or may not be read"};
+      return {403, ErrorCode::denied, failure.message};
+    case cache::FailureKind::rate_limited:
+      // 503 and not 429: every engine then falls back at once instead of waiting (1.9, 2.0).
+      return {503, ErrorCode::unavailable, failure.message, wait.count() > 0 ? wait : default_wait};
+    case cache::FailureKind::unavailable:
+      return {503, ErrorCode::unavailable, failure.message, wait};
+    case cache::FailureKind::bad_upstream:
+      return {502, ErrorCode::unknown, failure.message};
+    case cache::FailureKind::store:
+      return {503, ErrorCode::unavailable, failure.message};
+  }
+  return {500, ErrorCode::unknown, failure.message};
+}
+
+ErrorCode code_for_refusal(int status) {
+  switch (status) {
+    case 405:
+    case 501:
+      return ErrorCode::unsupported;
+    case 413:
+      return ErrorCode::size_invalid;
+    case 429:
+      return ErrorCode::too_many_requests;
+    case 503:
+      return ErrorCode::unavailable;
+    default:
+      return ErrorCode::unknown;
+  }
+}
+
+}  // namespace entrepot::registry

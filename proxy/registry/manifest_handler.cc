@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/manifest_handler.h"
+
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "proxy/registry/names.h"
+#include "proxy/registry/pending.h"
+#include "proxy/registry/reply.h"
+
+namespace entrepot::registry {
+
+void ManifestHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
+  const Reference reference = parse_reference(call.route.reference);
+  switch (reference.kind) {
+    case ReferenceKind::digest:
+      call.digest = reference.digest;
+      return ask_by_digest(exchange, call);
+    case ReferenceKind::tag:
+      return ask_by_tag(exchange, call);
+    case ReferenceKind::bad_digest:
+      return refuse(*exchange, call,
+                    {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, "digest"});
+    case ReferenceKind::neither:
+      // 404 and not 400: conformance asks for a reference outside the grammar and wants 404.
+      return refuse(*exchange, call,
+                    {{404, ErrorCode::manifest_unknown, "not a valid tag or digest"}, "reference"});
+  }
+}
+
+void ManifestHandler::ask_by_digest(const http::ExchangePtr& exchange, Call& call) const {
+  if (const auto found = store_.find_manifest(call.repository_ref(), *call.digest))
+    return answer(*exchange, call, *found);
+  begin_wait(call);
+  store_.fetch_manifest(call.repository_ref(), *call.digest, exchange->request().is_head(),
+                        options_.executor_of(*exchange), later(exchange));
+}
+
+void ManifestHandler::ask_by_tag(const http::ExchangePtr& exchange, Call& call) const {
+  const bool revalidate = call.fields.no_cache;
+  if (!revalidate) {
+    if (const auto found = store_.find_tag(call.repository_ref(), call.route.reference))
+      return answer(*exchange, call, *found);
+  }
+  begin_wait(call);
+  store_.fetch_tag(call.repository_ref(), std::string(call.route.reference),
+                   exchange->request().is_head(), revalidate, options_.executor_of(*exchange),
+                   later(exchange));
+}
+
+cache::AnswerCallback ManifestHandler::later(const http::ExchangePtr& exchange) const {
+  return [this, exchange](const cache::Answer& found) {
+    if (Call* call = waiting_call(*exchange)) answer(*exchange, *call, found);
+  };
+}
+
+void ManifestHandler::answer(http::Exchange& exchange, Call& call,
+                             const cache::Answer& answer) const {
+  call.outcome = answer.outcome;
+  call.reason = answer.reason;
+  if (!answer.content) return fail(exchange, call, answer.failure);
+
+  const cache::Content& content = *answer.content;
+  const bool by_tag = !call.digest;
+  const DigestText digest(content.digest);
+  if (by_tag && !accepts(exchange.request(), call.fields, content.media_type))
+    return refuse_media_type(exchange, call, content.media_type);
+  if (none_match_hits(exchange.request(), call.fields, digest.text())) {
+    http::ReplyHead head(304);
+    add_content_fields(head, call, answer, digest, by_tag);
+    return exchange.reply_head(head, std::numeric_limits<std::uint64_t>::max());
+  }
+  http::ReplyHead head(200);
+  head.add("Content-Type", content.media_type);
+  add_content_fields(head, call, answer, digest, by_tag);
+  send_content(exchange, head, answer.content, options_.executor_of(exchange));
+}
+
+}  // namespace entrepot::registry

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/pagination.h"
+
+#include <algorithm>
+
+#include "proxy/registry/ascii.h"
+#include "proxy/registry/names.h"
+#include "proxy/registry/query.h"
+
+namespace entrepot::registry {
+namespace {
+
+/// Saturates at max_page, so that no number is too large; nullopt for anything but digits.
+std::optional<std::size_t> parse_count(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  std::size_t count = 0;
+  for (const char c : text) {
+    if (!is_digit(c)) return std::nullopt;
+    count = std::min(count * 10 + static_cast<std::size_t>(c - '0'), max_page);
+  }
+  return count;
+}
+
+}  // namespace
+
+std::optional<PageRequest> parse_page(std::string_view query) {
+  PageRequest request;
+  if (query.empty()) return request;
+  const Parameter n = find_parameter(query, "n");
+  const Parameter last = find_parameter(query, "last");
+  if (n.count > 1 || last.count > 1) return std::nullopt;
+  if (n.count == 1) {
+    request.n = parse_count(n.value);
+    if (!request.n) return std::nullopt;
+  }
+  if (!last.value.empty()) {
+    std::optional<std::string> tag = decode_parameter(last.value, max_tag);
+    if (!tag || !valid_tag(*tag)) return std::nullopt;
+    request.last = std::move(*tag);
+  }
+  return request;
+}
+
+Page page_of(const std::vector<std::string>& sorted, const PageRequest& request) {
+  std::span<const std::string> rest(sorted);
+  if (!request.last.empty()) {
+    const auto after = std::upper_bound(sorted.begin(), sorted.end(), request.last);
+    rest = rest.subspan(static_cast<std::size_t>(after - sorted.begin()));
+  }
+  if (!request.n) return {rest};
+  const std::size_t count = std::min(*request.n, rest.size());
+  return {rest.first(count), count > 0 && count < rest.size()};
+}
+
+}  // namespace entrepot::registry

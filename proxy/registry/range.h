@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace entrepot::registry {
+
+/// More ranges than this in one request are refused: podman then halves its list, stargz and SOCI
+/// go on with single ranges (protocol notes 1.5).
+inline constexpr std::size_t max_ranges = 1024;
+
+/// What a Range field asks of a body of known size.
+struct RangeDecision {
+  enum class Kind : std::uint8_t {
+    whole,          ///< answer 200 with everything
+    part,           ///< answer 206 with bytes first..last
+    unsatisfiable,  ///< answer 416
+    too_many,       ///< answer 400
+  };
+  Kind kind = Kind::whole;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;  ///< inclusive, < size
+
+  friend bool operator==(const RangeDecision&, const RangeDecision&) = default;
+};
+
+/// RFC 9110 §14.1.2 and §14.2 for the value of one Range field. An unknown unit, a syntax error or
+/// a number beyond 2^64-1 makes it `whole`; so do several ranges (a full 200 is always allowed, and
+/// 416 to several is fatal in podman) and any range of an empty body. Pure; any thread.
+RangeDecision decide_range(std::string_view field, std::uint64_t size);
+
+}  // namespace entrepot::registry

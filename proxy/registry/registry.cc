@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/registry.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "proxy/registry/ascii.h"
+#include "proxy/registry/pending.h"
+#include "proxy/registry/reply.h"
+#include "proxy/registry/target.h"
+
+namespace entrepot::registry {
+namespace {
+
+constexpr std::string_view json_type = "application/json";
+
+metrics::Kind kind_of(Resource resource) {
+  switch (resource) {
+    case Resource::manifest:
+      return metrics::Kind::manifest;
+    case Resource::blob:
+      return metrics::Kind::blob;
+    case Resource::tags:
+      return metrics::Kind::tags;
+    case Resource::referrers:
+      return metrics::Kind::referrers;
+    case Resource::ping:
+      return metrics::Kind::ping;
+    case Resource::none:
+    case Resource::upload:
+    case Resource::catalog:
+      break;
+  }
+  return metrics::Kind::other;
+}
+
+/// True when the path as sent hides a slash from whoever reads it undecoded: `%2f`.
+bool hides_slash(const http::Request& request) {
+  const std::string_view raw = request.target().substr(0, request.target().find('?'));
+  if (raw.size() == request.path().size()) return false;  // nothing was encoded
+  for (std::size_t i = raw.find('%'); i != std::string_view::npos; i = raw.find('%', i + 1))
+    if (equal_ignoring_case(raw.substr(i, 3), "%2f")) return true;
+  return false;
+}
+
+Refusal unknown_resource() {
+  return {{404, ErrorCode::name_unknown, "no such resource; registries live under /v2/"}, "route"};
+}
+
+}  // namespace
+
+Registry::Registry(Options options, Store& store, const metrics::Metrics& metrics)
+    : options_(std::move(options)),
+      upstreams_(options_, metrics),
+      manifests_(store, options_),
+      blobs_(store, options_),
+      tags_(store, options_),
+      referrers_(store, options_),
+      reporter_(options_.access_log, metrics) {}
+
+void Registry::handle(const http::ExchangePtr& exchange) {
+  exchange->attachment = std::make_shared<Call>();
+  Call& call = call_of(*exchange);
+  const http::Request& request = exchange->request();
+  if (!hides_slash(request)) call.route = parse_route(request.path());
+  call.kind = kind_of(call.route.resource);
+  if (request.method() != http::Method::get && request.method() != http::Method::head)
+    return refuse_method(*exchange, call);
+
+  call.fields = scan_fields(request);
+  const FieldValue& authorization = call.fields.authorization;
+  if (authorization.count > 1 || (authorization && !well_formed_authorization(authorization.value)))
+    return refuse(*exchange, call,
+                  {{400, ErrorCode::unknown, "malformed Authorization field"}, "authorization"});
+  if (answer_here(*exchange, call)) return;
+  if (const auto refusal = select_target(upstreams_, request, call))
+    return refuse(*exchange, call, *refusal);
+  dispatch(exchange, call);
+}
+
+bool Registry::answer_here(http::Exchange& exchange, Call& call) const {
+  const Route& route = call.route;
+  const bool known_prefix = route.prefix.empty() || upstreams_.find(route.prefix) != nullptr;
+  const Resource resource = known_prefix ? route.resource : Resource::none;
+  switch (resource) {
+    case Resource::none:
+      refuse(exchange, call, unknown_resource());
+      return true;
+    case Resource::ping:
+      answer_ping(exchange, call);
+      return true;
+    case Resource::catalog:
+      answer_catalog(exchange, call);
+      return true;
+    case Resource::upload:
+      refuse(exchange, call,
+             {{404, ErrorCode::blob_upload_unknown, "no uploads on a read-only mirror"}, "upload"});
+      return true;
+    default:
+      return false;
+  }
+}
+
+void Registry::answer_ping(http::Exchange& exchange, Call& call) const {
+  call.outcome = metrics::Outcome::hit;
+  send_document(exchange, http::ReplyHead(200), {json_type, "{}"});
+}
+
+void Registry::answer_catalog(http::Exchange& exchange, Call& call) const {
+  if (!options_.catalog)
+    return refuse(exchange, call,
+                  {{404, ErrorCode::unsupported, "this mirror offers no catalog"}, "catalog"});
+  if (!parse_page(exchange.request().query()))
+    return refuse(exchange, call,
+                  {{400, ErrorCode::pagination_number_invalid, "invalid n or last"}, "page"});
+  call.outcome = metrics::Outcome::hit;
+  http::ReplyHead head(200);
+  head.add("Cache-Control", "no-cache");
+  send_document(exchange, head, {json_type, R"({"repositories":[]})"});
+}
+
+void Registry::dispatch(const http::ExchangePtr& exchange, Call& call) const {
+  switch (call.route.resource) {
+    case Resource::manifest:
+      return manifests_.handle(exchange, call);
+    case Resource::blob:
+      return blobs_.handle(exchange, call);
+    case Resource::tags:
+      return tags_.handle(exchange, call);
+    case Resource::referrers:
+      return referrers_.handle(exchange, call);
+    default:
+      return refuse(*exchange, call, unknown_resource());
+  }
+}
+
+void Registry::finished(const http::Exchange& exchange, const http::ReplyStats& stats) {
+  reporter_.finished(exchange, call_of(exchange), stats);
+}
+
+std::string Registry::refused(int status, std::string_view reason, std::string_view peer) {
+  reporter_.refused(status, reason, peer);
+  return error_body(code_for_refusal(status), reason);
+}
+
+}  // namespace entrepot::registry

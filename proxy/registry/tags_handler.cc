@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/tags_handler.h"
+
+#include <string>
+#include <utility>
+
+#include "proxy/registry/pending.h"
+#include "proxy/registry/query.h"
+#include "proxy/registry/reply.h"
+
+namespace entrepot::registry {
+namespace {
+
+/// Names and tags have passed their grammars: nothing in them needs escaping.
+std::string document(std::string_view name, std::span<const std::string> tags) {
+  std::size_t size = name.size() + 32;
+  for (const std::string& tag : tags) size += tag.size() + 3;
+  std::string body;
+  body.reserve(size);
+  body.append(R"({"name":")").append(name).append(R"(","tags":[)");
+  for (const std::string& tag : tags) {
+    if (&tag != tags.data()) body += ',';
+    body.append(1, '"').append(tag).append(1, '"');
+  }
+  body += "]}";
+  return body;
+}
+
+/// The next page, by the client's own path (prefix included) and `ns`: never the upstream's.
+std::string link(std::string_view path, std::size_t n, std::string_view last, std::string_view ns) {
+  std::string value = "<";
+  value.append(path).append("?n=").append(std::to_string(n)).append("&last=").append(last);
+  if (!ns.empty()) value.append("&ns=").append(encode_parameter(ns));
+  value += R"(>; rel="next")";
+  return value;
+}
+
+}  // namespace
+
+void TagsHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
+  std::optional<PageRequest> request = parse_page(exchange->request().query());
+  if (!request)
+    return refuse(*exchange, call,
+                  {{400, ErrorCode::pagination_number_invalid, "invalid n or last"}, "page"});
+  begin_wait(call);
+  store_.fetch_tags(
+      call.repository_ref(), options_.executor_of(*exchange),
+      [this, exchange, request = std::move(*request)](const cache::ListingAnswer& found) {
+        if (Call* waiting = waiting_call(*exchange)) answer(*exchange, *waiting, request, found);
+      });
+}
+
+void TagsHandler::answer(http::Exchange& exchange, Call& call, const PageRequest& request,
+                         const cache::ListingAnswer& answer) const {
+  call.outcome = answer.outcome;
+  call.reason = answer.reason;
+  if (!answer.tags) return fail(exchange, call, answer.failure);
+
+  const Page page = page_of(*answer.tags, request);
+  http::ReplyHead head(200);
+  add_listing_fields(head, call, answer.outcome);
+  if (page.more)
+    head.add("Link",
+             link(exchange.request().path(), page.entries.size(), page.entries.back(), call.ns));
+  const std::string body = document(call.route.name, page.entries);
+  send_document(exchange, head, {"application/json", body});
+}
+
+}  // namespace entrepot::registry

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "proxy/http/exchange.h"
+#include "proxy/registry/call.h"
+#include "proxy/registry/options.h"
+#include "proxy/registry/pagination.h"
+#include "proxy/registry/store.h"
+
+namespace entrepot::registry {
+
+/// `GET|HEAD /v2/<name>/tags/list[?n=&last=]` (protocol notes 1.6). The cache knows all tags;
+/// pages are cut here. Constant after construction; each call on the exchange's loop.
+class TagsHandler {
+ public:
+  /// Both outlive the handler.
+  TagsHandler(Store& store, const Options& options) : store_(store), options_(options) {}
+
+  /// Replies now, or when the store has posted its answer. `call` has passed select_target().
+  void handle(const http::ExchangePtr& exchange, Call& call) const;
+
+ private:
+  void answer(http::Exchange& exchange, Call& call, const PageRequest& request,
+              const cache::ListingAnswer& answer) const;
+
+  Store& store_;
+  const Options& options_;
+};
+
+}  // namespace entrepot::registry
