@@ -38,6 +38,7 @@ BlobFiles::BlobFiles(Layout layout, const metrics::Metrics& metrics)
     : layout_(std::move(layout)), metrics_(metrics) {
   make_folder(layout_.directory());
   take_lock();
+  make_folder(layout_.index());
   make_folder(layout_.fills());
   make_folder(layout_.blobs() / "sha256");
   make_folder(layout_.blobs() / "sha512");

@@ -25,20 +25,40 @@ constexpr std::array<std::string_view, 7> manifest_types = {
 
 using Json = nlohmann::json;
 
-/// The document, or a discarded value. Gives up at the depth limit instead of recursing into it
-/// (parsing is iterative; destroying a deep value is not).
+/// True when no value lies deeper than max_manifest_depth. Looked at before parsing, because what
+/// a parser builds from a deep document is costly to build and to destroy.
+bool shallow(std::string_view bytes) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const char c = bytes[i];
+    if (in_string) {
+      if (c == '\\') {
+        ++i;
+      } else if (c == '"') {
+        in_string = false;
+      }
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > max_manifest_depth) return false;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return true;
+}
+
+/// The document, or a discarded value.
 Json parse_bounded(std::string_view bytes) {
-  bool too_deep = false;
-  const auto watch = [&](int depth, Json::parse_event_t, Json&) {
-    too_deep = too_deep || depth > max_manifest_depth;
-    return !too_deep;  // what is refused here is not built
-  };
-  Json document = Json::parse(bytes, watch, /*allow_exceptions=*/false);
-  return too_deep ? Json(Json::value_t::discarded) : document;
+  if (!shallow(bytes)) return Json(Json::value_t::discarded);
+  return Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
 }
 
 void add_reference(const Json& descriptor, std::vector<Digest>& out) {
   if (!descriptor.is_object() || out.size() >= max_references) return;
+  // Registries do not check that they hold a foreign layer, so naming one proves nothing.
+  if (descriptor.contains("urls")) return;
   const auto digest = descriptor.find("digest");
   if (digest == descriptor.end() || !digest->is_string()) return;
   if (const auto parsed = Digest::parse(digest->get_ref<const std::string&>())) {

@@ -16,7 +16,8 @@ namespace entrepot::cache {
 struct ManifestOutline {
   /// What the document says of itself, or what its members imply where it does not.
   std::string media_type;
-  /// Config, layers, blobs and child manifests, in order; at most max_references.
+  /// Config, layers, blobs and child manifests, in order, without foreign layers (those with
+  /// `urls`, which are fetched elsewhere); at most max_references.
   std::vector<Digest> references;
 };
 
@@ -25,7 +26,7 @@ inline constexpr int max_manifest_depth = 32;
 
 /// nullopt for anything that is not a manifest: no JSON object, nested deeper than
 /// max_manifest_depth, or without a manifest's members (an HTML login page, an error document).
-/// Takes any bytes. Foreign-layer `urls` are not looked at.
+/// Takes any bytes.
 std::optional<ManifestOutline> parse_manifest(std::string_view bytes);
 
 /// True for a Content-Type that names one of the manifest formats.

@@ -30,7 +30,9 @@ class LogBridge : public rocksdb::Logger {
   void Logv(const char* format, va_list arguments) override {
     std::array<char, 512> line;
     std::vsnprintf(line.data(), line.size(), format, arguments);
-    log::warn("index: {}", line.data());
+    std::string_view text(line.data());
+    while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+    log::warn("index: {}", text);
   }
 };
 

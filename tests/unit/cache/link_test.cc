@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Promise 8: a digest is not a permission.
+#include "tests/unit/cache/cache_fixture.h"
+
+namespace entrepot::cache {
+namespace {
+
+class LinkTest : public CacheTest {
+ protected:
+  void store(const std::string& bytes, RepositoryRef repository = repo) {
+    ask_blob(sha256(bytes), repository);
+    last().answer(bytes);
+    executor.run();
+  }
+  const std::string blob = pattern(300'000);
+  static constexpr RepositoryRef secret{"private", "team/app"};
+};
+
+TEST_F(LinkTest, StoredBlobIsNotServedInARepositoryThatLacksIt) {
+  store(blob);
+  EXPECT_FALSE(cache->find_blob(other, sha256(blob)));
+  const auto asker = ask_blob(sha256(blob), other);
+  ASSERT_EQ(source.asked.size(), 2U);
+  EXPECT_TRUE(last().request.head);
+  EXPECT_EQ(last().request.repository, other.name);
+  last().fail(FailureKind::not_found);
+  executor.run();
+  EXPECT_EQ(asker.answer().failure.kind, FailureKind::not_found);
+}
+
+TEST_F(LinkTest, UpstreamsWordIsEnoughAndRemembered) {
+  store(blob);
+  const auto asker = ask_blob(sha256(blob), other);
+  last().answer(blob);
+  executor.run();
+  EXPECT_EQ(read(*asker.answer().content), blob);
+  EXPECT_EQ(asker.answer().outcome, Outcome::revalidated);
+  EXPECT_TRUE(cache->find_blob(other, sha256(blob)));
+  open();
+  EXPECT_EQ(ask_blob(sha256(blob), other).answer().outcome, Outcome::hit);
+  EXPECT_EQ(source.asked.size(), 2U);
+}
+
+TEST_F(LinkTest, UnreachableUpstreamProvesNothing) {
+  store(blob);
+  const auto asker = ask_blob(sha256(blob), other);
+  last().fail(FailureKind::unavailable);
+  executor.run();
+  EXPECT_EQ(asker.answer().content, nullptr);
+  EXPECT_EQ(source.asked.size(), 2U);
+}
+
+TEST_F(LinkTest, ManyAskersMakeOneProof) {
+  store(blob);
+  for (int i = 0; i < 10; ++i) ask_blob(sha256(blob), other);
+  EXPECT_EQ(source.asked.size(), 2U);
+}
+
+TEST_F(LinkTest, ManifestVisibleInARepositoryLinksWhatItNames) {
+  store(blob);
+  const auto manifest = manifest_naming({sha256(blob)});
+  ask_manifest(sha256(manifest), other);
+  last().answer(manifest, oci_manifest_type);
+  executor.run();
+  EXPECT_TRUE(cache->find_blob(other, sha256(blob)));
+}
+
+TEST_F(LinkTest, ForeignLayersAreNotLinked) {
+  store(blob);
+  const std::string manifest =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[)"
+      R"({"size":1,"digest":")" +
+      sha256(blob).str() + R"(","urls":["http://example.com/layer"]}]})";
+  ask_manifest(sha256(manifest), other);
+  last().answer(manifest, oci_manifest_type);
+  executor.run();
+  EXPECT_FALSE(cache->find_blob(other, sha256(blob)));
+}
+
+TEST_F(LinkTest, StoredManifestLinksWhatItNamesInEachRepositoryThatHasIt) {
+  store(blob);
+  const auto manifest = manifest_naming({sha256(blob)});
+  ask_manifest(sha256(manifest));
+  last().answer(manifest, oci_manifest_type);
+  executor.run();
+  ask_manifest(sha256(manifest), other);
+  ASSERT_TRUE(last().request.head);
+  last().answer(manifest, oci_manifest_type);
+  executor.run();
+  EXPECT_TRUE(cache->find_blob(other, sha256(blob)));
+}
+
+TEST_F(LinkTest, FlightOfAnotherRepositoryIsJoinedOnlyAfterProof) {
+  const auto first = ask_blob(sha256(blob));
+  last().head(blob.size());
+  executor.run();
+  const auto second = ask_blob(sha256(blob), other);
+  EXPECT_FALSE(second.answered());
+  ASSERT_EQ(source.asked.size(), 2U);
+  last().answer(blob);  // the proof
+  executor.run();
+  ASSERT_TRUE(second.answered());
+  EXPECT_EQ(second.answer().content->progress, first.answer().content->progress);
+  EXPECT_EQ(source.asked.size(), 2U);
+}
+
+TEST_F(LinkTest, WaiterOfAnotherRepositoryGetsItsOwnAnswerWhenTheFlightIsNotFound) {
+  ask_blob(sha256(blob));
+  const auto second = ask_blob(sha256(blob), other);
+  source.asked[1].answer(blob);  // proves it for the second, which joins the flight
+  executor.run();
+  source.asked[0].fail(FailureKind::not_found);
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 3U);
+  EXPECT_EQ(last().request.repository, other.name);
+  last().answer(blob);
+  executor.run();
+  EXPECT_EQ(read(*second.answer().content), blob);
+}
+
+TEST_F(LinkTest, RestrictedProofsAgeAndAreAskedForAnew) {
+  store(blob, secret);
+  EXPECT_TRUE(cache->find_blob(secret, sha256(blob)));
+  clock.advance(std::chrono::seconds(61));
+  EXPECT_FALSE(cache->find_blob(secret, sha256(blob)));
+  const auto asker = ask_blob(sha256(blob), secret);
+  ASSERT_TRUE(last().request.head);
+  last().fail(FailureKind::denied);
+  executor.run();
+  EXPECT_EQ(asker.answer().failure.kind, FailureKind::denied);
+  EXPECT_FALSE(cache->find_blob(secret, sha256(blob)));
+}
+
+TEST_F(LinkTest, RestrictedOldProofServesWhileTheUpstreamCannotBeAsked) {
+  store(blob, secret);
+  clock.advance(std::chrono::seconds(61));
+  const auto asker = ask_blob(sha256(blob), secret);
+  last().fail(FailureKind::unavailable);
+  executor.run();
+  EXPECT_EQ(asker.answer().outcome, Outcome::stale);
+  EXPECT_EQ(read(*asker.answer().content), blob);
+}
+
+}  // namespace
+}  // namespace entrepot::cache

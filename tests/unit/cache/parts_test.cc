@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of the cache that stand alone.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "cache/bounded_map.h"
+#include "cache/freshness.h"
+#include "cache/layout.h"
+#include "cache/manifest.h"
+#include "cache/negative_table.h"
+#include "cache/records.h"
+#include "tests/unit/cache/cache_fixture.h"
+
+namespace entrepot::cache {
+namespace {
+
+constexpr std::string_view empty_sha256 =
+    "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+TEST(Digest, ParsesOnlyTheCanonicalForm) {
+  EXPECT_EQ(Digest::parse(empty_sha256)->str(), empty_sha256);
+  EXPECT_TRUE(Digest::parse("sha512:" + std::string(128, 'a')));
+  for (const std::string& bad :
+       {std::string(), std::string("sha256"), std::string("sha256:"), std::string(":x"),
+        "sha256:" + std::string(63, 'a'), "sha256:" + std::string(65, 'a'),
+        "sha256:" + std::string(64, 'A'), "sha256:" + std::string(63, 'a') + "g",
+        "sha512:" + std::string(64, 'a'), "md5:" + std::string(32, 'a'),
+        "SHA256:" + std::string(64, 'a'), std::string("sha256:../../x")}) {
+    EXPECT_FALSE(Digest::parse(bad)) << bad;
+  }
+}
+
+TEST(Digest, OfNothingAndOfPiecesAgree) {
+  EXPECT_EQ(sha256("").str(), empty_sha256);
+  Hasher hasher(Algorithm::sha512);
+  hasher.update(std::as_bytes(std::span(std::string_view("ab"))));
+  hasher.update(std::as_bytes(std::span(std::string_view("c"))));
+  EXPECT_EQ(hasher.finish(), digest_of(Algorithm::sha512, std::string_view("abc")));
+}
+
+TEST(Digest, KeysRoundTripAndStrangersDoNotParse) {
+  for (const auto algorithm : {Algorithm::sha256, Algorithm::sha512}) {
+    const auto digest = digest_of(algorithm, std::string_view("x"));
+    EXPECT_EQ(parse_digest_key(digest_key(digest)), digest);
+    EXPECT_FALSE(parse_digest_key(digest_key(digest) + "x"));
+  }
+  EXPECT_FALSE(parse_digest_key(""));
+  EXPECT_FALSE(parse_digest_key("\x07" + std::string(32, 'x')));
+}
+
+TEST(Records, RoundTrip) {
+  const WallTime now{std::chrono::milliseconds(1'700'000'000'123)};
+  const BlobRecord in_file{1ULL << 40, now, {}};
+  const BlobRecord in_line{3, now, "abc"};
+  const ManifestRecord manifest{"type/x", now, std::string("by\0tes", 6)};
+  const TagRecord tag{sha256("x"), "type/x", 7, now};
+  const LinkRecord link{LinkRecord::Proof::manifest, now};
+  EXPECT_EQ(decode_blob(encode(in_file)), in_file);
+  EXPECT_EQ(decode_blob(encode(in_line)), in_line);
+  EXPECT_EQ(decode_manifest(encode(manifest)), manifest);
+  EXPECT_EQ(decode_tag(encode(tag)), tag);
+  EXPECT_EQ(decode_link(encode(link)), link);
+}
+
+TEST(Records, EveryTruncationAndAnotherVersionAreRefused) {
+  const auto whole = encode(TagRecord{sha256("x"), "type/x", 7, {}});
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    EXPECT_FALSE(decode_tag(std::string_view(whole).substr(0, length))) << length;
+  }
+  EXPECT_FALSE(decode_tag(whole + "x"));
+  auto other_version = whole;
+  other_version[0] = 2;
+  EXPECT_FALSE(decode_tag(other_version));
+  const auto blob = encode(BlobRecord{3, {}, "abc"});
+  EXPECT_FALSE(decode_blob(std::string_view(blob).substr(0, blob.size() - 1)));
+  EXPECT_FALSE(decode_link(""));
+}
+
+TEST(Freshness, IsAFunctionOfAge) {
+  using std::chrono::seconds;
+  const auto at = [](int age) { return judge(seconds(age), seconds(60), seconds(600)); };
+  EXPECT_EQ(at(0), Freshness::fresh);
+  EXPECT_EQ(at(48), Freshness::fresh);
+  EXPECT_EQ(at(49), Freshness::grace);
+  EXPECT_EQ(at(60), Freshness::grace);
+  EXPECT_EQ(at(61), Freshness::due);
+  EXPECT_EQ(at(660), Freshness::due);
+  EXPECT_EQ(at(661), Freshness::expired);
+  EXPECT_EQ(judge(seconds(0), seconds(0), seconds(10)), Freshness::fresh);
+  EXPECT_EQ(judge(seconds(1), seconds(0), seconds(10)), Freshness::due);
+}
+
+TEST(BoundedMap, KeepsWithinItsCapacityAndKeepsWhatIsUsed) {
+  BoundedMap<std::string, std::string_view, int> map(16 * 100);
+  for (int i = 0; i < 10'000; ++i) {
+    map.put("key" + std::to_string(i), i);
+    map.put("used", -1);
+    EXPECT_TRUE(map.find("used"));
+  }
+  int kept = 0;
+  for (int i = 0; i < 10'000; ++i) kept += map.find("key" + std::to_string(i)) ? 1 : 0;
+  EXPECT_LE(kept, 16 * 101);
+  EXPECT_GE(kept, 16 * 90);
+  EXPECT_EQ(map.find("used"), -1);
+}
+
+TEST(BoundedMap, ReplacesErasesAndRefusesTheTooDear) {
+  BoundedMap<std::string, std::string_view, int> map(1600);
+  map.put("a", 1);
+  map.put("a", 2);
+  EXPECT_EQ(map.find("a"), 2);
+  map.erase("a");
+  EXPECT_FALSE(map.find("a"));
+  map.put("dear", 1, 5000);
+  EXPECT_FALSE(map.find("dear"));
+}
+
+TEST(NegativeTable, IsBoundedAndForgetsInTime) {
+  NegativeTable table;
+  const SteadyTime now{std::chrono::hours(1)};
+  const auto later = now + std::chrono::seconds(10);
+  for (std::size_t i = 0; i <= NegativeTable::max_entries; ++i) {
+    table.put(std::to_string(i), {FailureKind::not_found, ""}, later, now);
+  }
+  EXPECT_FALSE(table.find("0", now));
+  const auto last = std::to_string(NegativeTable::max_entries);
+  EXPECT_TRUE(table.find(last, now));
+  EXPECT_FALSE(table.find(last, later));
+}
+
+TEST(Manifest, NamesItsReferences) {
+  const auto outline = parse_manifest(manifest_naming(
+      {sha256("a"), sha256("b")}, R"(,"config":{"digest":")" + sha256("c").str() + "\"}"));
+  ASSERT_TRUE(outline);
+  EXPECT_EQ(outline->references, (std::vector{sha256("c"), sha256("a"), sha256("b")}));
+}
+
+TEST(Manifest, TypeIsImpliedWhereItIsNotSaid) {
+  EXPECT_EQ(parse_manifest(R"({"schemaVersion":2,"manifests":[]})")->media_type,
+            "application/vnd.oci.image.index.v1+json");
+  EXPECT_EQ(parse_manifest(R"({"schemaVersion":2,"layers":[]})")->media_type, oci_manifest_type);
+}
+
+TEST(Manifest, HostileDocumentsAreRefusedOrRead) {
+  EXPECT_FALSE(parse_manifest(std::string(100'000, '[')));
+  std::string deep = R"({"schemaVersion":2,"layers":[],"x":)";
+  for (int i = 0; i < 100'000; ++i) deep += "{\"a\":";
+  EXPECT_FALSE(parse_manifest(deep + "1" + std::string(100'001, '}')));
+  EXPECT_FALSE(parse_manifest("null"));
+  EXPECT_FALSE(parse_manifest(R"({"schemaVersion":2})"));
+  const auto odd = parse_manifest(
+      R"({"schemaVersion":2,"layers":[1,null,{"digest":5},{"digest":"sha256:../x"}],"config":[]})");
+  ASSERT_TRUE(odd);
+  EXPECT_TRUE(odd->references.empty());
+  std::vector<Digest> many(max_references + 5, sha256("x"));
+  EXPECT_EQ(parse_manifest(manifest_naming(many))->references.size(), max_references);
+}
+
+using OpenTest = CacheTest;
+
+TEST_F(OpenTest, SecondOpenerIsRefused) {
+  const auto open_again = [this] {
+    Cache second(options, clock, metrics, executor, {{&executor, &source}});
+  };
+  EXPECT_THROW(open_again(), LockedError);
+}
+
+TEST_F(OpenTest, FileInPlaceOfTheDirectoryIsRefusedWithItsName) {
+  options.directory = folder.path() / "file";
+  std::ofstream(options.directory) << "x";
+  try {
+    open();
+    FAIL() << "opened a file";
+  } catch (const OpenError& error) {
+    EXPECT_NE(std::string(error.what()).find(options.directory.string()), std::string::npos);
+  }
+}
+
+TEST_F(OpenTest, LeftoversOfFillsAreRemoved) {
+  cache.reset();
+  std::ofstream(options.directory / "fills" / "sha256-left") << "x";
+  open();
+  EXPECT_TRUE(std::filesystem::is_empty(options.directory / "fills"));
+}
+
+}  // namespace
+}  // namespace entrepot::cache
