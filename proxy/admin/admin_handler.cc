@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/admin/admin_handler.h"
+
+#include <utility>
+
+namespace entrepot::admin {
+namespace {
+
+constexpr std::string_view plain = "text/plain; charset=utf-8";
+constexpr std::string_view exposition = "text/plain; version=0.0.4; charset=utf-8";
+
+void answer(http::Exchange& exchange, http::ReplyHead head, std::string_view type,
+            std::string_view body) {
+  // Health and counters are of this moment.
+  head.add("Content-Type", type).add("Cache-Control", "no-store");
+  exchange.reply(head, body);
+}
+
+}  // namespace
+
+AdminHandler::AdminHandler(Options options, const metrics::Metrics& metrics)
+    : options_(std::move(options)), metrics_(metrics) {}
+
+void AdminHandler::handle(const http::ExchangePtr& exchange) {
+  const auto& request = exchange->request();
+  const auto path = request.path();
+  if (path != "/metrics" && path != "/healthz" && path != "/readyz") {
+    answer(*exchange, http::ReplyHead(404), plain,
+           "nothing here; there are /metrics, /healthz and /readyz\n");
+  } else if (request.method() != http::Method::get && !request.is_head()) {
+    http::ReplyHead head(405);
+    head.add("Allow", "GET, HEAD");
+    answer(*exchange, std::move(head), plain, "only GET and HEAD\n");
+  } else if (path == "/metrics") {
+    answer_metrics(*exchange);
+  } else if (path == "/readyz") {
+    answer_ready(*exchange);
+  } else {
+    answer(*exchange, http::ReplyHead(200), plain, "ok\n");
+  }
+}
+
+void AdminHandler::answer_metrics(http::Exchange& exchange) const {
+  options_.before_scrape();
+  answer(exchange, http::ReplyHead(200), exposition, metrics_.text());
+}
+
+void AdminHandler::answer_ready(http::Exchange& exchange) const {
+  const auto reason = options_.unready();
+  if (reason.empty())
+    answer(exchange, http::ReplyHead(200), plain, "ready\n");
+  else
+    answer(exchange, http::ReplyHead(503), plain, std::string(reason) + "\n");
+}
+
+// Scrapes and probes would drown the access log and the request metrics of clients.
+void AdminHandler::finished(const http::Exchange&, const http::ReplyStats&) {}
+
+std::string AdminHandler::refused(int /*status*/, std::string_view reason,
+                                  std::string_view /*peer*/) {
+  return "{\"error\":\"" + std::string(reason) + "\"}\n";
+}
+
+}  // namespace entrepot::admin
