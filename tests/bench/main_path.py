@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The main path beside nginx and beside the bars it is built for.
+
+    tests/bench/main_path.py [--rounds N] [suite…]
+
+Suites: herd, small-miss, hits, bulk-hit, bulk-miss, memory, start; all of them without arguments.
+Needs the release build (ENTREPOT_BINARY, or build/release). Both sides of a comparison run in turn
+within one call, so that a machine whose speed drifts drifts for both; medians are printed with
+their spread. Leaves nothing running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+os.environ.setdefault("ENTREPOT_BINARY",
+                      str(HERE.parent.parent / "build/release/proxy/app/entrepot"))
+
+from nginx import OCI_MANIFEST, Nginx, cpu_seconds  # noqa: E402
+from support import client, config, content  # noqa: E402
+from support.entrepot import Entrepot  # noqa: E402
+from support.upstream import ScriptedUpstream  # noqa: E402
+
+MIB = 1 << 20
+NAME = "library/bench"
+
+
+def spread(values: list[float], scale: float = 1, digits: int = 2) -> str:
+    low, mid, high = min(values), statistics.median(values), max(values)
+    return f"{mid * scale:.{digits}f} ({low * scale:.{digits}f}–{high * scale:.{digits}f})"
+
+
+def ratio(a: list[float], b: list[float]) -> float:
+    """Median of the ratios pair by pair."""
+    return statistics.median(x / y for x, y in zip(a, b))
+
+
+class Site:
+    """A directory, what runs in it, and its end."""
+
+    def __init__(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="entrepot-bench-"))
+        self._open: list = []
+        self._count = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for each in reversed(self._open):
+            each.stop() if hasattr(each, "stop") else each.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def keep(self, thing):
+        self._open.append(thing)
+        return thing
+
+    def entrepot(self, url: str) -> Entrepot:
+        self._count += 1
+        directory = self.directory / f"entrepot-{self._count}"
+        directory.mkdir()
+        settings = config.settings(directory / "cache", {"docker.io": {"endpoint": url}},
+                                   cache={"max_size": "30GiB"},
+                                   threads={"serve": 0, "fetch": 1, "store": 4},
+                                   log={"level": "warn", "access": False})
+        # The log line that names the port is at info.
+        settings["log"]["level"] = "info"
+        return self.keep(Entrepot(directory, settings)).start()
+
+    def close(self, thing) -> None:
+        self._open.remove(thing)
+        thing.close() if hasattr(thing, "close") else thing.stop()
+
+    def static(self, files: dict[str, bytes]) -> Nginx:
+        root = self.directory / "root"
+        for name, data in files.items():
+            path = root / "v2" / NAME / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return self.keep(Nginx.static(self.directory / "origin", root))
+
+
+def curl(port: int, target: str) -> float:
+    """Seconds for a whole download by curl; fails unless it is whole."""
+    done = subprocess.run(["curl", "-sS", "-f", "-o", "/dev/null", "-w", "%{time_total}",
+                           f"http://127.0.0.1:{port}{target}"],
+                          capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def blob_target(data: bytes) -> str:
+    return f"/v2/{NAME}/blobs/sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def herd(site: Site, _rounds: int) -> None:
+    size, rate = 64 * MIB, 20 * MIB
+    upstream = site.keep(ScriptedUpstream(rate=rate))
+    blob = upstream.add_blob(NAME, content.blob(size))
+    entrepot = site.entrepot(upstream.url)
+    target = f"/v2/{NAME}/blobs/{blob.digest}"
+    started = time.monotonic()
+    clients = client.download_together(entrepot.port, [target] * 30)
+    clients[0].wait_received(1)
+    time.sleep(max(0.0, 1 - (time.monotonic() - started)))
+    late = entrepot.download(target)
+    asked = time.monotonic()
+    late.wait_received(int(0.9 * rate) - MIB)
+    caught_up = time.monotonic() - asked
+    answers = [each.finish() for each in clients]
+    last = late.finish()
+    assert all(a.complete and a.sha256 == blob.digest for a in [*answers, last])
+    ideal = size / rate
+    print(f"  30 clients, one cold 64 MiB blob at 20 MiB/s: {upstream.count('blob', 'GET')} GET, "
+          f"{upstream.body_bytes() / size:.3f} × its bytes; slowest first byte "
+          f"{max(a.first_byte_after for a in answers) * 1e3:.0f} ms; last done after "
+          f"{max(a.done_after for a in answers):.2f} s = "
+          f"{max(a.done_after for a in answers) / ideal:.3f} × {ideal:.1f} s")
+    print(f"  joined after 1 s: first byte {last.first_byte_after * 1e3:.1f} ms, "
+          f"caught up in {caught_up * 1e3:.0f} ms, done with the others")
+
+
+def small_miss(site: Site, _rounds: int) -> None:
+    blobs = [os.urandom(4096) for _ in range(200)]
+    origin = site.static({f"blobs/sha256:{hashlib.sha256(b).hexdigest()}": b for b in blobs})
+    entrepot = site.entrepot(f"http://127.0.0.1:{origin.port}")
+    client.get(entrepot.port, "/v2/")
+    direct, through = [], []
+    with client.Connection(origin.port) as near, client.Connection(entrepot.port) as far:
+        for data in blobs:
+            for connection, times in ((near, direct), (far, through)):
+                connection.send_request("GET", blob_target(data))
+                answer = connection.read_response()
+                assert answer.body == data
+                times.append(answer.first_byte_after)
+    extra = [b - a for a, b in zip(direct, through)]
+    print(f"  first byte of a 4 KiB miss: direct {spread(direct, 1e3)} ms, "
+          f"through {spread(through, 1e3)} ms, added (median of 200) "
+          f"{statistics.median(extra) * 1e3:.2f} ms")
+
+
+def wrk(port: int, target: str, seconds: int = 4) -> float:
+    done = subprocess.run(["wrk", "-t1", "-c64", f"-d{seconds}s",
+                           f"http://127.0.0.1:{port}{target}"],
+                          capture_output=True, text=True, check=True)
+    assert "Non-2xx" not in done.stdout, done.stdout
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])
+
+
+def hits(site: Site, rounds: int) -> None:
+    blob = os.urandom(4096)
+    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": len(blob),
+             "digest": "sha256:" + hashlib.sha256(blob).hexdigest()}
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": layer,
+                           "layers": [layer] * 8}).encode()
+    digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
+    origin = site.static({f"blobs/{layer['digest']}": blob, f"manifests/{digest}": manifest,
+                          "manifests/latest": manifest})
+    peer = site.keep(Nginx.cache(site.directory / "peer", origin.port))
+    entrepot = site.entrepot(f"http://127.0.0.1:{origin.port}")
+    for what, target in (("4 KiB blob", f"blobs/{layer['digest']}"),
+                         ("manifest by digest", f"manifests/{digest}"),
+                         ("manifest by tag", "manifests/latest")):
+        target = f"/v2/{NAME}/{target}"
+        rates: dict[str, list[float]] = {"entrepot": [], "nginx": []}
+        costs: dict[str, list[float]] = {"entrepot": [], "nginx": []}
+        sides = (("entrepot", entrepot.port, [entrepot.pid]), ("nginx", peer.port, peer.pids))
+        for _name, port, _pids in sides:
+            assert client.get(port, target).status == 200
+            wrk(port, target, 1)
+        for _ in range(rounds):
+            for name, port, pids in sides:
+                before = cpu_seconds(pids)
+                rate = wrk(port, target)
+                rates[name].append(rate)
+                costs[name].append((cpu_seconds(pids) - before) / (rate * 4))
+        print(f"  {what}: entrepot {spread(rates['entrepot'], 1e-3, 1)} k/s, "
+              f"nginx {spread(rates['nginx'], 1e-3, 1)} k/s, ratio "
+              f"{ratio(rates['entrepot'], rates['nginx']):.2f}; CPU per request "
+              f"{spread(costs['entrepot'], 1e6, 1)} µs to {spread(costs['nginx'], 1e6, 1)} µs, "
+              f"ratio {ratio(costs['entrepot'], costs['nginx']):.2f}")
+
+
+def large_file(site: Site) -> tuple[Nginx, str]:
+    """1 GiB that no one can compress or deduplicate, at a fast upstream."""
+    path = site.directory / "root" / "v2" / NAME / "blobs" / "arriving"
+    path.parent.mkdir(parents=True)
+    sha = hashlib.sha256()
+    with open(path, "wb") as out:
+        for _ in range(64):
+            piece = os.urandom(16 * MIB)
+            sha.update(piece)
+            out.write(piece)
+    digest = f"sha256:{sha.hexdigest()}"
+    path.rename(path.parent / digest)
+    return site.static({}), f"/v2/{NAME}/blobs/{digest}"
+
+
+def bulk_hit(site: Site, rounds: int) -> None:
+    origin, target = large_file(site)
+    entrepot = site.entrepot(f"http://127.0.0.1:{origin.port}")
+    times: dict[str, list[float]] = {"entrepot": [], "nginx": []}
+    costs: dict[str, list[float]] = {"entrepot": [], "nginx": []}
+    sides = (("entrepot", entrepot.port, [entrepot.pid]), ("nginx", origin.port, origin.pids))
+    for _name, port, _pids in sides:
+        curl(port, target)
+    time.sleep(3)  # the commit's writeback is not part of a hit
+    for _ in range(2 * rounds):
+        for name, port, pids in sides:
+            before = cpu_seconds(pids)
+            times[name].append(curl(port, target))
+            costs[name].append(cpu_seconds(pids) - before)
+    print(f"  1 GiB hit: entrepot {spread(times['entrepot'])} s, nginx sendfile "
+          f"{spread(times['nginx'])} s, ratio {ratio(times['entrepot'], times['nginx']):.2f}; CPU "
+          f"{spread(costs['entrepot'])} s to {spread(costs['nginx'])} s, ratio "
+          f"{ratio(costs['entrepot'], costs['nginx']):.2f}")
+
+
+def bulk_miss(site: Site, rounds: int) -> None:
+    origin, target = large_file(site)
+    times: dict[str, list[float]] = {"entrepot": [], "nginx": []}
+    for number in range(rounds + 1):  # the first round warms up and does not count
+        entrepot = site.entrepot(f"http://127.0.0.1:{origin.port}")
+        mine = curl(entrepot.port, target)
+        site.close(entrepot)
+        shutil.rmtree(entrepot.directory)
+        peer = site.keep(Nginx.cache(site.directory / f"peer-{number}", origin.port))
+        theirs = curl(peer.port, target)
+        site.close(peer)
+        shutil.rmtree(peer.directory)
+        if number:
+            times["entrepot"].append(mine)
+            times["nginx"].append(theirs)
+    print(f"  1 GiB miss, digest proven: {spread(times['entrepot'])} s; nginx, which proves "
+          f"nothing: {spread(times['nginx'])} s; ratio "
+          f"{ratio(times['entrepot'], times['nginx']):.2f}")
+
+
+def memory(site: Site, _rounds: int) -> None:
+    size = 256 * MIB
+    upstream = site.keep(ScriptedUpstream())
+    blob = upstream.add_blob(NAME, content.blob(size))
+    entrepot = site.entrepot(upstream.url)
+    target = f"/v2/{NAME}/blobs/{blob.digest}"
+    assert entrepot.get(target, keep=False).sha256 == blob.digest
+    before = entrepot.memory()["RssAnon"]
+    readers = [client.Connection(entrepot.port, receive_buffer=262144) for _ in range(100)]
+    for reader in readers:
+        reader.send_request("GET", target)
+    peak = before
+    read = 0
+    started = time.monotonic()
+    while time.monotonic() - started < 8:  # 2 MiB/s each
+        for reader in readers:
+            reader.receive(131072)
+        read += 131072
+        time.sleep(max(0.0, started + read / (2 * MIB) - time.monotonic()))
+        peak = max(peak, entrepot.memory()["RssAnon"])
+    for reader in readers:
+        reader.close()
+    print(f"  100 readers at 2 MiB/s: anonymous memory {before / MIB:.1f} MiB before, "
+          f"{peak / MIB:.1f} MiB at most, grown by {(peak - before) / MIB:.1f} MiB")
+
+
+def start(site: Site, rounds: int) -> None:
+    times = []
+    for _ in range(2 * rounds):
+        began = time.monotonic()
+        entrepot = site.entrepot("http://192.0.2.1")  # an address that leads nowhere
+        assert client.get(entrepot.port, "/v2/").status == 200
+        times.append(time.monotonic() - began)
+        site.close(entrepot)
+    print(f"  start to first answer, empty cache, no network: {spread(times, 1e3, 0)} ms")
+
+
+SUITES = {"start": start, "herd": herd, "small-miss": small_miss, "hits": hits,
+          "bulk-hit": bulk_hit, "bulk-miss": bulk_miss, "memory": memory}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("suites", nargs="*", metavar="suite", help=", ".join(SUITES))
+    options = parser.parse_args()
+    for name in options.suites or SUITES:
+        print(f"{name}:", flush=True)
+        with Site() as site:
+            SUITES[name](site, options.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""nginx as the fast upstream and as the peer to compare with. Each instance is a process of our
+own in a directory of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+_COMMON = """
+daemon off;
+pid {directory}/nginx.pid;
+error_log {directory}/error.log warn;
+worker_processes {workers};
+worker_rlimit_nofile 8192;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests 1000000000;
+  client_body_temp_path {directory}/t1; proxy_temp_path {directory}/t2;
+  fastcgi_temp_path {directory}/t3; uwsgi_temp_path {directory}/t4; scgi_temp_path {directory}/t5;
+  {http}
+}}
+"""
+
+# A registry made of files: <root>/v2/<name>/{blobs,manifests}/<reference>.
+_STATIC = """
+  server {{
+    listen 127.0.0.1:{port} reuseport;
+    root {root};
+    location = /v2/ {{ default_type application/json; return 200 '{{}}'; }}
+    location ~ /manifests/ {{ default_type %s; }}
+    location / {{ default_type application/octet-stream; }}
+  }}
+""" % OCI_MANIFEST
+
+_CACHE = """
+  proxy_cache_path {directory}/cache levels=2 keys_zone=all:16m max_size=20g inactive=1d
+                   use_temp_path=off;
+  upstream origin {{ server {origin}; keepalive 32; }}
+  server {{
+    listen 127.0.0.1:{port} reuseport;
+    location / {{
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_cache all;
+      proxy_cache_key $request_uri;
+      proxy_cache_lock on;
+      proxy_cache_lock_timeout 1h;
+      proxy_cache_lock_age 1h;
+      proxy_cache_valid 200 1d;
+      proxy_max_temp_file_size 20g;
+    }}
+  }}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Nginx:
+    def __init__(self, directory: Path, http: str, workers: int, **values):
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        body = http.format(directory=directory, port=self.port, **values)
+        config = directory / "nginx.conf"
+        # As root the workers would change user and lose sight of our directories.
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        config.write_text(user + _COMMON.format(directory=directory, workers=workers, http=body))
+        self._process = subprocess.Popen(["nginx", "-c", str(config), "-p", str(directory)],
+                                         stderr=subprocess.DEVNULL)
+        self._wait()
+
+    @classmethod
+    def static(cls, directory: Path, root: Path, workers: int = 1) -> "Nginx":
+        return cls(directory, _STATIC, workers, root=root)
+
+    @classmethod
+    def cache(cls, directory: Path, origin: int, workers: int = 2) -> "Nginx":
+        return cls(directory, _CACHE, workers, origin=f"127.0.0.1:{origin}")
+
+    def _wait(self) -> None:
+        for _ in range(500):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                assert self._process.poll() is None, (self.directory / "error.log").read_text()
+                time.sleep(0.01)
+        raise RuntimeError("nginx does not listen")
+
+    @property
+    def pids(self) -> list[int]:
+        parent = self._process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return [parent, *map(int, children)]
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """User and system time of whole processes, all threads."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
