@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's docker-registry as an upstream, and a front that puts tokens and TLS before it."""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import tempfile
+from pathlib import Path
+
+from . import client
+from .daemon import Daemon
+from .registry_role import RegistryRole
+from .upstream import ScriptedUpstream
+from .wire import Reply, Request
+
+_REQUEST = re.compile(r'"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/1\.[01]" (?P<status>\d+)')
+
+
+class DockerRegistry:
+    def __init__(self, root: Path, read_only: bool = True):
+        self.host = "127.0.0.1"
+        self._file = tempfile.NamedTemporaryFile("w", suffix=".yml", encoding="ascii")
+        # JSON is YAML.
+        json.dump({
+            "version": 0.1,
+            "log": {"level": "info"},
+            "storage": {"filesystem": {"rootdirectory": str(root)},
+                        "maintenance": {"readonly": {"enabled": read_only},
+                                        "uploadpurging": {"enabled": False}}},
+            "http": {"addr": f"{self.host}:0"},
+        }, self._file)
+        self._file.flush()
+        # OTEL and the like in the environment are not meant for this one.
+        self._daemon = Daemon("docker-registry", "serve", self._file.name)
+        self.port = int(self._daemon.log.wait_for(r"listening on [^ ]*:(\d+)")[1])
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}"
+
+    def requests(self) -> list[tuple[str, str, int]]:
+        """(method, path, status) of what it was asked, as its access log says."""
+        found = (_REQUEST.search(line) for line in self._daemon.log.lines)
+        return [(m["method"], m["target"], int(m["status"])) for m in found if m]
+
+    def gets(self, kind: str) -> dict[str, int]:
+        """How often each blob (kind "blobs") or manifest was fetched, by its path."""
+        counts: dict[str, int] = {}
+        for method, target, status in self.requests():
+            if method == "GET" and f"/{kind}/" in target and status == 200:
+                counts[target] = counts.get(target, 0) + 1
+        return counts
+
+    def stop(self) -> None:
+        self._daemon.stop()
+        self._file.close()
+
+
+class Front(RegistryRole):
+    """Forwards what its own authentication lets through."""
+
+    def __init__(self, server, registry: DockerRegistry):
+        super().__init__(server)
+        self._registry = registry
+
+    def _forward(self, request: Request) -> Reply:
+        headers = [(name, value) for name, value in request.fields
+                   if name.lower() in ("accept", "range")]
+        answer = client.request(self._registry.port, request.method, request.target,
+                                headers=headers, timeout=120)
+        fields = [(name, value) for name, value in answer.headers.fields
+                  if name.lower() not in ("content-length", "connection", "date",
+                                          "transfer-encoding")]
+        reply = Reply(answer.status, fields, answer.body, reason=answer.reason)
+        if request.method == "HEAD":
+            length = answer.headers.get("Content-Length")
+            reply.length = int(length) if length else None
+        return reply
+
+    _manifest = _blob = _tags = _referrers = _forward
+
+
+def secured_front(registry: DockerRegistry, tls: ssl.SSLContext,
+                  users: dict[str, str]) -> ScriptedUpstream:
+    """The registry behind TLS and bearer tokens."""
+    front = ScriptedUpstream(tls=tls)
+    front.role = Front(front, registry)
+    front.role.require_bearer(users=users)
+    return front

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real container engines, each on directories and sockets of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .daemon import Daemon, ShortDirectory, run_command
+
+# Where engines are sent that pass the mirror by: nobody listens there.
+NOWHERE = "127.0.0.1:1"
+
+
+class Containerd:
+    """A containerd and its command line, ctr."""
+
+    def __init__(self):
+        self._directory = ShortDirectory("ctrd")
+        path = self._directory.path
+        self.address = path / "c.sock"
+        config = path / "config.toml"
+        config.write_text('version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n')
+        self._daemon = Daemon("containerd", "--config", config, "--address", self.address,
+                              "--root", path / "root", "--state", path / "state")
+        self._daemon.log.wait_for("containerd successfully booted")
+
+    def ctr(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess:
+        return run_command("ctr", "--address", self.address, *arguments, check=check)
+
+    def hosts(self, **options: str) -> Path:
+        """A hosts.toml for docker.io: `mirror` is the URL, `override_path` as in the file. What the
+        mirror does not answer goes nowhere."""
+        directory = self._directory.path / f"hosts-{len(list(self._directory.path.iterdir()))}"
+        (directory / "docker.io").mkdir(parents=True)
+        lines = [f'server = "http://{NOWHERE}"', f'[host."{options["mirror"]}"]',
+                 '  capabilities = ["pull", "resolve"]']
+        if options.get("override_path"):
+            lines.append("  override_path = true")
+        (directory / "docker.io" / "hosts.toml").write_text("\n".join(lines) + "\n")
+        return directory
+
+    def pull(self, reference: str, hosts: Path, check: bool = True):
+        return self.ctr("images", "pull", "--hosts-dir", hosts, reference, check=check)
+
+    def remove(self, reference: str) -> None:
+        self.ctr("images", "remove", "--sync", reference)
+        # Content goes with the garbage collection that --sync waits for.
+        assert reference not in self.ctr("images", "list", "--quiet").stdout.split()
+
+    def content(self) -> set[str]:
+        return set(self.ctr("content", "list", "--quiet").stdout.split())
+
+    def stop(self) -> None:
+        self._daemon.stop()
+        self._directory.remove()
+
+
+class Docker:
+    """A dockerd with the given mirrors, on a containerd of its own."""
+
+    def __init__(self, *mirrors: str):
+        self.containerd = Containerd()
+        self._directory = ShortDirectory("docker")
+        path = self._directory.path
+        config = path / "daemon.json"
+        config.write_text(json.dumps({"registry-mirrors": list(mirrors)}))
+        self.address = f"unix://{path / 'd.sock'}"
+        self._daemon = Daemon(
+            "dockerd", "--config-file", config, "--host", self.address,
+            "--containerd", self.containerd.address, "--data-root", path / "data",
+            "--exec-root", path / "exec", "--pidfile", path / "pid", "--storage-driver", "overlay2",
+            "--iptables=false", "--ip-masq=false", "--bridge=none")
+        self._daemon.log.wait_for("API listen on", timeout=60)
+        self._config = path / "client"
+
+    def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+        return run_command("docker", "--config", self._config, "--host", self.address, *arguments,
+                           check=check)
+
+    def run(self, reference: str) -> str:
+        return self("run", "--rm", "--network", "host", reference).stdout
+
+    def remove_all(self) -> None:
+        """Not one layer is left."""
+        self("system", "prune", "--all", "--force")
+        assert self("images", "--quiet", "--all").stdout == ""
+
+    def stop(self) -> None:
+        self._daemon.stop(60)
+        self.containerd.stop()
+        self._directory.remove()
+
+
+class Podman:
+    """podman and skopeo with a registries.conf whose docker.io has the given mirror."""
+
+    def __init__(self, mirror: str):
+        self._directory = ShortDirectory("podman")
+        path = self._directory.path
+        self.path = path
+        conf = path / "registries.conf"
+        conf.write_text(f"""
+unqualified-search-registries = []
+[[registry]]
+prefix = "docker.io"
+location = "{NOWHERE}"
+insecure = true
+  [[registry.mirror]]
+  location = "{mirror}"
+  insecure = true
+""")
+        policy = path / "policy.json"
+        policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+        self._policy, self._registries = policy, conf
+        self._environment = {"CONTAINERS_REGISTRIES_CONF": str(conf),
+                             "TMPDIR": str(path), "HOME": str(path)}
+
+    def podman(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+        return run_command(
+            "podman", "--root", self.path / "root", "--runroot", self.path / "run",
+            "--tmpdir", self.path / "tmp", "--storage-driver", "overlay",
+            "--cgroup-manager", "cgroupfs", "--events-backend", "file", *arguments,
+            env=self._environment, check=check)
+
+    def pull(self, reference: str, *more: str) -> None:
+        self.podman("pull", "--signature-policy", str(self._policy), *more, reference)
+
+    def run(self, reference: str) -> str:
+        # Its default limits are higher than ours, and raising them is not allowed everywhere.
+        return self.podman("run", "--rm", "--network", "host", "--ulimit", "nofile=1024:1024",
+                           "--ulimit", "nproc=1024:1024",
+                           "--pull", "never", reference).stdout
+
+    def skopeo_command(self, *arguments: str | Path) -> list[str]:
+        return ["skopeo", "--policy", str(self._policy), "--registries-conf",
+                str(self._registries), *map(str, arguments)]
+
+    def skopeo(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess:
+        return run_command(*self.skopeo_command(*arguments), env=self._environment, check=check)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self._environment
+
+    def directory(self, prefix: str) -> Path:
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=self.path))
+
+    def stop(self) -> None:
+        # A stopped pause or conmon of a failed test is podman's to end, not ours to look for.
+        self.podman("rm", "--all", "--force", check=False)
+        self._directory.remove()
+
+
+def stored_blobs(directory: Path) -> set[str]:
+    """Digests of the blobs in files of an Entrepot's cache."""
+    return {f"sha256:{file.name}" for file in (directory / "blobs" / "sha256").rglob("*")
+            if file.is_file()}
