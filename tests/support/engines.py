@@ -122,7 +122,9 @@ insecure = true
         return run_command(
             "podman", "--root", self.path / "root", "--runroot", self.path / "run",
             "--tmpdir", self.path / "tmp", "--storage-driver", "overlay",
-            "--cgroup-manager", "cgroupfs", "--events-backend", "file", *arguments,
+            # crun, the default, refuses systems with cgroups of both versions.
+            "--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "file",
+            *arguments,
             env=self._environment, check=check)
 
     def pull(self, reference: str, *more: str) -> None:
