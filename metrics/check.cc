@@ -18,15 +18,15 @@ std::string_view file_name(std::string_view path) {
 
 }  // namespace
 
-void bug(const char* what, const std::source_location& where) {
+void bug(const char* what, const char* file, int line) {
   // Neither the log nor the heap is trusted here, and no destructor may run beside live threads.
-  char line[512];
+  char text[512];
   const auto end =
-      fmt::format_to_n(line, sizeof line - 1, "entrepot: bug: {} ({}:{}, {}); please report it",
-                       what, file_name(where.file_name()), where.line(), where.function_name());
-  const std::size_t length = end.size < sizeof line - 1 ? end.size : sizeof line - 1;
-  line[length] = '\n';
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line, length + 1);
+      fmt::format_to_n(text, sizeof text - 1, "entrepot: bug: {} ({}:{}); please report it", what,
+                       file_name(file), line);
+  const std::size_t length = end.size < sizeof text - 1 ? end.size : sizeof text - 1;
+  text[length] = '\n';
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, length + 1);
   ::_exit(exit_bug);
 }
 
