@@ -87,7 +87,8 @@ class Loop {
   const std::string name_;
   event_base* base_;
   int wake_fd_;
-  event* wake_;
+  event* wake_;  // posts of other threads
+  event* soon_;  // posts of the loop's own
 
   std::thread thread_;
   std::atomic<std::thread::id> id_{};
