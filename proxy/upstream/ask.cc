@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sink may destroy this in any call: a call to it is the last thing a function does.
+#include "proxy/upstream/ask.h"
+
+#include <utility>
+
+#include "proxy/upstream/challenge.h"
+#include "proxy/upstream/failures.h"
+#include "proxy/upstream/realm.h"
+#include "proxy/upstream/retry_after.h"
+
+namespace entrepot::upstream {
+namespace {
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 404:
+    case 410:
+      return "not-found";
+    case 401:
+    case 403:
+    case 451:
+      return "denied";
+    case 429:
+      return "rate-limited";
+    default:
+      return status >= 500 ? "server-error" : "bad-upstream";
+  }
+}
+
+}  // namespace
+
+Ask::Ask(Endpoint& endpoint, AskRequest request, AskSink& sink)
+    : endpoint_(endpoint), request_(std::move(request)), sink_(sink), url_(request_.url) {}
+
+Ask::~Ask() {
+  if (circuit_pending_) endpoint_.abandoned();
+  wipe(authorization_);
+}
+
+void Ask::start() {
+  if (auto failure = endpoint_.admit()) {
+    fail(std::move(*failure), {});
+    return;
+  }
+  circuit_pending_ = true;
+  authorize();
+}
+
+void Ask::settle_circuit(bool answered) {
+  if (!circuit_pending_) return;
+  circuit_pending_ = false;
+  if (answered) {
+    endpoint_.answered();
+  } else {
+    endpoint_.failed();
+  }
+}
+
+Tokens& Ask::tokens() { return at_endpoint() ? endpoint_.tokens() : endpoint_.anonymous_tokens(); }
+
+void Ask::authorize() {
+  wipe(authorization_);
+  if (at_endpoint()) {
+    key_.reset();
+    const AuthScheme* scheme = endpoint_.scheme();
+    if (scheme != nullptr && scheme->kind == AuthScheme::Kind::basic) {
+      authorization_ = endpoint_.credential()->basic();
+    } else if (scheme != nullptr) {
+      if (!choose_key(*scheme, endpoint_.url())) return;
+    }
+  }
+  if (!key_) {
+    send();
+  } else if (const auto known = tokens().look(*key_)) {
+    use_token(*known);
+  } else {
+    wait_ = tokens().request(*key_, *this);
+  }
+}
+
+/// False when the realm must not be asked: the sink has been told, and this may be gone.
+bool Ask::choose_key(const AuthScheme& scheme, const Url& asker) {
+  const auto realm = Url::parse(scheme.realm);
+  const auto refusal = realm ? realm_refusal(*realm, asker, endpoint_.internal())
+                             : std::optional<std::string>("its URL cannot be used");
+  if (refusal) {
+    const std::string server = realm ? " " + realm->shown() : std::string();
+    fail(bad_answer(what(),
+                    "its token server" + server + " is not asked: " + *refusal +
+                        "; if it is right, set \"internal\": true on the upstream",
+                    head_.status),
+         "token");
+    return false;
+  }
+  key_ = TokenKey{
+      .realm = *realm,
+      .service = scheme.service,
+      .scope = scheme.scope.empty() ? "repository:" + request_.repository + ":pull" : scheme.scope,
+      .plain_http = !realm->https(),
+      .private_addresses = endpoint_.private_addresses(*realm)};
+  return true;
+}
+
+void Ask::on_token(const TokenResult& result) { use_token(result); }
+
+void Ask::use_token(const TokenResult& result) {
+  if (const auto* failure = std::get_if<cache::Failure>(&result)) {
+    if (failure->kind == cache::FailureKind::rate_limited && at_endpoint()) {
+      endpoint_.rate_limited(failure->retry_after);
+    }
+    const bool retryable = failure->kind == cache::FailureKind::unavailable;
+    fail(*failure, "token", retryable);
+    return;
+  }
+  const Grant& grant = std::get<Grant>(result);
+  if (at_endpoint() && grant.serial == refused_) {
+    // The same token again: it is too young for another to be of use.
+    fail(status_failure(what(), head_, std::chrono::system_clock::now()), "denied");
+    return;
+  }
+  authorization_ = grant.authorization;
+  serial_ = grant.serial;
+  send();
+}
+
+void Ask::send() {
+  TransferRequest transfer{.url = url_, .head = request_.head, .headers = request_.headers};
+  transfer.plain_http = endpoint_.plain_http();
+  transfer.private_addresses = endpoint_.private_addresses(url_);
+  if (!authorization_.empty()) {
+    transfer.headers.push_back("Authorization: " + authorization_);
+  }
+  head_ = ResponseHead{};
+  sent_ = std::chrono::steady_clock::now();
+  transfer_ = endpoint_.multi().start(std::move(transfer), *this);
+}
+
+Disposition Ask::on_head(const ResponseHead& head) {
+  endpoint_.metrics().request(request_.kind, head.status);
+  endpoint_.metrics().time_to_first_byte().observe(std::chrono::steady_clock::now() - sent_);
+  if (at_endpoint()) {
+    settle_circuit(true);
+    if (const auto left = parse_ratelimit(head.ratelimit_remaining)) {
+      endpoint_.metrics().ratelimit_remaining().set(static_cast<double>(*left));
+    }
+  }
+  if (head.status >= 200 && head.status < 300) {
+    delivered_ = true;
+    return sink_.on_answer(head);
+  }
+  head_ = head;
+  return Disposition::discard;
+}
+
+bool Ask::on_data(std::span<const std::byte> data) { return sink_.on_body(data); }
+
+void Ask::on_end(const TransferEnd& end) {
+  if (!delivered_ && head_.status != 0) {
+    answered();
+  } else if (end.kind == TransferEnd::Kind::complete) {
+    sink_.on_whole();
+  } else if (end.kind == TransferEnd::Kind::refused) {
+    sink_.on_stopped();
+  } else {
+    broken(end);
+  }
+}
+
+void Ask::broken(const TransferEnd& end) {
+  if (!delivered_) {
+    endpoint_.metrics().request(request_.kind, 0);
+    if (at_endpoint()) settle_circuit(false);
+  }
+  fail(transport_failure(what(), end), end.reason, worth_retrying(end));
+}
+
+void Ask::answered() {
+  const int status = head_.status;
+  if (is_redirect(status)) {
+    redirected();
+  } else if (status == 401) {
+    unauthorized();
+  } else if (status == 403 && !at_endpoint()) {
+    back_to_endpoint();
+  } else {
+    auto failure = status_failure(what(), head_, std::chrono::system_clock::now());
+    if (status == 429 && at_endpoint()) endpoint_.rate_limited(failure.retry_after);
+    const bool retryable = failure.kind == cache::FailureKind::unavailable;
+    fail(std::move(failure), reason_of(status), retryable);
+  }
+}
+
+void Ask::unauthorized() {
+  if (!at_endpoint()) {
+    refused_by_hop();
+    return;
+  }
+  auto scheme =
+      choose_scheme(parse_challenges(head_.www_authenticate), endpoint_.credential() != nullptr);
+  const AuthScheme* known = endpoint_.scheme();
+  // Some answer 401 without a challenge (gcr.io): what they said earlier holds.
+  if (!scheme && head_.www_authenticate.empty() && known != nullptr) scheme = *known;
+  if (!scheme) {
+    fail(status_failure(what(), head_, std::chrono::system_clock::now()), "denied");
+    return;
+  }
+  refused_by_endpoint(*scheme);
+}
+
+void Ask::refused_by_endpoint(const AuthScheme& scheme) {
+  const bool bearer = scheme.kind == AuthScheme::Kind::bearer;
+  const bool again = !authorization_.empty() && (!bearer || refused_ != 0);
+  if (again) {
+    // One new token per question; Basic has nothing new to offer.
+    fail(status_failure(what(), head_, std::chrono::system_clock::now()), "denied");
+    return;
+  }
+  if (!authorization_.empty() && key_) {
+    refused_ = serial_;
+    endpoint_.tokens().refused(*key_, serial_);
+  }
+  if (!bearer) {
+    endpoint_.learn(scheme);
+    authorize();
+    return;
+  }
+  if (!choose_key(scheme, endpoint_.url())) return;
+  // The scope is this question's alone; realm and service are every question's.
+  AuthScheme shape = scheme;
+  shape.scope.clear();
+  endpoint_.learn(std::move(shape));
+  wipe(authorization_);
+  if (const auto grant = endpoint_.tokens().look(*key_)) {
+    use_token(*grant);
+  } else {
+    wait_ = endpoint_.tokens().request(*key_, *this);
+  }
+}
+
+void Ask::refused_by_hop() {
+  // A registry that redirects to another one (registry.k8s.io): its token is asked for without a
+  // credential, and once.
+  const auto scheme = choose_scheme(parse_challenges(head_.www_authenticate), false);
+  if (!scheme || hop_token_) {
+    back_to_endpoint();
+    return;
+  }
+  hop_token_ = true;
+  if (choose_key(*scheme, url_)) authorize();
+}
+
+void Ask::redirected() {
+  const auto forbid = [this](std::string_view why) {
+    fail(bad_answer(what(), why, head_.status), "redirect");
+  };
+  if (++hops_ > endpoint_.limits().redirects) {
+    forbid("it redirects more than " + std::to_string(endpoint_.limits().redirects) +
+           " times; check the endpoint's url");
+    return;
+  }
+  const auto next = head_.location.empty() ? std::nullopt : url_.resolve(head_.location);
+  if (!next) {
+    forbid("it redirects without a Location that can be used");
+    return;
+  }
+  if (!next->https() && (url_.https() || !endpoint_.plain_http())) {
+    forbid("it redirects to plain http at " + next->shown() + ", which is not followed");
+    return;
+  }
+  if (!next->same_origin(url_)) {
+    wipe(authorization_);
+    key_.reset();
+  }
+  url_ = *next;
+  if (at_endpoint() && authorization_.empty()) {
+    authorize();
+  } else {
+    send();
+  }
+}
+
+void Ask::back_to_endpoint() {
+  if (++returns_ > endpoint_.limits().cdn_returns) {
+    fail(status_failure(what(), head_, std::chrono::system_clock::now()), "denied");
+    return;
+  }
+  url_ = request_.url;
+  hops_ = 0;
+  hop_token_ = false;
+  authorize();
+}
+
+void Ask::fail(cache::Failure failure, std::string_view reason, bool retryable) {
+  AskFailure ended{.failure = std::move(failure),
+                   .reason = reason,
+                   .retryable = retryable,
+                   .from_redirect = !at_endpoint(),
+                   .content_range = head_.status == 416 ? head_.content_range : std::string()};
+  if (!reason.empty()) endpoint_.metrics().failure(reason);
+  if (std::exchange(circuit_pending_, false)) endpoint_.abandoned();
+  sink_.on_failure(std::move(ended));
+}
+
+std::string Ask::what() const {
+  return endpoint_.upstream() + ": " + (request_.head ? "HEAD " : "GET ") + url_.shown();
+}
+
+}  // namespace entrepot::upstream

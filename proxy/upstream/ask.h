@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/failure.h"
+#include "metrics/labels.h"
+#include "proxy/upstream/endpoint.h"
+#include "proxy/upstream/response_head.h"
+#include "proxy/upstream/tokens.h"
+#include "proxy/upstream/transfer.h"
+
+namespace entrepot::upstream {
+
+/// What to ask an endpoint for.
+struct AskRequest {
+  metrics::Kind kind = metrics::Kind::blob;
+  bool head = false;
+  std::string repository;  ///< the scope of its token
+  Url url;                 ///< on the endpoint's origin
+  /// Header lines that go to every hop: Accept, Range, If-Range. Never an Authorization.
+  std::vector<std::string> headers;
+};
+
+/// How an ask ended without the whole answer.
+struct AskFailure {
+  cache::Failure failure;
+  std::string_view reason;  ///< of entrepot_endpoint_failures_total; empty: nothing was attempted
+  bool retryable = false;   ///< the same again may succeed at once
+  bool from_redirect = false;  ///< it was not the endpoint that answered, but where it led us
+  std::string content_range;   ///< of a 416
+};
+
+class AskSink {
+ public:
+  virtual ~AskSink() = default;
+  /// A 2xx, and what to do with its body.
+  virtual Disposition on_answer(const ResponseHead& head) = 0;
+  virtual bool on_body(std::span<const std::byte> data) = 0;
+
+  // Exactly one of these, once, at the end.
+  virtual void on_whole() = 0;
+  /// The sink has said abort, or taken no more.
+  virtual void on_stopped() = 0;
+  virtual void on_failure(AskFailure failure) = 0;
+};
+
+/// One question to one endpoint and what it takes to have it answered: the circuit, a token, the
+/// redirects and their rules (protocol.md §3.2), a new token where the old one was refused, a new
+/// redirect where a signed URL was. No retries. Loop thread only; destroying it cancels it.
+///
+///   start → authorize → (wait for a token) → send → 2xx: the sink's
+///             ↑  ↑                             ├─ 401 of the endpoint: new token, once
+///             │  └─────────────────────────────┼─ 3xx: next hop
+///             └────────────────────────────────┴─ 401, 403 of a hop: back to the endpoint, twice
+class Ask : private TransferSink, private TokenSink {
+ public:
+  /// `endpoint` and `sink` outlive this.
+  Ask(Endpoint& endpoint, AskRequest request, AskSink& sink);
+  ~Ask() override;
+  Ask(const Ask&) = delete;
+  Ask& operator=(const Ask&) = delete;
+
+  /// Begins. May call the sink before it returns (a circuit is open).
+  void start();
+
+ private:
+  Disposition on_head(const ResponseHead& head) override;
+  bool on_data(std::span<const std::byte> data) override;
+  void on_end(const TransferEnd& end) override;
+  void on_token(const TokenResult& result) override;
+
+  // Steps. Each ends by sending, by waiting, or by telling the sink; nothing follows a step.
+  void authorize();
+  void send();
+  void use_token(const TokenResult& result);
+  void answered();
+  void unauthorized();
+  void refused_by_endpoint(const AuthScheme& scheme);
+  void refused_by_hop();
+  void redirected();
+  void back_to_endpoint();
+  void broken(const TransferEnd& end);
+  void fail(cache::Failure failure, std::string_view reason, bool retryable = false);
+
+  bool at_endpoint() const { return url_.same_origin(endpoint_.url()); }
+  Tokens& tokens();
+  bool choose_key(const AuthScheme& scheme, const Url& asker);
+  void settle_circuit(bool answered);
+  std::string what() const;
+
+  Endpoint& endpoint_;
+  const AskRequest request_;
+  AskSink& sink_;
+
+  Url url_;                       ///< of the current hop
+  std::optional<TokenKey> key_;   ///< the token the current hop wants
+  std::string authorization_;     ///< sent to the current hop; empty: none
+  std::uint64_t serial_ = 0;      ///< of the token in it
+  std::uint64_t refused_ = 0;     ///< serial of the token the endpoint did not accept
+  bool circuit_pending_ = false;  ///< admitted, and the circuit not told yet
+  bool hop_token_ = false;        ///< an anonymous token for a hop was had
+  int hops_ = 0;
+  int returns_ = 0;
+
+  ResponseHead head_;       ///< of an answer that is not the sink's
+  bool delivered_ = false;  ///< the head went to the sink
+  std::chrono::steady_clock::time_point sent_{};
+  std::unique_ptr<Tokens::Wait> wait_;
+  std::unique_ptr<Transfer> transfer_;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "proxy/upstream/challenge.h"
+
+namespace entrepot::upstream {
+
+/// How an origin wants to be asked, learnt from its 401 and kept so that later requests skip it.
+struct AuthScheme {
+  enum class Kind { bearer, basic };
+  Kind kind = Kind::bearer;
+  std::string realm;    ///< bearer: the token server's URL, not yet vetted
+  std::string service;  ///< bearer: may be empty
+  std::string scope;    ///< bearer: what this one answer asked for; may be empty
+};
+
+/// The scheme to use: Bearer when offered with a realm, else Basic if there are credentials;
+/// nullopt when nothing offered can be done. Values with control characters, or longer than 4 KiB,
+/// are not taken. Pure; any thread.
+std::optional<AuthScheme> choose_scheme(std::span<const Challenge> challenges,
+                                        bool have_credentials);
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "cache/source.h"
+#include "metrics/metrics.h"
+#include "proxy/loop/loop.h"
+#include "proxy/upstream/options.h"
+#include "proxy/upstream/upstream.h"
+
+namespace entrepot::upstream {
+
+/// The upstreams of one fetch loop, over libcurl. Each fetch loop has its own.
+/// Made and destroyed on the loop, or while its thread does not run; used on the loop only.
+class CurlSource : public cache::Source {
+ public:
+  /// `loop` and `metrics` outlive this; the labels of metrics.endpoint() are endpoint_label(url).
+  /// Throws std::runtime_error naming what to do when libcurl is too old, has no resolver of its
+  /// own thread, or an upstream cannot be used as configured.
+  CurlSource(loop::Loop& loop, Options options, const metrics::Metrics& metrics);
+  /// REQUIRES: every Fetch has been destroyed.
+  ~CurlSource() override;
+  CurlSource(const CurlSource&) = delete;
+  CurlSource& operator=(const CurlSource&) = delete;
+
+  std::unique_ptr<cache::Fetch> fetch(cache::FetchRequest request, cache::FetchSink& sink) override;
+  std::unique_ptr<cache::Fetch> list_tags(std::string upstream, std::string repository,
+                                          cache::ListingSink& sink) override;
+  std::unique_ptr<cache::Fetch> list_referrers(std::string upstream, std::string repository,
+                                               const cache::Digest& subject,
+                                               cache::ListingSink& sink) override;
+  void report_mismatch(const std::string& upstream, const std::string& endpoint,
+                       const cache::Digest& digest) override;
+
+ private:
+  Upstream& find(const std::string& name);
+
+  loop::Loop& loop_;
+  const metrics::Metrics& metrics_;
+  std::map<std::string, std::unique_ptr<Upstream>> upstreams_;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/endpoint.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "proxy/upstream/retry_after.h"
+
+namespace entrepot::upstream {
+namespace {
+
+const Credential* first_credential(const UpstreamOptions& upstream) {
+  return upstream.credentials.empty() ? nullptr : &upstream.credentials.front();
+}
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+Endpoint::Endpoint(const UpstreamOptions& upstream, const EndpointOptions& options, Url url,
+                   const Options& common, Multi& multi, const metrics::EndpointMetrics& metrics)
+    : upstream_(upstream),
+      url_(std::move(url)),
+      label_(url_.label()),
+      ns_(options.ns),
+      limits_(common.limits),
+      timeouts_(common.timeouts),
+      credential_(first_credential(upstream)),
+      multi_(multi),
+      metrics_(metrics),
+      breaker_(common.breaker, random_seed()),
+      tokens_(multi, common.timeouts, credential_, upstream.name),
+      anonymous_tokens_(multi, common.timeouts, nullptr, upstream.name) {
+  metrics_.up().set(1);
+}
+
+Url Endpoint::address(std::string_view path) const {
+  Url url = url_.with_path(path);
+  return ns_ ? url.with_query("ns", upstream_.name) : url;
+}
+
+std::optional<cache::Failure> Endpoint::admit() {
+  const Clock::time_point now = Clock::now();
+  cache::Failure failure;
+  if (now < limited_until_) {
+    failure.kind = cache::FailureKind::rate_limited;
+    failure.retry_after = std::chrono::ceil<std::chrono::seconds>(limited_until_ - now);
+    failure.message = upstream_.name + ": " + label_ +
+                      " has limited our rate; not asked for another " +
+                      std::to_string(failure.retry_after.count()) + " s";
+    failure.status = 429;
+    return failure;
+  }
+  const auto wait = breaker_.admit(now);
+  if (wait.count() == 0) return std::nullopt;
+  failure.kind = cache::FailureKind::unavailable;
+  failure.retry_after = std::chrono::ceil<std::chrono::seconds>(wait);
+  failure.message = upstream_.name + ": " + label_ +
+                    " did not answer lately; not asked for another " +
+                    std::to_string(wait.count()) + " ms; check the network if this goes on";
+  return failure;
+}
+
+void Endpoint::answered() {
+  if (breaker_.open()) metrics_.up().set(1);
+  breaker_.answered();
+}
+
+void Endpoint::failed() {
+  breaker_.failed(Clock::now());
+  if (breaker_.open()) metrics_.up().set(0);
+}
+
+void Endpoint::abandoned() { breaker_.abandoned(); }
+
+void Endpoint::rate_limited(std::chrono::seconds wait) {
+  const auto span = wait.count() == 0 ? timeouts_.rate_limit : std::chrono::milliseconds(wait);
+  limited_until_ = std::max(
+      limited_until_, Clock::now() + std::min<std::chrono::milliseconds>(span, max_retry_after));
+}
+
+}  // namespace entrepot::upstream

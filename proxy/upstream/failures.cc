@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/failures.h"
+
+#include "proxy/upstream/retry_after.h"
+
+namespace entrepot::upstream {
+namespace {
+
+struct StatusMeaning {
+  cache::FailureKind kind;
+  std::string_view advice;
+};
+
+StatusMeaning meaning_of(int status) {
+  using Kind = cache::FailureKind;
+  switch (status) {
+    case 404:
+    case 410:
+      return {Kind::not_found, "the upstream does not have it"};
+    case 401:
+    case 403:
+    case 451:
+      return {Kind::denied, "the upstream's credentials, or the lack of them, do not allow it"};
+    case 429:
+      return {Kind::rate_limited,
+              "the upstream wants fewer requests; credentials may raise the limit"};
+    case 408:
+      return {Kind::unavailable, "asking again later may help"};
+    default:
+      break;
+  }
+  if (status >= 500) return {Kind::unavailable, "asking again later may help"};
+  return {Kind::bad_upstream, "this is no answer of a registry; check the endpoint's url"};
+}
+
+}  // namespace
+
+cache::FailureKind kind_of(const TransferEnd& end) {
+  switch (end.kind) {
+    case TransferEnd::Kind::unreachable:
+    case TransferEnd::Kind::timeout:
+      return cache::FailureKind::unavailable;
+    default:
+      return cache::FailureKind::bad_upstream;
+  }
+}
+
+bool worth_retrying(const TransferEnd& end) {
+  // A TLS handshake is retried because libcurl tells a reset within it no other way.
+  return end.kind == TransferEnd::Kind::unreachable || end.kind == TransferEnd::Kind::timeout ||
+         end.kind == TransferEnd::Kind::tls;
+}
+
+std::string advice(const TransferEnd& end) {
+  switch (end.kind) {
+    case TransferEnd::Kind::certificate:
+      return "check the certificate, or name its CA in the upstream's ca_file";
+    case TransferEnd::Kind::tls:
+      return "check that it speaks TLS 1.2 or later";
+    case TransferEnd::Kind::forbidden_address:
+      return "if that is your own network, set \"internal\": true on the upstream";
+    case TransferEnd::Kind::malformed:
+      return "check the endpoint's url and what stands between";
+    default:
+      return "check the network, or ask again later";
+  }
+}
+
+cache::Failure transport_failure(const std::string& what, const TransferEnd& end) {
+  cache::Failure failure;
+  failure.kind = kind_of(end);
+  failure.message = what + ": " + end.detail + "; " + advice(end);
+  return failure;
+}
+
+cache::Failure status_failure(const std::string& what, const ResponseHead& head,
+                              std::chrono::system_clock::time_point now) {
+  const StatusMeaning meaning = meaning_of(head.status);
+  cache::Failure failure;
+  failure.kind = meaning.kind;
+  failure.message = what + ": answered " + std::to_string(head.status) + "; ";
+  failure.message += meaning.advice;
+  failure.status = head.status;
+  failure.retry_after = parse_retry_after(head.retry_after, now).value_or(std::chrono::seconds(0));
+  return failure;
+}
+
+cache::Failure bad_answer(const std::string& what, std::string_view why, int status) {
+  cache::Failure failure;
+  failure.kind = cache::FailureKind::bad_upstream;
+  failure.message = what + ": ";
+  failure.message += why;
+  failure.status = status;
+  return failure;
+}
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sink may destroy this in any call: a call to it is the last thing a function does.
+#include "proxy/upstream/listing_fetch.h"
+
+#include <utility>
+
+#include "proxy/upstream/failures.h"
+#include "proxy/upstream/link.h"
+#include "proxy/upstream/listing_page.h"
+#include "proxy/upstream/media_type.h"
+
+namespace entrepot::upstream {
+namespace {
+
+/// distribution-spec, "Referrers Tag Schema": the algorithm cut to 32 characters and the encoded
+/// part to 64; both are safe in a tag already.
+std::string referrers_tag(const cache::Digest& subject) {
+  return std::string(subject.algorithm_name()).substr(0, 32) + "-" + subject.hex().substr(0, 64);
+}
+
+}  // namespace
+
+ListingFetch::ListingFetch(Upstream& upstream, std::string repository,
+                           std::optional<cache::Digest> subject, cache::ListingSink& sink)
+    : upstream_(upstream),
+      repository_(std::move(repository)),
+      subject_(subject),
+      sink_(sink),
+      endpoint_(upstream.choose_endpoint()),
+      mode_(subject ? Mode::referrers : Mode::tags),
+      retry_(upstream.limits(), upstream.timeouts(), std::chrono::steady_clock::now(),
+             upstream.next_seed()),
+      timer_(upstream.base(), [this] { attempt(); }) {
+  url_ = first_url();
+  timer_.set(std::chrono::milliseconds(0));
+}
+
+Url ListingFetch::first_url() const {
+  const std::string base = "/v2/" + repository_;
+  switch (mode_) {
+    case Mode::tags:
+      return endpoint_.address(base + "/tags/list").with_query("n", "1000");
+    case Mode::referrers:
+      return endpoint_.address(base + "/referrers/" + subject_->str());
+    case Mode::referrers_tag:
+      break;
+  }
+  return endpoint_.address(base + "/manifests/" + referrers_tag(*subject_));
+}
+
+void ListingFetch::attempt() {
+  AskRequest request{.kind = mode_ == Mode::tags ? metrics::Kind::tags : metrics::Kind::referrers,
+                     .head = false,
+                     .repository = repository_,
+                     .url = *url_,
+                     .headers = {mode_ == Mode::tags ? "Accept: application/json"
+                                                     : "Accept: " + std::string(oci_index)}};
+  page_.clear();
+  link_.reset();
+  rejection_.reset();
+  no_index_ = false;
+  AskSink& self = *this;
+  ask_ = std::make_unique<Ask>(endpoint_, std::move(request), self);
+  ask_->start();
+}
+
+Disposition ListingFetch::on_answer(const ResponseHead& head) {
+  if (head.status != 200) {
+    rejection_ = bad_answer(
+        what(), "answered " + std::to_string(head.status) + " where a listing was expected");
+    return Disposition::abort;
+  }
+  if (mode_ != Mode::tags && parse_media_type(head.content_type) != oci_index) {
+    no_index_ = true;
+    return Disposition::discard;
+  }
+  if (mode_ != Mode::referrers_tag) link_ = next_link(head.link);
+  return Disposition::take;
+}
+
+bool ListingFetch::on_body(std::span<const std::byte> data) {
+  bytes_ += data.size();
+  if (bytes_ > upstream_.limits().listing_bytes) {
+    rejection_ =
+        bad_answer(what(), "sends more than " + std::to_string(upstream_.limits().listing_bytes) +
+                               " bytes of listing");
+    return false;
+  }
+  endpoint_.metrics().bytes().add(data.size());
+  page_.append(reinterpret_cast<const char*>(data.data()), data.size());
+  return true;
+}
+
+void ListingFetch::on_whole() {
+  if (no_index_ && mode_ == Mode::referrers) {
+    fall_back();
+  } else if (no_index_) {
+    finish();  // what stands under the tag is no list of referrers: there are none
+  } else if (!add_page()) {
+    give_up(bad_answer(what(), "sent a listing that cannot be read"));
+  } else if (link_) {
+    turn_page();
+  } else {
+    finish();
+  }
+}
+
+bool ListingFetch::add_page() {
+  return mode_ == Mode::tags ? add_tags_page(page_, tags_) : add_referrers_page(page_, manifests_);
+}
+
+void ListingFetch::turn_page() {
+  auto next = url_->resolve(*link_);
+  if (!next || !next->same_origin(endpoint_.url())) {
+    give_up(bad_answer(what(), "names a next page on another server, which is not followed"));
+    return;
+  }
+  if (++pages_ >= upstream_.limits().listing_pages) {
+    give_up(bad_answer(what(), "has more than " + std::to_string(upstream_.limits().listing_pages) +
+                                   " pages of listing"));
+    return;
+  }
+  url_ = std::move(next);
+  timer_.set(std::chrono::milliseconds(0));
+}
+
+void ListingFetch::fall_back() {
+  mode_ = Mode::referrers_tag;
+  manifests_ = nlohmann::json::array();
+  url_ = first_url();
+  timer_.set(std::chrono::milliseconds(0));
+}
+
+void ListingFetch::on_stopped() { give_up(*rejection_); }
+
+void ListingFetch::on_failure(AskFailure failure) {
+  const int status = failure.failure.status;
+  const bool missing = status == 404 || status == 400 || status == 405 || status == 406 ||
+                       status == 410 || status == 501;
+  if (mode_ == Mode::referrers && missing) {
+    fall_back();
+    return;
+  }
+  if (mode_ == Mode::referrers_tag && failure.failure.kind == cache::FailureKind::not_found) {
+    finish();
+    return;
+  }
+  if (failure.retryable) {
+    if (const auto wait = retry_.failed(std::chrono::steady_clock::now())) {
+      timer_.set(*wait);
+      return;
+    }
+  }
+  give_up(failure.failure);
+}
+
+void ListingFetch::finish() {
+  cache::Listing listing;
+  listing.tags = std::move(tags_);
+  if (mode_ != Mode::tags) listing.referrers = referrers_index(manifests_);
+  sink_.on_listing(std::move(listing), cache::Failure{});
+}
+
+void ListingFetch::give_up(const cache::Failure& failure) {
+  const cache::Failure copy = failure;  // it may be a member of this
+  sink_.on_listing(std::nullopt, copy);
+}
+
+std::string ListingFetch::what() const {
+  return upstream_.name() + ": " + endpoint_.label() + ": " +
+         (mode_ == Mode::tags ? "tags of " : "referrers in ") + repository_;
+}
+
+}  // namespace entrepot::upstream

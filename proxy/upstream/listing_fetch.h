@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "cache/source.h"
+#include "proxy/upstream/ask.h"
+#include "proxy/upstream/retry.h"
+#include "proxy/upstream/timer.h"
+#include "proxy/upstream/upstream.h"
+
+namespace entrepot::upstream {
+
+/// tags/list or referrers, page by page. Loop thread only; destroying it cancels it.
+///
+///   tags:      page → next page … → done
+///   referrers: page → next page … → done; where the API is missing (404, or an answer that is no
+///              image index): the manifest of the referrers tag → done, empty when there is none
+class ListingFetch : public cache::Fetch, private AskSink {
+ public:
+  /// `upstream` and `sink` outlive this. Calls the sink from a later turn only.
+  /// `subject`: whose referrers; nullopt: the tags of the repository.
+  ListingFetch(Upstream& upstream, std::string repository, std::optional<cache::Digest> subject,
+               cache::ListingSink& sink);
+
+ private:
+  enum class Mode : std::uint8_t { tags, referrers, referrers_tag };
+
+  Disposition on_answer(const ResponseHead& head) override;
+  bool on_body(std::span<const std::byte> data) override;
+  void on_whole() override;
+  void on_stopped() override;
+  void on_failure(AskFailure failure) override;
+
+  void attempt();
+  Url first_url() const;
+  void fall_back();
+  bool add_page();
+  void turn_page();
+  void finish();
+  void give_up(const cache::Failure& failure);
+  std::string what() const;
+
+  Upstream& upstream_;
+  const std::string repository_;
+  const std::optional<cache::Digest> subject_;
+  cache::ListingSink& sink_;
+  Endpoint& endpoint_;  ///< one for all pages: another may order them otherwise
+  Mode mode_;
+
+  std::optional<Url> url_;           ///< of the current page
+  std::optional<std::string> link_;  ///< of the next one, as sent
+  std::string page_;
+  int pages_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::vector<std::string> tags_;
+  nlohmann::json manifests_ = nlohmann::json::array();
+  std::optional<cache::Failure> rejection_;  ///< why we stopped taking
+  bool no_index_ = false;                    ///< referrers: the answer is no image index
+
+  Retry retry_;
+  std::unique_ptr<Ask> ask_;
+  Timer timer_;  ///< the next attempt
+};
+
+}  // namespace entrepot::upstream

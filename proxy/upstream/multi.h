@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <curl/curl.h>
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/upstream/running.h"
+#include "proxy/upstream/timer.h"
+#include "proxy/upstream/transfer.h"
+
+struct event_base;
+
+namespace entrepot::upstream {
+
+/// libcurl's multi handle driven by libevent: the transfers of one upstream, their connections and
+/// their queue. Loop thread only; made and destroyed there, or while the loop does not run.
+class Multi : private Running::Deadlines {
+ public:
+  /// `slots`: transfers at once; further ones wait their turn, urgent ones do not.
+  Multi(event_base* base, TransferOptions options, int slots);
+  /// REQUIRES: every Transfer has been destroyed.
+  ~Multi() override;
+  Multi(const Multi&) = delete;
+  Multi& operator=(const Multi&) = delete;
+
+  /// Starts a transfer or queues it. Never calls the sink before it has returned; the sink outlives
+  /// the Transfer. May be called from within a sink.
+  [[nodiscard]] std::unique_ptr<Transfer> start(TransferRequest request, TransferSink& sink);
+
+  /// Ends every running transfer as unreachable and begins with a fresh multi handle: what is left
+  /// to do when libcurl reports an error of the multi itself. Not from within a sink.
+  void reset(const std::string& reason);
+
+  std::size_t running() const { return active_.size(); }
+  std::size_t queued() const { return queue_.size(); }
+
+ private:
+  class Handle;
+  struct Watch;
+  struct Ended {
+    std::unique_ptr<Running> running;
+    TransferEnd end;
+  };
+
+  static int on_socket_change(CURL*, curl_socket_t fd, int what, void* self, void* watch);
+  static int on_timer_change(CURLM*, long delay_ms, void* self);
+  static void on_ready(int fd, short what, void* watch);
+
+  void open();
+  void watch_socket(curl_socket_t fd, int what, Watch* watch);
+  void act(curl_socket_t fd, int mask);
+  void settle();
+  void admit();
+  void collect(std::vector<Ended>& ended);
+  std::unique_ptr<Running> remove(Running& running);
+  void cancel(Running& running);
+  void expired(Running& running, TransferEnd end) override;
+
+  event_base* const base_;
+  const TransferOptions options_;
+  const std::size_t slots_;
+
+  CURLM* multi_ = nullptr;  // owned
+  bool in_curl_ = false;    ///< curl may be calling us: its functions must not be called
+  std::size_t slots_used_ = 0;
+  std::unordered_map<curl_socket_t, std::unique_ptr<Watch>> watches_;
+  std::unordered_map<Running*, std::unique_ptr<Running>> active_;  ///< curl has them
+  std::deque<std::unique_ptr<Running>> queue_;                     ///< curl has them not yet
+  std::vector<Running*> detached_;  ///< active ones to take from curl once it has returned
+  Timer timer_;                     ///< curl's one timer
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proxy/upstream/breaker.h"
+#include "proxy/upstream/credential.h"
+
+namespace entrepot::upstream {
+
+/// One URL under which an upstream's content is served.
+struct EndpointOptions {
+  std::string url;     ///< "https://registry-1.docker.io", maybe with a path in front of /v2/
+  std::string region;  ///< free text; empty when not said
+  bool ns = false;     ///< the endpoint is another mirror: add `?ns=<upstream>`
+};
+
+/// One registry as configured.
+struct UpstreamOptions {
+  std::string name;  ///< "docker.io"
+  std::vector<EndpointOptions> endpoints;
+  std::vector<Credential> credentials;
+  /// PEM file of a private CA, trusted besides the system's; empty for none.
+  std::string ca_file;
+  /// Redirects and realms may lead to private addresses and to any host.
+  bool internal = false;
+};
+
+struct Timeouts {
+  /// Name, TCP and TLS together.
+  std::chrono::milliseconds connect{std::chrono::seconds(5)};
+  /// From the request to the end of the response head, the connecting not counted.
+  std::chrono::milliseconds first_byte{std::chrono::seconds(30)};
+  /// A body below Limits::stall_bytes_per_second for this long is a stall.
+  std::chrono::milliseconds stall{std::chrono::seconds(20)};
+  /// No new try before the head begins once this much time has gone by.
+  std::chrono::milliseconds retry_for{std::chrono::seconds(5)};
+  /// First and longest wait between tries.
+  std::chrono::milliseconds backoff_first{200};
+  std::chrono::milliseconds backoff_longest{std::chrono::seconds(4)};
+  /// How long a circuit stays open after a 429 that names no time.
+  std::chrono::milliseconds rate_limit{std::chrono::seconds(30)};
+  /// A token younger than this that is refused is not fetched again: it would not help.
+  std::chrono::milliseconds young_token{std::chrono::seconds(1)};
+  /// How long a token server that refused our credentials, or failed, is not asked again.
+  std::chrono::milliseconds token_denied{std::chrono::seconds(10)};
+  std::chrono::milliseconds token_failed{std::chrono::seconds(1)};
+};
+
+struct Limits {
+  /// Transfers at once per upstream; the rest queue, token requests excepted.
+  int transfers = 50;
+  int tries = 3;    ///< before the head: connection failures and 5xx
+  int resumes = 5;  ///< of a broken body without resume_progress in between
+  std::uint64_t resume_progress = 1024 * 1024;
+  int redirects = 10;   ///< hops of one request
+  int cdn_returns = 2;  ///< times a redirect's target that answers 401 or 403 sends us back
+  std::uint64_t stall_bytes_per_second = 1024;
+  int listing_pages = 1000;
+  std::uint64_t listing_bytes = 64ULL * 1024 * 1024;
+};
+
+struct Options {
+  std::vector<UpstreamOptions> upstreams;
+  Timeouts timeouts;
+  Limits limits;
+  Breaker::Options breaker;
+  /// User-Agent; empty for "entrepot/<version>".
+  std::string user_agent;
+};
+
+/// The `endpoint` label (metrics, FetchHead) of a configured URL: host, port if unusual, path.
+/// The URL as given when it does not parse.
+std::string endpoint_label(const std::string& url);
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace entrepot::upstream {
+
+/// The parts of an upstream's response head that we use. No value holds CR, LF or NUL.
+struct ResponseHead {
+  int status = 0;
+  /// Absent without the header, and when Transfer-Encoding frames the body.
+  std::optional<std::uint64_t> content_length;
+  std::string content_range;
+  std::string content_type;
+  std::string docker_content_digest;
+  std::string etag;
+  std::string location;
+  std::string retry_after;
+  std::string ratelimit_remaining;
+  std::vector<std::string> www_authenticate;
+  std::vector<std::string> link;
+};
+
+/// Builds a ResponseHead from header lines as curl hands them out, and refuses what must not be
+/// used: more than 64 KiB of header lines, more than 20 interim responses, NUL or a bare CR, a
+/// folded line, a line without a name, and framing or routing headers that contradict themselves.
+/// One per transfer; one thread.
+class HeadReader {
+ public:
+  static constexpr std::size_t max_bytes = 64 * 1024;
+  static constexpr int max_interim = 20;
+
+  enum class State {
+    reading,   ///< give me more lines
+    complete,  ///< head() is final; later lines are trailers
+    refused,   ///< refusal() says why
+  };
+
+  /// One line as received, with its line end; an empty one ends a head.
+  State feed(std::string_view line);
+
+  State state() const { return state_; }
+  const ResponseHead& head() const { return head_; }
+  /// One phrase: "its header section is larger than 64 KiB".
+  const std::string& refusal() const { return refusal_; }
+
+ private:
+  State refuse(std::string why);
+  State begin(std::string_view status_line);
+  State end_of_head();
+  State field(std::string_view line);
+  bool store(std::string_view name, std::string_view value);
+
+  State state_ = State::reading;
+  ResponseHead head_;
+  std::string refusal_;
+  std::size_t bytes_ = 0;
+  int interim_ = 0;
+  bool begun_ = false;
+  bool transfer_encoding_ = false;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "proxy/upstream/backoff.h"
+#include "proxy/upstream/options.h"
+
+namespace entrepot::upstream {
+
+/// How often, and how soon, a question that brought nothing is asked again: Limits::tries in all,
+/// none once Timeouts::retry_for has gone by. One thread; time comes from outside.
+class Retry {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  Retry(const Limits& limits, const Timeouts& timeouts, Time begun, std::uint64_t seed)
+      : tries_(limits.tries),
+        first_(timeouts.backoff_first),
+        longest_(timeouts.backoff_longest),
+        until_(begun + timeouts.retry_for),
+        random_(seed) {}
+
+  /// A try has failed: the wait before the next, or nullopt when there is none.
+  std::optional<std::chrono::milliseconds> failed(Time now) {
+    ++failed_;
+    const auto wait = backoff_delay(failed_, first_, longest_, random_);
+    if (failed_ >= tries_ || now + wait >= until_) return std::nullopt;
+    return wait;
+  }
+
+ private:
+  const int tries_;
+  const std::chrono::milliseconds first_;
+  const std::chrono::milliseconds longest_;
+  const Time until_;
+  std::uint64_t random_;
+  int failed_ = 0;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lifecycle of a Running, and the one function that makes each move:
+//   made → queued or given to curl   Multi::start, Multi::admit
+//   waiting for the head → body      head_complete (inside curl)
+//   → ended                          Multi::collect (curl's result), Multi::expired (a deadline)
+//   any → detached                   ~Transfer of the user
+#include "proxy/upstream/running.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "metrics/check.h"
+#include "proxy/upstream/address.h"
+#include "proxy/upstream/credential.h"
+#include "proxy/upstream/text.h"
+
+namespace entrepot::upstream {
+namespace {
+
+constexpr long receive_buffer = 512 * 1024;
+/// A longer body is cheaper to cut than to read: the price of a new connection.
+constexpr std::uint64_t max_discarded = 64 * 1024;
+
+template <typename T>
+void set(CURL* easy, CURLoption option, T value) {
+  const CURLcode result = curl_easy_setopt(easy, option, value);
+  check(result == CURLE_OK, "libcurl refuses an option");
+}
+
+struct Meaning {
+  TransferEnd::Kind kind;
+  std::string_view reason;
+};
+
+Meaning meaning_of(CURLcode result, bool head_seen) {
+  using Kind = TransferEnd::Kind;
+  switch (result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return {Kind::unreachable, "dns"};
+    case CURLE_COULDNT_CONNECT:
+      return {Kind::unreachable, "connect"};
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+      return {Kind::certificate, "tls"};
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CIPHER:
+      return {Kind::tls, "tls"};
+    case CURLE_OPERATION_TIMEDOUT:
+      return {Kind::timeout, "timeout"};
+    case CURLE_OUT_OF_MEMORY:  // curl's word for a header line longer than its own limit
+      if (head_seen) return {Kind::unreachable, "reset"};
+      return {Kind::malformed, "bad-upstream"};
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_FILESIZE_EXCEEDED:
+    case CURLE_WRITE_ERROR:
+      return {Kind::malformed, "bad-upstream"};
+    default:
+      return {Kind::unreachable, "reset"};
+  }
+}
+
+}  // namespace
+
+Running::Running(event_base* base, const TransferOptions& options, TransferRequest request,
+                 TransferSink& sink, Deadlines& deadlines)
+    : request_(std::move(request)),
+      head_deadline_(options.connect + options.first_byte),
+      sink_(&sink),
+      deadlines_(deadlines),
+      easy_(curl_easy_init()),
+      timer_(base, [this] { check_progress(); }),
+      stall_(options.stall, options.stall_bytes_per_second) {
+  check(easy_ != nullptr, "out of memory for a transfer");
+  set_options(options);
+  set_headers();
+}
+
+Running::~Running() {
+  curl_easy_cleanup(easy_);
+  for (curl_slist* line = headers_; line != nullptr; line = line->next) {
+    std::string_view text(line->data);
+    if (text.starts_with("Authorization:")) explicit_bzero(line->data, text.size());
+  }
+  curl_slist_free_all(headers_);
+  for (std::string& line : request_.headers) wipe(line);
+}
+
+void Running::set_options(const TransferOptions& options) {
+  // What is left off on purpose: netrc, proxies from the environment, cookies, HSTS, redirects,
+  // HTTP/2, content decoding; each is a source of CVEs or of bytes that are not the digest's.
+  set(easy_, CURLOPT_URL, request_.url.text().c_str());
+  set(easy_, CURLOPT_PROTOCOLS_STR, request_.plain_http ? "http,https" : "https");
+  set(easy_, CURLOPT_FOLLOWLOCATION, 0L);
+  set(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(easy_, CURLOPT_NOBODY, request_.head ? 1L : 0L);
+  set(easy_, CURLOPT_NOSIGNAL, 1L);
+  set(easy_, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  set(easy_, CURLOPT_PROXY, "");
+  set(easy_, CURLOPT_HTTP09_ALLOWED, 0L);
+  set(easy_, CURLOPT_PATH_AS_IS, 1L);  // a signed path must not be tidied
+  set(easy_, CURLOPT_USERAGENT, options.user_agent.c_str());
+  set(easy_, CURLOPT_BUFFERSIZE, request_.head || request_.urgent ? 16L * 1024 : receive_buffer);
+  set(easy_, CURLOPT_TCP_NODELAY, 1L);
+  set(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
+  set(easy_, CURLOPT_MAXAGE_CONN, 60L);
+  set(easy_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect.count()));
+  // Without it, giving up on a name waits for the resolver's thread, and the loop with it.
+  set(easy_, CURLOPT_QUICK_EXIT, 1L);
+  set(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
+  set(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
+  set(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (options.ca_file.empty()) {
+    // Only without a directory does curl keep the parsed bundle between connections (10 ms each).
+    set(easy_, CURLOPT_CAPATH, static_cast<char*>(nullptr));
+  } else {
+    set(easy_, CURLOPT_CAINFO, options.ca_file.c_str());
+  }
+  set(easy_, CURLOPT_ERRORBUFFER, static_cast<char*>(error_));
+  set(easy_, CURLOPT_PRIVATE, static_cast<void*>(this));
+  set(easy_, CURLOPT_HEADERFUNCTION, &Running::header_callback);
+  set(easy_, CURLOPT_HEADERDATA, static_cast<void*>(this));
+  set(easy_, CURLOPT_WRITEFUNCTION, &Running::write_callback);
+  set(easy_, CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(easy_, CURLOPT_OPENSOCKETFUNCTION, &Running::open_socket);
+  set(easy_, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+}
+
+void Running::set_headers() {
+  const auto append = [this](const char* line) {
+    curl_slist* longer = curl_slist_append(headers_, line);
+    check(longer != nullptr, "out of memory for a header");
+    headers_ = longer;
+  };
+  append("Accept-Encoding: identity");
+  bool accept = false;
+  for (const std::string& line : request_.headers) {
+    append(line.c_str());
+    accept = accept || line.starts_with("Accept:");
+  }
+  if (!accept) append("Accept: */*");
+  set(easy_, CURLOPT_HTTPHEADER, headers_);
+}
+
+void Running::started() { timer_.set(head_deadline_); }
+
+void Running::detach() {
+  if (user_ != nullptr) *user_ = nullptr;
+  user_ = nullptr;
+  sink_ = nullptr;
+}
+
+void Running::finish(const TransferEnd& end) {
+  timer_.cancel();
+  TransferSink* const sink = sink_;
+  detach();
+  if (sink != nullptr) sink->on_end(end);
+}
+
+TransferEnd Running::judge(CURLcode result) const {
+  using Kind = TransferEnd::Kind;
+  if (cut_) return {};
+  if (refused_) return {.kind = Kind::refused, .reason = {}, .detail = {}};
+  if (reader_.state() == HeadReader::State::refused) {
+    return {.kind = Kind::malformed, .reason = "bad-upstream", .detail = reader_.refusal()};
+  }
+  if (result != CURLE_OK && !forbidden_.empty() && !dialled_) {
+    return {.kind = Kind::forbidden_address,
+            .reason = "redirect",
+            .detail = "its host has no address but " + forbidden_ + " ones"};
+  }
+  if (result == CURLE_OK && !disposition_) {
+    return {.kind = Kind::malformed,
+            .reason = "bad-upstream",
+            .detail = "it ended without a response head"};
+  }
+  if (result == CURLE_OK) return {};
+  const char* text = error_[0] != '\0' ? error_ : curl_easy_strerror(result);
+  const Meaning meaning = meaning_of(result, disposition_.has_value());
+  return {.kind = meaning.kind, .reason = meaning.reason, .detail = printable_excerpt(text, 200)};
+}
+
+bool Running::head_complete() {
+  timer_.set(stall_.tick_length());
+  disposition_ = Disposition::abort;  // what holds if the sink goes during the call
+  const Disposition disposition = sink_->on_head(reader_.head());
+  if (sink_ == nullptr) return false;
+  disposition_ = disposition;
+  if (disposition == Disposition::abort) {
+    refused_ = true;
+    return false;
+  }
+  if (disposition == Disposition::discard && !request_.head &&
+      reader_.head().content_length.value_or(0) > max_discarded) {
+    cut_ = true;
+    return false;
+  }
+  return true;
+}
+
+bool Running::take(std::span<const std::byte> data) {
+  stall_.received(data.size());
+  if (disposition_ == Disposition::discard) {
+    discarded_ += data.size();
+    cut_ = discarded_ > max_discarded;
+    return !cut_;
+  }
+  const bool wants_more = sink_->on_data(data);
+  if (sink_ == nullptr) return false;
+  refused_ = !wants_more;
+  return wants_more;
+}
+
+void Running::check_progress() {
+  using Kind = TransferEnd::Kind;
+  if (!disposition_) {
+    deadlines_.expired(
+        *this, {.kind = Kind::timeout,
+                .reason = "timeout",
+                .detail = "no answer in " + std::to_string(head_deadline_.count()) + " ms"});
+  } else if (!stall_.tick()) {
+    timer_.set(stall_.tick_length());
+  } else if (disposition_ == Disposition::discard) {
+    deadlines_.expired(*this, {});
+  } else {
+    deadlines_.expired(*this,
+                       {.kind = Kind::timeout, .reason = "stall", .detail = "the body stalled"});
+  }
+}
+
+std::size_t Running::header_callback(char* data, std::size_t size, std::size_t count, void* self) {
+  auto* running = static_cast<Running*>(self);
+  const std::size_t length = size * count;
+  if (running->detached()) return 0;
+  const bool was_complete = running->reader_.state() == HeadReader::State::complete;
+  const HeadReader::State state = running->reader_.feed({data, length});
+  if (state == HeadReader::State::refused) return 0;
+  if (state == HeadReader::State::complete && !was_complete && !running->head_complete()) return 0;
+  return length;
+}
+
+std::size_t Running::write_callback(char* data, std::size_t size, std::size_t count, void* self) {
+  auto* running = static_cast<Running*>(self);
+  const std::size_t length = size * count;
+  if (running->detached()) return 0;
+  const bool go_on = running->take({reinterpret_cast<const std::byte*>(data), length});
+  return go_on ? length : 0;
+}
+
+curl_socket_t Running::open_socket(void* self, curlsocktype, curl_sockaddr* address) {
+  auto* running = static_cast<Running*>(self);
+  if (!running->request_.private_addresses) {
+    // Here, on the address that is about to be dialled: a name that changes its addresses between
+    // a check and the connection (DNS rebinding) gains nothing.
+    const AddressClass address_class = classify(address->addr, address->addrlen);
+    if (address_class != AddressClass::global) {
+      running->forbidden_ = to_string(address_class);
+      errno = EACCES;
+      return CURL_SOCKET_BAD;
+    }
+  }
+  running->dialled_ = true;
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+}  // namespace entrepot::upstream

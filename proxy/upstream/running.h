@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <curl/curl.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "proxy/upstream/response_head.h"
+#include "proxy/upstream/stall_watch.h"
+#include "proxy/upstream/timer.h"
+#include "proxy/upstream/transfer.h"
+
+struct event_base;
+
+namespace entrepot::upstream {
+
+/// One curl easy handle at work: its options, the callbacks libcurl calls, its deadlines. Belongs
+/// to a Multi, which outlives the Transfer its user holds: that is why a sink may go at any moment,
+/// from within a callback too.
+class Running {
+ public:
+  /// What the Multi does when a deadline of `running` passes: end it with `end`. Called from the
+  /// top level of the loop.
+  class Deadlines {
+   public:
+    virtual ~Deadlines() = default;
+    virtual void expired(Running& running, TransferEnd end) = 0;
+  };
+
+  Running(event_base* base, const TransferOptions& options, TransferRequest request,
+          TransferSink& sink, Deadlines& deadlines);
+  ~Running();
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+  CURL* easy() const { return easy_; }
+  bool urgent() const { return request_.urgent; }
+
+  /// The Multi has given it to curl: the wait for the head begins.
+  void started();
+  /// `user` is where the user's handle points at this; it is set to null when this ends.
+  void attach(Running** user) { user_ = user; }
+  /// The user has gone: no callback from now on, and curl is told to stop at the next occasion.
+  void detach();
+  bool detached() const { return sink_ == nullptr; }
+  /// Tells the sink, if it is still there. The last call.
+  void finish(const TransferEnd& end);
+  /// What curl's result means, with what the callbacks noted.
+  TransferEnd judge(CURLcode result) const;
+
+ private:
+  static std::size_t header_callback(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t write_callback(char* data, std::size_t size, std::size_t count, void* self);
+  static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+
+  void set_options(const TransferOptions& options);
+  void set_headers();
+  bool head_complete();
+  bool take(std::span<const std::byte> data);
+  void check_progress();
+
+  TransferRequest request_;
+  const std::chrono::milliseconds head_deadline_;
+  TransferSink* sink_;  ///< null once detached or finished
+  Running** user_ = nullptr;
+  Deadlines& deadlines_;
+  CURL* easy_;                     // owned
+  curl_slist* headers_ = nullptr;  // owned
+  char error_[CURL_ERROR_SIZE] = {};
+
+  HeadReader reader_;
+  std::optional<Disposition> disposition_;  ///< known once the head is
+  std::uint64_t discarded_ = 0;
+  bool cut_ = false;       ///< a discarded body was long: ended by us, and complete all the same
+  bool refused_ = false;   ///< the sink took no more
+  std::string forbidden_;  ///< the address classes that were not dialled
+  bool dialled_ = false;   ///< some address was allowed
+
+  Timer timer_;  ///< the head's deadline, then the ticks of stall_
+  StallWatch stall_;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/token_fetch.h"
+
+#include <utility>
+
+#include "proxy/upstream/failures.h"
+#include "proxy/upstream/retry_after.h"
+
+namespace entrepot::upstream {
+namespace {
+
+TransferRequest transfer_request(const TokenFetch::Request& request) {
+  TransferRequest transfer{.url = request.url, .headers = {"Accept: application/json"}};
+  transfer.plain_http = request.plain_http;
+  transfer.private_addresses = request.private_addresses;
+  transfer.urgent = true;
+  if (request.credential != nullptr) {
+    std::string value = request.credential->basic();
+    transfer.headers.push_back("Authorization: " + value);
+    wipe(value);
+  }
+  return transfer;
+}
+
+}  // namespace
+
+Url token_url(const Url& realm, const std::string& service, const std::string& scope) {
+  Url url = realm;
+  if (!service.empty()) url = url.with_query("service", service);
+  for (std::size_t begin = 0; begin < scope.size();) {
+    const std::size_t end = std::min(scope.find(' ', begin), scope.size());
+    if (end > begin) url = url.with_query("scope", scope.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return url;
+}
+
+TokenFetch::TokenFetch(Multi& multi, Request request, Done done)
+    : request_(std::move(request)), done_(std::move(done)) {
+  transfer_ = multi.start(transfer_request(request_), *this);
+}
+
+Disposition TokenFetch::on_head(const ResponseHead& head) {
+  head_ = head;
+  return head.status == 200 ? Disposition::take : Disposition::discard;
+}
+
+bool TokenFetch::on_data(std::span<const std::byte> data) {
+  if (body_.size() + data.size() > max_token_body) return false;
+  body_.append(reinterpret_cast<const char*>(data.data()), data.size());
+  return true;
+}
+
+void TokenFetch::on_end(const TransferEnd& end) {
+  // A copy, and the last statement: the receiver may destroy this.
+  const Done done = done_;
+  done(judge(end));
+}
+
+cache::Failure TokenFetch::failure(cache::FailureKind kind, std::string why) const {
+  cache::Failure failure;
+  failure.kind = kind;
+  failure.message =
+      request_.upstream + ": the token server " + request_.url.shown() + " " + std::move(why);
+  failure.status = head_.status;
+  return failure;
+}
+
+TokenFetch::Result TokenFetch::judge(const TransferEnd& end) const {
+  using Kind = cache::FailureKind;
+  const auto failed = [](cache::Failure why) { return Result{.reply = {}, .failure = why}; };
+  if (head_.status == 0) {
+    return failed(failure(kind_of(end), "gave no answer (" + end.detail + "); " + advice(end)));
+  }
+  const std::string answered = "answered " + std::to_string(head_.status) + "; ";
+  if (head_.status == 401 || head_.status == 403) {
+    return failed(failure(Kind::denied, answered + (request_.credential != nullptr
+                                                        ? "check the upstream's credentials"
+                                                        : "it may need credentials")));
+  }
+  if (head_.status == 429) {
+    auto limited = failure(Kind::rate_limited, answered + "it wants fewer requests");
+    limited.retry_after = parse_retry_after(head_.retry_after, std::chrono::system_clock::now())
+                              .value_or(std::chrono::seconds(0));
+    return failed(std::move(limited));
+  }
+  if (head_.status >= 500) {
+    return failed(failure(Kind::unavailable, answered + "asking again later may help"));
+  }
+  if (head_.status != 200) {
+    return failed(failure(Kind::bad_upstream, answered + "200 and a token were expected"));
+  }
+  if (end.kind == TransferEnd::Kind::refused) {
+    return failed(failure(Kind::bad_upstream, "sent more than 64 KiB; that is no token"));
+  }
+  if (end.kind != TransferEnd::Kind::complete) {
+    return failed(failure(Kind::unavailable, "broke off (" + end.detail + ")"));
+  }
+  auto reply = parse_token_reply(body_);
+  if (!reply) return failed(failure(Kind::bad_upstream, "sent no token in its JSON"));
+  return {.reply = std::move(reply), .failure = {}};
+}
+
+}  // namespace entrepot::upstream

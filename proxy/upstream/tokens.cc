@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/tokens.h"
+
+#include <algorithm>
+#include <list>
+#include <utility>
+
+#include "proxy/upstream/token_fetch.h"
+
+namespace entrepot::upstream {
+namespace {
+
+/// Scopes name repositories, so entries grow with what clients ask for.
+constexpr std::size_t max_entries = 10'000;
+
+}  // namespace
+
+/// One question under way and those who wait for its answer.
+class Tokens::Flight {
+ public:
+  std::list<Waiter*> waiters;
+  std::unique_ptr<TokenFetch> fetch;
+};
+
+class Tokens::Waiter : public Wait {
+ public:
+  Waiter(Flight& flight, TokenSink& sink) : flight_(&flight), sink_(sink) {
+    place_ = flight.waiters.insert(flight.waiters.end(), this);
+  }
+  ~Waiter() override {
+    if (flight_ != nullptr) flight_->waiters.erase(place_);
+  }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
+  void tell(const TokenResult& result) {
+    flight_->waiters.erase(place_);
+    flight_ = nullptr;
+    sink_.on_token(result);
+  }
+  void lose_flight() { flight_ = nullptr; }
+
+ private:
+  Flight* flight_;  ///< null once told
+  TokenSink& sink_;
+  std::list<Waiter*>::iterator place_;
+};
+
+Tokens::Tokens(Multi& multi, const Timeouts& timeouts, const Credential* credential,
+               std::string upstream)
+    : multi_(multi), timeouts_(timeouts), credential_(credential), upstream_(std::move(upstream)) {}
+
+Tokens::~Tokens() {
+  for (auto& [name, entry] : entries_) {
+    if (entry.grant) wipe(entry.grant->authorization);
+    if (!entry.flight) continue;
+    for (Waiter* waiter : entry.flight->waiters) waiter->lose_flight();
+  }
+}
+
+std::string Tokens::name_of(const TokenKey& key) {
+  // No part holds a line feed: URLs and challenge values with control characters are refused.
+  return key.realm.text() + "\n" + key.service + "\n" + key.scope;
+}
+
+std::optional<TokenResult> Tokens::look(const TokenKey& key) {
+  const std::string name = name_of(key);
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return std::nullopt;
+  Entry& entry = found->second;
+  const Clock::time_point now = Clock::now();
+  if (entry.grant && now < entry.expires) {
+    if (now >= entry.renew && !entry.flight) launch(name, entry, key);
+    return *entry.grant;
+  }
+  if (entry.failure && now < entry.failure_until && !entry.flight) return *entry.failure;
+  return std::nullopt;
+}
+
+std::unique_ptr<Tokens::Wait> Tokens::request(const TokenKey& key, TokenSink& sink) {
+  const std::string name = name_of(key);
+  if (!entries_.contains(name)) make_room();
+  Entry& entry = entries_[name];
+  if (!entry.flight) launch(name, entry, key);
+  return std::make_unique<Waiter>(*entry.flight, sink);
+}
+
+void Tokens::refused(const TokenKey& key, std::uint64_t serial) {
+  const auto found = entries_.find(name_of(key));
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  if (!entry.grant || entry.grant->serial != serial) return;
+  if (Clock::now() - entry.got < timeouts_.young_token) return;
+  wipe(entry.grant->authorization);
+  entry.grant.reset();
+}
+
+void Tokens::launch(const std::string& name, Entry& entry, const TokenKey& key) {
+  entry.flight = std::make_unique<Flight>();
+  TokenFetch::Request request{.url = token_url(key.realm, key.service, key.scope),
+                              .plain_http = key.plain_http,
+                              .private_addresses = key.private_addresses,
+                              .credential = credential_,
+                              .upstream = upstream_};
+  entry.flight->fetch = std::make_unique<TokenFetch>(
+      multi_, std::move(request), [this, name](TokenFetch::Result result) {
+        if (result.failure) {
+          landed(name, std::move(*result.failure), std::chrono::seconds(0));
+          return;
+        }
+        Grant grant{.authorization = "Bearer " + result.reply->token, .serial = ++last_serial_};
+        wipe(result.reply->token);
+        landed(name, std::move(grant), result.reply->lifetime);
+      });
+}
+
+void Tokens::landed(const std::string& name, TokenResult result, std::chrono::seconds lifetime) {
+  Entry& entry = entries_.at(name);
+  const std::unique_ptr<Flight> flight = std::move(entry.flight);
+  const Clock::time_point now = Clock::now();
+  if (const Grant* grant = std::get_if<Grant>(&result)) {
+    entry.failure.reset();
+    entry.grant = *grant;
+    entry.got = now;
+    entry.expires = now + lifetime;
+    entry.renew = now + lifetime * 4 / 5;
+  } else {
+    // A renewal that failed takes nothing away: the token is good until it expires. It is tried
+    // again when it has: renew moves there.
+    entry.renew = entry.expires;
+    const auto& failure = std::get<cache::Failure>(result);
+    const bool denied = failure.kind == cache::FailureKind::denied;
+    const auto hold = denied ? timeouts_.token_denied : timeouts_.token_failed;
+    entry.failure = failure;
+    entry.failure_until = now + std::max<std::chrono::milliseconds>(hold, failure.retry_after);
+  }
+  // Each may take others out of the list, and may ask for the same token again: a new flight.
+  while (!flight->waiters.empty()) flight->waiters.front()->tell(result);
+}
+
+void Tokens::make_room() {
+  if (entries_.size() < max_entries) return;
+  const Clock::time_point now = Clock::now();
+  std::erase_if(entries_, [now](const auto& item) {
+    return !item.second.flight && now >= item.second.expires && now >= item.second.failure_until;
+  });
+  // All of them live: any will do, it costs one more question to the token server.
+  for (auto at = entries_.begin(); at != entries_.end() && entries_.size() >= max_entries;) {
+    at = at->second.flight ? std::next(at) : entries_.erase(at);
+  }
+}
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "cache/failure.h"
+#include "proxy/upstream/credential.h"
+#include "proxy/upstream/multi.h"
+#include "proxy/upstream/options.h"
+#include "proxy/upstream/url.h"
+
+namespace entrepot::upstream {
+
+/// Which token: its server has been vetted (realm.h) by the caller.
+struct TokenKey {
+  Url realm;
+  std::string service;
+  std::string scope;  ///< several are separated by spaces
+  bool plain_http = false;
+  bool private_addresses = false;
+};
+
+/// A token as an Authorization value. `serial` names this very token, to say that it was refused.
+struct Grant {
+  std::string authorization;
+  std::uint64_t serial = 0;
+};
+
+using TokenResult = std::variant<Grant, cache::Failure>;
+
+class TokenSink {
+ public:
+  virtual ~TokenSink() = default;
+  /// Once, from the top level of the loop. May start and destroy anything but the Tokens.
+  virtual void on_token(const TokenResult& result) = 0;
+};
+
+/// The bearer tokens of one credential (or of the anonymous user) at one upstream: at most one
+/// request per token is under way however many wait for it (protocol.md §3.1). A token is renewed
+/// in the background from 80 % of its life. Loop thread only.
+class Tokens {
+ public:
+  /// Someone who waits; destroying it stops the waiting, not the request.
+  class Wait {
+   public:
+    virtual ~Wait() = default;
+  };
+
+  /// `credential` may be null; it and `multi` outlive this. `upstream` is for messages.
+  Tokens(Multi& multi, const Timeouts& timeouts, const Credential* credential,
+         std::string upstream);
+  ~Tokens();
+  Tokens(const Tokens&) = delete;
+  Tokens& operator=(const Tokens&) = delete;
+
+  /// What is known without asking: a token that is still good, a failure too fresh to ask again, or
+  /// nullopt: request() it.
+  std::optional<TokenResult> look(const TokenKey& key);
+
+  /// Waits for the token, asking for it unless that is under way. The sink outlives the Wait.
+  [[nodiscard]] std::unique_ptr<Wait> request(const TokenKey& key, TokenSink& sink);
+
+  /// The registry did not accept the token: forget it, unless it has been replaced already or is so
+  /// young that another one would not be accepted either.
+  void refused(const TokenKey& key, std::uint64_t serial);
+
+ private:
+  class Flight;
+  class Waiter;
+  using Clock = std::chrono::steady_clock;
+  /// One key's state: no more than one of a grant and a held failure, and maybe a flight.
+  struct Entry {
+    std::optional<Grant> grant;
+    Clock::time_point got{};
+    Clock::time_point renew{};
+    Clock::time_point expires{};
+    std::optional<cache::Failure> failure;
+    Clock::time_point failure_until{};
+    std::unique_ptr<Flight> flight;
+  };
+
+  static std::string name_of(const TokenKey& key);
+  void launch(const std::string& name, Entry& entry, const TokenKey& key);
+  void landed(const std::string& name, TokenResult result, std::chrono::seconds lifetime);
+  void make_room();
+
+  Multi& multi_;
+  const Timeouts timeouts_;
+  const Credential* const credential_;
+  const std::string upstream_;
+  std::uint64_t last_serial_ = 0;
+  std::map<std::string, Entry> entries_;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/upstream/response_head.h"
+#include "proxy/upstream/url.h"
+
+namespace entrepot::upstream {
+
+/// What every transfer of an upstream has in common.
+struct TransferOptions {
+  std::string user_agent;
+  std::string ca_file;  ///< empty: the system's only
+  std::chrono::milliseconds connect{std::chrono::seconds(5)};
+  std::chrono::milliseconds first_byte{std::chrono::seconds(30)};
+  std::chrono::milliseconds stall{std::chrono::seconds(20)};
+  std::uint64_t stall_bytes_per_second = 1024;
+};
+
+/// One HTTP request to one URL: no redirects, no authentication, no retries.
+struct TransferRequest {
+  Url url;
+  bool head = false;
+  /// Complete header lines, "Name: value". Wiped after use: one may be an Authorization.
+  std::vector<std::string> headers;
+  /// Plain http may be spoken (the URL's scheme decides whether it is).
+  bool plain_http = false;
+  /// Addresses other than global ones (address.h) may be dialled.
+  bool private_addresses = false;
+  /// Does not wait for a slot: a token, for which others already wait.
+  bool urgent = false;
+};
+
+/// What becomes of the body.
+enum class Disposition : std::uint8_t {
+  take,     ///< on_data gets it
+  discard,  ///< read and dropped so that the connection can be used again, or cut when it is long
+  abort,    ///< the connection is cut and the transfer ends with End::refused
+};
+
+/// How a transfer ended.
+struct TransferEnd {
+  enum class Kind : std::uint8_t {
+    complete,           ///< the response is whole, or its discarded body was cut
+    refused,            ///< the sink said abort, or took no more data
+    unreachable,        ///< name, connection, or broken before or within the response
+    timeout,            ///< no head in time, or a stalled body
+    tls,                ///< the handshake failed for another reason than the certificate
+    certificate,        ///< the peer could not be verified
+    forbidden_address,  ///< every address of the host is one we must not dial
+    malformed,          ///< the response breaks HTTP or our caps
+  };
+  Kind kind = Kind::complete;
+  /// The `reason` of entrepot_endpoint_failures_total: "dns", "connect", "reset", "tls", "timeout",
+  /// "stall", "redirect", "bad-upstream"; empty for complete and refused.
+  std::string_view reason;
+  /// One phrase for the log; no secret, no query.
+  std::string detail;
+};
+
+/// Takes what a transfer brings. Called on the loop thread, on_head and on_data from inside
+/// libcurl: they may start and destroy transfers, their own too. Nothing is called after that.
+class TransferSink {
+ public:
+  virtual ~TransferSink() = default;
+  /// Once, before any data; not when the transfer fails earlier. Interim responses are not shown.
+  virtual Disposition on_head(const ResponseHead& head) = 0;
+  /// A piece of the body as sent, valid during the call. false: no more of it.
+  virtual bool on_data(std::span<const std::byte> data) = 0;
+  /// Once, at the end, from the top level of the loop.
+  virtual void on_end(const TransferEnd& end) = 0;
+};
+
+/// A running transfer; destroying it cancels it without a further callback.
+class Transfer {
+ public:
+  virtual ~Transfer() = default;
+};
+
+}  // namespace entrepot::upstream
