@@ -31,7 +31,7 @@ struct Call {
   const Upstream* upstream = nullptr;
   std::string_view repository;  ///< as the upstream knows it: "library/alpine"
   std::string inserted;         ///< holds `repository` when `library/` was put before it
-  std::string ns;               ///< what OCI-Namespace repeats; empty: no such field
+  std::string ns;               ///< the value of OCI-Namespace; empty: no such field
   /// Set for references that are digests.
   std::optional<cache::Digest> digest;
 

@@ -22,7 +22,7 @@ struct UpstreamOptions {
   /// by.
   std::string name;
   /// Other names of it, in `ns` or as a path prefix: "index.docker.io", "hub".
-  std::vector<std::string> aliases;
+  std::vector<std::string> aliases = {};
   /// `library/` goes before a repository without '/', and "denied" means "no such repository".
   bool docker_hub = false;
   /// Replies are marked private, for this client only (design: access "restricted").

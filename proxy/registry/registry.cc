@@ -5,7 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "proxy/registry/ascii.h"
 #include "proxy/registry/pending.h"
 #include "proxy/registry/reply.h"
 #include "proxy/registry/target.h"
@@ -35,15 +34,6 @@ metrics::Kind kind_of(Resource resource) {
   return metrics::Kind::other;
 }
 
-/// True when the path as sent hides a slash from whoever reads it undecoded: `%2f`.
-bool hides_slash(const http::Request& request) {
-  const std::string_view raw = request.target().substr(0, request.target().find('?'));
-  if (raw.size() == request.path().size()) return false;  // nothing was encoded
-  for (std::size_t i = raw.find('%'); i != std::string_view::npos; i = raw.find('%', i + 1))
-    if (equal_ignoring_case(raw.substr(i, 3), "%2f")) return true;
-  return false;
-}
-
 Refusal unknown_resource() {
   return {{404, ErrorCode::name_unknown, "no such resource; registries live under /v2/"}, "route"};
 }
@@ -63,7 +53,7 @@ void Registry::handle(const http::ExchangePtr& exchange) {
   exchange->attachment = std::make_shared<Call>();
   Call& call = call_of(*exchange);
   const http::Request& request = exchange->request();
-  if (!hides_slash(request)) call.route = parse_route(request.path());
+  call.route = parse_route(request.path());
   call.kind = kind_of(call.route.resource);
   if (request.method() != http::Method::get && request.method() != http::Method::head)
     return refuse_method(*exchange, call);

@@ -16,7 +16,7 @@ namespace entrepot::registry {
 /// Cache-Status (RFC 9211) of an outcome, without `ttl`.
 std::string_view cache_status(metrics::Outcome outcome);
 
-/// OCI-Namespace when the request came with an `ns` that was used, so on every kind of reply.
+/// OCI-Namespace when the request came with an `ns` and an upstream was found.
 void add_namespace(http::ReplyHead& head, const Call& call);
 
 /// Refuses: the request is at fault, or the resource does not exist here. The outcome becomes

@@ -60,7 +60,8 @@ std::optional<Refusal> select_target(const UpstreamTable& upstreams, const http:
     call.upstream = upstreams.default_upstream();
     if (call.upstream == nullptr) return unknown_upstream("the request names no registry");
   }
-  if (call.upstream == by_ns) call.ns = std::move(ns);
+  // What was used is told, which is not what came where a prefix won.
+  if (!ns.empty()) call.ns = call.upstream == by_ns ? std::move(ns) : call.upstream->name;
 
   bool valid = valid_name(name);
   if (valid && call.upstream->docker_hub && name.find('/') == std::string_view::npos) {

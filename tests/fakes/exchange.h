@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "proxy/http/exchange.h"
+
+namespace entrepot::fakes {
+
+/// A reply as a client would see it.
+struct Reply {
+  int status = 0;
+  std::map<std::string, std::string> fields;  ///< a name that comes twice fails the test
+  /// nullopt: the reply has no Content-Length.
+  std::optional<std::uint64_t> content_length;
+  /// Empty for HEAD; of a growing body what was available.
+  std::string body;
+  /// The growing body, for whoever wants to follow it.
+  std::unique_ptr<http::Body> live;
+
+  std::string field(const std::string& name) const {
+    const auto entry = fields.find(name);
+    return entry == fields.end() ? "" : entry->second;
+  }
+};
+
+/// An exchange without a connection: parses a request as the server does and keeps the reply.
+class Exchange final : public http::Exchange {
+ public:
+  /// `head`: the request line and the fields, CRLF and all, with the empty line. Throws
+  /// std::invalid_argument when the server would not have let it through.
+  explicit Exchange(std::string_view head);
+
+  const http::Request& request() const override { return request_; }
+  bool closed() const override { return closed_; }
+  loop::Loop& loop() const override;
+  std::string_view peer() const override { return "192.0.2.7:41000"; }
+  void reply(const http::ReplyHead& head, std::string_view body) override;
+  void reply(const http::ReplyHead& head, std::shared_ptr<const std::string> body) override;
+  void reply(const http::ReplyHead& head, std::unique_ptr<http::Body> body, std::uint64_t offset,
+             std::uint64_t length) override;
+  void reply_head(const http::ReplyHead& head, std::uint64_t content_length) override;
+
+  /// The client goes away.
+  void close() { closed_ = true; }
+  bool replied() const { return replies_ > 0; }
+  const Reply& seen() const { return reply_; }
+  Reply take() && { return std::move(reply_); }
+
+ private:
+  void begin(const http::ReplyHead& head, std::optional<std::uint64_t> content_length);
+
+  http::Request request_;
+  Reply reply_;
+  int replies_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace entrepot::fakes

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <stdexcept>
+#include <utility>
+
+#include "cache/executor.h"
+
+namespace entrepot::fakes {
+
+/// An executor whose jobs run when the test says so. It has no timers.
+class HandExecutor final : public cache::Executor {
+ public:
+  void post(cache::Job job) override { jobs_.push_back(std::move(job)); }
+  bool here() const override { return true; }
+  std::unique_ptr<cache::Timer> after(std::chrono::milliseconds, cache::Job) override {
+    throw std::logic_error("a hand executor has no timers");
+  }
+
+  std::size_t waiting() const { return jobs_.size(); }
+  /// Runs what is posted, and what that posts.
+  void run() {
+    while (!jobs_.empty()) {
+      const cache::Job job = std::move(jobs_.front());
+      jobs_.pop_front();
+      job();
+    }
+  }
+
+ private:
+  std::deque<cache::Job> jobs_;
+};
+
+}  // namespace entrepot::fakes

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/registry/store.h"
+
+namespace entrepot::fakes {
+
+/// A store of what the test puts in. Keys are "<upstream>/<repository>@<digest>", "…:<tag>",
+/// "…/tags" and "…/referrers/<digest>"; blobs and manifests share them.
+class Store final : public registry::Store {
+ public:
+  /// What find_* knows.
+  std::map<std::string, cache::Answer> in_memory;
+  /// What fetch_* answers; not_found for the rest.
+  std::map<std::string, cache::Answer> upstream;
+  std::map<std::string, cache::ListingAnswer> listings;
+  /// Every call of fetch_*: its key, then " head" and " revalidate" where they were set.
+  std::vector<std::string> fetched;
+
+  std::optional<cache::Answer> find_blob(cache::RepositoryRef repository,
+                                         const cache::Digest& digest) const override {
+    return find(key(repository) + "@" + digest.str());
+  }
+  std::optional<cache::Answer> find_manifest(cache::RepositoryRef repository,
+                                             const cache::Digest& digest) const override {
+    return find(key(repository) + "@" + digest.str());
+  }
+  std::optional<cache::Answer> find_tag(cache::RepositoryRef repository,
+                                        std::string_view tag) const override {
+    return find(key(repository) + ":" + std::string(tag));
+  }
+  void fetch_blob(cache::Repository repository, const cache::Digest& digest, bool head,
+                  cache::Executor& reply_on, cache::AnswerCallback done) override {
+    fetch(key(repository) + "@" + digest.str(), head ? " head" : "", reply_on, std::move(done));
+  }
+  void fetch_manifest(cache::Repository repository, const cache::Digest& digest, bool head,
+                      cache::Executor& reply_on, cache::AnswerCallback done) override {
+    fetch(key(repository) + "@" + digest.str(), head ? " head" : "", reply_on, std::move(done));
+  }
+  void fetch_tag(cache::Repository repository, std::string tag, bool head, bool revalidate,
+                 cache::Executor& reply_on, cache::AnswerCallback done) override {
+    fetch(key(repository) + ":" + tag,
+          std::string(head ? " head" : "") + (revalidate ? " revalidate" : ""), reply_on,
+          std::move(done));
+  }
+  void fetch_tags(cache::Repository repository, cache::Executor& reply_on,
+                  cache::ListingCallback done) override {
+    list(key(repository) + "/tags", reply_on, std::move(done));
+  }
+  void fetch_referrers(cache::Repository repository, const cache::Digest& subject,
+                       cache::Executor& reply_on, cache::ListingCallback done) override {
+    list(key(repository) + "/referrers/" + subject.str(), reply_on, std::move(done));
+  }
+
+ private:
+  static std::string key(cache::RepositoryRef repository) {
+    return std::string(repository.upstream) + "/" + std::string(repository.name);
+  }
+  static cache::Failure absent() { return {cache::FailureKind::not_found, "not there", 404}; }
+
+  std::optional<cache::Answer> find(const std::string& key) const {
+    const auto entry = in_memory.find(key);
+    return entry == in_memory.end() ? std::nullopt : std::optional(entry->second);
+  }
+  void fetch(const std::string& key, const std::string& flags, cache::Executor& reply_on,
+             cache::AnswerCallback done) {
+    fetched.push_back(key + flags);
+    cache::Answer answer;
+    answer.outcome = cache::Outcome::miss;
+    answer.reason = "absent";
+    answer.failure = absent();
+    if (const auto entry = upstream.find(key); entry != upstream.end()) answer = entry->second;
+    reply_on.post([answer, done = std::move(done)] { done(answer); });
+  }
+  void list(const std::string& key, cache::Executor& reply_on, cache::ListingCallback done) {
+    fetched.push_back(key);
+    cache::ListingAnswer answer;
+    answer.outcome = cache::Outcome::miss;
+    answer.failure = absent();
+    if (const auto entry = listings.find(key); entry != listings.end()) answer = entry->second;
+    reply_on.post([answer, done = std::move(done)] { done(answer); });
+  }
+};
+
+}  // namespace entrepot::fakes

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "proxy/registry/referrers_filter.h"
+#include "tests/unit/proxy/registry/site.h"
+
+namespace entrepot::registry {
+namespace {
+
+using testing::ElementsAre;
+
+const std::string subject = digest_text("subject");
+const std::string target = "/v2/a/b/referrers/" + subject;
+const std::string key = "docker.io/a/b/referrers/" + subject;
+const std::string index_document =
+    R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)"
+    R"({"digest":"sha256:1","artifactType":"application/x+json","annotations":{"b":"1","a":"2"}},)"
+    R"({"digest":"sha256:2","artifactType":"application/y"},)"
+    R"({"digest":"sha256:3"},{"digest":"sha256:4","artifactType":7},"text"]})";
+
+class Referrers : public testing::Test {
+ protected:
+  Referrers() {
+    cache::ListingAnswer answer;
+    answer.referrers = std::make_shared<const std::string>(index_document);
+    site.store.listings[key] = answer;
+  }
+  Site site;
+};
+
+TEST_F(Referrers, Unfiltered) {
+  const fakes::Reply reply = site.get(target);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body, index_document) << "not a byte may change";
+  const std::map<std::string, std::string> expected = {{"Content-Type", std::string(oci_index)},
+                                                       {"Cache-Control", "no-cache"},
+                                                       {"Cache-Status", "entrepot; hit"}};
+  EXPECT_EQ(reply.fields, expected);
+  EXPECT_EQ(site.last_call().kind, metrics::Kind::referrers);
+}
+
+TEST_F(Referrers, Filtered) {
+  for (const char* type : {"application/x+json", "application%2Fx%2Bjson"}) {
+    const fakes::Reply reply = site.get(target + "?artifactType=" + type);
+    EXPECT_EQ(reply.field("OCI-Filters-Applied"), "artifactType");
+    EXPECT_EQ(reply.field("Content-Type"), oci_index);
+    EXPECT_EQ(
+        reply.body,
+        R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)"
+        R"({"digest":"sha256:1","artifactType":"application/x+json",)"
+        R"("annotations":{"b":"1","a":"2"}}]})");
+  }
+  const auto none = nlohmann::json::parse(site.get(target + "?artifactType=none").body);
+  EXPECT_EQ(none["manifests"], nlohmann::json::array());
+}
+
+TEST_F(Referrers, SeveralTypesAreAlternatives) {
+  const auto document = nlohmann::json::parse(
+      site.get(target + "?artifactType=application/y&artifactType=application/x%2bjson").body);
+  EXPECT_EQ(document["manifests"].size(), 2u);
+}
+
+TEST_F(Referrers, AnEmptyOrBrokenFilterIsIgnored) {
+  for (const char* query : {"?artifactType=", "?artifactType=%zz", "?other=1"}) {
+    const fakes::Reply reply = site.get(target + query);
+    EXPECT_EQ(reply.field("OCI-Filters-Applied"), "") << query;
+    EXPECT_EQ(reply.body, index_document);
+  }
+}
+
+TEST_F(Referrers, UnknownSubjectsHaveNone) {
+  const fakes::Reply reply = site.get("/v2/a/b/referrers/" + digest_text("unknown"));
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.field("Content-Type"), oci_index);
+  const auto document = nlohmann::json::parse(reply.body);
+  EXPECT_EQ(document["schemaVersion"], 2);
+  EXPECT_EQ(document["mediaType"], oci_index);
+  EXPECT_EQ(document["manifests"], nlohmann::json::array());
+}
+
+TEST_F(Referrers, BadDigest) {
+  const fakes::Reply reply = site.get("/v2/a/b/referrers/sha256:bad");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(code_of(reply), "DIGEST_INVALID");
+}
+
+TEST_F(Referrers, Failures) {
+  cache::ListingAnswer answer;
+  answer.outcome = metrics::Outcome::error;
+  answer.failure.kind = cache::FailureKind::unavailable;
+  answer.failure.message = "no route";
+  site.store.listings[key] = answer;
+  EXPECT_EQ(site.get(target).status, 503);
+  answer.failure.kind = cache::FailureKind::denied;
+  site.store.listings[key] = answer;
+  EXPECT_EQ(code_of(site.get(target)), "NAME_UNKNOWN");
+}
+
+TEST_F(Referrers, AFilterNeedsADocument) {
+  for (const char* text : {"", "[]", "{", R"({"manifests":1})", R"({"manifest":[]})"}) {
+    site.store.listings[key].referrers = std::make_shared<const std::string>(text);
+    EXPECT_EQ(site.get(target + "?artifactType=x").status, 502) << text;
+  }
+}
+
+TEST(FilterReferrers, DepthIsBounded) {
+  const auto nested = [](int depth) {
+    return R"({"manifests":[)" + std::string(static_cast<std::size_t>(depth), '[') +
+           std::string(static_cast<std::size_t>(depth), ']') + "]}";
+  };
+  EXPECT_TRUE(filter_referrers(nested(20), {"x"}));
+  EXPECT_FALSE(filter_referrers(nested(40), {"x"}));
+  EXPECT_FALSE(filter_referrers(nested(100000), {"x"}));
+}
+
+TEST(FilterReferrers, BytesThatAreNotUtf8DoNotThrow) {
+  const std::string text =
+      "{\"manifests\":[{\"artifactType\":\"x\",\"annotations\":{\"a\":\"\xff\"}}]}";
+  EXPECT_NO_THROW(filter_referrers(text, {"x"}));
+}
+
+TEST(ArtifactTypes, AreBounded) {
+  std::string query;
+  for (int i = 0; i < 100; ++i) query += "artifactType=t" + std::to_string(i) + "&";
+  EXPECT_EQ(parse_artifact_types(query).size(), 16u);
+  EXPECT_TRUE(parse_artifact_types("artifactType=" + std::string(300, 'a')).empty());
+}
+
+}  // namespace
+}  // namespace entrepot::registry
