@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <functional>
+#include <string_view>
+#include <utility>
+
+#include "proxy/http/body.h"
+#include "proxy/loop/loop.h"
+
+namespace entrepot::http {
+
+/// A file in memory that grows when the test says so. Outlives its bodies.
+class GrowingFile {
+ public:
+  GrowingFile() : fd_(memfd_create("body", MFD_CLOEXEC)) { EXPECT_GE(fd_, 0); }
+  ~GrowingFile() { close(fd_); }
+  GrowingFile(const GrowingFile&) = delete;
+  GrowingFile& operator=(const GrowingFile&) = delete;
+
+  // On the loop.
+  void append(std::string_view bytes) {
+    EXPECT_EQ(pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(available_)),
+              static_cast<ssize_t>(bytes.size()));
+    available_ += bytes.size();
+    wake();
+  }
+  void set_state(Body::State state) {
+    state_ = state;
+    wake();
+  }
+  int waits() const { return waits_; }
+
+  int bodies() const { return bodies_; }  ///< alive; any thread
+
+  class View : public Body {
+   public:
+    explicit View(GrowingFile& file) : file_(file) { ++file_.bodies_; }
+    ~View() override {
+      file_.wake_ = nullptr;
+      --file_.bodies_;
+    }
+    int fd() const override { return file_.fd_; }
+    std::uint64_t available() const override { return file_.available_; }
+    State state() const override { return file_.state_; }
+    void wait(std::uint64_t seen, std::function<void()> wake) override {
+      EXPECT_GE(seen, file_.available_) << "waits for what is there";
+      EXPECT_EQ(file_.state_, State::growing);
+      EXPECT_FALSE(file_.wake_) << "waits twice";
+      file_.wake_ = std::move(wake);
+      ++file_.waits_;
+    }
+
+   private:
+    GrowingFile& file_;
+  };
+
+ private:
+  void wake() {
+    if (const auto wake = std::exchange(wake_, nullptr)) wake();
+  }
+
+  const int fd_;
+  std::uint64_t available_ = 0;
+  Body::State state_ = Body::State::growing;
+  std::function<void()> wake_;
+  int waits_ = 0;
+  std::atomic<int> bodies_{0};
+};
+
+}  // namespace entrepot::http

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "proxy/loop/store_pool.h"
+#include "tests/unit/proxy/http/file_body.h"
+#include "tests/unit/proxy/http/raw_client.h"
+#include "tests/unit/proxy/http/server_under_test.h"
+
+namespace entrepot::http {
+namespace {
+
+std::string pattern(std::size_t n) {
+  std::string text(n, '\0');
+  for (std::size_t i = 0; i < n; ++i) text[i] = static_cast<char>((i * 2654435761U) >> 13);
+  return text;
+}
+
+class ServerBody : public testing::Test {
+ protected:
+  // Answers every request with [offset, offset + length) of the file.
+  void serve(std::uint64_t offset, std::uint64_t length, ServerOptions options = {}) {
+    server_ = std::make_unique<ServerUnderTest>(
+        [this, offset, length](const ExchangePtr& exchange) {
+          exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file_), offset,
+                          length);
+        },
+        options);
+  }
+  GrowingFile file_;
+  std::unique_ptr<ServerUnderTest> server_;
+};
+
+TEST_F(ServerBody, AWholeFileOfManyWindowsArrivesUnchanged) {
+  const std::string content = pattern(21'000'001);
+  file_.append(content);
+  file_.set_state(Body::State::whole);
+  loop::StorePool pool("store", 1);
+  for (loop::StorePool* readers : {static_cast<loop::StorePool*>(nullptr), &pool}) {
+    ServerOptions options;
+    options.readers = readers;
+    serve(0, content.size(), options);
+    RawClient client(server_->port());
+    client.send(get("/1") + get("/2"));
+    EXPECT_TRUE(client.reply().body == content);
+    EXPECT_TRUE(client.reply().body == content);
+    for (const ReplyStats& stats : server_->wait_finished(2)) {
+      EXPECT_EQ(stats.body_bytes, content.size());
+      EXPECT_TRUE(stats.complete);
+    }
+    EXPECT_EQ(file_.bodies(), 0) << "released before finished()";
+    server_.reset();
+  }
+}
+
+TEST_F(ServerBody, APieceOfAFileIsThatPiece) {
+  const std::string content = pattern(100'000);
+  file_.append(content);
+  file_.set_state(Body::State::whole);
+  serve(777, 50'000);
+  RawClient client(server_->port());
+  client.send(get("/") + get("/", "", "HEAD"));
+  EXPECT_TRUE(client.reply().body == content.substr(777, 50'000));
+  EXPECT_THAT(client.reply(false).head, testing::HasSubstr("Content-Length: 50000\r\n"));
+  EXPECT_EQ(server_->wait_finished(2)[1].body_bytes, 0U);
+}
+
+TEST_F(ServerBody, AGrowingFileIsSentAsItComes) {
+  const std::string content = pattern(3'000'000);
+  serve(0, content.size());
+  RawClient client(server_->port());
+  client.send(get("/"));
+  EXPECT_EQ(client.reply(false).status, 200) << "the head does not wait for the body";
+  constexpr std::size_t step = 500'000;
+  for (std::size_t at = 0; at < content.size(); at += step) {
+    server_->on_loop([&] { file_.append(std::string_view(content).substr(at, step)); });
+    EXPECT_TRUE(client.read(step) == content.substr(at, step));
+  }
+  EXPECT_TRUE(server_->wait_finished(1)[0].complete);
+}
+
+TEST_F(ServerBody, APieceThatIsNotThereYetIsWaitedFor) {
+  serve(1000, 3);
+  RawClient client(server_->port());
+  client.send(get("/"));
+  EXPECT_EQ(client.reply(false).status, 200);
+  server_->on_loop([&] { file_.append(std::string(1000, 'x')); });
+  server_->on_loop([&] { file_.append("abcdef"); });
+  EXPECT_EQ(client.read(3), "abc");
+  EXPECT_EQ(server_->wait_finished(1)[0].body_bytes, 3U);
+}
+
+TEST_F(ServerBody, AFailedBodyEndsShortAndWithAFin) {
+  serve(0, 1'000'000);
+  RawClient client(server_->port());
+  client.send(get("/1") + get("/2"));
+  EXPECT_EQ(client.reply(false).status, 200);
+  server_->on_loop([&] { file_.append(std::string(10, 'x')); });
+  EXPECT_EQ(client.read(10), std::string(10, 'x'));
+  server_->on_loop([&] { file_.set_state(Body::State::failed); });
+  EXPECT_EQ(client.read_all(), "");
+  EXPECT_TRUE(client.ended_cleanly());
+  const auto finished = server_->wait_finished(1);
+  EXPECT_EQ(finished.size(), 1U) << "the pipelined request was handled";
+  EXPECT_FALSE(finished[0].complete);
+  EXPECT_EQ(finished[0].body_bytes, 10U);
+}
+
+TEST_F(ServerBody, ABodyThatIsWholeTooEarlyEndsShort) {
+  file_.append("short");
+  file_.set_state(Body::State::whole);
+  serve(0, 100);
+  RawClient client(server_->port());
+  client.send(get("/"));
+  EXPECT_EQ(client.reply(false).status, 200);
+  EXPECT_EQ(client.read_all(), "short");
+  EXPECT_TRUE(client.ended_cleanly());
+  EXPECT_FALSE(server_->wait_finished(1)[0].complete);
+}
+
+TEST_F(ServerBody, AClientThatLeavesReleasesTheBody) {
+  serve(0, 1'000'000);
+  for (const bool politely : {true, false}) {
+    auto client = std::make_unique<RawClient>(server_->port());
+    client->send(get("/"));
+    EXPECT_EQ(client->reply(false).status, 200);
+    if (!politely) client->abort();
+    client.reset();
+    server_->wait_finished(politely ? 1 : 2);
+    EXPECT_EQ(file_.bodies(), 0);
+    server_->on_loop([&] { file_.append("x"); });  // wakes nobody
+  }
+}
+
+std::size_t anonymous_kib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("RssAnon:")) return std::stoul(line.substr(8));
+  return 0;
+}
+
+TEST_F(ServerBody, SlowReadersOfABigFileCostNoMemory) {
+  constexpr std::size_t size = 256 << 20;
+  constexpr std::size_t readers = 100;
+  server_ = std::make_unique<ServerUnderTest>([this](const ExchangePtr& exchange) {
+    exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file_), 0, size);
+  });
+  server_->on_loop([&] {
+    const std::string piece(1 << 20, 'b');
+    for (std::size_t at = 0; at < size; at += piece.size()) file_.append(piece);
+    file_.set_state(Body::State::whole);
+  });
+  const std::size_t before = anonymous_kib();
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (std::size_t i = 0; i < readers; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server_->port(), 64 * 1024));
+    clients.back()->send(get("/"));
+    EXPECT_EQ(clients.back()->reply(false).status, 200);
+  }
+  for (const auto& client : clients) EXPECT_EQ(client->read(1 << 16).size(), 1U << 16);
+  // The clients' own buffers are in this process too: 64 KiB each.
+  EXPECT_LT(anonymous_kib() - before, 16 * 1024 + readers * 128);
+}
+
+}  // namespace
+}  // namespace entrepot::http

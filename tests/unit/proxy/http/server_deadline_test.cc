@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/proxy/http/file_body.h"
+#include "tests/unit/proxy/http/raw_client.h"
+#include "tests/unit/proxy/http/server_under_test.h"
+
+namespace entrepot::http {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using testing::HasSubstr;
+
+ServerOptions options(milliseconds header, milliseconds idle, milliseconds send) {
+  ServerOptions options;
+  options.header_timeout = header;
+  options.idle_timeout = idle;
+  options.send_timeout = send;
+  return options;
+}
+
+constexpr milliseconds never = std::chrono::minutes(10);
+constexpr milliseconds soon{120};
+
+TEST(ServerDeadline, AHeadThatDoesNotEndIsAnswered408) {
+  ServerUnderTest server(echo_path, options(soon, never, never));
+  RawClient client(server.port());
+  const auto start = steady_clock::now();
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n");
+  const RawClient::Reply reply = client.reply();
+  EXPECT_EQ(reply.status, 408);
+  EXPECT_THAT(reply.head, HasSubstr("Connection: close"));
+  EXPECT_EQ(client.read_all(), "");
+  EXPECT_GE(steady_clock::now() - start, soon - milliseconds(5));
+  EXPECT_EQ(server.refusals(), std::vector<int>{408});
+}
+
+TEST(ServerDeadline, BytesDoNotExtendTheHead) {
+  ServerUnderTest server(echo_path, options(soon, never, never));
+  RawClient client(server.port());
+  client.send("GET / HTTP/1.1\r\nX: ");
+  // A byte whenever the server has had a turn: far more often than the deadline.
+  const auto start = steady_clock::now();
+  while (server.refusals().empty() && steady_clock::now() - start < std::chrono::seconds(10)) {
+    client.send("a");
+    server.on_loop([] {});
+  }
+  EXPECT_LT(steady_clock::now() - start, std::chrono::seconds(10));
+  EXPECT_EQ(client.reply().status, 408);
+}
+
+TEST(ServerDeadline, ASecondRequestHasItsOwn) {
+  ServerUnderTest server(echo_path, options(soon, never, never));
+  RawClient client(server.port());
+  client.send(get("/"));
+  EXPECT_EQ(client.reply().status, 200);
+  client.send("G");
+  EXPECT_EQ(client.reply().status, 408);
+}
+
+TEST(ServerDeadline, ABodyThatDoesNotEndIsAnswered408) {
+  ServerUnderTest server(echo_path, options(soon, never, never));
+  RawClient client(server.port());
+  client.send(get("/", "Content-Length: 10\r\n") + "123");
+  EXPECT_EQ(client.reply().status, 408);
+  EXPECT_EQ(server.handled(), 0U);
+}
+
+TEST(ServerDeadline, WhoSaysNothingIsClosedWithoutAWord) {
+  ServerUnderTest server(echo_path, options(soon, never, never));
+  RawClient client(server.port());
+  EXPECT_EQ(client.read_all(), "");
+  EXPECT_TRUE(client.ended_cleanly());
+  EXPECT_TRUE(server.refusals().empty());
+}
+
+TEST(ServerDeadline, AnIdleConnectionIsClosed) {
+  ServerUnderTest server(echo_path, options(never, soon, never));
+  RawClient client(server.port());
+  client.send(get("/"));
+  EXPECT_EQ(client.reply().status, 200);
+  const auto start = steady_clock::now();
+  EXPECT_EQ(client.read_all(), "");
+  EXPECT_TRUE(client.ended_cleanly());
+  EXPECT_GE(steady_clock::now() - start, soon / 2);
+}
+
+TEST(ServerDeadline, WaitingForAHandlerOrABodyHasNone) {
+  GrowingFile file;
+  ServerUnderTest server(
+      [&](const ExchangePtr& exchange) {
+        exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file), 0, 2);
+      },
+      options(milliseconds(20), milliseconds(20), milliseconds(20)));
+  RawClient client(server.port());
+  client.send(get("/"));
+  EXPECT_EQ(client.reply(false).status, 200);
+  // A connection that has said nothing is closed in the meantime; several of them, one after
+  // another, show that this one's time, too, would have come.
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(RawClient(server.port()).read_all(), "");
+  server.on_loop([&] { file.append("a"); });
+  EXPECT_EQ(client.read(1), "a");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(RawClient(server.port()).read_all(), "");
+  server.on_loop([&] { file.append("b"); });
+  EXPECT_EQ(client.read(1), "b");
+  EXPECT_TRUE(server.wait_finished(1)[0].complete);
+}
+
+TEST(ServerDeadline, AClientThatStopsReadingIsCut) {
+  const auto body = std::make_shared<const std::string>(64 << 20, 'x');
+  ServerUnderTest server([&](const ExchangePtr& e) { e->reply(ReplyHead(200), body); },
+                         options(never, never, soon));
+  RawClient client(server.port(), 4096);
+  client.send(get("/"));
+  const auto finished = server.wait_finished(1);
+  EXPECT_FALSE(finished[0].complete);
+  EXPECT_LT(finished[0].body_bytes, body->size());
+  EXPECT_GE(finished[0].finished - finished[0].started, soon);
+  server.wait_idle();
+}
+
+TEST(ServerDeadline, ASlowReaderIsNotCutWhileTheKernelsBufferIsFull) {
+  const auto body = std::make_shared<const std::string>(8 << 20, 'x');
+  ServerUnderTest server([&](const ExchangePtr& e) { e->reply(ReplyHead(200), body); },
+                         options(never, never, milliseconds(400)));
+  RawClient client(server.port(), 4096);
+  client.send(get("/"));
+  EXPECT_EQ(client.reply(false).status, 200);
+  // 64 bytes a millisecond for several timeouts: too slow for the kernel to ask for more.
+  const auto start = steady_clock::now();
+  std::size_t read = 0;
+  for (auto spent = milliseconds(0); spent < milliseconds(1500);
+       spent = std::chrono::duration_cast<milliseconds>(steady_clock::now() - start)) {
+    if (read < static_cast<std::size_t>(spent.count()) * 64) read += client.read(2048).size();
+    server.on_loop([] {});
+  }
+  EXPECT_TRUE(server.wait_finished(0).empty()) << "cut after " << read;
+}
+
+}  // namespace
+}  // namespace entrepot::http

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <future>
+
+#include "tests/unit/proxy/http/raw_client.h"
+#include "tests/unit/proxy/http/server_under_test.h"
+
+namespace entrepot::http {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(ServerLimit, ConnectionsOverTheCapAreAnswered503) {
+  ServerOptions options;
+  options.max_connections = 2;
+  ServerUnderTest server(echo_path, options);
+  auto first = std::make_unique<RawClient>(server.port());
+  RawClient second(server.port());
+  for (RawClient* client : {first.get(), &second}) {
+    client->send(get("/"));
+    EXPECT_EQ(client->reply().status, 200);
+  }
+  {
+    RawClient third(server.port());
+    third.send(get("/"));
+    const RawClient::Reply reply = third.reply();
+    EXPECT_EQ(reply.status, 503);
+    EXPECT_THAT(reply.head, HasSubstr("Connection: close"));
+    EXPECT_EQ(third.read_all(), "");
+  }
+  second.send(get("/"));
+  EXPECT_EQ(second.reply().status, 200) << "the others go on";
+  first.reset();
+  int status = 503;  // until the server has noticed
+  for (int i = 0; i < 10000 && status == 503; ++i) {
+    RawClient again(server.port());
+    again.send(get("/"));
+    status = again.reply().status;
+  }
+  EXPECT_EQ(status, 200);
+}
+
+// Takes every descriptor up to a low limit, and gives them back.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit low = before_;
+    low.rlim_cur = 256;
+    setrlimit(RLIMIT_NOFILE, &low);
+    for (int fd = dup(0); fd >= 0; fd = dup(0)) taken_.push_back(fd);
+  }
+  ~NoDescriptors() {
+    for (const int fd : taken_) close(fd);
+    setrlimit(RLIMIT_NOFILE, &before_);
+  }
+  void give_back_one() {
+    close(taken_.back());
+    taken_.pop_back();
+  }
+
+ private:
+  rlimit before_{};
+  std::vector<int> taken_;
+};
+
+TEST(ServerLimit, WithoutDescriptorsItRestsAndThenGoesOn) {
+  ServerUnderTest server(echo_path);
+  RawClient before(server.port());
+  before.send(get("/"));
+  EXPECT_EQ(before.reply().status, 200);
+  std::unique_ptr<RawClient> turned_away;
+  {
+    NoDescriptors none;
+    none.give_back_one();
+    turned_away = std::make_unique<RawClient>(server.port());
+    turned_away->send(get("/"));
+    EXPECT_EQ(turned_away->reply().status, 503);
+    before.send(get("/"));
+    EXPECT_EQ(before.reply().status, 200) << "those who are in go on";
+    EXPECT_EQ(server.refusals(), std::vector<int>{503});
+    turned_away.reset();
+    none.give_back_one();
+    RawClient after(server.port());
+    after.send(get("/"));
+    EXPECT_EQ(after.reply().status, 200);
+  }
+}
+
+class Drain : public testing::Test {
+ protected:
+  std::future<void> drain(ServerUnderTest& server) {
+    auto drained = std::make_shared<std::promise<void>>();
+    server.server().drain([drained] { drained->set_value(); });
+    return drained->get_future();
+  }
+  static void expect_ready(std::future<void>& future) {
+    ASSERT_EQ(future.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  }
+};
+
+TEST_F(Drain, FinishesWhatIsUnderWayAndClosesTheRest) {
+  ExchangePtr kept;
+  ServerUnderTest server(
+      [&](const ExchangePtr& exchange) {
+        if (exchange->request().path() == "/slow")
+          kept = exchange;
+        else
+          echo_path(exchange);
+      },
+      {}, 1);
+  RawClient idle(server.port());
+  idle.send(get("/"));
+  EXPECT_EQ(idle.reply().status, 200);
+  RawClient slow(server.port());
+  slow.send(get("/slow"));
+  server.wait_handled(2);
+
+  auto drained = drain(server);
+  EXPECT_EQ(idle.read_all(), "");
+  EXPECT_TRUE(idle.ended_cleanly());
+  EXPECT_NE(drained.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  server.on_loop([&] { echo_path(std::exchange(kept, nullptr)); });
+  const RawClient::Reply reply = slow.reply();
+  EXPECT_EQ(reply.body, "/slow");
+  EXPECT_THAT(reply.head, HasSubstr("Connection: close"));
+  EXPECT_EQ(slow.read_all(), "");
+  expect_ready(drained);
+  EXPECT_EQ(server.server().connections(), 0U);
+}
+
+TEST_F(Drain, AnswersWhoHasConnectedButNotYetAsked) {
+  ServerUnderTest server(echo_path, {}, 2);
+  RawClient client(server.port());
+  auto drained = drain(server);
+  client.send(get("/"));
+  const RawClient::Reply reply = client.reply();
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_THAT(reply.head, HasSubstr("Connection: close"));
+  expect_ready(drained);
+}
+
+TEST_F(Drain, OfAnIdleServerIsDoneAtOnce) {
+  ServerUnderTest server(echo_path, {}, 2);
+  auto drained = drain(server);
+  expect_ready(drained);
+}
+
+}  // namespace
+}  // namespace entrepot::http
