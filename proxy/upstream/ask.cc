@@ -16,22 +16,6 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-std::string_view reason_of(int status) {
-  switch (status) {
-    case 404:
-    case 410:
-      return "not-found";
-    case 401:
-    case 403:
-    case 451:
-      return "denied";
-    case 429:
-      return "rate-limited";
-    default:
-      return status >= 500 ? "server-error" : "bad-upstream";
-  }
-}
-
 }  // namespace
 
 Ask::Ask(Endpoint& endpoint, AskRequest request, AskSink& sink)
@@ -191,7 +175,7 @@ void Ask::answered() {
     auto failure = status_failure(what(), head_, std::chrono::system_clock::now());
     if (status == 429 && at_endpoint()) endpoint_.rate_limited(failure.retry_after);
     const bool retryable = failure.kind == cache::FailureKind::unavailable;
-    fail(std::move(failure), reason_of(status), retryable);
+    fail(std::move(failure), failure_reason(status), retryable);
   }
 }
 

@@ -8,6 +8,7 @@ namespace {
 
 struct StatusMeaning {
   cache::FailureKind kind;
+  std::string_view reason;  // a word of metrics' list
   std::string_view advice;
 };
 
@@ -16,21 +17,23 @@ StatusMeaning meaning_of(int status) {
   switch (status) {
     case 404:
     case 410:
-      return {Kind::not_found, "the upstream does not have it"};
+      return {Kind::not_found, "not-found", "the upstream does not have it"};
     case 401:
     case 403:
     case 451:
-      return {Kind::denied, "the upstream's credentials, or the lack of them, do not allow it"};
+      return {Kind::denied, "denied",
+              "the upstream's credentials, or the lack of them, do not allow it"};
     case 429:
-      return {Kind::rate_limited,
+      return {Kind::rate_limited, "rate-limited",
               "the upstream wants fewer requests; credentials may raise the limit"};
     case 408:
-      return {Kind::unavailable, "asking again later may help"};
+      return {Kind::unavailable, "server-error", "asking again later may help"};
     default:
       break;
   }
-  if (status >= 500) return {Kind::unavailable, "asking again later may help"};
-  return {Kind::bad_upstream, "this is no answer of a registry; check the endpoint's url"};
+  if (status >= 500) return {Kind::unavailable, "server-error", "asking again later may help"};
+  return {Kind::bad_upstream, "bad-upstream",
+          "this is no answer of a registry; check the endpoint's url"};
 }
 
 }  // namespace
@@ -84,6 +87,8 @@ cache::Failure status_failure(const std::string& what, const ResponseHead& head,
   failure.retry_after = parse_retry_after(head.retry_after, now).value_or(std::chrono::seconds(0));
   return failure;
 }
+
+std::string_view failure_reason(int status) { return meaning_of(status).reason; }
 
 cache::Failure bad_answer(const std::string& what, std::string_view why, int status) {
   cache::Failure failure;

@@ -69,7 +69,8 @@ void Multi::open() {
 
 std::unique_ptr<Transfer> Multi::start(TransferRequest request, TransferSink& sink) {
   Running::Deadlines& self = *this;
-  auto running = std::make_unique<Running>(base_, options_, std::move(request), sink, self);
+  auto running =
+      std::make_unique<Running>(base_, options_, std::move(request), sink, self, sockets_);
   auto handle = std::make_unique<Handle>(*this, *running);
   if (running->urgent()) {
     queue_.push_front(std::move(running));
@@ -153,6 +154,12 @@ void Multi::collect(std::vector<Ended>& ended) {
     results.emplace_back(running, message->data.result);
   }
   for (const auto& [running, result] : results) {
+    if (running->wants_new_connection()) {
+      curl_multi_remove_handle(multi_, running->easy());
+      check(curl_multi_add_handle(multi_, running->easy()) == CURLM_OK,
+            "curl_multi_add_handle fails");
+      continue;
+    }
     TransferEnd end = running->judge(result);
     ended.push_back({.running = remove(*running), .end = std::move(end)});
   }

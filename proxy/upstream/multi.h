@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proxy/upstream/running.h"
+#include "proxy/upstream/sockets.h"
 #include "proxy/upstream/timer.h"
 #include "proxy/upstream/transfer.h"
 
@@ -65,6 +66,7 @@ class Multi : private Running::Deadlines {
   const TransferOptions options_;
   const std::size_t slots_;
 
+  Sockets sockets_;
   CURLM* multi_ = nullptr;  // owned
   bool in_curl_ = false;    ///< curl may be calling us: its functions must not be called
   std::size_t slots_used_ = 0;

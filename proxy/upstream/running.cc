@@ -6,8 +6,6 @@
 //   any → detached                   ~Transfer of the user
 #include "proxy/upstream/running.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -69,16 +67,18 @@ Meaning meaning_of(CURLcode result, bool head_seen) {
 }  // namespace
 
 Running::Running(event_base* base, const TransferOptions& options, TransferRequest request,
-                 TransferSink& sink, Deadlines& deadlines)
+                 TransferSink& sink, Deadlines& deadlines, Sockets& sockets)
     : request_(std::move(request)),
       head_deadline_(options.connect + options.first_byte),
       sink_(&sink),
       deadlines_(deadlines),
+      sockets_(sockets),
       easy_(curl_easy_init()),
       timer_(base, [this] { check_progress(); }),
       stall_(options.stall, options.stall_bytes_per_second) {
   check(easy_ != nullptr, "out of memory for a transfer");
   set_options(options);
+  set_callbacks();
   set_headers();
 }
 
@@ -122,6 +122,9 @@ void Running::set_options(const TransferOptions& options) {
   } else {
     set(easy_, CURLOPT_CAINFO, options.ca_file.c_str());
   }
+}
+
+void Running::set_callbacks() {
   set(easy_, CURLOPT_ERRORBUFFER, static_cast<char*>(error_));
   set(easy_, CURLOPT_PRIVATE, static_cast<void*>(this));
   set(easy_, CURLOPT_HEADERFUNCTION, &Running::header_callback);
@@ -130,6 +133,11 @@ void Running::set_options(const TransferOptions& options) {
   set(easy_, CURLOPT_WRITEDATA, static_cast<void*>(this));
   set(easy_, CURLOPT_OPENSOCKETFUNCTION, &Running::open_socket);
   set(easy_, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+  // A connection outlives the transfer that made it: its end is the sockets' business.
+  set(easy_, CURLOPT_CLOSESOCKETFUNCTION, &Running::close_socket);
+  set(easy_, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&sockets_));
+  set(easy_, CURLOPT_PREREQFUNCTION, &Running::before_request);
+  set(easy_, CURLOPT_PREREQDATA, static_cast<void*>(this));
 }
 
 void Running::set_headers() {
@@ -161,6 +169,13 @@ void Running::finish(const TransferEnd& end) {
   TransferSink* const sink = sink_;
   detach();
   if (sink != nullptr) sink->on_end(end);
+}
+
+bool Running::wants_new_connection() {
+  if (!unclean_ || detached()) return false;
+  unclean_ = false;
+  set(easy_, CURLOPT_FRESH_CONNECT, 1L);
+  return true;
 }
 
 TransferEnd Running::judge(CURLcode result) const {
@@ -266,7 +281,17 @@ curl_socket_t Running::open_socket(void* self, curlsocktype, curl_sockaddr* addr
     }
   }
   running->dialled_ = true;
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  return running->sockets_.open(*address);
+}
+
+int Running::close_socket(void* sockets, curl_socket_t fd) {
+  return static_cast<Sockets*>(sockets)->close(fd);
+}
+
+int Running::before_request(void* self, char* remote_ip, char*, int remote_port, int local_port) {
+  auto* running = static_cast<Running*>(self);
+  running->unclean_ = !running->sockets_.clean(remote_ip, remote_port, local_port);
+  return running->unclean_ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 }  // namespace entrepot::upstream

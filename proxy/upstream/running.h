@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "proxy/upstream/response_head.h"
+#include "proxy/upstream/sockets.h"
 #include "proxy/upstream/stall_watch.h"
 #include "proxy/upstream/timer.h"
 #include "proxy/upstream/transfer.h"
@@ -30,7 +31,7 @@ class Running {
   };
 
   Running(event_base* base, const TransferOptions& options, TransferRequest request,
-          TransferSink& sink, Deadlines& deadlines);
+          TransferSink& sink, Deadlines& deadlines, Sockets& sockets);
   ~Running();
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
@@ -47,6 +48,9 @@ class Running {
   bool detached() const { return sink_ == nullptr; }
   /// Tells the sink, if it is still there. The last call.
   void finish(const TransferEnd& end);
+  /// The kept connection curl chose was not clean, and nothing has been sent: true once, and the
+  /// Multi gives it to curl again, for a new connection.
+  bool wants_new_connection();
   /// What curl's result means, with what the callbacks noted.
   TransferEnd judge(CURLcode result) const;
 
@@ -54,8 +58,12 @@ class Running {
   static std::size_t header_callback(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t write_callback(char* data, std::size_t size, std::size_t count, void* self);
   static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static int close_socket(void* sockets, curl_socket_t fd);
+  static int before_request(void* self, char* remote_ip, char* local_ip, int remote_port,
+                            int local_port);
 
   void set_options(const TransferOptions& options);
+  void set_callbacks();
   void set_headers();
   bool head_complete();
   bool take(std::span<const std::byte> data);
@@ -66,6 +74,7 @@ class Running {
   TransferSink* sink_;  ///< null once detached or finished
   Running** user_ = nullptr;
   Deadlines& deadlines_;
+  Sockets& sockets_;
   CURL* easy_;                     // owned
   curl_slist* headers_ = nullptr;  // owned
   char error_[CURL_ERROR_SIZE] = {};
@@ -77,6 +86,7 @@ class Running {
   bool refused_ = false;   ///< the sink took no more
   std::string forbidden_;  ///< the address classes that were not dialled
   bool dialled_ = false;   ///< some address was allowed
+  bool unclean_ = false;   ///< see wants_new_connection
 
   Timer timer_;  ///< the head's deadline, then the ticks of stall_
   StallWatch stall_;
