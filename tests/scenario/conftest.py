@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -62,6 +63,8 @@ def prepare(tmp_path, upstream, request):
             problems.append(str(problem))
         if _failed(request):
             print(f"--- log of {entrepot.directory.name}\n{entrepot.log.text}")
+        else:
+            shutil.rmtree(entrepot.directory, ignore_errors=True)  # pytest would keep it
     assert not problems, "\n".join(problems)
 
 
