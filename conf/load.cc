@@ -2,6 +2,7 @@
 // text → document → overrides → decoded → validated; each step adds to one list of problems.
 #include "conf/load.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -86,6 +87,15 @@ Loaded load_text(std::string_view text, std::string_view name,
   const auto document = parse_document(text, problems);
   if (!document) fail(std::move(problems), name);
   return load_document(*document, name, overrides, std::move(problems));
+}
+
+void forget_passwords(Config& config) {
+  for (auto& upstream : config.upstreams) {
+    for (auto& credential : upstream.credentials) {
+      ::explicit_bzero(credential.password.data(), credential.password.size());
+      credential.password.clear();
+    }
+  }
 }
 
 }  // namespace entrepot::conf

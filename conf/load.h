@@ -49,4 +49,7 @@ Loaded load(const std::optional<std::filesystem::path>& file,
 Loaded load_text(std::string_view text, std::string_view name,
                  const std::vector<std::string>& overrides);
 
+/// Overwrites every password, once the components that need them have them.
+void forget_passwords(Config& config);
+
 }  // namespace entrepot::conf

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace entrepot::app {
+
+enum class Action { serve, check, version };
+
+/// What the command line asks for.
+struct Command {
+  Action action = Action::serve;
+  std::optional<std::filesystem::path> config;
+  std::vector<std::string> overrides;  ///< "key=value", in order
+};
+
+/// The command line asked for help, or was not understood: say this and end.
+struct Farewell {
+  int exit_code = 0;  ///< 0: text is for stdout, else for stderr
+  std::string text;
+};
+
+/// Never throws for what a user can type.
+std::variant<Command, Farewell> parse_command_line(int argc, const char* const* argv);
+
+}  // namespace entrepot::app

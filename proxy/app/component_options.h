@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the configuration to what each component takes. Pure functions, any thread: the only place
+// where names of the configuration and names of the components meet.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cache/options.h"
+#include "conf/config.h"
+#include "metrics/log.h"
+#include "metrics/metrics.h"
+#include "proxy/http/server.h"
+#include "proxy/registry/options.h"
+#include "proxy/upstream/options.h"
+
+namespace entrepot::app {
+
+log::Options log_options(const conf::Config& config);
+std::vector<metrics::UpstreamLabels> metric_labels(const conf::Config& config);
+cache::Options cache_options(const conf::Config& config);
+upstream::Options upstream_options(const conf::Config& config);
+/// Without `executor_of`, which is for whoever has the loops.
+registry::Options registry_options(const conf::Config& config);
+/// For clients at `address`, without `readers`.
+http::ServerOptions server_options(const conf::Config& config, const std::string& address);
+/// For the admin listener at `address`.
+http::ServerOptions admin_options(const conf::Config& config, const std::string& address);
+
+/// How many threads a configured number means: 0 is one per core.
+int thread_count(int configured);
+
+}  // namespace entrepot::app

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace entrepot::app {
+
+// Of sysexits.h; README.md tells operators.
+inline constexpr int exit_ok = 0;
+/// The command line was not understood.
+inline constexpr int exit_usage = 64;
+/// A bug in this program (metrics/check.h ends with it too).
+inline constexpr int exit_bug = 70;
+/// What is in the way may go away by itself: start again later. The address is in use, the cache
+/// directory is locked by another process, no thread could be made.
+inline constexpr int exit_restart = 75;
+/// The operator must change something: the configuration, or the cache directory it names.
+inline constexpr int exit_config = 78;
+
+}  // namespace entrepot::app

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <iostream>
+#include <variant>
+
+#include "proxy/app/command_line.h"
+#include "proxy/app/run.h"
+
+int main(int argc, char** argv) {
+  const auto parsed = entrepot::app::parse_command_line(argc, argv);
+  if (const auto* farewell = std::get_if<entrepot::app::Farewell>(&parsed)) {
+    (farewell->exit_code == 0 ? std::cout : std::cerr) << farewell->text;
+    return farewell->exit_code;
+  }
+  return entrepot::app::run(std::get<entrepot::app::Command>(parsed));
+}

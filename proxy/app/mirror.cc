@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The order of ends. First Cache::stop() ends the flights and posts their last answers to the serve
+// loops. Then the servers go, while their loops still turn, because connections die on their loop,
+// behind those answers. Then the threads end (ThreadsEnd), and only then what they used.
+#include "proxy/app/mirror.h"
+
+#include <csignal>
+#include <utility>
+
+#include "metrics/check.h"
+#include "metrics/log.h"
+#include "proxy/app/component_options.h"
+
+namespace entrepot::app {
+namespace {
+
+std::string with_port(const std::string& address, std::uint16_t port) {
+  return address.substr(0, address.rfind(':') + 1) + std::to_string(port);
+}
+
+template <typename Range, typename Text>
+std::string joined(const Range& range, Text text_of) {
+  std::string text;
+  for (const auto& each : range) text += (text.empty() ? "" : ", ") + text_of(each);
+  return text;
+}
+
+}  // namespace
+
+Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics)
+    : config_(config),
+      metrics_(metrics),
+      serve_(make_loops("serve", thread_count(config.threads.serve))),
+      fetch_(make_loops("fetch", thread_count(config.threads.fetch))),
+      pool_("store", static_cast<std::size_t>(config.threads.store)),
+      sources_(make_sources()),
+      registry_(registry_options(), store_, metrics),
+      admin_handler_({[this] { return unready(); },
+                      [this] { metrics_.connections().set(static_cast<double>(connections())); }},
+                     metrics),
+      signals_(control_.loop, [this](int signal) { on_signal(signal); }),
+      cache_(cache_options(config), clock_, metrics, pool_poster_, homes()) {
+  metrics_.cache_max_bytes().set(static_cast<double>(config.cache.max_size));
+  listen();
+}
+
+Mirror::~Mirror() = default;
+
+Mirror::Loops Mirror::make_loops(const std::string& name, int count) {
+  Loops loops;
+  for (int i = 0; i < count; ++i)
+    loops.push_back(std::make_unique<LoopParts>(name + "-" + std::to_string(i)));
+  return loops;
+}
+
+Mirror::Sources Mirror::make_sources() const {
+  Sources sources;
+  for (const auto& parts : fetch_)
+    sources.push_back(
+        std::make_unique<upstream::CurlSource>(parts->loop, upstream_options(config_), metrics_));
+  return sources;
+}
+
+std::vector<cache::Cache::HomeParts> Mirror::homes() const {
+  std::vector<cache::Cache::HomeParts> homes;
+  for (std::size_t i = 0; i < fetch_.size(); ++i)
+    homes.push_back({&fetch_[i]->executor, sources_[i].get()});
+  return homes;
+}
+
+registry::Options Mirror::registry_options() const {
+  auto options = app::registry_options(config_);
+  options.executor_of = [this](const http::Exchange& exchange) -> cache::Executor& {
+    for (const auto& parts : serve_)
+      if (&parts->loop == &exchange.loop()) return parts->executor;
+    bug("an exchange of no serve loop");
+  };
+  return options;
+}
+
+void Mirror::listen() {
+  std::vector<loop::Loop*> loops;
+  for (const auto& parts : serve_) loops.push_back(&parts->loop);
+  for (const auto& [address] : config_.listen) {
+    auto options = server_options(config_, address);
+    options.readers = &pool_;
+    servers_.push_back(std::make_unique<http::Server>(std::move(options), loops, registry_));
+    addresses_.push_back(with_port(address, servers_.back()->port()));
+  }
+  if (!config_.admin) return;
+  const auto& address = config_.admin->address;
+  admin_server_ = std::make_unique<http::Server>(admin_options(config_, address),
+                                                 std::vector{&control_.loop}, admin_handler_);
+  admin_address_ = with_port(address, admin_server_->port());
+}
+
+void Mirror::run() {
+  for (const auto* loops : {&fetch_, &serve_})
+    for (const auto& parts : *loops) parts->loop.start();
+  control_.loop.start();
+  for (const auto& server : servers_) server->start();
+  if (admin_server_) admin_server_->start();
+  ready_ = true;
+  log_start();
+  stopped_.get_future().wait();
+}
+
+void Mirror::log_start() const {
+  log::info("listening on {}; admin on {}; cache in {}; upstreams {}",
+            joined(addresses_, [](const auto& address) { return address; }),
+            admin_address_.empty() ? "nothing" : admin_address_, config_.cache.directory.string(),
+            joined(config_.upstreams, [](const auto& upstream) { return upstream.name; }));
+}
+
+std::string_view Mirror::unready() const {
+  if (!ready_) return "draining";
+  if (!cache_.healthy()) return "the cache index takes no writes";
+  return {};
+}
+
+std::size_t Mirror::connections() const {
+  std::size_t sum = 0;
+  for (const auto& server : servers_) sum += server->connections();
+  return sum;
+}
+
+void Mirror::on_signal(int signal) {
+  if (signal == SIGHUP)
+    log::info("SIGHUP changes nothing: restart to use another configuration");
+  else
+    drain_in_loop();
+}
+
+void Mirror::drain() {
+  control_.loop.post([this] { drain_in_loop(); });
+}
+
+void Mirror::drain_in_loop() {
+  if (std::exchange(draining_, true)) return end_flights("told twice to stop");
+  ready_ = false;
+  log::info("draining: replies in progress have {} ms", config_.timeouts.drain.count());
+  drain_timer_ = control_.loop.after(config_.timeouts.drain,
+                                     [this] { end_flights("the time to drain is over"); });
+  left_to_drain_ = servers_.size();
+  for (const auto& server : servers_) {
+    server->drain([this] {
+      control_.loop.post([this] {
+        if (--left_to_drain_ == 0) end_flights({});
+      });
+    });
+  }
+}
+
+void Mirror::end_flights(std::string_view cut_because) {
+  if (std::exchange(stopping_, true)) return;
+  drain_timer_.reset();
+  if (!cut_because.empty()) {
+    log::warn("{}: cutting {} connections", cut_because, connections());
+    for (const auto& server : servers_) server->close();
+  }
+  cache_.stop(control_.executor, [this] { stopped_.set_value(); });
+}
+
+void Mirror::end_threads() {
+  for (const auto* loops : {&serve_, &fetch_})
+    for (const auto& parts : *loops) parts->loop.stop();
+  control_.loop.stop();
+  for (const auto* loops : {&serve_, &fetch_})
+    for (const auto& parts : *loops) parts->loop.join();
+  control_.loop.join();
+  pool_.stop();
+  pool_.join();
+}
+
+}  // namespace entrepot::app

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <future>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cache/cache.h"
+#include "cache/clock.h"
+#include "conf/config.h"
+#include "metrics/metrics.h"
+#include "proxy/admin/admin_handler.h"
+#include "proxy/app/executors.h"
+#include "proxy/http/server.h"
+#include "proxy/loop/loop.h"
+#include "proxy/loop/signals.h"
+#include "proxy/loop/store_pool.h"
+#include "proxy/registry/cache_store.h"
+#include "proxy/registry/registry.h"
+#include "proxy/upstream/curl_source.h"
+
+namespace entrepot::app {
+
+/// The running mirror: all its threads and what lives on them, put together from a configuration
+/// and taken apart in reverse.
+///
+///   made ──run()──► serving ──SIGTERM, SIGINT, drain()──► draining ──► stopped (run() returns)
+///
+/// Draining: /readyz turns 503, the listeners close, replies in progress have timeouts.drain to
+/// end; a second signal ends them at once. Then the flights end, then the threads.
+/// Made, run and destroyed on the main thread.
+class Mirror {
+ public:
+  /// Takes the addresses and the cache directory; touches no network. `config` (its passwords are
+  /// used here only) and `metrics` outlive it. Throws what the parts throw:
+  /// cache::OpenError, http::ListenError, std::runtime_error for an upstream or a CA file that
+  /// cannot be used, std::system_error for threads that cannot be made.
+  Mirror(const conf::Config& config, const metrics::Metrics& metrics);
+  ~Mirror();
+  Mirror(const Mirror&) = delete;
+  Mirror& operator=(const Mirror&) = delete;
+
+  /// Serves until it has drained.
+  void run();
+
+  /// Begins to drain; a second call cuts what is still in progress. Any thread.
+  void drain();
+
+  /// "address:port" of each listener, with the ports really taken.
+  const std::vector<std::string>& addresses() const { return addresses_; }
+  /// The same of the admin listener; empty without one.
+  const std::string& admin_address() const { return admin_address_; }
+
+ private:
+  /// One thread that runs a loop, and the loop as the cache sees it.
+  struct LoopParts {
+    explicit LoopParts(std::string name) : loop(std::move(name)), executor(loop) {}
+    loop::Loop loop;
+    LoopExecutor executor;
+  };
+  using Loops = std::vector<std::unique_ptr<LoopParts>>;
+  using Sources = std::vector<std::unique_ptr<upstream::CurlSource>>;
+
+  /// Ends the threads before anything they use goes, also when a later part cannot be made.
+  struct ThreadsEnd {
+    explicit ThreadsEnd(Mirror& mirror_in) : mirror(mirror_in) {}
+    ~ThreadsEnd() { mirror.end_threads(); }
+    Mirror& mirror;
+  };
+
+  static Loops make_loops(const std::string& name, int count);
+  Sources make_sources() const;
+  std::vector<cache::Cache::HomeParts> homes() const;
+  registry::Options registry_options() const;
+  void listen();
+  void log_start() const;
+  std::string_view unready() const;
+  std::size_t connections() const;
+  void end_threads();
+
+  // Control loop only.
+  void on_signal(int signal);
+  void drain_in_loop();
+  /// `cut_because`: why connections are cut first; empty when there are none.
+  void end_flights(std::string_view cut_because);
+
+  const conf::Config& config_;
+  const metrics::Metrics& metrics_;
+  const cache::SystemClock clock_;
+
+  // Control loop only, once it runs.
+  bool draining_ = false;
+  bool stopping_ = false;
+  std::size_t left_to_drain_ = 0;
+  std::unique_ptr<loop::Loop::Timer> drain_timer_;
+
+  std::atomic<bool> ready_{false};
+  std::promise<void> stopped_;
+
+  // In the order of use, destroyed in reverse: servers, threads, then what the threads use. The
+  // handlers come before the cache, because what it still holds of answers at the end refers to
+  // them.
+  LoopParts control_{"control"};  // signals, draining, admin listener
+  Loops serve_;
+  Loops fetch_;
+  loop::StorePool pool_;
+  PoolPoster pool_poster_{pool_};
+  Sources sources_;
+  registry::CacheStore store_{cache_};
+  registry::Registry registry_;
+  admin::AdminHandler admin_handler_;
+  loop::Signals signals_;
+  cache::Cache cache_;
+  ThreadsEnd threads_end_{*this};
+  std::vector<std::unique_ptr<http::Server>> servers_;
+  std::unique_ptr<http::Server> admin_server_;
+
+  std::vector<std::string> addresses_;
+  std::string admin_address_;
+};
+
+}  // namespace entrepot::app

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/process.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+#include "metrics/log.h"
+
+namespace entrepot::app {
+namespace {
+
+constexpr mode_t private_files = 0077;
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    log::warn("cannot raise the limit of open files: {}; connections may be refused",
+              std::generic_category().message(errno));
+}
+
+}  // namespace
+
+void prepare_process() {
+  std::signal(SIGPIPE, SIG_IGN);
+  ::umask(private_files);
+  if (::prctl(PR_SET_DUMPABLE, 0) != 0)
+    log::warn("core files stay possible and would hold credentials: {}",
+              std::generic_category().message(errno));
+  raise_descriptor_limit();
+}
+
+}  // namespace entrepot::app

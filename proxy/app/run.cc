@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/run.h"
+
+#include <exception>
+#include <iostream>
+#include <string_view>
+#include <system_error>
+
+#include "cache/options.h"
+#include "conf/load.h"
+#include "metrics/log.h"
+#include "proxy/app/component_options.h"
+#include "proxy/app/exit_codes.h"
+#include "proxy/app/mirror.h"
+#include "proxy/app/process.h"
+#include "proxy/registry/upstream_table.h"
+
+namespace entrepot::app {
+namespace {
+
+/// The exit code for the exception in flight, told in one line by `tell`. What may pass by itself,
+/// such as an instance that is still draining, asks for another start.
+template <typename Tell>
+int exit_code_of_failure(Tell tell) {
+  try {
+    throw;
+  } catch (const conf::ConfigError& error) {
+    for (const auto& line : error.lines()) tell(line);
+    return exit_config;
+  } catch (const cache::LockedError& error) {
+    tell(error.what());
+    return exit_restart;
+  } catch (const http::ListenError& error) {
+    tell(error.what());
+    return exit_restart;
+  } catch (const std::system_error& error) {
+    tell(error.what());
+    return exit_restart;
+  } catch (const std::runtime_error& error) {  // cache::OpenError, an upstream that cannot be used
+    tell(error.what());
+    return exit_config;
+  } catch (const std::invalid_argument& error) {  // upstreams that contradict each other
+    tell(error.what());
+    return exit_config;
+  } catch (const std::exception& error) {
+    tell(std::string("bug: ") + error.what() + "; please report it");
+    return exit_bug;
+  }
+}
+
+void tell_operator(std::string_view line) { std::cerr << "entrepot: " << line << '\n'; }
+
+void serve_until_stopped(conf::Loaded& loaded) {
+  for (const auto& warning : loaded.warnings) log::warn("{}", warning);
+  prepare_process();
+  const metrics::Metrics metrics(metric_labels(loaded.config));
+  Mirror mirror(loaded.config, metrics);
+  conf::forget_passwords(loaded.config);
+  mirror.run();
+}
+
+int serve(const Command& command) {
+  auto loaded = conf::load(command.config, command.overrides);
+  log::start(log_options(loaded.config));
+  int code = exit_ok;
+  try {
+    serve_until_stopped(loaded);
+    log::info("stopped");
+  } catch (...) {
+    code = exit_code_of_failure([](std::string_view line) { log::error("{}", line); });
+  }
+  log::stop();
+  return code;
+}
+
+/// What serve() would refuse before it takes anything of the machine.
+int check(const Command& command) {
+  const auto loaded = conf::load(command.config, command.overrides);
+  const metrics::Metrics metrics(metric_labels(loaded.config));
+  const registry::UpstreamTable names(registry_options(loaded.config), metrics);
+  loop::Loop loop("check");
+  const upstream::CurlSource upstreams(loop, upstream_options(loaded.config), metrics);
+  for (const auto& warning : loaded.warnings) tell_operator(warning);
+  std::cout << (command.config ? command.config->string() : "the built-in configuration")
+            << ": good\n";
+  return exit_ok;
+}
+
+}  // namespace
+
+int run(const Command& command) {
+  try {
+    switch (command.action) {
+      case Action::serve:
+        return serve(command);
+      case Action::check:
+        return check(command);
+      case Action::version:
+        std::cout << "entrepot " ENTREPOT_VERSION "\n";
+        return exit_ok;
+    }
+    return exit_bug;
+  } catch (...) {
+    return exit_code_of_failure(tell_operator);
+  }
+}
+
+}  // namespace entrepot::app
