@@ -64,7 +64,7 @@ BodyPump::BodyPump(std::unique_ptr<Body> body, std::uint64_t offset, std::uint64
 
 BodyPump::Result BodyPump::run() {
   for (int i = 0; i < windows_per_turn; ++i) {
-    if (*waiting_) return Result::waiting;
+    if (*waiting_) return growing_ ? Result::waiting : Result::blocked;
     if (!output_.empty()) return Result::blocked;
     if (offset_ == end_) return Result::done;
     // State before available(): a body that is whole now has its final size now.
@@ -74,7 +74,7 @@ BodyPump::Result BodyPump::run() {
     if (available <= offset_)
       return state == Body::State::growing ? wait_for_growth() : Result::failed;
     const std::uint64_t length = std::min(available - offset_, window);
-    if (read_ahead(length)) return Result::waiting;
+    if (read_ahead(length)) return Result::blocked;
     if (!output_.send_file(body_->fd(), offset_, static_cast<std::size_t>(length)))
       return Result::failed;
     offset_ += length;
@@ -83,7 +83,7 @@ BodyPump::Result BodyPump::run() {
 }
 
 BodyPump::Result BodyPump::wait_for_growth() {
-  *waiting_ = true;
+  growing_ = *waiting_ = true;
   body_->wait(offset_, [waiting = waiting_, wake = wake_] {
     *waiting = false;
     wake();
@@ -96,6 +96,7 @@ bool BodyPump::read_ahead(std::uint64_t length) {
   if (in_page_cache(body_->fd(), offset_, length)) return false;
   // Once read it counts as resident: memory so short that it is gone again must not loop for ever.
   resident_ = offset_ + length;
+  growing_ = false;
   *waiting_ = true;
   readers_->post([body = body_, offset = offset_, length, waiting = waiting_, wake = wake_,
                   &loop = loop_]() mutable {

@@ -23,8 +23,8 @@ class BodyPump {
  public:
   enum class Result {
     again,    ///< there is more to do, but others must have their turn
-    blocked,  ///< the output must drain
-    waiting,  ///< `wake` will be called
+    blocked,  ///< the output must drain, or the disk be read: `wake` will be called
+    waiting,  ///< the body must grow: `wake` will be called
     done,     ///< all is with the kernel
     failed,   ///< the body, the file or the socket broke: the reply cannot be completed
   };
@@ -40,6 +40,7 @@ class BodyPump {
 
  private:
   Result wait_for_growth();
+  /// False when there is no need.
   bool read_ahead(std::uint64_t length);
 
   // Constant after construction.
@@ -51,8 +52,9 @@ class BodyPump {
   const std::function<void()> wake_;
 
   std::uint64_t offset_;
-  std::uint64_t resident_;         // bytes before this are in the page cache, as far as is known
-  std::shared_ptr<bool> waiting_;  // shared with the wake-up that clears it, which may come late
+  std::uint64_t resident_;  // bytes before this are in the page cache, as far as is known
+  bool growing_ = false;    // what is waited for: growth, or the disk
+  const std::shared_ptr<bool> waiting_;  // shared with the wake-up that clears it; it may come late
 };
 
 }  // namespace entrepot::http

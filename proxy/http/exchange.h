@@ -77,13 +77,17 @@ using ExchangePtr = std::shared_ptr<Exchange>;
 class Handler {
  public:
   virtual ~Handler() = default;
-  /// A request is complete (its body, if any, was drained). Reply now or later; keep the pointer
-  /// meanwhile.
+  /// A request is complete. Reply now or later; keep the pointer meanwhile. Its body, if it had
+  /// one, was drained, except that of POST, PUT, PATCH and DELETE: those are here to be refused,
+  /// unread. OPTIONS, CONNECT and TRACE never come (405 by refused()).
   virtual void handle(const ExchangePtr& exchange) = 0;
-  /// A reply ended, well or not. Called once for every handle().
+  /// A reply ended, well or not; or the client left before it was given (status 0). Called once for
+  /// every handle(), and never inside a reply(). A client that half-closes its connection while
+  /// its reply is still being waited for counts as gone.
   virtual void finished(const Exchange& exchange, const ReplyStats& stats) = 0;
   /// A request that was refused before it became an exchange (framing, limits, timeouts); the
-  /// connection closes. `reason` is static. Returns the JSON body to send with `status`.
+  /// connection closes unless the request was soundly framed. `reason` is static. Returns the JSON
+  /// body to send with `status`, of some hundred bytes at most. `peer` may be empty.
   virtual std::string refused(int status, std::string_view reason, std::string_view peer) = 0;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -27,7 +28,7 @@ class Lane {
   Lane& operator=(const Lane&) = delete;
 
   void start();
-  /// Calls `drained` once no connection is left. After the first call the later ones replace it.
+  /// Calls `drained` once no connection is left.
   void drain(std::function<void()> drained);
   /// Cuts all connections and stops to accept.
   void close();

@@ -22,9 +22,12 @@ namespace entrepot::http {
 struct ServerOptions {
   /// "address:port" ("0.0.0.0:5000", "[::]:5000"); port 0 picks a free one.
   std::string address;
+  /// From the first byte of a request, or from accepting the connection, to the end of its head
+  /// (and as long again for a body that is drained): 408. Bytes in between do not extend it.
   std::chrono::milliseconds header_timeout{std::chrono::seconds(10)};
+  /// Between a reply and the next request.
   std::chrono::milliseconds idle_timeout{std::chrono::seconds(75)};
-  /// No byte of a reply accepted by the client for this long: cut.
+  /// No byte of a reply acknowledged by the client for this long: cut.
   std::chrono::milliseconds send_timeout{std::chrono::seconds(60)};
   /// Over all loops of this server; more are answered 503 and closed.
   std::size_t max_connections = 10000;
@@ -47,6 +50,8 @@ class Server {
   /// Binds on the calling thread, before the loops start; throws ListenError. `handler` and
   /// `loops` outlive the server.
   Server(ServerOptions options, std::vector<loop::Loop*> loops, Handler& handler);
+  /// Cuts what is left, and waits for the loops to let go: either they all run, and are not stopped
+  /// meanwhile, or their threads have been joined. Not from a thread of theirs.
   ~Server();
 
   /// The bound port.
@@ -54,7 +59,8 @@ class Server {
   /// Begins to accept. Any thread.
   void start();
   /// Closes the listeners, answers what is in flight with `Connection: close`, and closes idle
-  /// connections. `drained` is called on one of the loops when the last one has ended. Any thread.
+  /// connections. `drained` is called on one of the loops when the last one has ended. Any thread,
+  /// once.
   void drain(std::function<void()> drained);
   /// Cuts all connections. Any thread; the loops still run.
   void close();
