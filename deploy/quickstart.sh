@@ -46,4 +46,4 @@ else
   say "Point Docker at it: \"registry-mirrors\" in /etc/docker/daemon.json, with the address of \"listen\" in $config"
 fi
 say "Stop it with Ctrl-C (or: kill $$)"
-exec "$root/build/release/proxy/app/entrepot" serve "${arguments[@]}"
+exec "$root/build/release/entrepot" serve "${arguments[@]}"

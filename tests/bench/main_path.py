@@ -28,7 +28,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 os.environ.setdefault("ENTREPOT_BINARY",
-                      str(HERE.parent.parent / "build/release/proxy/app/entrepot"))
+                      str(HERE.parent.parent / "build/release/entrepot"))
 
 from nginx import OCI_MANIFEST, Nginx, cpu_seconds  # noqa: E402
 from support import client, config, content  # noqa: E402
