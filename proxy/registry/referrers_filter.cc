@@ -61,8 +61,7 @@ std::optional<std::string> filter_referrers(std::string_view index,
   for (Json& descriptor : *manifests)
     if (is_one_of(descriptor, types)) kept.push_back(std::move(descriptor));
   *manifests = std::move(kept);
-  // An upstream may have sent bytes that are not UTF-8: replaced, for dump() throws otherwise.
-  return document->dump(-1, ' ', false, Json::error_handler_t::replace);
+  return document->dump();  // cannot throw: the parser has refused what is not UTF-8
 }
 
 }  // namespace entrepot::registry

@@ -142,7 +142,7 @@ bool well_formed_authorization(std::string_view value) {
   if (scheme.empty() || !std::all_of(scheme.begin(), scheme.end(), is_token)) return false;
   std::string_view rest = trim(value.substr(space));
   if (equal_ignoring_case(scheme, "basic")) return is_token68(rest, true);
-  if (rest.empty() || is_token68(rest, false)) return true;
+  if (is_token68(rest, false)) return true;
   while (!rest.empty()) {
     const std::string_view element = next_element(rest);
     if (!element.empty() && !is_auth_parameter(element)) return false;
