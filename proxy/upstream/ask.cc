@@ -283,8 +283,7 @@ void Ask::fail(cache::Failure failure, std::string_view reason, bool retryable) 
   AskFailure ended{.failure = std::move(failure),
                    .reason = reason,
                    .retryable = retryable,
-                   .from_redirect = !at_endpoint(),
-                   .content_range = head_.status == 416 ? head_.content_range : std::string()};
+                   .from_redirect = !at_endpoint()};
   if (!reason.empty()) endpoint_.metrics().failure(reason);
   if (std::exchange(circuit_pending_, false)) endpoint_.abandoned();
   sink_.on_failure(std::move(ended));

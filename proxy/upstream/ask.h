@@ -34,7 +34,6 @@ struct AskFailure {
   std::string_view reason;  ///< of entrepot_endpoint_failures_total; empty: nothing was attempted
   bool retryable = false;   ///< the same again may succeed at once
   bool from_redirect = false;  ///< it was not the endpoint that answered, but where it led us
-  std::string content_range;   ///< of a 416
 };
 
 class AskSink {

@@ -44,7 +44,7 @@ struct Timeouts {
   /// How long a circuit stays open after a 429 that names no time.
   std::chrono::milliseconds rate_limit{std::chrono::seconds(30)};
   /// A token younger than this that is refused is not fetched again: it would not help.
-  std::chrono::milliseconds young_token{std::chrono::seconds(1)};
+  std::chrono::milliseconds young_token{std::chrono::seconds(5)};
   /// How long a token server that refused our credentials, or failed, is not asked again.
   std::chrono::milliseconds token_denied{std::chrono::seconds(10)};
   std::chrono::milliseconds token_failed{std::chrono::seconds(1)};

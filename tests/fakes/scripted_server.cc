@@ -41,10 +41,25 @@ std::string Received::header(std::string_view name) const {
   return {};
 }
 
+long ScriptedServer::Reply::read(char* data, std::size_t size) {
+  if (tls_ != nullptr) return SSL_read(tls_, data, static_cast<int>(size));
+  for (;;) {
+    const ssize_t got = ::recv(fd_, data, size, 0);
+    if (got >= 0 || errno != EINTR) return got;
+  }
+}
+
+long ScriptedServer::Reply::write(std::string_view bytes) {
+  if (tls_ != nullptr) return SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size()));
+  for (;;) {
+    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent >= 0 || errno != EINTR) return sent;
+  }
+}
+
 void ScriptedServer::Reply::raw(std::string_view bytes) {
   while (open_ && !bytes.empty()) {
-    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
+    const long sent = write(bytes);
     if (sent <= 0) {
       open_ = false;
       return;
@@ -80,15 +95,13 @@ void ScriptedServer::Reply::reset() {
 
 void ScriptedServer::Reply::wait_for_peer() {
   char sink[4096];
-  while (open_) {
-    const ssize_t got = ::recv(fd_, sink, sizeof sink, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) open_ = false;
-  }
+  while (open_) open_ = read(sink, sizeof sink) > 0;
 }
 
-ScriptedServer::ScriptedServer(Script script)
-    : script_(std::move(script)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+ScriptedServer::ScriptedServer(Script script, const TlsIdentity* identity)
+    : script_(std::move(script)),
+      identity_(identity),
+      listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   require(listener_ >= 0, "socket");
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -114,7 +127,10 @@ ScriptedServer::~ScriptedServer() {
   ::close(listener_);
 }
 
-std::string ScriptedServer::url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+std::string ScriptedServer::url() const {
+  return (identity_ != nullptr ? "https://127.0.0.1:" : "http://127.0.0.1:") +
+         std::to_string(port_);
+}
 
 int ScriptedServer::connections() const {
   const std::lock_guard lock(mutex_);
@@ -164,12 +180,11 @@ void ScriptedServer::accept_all() {
   }
 }
 
-bool ScriptedServer::read_request(int fd, std::string& buffer, Received& request) const {
+bool ScriptedServer::read_request(Reply& peer, std::string& buffer, Received& request) {
   std::size_t end = buffer.find("\r\n\r\n");
   while (end == std::string::npos) {
     char piece[16 * 1024];
-    const ssize_t got = ::recv(fd, piece, sizeof piece, 0);
-    if (got < 0 && errno == EINTR) continue;
+    const long got = peer.read(piece, sizeof piece);
     if (got <= 0) return false;
     buffer.append(piece, static_cast<std::size_t>(got));
     end = buffer.find("\r\n\r\n");
@@ -183,12 +198,11 @@ bool ScriptedServer::read_request(int fd, std::string& buffer, Received& request
   return true;
 }
 
-void ScriptedServer::serve(int fd, int number) {
+void ScriptedServer::answer_all(Reply& reply, int number) {
   std::string buffer;
   Received request;
   request.connection = number;
-  Reply reply(fd);
-  while (reply.open_ && read_request(fd, buffer, request)) {
+  while (reply.open_ && read_request(reply, buffer, request)) {
     {
       const std::lock_guard lock(mutex_);
       received_.push_back(request);
@@ -196,6 +210,16 @@ void ScriptedServer::serve(int fd, int number) {
     changed_.notify_all();
     script_(request, reply);
   }
+}
+
+void ScriptedServer::serve(int fd, int number) {
+  SSL* const tls = identity_ != nullptr ? SSL_new(identity_->context()) : nullptr;
+  if (tls != nullptr) SSL_set_fd(tls, fd);
+  if (tls == nullptr || SSL_accept(tls) == 1) {
+    Reply reply(fd, tls);
+    answer_all(reply, number);
+  }
+  SSL_free(tls);
   const std::lock_guard lock(mutex_);
   open_.remove(fd);
   ::close(fd);

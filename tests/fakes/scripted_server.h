@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/fakes/tls_identity.h"
+
 namespace entrepot::fakes {
 
 /// A request as it came over the wire.
@@ -47,21 +49,25 @@ class ScriptedServer {
 
    private:
     friend class ScriptedServer;
-    explicit Reply(int fd) : fd_(fd) {}
+    Reply(int fd, SSL* tls) : fd_(fd), tls_(tls) {}
+    long read(char* data, std::size_t size);
+    long write(std::string_view bytes);
+
     int fd_;
+    SSL* tls_;  ///< null: plain
     bool open_ = true;
   };
   using Script = std::function<void(const Received&, Reply&)>;
 
-  /// Listens at once, on a port of its own.
-  explicit ScriptedServer(Script script);
+  /// Listens at once, on a port of its own; speaks TLS if it has an identity, which outlives it.
+  explicit ScriptedServer(Script script, const TlsIdentity* identity = nullptr);
   /// Ends every connection and waits for the threads.
   ~ScriptedServer();
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
 
   std::uint16_t port() const { return port_; }
-  /// "http://127.0.0.1:<port>"
+  /// "http://127.0.0.1:<port>", or https
   std::string url() const;
 
   int connections() const;
@@ -74,9 +80,11 @@ class ScriptedServer {
  private:
   void accept_all();
   void serve(int fd, int number);
-  bool read_request(int fd, std::string& buffer, Received& request) const;
+  static bool read_request(Reply& peer, std::string& buffer, Received& request);
+  void answer_all(Reply& reply, int number);
 
   const Script script_;
+  const TlsIdentity* const identity_;  ///< null: plain
   int listener_;
   std::uint16_t port_ = 0;
 

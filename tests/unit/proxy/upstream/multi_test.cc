@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// The multi handle itself: starting over, the queue, and what becomes of connections.
+#include "proxy/upstream/multi.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+
+#include "tests/fakes/scripted_server.h"
+#include "tests/unit/proxy/upstream/client.h"
+
+namespace entrepot::upstream {
+namespace {
+
+using fakes::Received;
+using fakes::ScriptedServer;
+using Reply = ScriptedServer::Reply;
+
+class EndSink : public TransferSink {
+ public:
+  Disposition on_head(const ResponseHead& head) override {
+    status = head.status;
+    return disposition;
+  }
+  bool on_data(std::span<const std::byte> data) override {
+    bytes += data.size();
+    return true;
+  }
+  void on_end(const TransferEnd& result) override { end.set_value(result); }
+
+  TransferEnd wait() {
+    auto future = end.get_future();
+    if (future.wait_for(test_deadline) != std::future_status::ready) return {};
+    return future.get();
+  }
+
+  Disposition disposition = Disposition::take;
+  int status = 0;
+  std::size_t bytes = 0;
+  std::promise<TransferEnd> end;
+};
+
+/// A multi on a loop of its own, taken down on it.
+class MultiTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    loop_.start();
+    on_loop([this] { multi_ = std::make_unique<Multi>(loop_.base(), TransferOptions{}, 2); });
+  }
+  void TearDown() override {
+    on_loop([this] {
+      transfers_.clear();
+      multi_.reset();
+    });
+    loop_.stop();
+    loop_.join();
+  }
+  void on_loop(const std::function<void()>& job) {
+    std::promise<void> done;
+    loop_.post([&] {
+      job();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  void start(const ScriptedServer& server, TransferSink& sink, bool urgent = false) {
+    TransferRequest request{.url = *Url::parse(server.url() + "/x"), .headers = {}};
+    request.plain_http = true;
+    request.private_addresses = true;
+    request.urgent = urgent;
+    on_loop([&] { transfers_.push_back(multi_->start(std::move(request), sink)); });
+  }
+
+  loop::Loop loop_{"test-multi"};
+  std::unique_ptr<Multi> multi_;
+  std::vector<std::unique_ptr<Transfer>> transfers_;
+};
+
+TEST_F(MultiTest, ResetEndsWhatRunsAndServesWhatComesAfter) {
+  std::atomic<bool> mute = true;
+  ScriptedServer server([&](const Received&, Reply& reply) {
+    if (mute) {
+      reply.wait_for_peer();
+    } else {
+      reply.send(200, {}, "body");
+    }
+  });
+  EndSink running;
+  EndSink queued[2];
+  start(server, running);
+  start(server, queued[0]);
+  start(server, queued[1]);
+  ASSERT_TRUE(server.wait_for("/x", 2));
+  mute = false;
+  on_loop([this] {
+    EXPECT_EQ(multi_->running(), 2U);
+    EXPECT_EQ(multi_->queued(), 1U);
+    multi_->reset("a test");
+  });
+  EXPECT_EQ(running.wait().kind, TransferEnd::Kind::unreachable);
+  EXPECT_EQ(queued[0].wait().kind, TransferEnd::Kind::unreachable);
+  EXPECT_EQ(queued[1].wait().kind, TransferEnd::Kind::complete);
+  EXPECT_EQ(queued[1].bytes, 4U);
+}
+
+TEST_F(MultiTest, UrgentTransfersDoNotQueue) {
+  ScriptedServer server([](const Received& request, Reply& reply) {
+    if (request.connection <= 2) {
+      reply.wait_for_peer();
+    } else {
+      reply.send(200, {}, "token");
+    }
+  });
+  EndSink blocked[2];
+  start(server, blocked[0]);
+  start(server, blocked[1]);
+  ASSERT_TRUE(server.wait_for("/x", 2));
+  EndSink urgent;
+  start(server, urgent, true);
+  EXPECT_EQ(urgent.wait().kind, TransferEnd::Kind::complete);
+  on_loop([this] { transfers_.clear(); });  // before the sinks go
+}
+
+TEST_F(MultiTest, ShortDiscardedBodiesKeepTheConnectionLongOnesCutIt) {
+  std::atomic<std::size_t> size = 1000;
+  ScriptedServer server(
+      [&](const Received&, Reply& reply) { reply.send(404, {}, std::string(size, 'x')); });
+  for (int i = 0; i < 2; ++i) {
+    EndSink sink;
+    sink.disposition = Disposition::discard;
+    start(server, sink);
+    EXPECT_EQ(sink.wait().kind, TransferEnd::Kind::complete);
+    EXPECT_EQ(sink.bytes, 0U);
+  }
+  EXPECT_EQ(server.connections(), 1);
+  size = 10'000'000;
+  for (int i = 0; i < 2; ++i) {
+    EndSink sink;
+    sink.disposition = Disposition::discard;
+    start(server, sink);
+    EXPECT_EQ(sink.wait().kind, TransferEnd::Kind::complete);
+  }
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST_F(MultiTest, AbortIsTheSinksOwnEnd) {
+  ScriptedServer server([](const Received&, Reply& reply) { reply.send(200, {}, "body"); });
+  EndSink sink;
+  sink.disposition = Disposition::abort;
+  start(server, sink);
+  EXPECT_EQ(sink.wait().kind, TransferEnd::Kind::refused);
+}
+
+}  // namespace
+}  // namespace entrepot::upstream
