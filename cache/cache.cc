@@ -21,7 +21,10 @@ Cache::Cache(Options options, const Clock& clock, const metrics::Metrics& metric
     shared_->blobs.put(digest, size, is_inline);
     return true;
   });
-  shared_->update_gauges();
+  store.post([shared = shared_.get()] {
+    shared->rocks.count_existing();
+    shared->update_gauges();
+  });
   shared_->router = this;
   for (const auto& parts : homes) {
     homes_.push_back(std::make_unique<Home>(*shared_, *parts.executor, *parts.source));

@@ -57,7 +57,10 @@ void Fill::start() {
 }
 
 void Fill::join(ObjectRequest request) {
-  if (content_) {
+  if (proven_) {
+    // On its way to the disk: as good as stored.
+    request.reply({request.outcome, request.reason, content_, {}});
+  } else if (content_) {
     answer(request, false);
   } else {
     waiting_.push_back(std::move(request));
@@ -123,6 +126,9 @@ void Fill::prove_in_memory() {
   bool contradicted = false;
   if (resource_ == Resource::manifest) {
     const auto outline = parse_manifest(bytes_);
+    if (outline && outline->over_limits) {
+      return fail({FailureKind::bad_upstream, "the manifest is nested too deep or names too much"});
+    }
     media_type = head_.media_type;
     if (media_type.empty() && outline) media_type = outline->media_type;
     // The same bytes under two types are an attack (CVE-2021-41190): passed on, not kept.
@@ -143,6 +149,7 @@ void Fill::prove_in_memory() {
   }
   if (!contradicted) shared_.remember(content_, resource_);
   answer_waiters();
+  proven_ = true;
   keep_in_memory(!contradicted);
 }
 
@@ -166,7 +173,6 @@ void Fill::keep_in_memory(bool with_record) {
              shared.files.commit(content.digest, *self->file_) &&
              shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), {}});
     }
-    shared.update_gauges();
     self->home_.post([self, kept, is_inline] { self->stored(kept, is_inline); });
   });
 }
@@ -268,6 +274,7 @@ void Fill::proven_in_file(std::optional<Digest> actual) {
   content_ =
       std::make_shared<const Content>(Content{digest_, written_, {}, nullptr, file_, nullptr});
   answer_waiters();
+  proven_ = true;
   keep_file();
 }
 
@@ -277,7 +284,6 @@ void Fill::keep_file() {
     const bool kept =
         shared.files.commit(self->digest_, *self->file_) &&
         shared.rocks.put_blob(self->digest_, {self->written_, shared.clock.wall(), {}});
-    shared.update_gauges();
     self->home_.post([self, kept] { self->stored(kept, false); });
   });
 }
@@ -288,6 +294,7 @@ void Fill::stored(bool kept, bool is_inline) {
   if (kept && resource_ == Resource::blob) {
     shared_.blobs.put(digest_, content_->size, is_inline);
   }
+  shared_.store.post([&shared = shared_] { shared.update_gauges(); });
   flights_.unlist(*this);
 }
 

@@ -85,6 +85,7 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   bool in_memory_ = false;
   std::vector<ObjectRequest> waiting_;
   bool first_answered_ = false;
+  bool proven_ = false;
   /// What waiters get, once there is something.
   ContentPtr content_;
 

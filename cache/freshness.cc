@@ -36,10 +36,11 @@ std::chrono::milliseconds age_of(WallTime checked_at, WallTime now) {
 
 Freshness judge(std::chrono::milliseconds age, std::chrono::milliseconds fresh_for,
                 std::chrono::milliseconds stale_for) {
-  if (age <= std::chrono::duration_cast<std::chrono::milliseconds>(fresh_for * grace_begins)) {
+  // Strictly younger, so that 0 means "ask each time".
+  if (age < std::chrono::duration_cast<std::chrono::milliseconds>(fresh_for * grace_begins)) {
     return Freshness::fresh;
   }
-  if (age <= fresh_for) return Freshness::grace;
+  if (age < fresh_for) return Freshness::grace;
   // Both may be set to "for ever", so the sum is compared without forming it.
   return age - fresh_for <= stale_for ? Freshness::due : Freshness::expired;
 }

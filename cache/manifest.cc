@@ -49,14 +49,8 @@ bool shallow(std::string_view bytes) {
   return true;
 }
 
-/// The document, or a discarded value.
-Json parse_bounded(std::string_view bytes) {
-  if (!shallow(bytes)) return Json(Json::value_t::discarded);
-  return Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
-}
-
 void add_reference(const Json& descriptor, std::vector<Digest>& out) {
-  if (!descriptor.is_object() || out.size() >= max_references) return;
+  if (!descriptor.is_object()) return;
   // Registries do not check that they hold a foreign layer, so naming one proves nothing.
   if (descriptor.contains("urls")) return;
   const auto digest = descriptor.find("digest");
@@ -77,13 +71,21 @@ void add_schema1_layers(const Json& document, std::vector<Digest>& out) {
   const auto list = document.find("fsLayers");
   if (list == document.end() || !list->is_array()) return;
   for (const auto& layer : *list) {
-    if (!layer.is_object() || out.size() >= max_references) continue;
+    if (!layer.is_object()) continue;
     const auto sum = layer.find("blobSum");
     if (sum == layer.end() || !sum->is_string()) continue;
     if (const auto parsed = Digest::parse(sum->get_ref<const std::string&>())) {
       out.push_back(*parsed);
     }
   }
+}
+
+bool too_long(const Json& document) {
+  for (const char* member : {"layers", "blobs", "manifests", "fsLayers"}) {
+    const auto list = document.find(member);
+    if (list != document.end() && list->size() > max_references) return true;
+  }
+  return false;
 }
 
 std::string_view implied_type(const Json& document) {
@@ -101,9 +103,13 @@ bool is_manifest_type(std::string_view media_type) {
 }
 
 std::optional<ManifestOutline> parse_manifest(std::string_view bytes) {
-  const Json document = parse_bounded(bytes);
-  if (!document.is_object()) return std::nullopt;
   ManifestOutline outline;
+  outline.over_limits = !shallow(bytes);
+  if (outline.over_limits) return outline;
+  const Json document = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) return std::nullopt;
+  outline.over_limits = too_long(document);
+  if (outline.over_limits) return outline;
   const auto type = document.find("mediaType");
   if (type != document.end() && type->is_string()) {
     outline.media_type = type->get<std::string>();

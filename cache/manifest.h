@@ -12,21 +12,23 @@
 
 namespace entrepot::cache {
 
+inline constexpr std::size_t max_references = 20'000;
+inline constexpr int max_manifest_depth = 32;
+
 /// A document that parses as an image manifest, an image index or their Docker forms.
 struct ManifestOutline {
   /// What the document says of itself, or what its members imply where it does not.
   std::string media_type;
   /// Config, layers, blobs and child manifests, in order, without foreign layers (those with
-  /// `urls`, which are fetched elsewhere); at most max_references.
+  /// `urls`, which are fetched elsewhere).
   std::vector<Digest> references;
+  /// Nested deeper than max_manifest_depth or with a list longer than max_references: made to hurt
+  /// who reads it. Nothing else is filled in then.
+  bool over_limits = false;
 };
 
-inline constexpr std::size_t max_references = 20'000;
-inline constexpr int max_manifest_depth = 32;
-
-/// nullopt for anything that is not a manifest: no JSON object, nested deeper than
-/// max_manifest_depth, or without a manifest's members (an HTML login page, an error document).
-/// Takes any bytes.
+/// nullopt for anything that is not a manifest: no JSON object, or without a manifest's members (an
+/// HTML login page, an error document). Takes any bytes.
 std::optional<ManifestOutline> parse_manifest(std::string_view bytes);
 
 /// True for a Content-Type that names one of the manifest formats.

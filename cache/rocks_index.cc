@@ -78,9 +78,15 @@ class RocksIndex::Impl {
     return db->Put(options, families[family], slice(key), value);
   }
 
-  std::uint64_t count(Family family) const {
-    std::uint64_t keys = 0;
-    db->GetIntProperty(families[family], rocksdb::DB::Properties::kEstimateNumKeys, &keys);
+  bool has(Family family, std::string_view key) const {
+    rocksdb::PinnableSlice value;
+    return db->Get({}, families[family], slice(key), &value).ok();
+  }
+
+  std::int64_t count(Family family) const {
+    const std::unique_ptr<rocksdb::Iterator> all(db->NewIterator({}, families[family]));
+    std::int64_t keys = 0;
+    for (all->SeekToFirst(); all->Valid(); all->Next()) ++keys;
     return keys;
   }
 };
@@ -167,7 +173,9 @@ bool RocksIndex::erase_blob(const Digest& digest) {
 }
 
 bool RocksIndex::put_manifest(const Digest& digest, const ManifestRecord& record) {
-  const auto status = impl_->put(manifests, digest_key(digest), encode(record), false);
+  const auto key = digest_key(digest);
+  if (!impl_->has(manifests, key)) manifest_count_.fetch_add(1, std::memory_order_relaxed);
+  const auto status = impl_->put(manifests, key, encode(record), false);
   return written(status.ok(), status.ToString());
 }
 
@@ -185,11 +193,13 @@ bool RocksIndex::erase_link(std::string_view key) {
 }
 
 bool RocksIndex::put_tag(std::string_view key, const TagRecord& record) {
+  if (!impl_->has(tags, key)) tag_count_.fetch_add(1, std::memory_order_relaxed);
   const auto status = impl_->put(tags, key, encode(record), true);
   return written(status.ok(), status.ToString());
 }
 
 bool RocksIndex::erase_tag(std::string_view key) {
+  if (impl_->has(tags, key)) tag_count_.fetch_sub(1, std::memory_order_relaxed);
   rocksdb::WriteOptions options;
   options.sync = true;  // a deleted tag must not come back (case U26)
   const auto status = impl_->db->Delete(options, impl_->families[tags], slice(key));
@@ -206,7 +216,9 @@ void RocksIndex::for_each_blob(
   }
 }
 
-std::uint64_t RocksIndex::manifest_count() const { return impl_->count(manifests); }
-std::uint64_t RocksIndex::tag_count() const { return impl_->count(tags); }
+void RocksIndex::count_existing() {
+  manifest_count_.fetch_add(impl_->count(manifests), std::memory_order_relaxed);
+  tag_count_.fetch_add(impl_->count(tags), std::memory_order_relaxed);
+}
 
 }  // namespace entrepot::cache

@@ -49,9 +49,10 @@ class RocksIndex {
   /// out. Stops when `visit` returns false.
   void for_each_blob(
       const std::function<bool(const Digest&, std::uint64_t size, bool is_inline)>& visit) const;
-  /// An estimate that costs nothing.
-  std::uint64_t manifest_count() const;
-  std::uint64_t tag_count() const;
+  /// Counts what was there before; until it has run, the counts below hold only what came since.
+  void count_existing();
+  std::int64_t manifest_count() const { return manifest_count_.load(std::memory_order_relaxed); }
+  std::int64_t tag_count() const { return tag_count_.load(std::memory_order_relaxed); }
 
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
 
@@ -62,6 +63,8 @@ class RocksIndex {
   std::unique_ptr<Impl> impl_;
   metrics::Counter index_errors_;
   std::atomic<bool> healthy_{true};
+  std::atomic<std::int64_t> manifest_count_{0};
+  std::atomic<std::int64_t> tag_count_{0};
 };
 
 }  // namespace entrepot::cache

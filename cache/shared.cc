@@ -99,7 +99,7 @@ bool Shared::counts(RepositoryRef repository, const LinkRecord& link) const {
   if (policy == options.upstreams.end()) return false;
   // The upstream may take a repository of a restricted upstream away from us, so proofs age there.
   return !policy->second.restricted ||
-         age_of(link.proven_at, clock.wall()) <= policy->second.tags.fresh_for;
+         age_of(link.proven_at, clock.wall()) < policy->second.tags.fresh_for;
 }
 
 void Shared::link(RepositoryRef repository, const Digest& digest, LinkRecord::Proof proof) {
@@ -110,16 +110,27 @@ void Shared::link(RepositoryRef repository, const Digest& digest, LinkRecord::Pr
 }
 
 void Shared::link_references(RepositoryRef repository, const Content& manifest) {
-  check(manifest.bytes != nullptr, "manifests are in memory");
-  const auto outline = parse_manifest(*manifest.bytes);
-  if (!outline || outline->references.empty()) return;
   const LinkRecord record{LinkRecord::Proof::manifest, clock.wall()};
   std::vector<std::string> keys;
+  add_references(repository, manifest, /*with_children=*/true, keys);
+  if (keys.empty()) return;
+  for (const auto& key : keys) links.put(key, record);
+  store.post([this, keys = std::move(keys), record] { rocks.put_links(keys, record); });
+}
+
+void Shared::add_references(RepositoryRef repository, const Content& manifest, bool with_children,
+                            std::vector<std::string>& keys) {
+  check(manifest.bytes != nullptr, "manifests are in memory");
+  const auto outline = parse_manifest(*manifest.bytes);
+  if (!outline) return;
   for (const auto& digest : outline->references) {
     keys.push_back(link_key(repository, digest));
-    links.put(keys.back(), record);
+    if (!with_children) continue;
+    // A manifest stored already will be a hit here without a flight that could link its layers.
+    if (const auto child = manifests.find(digest)) {
+      add_references(repository, **child, /*with_children=*/false, keys);
+    }
   }
-  store.post([this, keys = std::move(keys), record] { rocks.put_links(keys, record); });
 }
 
 void Shared::unlink(RepositoryRef repository, const Digest& digest) {

@@ -65,7 +65,8 @@ struct Shared {
   bool counts(RepositoryRef repository, const LinkRecord& link) const;
   /// Notes a link in memory now and on disk soon.
   void link(RepositoryRef repository, const Digest& digest, LinkRecord::Proof proof);
-  /// The same for everything a manifest names.
+  /// The same for everything a manifest names, and for what the manifests it names do where they
+  /// are in memory.
   void link_references(RepositoryRef repository, const Content& manifest);
   void unlink(RepositoryRef repository, const Digest& digest);
 
@@ -76,6 +77,9 @@ struct Shared {
   void update_gauges() const;
 
  private:
+  void add_references(RepositoryRef repository, const Content& manifest, bool with_children,
+                      std::vector<std::string>& keys);
+
   std::map<std::string, TagFreshness, std::less<>> freshness_;
 };
 

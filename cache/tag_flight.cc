@@ -83,7 +83,7 @@ void TagFlight::head_arrived() {
 
 void TagFlight::manifest_arrived() {
   const auto outline = parse_manifest(bytes_);
-  if (!outline) {
+  if (!outline || outline->over_limits) {
     log::warn("{}: what {} calls the manifest of {}:{} is none ({} bytes, {}); not used",
               repository_.upstream, head_.endpoint, repository_.name, tag_, bytes_.size(),
               head_.media_type.empty() ? "no manifest type" : head_.media_type);

@@ -12,7 +12,7 @@ namespace {
 constexpr std::chrono::seconds rest{5};
 /// A client's no-cache is honoured at most this often for one tag.
 constexpr std::chrono::milliseconds forced_interval{1000};
-constexpr std::size_t max_resting = 10'000;
+constexpr std::size_t max_remembered = 10'000;
 
 std::chrono::seconds whole_seconds(std::chrono::milliseconds time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time);
@@ -51,10 +51,8 @@ void TagFlights::decide(TagRequest request, const StatePtr& known) {
   const auto age = age_of(known->record.checked_at, shared_.clock.wall());
   const auto stale_for = shared_.freshness(request.repository.upstream).stale_for();
   const auto freshness = judge(age, known->fresh_for, stale_for);
-  if (request.revalidate && age > forced_interval) {
-    return join_or_start(std::move(request), known);
-  }
   const auto key = tag_key(request.repository, request.tag);
+  if (request.revalidate && may_force(key)) return join_or_start(std::move(request), known);
   switch (freshness) {
     case Freshness::fresh:
       return answer(std::move(request), *known, Outcome::hit, {});
@@ -67,6 +65,16 @@ void TagFlights::decide(TagRequest request, const StatePtr& known) {
     case Freshness::expired:
       return join_or_start(std::move(request), nullptr);
   }
+}
+
+/// Clients may ask for a check, but not make us a tool to flood the upstream with.
+bool TagFlights::may_force(const std::string& key) {
+  const auto now = shared_.clock.steady();
+  if (forced_at_.size() >= max_remembered) forced_at_.clear();
+  const auto [last, first_time] = forced_at_.try_emplace(key, now);
+  if (!first_time && now - last->second < forced_interval) return false;
+  last->second = now;
+  return true;
 }
 
 void TagFlights::join_or_start(TagRequest request, const StatePtr& known) {
@@ -148,7 +156,7 @@ void TagFlights::failed(const TagFlight& flight, const StatePtr& known,
   const auto key = tag_key(flight.repository(), flight.tag());
   const auto now = shared_.clock.steady();
   if (stale_may_cover(failure.kind) || failure.kind == FailureKind::store) {
-    if (resting_until_.size() >= max_resting) resting_until_.clear();
+    if (resting_until_.size() >= max_remembered) resting_until_.clear();
     if (known) resting_until_[key] = now + rest;
     return answer_stale(known, std::move(waiting), "upstream-unreachable", failure);
   }

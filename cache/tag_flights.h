@@ -42,6 +42,7 @@ class TagFlights {
   void join_or_start(TagRequest request, const StatePtr& known);
   std::shared_ptr<TagFlight> start(const Repository& repository, const std::string& tag, bool head,
                                    const StatePtr& known);
+  bool may_force(const std::string& key);
   bool rests(const TagRequest& request, const StatePtr& known);
 
   Shared& shared_;
@@ -51,6 +52,8 @@ class TagFlights {
   NegativeTable negative_;
   /// Tags whose last check failed, and when the next may run: answered stale at once meanwhile.
   std::unordered_map<std::string, SteadyTime> resting_until_;
+  /// When clients last forced a check.
+  std::unordered_map<std::string, SteadyTime> forced_at_;
   std::shared_ptr<TagFlights*> self_;
 };
 

@@ -121,7 +121,7 @@ def test_links_survive_a_restart(pulled, upstream, image):
 def test_restricted_asks_again(start, upstream, image):
     """With "access": "restricted" a proof holds as long as a tag is fresh."""
     entrepot = start({"docker.io": {"endpoint": upstream, "access": "restricted",
-                                    "tags": {"fresh_for": "1ms", "stale_for": "1d"}}})
+                                    "tags": {"fresh_for": "0s", "stale_for": "1d"}}})
     blob = image.layers[0]
     assert_whole(entrepot.get(blob_target(blob, MINE)), blob)
     upstream.forget()

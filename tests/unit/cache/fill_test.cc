@@ -60,6 +60,18 @@ TEST_F(FillTest, LateJoinerReadsFromTheFirstByte) {
   EXPECT_EQ(read(*late.answer().content), large.substr(0, 500'000));
 }
 
+TEST_F(FillTest, ProvenContentIsAHitBeforeItIsOnDisk) {
+  const auto first = ask_blob(sha256(large));
+  last().head(large.size());
+  executor.run();
+  last().data(large);
+  last().done();
+  const auto progress = first.answer().content->progress;
+  while (progress->state() != Progress::State::whole) ASSERT_TRUE(executor.run_one());
+  ASSERT_FALSE(cache->find_blob(repo, sha256(large)));
+  EXPECT_EQ(ask_blob(sha256(large)).answer().outcome, Outcome::hit);
+}
+
 TEST_F(FillTest, WakesReadersOncePerTurn) {
   const auto asker = ask_blob(sha256(large));
   last().head(large.size());

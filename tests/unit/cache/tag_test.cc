@@ -208,14 +208,16 @@ TEST_F(TagTest, RulesChooseHowLongATagIsFresh) {
 
 TEST_F(TagTest, ForcedRevalidationAsksAtMostOncePerSecond) {
   pull();
-  ask_tag("latest", false, /*revalidate=*/true);
-  EXPECT_EQ(source.asked.size(), 1U);
-  clock.advance(seconds(2));
   const auto asker = ask_tag("latest", false, /*revalidate=*/true);
   ASSERT_EQ(source.asked.size(), 2U);
   last().answer(manifest, oci_manifest_type, sha256(manifest));
   executor.run();
   EXPECT_EQ(asker.answer().outcome, Outcome::revalidated);
+  EXPECT_EQ(ask_tag("latest", false, /*revalidate=*/true).answer().outcome, Outcome::hit);
+  EXPECT_EQ(source.asked.size(), 2U);
+  clock.advance(seconds(1));
+  ask_tag("latest", false, /*revalidate=*/true);
+  EXPECT_EQ(source.asked.size(), 3U);
 }
 
 TEST_F(TagTest, WhatIsNoManifestIsNotUsed) {
