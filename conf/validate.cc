@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <set>
 #include <system_error>
 
@@ -17,6 +17,8 @@ namespace {
 
 /// No password or token is longer; a path to something else is told early.
 constexpr std::size_t longest_password = 64 * 1024;
+/// More than any distribution's bundle.
+constexpr std::size_t longest_ca_file = 16 * 1024 * 1024;
 
 std::string indexed(const std::string& path, std::size_t index) {
   return path + "[" + std::to_string(index) + "]";
@@ -88,35 +90,52 @@ int open_file(const std::filesystem::path& file, const std::string& path, Proble
   return -1;
 }
 
+/// The first `most` bytes of a file; nullopt after a problem.
+std::optional<std::string> content_of(int fd, const std::filesystem::path& file, std::size_t most,
+                                      const std::string& path, Problems& problems) {
+  std::string content(most, '\0');
+  std::size_t filled = 0;
+  ssize_t size = 0;
+  while (filled < most && (size = ::read(fd, content.data() + filled, most - filled)) > 0)
+    filled += static_cast<std::size_t>(size);
+  if (size < 0) {
+    problems.error(path, "cannot read " + file.string() + ": " + reason(errno));
+    return std::nullopt;
+  }
+  content.resize(filled);
+  return content;
+}
+
 void check_ca_file(const Upstream& upstream, Problems& problems) {
   if (!upstream.ca_file) return;
-  const int fd = open_file(*upstream.ca_file, path_of(upstream) + ".ca_file", problems);
-  if (fd >= 0) ::close(fd);
+  const auto path = path_of(upstream) + ".ca_file";
+  const int fd = open_file(*upstream.ca_file, path, problems);
+  if (fd < 0) return;
+  const auto content = content_of(fd, *upstream.ca_file, longest_ca_file, path, problems);
+  ::close(fd);
+  // "-----BEGIN CERTIFICATE-----", "-----BEGIN TRUSTED CERTIFICATE-----"
+  if (content && content->find("CERTIFICATE-----") == std::string::npos)
+    problems.error(path, upstream.ca_file->string() + " holds no certificate in PEM form");
 }
 
 /// What the file holds without its last line break; never part of a message.
 std::string password_in(int fd, const Credential& credential, const std::string& path,
                         Problems& problems) {
+  const auto& file = credential.password_file;
   struct stat status {};
   if (::fstat(fd, &status) == 0 && (status.st_mode & S_IROTH) != 0)
-    problems.warn(path, credential.password_file.string() +
-                            " can be read by every user; chmod it to 0400 or 0600");
-  std::string password;
-  std::array<char, 4096> block;
-  ssize_t size = 0;
-  while (password.size() <= longest_password && (size = ::read(fd, block.data(), block.size())) > 0)
-    password.append(block.data(), static_cast<std::size_t>(size));
-  if (password.ends_with('\n')) password.pop_back();
-  if (password.ends_with('\r')) password.pop_back();
-  if (size < 0)
-    problems.error(path, "cannot read " + credential.password_file.string() + ": " + reason(errno));
-  else if (password.empty())
-    problems.error(path, credential.password_file.string() + " is empty");
-  else if (password.size() > longest_password)
-    problems.error(path, credential.password_file.string() + " is too long for a password");
-  else if (password.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
-    problems.error(path, credential.password_file.string() + " has more than one line");
-  return password;
+    problems.warn(path, file.string() + " can be read by every user; chmod it to 0400 or 0600");
+  auto password = content_of(fd, file, longest_password + 1, path, problems);
+  if (!password) return {};
+  if (password->size() > longest_password)
+    problems.error(path, file.string() + " is too long for a password");
+  if (password->ends_with('\n')) password->pop_back();
+  if (password->ends_with('\r')) password->pop_back();
+  if (password->empty())
+    problems.error(path, file.string() + " is empty");
+  else if (password->find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+    problems.error(path, file.string() + " has more than one line");
+  return *password;
 }
 
 void read_passwords(Upstream& upstream, Problems& problems) {

@@ -107,9 +107,10 @@ void Mirror::run() {
 }
 
 void Mirror::log_start() const {
-  log::info("listening on {}; admin on {}; cache in {}; upstreams {}",
+  log::info("listening on {}; {}; cache in {}; upstreams {}",
             joined(addresses_, [](const auto& address) { return address; }),
-            admin_address_.empty() ? "nothing" : admin_address_, config_.cache.directory.string(),
+            admin_address_.empty() ? "no admin listener" : "admin on " + admin_address_,
+            config_.cache.directory.string(),
             joined(config_.upstreams, [](const auto& upstream) { return upstream.name; }));
 }
 

@@ -169,6 +169,18 @@ TEST_F(Load, RefusesAUserNameThatBasicCannotCarry) {
                   "f.json: upstreams.q.io.credentials[0].username: must hold no ':' (RFC 7617)"));
 }
 
+TEST_F(Load, AnAuthorityFileHoldsCertificates) {
+  const TemporaryFile good("-----BEGIN CERTIFICATE-----\n…");
+  const TemporaryFile bad("not a certificate");
+  const auto with = [](const TemporaryFile& file) {
+    return loaded("{}", {"upstreams.quay.io.ca_file=" + file.path().string()});
+  };
+  EXPECT_NO_THROW(with(good));
+  EXPECT_THAT([&] { with(bad); }, testing::ThrowsMessage<ConfigError>(
+                                      "f.json: upstreams.quay.io.ca_file: " + bad.path().string() +
+                                      " holds no certificate in PEM form"));
+}
+
 TEST_F(Load, WarnsOfPasswordsThatOthersCanRead) {
   const TemporaryFile file("s3cret\n", 0644);
   EXPECT_THAT(
