@@ -90,9 +90,10 @@ void Tokens::refused(const TokenKey& key, std::uint64_t serial) {
   if (found == entries_.end()) return;
   Entry& entry = found->second;
   if (!entry.grant || entry.grant->serial != serial) return;
-  if (Clock::now() - entry.got < timeouts_.young_token) return;
+  if (entry.after_refusal && Clock::now() - entry.got < timeouts_.young_token) return;
   wipe(entry.grant->authorization);
   entry.grant.reset();
+  entry.after_refusal = true;
 }
 
 void Tokens::launch(const std::string& name, Entry& entry, const TokenKey& key) {

@@ -66,8 +66,9 @@ class Tokens {
   /// Waits for the token, asking for it unless that is under way. The sink outlives the Wait.
   [[nodiscard]] std::unique_ptr<Wait> request(const TokenKey& key, TokenSink& sink);
 
-  /// The registry did not accept the token: forget it, unless it has been replaced already or is so
-  /// young that another one would not be accepted either.
+  /// The registry did not accept the token: forget it, unless it has been replaced already. One that
+  /// itself took a refused one's place is kept while it is young, because another would not be
+  /// accepted either: a registry that refuses everybody costs two tokens, not one a client.
   void refused(const TokenKey& key, std::uint64_t serial);
 
  private:
@@ -78,6 +79,7 @@ class Tokens {
   struct Entry {
     std::optional<Grant> grant;
     Clock::time_point got{};
+    bool after_refusal = false;  ///< the grant replaces, or will replace, a refused one
     Clock::time_point renew{};
     Clock::time_point expires{};
     std::optional<cache::Failure> failure;

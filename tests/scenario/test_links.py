@@ -6,7 +6,7 @@ import pytest
 
 from support import content, faults
 from support.checks import assert_error, assert_hit, assert_whole, blob_target, manifest_target
-from support.gate import Gate
+from support.gate import Gate, eventually
 
 MINE, YOURS = "library/mine", "library/yours"
 
@@ -124,6 +124,8 @@ def test_restricted_asks_again(start, upstream, image):
                                     "tags": {"fresh_for": "0s", "stale_for": "1d"}}})
     blob = image.layers[0]
     assert_whole(entrepot.get(blob_target(blob, MINE)), blob)
+    # While it is being kept, its fill's own answer is the proof.
+    eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
     upstream.forget()
     assert_whole(entrepot.get(blob_target(blob, MINE)), blob)
     assert [r.method for r in upstream.requests("blob")] == ["HEAD"]
