@@ -57,7 +57,7 @@ _CACHE = """
       proxy_cache_lock_timeout 1h;
       proxy_cache_lock_age 1h;
       proxy_cache_valid 200 1d;
-      proxy_max_temp_file_size 20g;
+      proxy_max_temp_file_size 20480m;
     }}
   }}
 """
@@ -79,7 +79,8 @@ class Nginx:
         # As root the workers would change user and lose sight of our directories.
         user = "user root;\n" if os.geteuid() == 0 else ""
         config.write_text(user + _COMMON.format(directory=directory, workers=workers, http=body))
-        self._process = subprocess.Popen(["nginx", "-c", str(config), "-p", str(directory)],
+        self._process = subprocess.Popen(["nginx", "-e", str(directory / "error.log"),
+                                          "-c", str(config), "-p", str(directory)],
                                          stderr=subprocess.DEVNULL)
         self._wait()
 
@@ -116,6 +117,8 @@ def cpu_seconds(pids: list[int]) -> float:
     """User and system time of whole processes, all threads."""
     ticks = 0
     for pid in pids:
+        if not Path(f"/proc/{pid}").exists():  # nginx's cache loader ends after a minute
+            continue
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
