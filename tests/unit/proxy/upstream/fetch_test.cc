@@ -19,6 +19,7 @@ using fakes::ScriptedServer;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
+using namespace std::string_literals;
 using Reply = ScriptedServer::Reply;
 
 TEST(Fetch, DeliversABlob) {
@@ -206,7 +207,7 @@ TEST(Fetch, RefusesHeaderBombs) {
       "HTTP/1.1 200 OK\r\n" + many_lines + "Content-Length: 1\r\n\r\nx",
       interim + "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
       "HTTP/1.1 200 OK\r\nX: " + std::string(10'000'000, 'x'),
-      std::string("HTTP/1.1 200 OK\r\nETag: \"a\0b\"\r\nContent-Length: 1\r\n\r\nx", 55),
+      "HTTP/1.1 200 OK\r\nETag: \"a\0b\"\r\nContent-Length: 1\r\n\r\nx"s,
       "HTTP/1.1 200 OK\r\nETag: \"a\"\r\n folded\r\nContent-Length: 1\r\n\r\nx",
       "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
       "HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 1\r\n\r\nx",
