@@ -51,6 +51,16 @@ TEST(ServerDeadline, BytesDoNotExtendTheHead) {
   EXPECT_EQ(client.reply().status, 408);
 }
 
+TEST(ServerDeadline, ANewConnectionsRunsFromItsAccept) {
+  ServerUnderTest server(echo_path, options(milliseconds(1200), never, never));
+  const auto start = steady_clock::now();
+  RawClient client(server.port());
+  while (steady_clock::now() - start < milliseconds(1000)) server.on_loop([] {});
+  client.send("G");
+  client.reply();
+  EXPECT_LT(steady_clock::now() - start, milliseconds(2200)) << "it ran from the first byte";
+}
+
 TEST(ServerDeadline, ASecondRequestHasItsOwn) {
   ServerUnderTest server(echo_path, options(soon, never, never));
   RawClient client(server.port());

@@ -7,6 +7,7 @@
 
 #include <future>
 
+#include "proxy/http/listener.h"
 #include "tests/unit/proxy/http/raw_client.h"
 #include "tests/unit/proxy/http/server_under_test.h"
 
@@ -81,12 +82,19 @@ TEST(ServerLimit, WithoutDescriptorsItRestsAndThenGoesOn) {
   {
     NoDescriptors none;
     none.give_back_one();
+    const auto start = std::chrono::steady_clock::now();
     turned_away = std::make_unique<RawClient>(server.port());
     turned_away->send(get("/"));
     EXPECT_EQ(turned_away->reply().status, 503);
     before.send(get("/"));
     EXPECT_EQ(before.reply().status, 200) << "those who are in go on";
     EXPECT_EQ(server.refusals(), std::vector<int>{503});
+    none.give_back_one();
+    RawClient another(server.port());
+    EXPECT_EQ(another.reply().status, 503);
+    EXPECT_GE(std::chrono::steady_clock::now() - start,
+              Listener::rest - std::chrono::milliseconds(10))
+        << "it does not rest";
     turned_away.reset();
     none.give_back_one();
     RawClient after(server.port());
