@@ -66,7 +66,7 @@ Options quick_options(const std::string& url) {
   upstream.name = "test";
   upstream.endpoints.push_back({.url = url, .region = {}, .ns = false});
   options.upstreams.push_back(upstream);
-  options.timeouts.connect = milliseconds(2000);
+  options.timeouts.connect = milliseconds(10000);  // a loaded machine is slow, not down
   options.timeouts.first_byte = milliseconds(8000);
   options.timeouts.stall = milliseconds(8000);
   options.timeouts.backoff_first = milliseconds(4);
