@@ -35,7 +35,8 @@ LIBRARIES = {
                  ["proxy/loop/", "proxy/http/", "proxy/upstream/"]),
     "llhttp": (r"llhttp\.h", ["proxy/http/"]),
     "libcurl": (r"curl/", ["proxy/upstream/"]),
-    "openssl": (r"openssl/", ["cache/digest", "proxy/http/"]),
+    # Upstream credentials are encoded for Basic and wiped from memory by it.
+    "openssl": (r"openssl/", ["cache/digest", "proxy/http/", "proxy/upstream/credential"]),
     "CLI11": (r"CLI/", ["proxy/app/"]),
     # Tests only: no source of the product includes them.
     "googletest": (r"(gtest|gmock)/", []),

@@ -66,8 +66,8 @@ class Tokens {
   /// Waits for the token, asking for it unless that is under way. The sink outlives the Wait.
   [[nodiscard]] std::unique_ptr<Wait> request(const TokenKey& key, TokenSink& sink);
 
-  /// The registry did not accept the token: forget it, unless it has been replaced already. One that
-  /// itself took a refused one's place is kept while it is young, because another would not be
+  /// The registry did not accept the token: forget it, unless it has been replaced already. One
+  /// that itself took a refused one's place is kept while it is young, because another would not be
   /// accepted either: a registry that refuses everybody costs two tokens, not one a client.
   void refused(const TokenKey& key, std::uint64_t serial);
 

@@ -43,6 +43,7 @@ class CacheTest : public testing::Test {
   }
 
   void open() {
+    executor.run();  // no job may outlive the cache it works on
     cache.reset();
     cache = std::make_unique<Cache>(options, clock, metrics, executor,
                                     std::vector<Cache::HomeParts>{{&executor, &source}});
