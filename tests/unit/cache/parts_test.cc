@@ -180,6 +180,7 @@ TEST_F(OpenTest, FileInPlaceOfTheDirectoryIsRefusedWithItsName) {
 }
 
 TEST_F(OpenTest, LeftoversOfFillsAreRemoved) {
+  executor.run();
   cache.reset();
   std::ofstream(options.directory / "fills" / "sha256-left") << "x";
   open();
