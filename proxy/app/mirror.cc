@@ -172,6 +172,10 @@ void Mirror::end_threads() {
   control_.loop.join();
   pool_.stop();
   pool_.join();
+  // What the pool posted back last holds pieces of the cache, which goes before the loops do.
+  for (const auto* loops : {&serve_, &fetch_})
+    for (const auto& parts : *loops) parts->loop.drop_posted();
+  control_.loop.drop_posted();
 }
 
 }  // namespace entrepot::app

@@ -76,11 +76,14 @@ class Loop {
   event_base* base() const { return base_; }
   const std::string& name() const { return name_; }
 
+  /// After join(): destroys the jobs still queued, and with them what they hold. For an owner that
+  /// ends things in an order of its own; the destructor does it otherwise.
+  void drop_posted();
+
  private:
   static void woken(int, short, void* self);
   void run();
   void run_posted();
-  void drop_posted();
   void wake_up();
 
   // Constant after construction.
