@@ -98,7 +98,7 @@ def start(directory: Path, upstream: dict) -> Entrepot:
     # Due at once: that a stopped upstream hurts nobody must not hang on a tag still being fresh.
     upstream["tags"] = {"fresh_for": "1s", "stale_for": "1d"}
     config = settings(directory / "cache", {"docker.io": upstream},
-                      timeouts={"connect": "2s", "drain": "2s"})
+                      timeouts={"first_byte": "60s", "stall": "60s", "drain": "2s"})
     return Entrepot(directory, config).start()
 
 

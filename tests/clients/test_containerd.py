@@ -8,6 +8,7 @@ from support.engines import Containerd
 
 DEBIAN = f"docker.io/{rootfs.DEBIAN}:latest"
 MULTI = f"docker.io/{rootfs.MULTI}:latest"
+BUSYBOX = f"docker.io/{rootfs.BUSYBOX}:latest"
 
 
 @pytest.fixture
@@ -72,9 +73,9 @@ def test_explicit_reference(plain_site, containerd):
 
 def test_push_is_refused(plain_site, containerd):
     hosts = containerd.hosts(mirror=plain_site.mirror)
-    containerd.pull(MULTI, hosts)
+    containerd.pull(BUSYBOX, hosts)
     name = f"{plain_site.entrepot.address}/docker.io/library/entrepot-test-new:latest"
-    containerd.ctr("images", "tag", MULTI, name)
+    containerd.ctr("images", "tag", BUSYBOX, name)
     result = containerd.ctr("images", "push", "--plain-http", name, check=False)
     assert result.returncode != 0 and "405" in result.stdout, result.stdout
     assert not any(method in ("POST", "PUT", "PATCH")

@@ -56,7 +56,9 @@ def test_skopeo(site, podman_of, path):
 
 def test_skopeo_inspect_and_list(plain_site, podman_of):
     podman = podman_of(plain_site.entrepot.address)
-    assert '"latest"' in podman.skopeo("list-tags", f"docker://{MULTI.split(':')[0]}").stdout
+    # Mirrors are for pulls; a list is asked of the registry that was named.
+    name = f"docker://{plain_site.entrepot.address}/docker.io/{rootfs.MULTI}"
+    assert '"latest"' in podman.skopeo("list-tags", "--tls-verify=false", name).stdout
     raw = podman.skopeo("inspect", "--raw", f"docker://{MULTI}").stdout
     assert raw.encode() == plain_site.entrepot.get(f"/v2/{rootfs.MULTI}/manifests/latest").body
 

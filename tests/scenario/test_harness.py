@@ -76,17 +76,17 @@ def test_rate_is_kept(upstream, blob):
 
 
 def test_throughput_is_no_bottleneck(upstream):
+    """Large bodies go out by sendfile: figures of the mirror must not be figures of Python."""
     big = upstream.add_blob(REPOSITORY, content.blob(256 * content.MIB))
-    started = time.monotonic()
     with client.Connection(upstream.port) as connection:
         connection.send_request("GET", path_of(big))
         connection.read_head()
         left = big.size - len(connection.pending)
         buffer = bytearray(content.MIB)
+        started = time.process_time()  # of both ends; what others do to the machine is no matter
         while left > 0:
             left -= connection.socket.recv_into(buffer)
-    # A machine under load is no reason to fail; a copy per byte in Python would be.
-    assert big.size / (time.monotonic() - started) > 100e6
+    assert big.size / (time.process_time() - started) > 300e6
 
 
 def test_tags_and_manifests(upstream):

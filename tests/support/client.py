@@ -165,7 +165,7 @@ class Connection:
         sha = hashlib.sha256()
         parts = []
         try:
-            for data in self._body(response, method):
+            for data in self.read_body(response, method):
                 if response.first_byte_after is None:
                     response.first_byte_after = time.monotonic() - started
                 sha.update(data)
@@ -186,7 +186,8 @@ class Connection:
         response.sha256 = f"sha256:{sha.hexdigest()}"
         return response
 
-    def _body(self, response: Response, method: str):
+    def read_body(self, response: Response, method: str = "GET"):
+        """The pieces of a body as they come; EOFError when it ends early."""
         if method == "HEAD" or response.status in (204, 304):
             return
         if response.headers.get("Transfer-Encoding", "").lower() == "chunked":

@@ -14,6 +14,10 @@ from .entrepot import Log
 from .gate import DEADLINE
 
 
+# Ends what it starts when the test that started it is killed, by a timeout of CTest for one.
+DIES_WITH_THE_TEST = ["setpriv", "--pdeathsig", "TERM"]
+
+
 class Daemon:
     """Started in the constructor; stop() ends this process and no other."""
 
@@ -21,7 +25,7 @@ class Daemon:
         self.command = [str(word) for word in command]
         self.log = Log()
         self._process = subprocess.Popen(
-            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [*DIES_WITH_THE_TEST, *self.command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace",
             env={**os.environ, **(env or {})})
         self._reader = threading.Thread(target=self.log.read_from, args=(self._process.stdout,),

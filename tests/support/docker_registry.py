@@ -70,20 +70,26 @@ class Front(RegistryRole):
         self._registry = registry
 
     def _forward(self, request: Request) -> Reply:
-        headers = [(name, value) for name, value in request.fields
-                   if name.lower() in ("accept", "range")]
-        answer = client.request(self._registry.port, request.method, request.target,
-                                headers=headers, timeout=120)
+        connection = client.Connection(self._registry.port, timeout=120)
+        connection.send_request(request.method, request.target,
+                                [(name, value) for name, value in request.fields
+                                 if name.lower() in ("accept", "range")]
+                                + [("Connection", "close")])
+        answer = connection.read_head()
         fields = [(name, value) for name, value in answer.headers.fields
-                  if name.lower() not in ("content-length", "connection", "date",
-                                          "transfer-encoding")]
-        reply = Reply(answer.status, fields, answer.body, reason=answer.reason)
-        if request.method == "HEAD":
-            length = answer.headers.get("Content-Length")
-            reply.length = int(length) if length else None
+                  if name.lower() not in ("content-length", "connection", "date")]
+        reply = Reply(answer.status, fields, reason=answer.reason)
+        reply.length = int(answer.headers.get("Content-Length", "0"))
+        # As it comes: a layer that was read whole first would be late.
+        reply.stream = _until_closed(connection, answer, request.method)
         return reply
 
     _manifest = _blob = _tags = _referrers = _forward
+
+
+def _until_closed(connection: client.Connection, answer: client.Response, method: str):
+    with connection:
+        yield from connection.read_body(answer, method)
 
 
 def secured_front(registry: DockerRegistry, tls: ssl.SSLContext,

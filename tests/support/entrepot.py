@@ -116,8 +116,10 @@ class Entrepot:
         if self.log.lines:
             self._earlier_logs.append(self.log)
         self.log = Log()
+        # It dies with a test that is killed, by a timeout of CTest for one.
         self._process = subprocess.Popen(
-            [binary(), "serve", "--config", str(self.config_path), *self._arguments],
+            ["setpriv", "--pdeathsig", "KILL",
+             binary(), "serve", "--config", str(self.config_path), *self._arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             text=True, errors="replace", env=environment())
         threading.Thread(target=self.log.read_from, args=(self._process.stderr,),

@@ -80,6 +80,7 @@ class Reply:
     stall_gate: Gate | None = None
     flip_at: int | None = None    # offset within the object
     extra: bytes = b""
+    stream: object = None  # an iterator of the body instead, `length` bytes in all
 
     def set(self, name: str, value: str) -> None:
         self.drop(name)
@@ -171,6 +172,11 @@ class Sender:
         head = reply.head_bytes()
         if request.method == "HEAD" or reply.status in (204, 304):
             self._socket.sendall(head)
+        elif reply.stream is not None:
+            self._socket.sendall(head)
+            for data in reply.stream:
+                self._socket.sendall(data)
+                request.bytes_sent += len(data)
         elif reply.path is None and self._plain():
             # One segment: a head that travels alone would meet Nagle and delayed acknowledgements.
             self._socket.sendall(head + reply.body[reply.offset:reply.offset + reply.size])
