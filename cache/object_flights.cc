@@ -32,8 +32,14 @@ void ObjectFlights::fetch(ObjectRequest request) {
   if (!answer_from_memory(request)) look_on_disk(std::move(request));
 }
 
+/// A proof this request waited for counts for it however short proofs live.
+bool ObjectFlights::linked(const ObjectRequest& request) const {
+  return request.link_is_new || request.accept_old_link ||
+         shared_.linked(request.repository, request.digest);
+}
+
 bool ObjectFlights::answer_from_memory(const ObjectRequest& request) {
-  if (!request.accept_old_link && !shared_.linked(request.repository, request.digest)) return false;
+  if (!linked(request)) return false;
   if (const auto content = shared_.stored(request.resource, request.digest)) {
     answer_stored(request, content);
     return true;
@@ -79,10 +85,9 @@ void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
   auto content = looked.content;
   if (!content) content = shared_.stored(request.resource, request.digest);
   const auto fill = find_fill(request.resource, request.digest);
-  const bool linked = request.accept_old_link || shared_.linked(request.repository, request.digest);
   request.had_link = looked.link.has_value();
-  if (linked && content) return answer_stored(request, content);
-  if (fill && (linked || fill->repository() == request.repository)) {
+  if (linked(request) && content) return answer_stored(request, content);
+  if (fill && (linked(request) || fill->repository() == request.repository)) {
     return fill->join(std::move(request));
   }
   const auto key = flight_key(request.resource, request.repository, request.digest);

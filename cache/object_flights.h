@@ -57,6 +57,7 @@ class ObjectFlights {
     return resource == Resource::manifest ? manifest_fills_ : blob_fills_;
   }
   std::shared_ptr<Fill> find_fill(Resource resource, const Digest& digest);
+  bool linked(const ObjectRequest& request) const;
   bool answer_from_memory(const ObjectRequest& request);
   void look_on_disk(ObjectRequest request);
   void note(const ObjectRequest& request, const Looked& looked);

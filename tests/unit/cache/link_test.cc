@@ -131,6 +131,18 @@ TEST_F(LinkTest, RestrictedProofsAgeAndAreAskedForAnew) {
   EXPECT_FALSE(cache->find_blob(secret, sha256(blob)));
 }
 
+TEST_F(LinkTest, RestrictedProofCountsForWhoeverWaitedForItEvenIfItLivesNoTime) {
+  options.upstreams["private"].tags.fresh_for = std::chrono::seconds(0);
+  open();
+  store(blob, secret);
+  const auto asker = ask_blob(sha256(blob), secret);
+  ASSERT_EQ(source.asked.size(), 2U);
+  last().answer(blob);
+  executor.run();
+  EXPECT_EQ(read(*asker.answer().content), blob);
+  EXPECT_EQ(source.asked.size(), 2U);
+}
+
 TEST_F(LinkTest, RestrictedOldProofServesWhileTheUpstreamCannotBeAsked) {
   store(blob, secret);
   clock.advance(std::chrono::seconds(61));
