@@ -13,6 +13,7 @@
 #include "proxy/app/exit_codes.h"
 #include "proxy/app/mirror.h"
 #include "proxy/app/process.h"
+#include "proxy/loop/signals.h"
 #include "proxy/registry/upstream_table.h"
 
 namespace entrepot::app {
@@ -60,6 +61,7 @@ void serve_until_stopped(conf::Loaded& loaded) {
 }
 
 int serve(const Command& command) {
+  loop::hold_signals();
   auto loaded = conf::load(command.config, command.overrides);
   log::start(log_options(loaded.config));
   int code = exit_ok;

@@ -10,6 +10,12 @@
 namespace entrepot::loop {
 namespace {
 
+bool blocked(int signal) {
+  sigset_t mask;
+  pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+  return sigismember(&mask, signal) == 1;
+}
+
 TEST(Signals, BecomeCallsOnTheLoop) {
   Loop loop("signals");
   std::promise<int> caught;
@@ -30,9 +36,25 @@ TEST(Signals, BecomeCallsOnTheLoop) {
     loop.stop();
     loop.join();
   }
-  struct sigaction action {};
-  sigaction(SIGTERM, nullptr, &action);
-  EXPECT_EQ(action.sa_handler, SIG_DFL) << "not given back";
+  EXPECT_FALSE(blocked(SIGTERM)) << "not given back";
+}
+
+TEST(Signals, HeldOnesWaitForTheObject) {
+  sigset_t before;
+  pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  hold_signals();
+  kill(getpid(), SIGTERM);  // would end the process
+  Loop loop("signals");
+  std::promise<int> caught;
+  {
+    const Signals signals(loop, [&](int signal) { caught.set_value(signal); });
+    loop.start();
+    EXPECT_EQ(caught.get_future().get(), SIGTERM);
+    loop.stop();
+    loop.join();
+  }
+  EXPECT_TRUE(blocked(SIGTERM)) << "held before, held after";
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 TEST(Signals, ABrokenPipeIsNoSignal) {
