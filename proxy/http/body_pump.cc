@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/http/body_pump.h"
 
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <utility>
-#include <vector>
 
+#include "proxy/http/page_cache.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/store_pool.h"
 
@@ -18,34 +14,6 @@ namespace {
 // One turn of the loop sends at most this many windows of one body: a fast client must not starve
 // the others.
 constexpr int windows_per_turn = 4;
-
-// The kernel reads ahead about this much around a page, so one byte of each step tells of the rest.
-constexpr std::uint64_t probe_step = 128 * 1024;
-constexpr std::uint64_t page = 4096;
-
-// A file system that does not know RWF_NOWAIT answers another error: its files are taken as they
-// come.
-bool in_page_cache(int fd, std::uint64_t offset, std::uint64_t length) {
-  char byte;
-  const iovec piece{&byte, 1};
-  const std::uint64_t end = offset + length;
-  for (std::uint64_t at = offset; at < end; at += probe_step)
-    if (preadv2(fd, &piece, 1, static_cast<off_t>(at), RWF_NOWAIT) < 0 && errno == EAGAIN)
-      return false;
-  if (length <= page) return true;
-  return preadv2(fd, &piece, 1, static_cast<off_t>(end - 1), RWF_NOWAIT) >= 0 || errno != EAGAIN;
-}
-
-void read_into_page_cache(int fd, std::uint64_t offset, std::uint64_t length) {
-  thread_local std::vector<char> scratch(256 * 1024);
-  while (length > 0) {
-    const std::size_t n = std::min<std::uint64_t>(length, scratch.size());
-    const ssize_t got = pread(fd, scratch.data(), n, static_cast<off_t>(offset));
-    if (got <= 0) return;  // sendfile meets the same error and reports it
-    offset += static_cast<std::uint64_t>(got);
-    length -= static_cast<std::uint64_t>(got);
-  }
-}
 
 }  // namespace
 

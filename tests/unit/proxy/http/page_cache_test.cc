@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/page_cache.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
+
+namespace entrepot::http {
+namespace {
+
+constexpr std::uint64_t size = 3 << 20;
+
+/// A file on a real disk (a tmpfs has nothing but the page cache), gone when closed.
+class PageCacheTest : public testing::Test {
+ protected:
+  PageCacheTest() {
+    std::string name = "page_cache_test-XXXXXX";
+    fd = ::mkstemp(name.data());
+    ::unlink(name.c_str());
+    const std::string bytes(64 << 10, 'x');  // folios are evicted whole: let them be small
+    for (std::uint64_t at = 0; at < size; at += bytes.size())
+      EXPECT_EQ(::write(fd, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+    EXPECT_EQ(::fsync(fd), 0);
+  }
+  ~PageCacheTest() override { ::close(fd); }
+
+  void evict(std::uint64_t offset, std::uint64_t length) const {
+    ASSERT_EQ(::posix_fadvise(fd, static_cast<off_t>(offset), static_cast<off_t>(length),
+                              POSIX_FADV_DONTNEED),
+              0);
+  }
+
+  int fd;
+};
+
+TEST_F(PageCacheTest, WhatWasJustWrittenIsThere) {
+  EXPECT_TRUE(in_page_cache(fd, 0, size));
+  EXPECT_TRUE(in_page_cache(fd, 1, 1));
+  EXPECT_TRUE(in_page_cache(fd, size - 1, 1));
+  EXPECT_TRUE(in_page_cache(fd, 5, 0));
+}
+
+TEST_F(PageCacheTest, WhatWasEvictedIsNotUntilItIsRead) {
+  evict(0, size);
+  if (in_page_cache(fd, 0, size)) GTEST_SKIP() << "this file system does not evict or does not say";
+  read_into_page_cache(fd, 0, size);
+  EXPECT_TRUE(in_page_cache(fd, 0, size));
+}
+
+TEST_F(PageCacheTest, OneMissingPieceIsSeen) {
+  evict(1 << 20, 1 << 20);
+  if (in_page_cache(fd, 1 << 20, 4096)) GTEST_SKIP() << "this file system does not evict";
+  EXPECT_FALSE(in_page_cache(fd, 0, size));
+  EXPECT_TRUE(in_page_cache(fd, 0, 1 << 20));
+  EXPECT_TRUE(in_page_cache(fd, 2 << 20, 1 << 20));
+}
+
+TEST(PageCache, DescriptorThatCannotTellIsTakenAsItComes) {
+  int ends[2];
+  ASSERT_EQ(::pipe(static_cast<int*>(ends)), 0);
+  EXPECT_TRUE(in_page_cache(ends[0], 0, 4096));
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+}  // namespace
+}  // namespace entrepot::http
