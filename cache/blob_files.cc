@@ -100,6 +100,29 @@ std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest) con
   return std::make_shared<const BlobFile>(fd);
 }
 
+bool BlobFiles::write(const Digest& digest, const BlobFile& file, std::uint64_t offset,
+                      std::span<const std::byte> data) const {
+  while (!data.empty()) {
+    const auto count = ::pwrite(file.fd(), data.data(), data.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      failed("write", layout_.fill(digest), errno);
+      return false;
+    }
+    offset += static_cast<std::uint64_t>(count);
+    data = data.subspan(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+bool BlobFiles::put(const Digest& digest, std::span<const std::byte> bytes) const {
+  const auto file = create_fill(digest);
+  if (!file) return false;
+  if (write(digest, *file, 0, bytes)) return commit(digest, *file);
+  discard_fill(digest);
+  return false;
+}
+
 bool BlobFiles::commit(const Digest& digest, const BlobFile& file) const {
   const auto from = layout_.fill(digest);
   if (::fdatasync(file.fd()) != 0) {
@@ -155,10 +178,6 @@ void BlobFiles::discard_fills() const {
   for (const auto& entry : std::filesystem::directory_iterator(layout_.fills(), error)) {
     std::filesystem::remove_all(entry.path(), error);
   }
-}
-
-void BlobFiles::write_failed(const Digest& digest, int error) const {
-  failed("write", layout_.fill(digest), error);
 }
 
 void BlobFiles::failed(const char* operation, const std::filesystem::path& path, int error) const {

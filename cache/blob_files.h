@@ -4,8 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
-#include <string>
+#include <span>
 
 #include "cache/content.h"
 #include "cache/digest.h"
@@ -33,17 +32,19 @@ class BlobFiles {
 
   /// A new, empty file for bytes that arrive; null (with the reason logged) when it cannot be made.
   std::shared_ptr<const BlobFile> create_fill(const Digest& digest) const;
+  /// Writes all of `data` to the arriving file. False when the disk failed.
+  bool write(const Digest& digest, const BlobFile& file, std::uint64_t offset,
+             std::span<const std::byte> data) const;
   /// Makes the arrived file the stored blob. False, with the file removed, when the disk failed.
   bool commit(const Digest& digest, const BlobFile& file) const;
+  /// All of it at once: a blob whose bytes are in memory.
+  bool put(const Digest& digest, std::span<const std::byte> bytes) const;
   /// Forgets the arriving file.
   void discard_fill(const Digest& digest) const;
   void remove_blob(const Digest& digest) const;
 
   /// Removes every arriving file; before the loops start.
   void discard_fills() const;
-
-  /// Counts and logs that a write to the arriving file failed with `error` (an errno).
-  void write_failed(const Digest& digest, int error) const;
 
  private:
   /// Counts and logs a failed system call; `operation` as in entrepot_disk_errors_total.

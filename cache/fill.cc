@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/fill.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "cache/manifest.h"
@@ -38,10 +32,7 @@ Fill::Fill(Shared& shared, Executor& home, Source& source, ObjectFlights& flight
   shared_.metrics.flights().add(1);
 }
 
-Fill::~Fill() {
-  if (hasher_) hasher_->cancel();
-  shared_.metrics.flights().add(-1);
-}
+Fill::~Fill() { shared_.metrics.flights().add(-1); }
 
 std::uint64_t Fill::max_size() const {
   return resource_ == Resource::manifest ? shared_.options.max_manifest : shared_.options.max_blob;
@@ -68,11 +59,7 @@ void Fill::join(ObjectRequest request) {
 }
 
 void Fill::abandon(const Failure& failure) {
-  fetch_.reset();
-  if (hasher_) hasher_->cancel();
-  if (progress_ && progress_->state() == Progress::State::growing) {
-    progress_->finish(Progress::State::failed);
-  }
+  end_arrival();
   for (const auto& request : std::exchange(waiting_, {})) {
     request.reply({Outcome::error, request.reason, nullptr, failure});
   }
@@ -91,7 +78,9 @@ void Fill::on_head(const FetchHead& head) {
 }
 
 bool Fill::on_data(std::uint64_t offset, std::span<const std::byte> data) {
-  return in_memory_ ? take_in_memory(offset, data) : take_in_file(offset, data);
+  if (in_memory_) return take_in_memory(offset, data);
+  refusal_ = file_->take(offset, data, head_.size.value_or(max_size()));
+  return !refusal_;
 }
 
 void Fill::on_done(const std::optional<Failure>& failure) {
@@ -99,13 +88,7 @@ void Fill::on_done(const std::optional<Failure>& failure) {
   fetch_.reset();
   if (refusal_) return fail(std::move(*refusal_));
   if (failure) return fail(*failure);
-  if (in_memory_) return prove_in_memory();
-  check(hasher_ != nullptr, "a head came before the end");
-  if (head_.size && written_ != *head_.size) {
-    return fail({FailureKind::bad_upstream, "the upstream's answer is shorter than announced"});
-  }
-  flush();
-  hasher_->finish(written_);
+  in_memory_ ? prove_in_memory() : prove_file();
 }
 
 // ---- in memory
@@ -168,9 +151,7 @@ void Fill::keep_in_memory(bool with_record) {
       kept = shared.rocks.put_blob(content.digest,
                                    {content.size, shared.clock.wall(), *content.bytes});
     } else {
-      self->file_ = shared.files.create_fill(content.digest);
-      kept = self->file_ && self->write_all(std::as_bytes(std::span(*content.bytes))) &&
-             shared.files.commit(content.digest, *self->file_) &&
+      kept = shared.files.put(content.digest, std::as_bytes(std::span(*content.bytes))) &&
              shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), {}});
     }
     self->home_.post([self, kept, is_inline] { self->stored(kept, is_inline); });
@@ -180,99 +161,33 @@ void Fill::keep_in_memory(bool with_record) {
 // ---- in a file
 
 bool Fill::open_file() {
-  file_ = shared_.files.create_fill(digest_);
-  if (!file_) return false;
-  hasher_ = std::make_shared<FileHasher>(
-      file_, digest_.algorithm(), shared_.store, home_,
+  file_ = ArrivingFile::create(
+      shared_.files, digest_, head_.size, shared_.options.tail, shared_.store, home_,
       [this](std::optional<Digest> actual) { proven_in_file(std::move(actual)); });
+  if (!file_) return false;
   if (!head_.size) return true;  // answered at the end, when the size is known
-  progress_ = std::make_shared<Progress>(*head_.size);
-  content_ =
-      std::make_shared<const Content>(Content{digest_, *head_.size, {}, nullptr, file_, progress_});
+  content_ = std::make_shared<const Content>(
+      Content{digest_, *head_.size, {}, nullptr, file_->file(), file_->progress()});
   answer_waiters();
   return true;
 }
 
-bool Fill::take_in_file(std::uint64_t offset, std::span<const std::byte> data) {
-  if (offset < written_) {  // a resume came back with bytes that clients may have already
-    const auto again = std::min<std::uint64_t>(data.size(), written_ - offset);
-    if (!same_as_stored(offset, data.first(again))) return false;
-    data = data.subspan(again);
-    if (data.empty()) return true;
-    offset += again;
+void Fill::prove_file() {
+  check(file_ != nullptr, "a head came before the end");
+  if (head_.size && file_->arrived() != *head_.size) {
+    return fail({FailureKind::bad_upstream, "the upstream's answer is shorter than announced"});
   }
-  check(offset == written_, "fetches leave no holes");
-  const auto limit = head_.size.value_or(max_size());
-  if (data.size() > limit - written_) {
-    refusal_ = Failure{FailureKind::bad_upstream, "the upstream's answer is longer than announced"};
-    return false;
-  }
-  if (!write_all(data)) {
-    refusal_ = Failure{FailureKind::store, "the cache directory cannot be written"};
-    return false;
-  }
-  flush_soon();
-  return true;
-}
-
-bool Fill::same_as_stored(std::uint64_t offset, std::span<const std::byte> data) {
-  std::array<std::byte, 16384> stored;
-  while (!data.empty()) {
-    const auto piece = std::min(data.size(), stored.size());
-    const auto got = ::pread(file_->fd(), stored.data(), piece, static_cast<off_t>(offset));
-    if (got != static_cast<ssize_t>(piece) || std::memcmp(stored.data(), data.data(), piece) != 0) {
-      refusal_ =
-          Failure{FailureKind::bad_upstream, "the upstream sent other bytes the second time"};
-      return false;
-    }
-    offset += piece;
-    data = data.subspan(piece);
-  }
-  return true;
-}
-
-bool Fill::write_all(std::span<const std::byte> data) {
-  while (!data.empty()) {
-    const auto count =
-        ::pwrite(file_->fd(), data.data(), data.size(), static_cast<off_t>(written_));
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) {
-      shared_.files.write_failed(digest_, errno);
-      return false;
-    }
-    written_ += static_cast<std::uint64_t>(count);
-    data = data.subspan(static_cast<std::size_t>(count));
-  }
-  return true;
-}
-
-/// Readers and the hasher are told once per turn of the loop, not once per piece curl hands over.
-void Fill::flush_soon() {
-  if (std::exchange(flush_posted_, true)) return;
-  home_.post([weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->flush();
-  });
-}
-
-void Fill::flush() {
-  flush_posted_ = false;
-  if (!file_ || !hasher_) return;
-  hasher_->advance(written_);
-  if (!progress_ || progress_->state() != Progress::State::growing) return;
-  const auto open = progress_->size() - std::min(progress_->size(), shared_.options.tail);
-  progress_->release(std::min(written_, open));
+  if (auto failure = file_->finish()) fail(std::move(*failure));
 }
 
 void Fill::proven_in_file(std::optional<Digest> actual) {
   const auto self = shared_from_this();
   if (!actual) return fail({FailureKind::store, "the arriving file cannot be read back"});
   if (*actual != digest_) return mismatch();
-  if (progress_) {
-    progress_->finish(Progress::State::whole);
-  }
+  file_->finish_readers(Progress::State::whole);
   // From now on the content is simply a whole file.
-  content_ =
-      std::make_shared<const Content>(Content{digest_, written_, {}, nullptr, file_, nullptr});
+  content_ = std::make_shared<const Content>(
+      Content{digest_, file_->arrived(), {}, nullptr, file_->file(), nullptr});
   answer_waiters();
   proven_ = true;
   keep_file();
@@ -281,9 +196,10 @@ void Fill::proven_in_file(std::optional<Digest> actual) {
 void Fill::keep_file() {
   shared_.store.post([self = shared_from_this()] {
     Shared& shared = self->shared_;
+    const Content& content = *self->content_;
     const bool kept =
-        shared.files.commit(self->digest_, *self->file_) &&
-        shared.rocks.put_blob(self->digest_, {self->written_, shared.clock.wall(), {}});
+        shared.files.commit(content.digest, *content.file) &&
+        shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), {}});
     self->home_.post([self, kept] { self->stored(kept, false); });
   });
 }
@@ -319,13 +235,14 @@ void Fill::answer(const ObjectRequest& request, bool first) const {
                  {}});
 }
 
+void Fill::end_arrival() {
+  fetch_.reset();
+  if (file_) file_->abandon();
+}
+
 void Fill::fail(Failure failure) {
   const auto self = shared_from_this();
-  fetch_.reset();
-  if (hasher_) hasher_->cancel();
-  if (progress_ && progress_->state() == Progress::State::growing) {
-    progress_->finish(Progress::State::failed);
-  }
+  end_arrival();
   if (file_) shared_.files.discard_fill(digest_);
   auto waiting = std::exchange(waiting_, {});
   flights_.unlist(*this);

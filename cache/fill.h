@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cache/file_hasher.h"
+#include "cache/arriving_file.h"
 #include "cache/requests.h"
 #include "cache/shared.h"
 #include "cache/source.h"
@@ -50,17 +50,11 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   void on_done(const std::optional<Failure>& failure) override;
 
  private:
-  // In memory.
   bool take_in_memory(std::uint64_t offset, std::span<const std::byte> data);
   void prove_in_memory();
   void keep_in_memory(bool with_record);
-  // In a file.
   bool open_file();
-  bool take_in_file(std::uint64_t offset, std::span<const std::byte> data);
-  bool same_as_stored(std::uint64_t offset, std::span<const std::byte> data);
-  bool write_all(std::span<const std::byte> data);
-  void flush_soon();
-  void flush();
+  void prove_file();
   void proven_in_file(std::optional<Digest> actual);
   void keep_file();
 
@@ -68,6 +62,8 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   void mismatch();
   void answer_waiters();
   void answer(const ObjectRequest& request, bool first) const;
+  /// Nothing more will arrive, and who reads what did is cut short.
+  void end_arrival();
   void fail(Failure failure);
   void stored(bool kept, bool is_inline);
 
@@ -89,15 +85,9 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   /// What waiters get, once there is something.
   ContentPtr content_;
 
-  std::string bytes_;  // in memory
-
-  // In a file.
-  std::shared_ptr<const BlobFile> file_;
-  std::shared_ptr<Progress> progress_;  // null while the size is unknown
-  std::shared_ptr<FileHasher> hasher_;
-  std::uint64_t written_ = 0;
-  bool flush_posted_ = false;
-  std::optional<Failure> refusal_;  // why on_data said no
+  std::string bytes_;                   // in memory
+  std::shared_ptr<ArrivingFile> file_;  // in a file
+  std::optional<Failure> refusal_;      // why on_data said no
 };
 
 }  // namespace entrepot::cache
