@@ -33,9 +33,10 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
   if (value.find(' ') == std::string_view::npos) return std::nullopt;
   const time_t when = curl_getdate(std::string(value).c_str(), nullptr);
   if (when == -1) return std::nullopt;
+  // In whole seconds: the clock's own unit does not reach the years a date may name.
   const auto wait =
-      std::chrono::ceil<std::chrono::seconds>(std::chrono::system_clock::from_time_t(when) - now);
-  return std::clamp(wait, std::chrono::seconds(0), max_retry_after);
+      std::chrono::seconds(when) - std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+  return std::clamp<std::chrono::seconds>(wait, std::chrono::seconds(0), max_retry_after);
 }
 
 std::optional<std::uint64_t> parse_ratelimit(std::string_view value) {

@@ -133,6 +133,7 @@ TEST(RetryAfter, TakesSecondsAndDatesAndClampsBoth) {
   EXPECT_EQ(parse_retry_after("Tue, 14 Nov 2023 22:14:20 GMT", now), seconds(60));
   EXPECT_EQ(parse_retry_after("Tue, 14 Nov 2023 22:10:00 GMT", now), seconds(0));
   EXPECT_EQ(parse_retry_after("Tue, 14 Nov 2034 22:10:00 GMT", now), max_retry_after);
+  EXPECT_EQ(parse_retry_after("Fri, 31 Dec 3996 23:10:00 GMT", now), max_retry_after);
   for (const char* value : {"", "-5", "1.5", "soon", "1e9", "10 apples and pears"}) {
     EXPECT_EQ(parse_retry_after(value, now), std::nullopt) << value;
   }
