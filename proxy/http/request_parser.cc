@@ -53,23 +53,27 @@ RequestParser::Result RequestParser::feed(std::string_view bytes, std::size_t& c
     storage.append(next);
     consumed += next.size();
     const HeadScanner::Result result = scanner_.scan(storage);
-    if (result == HeadScanner::Result::refused) {
+    if (result != HeadScanner::Result::complete) {
+      if (line_makes_no_sense()) return Result::refused;
+      if (result == HeadScanner::Result::more) continue;
       refusal_ = scanner_.refusal();
       return Result::refused;
-    }
-    if (result == HeadScanner::Result::more) {
-      // Nothing may follow a request line that makes no sense (HTTP/0.9 ends with it).
-      if (scanner_.line_end() == 0 || std::exchange(line_checked_, true)) continue;
-      RequestLine ignored;
-      refusal_ = parse_request_line(request_line(), ignored);
-      if (refusal_ && refusal_.close) return Result::refused;
-      continue;
     }
     consumed -= storage.size() - scanner_.end();
     storage.resize(scanner_.end());
     return finish();
   }
   return Result::more;
+}
+
+// Asked as soon as the line is there, for nothing may follow one that makes no sense (HTTP/0.9 ends
+// with it); and before what the fields are refused for, so that the answer does not depend on how
+// much arrived at once.
+bool RequestParser::line_makes_no_sense() {
+  if (scanner_.line_end() == 0 || std::exchange(line_checked_, true)) return false;
+  RequestLine ignored;
+  refusal_ = parse_request_line(request_line(), ignored);
+  return refusal_ && refusal_.close;
 }
 
 std::string_view RequestParser::request_line() const {

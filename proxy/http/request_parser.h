@@ -43,6 +43,7 @@ class RequestParser {
 
  private:
   Result finish();
+  bool line_makes_no_sense();
   std::string_view request_line() const;
   bool run_llhttp(std::string_view line, std::string_view fields);
   Refusal split_target();
