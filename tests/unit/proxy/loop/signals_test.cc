@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <csignal>
-#include <future>
+#include <deque>
+#include <mutex>
 
 namespace entrepot::loop {
 namespace {
@@ -16,22 +18,37 @@ bool blocked(int signal) {
   return sigismember(&mask, signal) == 1;
 }
 
+/// What a loop caught, handed to the test's thread.
+class Caught {
+ public:
+  void put(int signal) {
+    const std::lock_guard lock(mutex_);
+    signals_.push_back(signal);
+    ready_.notify_one();
+  }
+  int take() {
+    std::unique_lock lock(mutex_);
+    ready_.wait(lock, [&] { return !signals_.empty(); });
+    const int signal = signals_.front();
+    signals_.pop_front();
+    return signal;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<int> signals_;
+};
+
 TEST(Signals, BecomeCallsOnTheLoop) {
   Loop loop("signals");
-  std::promise<int> caught;
-  bool in_loop = false;
+  Caught caught;
   {
-    Signals signals(loop, [&](int signal) {
-      in_loop = loop.in_loop();
-      caught.set_value(signal);
-    });
+    const Signals signals(loop, [&](int signal) { caught.put(loop.in_loop() ? signal : -signal); });
     loop.start();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
-      caught = {};
-      auto got = caught.get_future();
       kill(getpid(), signal);
-      EXPECT_EQ(got.get(), signal);
-      EXPECT_TRUE(in_loop);
+      EXPECT_EQ(caught.take(), signal);
     }
     loop.stop();
     loop.join();
@@ -45,11 +62,11 @@ TEST(Signals, HeldOnesWaitForTheObject) {
   hold_signals();
   kill(getpid(), SIGTERM);  // would end the process
   Loop loop("signals");
-  std::promise<int> caught;
+  Caught caught;
   {
-    const Signals signals(loop, [&](int signal) { caught.set_value(signal); });
+    const Signals signals(loop, [&](int signal) { caught.put(signal); });
     loop.start();
-    EXPECT_EQ(caught.get_future().get(), SIGTERM);
+    EXPECT_EQ(caught.take(), SIGTERM);
     loop.stop();
     loop.join();
   }
