@@ -19,7 +19,8 @@ build_packages=(
   'prometheus-cpp-dev|libprometheus-cpp-dev'
 )
 test_packages=(
-  'clang-format' 'clang-tidy' 'libbenchmark-dev' 'libgmock-dev' 'libgtest-dev'
+  'clang' 'clang-format' 'clang-tidy' 'libclang-rt-14-dev|libclang-rt-19-dev|libclang-rt-18-dev'
+  'libgmock-dev' 'libgtest-dev'
   'python3' 'python3-pytest'
   'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io' 'docker-cli|docker.io'
   'nginx-light|nginx' 'openssl' 'podman' 'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci' 'util-linux' 'wrk'

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// A manifest, of which the cache reads the type and the references.
+#include "cache/manifest.h"
+
+#include "tests/fuzz/target.h"
+
+namespace entrepot::fuzz {
+
+void run(std::string_view input) {
+  const auto outline = cache::parse_manifest(input);
+  if (!outline) return;
+  require(outline->references.size() <= 3 * cache::max_references, "more references than allowed");
+  if (outline->over_limits) require(outline->references.empty(), "references of a refused one");
+}
+
+}  // namespace entrepot::fuzz

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The values of an upstream's response fields: challenges, ranges, types, waits, links, digests.
+#include <string>
+#include <vector>
+
+#include "cache/digest.h"
+#include "proxy/upstream/challenge.h"
+#include "proxy/upstream/content_range.h"
+#include "proxy/upstream/link.h"
+#include "proxy/upstream/media_type.h"
+#include "proxy/upstream/retry_after.h"
+#include "tests/fuzz/target.h"
+
+namespace entrepot::fuzz {
+
+void run(std::string_view input) {
+  const std::vector<std::string> values(2, std::string(input));
+  const auto challenges = upstream::parse_challenges(values);
+  require(challenges.size() <= 16, "more challenges than allowed");
+  for (const auto& challenge : challenges) {
+    require(!challenge.scheme.empty(), "a challenge without a scheme");
+    require(challenge.parameters.size() <= 16, "more parameters than allowed");
+  }
+  if (const auto range = upstream::parse_content_range(input)) {
+    require(range->part || range->total, "a range of nothing");
+    if (range->part) require(range->part->first <= range->part->last, "a range backwards");
+    if (range->part && range->total) require(range->part->last < *range->total, "beyond the end");
+  }
+  const auto type = upstream::parse_media_type(input);
+  require(type.size() <= 255 && type.find_first_of("\r\n;, \t") == std::string::npos,
+          "no media type");
+  const auto now = std::chrono::system_clock::time_point(std::chrono::seconds(1'700'000'000));
+  if (const auto wait = upstream::parse_retry_after(input, now))
+    require(wait->count() >= 0 && *wait <= upstream::max_retry_after, "a wait out of bounds");
+  upstream::parse_ratelimit(input);
+  upstream::next_link(values);
+  if (const auto digest = cache::Digest::parse(input))
+    require(digest->str() == input, "a digest in two forms");
+}
+
+}  // namespace entrepot::fuzz
