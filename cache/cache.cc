@@ -115,7 +115,7 @@ void Cache::list(ListingRequest request) {
       [&home, request = std::move(request)]() mutable { home.listings.fetch(std::move(request)); });
 }
 
-void Cache::stop(Executor& reply_on, Job done) {
+void Cache::stop(Executor& reply_on, const Job& done) {
   const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
   for (const auto& home : homes_) {
     home->executor.post([&home = *home, left, &reply_on, done] {

@@ -70,7 +70,7 @@ class Cache : private ObjectRouter {
 
   /// Ends every flight: waiters get `unavailable`, growing bodies fail. For shutdown, once serve
   /// loops have drained; posted to the homes, `done` is posted to `reply_on` when all have ended.
-  void stop(Executor& reply_on, Job done);
+  void stop(Executor& reply_on, const Job& done);
 
   /// True while the index takes writes and the directory is usable: part of readiness.
   bool healthy() const;

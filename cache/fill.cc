@@ -86,7 +86,7 @@ bool Fill::on_data(std::uint64_t offset, std::span<const std::byte> data) {
 void Fill::on_done(const std::optional<Failure>& failure) {
   const auto self = shared_from_this();
   fetch_.reset();
-  if (refusal_) return fail(std::move(*refusal_));
+  if (refusal_) return fail(*refusal_);
   if (failure) return fail(*failure);
   in_memory_ ? prove_in_memory() : prove_file();
 }
@@ -161,9 +161,9 @@ void Fill::keep_in_memory(bool with_record) {
 // ---- in a file
 
 bool Fill::open_file() {
-  file_ = ArrivingFile::create(
-      shared_.files, digest_, head_.size, shared_.options.tail, shared_.store, home_,
-      [this](std::optional<Digest> actual) { proven_in_file(std::move(actual)); });
+  file_ =
+      ArrivingFile::create(shared_.files, digest_, head_.size, shared_.options.tail, shared_.store,
+                           home_, [this](std::optional<Digest> actual) { proven_in_file(actual); });
   if (!file_) return false;
   if (!head_.size) return true;  // answered at the end, when the size is known
   content_ = std::make_shared<const Content>(
@@ -177,7 +177,7 @@ void Fill::prove_file() {
   if (head_.size && file_->arrived() != *head_.size) {
     return fail({FailureKind::bad_upstream, "the upstream's answer is shorter than announced"});
   }
-  if (auto failure = file_->finish()) fail(std::move(*failure));
+  if (const auto failure = file_->finish()) fail(*failure);
 }
 
 void Fill::proven_in_file(std::optional<Digest> actual) {
@@ -240,7 +240,7 @@ void Fill::end_arrival() {
   if (file_) file_->abandon();
 }
 
-void Fill::fail(Failure failure) {
+void Fill::fail(const Failure& failure) {
   const auto self = shared_from_this();
   end_arrival();
   if (file_) shared_.files.discard_fill(digest_);

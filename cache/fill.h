@@ -64,7 +64,7 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   void answer(const ObjectRequest& request, bool first) const;
   /// Nothing more will arrive, and who reads what did is cut short.
   void end_arrival();
-  void fail(Failure failure);
+  void fail(const Failure& failure);
   void stored(bool kept, bool is_inline);
 
   Shared& shared_;

@@ -65,7 +65,8 @@ void ListingFlights::fetch(ListingRequest request) {
 
 void ListingFlights::ended(const std::string& key_in, std::optional<Listing> listing,
                            const Failure& failure) {
-  const std::string key = key_in;  // the flight that owns it goes
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the flight that owns it goes
+  const std::string key = key_in;
   const auto flight = std::move(flights_.extract(key).mapped());
   if (listing) return answer(flight->waiting, keep(key, std::move(*listing)));
   const auto kept = kept_.find(key);

@@ -95,6 +95,7 @@ RocksIndex::RocksIndex(const std::filesystem::path& path, const metrics::Metrics
     : impl_(std::make_unique<Impl>()), index_errors_(metrics.disk_errors("index")) {
   const auto options = make_options();
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(std::size(family_names));
   for (const char* name : family_names) {
     descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions(options));
   }

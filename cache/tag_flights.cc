@@ -55,13 +55,13 @@ void TagFlights::decide(TagRequest request, const StatePtr& known) {
   if (request.revalidate && may_force(key)) return join_or_start(std::move(request), known);
   switch (freshness) {
     case Freshness::fresh:
-      return answer(std::move(request), *known, Outcome::hit, {});
+      return answer(request, *known, Outcome::hit, {});
     case Freshness::grace:
       if (!flights_.contains(key)) start(request.repository, request.tag, true, known);
-      return answer(std::move(request), *known, Outcome::hit, "tag-refreshing");
+      return answer(request, *known, Outcome::hit, "tag-refreshing");
     case Freshness::due:
       if (!rests(request, known)) return join_or_start(std::move(request), known);
-      return answer(std::move(request), *known, Outcome::stale, "upstream-unreachable");
+      return answer(request, *known, Outcome::stale, "upstream-unreachable");
     case Freshness::expired:
       return join_or_start(std::move(request), nullptr);
   }
@@ -83,17 +83,15 @@ void TagFlights::join_or_start(TagRequest request, const StatePtr& known) {
     return request.reply({Outcome::error, "negative", nullptr, *failure});
   }
   const auto running = flights_.find(key);
-  if (running == flights_.end()) {
-    start(request.repository, request.tag, request.head || known, known)->join(std::move(request));
-  } else {
-    running->second->join(std::move(request));
-  }
+  const auto flight = running != flights_.end()
+                          ? running->second
+                          : start(request.repository, request.tag, request.head || known, known);
+  flight->join(std::move(request));
 }
 
 std::shared_ptr<TagFlight> TagFlights::start(const Repository& repository, const std::string& tag,
                                              bool head, const StatePtr& known) {
-  const auto flight =
-      std::make_shared<TagFlight>(shared_, home_, source_, *this, repository, tag, known);
+  auto flight = std::make_shared<TagFlight>(shared_, home_, source_, *this, repository, tag, known);
   flights_.emplace(tag_key(repository, tag), flight);
   flight->start(head);
   return flight;
@@ -105,7 +103,7 @@ void TagFlights::unlist(const TagFlight& flight) {
   resting_until_.erase(key);
 }
 
-void TagFlights::answer(TagRequest request, const TagState& state, Outcome outcome,
+void TagFlights::answer(const TagRequest& request, const TagState& state, Outcome outcome,
                         std::string_view reason) {
   const auto age = age_of(state.record.checked_at, shared_.clock.wall());
   Answer answer{outcome,
@@ -136,15 +134,15 @@ void TagFlights::answer(TagRequest request, const TagState& state, Outcome outco
         }}});
 }
 
-void TagFlights::answer_stale(const StatePtr& known, std::vector<TagRequest> waiting,
+void TagFlights::answer_stale(const StatePtr& known, const std::vector<TagRequest>& waiting,
                               std::string_view reason, const Failure& failure) {
-  for (auto& request : waiting) {
+  for (const auto& request : waiting) {
     const bool usable =
         known &&
         judge(age_of(known->record.checked_at, shared_.clock.wall()), known->fresh_for,
               shared_.freshness(request.repository.upstream).stale_for()) != Freshness::expired;
     if (usable) {
-      answer(std::move(request), *known, Outcome::stale, reason);
+      answer(request, *known, Outcome::stale, reason);
     } else {
       request.reply({Outcome::error, "absent", nullptr, failure});
     }
@@ -152,13 +150,13 @@ void TagFlights::answer_stale(const StatePtr& known, std::vector<TagRequest> wai
 }
 
 void TagFlights::failed(const TagFlight& flight, const StatePtr& known,
-                        std::vector<TagRequest> waiting, const Failure& failure) {
+                        const std::vector<TagRequest>& waiting, const Failure& failure) {
   const auto key = tag_key(flight.repository(), flight.tag());
   const auto now = shared_.clock.steady();
   if (stale_may_cover(failure.kind) || failure.kind == FailureKind::store) {
     if (resting_until_.size() >= max_remembered) resting_until_.clear();
     if (known) resting_until_[key] = now + rest;
-    return answer_stale(known, std::move(waiting), "upstream-unreachable", failure);
+    return answer_stale(known, waiting, "upstream-unreachable", failure);
   }
   negative_.put(key, failure, now + shared_.options.negative_manifest, now);
   for (const auto& request : waiting) request.reply({Outcome::error, "absent", nullptr, failure});

@@ -28,12 +28,14 @@ class TagFlights {
   // For the flights.
   void unlist(const TagFlight& flight);
   /// Answers with the manifest the record names; fetches it by digest where it is not in memory.
-  void answer(TagRequest request, const TagState& state, Outcome outcome, std::string_view reason);
+  void answer(const TagRequest& request, const TagState& state, Outcome outcome,
+              std::string_view reason);
   /// Answers stale where the record allows it, else with the failure.
-  void answer_stale(const std::shared_ptr<const TagState>& known, std::vector<TagRequest> waiting,
-                    std::string_view reason, const Failure& failure);
+  void answer_stale(const std::shared_ptr<const TagState>& known,
+                    const std::vector<TagRequest>& waiting, std::string_view reason,
+                    const Failure& failure);
   void failed(const TagFlight& flight, const std::shared_ptr<const TagState>& known,
-              std::vector<TagRequest> waiting, const Failure& failure);
+              const std::vector<TagRequest>& waiting, const Failure& failure);
 
  private:
   using StatePtr = std::shared_ptr<const TagState>;

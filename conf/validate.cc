@@ -154,6 +154,7 @@ void read_passwords(Upstream& upstream, Problems& problems) {
 /// values are ignored).
 void choose_directory(Cache& cache, Problems& problems) {
   const auto absolute = [](const char* name) -> std::filesystem::path {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): read before any thread is started
     const char* value = std::getenv(name);
     return value != nullptr && value[0] == '/' ? value : "";
   };

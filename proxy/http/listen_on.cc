@@ -5,7 +5,7 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cstring>
+#include <system_error>
 
 #include "proxy/http/listener.h"
 #include "proxy/http/server.h"
@@ -39,7 +39,7 @@ std::string explain(int error) {
     case EADDRNOTAVAIL:
       return "this machine has no such address";
     default:
-      return std::strerror(error);
+      return std::generic_category().message(error);
   }
 }
 

@@ -75,7 +75,7 @@ class Server::Impl {
   std::vector<std::unique_ptr<Lane>> lanes_;
 };
 
-Server::Server(ServerOptions options, std::vector<loop::Loop*> loops, Handler& handler)
+Server::Server(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler)
     : impl_(std::make_unique<Impl>(std::move(options), loops, handler)) {}
 
 Server::~Server() = default;
@@ -84,7 +84,7 @@ std::uint16_t Server::port() const { return impl_->port(); }
 
 void Server::start() { impl_->start(); }
 
-void Server::drain(std::function<void()> drained) { impl_->drain(drained); }
+void Server::drain(const std::function<void()>& drained) { impl_->drain(drained); }
 
 void Server::close() { impl_->close(); }
 

@@ -49,7 +49,7 @@ class Server {
  public:
   /// Binds on the calling thread, before the loops start; throws ListenError. `handler` and
   /// `loops` outlive the server.
-  Server(ServerOptions options, std::vector<loop::Loop*> loops, Handler& handler);
+  Server(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler);
   /// Cuts what is left, and waits for the loops to let go: either they all run, and are not stopped
   /// meanwhile, or their threads have been joined. Not from a thread of theirs.
   ~Server();
@@ -61,7 +61,7 @@ class Server {
   /// Closes the listeners, answers what is in flight with `Connection: close`, and closes idle
   /// connections. `drained` is called on one of the loops when the last one has ended. Any thread,
   /// once.
-  void drain(std::function<void()> drained);
+  void drain(const std::function<void()>& drained);
   /// Cuts all connections. Any thread; the loops still run.
   void close();
 

@@ -61,7 +61,8 @@ std::optional<Refusal> select_target(const UpstreamTable& upstreams, const http:
     if (call.upstream == nullptr) return unknown_upstream("the request names no registry");
   }
   // What was used is told, which is not what came where a prefix won.
-  if (!ns.empty()) call.ns = call.upstream == by_ns ? std::move(ns) : call.upstream->name;
+  if (!ns.empty() && call.upstream != by_ns) ns = call.upstream->name;
+  call.ns = std::move(ns);
 
   bool valid = valid_name(name);
   if (valid && call.upstream->docker_hub && name.find('/') == std::string_view::npos) {

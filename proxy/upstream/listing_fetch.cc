@@ -94,14 +94,12 @@ bool ListingFetch::on_body(std::span<const std::byte> data) {
 void ListingFetch::on_whole() {
   if (no_index_ && mode_ == Mode::referrers) {
     fall_back();
-  } else if (no_index_) {
-    finish();  // what stands under the tag is no list of referrers: there are none
-  } else if (!add_page()) {
+  } else if (!no_index_ && !add_page()) {
     give_up(bad_answer(what(), "sent a listing that cannot be read"));
-  } else if (link_) {
+  } else if (!no_index_ && link_) {
     turn_page();
   } else {
-    finish();
+    finish();  // where what stands under the tag is no list of referrers, there are none
   }
 }
 
@@ -162,7 +160,8 @@ void ListingFetch::finish() {
 }
 
 void ListingFetch::give_up(const cache::Failure& failure) {
-  const cache::Failure copy = failure;  // it may be a member of this
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): it may be a member of this
+  const cache::Failure copy = failure;
   sink_.on_listing(std::nullopt, copy);
 }
 
