@@ -128,22 +128,22 @@ void TagFlight::settle(TagRecord record, std::string_view reason) {
     shared.update_gauges();
   });
   const bool confirmed = known_ && known_->record.digest == state->record.digest;
-  auto waiting = std::exchange(waiting_, {});
+  const auto waiting = std::exchange(waiting_, {});
   flights_.unlist(*this);
   bool first = true;
-  for (auto& request : waiting) {
+  for (const auto& request : waiting) {
     const auto outcome = confirmed ? Outcome::revalidated : first ? Outcome::miss : Outcome::joined;
     first = false;
-    flights_.answer(std::move(request), *state, outcome, reason);
+    flights_.answer(request, *state, outcome, reason);
   }
 }
 
 void TagFlight::fail(const Failure& failure) {
   patience_.reset();
   if (!stale_may_cover(failure.kind)) forget();
-  auto waiting = std::exchange(waiting_, {});
+  const auto waiting = std::exchange(waiting_, {});
   flights_.unlist(*this);
-  flights_.failed(*this, known_, std::move(waiting), failure);
+  flights_.failed(*this, known_, waiting, failure);
 }
 
 /// The upstream says the tag is not there, or not for us: it must not be found again (fault U26).
