@@ -30,12 +30,9 @@ void StorePool::post(Job job) {
 }
 
 void StorePool::stop() {
-  std::deque<Job> dropped;  // destroyed after the lock is released
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    dropped.swap(jobs_);
-    queued_.store(0, std::memory_order_relaxed);
   }
   ready_.notify_all();
 }
@@ -51,7 +48,7 @@ void StorePool::run() {
     {
       std::unique_lock lock(mutex_);
       ready_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-      if (stopping_) return;
+      if (jobs_.empty()) return;
       job = std::move(jobs_.front());
       jobs_.pop_front();
       queued_.store(jobs_.size(), std::memory_order_relaxed);

@@ -21,14 +21,15 @@ class StorePool {
  public:
   /// Starts `threads` (at least one) threads called `name` (at most 12 characters) and a number.
   StorePool(const std::string& name, std::size_t threads);
-  /// Stops and joins.
+  /// Stops and joins: what is queued runs first.
   ~StorePool();
   StorePool(const StorePool&) = delete;
   StorePool& operator=(const StorePool&) = delete;
 
   /// Any thread, jobs included. After stop() the job is destroyed unrun.
   void post(Job job);
-  /// Any thread: running jobs end, queued ones are destroyed unrun.
+  /// Any thread: what is queued still runs (a blob just answered is still to be kept), then the
+  /// threads end.
   void stop();
   /// Waits for the threads. Not from a job.
   void join();
