@@ -26,6 +26,10 @@ void append_text(spdlog::memory_buf_t& out, const AccessLine& line) {
                  to_string(line.outcome), or_dash(line.reason), or_dash(line.upstream),
                  to_string(line.kind), line.bytes, milliseconds(line.duration),
                  milliseconds(line.first_byte), line.complete ? "" : " cut");
+  if (line.error.empty()) return;
+  fmt::format_to(to, " error=\"");
+  append_json(out, line.error);
+  out.push_back('"');
 }
 
 void append_field(spdlog::memory_buf_t& out, std::string_view name, std::string_view value) {
@@ -46,6 +50,10 @@ void append_fields(spdlog::memory_buf_t& out, const AccessLine& line) {
                  "\"status\":{},\"bytes\":{},\"ms\":{:.3f},\"first_ms\":{:.3f},\"complete\":{}",
                  line.status, line.bytes, milliseconds(line.duration),
                  milliseconds(line.first_byte), line.complete);
+  if (line.error.empty()) return;
+  fmt::format_to(std::back_inserter(out), ",\"error\":\"");
+  append_json(out, line.error);
+  out.push_back('"');
 }
 
 }  // namespace

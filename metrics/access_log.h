@@ -27,7 +27,8 @@ struct AccessLine {
   std::uint64_t bytes = 0;  ///< of the body
   std::chrono::nanoseconds duration{0};
   std::chrono::nanoseconds first_byte{0};
-  bool complete = true;  ///< false: the client left, or the body failed
+  bool complete = true;    ///< false: the client left, or the body failed
+  std::string_view error;  ///< what the client was told when it was our or the upstream's fault
 };
 
 /// The access log: one line for each exchange, through the log's queue and in its format.

@@ -39,6 +39,7 @@ struct Call {
   metrics::Kind kind = metrics::Kind::other;
   metrics::Outcome outcome = metrics::Outcome::refused;
   std::string_view reason;  ///< static
+  std::string error;        ///< the message of a reply that is our or the upstream's fault
 };
 
 }  // namespace entrepot::registry

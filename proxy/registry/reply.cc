@@ -102,8 +102,9 @@ void refuse_range(http::Exchange& exchange, const Call& call, std::uint64_t size
   send_error(exchange, call, head, {416, ErrorCode::range_invalid, "range not satisfiable"});
 }
 
-void fail(http::Exchange& exchange, const Call& call, const cache::Failure& failure) {
+void fail(http::Exchange& exchange, Call& call, const cache::Failure& failure) {
   const Error error = error_for(failure, call.route.resource, call.upstream->docker_hub);
+  if (error.status >= 500) call.error = failure.message;
   http::ReplyHead head(error.status);
   head.add("Cache-Status", cache_status(call.outcome));
   send_error(exchange, call, head, error);

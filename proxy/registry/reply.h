@@ -33,7 +33,7 @@ void refuse_media_type(http::Exchange& exchange, Call& call, std::string_view me
 void refuse_range(http::Exchange& exchange, const Call& call, std::uint64_t size);
 
 /// Tells that the cache could not have it. The outcome is the answer's.
-void fail(http::Exchange& exchange, const Call& call, const cache::Failure& failure);
+void fail(http::Exchange& exchange, Call& call, const cache::Failure& failure);
 
 /// 200 with a small JSON document made for this request: a listing, the ping.
 struct Document {

@@ -72,6 +72,7 @@ void Reporter::write_line(const http::Exchange& exchange, const Call& call,
   line.duration = stats.finished - stats.started;
   line.first_byte = time_to_first_byte(stats);
   line.complete = stats.complete;
+  line.error = call.error;
   access_log_.write(line);
 }
 

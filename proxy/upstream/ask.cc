@@ -35,13 +35,12 @@ void Ask::start() {
   authorize();
 }
 
-void Ask::settle_circuit(bool answered) {
-  if (!circuit_pending_) return;
-  circuit_pending_ = false;
-  if (answered) {
+void Ask::settle_circuit(const TransferEnd* broken) {
+  if (!std::exchange(circuit_pending_, false)) return;
+  if (broken == nullptr) {
     endpoint_.answered();
   } else {
-    endpoint_.failed();
+    endpoint_.failed(broken->detail);
   }
 }
 
@@ -128,7 +127,7 @@ Disposition Ask::on_head(const ResponseHead& head) {
   endpoint_.metrics().request(request_.kind, head.status);
   endpoint_.metrics().time_to_first_byte().observe(std::chrono::steady_clock::now() - sent_);
   if (at_endpoint()) {
-    settle_circuit(true);
+    settle_circuit(nullptr);
     if (const auto left = parse_ratelimit(head.ratelimit_remaining)) {
       endpoint_.metrics().ratelimit_remaining().set(static_cast<double>(*left));
     }
@@ -158,7 +157,7 @@ void Ask::on_end(const TransferEnd& end) {
 void Ask::broken(const TransferEnd& end) {
   if (!delivered_) {
     endpoint_.metrics().request(request_.kind, 0);
-    if (at_endpoint()) settle_circuit(false);
+    if (at_endpoint()) settle_circuit(&end);
   }
   fail(transport_failure(what(), end), end.reason, worth_retrying(end));
 }

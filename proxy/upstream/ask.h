@@ -91,7 +91,8 @@ class Ask : private TransferSink, private TokenSink {
   bool at_endpoint() const { return url_.same_origin(endpoint_.url()); }
   Tokens& tokens();
   bool choose_key(const AuthScheme& scheme, const Url& asker);
-  void settle_circuit(bool answered);
+  /// `broken`: how it ended without an answer; null: it was answered.
+  void settle_circuit(const TransferEnd* broken);
   std::string what() const;
 
   Endpoint& endpoint_;

@@ -39,6 +39,7 @@ class Breaker {
   void abandoned();
 
   bool open() const { return open_; }
+  std::chrono::milliseconds longest() const { return options_.longest; }
 
  private:
   const Options options_;

@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "metrics/log.h"
 #include "proxy/upstream/retry_after.h"
 
 namespace entrepot::upstream {
@@ -66,21 +67,37 @@ std::optional<cache::Failure> Endpoint::admit() {
 }
 
 void Endpoint::answered() {
-  if (breaker_.open()) metrics_.up().set(1);
+  if (breaker_.open()) {
+    metrics_.up().set(1);
+    log::info("{}: {} answers again", upstream_.name, label_);
+  }
   breaker_.answered();
 }
 
-void Endpoint::failed() {
+void Endpoint::failed(std::string_view why) {
+  const bool was_open = breaker_.open();
   breaker_.failed(Clock::now());
-  if (breaker_.open()) metrics_.up().set(0);
+  if (was_open || !breaker_.open()) return;
+  metrics_.up().set(0);
+  log::warn(
+      "{}: {} does not answer ({}); what is cached is served, and it is asked again at "
+      "intervals of {} s at most",
+      upstream_.name, label_, why,
+      std::chrono::ceil<std::chrono::seconds>(breaker_.longest()).count());
 }
 
 void Endpoint::abandoned() { breaker_.abandoned(); }
 
 void Endpoint::rate_limited(std::chrono::seconds wait) {
-  const auto span = wait.count() == 0 ? timeouts_.rate_limit : std::chrono::milliseconds(wait);
-  limited_until_ = std::max(
-      limited_until_, Clock::now() + std::min<std::chrono::milliseconds>(span, max_retry_after));
+  const auto span = std::min<std::chrono::milliseconds>(
+      wait.count() == 0 ? timeouts_.rate_limit : std::chrono::milliseconds(wait), max_retry_after);
+  const auto now = Clock::now();
+  if (limited_until_ <= now) {
+    log::warn("{}: {} limits our rate (429) and is not asked for {} s{}", upstream_.name, label_,
+              std::chrono::ceil<std::chrono::seconds>(span).count(),
+              credential_ == nullptr ? "; credentials would raise the limit" : "");
+  }
+  limited_until_ = std::max(limited_until_, now + span);
 }
 
 }  // namespace entrepot::upstream

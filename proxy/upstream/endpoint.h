@@ -48,7 +48,8 @@ class Endpoint {
   /// not answer. nullopt: ask, and then report exactly one of answered, failed, abandoned.
   std::optional<cache::Failure> admit();
   void answered();
-  void failed();
+  /// `why`: one phrase for the log, which has a line whenever this changes what happens next.
+  void failed(std::string_view why);
   void abandoned();
   /// The upstream said 429: nothing is sent before `wait` is over (0: Timeouts::rate_limit).
   void rate_limited(std::chrono::seconds wait);

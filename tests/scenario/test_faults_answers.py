@@ -68,6 +68,7 @@ def test_u11_limited_without_a_copy(start, upstream, image, retry_after):
         assert_error(entrepot.get(blob_target(blob)), 503)
     assert_error(entrepot.get(manifest_target("other")), 503)
     assert upstream.count() == asked
+    entrepot.log.wait_for(r"warn .*docker\.io: \S+ limits our rate \(429\) and is not asked for \d+ s")
 
 
 def test_u11_limited_with_a_copy(start, upstream, image):

@@ -162,6 +162,23 @@ def test_failures_of_an_endpoint(start, upstream, image):
     assert metrics.sum("upstream_requests_total", upstream="docker.io", code=0) >= 1
 
 
+def test_an_endpoint_that_goes_and_comes_is_told_once_each(start, upstream, image):
+    entrepot = start(timeouts={"connect": "500ms"})
+    upstream.go_down()
+    for number in range(6):
+        assert_error(entrepot.get(manifest_target(f"tag-{number}")), 503)
+    entrepot.log.wait_for(r"warn .*docker\.io: \S+ does not answer \(.+\); what is cached is served")
+    assert entrepot.metrics().sum("endpoint_up") == 0
+    upstream.come_back()
+    eventually(lambda: entrepot.get(LATEST).status == 200, what="a pull")
+    entrepot.log.wait_for(r"info .*docker\.io: \S+ answers again")
+    assert entrepot.metrics().sum("endpoint_up") == 1
+    assert sum("does not answer" in line and " access " not in line
+               for line in entrepot.log.lines) == 1
+    # Who looks at one request only finds the cause there.
+    entrepot.log.wait_for(r'access .* 503 error absent docker\.io .* error="docker\.io: ')
+
+
 def access_lines(entrepot) -> list[str]:
     return [line for line in entrepot.log.lines if " access " in line]
 

@@ -53,6 +53,15 @@ TEST(AccessLog, Json) {
                         "\"first_ms\":0.081,\"complete\":true}}\n"));
 }
 
+TEST(AccessLog, AnErrorIsToldInWords) {
+  AccessLine line = sample();
+  line.error = "ghcr.io: GET \"x\": timed out";
+  EXPECT_THAT(written(line, false),
+              HasSubstr("first_ms=0.081 error=\"ghcr.io: GET \\\"x\\\": timed out\"\n"));
+  EXPECT_THAT(written(line, true),
+              HasSubstr("\"complete\":true,\"error\":\"ghcr.io: GET \\\"x\\\": timed out\"}}\n"));
+}
+
 TEST(AccessLog, EmptyFieldsAreDashesAndBlanksStayInQuotes) {
   AccessLine line;
   line.path = "/v2/a\" 200 hit\nb";
