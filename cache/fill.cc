@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cache/manifest.h"
+#include "cache/media_type.h"
 #include "cache/object_flights.h"
 #include "metrics/check.h"
 #include "metrics/log.h"
@@ -114,6 +115,8 @@ void Fill::prove_in_memory() {
     }
     media_type = head_.media_type;
     if (media_type.empty() && outline) media_type = outline->media_type;
+    // Asked for as a manifest and right by its digest, but of no form we know.
+    if (media_type.empty()) media_type = "application/octet-stream";
     // The same bytes under two types are an attack (CVE-2021-41190): passed on, not kept.
     contradicted = outline && is_manifest_type(outline->media_type) &&
                    is_manifest_type(media_type) && outline->media_type != media_type;
@@ -140,7 +143,9 @@ void Fill::keep_in_memory(bool with_record) {
   if (!with_record || !shared_.rocks.healthy()) return stored(false, false);
   const bool is_inline =
       resource_ == Resource::manifest || content_->size <= shared_.options.small_object;
-  shared_.store.post([self = shared_from_this(), is_inline] {
+  Poster& writer =
+      resource_ == Resource::manifest ? static_cast<Poster&>(shared_.index_writes) : shared_.store;
+  writer.post([self = shared_from_this(), is_inline] {
     Shared& shared = self->shared_;
     const Content& content = *self->content_;
     bool kept;

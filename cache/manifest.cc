@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/manifest.h"
 
-#include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
+
+#include "cache/media_type.h"
 
 namespace entrepot::cache {
 namespace {
-
-constexpr std::string_view oci_index = "application/vnd.oci.image.index.v1+json";
-constexpr std::string_view oci_manifest = "application/vnd.oci.image.manifest.v1+json";
-constexpr std::string_view docker_list =
-    "application/vnd.docker.distribution.manifest.list.v2+json";
-constexpr std::string_view docker_manifest = "application/vnd.docker.distribution.manifest.v2+json";
-constexpr std::array<std::string_view, 7> manifest_types = {
-    oci_index,
-    oci_manifest,
-    docker_list,
-    docker_manifest,
-    "application/vnd.docker.distribution.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v1+prettyjws",
-    "application/vnd.oci.artifact.manifest.v1+json",
-};
 
 using Json = nlohmann::json;
 
@@ -91,16 +76,11 @@ bool too_long(const Json& document) {
 std::string_view implied_type(const Json& document) {
   if (document.contains("manifests")) return oci_index;
   if (document.contains("layers") || document.contains("config")) return oci_manifest;
-  if (document.contains("fsLayers")) return manifest_types[5];
+  if (document.contains("fsLayers")) return docker_schema1;
   return {};
 }
 
 }  // namespace
-
-bool is_manifest_type(std::string_view media_type) {
-  return std::find(manifest_types.begin(), manifest_types.end(), media_type) !=
-         manifest_types.end();
-}
 
 std::optional<ManifestOutline> parse_manifest(std::string_view bytes) {
   ManifestOutline outline;
@@ -112,10 +92,9 @@ std::optional<ManifestOutline> parse_manifest(std::string_view bytes) {
   if (outline.over_limits) return outline;
   const auto type = document.find("mediaType");
   if (type != document.end() && type->is_string()) {
-    outline.media_type = type->get<std::string>();
-  } else {
-    outline.media_type = implied_type(document);
+    outline.media_type = parse_media_type(type->get_ref<const std::string&>());
   }
+  if (outline.media_type.empty()) outline.media_type = implied_type(document);
   if (outline.media_type.empty() || !document.contains("schemaVersion")) {
     // A registry's error document or a stranger's JSON has neither.
     if (!is_manifest_type(outline.media_type)) return std::nullopt;

@@ -17,7 +17,8 @@ inline constexpr int max_manifest_depth = 32;
 
 /// A document that parses as an image manifest, an image index or their Docker forms.
 struct ManifestOutline {
-  /// What the document says of itself, or what its members imply where it does not.
+  /// What the document says of itself (in the form of parse_media_type()), or what its members
+  /// imply where it says nothing that is a media type.
   std::string media_type;
   /// Config, layers, blobs and child manifests, in order, without foreign layers (those with
   /// `urls`, which are fetched elsewhere).
@@ -30,8 +31,5 @@ struct ManifestOutline {
 /// nullopt for anything that is not a manifest: no JSON object, or without a manifest's members (an
 /// HTML login page, an error document). Takes any bytes.
 std::optional<ManifestOutline> parse_manifest(std::string_view bytes);
-
-/// True for a Content-Type that names one of the manifest formats.
-bool is_manifest_type(std::string_view media_type);
 
 }  // namespace entrepot::cache

@@ -2,6 +2,7 @@
 #include "cache/records.h"
 
 #include "cache/layout.h"
+#include "cache/media_type.h"
 
 namespace entrepot::cache {
 namespace {
@@ -66,6 +67,9 @@ class Reader {
   bool ok_ = true;
 };
 
+/// It goes into a header field as it is.
+bool printable_type(std::string_view type) { return parse_media_type(type) == type; }
+
 }  // namespace
 
 std::string encode(const BlobRecord& record) {
@@ -103,7 +107,7 @@ std::optional<ManifestRecord> decode_manifest(std::string_view value) {
   record.media_type = in.text();
   record.stored_at = in.time();
   record.bytes = in.rest();
-  if (!in.done()) return std::nullopt;
+  if (!in.done() || !printable_type(record.media_type)) return std::nullopt;
   return record;
 }
 
@@ -123,7 +127,7 @@ std::optional<TagRecord> decode_tag(std::string_view value) {
   TagRecord record{*digest, in.text(), 0, {}};
   record.size = in.u64();
   record.checked_at = in.time();
-  if (!in.done()) return std::nullopt;
+  if (!in.done() || !printable_type(record.media_type)) return std::nullopt;
   return record;
 }
 

@@ -24,6 +24,7 @@ Shared::Shared(Options options_in, const Clock& clock_in, const metrics::Metrics
       clock(clock_in),
       metrics(metrics_in),
       store(store_in),
+      index_writes(store_in),
       files(Layout(options.directory), metrics_in),
       rocks(Layout(options.directory).index(), metrics_in),
       small_blobs(options.memory_cache / 2),
@@ -106,7 +107,7 @@ void Shared::link(RepositoryRef repository, const Digest& digest, LinkRecord::Pr
   const LinkRecord record{proof, clock.wall()};
   auto key = link_key(repository, digest);
   links.put(key, record);
-  store.post([this, key = std::move(key), record] { rocks.put_links({key}, record); });
+  index_writes.post([this, key = std::move(key), record] { rocks.put_links({key}, record); });
 }
 
 void Shared::link_references(RepositoryRef repository, const Content& manifest) {
@@ -115,7 +116,7 @@ void Shared::link_references(RepositoryRef repository, const Content& manifest) 
   add_references(repository, manifest, /*with_children=*/true, keys);
   if (keys.empty()) return;
   for (const auto& key : keys) links.put(key, record);
-  store.post([this, keys = std::move(keys), record] { rocks.put_links(keys, record); });
+  index_writes.post([this, keys = std::move(keys), record] { rocks.put_links(keys, record); });
 }
 
 void Shared::add_references(RepositoryRef repository, const Content& manifest, bool with_children,
@@ -136,7 +137,7 @@ void Shared::add_references(RepositoryRef repository, const Content& manifest, b
 void Shared::unlink(RepositoryRef repository, const Digest& digest) {
   auto key = link_key(repository, digest);
   links.erase(key);
-  store.post([this, key = std::move(key)] { rocks.erase_link(key); });
+  index_writes.post([this, key = std::move(key)] { rocks.erase_link(key); });
 }
 
 const TagFreshness& Shared::freshness(std::string_view upstream) const {

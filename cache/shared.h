@@ -19,6 +19,7 @@
 #include "cache/records.h"
 #include "cache/requests.h"
 #include "cache/rocks_index.h"
+#include "cache/strand.h"
 #include "metrics/metrics.h"
 
 namespace entrepot::cache {
@@ -40,6 +41,8 @@ struct Shared {
   const Clock& clock;
   const metrics::Metrics& metrics;
   Poster& store;
+  /// On `store`: the index's tags, links and manifests, of which the last written must win.
+  Strand index_writes;
   BlobFiles files;  // before rocks: it takes the directory's lock
   RocksIndex rocks;
   Index blobs;

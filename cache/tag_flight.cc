@@ -5,6 +5,7 @@
 
 #include "cache/layout.h"
 #include "cache/manifest.h"
+#include "cache/media_type.h"
 #include "cache/tag_flights.h"
 #include "metrics/check.h"
 #include "metrics/log.h"
@@ -104,11 +105,12 @@ void TagFlight::manifest_arrived() {
   const auto content = std::make_shared<const Content>(
       Content{digest, bytes_.size(), media_type, std::make_shared<const std::string>(bytes_),
               nullptr, nullptr});
-  // The manifest before the tag: whoever sees the tag can have what it names.
+  // The manifest before the tag, in memory and on disk: whoever sees the tag can have what it
+  // names.
   shared_.remember(content, Resource::manifest);
   shared_.link(repository_, digest, LinkRecord::Proof::upstream);
   shared_.link_references(repository_, *content);
-  shared_.store.post([&shared = shared_, content] {
+  shared_.index_writes.post([&shared = shared_, content] {
     shared.rocks.put_manifest(content->digest,
                               {content->media_type, shared.clock.wall(), *content->bytes});
   });
@@ -123,7 +125,7 @@ Digest TagFlight::prove_bytes() const {
 void TagFlight::settle(TagRecord record, std::string_view reason) {
   const auto state = shared_.tag_state(repository_, tag_, record);
   shared_.tags.put(key_, state);
-  shared_.store.post([&shared = shared_, key = key_, record = std::move(record)] {
+  shared_.index_writes.post([&shared = shared_, key = key_, record = std::move(record)] {
     shared.rocks.put_tag(key, record);
     shared.update_gauges();
   });
@@ -149,7 +151,7 @@ void TagFlight::fail(const Failure& failure) {
 /// The upstream says the tag is not there, or not for us: it must not be found again (fault U26).
 void TagFlight::forget() {
   shared_.tags.erase(key_);
-  shared_.store.post([&shared = shared_, key = key_] { shared.rocks.erase_tag(key); });
+  shared_.index_writes.post([&shared = shared_, key = key_] { shared.rocks.erase_tag(key); });
 }
 
 void TagFlight::answer_stale() {

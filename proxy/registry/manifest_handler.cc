@@ -72,7 +72,7 @@ void ManifestHandler::answer(http::Exchange& exchange, Call& call,
     return exchange.reply_head(head, std::numeric_limits<std::uint64_t>::max());
   }
   http::ReplyHead head(200);
-  head.add("Content-Type", content.media_type);
+  if (!content.media_type.empty()) head.add("Content-Type", content.media_type);
   add_content_fields(head, call, answer, digest, by_tag);
   send_content(exchange, head, answer.content, options_.executor_of(exchange));
 }

@@ -2,6 +2,7 @@
 // A manifest, of which the cache reads the type and the references.
 #include "cache/manifest.h"
 
+#include "cache/media_type.h"
 #include "tests/fuzz/target.h"
 
 namespace entrepot::fuzz {
@@ -10,6 +11,8 @@ void run(std::string_view input) {
   const auto outline = cache::parse_manifest(input);
   if (!outline) return;
   require(outline->references.size() <= 3 * cache::max_references, "more references than allowed");
+  require(cache::parse_media_type(outline->media_type) == outline->media_type,
+          "a type no header can hold");
   if (outline->over_limits) require(outline->references.empty(), "references of a refused one");
 }
 

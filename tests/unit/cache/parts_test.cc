@@ -10,6 +10,7 @@
 #include "cache/manifest.h"
 #include "cache/negative_table.h"
 #include "cache/records.h"
+#include "cache/strand.h"
 #include "tests/unit/cache/cache_fixture.h"
 
 namespace entrepot::cache {
@@ -140,6 +141,43 @@ TEST(Manifest, TypeIsImpliedWhereItIsNotSaid) {
   EXPECT_EQ(parse_manifest(R"({"schemaVersion":2,"manifests":[]})")->media_type,
             "application/vnd.oci.image.index.v1+json");
   EXPECT_EQ(parse_manifest(R"({"schemaVersion":2,"layers":[]})")->media_type, oci_manifest_type);
+}
+
+TEST(Manifest, WhatIsNoMediaTypeIsNotSaid) {
+  for (const std::string& bad :
+       {std::string(R"(a\r\nX: 1)"), std::string(R"(a/b\u0000)"), std::string(),
+        std::string("none"), "a/" + std::string(10'000, 'b')}) {
+    const auto outline =
+        parse_manifest(R"({"schemaVersion":2,"layers":[],"mediaType":")" + bad + "\"}");
+    ASSERT_TRUE(outline) << bad;
+    EXPECT_EQ(outline->media_type, oci_manifest_type) << bad;
+  }
+}
+
+TEST(Records, OneWhoseTypeNoHeaderCanHoldIsRefused) {
+  const WallTime now{};
+  EXPECT_FALSE(decode_manifest(encode(ManifestRecord{"a/b\r\nX: 1", now, "{}"})));
+  EXPECT_FALSE(decode_tag(encode(TagRecord{sha256("x"), "a/b\nX", 2, now})));
+  EXPECT_TRUE(decode_tag(encode(TagRecord{sha256("x"), "", 2, now})));
+}
+
+TEST(Strand, KeepsTheOrderOnAPoolThatDoesNot) {
+  fakes::FakeClock clock;
+  fakes::TimedExecutor pool(clock);
+  std::string order;
+  {
+    Strand strand(pool);
+    strand.post([&] {
+      order += "1";
+      strand.post([&] { order += "3"; });
+    });
+    strand.post([&] { order += "2"; });
+    pool.run_one();  // one job of the pool runs them all
+    EXPECT_EQ(order, "123");
+    strand.post([&] { order += "4"; });
+  }
+  pool.run();
+  EXPECT_EQ(order, "1234") << "what is queued outlives the strand";
 }
 
 TEST(Manifest, HostileDocumentsAreRefusedOrRead) {
