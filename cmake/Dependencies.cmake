@@ -24,6 +24,8 @@ else()
   add_library(llhttp STATIC
     "${LLHTTP_SOURCE_DIR}/api.c" "${LLHTTP_SOURCE_DIR}/http.c" "${LLHTTP_SOURCE_DIR}/llhttp.c")
   target_include_directories(llhttp SYSTEM PUBLIC "${LLHTTP_INCLUDE_DIR}")
+  # The parser of foreign bytes most of all.
+  target_link_libraries(llhttp PRIVATE entrepot_hardening)
 endif()
 
 if(ENTREPOT_TESTS)

@@ -1,12 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # The flags every target of the project is built with, and the two ways to declare one.
 
+# Hardening and sanitizers: also for the C sources we compile ourselves (llhttp).
+add_library(entrepot_hardening INTERFACE)
+target_compile_options(entrepot_hardening INTERFACE
+  -fstack-protector-strong -fstack-clash-protection)
+include(CheckCXXCompilerFlag)
+check_cxx_compiler_flag(-fcf-protection ENTREPOT_HAS_CF_PROTECTION)  # x86 only
+if(ENTREPOT_HAS_CF_PROTECTION)
+  target_compile_options(entrepot_hardening INTERFACE -fcf-protection)
+endif()
+
 add_library(entrepot_flags INTERFACE)
+target_link_libraries(entrepot_flags INTERFACE entrepot_hardening)
 target_compile_features(entrepot_flags INTERFACE cxx_std_20)
 target_include_directories(entrepot_flags INTERFACE "${PROJECT_SOURCE_DIR}")
 target_compile_options(entrepot_flags INTERFACE
-  -Wall -Wextra -Wshadow -Wconversion -Werror
-  -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+  -Wall -Wextra -Wshadow -Wconversion -Werror)
 # GCC 12 sees overlapping copies in "literal" + std::string where there are none (GCC bug 105651),
 # and reads of the value of an empty std::optional (GCC bug 80635).
 target_compile_options(entrepot_flags INTERFACE
@@ -15,12 +25,12 @@ target_compile_definitions(entrepot_flags INTERFACE _GLIBCXX_ASSERTIONS)
 target_link_options(entrepot_flags INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 # glibc refuses to fortify without optimisation, and the sanitizers replace what it fortifies.
 if(NOT ENTREPOT_SANITIZE)
-  target_compile_options(entrepot_flags INTERFACE
+  target_compile_options(entrepot_hardening INTERFACE
     $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
 else()
-  target_compile_options(entrepot_flags INTERFACE
+  target_compile_options(entrepot_hardening INTERFACE
     -fsanitize=${ENTREPOT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
-  target_link_options(entrepot_flags INTERFACE -fsanitize=${ENTREPOT_SANITIZE})
+  target_link_options(entrepot_hardening INTERFACE -fsanitize=${ENTREPOT_SANITIZE})
 endif()
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 include(CheckPIESupported)
