@@ -11,8 +11,9 @@
 namespace entrepot::cache {
 
 /// What the upstream said is not there, believed for a short while, so that a client that keeps
-/// asking costs no request. Only definitive failures (not_found, denied) belong here; a success
-/// erases. Bounded, because anyone can ask for names that do not exist. One home's thread.
+/// asking costs no request. Only not_found belongs here: what is denied may be allowed
+/// with the next credentials. Bounded, because anyone can ask for names that do not exist. One
+/// home's thread.
 class NegativeTable {
  public:
   static constexpr std::size_t max_entries = 10'000;
@@ -33,8 +34,6 @@ class NegativeTable {
     }
     entries_.insert_or_assign(key, Entry{std::move(failure), until});
   }
-
-  void erase(const std::string& key) { entries_.erase(key); }
 
  private:
   struct Entry {

@@ -185,6 +185,8 @@ void ObjectFlights::remember_failure(const Repository& asked, Resource resource,
                                      const Digest& digest, const Failure& failure) {
   if (failure.kind != FailureKind::not_found && failure.kind != FailureKind::denied) return;
   shared_.unlink(asked, digest);
+  // What is denied now may be allowed as soon as the operator has mended the credentials.
+  if (failure.kind == FailureKind::denied) return;
   const auto now = shared_.clock.steady();
   const auto lifetime = resource == Resource::manifest ? shared_.options.negative_manifest
                                                        : shared_.options.negative_blob;

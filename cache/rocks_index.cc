@@ -112,6 +112,7 @@ RocksIndex::RocksIndex(const std::filesystem::path& path, const metrics::Metrics
   const auto format = impl_->get(meta, "format");
   if (!format) {
     if (!impl_->put(meta, "format", std::string(format_version), true).ok()) {
+      static_cast<void>(impl_.release());  // as in the destructor
       throw OpenError("cache index " + path.string() + " cannot be written");
     }
   } else if (*format != format_version) {

@@ -158,7 +158,9 @@ void TagFlights::failed(const TagFlight& flight, const StatePtr& known,
     if (known) resting_until_[key] = now + rest;
     return answer_stale(known, waiting, "upstream-unreachable", failure);
   }
-  negative_.put(key, failure, now + shared_.options.negative_manifest, now);
+  if (failure.kind == FailureKind::not_found) {
+    negative_.put(key, failure, now + shared_.options.negative_manifest, now);
+  }
   for (const auto& request : waiting) request.reply({Outcome::error, "absent", nullptr, failure});
 }
 
