@@ -23,7 +23,7 @@ struct UpstreamOptions {
   std::string name;  ///< "docker.io"
   std::vector<EndpointOptions> endpoints;
   std::vector<Credential> credentials;
-  /// PEM file of a private CA, trusted besides the system's; empty for none.
+  /// PEM file of a private CA, trusted instead of the system's; empty for those.
   std::string ca_file;
   /// Redirects and realms may lead to private addresses and to any host.
   bool internal = false;
