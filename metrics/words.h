@@ -8,10 +8,9 @@
 
 namespace entrepot::metrics {
 
-inline constexpr std::array<std::string_view, 16> failure_words = {
-    "not-found", "denied", "rate-limited", "unavailable", "bad-upstream", "connect",
-    "dns",       "tls",    "timeout",      "stall",       "reset",        "server-error",
-    "redirect",  "token",  "digest",       "other"};
+inline constexpr std::array<std::string_view, 15> failure_words = {
+    "not-found", "denied", "rate-limited", "bad-upstream", "connect", "dns",    "tls",  "timeout",
+    "stall",     "reset",  "server-error", "redirect",     "token",   "digest", "other"};
 inline constexpr std::array<std::string_view, 6> eviction_words = {"size",    "reserve", "expired",
                                                                    "corrupt", "deleted", "other"};
 inline constexpr std::array<std::string_view, 8> disk_words = {

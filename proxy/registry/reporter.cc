@@ -84,7 +84,6 @@ void Reporter::refused(int status, std::string_view reason, std::string_view pee
   line.status = status;
   line.outcome = metrics::Outcome::refused;
   line.reason = reason;
-  line.complete = false;
   access_log_.write(line);
 }
 

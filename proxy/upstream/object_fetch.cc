@@ -182,6 +182,7 @@ void ObjectFetch::resume(AskFailure failure) {
     sink_.on_done(failure.failure);
     return;
   }
+  upstream_.fills_resumed().add();
   auto wait = backoff_delay(resumes_, upstream_.timeouts().backoff_first,
                             upstream_.timeouts().backoff_longest, random_);
   if (circuit_open) {

@@ -25,6 +25,7 @@ Upstream::Upstream(event_base* base, UpstreamOptions options, const Options& com
       options_(std::move(options)),
       limits_(common.limits),
       timeouts_(common.timeouts),
+      fills_resumed_(metrics.fills_resumed()),
       seed_(std::random_device()()),
       multi_(base, transfer_options(options_, common), common.limits.transfers) {
   for (const EndpointOptions& endpoint : options_.endpoints) {

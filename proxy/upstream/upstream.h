@@ -29,6 +29,8 @@ class Upstream {
   event_base* base() const { return base_; }
   const Limits& limits() const { return limits_; }
   const Timeouts& timeouts() const { return timeouts_; }
+  /// Counts each body that goes on where it broke.
+  const metrics::Counter& fills_resumed() const { return fills_resumed_; }
   /// A seed for jitter, another one each time.
   std::uint64_t next_seed() { return seed_ += 0x9e3779b97f4a7c15U; }
 
@@ -38,6 +40,7 @@ class Upstream {
   const UpstreamOptions options_;
   const Limits limits_;
   const Timeouts timeouts_;
+  const metrics::Counter fills_resumed_;
 
   std::uint64_t seed_;
   Multi multi_;                                       // outlives the endpoints' tokens

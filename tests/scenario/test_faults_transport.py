@@ -66,6 +66,7 @@ def test_u2_u5_broken_body_is_resumed(start, upstream, blob, cut):
     assert first.range is None
     # What came is kept; what had been sent and was lost with the reset may be asked for again.
     assert second.range is not None and 0 < int(second.range[6:-1]) <= 2_000_000
+    assert entrepot.metrics().sum("fills_resumed_total") == 1
     assert_hit(entrepot.get(blob_target(blob)), blob)
     assert upstream.count("blob", method="GET") == 2
 

@@ -44,7 +44,7 @@ INSTANTIATE_TEST_SUITE_P(
         R"(entrepot_upstream_bytes_total{upstream="quay.io",endpoint="quay.io"} 0)",
         R"(entrepot_upstream_time_to_first_byte_seconds_count{upstream="quay.io",endpoint="quay.io"} 0)",
         R"(entrepot_endpoint_up{upstream="quay.io",endpoint="quay.io"} 1)",
-        R"(entrepot_endpoint_failures_total{upstream="quay.io",endpoint="quay.io",reason="unavailable"} 0)",
+        R"(entrepot_endpoint_failures_total{upstream="quay.io",endpoint="quay.io",reason="timeout"} 0)",
         R"(entrepot_ratelimit_remaining{upstream="quay.io",endpoint="quay.io"} Nan)",
         "entrepot_cache_bytes 0", "entrepot_cache_max_bytes 0",
         R"(entrepot_cache_objects{kind="blob"} 0)", "entrepot_cache_evicted_bytes_total 0",
