@@ -45,8 +45,6 @@ struct Options {
   /// Bytes of small objects and manifests kept in memory.
   std::uint64_t memory_cache = 32ULL << 20;
 
-  /// A due tag younger than fresh_for + grace is answered at once and checked in the background.
-  std::chrono::milliseconds grace{std::chrono::minutes(5)};
   /// How long "not there" is believed.
   std::chrono::milliseconds negative_manifest{std::chrono::seconds(10)};
   std::chrono::milliseconds negative_blob{std::chrono::seconds(5)};

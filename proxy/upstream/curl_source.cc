@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "metrics/check.h"
-#include "metrics/log.h"
 #include "proxy/upstream/listing_fetch.h"
 #include "proxy/upstream/object_fetch.h"
 
@@ -81,13 +80,11 @@ std::unique_ptr<cache::Fetch> CurlSource::list_referrers(std::string upstream,
 }
 
 void CurlSource::report_mismatch(const std::string& upstream, const std::string& endpoint,
-                                 const cache::Digest& digest) {
+                                 const cache::Digest&) {
   loop_.assert_in_loop();
   const metrics::EndpointMetrics& series = metrics_.endpoint(upstream, endpoint);
   series.digest_mismatches().add();
   series.failure("digest");
-  log::warn("{}: {} delivered something else than {}; nothing of it was kept", upstream, endpoint,
-            digest.str());
 }
 
 }  // namespace entrepot::upstream

@@ -159,7 +159,7 @@ def test_sizes_around_every_boundary(start, upstream, algorithm):
 
 @pytest.mark.parametrize("size", [1000, 3 * MIB])
 def test_upstream_without_content_length(start, upstream, size):
-    """Chunked: the size comes from the manifest, and clients still get a Content-Length."""
+    """Chunked: answered when it is whole, so that clients still get a Content-Length."""
     image = upstream.add_image(REPOSITORY, content.image((size,)), "latest")
     upstream.script(faults.chunked, kind="blob", method="GET")
     entrepot = start()
