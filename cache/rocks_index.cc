@@ -6,6 +6,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdio>
@@ -57,6 +58,35 @@ rocksdb::Options make_options() {
 
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 
+[[noreturn]] void refuse_format(const std::filesystem::path& index, const std::string& found) {
+  throw OpenError("cache directory " + index.parent_path().string() + " has format version " +
+                  found + ", this program reads version " + std::string(format_version) +
+                  "; name another cache.directory or remove this one");
+}
+
+/// Another version may have families that this one does not know, and RocksDB opens a database with
+/// all of its families or not at all, unless it is to be read only.
+void refuse_unknown_families(const rocksdb::Options& options, const std::string& path) {
+  std::vector<std::string> present;
+  // Failing means a new index, or a broken one, of which the opening tells more.
+  if (!rocksdb::DB::ListColumnFamilies(options, path, &present).ok()) return;
+  const auto known = [](const std::string& name) {
+    return std::find(family_names.begin(), family_names.end(), name) != family_names.end();
+  };
+  if (std::all_of(present.begin(), present.end(), known)) return;
+  std::string found = "unknown";
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const std::vector<rocksdb::ColumnFamilyDescriptor> some = {{family_names[default_family], {}},
+                                                             {family_names[meta], {}}};
+  if (rocksdb::DB::OpenForReadOnly(options, path, some, &handles, &db).ok()) {
+    const std::unique_ptr<rocksdb::DB> owned(db);
+    static_cast<void>(db->Get({}, handles[1], "format", &found));
+    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  }
+  refuse_format(path, found);
+}
+
 }  // namespace
 
 class RocksIndex::Impl {
@@ -99,6 +129,7 @@ RocksIndex::RocksIndex(const std::filesystem::path& path, const metrics::Metrics
   for (const char* name : family_names) {
     descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions(options));
   }
+  refuse_unknown_families(options, path.string());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
@@ -117,9 +148,7 @@ RocksIndex::RocksIndex(const std::filesystem::path& path, const metrics::Metrics
     }
   } else if (*format != format_version) {
     for (auto* handle : impl_->families) impl_->db->DestroyColumnFamilyHandle(handle);
-    throw OpenError("cache directory " + path.parent_path().string() + " has format version " +
-                    *format + ", this program reads version " + std::string(format_version) +
-                    "; name another cache.directory or remove this one");
+    refuse_format(path, *format);
   }
 }
 

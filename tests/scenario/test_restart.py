@@ -165,17 +165,22 @@ def test_unusable_directory(prepare, tmp_path, make):
     assert_clear(result, EXIT_CONFIG, names=str(path))
 
 
-def test_another_format_version(start, prepare, image):
-    """Made by a later version: not touched, not served."""
+@pytest.mark.parametrize("with_family", [False, True])
+def test_another_format_version(start, prepare, image, with_family):
+    """Made by a later version, which may have families of its own: not touched, not served."""
     first = start()
     pull(first, image)
     first.terminate()
     directory = first.directory / "cache"
     ldb = shutil.which("ldb")
     assert ldb, "rocksdb-tools is missing: run deploy/packages.sh test"
-    done = subprocess.run([ldb, f"--db={directory / 'index'}", "--column_family=meta", "put",
-                           "format", "999"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    changes = [["--column_family=meta", "put", "format", "999"]]
+    if with_family:
+        changes.append(["create_column_family", "fills"])
+    for change in changes:
+        done = subprocess.run([ldb, f"--db={directory / 'index'}", *change],
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
     result = failing_start(prepare(cache={"directory": str(directory)}))
     assert_clear(result, EXIT_CONFIG, names="999")
 
