@@ -7,7 +7,7 @@
 Suites: herd, small-miss, hits, bulk-hit, bulk-miss, memory, start; all of them without arguments.
 Needs the release build (ENTREPOT_BINARY, or build/release). Both sides of a comparison run in turn
 within one call, so that a machine whose speed drifts drifts for both; medians are printed with
-their spread. Leaves nothing running.
+their spread. Leaves nothing running. Ends with 1 when a bar was missed.
 """
 
 from __future__ import annotations
@@ -44,6 +44,18 @@ def spread(values: list[float], scale: float = 1, digits: int = 2) -> str:
     return f"{mid * scale:.{digits}f} ({low * scale:.{digits}f}–{high * scale:.{digits}f})"
 
 
+missed: list[str] = []
+
+
+def bar(what: str, value: float, limit: float, at_least: bool = False) -> None:
+    """Says whether a figure is where it is to be, and remembers when not."""
+    held = value >= limit if at_least else value <= limit
+    print(f"    {'held  ' if held else 'MISSED'} {what}: {value:.3g}, bar "
+          f"{'≥' if at_least else '≤'} {limit:g}")
+    if not held:
+        missed.append(what)
+
+
 def ratio(a: list[float], b: list[float]) -> float:
     """Median of the ratios pair by pair."""
     return statistics.median(x / y for x, y in zip(a, b))
@@ -76,9 +88,7 @@ class Site:
         settings = config.settings(directory / "cache", {"docker.io": {"endpoint": url}},
                                    cache={"max_size": "30GiB"},
                                    threads={"serve": 0, "fetch": 1, "store": 4},
-                                   log={"level": "warn", "access": False})
-        # The log line that names the port is at info.
-        settings["log"]["level"] = "info"
+                                   log={"level": "info", "access": False})
         return self.keep(Entrepot(directory, settings)).start()
 
     def close(self, thing) -> None:
@@ -130,6 +140,11 @@ def herd(site: Site, _rounds: int) -> None:
           f"{ideal:.1f} s")
     print(f"  one that joins after 1 s: first byte {last.first_byte_after * 1e3:.1f} ms, done "
           f"{last.done_after:.2f} s after asking")
+    bar("upstream GETs", upstream.count("blob", "GET"), 1)
+    bar("upstream bytes to size", upstream.body_bytes() / size, 1.01)
+    bar("slowest first byte, ms", slowest * 1e3, 100)
+    bar("last done to ideal", done / ideal, 1.1)
+    bar("late joiner's first byte, ms", last.first_byte_after * 1e3, 20)
 
 
 def small_miss(site: Site, _rounds: int) -> None:
@@ -149,6 +164,7 @@ def small_miss(site: Site, _rounds: int) -> None:
     print(f"  first byte of a 4 KiB miss: direct {spread(direct, 1e3)} ms, "
           f"through {spread(through, 1e3)} ms, added (median of 200) "
           f"{statistics.median(extra) * 1e3:.2f} ms")
+    bar("added to the first byte, ms", statistics.median(extra) * 1e3, 1)
 
 
 def wrk(port: int, target: str, seconds: int = 4) -> float:
@@ -191,6 +207,8 @@ def hits(site: Site, rounds: int) -> None:
               f"{ratio(rates['entrepot'], rates['nginx']):.2f}; CPU per request "
               f"{spread(costs['entrepot'], 1e6, 1)} µs to {spread(costs['nginx'], 1e6, 1)} µs, "
               f"ratio {ratio(costs['entrepot'], costs['nginx']):.2f}")
+        bar("requests a second to nginx", ratio(rates["entrepot"], rates["nginx"]), 1, at_least=True)
+        bar("CPU a request to nginx", ratio(costs["entrepot"], costs["nginx"]), 0.85)
 
 
 def large_file(site: Site) -> tuple[Nginx, str]:
@@ -226,6 +244,8 @@ def bulk_hit(site: Site, rounds: int) -> None:
           f"{spread(times['nginx'])} s, ratio {ratio(times['entrepot'], times['nginx']):.2f}; CPU "
           f"{spread(costs['entrepot'])} s to {spread(costs['nginx'])} s, ratio "
           f"{ratio(costs['entrepot'], costs['nginx']):.2f}")
+    bar("time to nginx", ratio(times["entrepot"], times["nginx"]), 1.05)
+    bar("CPU to nginx", ratio(costs["entrepot"], costs["nginx"]), 1.05)
 
 
 def proof_alone(site: Site, target: str) -> float:
@@ -261,6 +281,7 @@ def bulk_miss(site: Site, rounds: int) -> None:
           f"nothing: {spread(times['nginx'])} s; ratio "
           f"{ratio(times['entrepot'], times['nginx']):.2f}; SHA-256 alone on one core "
           f"{spread(times['proof'])} s, ratio {ratio(times['entrepot'], times['proof']):.2f}")
+    bar("time to nginx", ratio(times["entrepot"], times["nginx"]), 1.25)
 
 
 def memory(site: Site, _rounds: int) -> None:
@@ -287,6 +308,7 @@ def memory(site: Site, _rounds: int) -> None:
         reader.close()
     print(f"  100 readers at 2 MiB/s: anonymous memory {before / MIB:.1f} MiB before, "
           f"{peak / MIB:.1f} MiB at most, grown by {(peak - before) / MIB:.1f} MiB")
+    bar("anonymous memory grown by, MiB", (peak - before) / MIB, 16)
 
 
 def start(site: Site, rounds: int) -> None:
@@ -298,6 +320,7 @@ def start(site: Site, rounds: int) -> None:
         times.append(time.monotonic() - began)
         site.close(entrepot)
     print(f"  start to first answer, empty cache, no network: {spread(times, 1e3, 0)} ms")
+    bar("start, ms", statistics.median(times) * 1e3, 200)
 
 
 SUITES = {"start": start, "herd": herd, "small-miss": small_miss, "hits": hits,
@@ -313,6 +336,8 @@ def main() -> None:
         print(f"{name}:", flush=True)
         with Site() as site:
             SUITES[name](site, options.rounds)
+    if missed:
+        sys.exit("missed: " + "; ".join(missed))
 
 
 if __name__ == "__main__":
