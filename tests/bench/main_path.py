@@ -207,7 +207,8 @@ def hits(site: Site, rounds: int) -> None:
               f"{ratio(rates['entrepot'], rates['nginx']):.2f}; CPU per request "
               f"{spread(costs['entrepot'], 1e6, 1)} µs to {spread(costs['nginx'], 1e6, 1)} µs, "
               f"ratio {ratio(costs['entrepot'], costs['nginx']):.2f}")
-        bar("requests a second to nginx", ratio(rates["entrepot"], rates["nginx"]), 1, at_least=True)
+        bar("requests a second to nginx", ratio(rates["entrepot"], rates["nginx"]), 1,
+            at_least=True)
         bar("CPU a request to nginx", ratio(costs["entrepot"], costs["nginx"]), 0.85)
 
 
