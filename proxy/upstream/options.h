@@ -43,6 +43,8 @@ struct Timeouts {
   std::chrono::milliseconds backoff_longest{std::chrono::seconds(4)};
   /// How long a circuit stays open after a 429 that names no time.
   std::chrono::milliseconds rate_limit{std::chrono::seconds(30)};
+  /// A token is renewed in the background once this share of its life is over.
+  double renew_token_after = 0.8;
   /// A token younger than this that is refused is not fetched again: it would not help.
   std::chrono::milliseconds young_token{std::chrono::seconds(5)};
   /// How long a token server that refused our credentials, or failed, is not asked again.

@@ -124,7 +124,8 @@ void Tokens::landed(const std::string& name, TokenResult result, std::chrono::se
     entry.grant = *grant;
     entry.got = now;
     entry.expires = now + lifetime;
-    entry.renew = now + lifetime * 4 / 5;
+    entry.renew =
+        now + std::chrono::duration_cast<Clock::duration>(lifetime * timeouts_.renew_token_after);
   } else {
     // A renewal that failed takes nothing away: the token is good until it expires. It is tried
     // again when it has: renew moves there.

@@ -89,6 +89,40 @@ TEST(Token, IsFetchedOnceAndUsedAgain) {
   EXPECT_EQ(call.header("authorization"), "");
 }
 
+TEST(Token, IsRenewedBehindARequestThatUsesTheOldOne) {
+  TokenRegistry registry;
+  Options options = quick_options(registry.server.url());
+  options.timeouts.renew_token_after = 0;  // due as soon as it is there
+  Client client(options);
+  std::string used;
+  for (int i = 0; i < 1000 && used != "Bearer token-2"; ++i) {
+    Recorder recorder;
+    ASSERT_TRUE(client.run(blob_request(), recorder));
+    ASSERT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
+    for (const Received& request : registry.server.received())
+      if (request.target.find("/blobs/") != std::string::npos)
+        used = request.header("authorization");
+    if (i == 1) {
+      EXPECT_EQ(used, "Bearer token-1") << "nobody waits for the renewal";
+    }
+  }
+  EXPECT_EQ(used, "Bearer token-2");
+}
+
+TEST(Token, ARenewalThatFailsTakesNothingAway) {
+  TokenRegistry registry;
+  Options options = quick_options(registry.server.url());
+  options.timeouts.renew_token_after = 0;
+  Client client(options);
+  for (int i = 0; i < 20; ++i) {
+    Recorder recorder;
+    ASSERT_TRUE(client.run(blob_request(), recorder));
+    EXPECT_FALSE(recorder.failure.has_value());
+    registry.token_status = 500;
+  }
+  EXPECT_LE(registry.token_calls(), 2) << "tried again when it has expired";
+}
+
 TEST(Token, CredentialsGoToTheTokenServerOnly) {
   TokenRegistry registry;
   Client client(with_credentials(quick_options(registry.server.url())));
