@@ -44,8 +44,8 @@ class Cache : private ObjectRouter {
   /// `store` runs blocking work; it must have stopped before the cache is destroyed.
   Cache(Options options, const Clock& clock, const metrics::Metrics& metrics, Poster& store,
         const std::vector<HomeParts>& homes);
-  /// Call after every loop and the pool have ended. What unfinished fills left on disk is removed at
-  /// the next start.
+  /// Call after every loop and the pool have ended. What unfinished fills left on disk is removed
+  /// at the next start.
   ~Cache() override;
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
