@@ -44,6 +44,13 @@ bool set_url(CURLU* handle, std::string_view text) {
                                          CURLU_DISALLOW_USER) == CURLUE_OK;
 }
 
+// Whether curl, given `text`, dials `host`. libcurl turns "1" or "0x7f.1" into an IPv4 address while it
+// parses, but only before it decodes %31: such a host means something else when it is read again.
+bool names_host(const std::string& text, const std::string& host) {
+  const Handle again = new_handle();
+  return set_url(again.get(), text) && part(again.get(), CURLUPART_HOST) == host;
+}
+
 std::string without_brackets(std::string host) {
   if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
   if (host.size() > 1 && host.back() == '.') host.pop_back();
@@ -61,6 +68,7 @@ std::optional<Url> Url::from_handle(void* raw) {
   const auto path = part(handle, CURLUPART_PATH);
   const auto text = part(handle, CURLUPART_URL);
   if (!scheme || !host || !port || !path || !text) return std::nullopt;
+  if (!names_host(*text, *host)) return std::nullopt;
 
   Url url;
   url.https_ = equals_ignoring_case(*scheme, "https");
