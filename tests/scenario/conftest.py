@@ -48,11 +48,12 @@ def prepare(tmp_path, upstream, request):
     without upstreams, docker.io is the scripted one."""
     made: list[Entrepot] = []
 
-    def make(upstreams: dict | None = None, arguments: tuple = (), **changes) -> Entrepot:
+    def make(upstreams: dict | None = None, arguments: tuple = (),
+             environ: dict[str, str] | None = None, **changes) -> Entrepot:
         directory = tmp_path / f"entrepot-{len(made)}"
         directory.mkdir()
         config = settings(directory / "cache", upstreams or {"docker.io": upstream}, **changes)
-        made.append(Entrepot(directory, config, *arguments))
+        made.append(Entrepot(directory, config, *arguments, environ=environ))
         return made[-1]
     yield make
     problems = []

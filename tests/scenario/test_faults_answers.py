@@ -139,10 +139,20 @@ def test_u22_bombs(start, upstream, image, bomb):
 
 
 def deep(depth: int) -> bytes:
-    return b'{"schemaVersion":2,"x":' + b"[" * depth + b"]" * depth + b"}"
+    return b'{"schemaVersion":2,"layers":[],"x":' + b"[" * depth + b"]" * depth + b"}"
 
 
+def sized(size: int) -> bytes:
+    """A manifest of exactly so many bytes."""
+    empty = json.dumps({"schemaVersion": 2, "mediaType": content.OCI_MANIFEST, "layers": [],
+                        "annotations": {"x": ""}}).encode()
+    return empty.replace(b'"x": ""', b'"x": "' + b"y" * (size - len(empty)) + b'"')
+
+
+MAX_MANIFEST, MAX_DEPTH = 4_393_216, 32  # bytes; nested lists and objects
 HUGE = {
+    "one byte more": sized(MAX_MANIFEST + 1),
+    "one level more": deep(MAX_DEPTH),
     "5MiB": json.dumps({"schemaVersion": 2, "mediaType": content.OCI_MANIFEST,
                         "annotations": {"x": "y" * (5 * content.MIB)}}).encode(),
     "deep": deep(100_000),
@@ -159,6 +169,17 @@ def test_u23_huge_manifests(start, upstream, image, name, by):
     assert_error(entrepot.get(manifest_target("huge" if by == "tag" else manifest)), 502)
     # Still there, and nothing of it was kept.
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+
+
+@pytest.mark.parametrize("data", [sized(MAX_MANIFEST), deep(MAX_DEPTH - 1)],
+                         ids=["bytes", "levels"])
+@pytest.mark.parametrize("by", ["tag", "digest"])
+def test_u23_as_much_as_is_allowed(start, upstream, data, by):
+    manifest = content.manifest_of(data, content.OCI_MANIFEST)
+    upstream.add_manifest(REPOSITORY, manifest, "large")
+    entrepot = start()
+    for _ in range(2):
+        assert_whole(entrepot.get(manifest_target("large" if by == "tag" else manifest)), manifest)
 
 
 def test_u23_huge_manifest_without_length(start, upstream, image):
@@ -184,8 +205,10 @@ def test_u26_deleted_tag_is_not_resurrected(start, upstream, image):
     upstream.delete_tag(REPOSITORY, "latest")
     assert_error(entrepot.get(manifest_target("latest")), 404, code="MANIFEST_UNKNOWN")
     upstream.go_down()
-    response = entrepot.get(manifest_target("latest"))
-    assert response.status in (404, 503), "a deleted tag came back when the upstream went away"
+    # It does not come back when the upstream goes away, now or after a restart.
+    assert_error(entrepot.get(manifest_target("latest")), 404, code="MANIFEST_UNKNOWN")
+    entrepot.restart()
+    assert_error(entrepot.get(manifest_target("latest")), 503)
 
 
 HEADER_INJECTIONS = [

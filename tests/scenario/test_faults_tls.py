@@ -72,7 +72,7 @@ def test_u20_old_protocol_only(serve, authority):
 
 def test_u20_plain_http_where_tls_is_expected(start, upstream):
     entrepot = start({"docker.io": {"endpoint": f"https://{upstream.address}"}})
-    assert_error(entrepot.get(manifest_target("latest")), 502, 503)
+    assert_error(entrepot.get(manifest_target("latest")), 502)
     assert upstream.count("manifest") == 0
     entrepot.terminate()
     upstream.errors.clear()  # a TLS hello is no request to the script
@@ -82,7 +82,7 @@ def test_u20_handshake_stalls(serve, authority):
     entrepot, upstream = serve(authority.server(name="stall"), connect="500ms", first_byte="2s")
     upstream.stall_tls = Gate()
     begun = time.monotonic()
-    assert_error(entrepot.get(manifest_target("latest")), 502, 503)
+    assert_error(entrepot.get(manifest_target("latest")), 503)  # as of one that is not reached
     assert time.monotonic() - begun < 10
     upstream.stall_tls.open()
 

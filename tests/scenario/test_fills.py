@@ -106,7 +106,7 @@ def test_client_that_does_not_read_holds_up_nobody(start, upstream):
 def test_tail_is_withheld_until_proven(start, upstream, blob):
     gate = Gate()
     upstream.script(faults.hold_at(-1, gate), kind="blob", method="GET")
-    entrepot = start()
+    entrepot = start(threads={"serve": 1})  # see the turn of the loop below
     downloads = [entrepot.download(blob_target(blob)) for _ in range(3)]
     for download in downloads:
         download.wait_received(blob.size - TAIL)
@@ -122,7 +122,7 @@ def test_small_blobs_are_withheld_whole(start, upstream, size):
     blob = upstream.add_blob(REPOSITORY, content.blob(size))
     gate = Gate()
     upstream.script(faults.hold_at(-1, gate), kind="blob", method="GET")
-    entrepot = start()
+    entrepot = start(threads={"serve": 1})
     download = entrepot.download(blob_target(blob))
     gate.wait_arrived()
     entrepot.get("/v2/")

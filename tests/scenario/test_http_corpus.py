@@ -43,6 +43,7 @@ def target(value: bytes) -> bytes:
 
 
 SMUGGLED = get()
+PROBE = get(b"Connection: close", target=b"/probe")  # 404, which nothing smuggled gets
 TLS_HELLO = bytes.fromhex(
     "1603010065010000610303" + "5a" * 32 + "00000613011302130301000032"
     "000a00060004001d0017" + "000d000800060403080404010000") + b"\0" * 32
@@ -111,6 +112,8 @@ CASES = [
     Case("44", "a body that looks like a request",
          get(b"Content-Length: %d" % len(SMUGGLED), body=SMUGGLED), [200], False),
     Case("45", "three pipelined", get() * 3, [200, 200, 200], False),
+    Case("45-order", "three pipelined, told apart",
+         target(b"/v2/x") + get() + target(b"/v2/%00"), [404, 200, 400], False),
     Case("46", "unknown method", get(method=b"SLUDGE"), [501], True),
     Case("46-case", "methods are case-sensitive", get(method=b"get"), [501], True),
     Case("47-connect", "CONNECT", get(method=b"CONNECT", target=b"a:443"), [405], True),
@@ -224,8 +227,9 @@ def test_corpus(entrepot, case: Case):
         if case.closed:
             assert client.at_end(), f"more than was asked for: {client.pending!r}"
             return
-        client.send(get())
-        assert client.reply()[0] == 200, "the connection is out of step"
+        client.send(PROBE)
+        assert client.reply()[0] == 404, "the connection is out of step"
+        assert client.at_end(), f"more than was asked for: {client.pending!r}"
 
 
 def test_header_deadline_is_not_extended_by_a_drip(start):

@@ -233,14 +233,25 @@ def test_access_log_of_a_client_that_left(start, upstream):
     gate.open()
 
 
-def test_log_cannot_be_forged(start, image):
-    """Line breaks in a request stay within the line."""
-    entrepot = start()
-    entrepot.get("/v2/x%0aaccess%20forged/manifests/y")
-    entrepot.get("/v2/%22%20200%20hit/manifests/y")
+@pytest.mark.parametrize("log", ["text", "json"])
+def test_log_cannot_be_forged(start, image, log):
+    """Line ends, quotes and bytes beyond ASCII that a client sends neither end a line nor a field."""
+    entrepot = start(log={"format": log})
+    for target in ("/v2/x%0aforged/manifests/y", "/v2/%22%20200%20hit%20forged/manifests/y",
+                   "/v2/x/manifests/y?ns=%22%0d%0aforged", "/v2/\xff%ffforged/manifests/y"):
+        with entrepot.connect() as connection:
+            connection.send(f"GET {target} HTTP/1.1\r\nHost: x\r\n"
+                            f"User-Agent: \"\xfforged\r\n\r\n".encode("latin-1"))
+            assert connection.read_response().status == 400
     assert_whole(entrepot.get(LATEST), image.manifest)
-    eventually(lambda: any(LATEST in line for line in access_lines(entrepot)), what="the line")
-    assert not any(line.startswith("access forged") for line in entrepot.log.lines)
+    eventually(lambda: any(LATEST in line for line in entrepot.log.lines), what="the last line")
+    refused = [line for line in entrepot.log.lines if "400" in line]
+    assert len(refused) == 4
+    assert not any(line.startswith("forged") for line in entrepot.log.lines)
+    assert entrepot.log.text.isascii()
+    assert not re.search(r'(?<!\\)" 200 hit forged', entrepot.log.text)
+    if log == "json":
+        assert [json.loads(line)["access"]["status"] for line in refused] == [400] * 4
 
 
 @pytest.mark.parametrize("target", ["/healthz", "/readyz"])

@@ -217,8 +217,7 @@ def test_broken_configuration(tmp_path, name, command):
     file = tmp_path / "entrepot.json"
     file.write_text(text)
     result = run(command, "--config", str(file))
-    assert result.returncode == EXIT_CONFIG, result.stderr
-    assert (path or str(file)) in result.stderr
+    assert_clear(result, EXIT_CONFIG, names=path or str(file))
 
 
 def test_configuration_that_is_not_there(tmp_path):

@@ -50,10 +50,10 @@ class DockerRegistry:
         return [(m["method"], m["target"], int(m["status"])) for m in found if m]
 
     def gets(self, kind: str) -> dict[str, int]:
-        """How often each blob (kind "blobs") or manifest was fetched, by its path."""
+        """How often each blob (kind "blobs") or manifest, or a part of it, was fetched, by its path."""
         counts: dict[str, int] = {}
         for method, target, status in self.requests():
-            if method == "GET" and f"/{kind}/" in target and status == 200:
+            if method == "GET" and f"/{kind}/" in target and status in (200, 206):
                 counts[target] = counts.get(target, 0) + 1
         return counts
 

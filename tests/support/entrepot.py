@@ -41,7 +41,6 @@ def environment() -> dict[str, str]:
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "TSAN_OPTIONS": "exitcode=66:ignore_noninstrumented_modules=1:second_deadlock_stack=1:"
                         f"suppressions={_SUPPRESSIONS / 'tsan.supp'}",
-        "NO_PROXY": "*",
     }
 
 
@@ -99,11 +98,13 @@ class Log:
 class Entrepot:
     """`entrepot serve` with the given configuration. Stops only the process it started."""
 
-    def __init__(self, directory: Path, config: dict, *arguments: str):
+    def __init__(self, directory: Path, config: dict, *arguments: str,
+                 environ: dict[str, str] | None = None):
         self.directory = directory
         self.config = config
         self.config_path = directory / "entrepot.json"
         self._arguments = arguments
+        self._environ = environ or {}
         self._process: subprocess.Popen | None = None
         self.log = Log()
         self.port = self.admin_port = 0
@@ -121,7 +122,7 @@ class Entrepot:
             ["setpriv", "--pdeathsig", "KILL",
              binary(), "serve", "--config", str(self.config_path), *self._arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, errors="replace", env=environment())
+            text=True, errors="replace", env=environment() | self._environ)
         threading.Thread(target=self.log.read_from, args=(self._process.stderr,),
                          daemon=True).start()
         self.port = int(self.log.wait_for(LISTENING)["port"])

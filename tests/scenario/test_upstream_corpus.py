@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Odd manifests and header fields from an upstream: each has one answer for our clients.
+
+The numbers are fixed: they go on from those of the registry corpus (test_registry_corpus.py).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import pytest
+
+from support import content, faults
+from support.checks import REPOSITORY, assert_error, assert_whole, blob_target, manifest_target
+
+LAYER = {"mediaType": content.OCI_LAYER, "digest": "sha256:" + "1" * 64, "size": 10}
+
+
+class Document(NamedTuple):
+    """A manifest whose digest is right and whose content is not."""
+
+    note: str
+    data: bytes
+    by_tag: int = 200  # by digest it is always served: the digest proves it
+    media_type: str = content.OCI_MANIFEST
+
+
+def manifest_with(**changes) -> bytes:
+    document = {"schemaVersion": 2, "mediaType": content.OCI_MANIFEST,
+                "config": {**LAYER, "mediaType": content.OCI_CONFIG}, "layers": [LAYER]}
+    return json.dumps({**document, **changes}).encode()
+
+
+def layer(**changes) -> bytes:
+    return manifest_with(layers=[{**LAYER, **changes}])
+
+
+DOCUMENTS = [
+    Document("a NUL byte behind it", manifest_with() + b"\0"),
+    Document("an escaped NUL within", manifest_with(annotations={"a": "\0"})),
+    Document("a byte order mark", b"\xef\xbb\xbf" + manifest_with()),
+    Document("a key twice", b'{"layers":[],' + manifest_with()[1:]),
+    Document("both layers and manifests", manifest_with(manifests=[LAYER])),
+    Document("schema 1", json.dumps({"schemaVersion": 1, "name": "x", "fsLayers": []}).encode(), 200,
+             "application/vnd.docker.distribution.manifest.v1+prettyjws"),
+    Document("urls that lead inside", layer(urls=["http://169.254.169.254/latest", "{trap}"])),
+    Document("size -1", layer(size=-1)),
+    Document("size 2^63", layer(size=1 << 63)),
+    Document("size 1.5", layer(size=1.5)),
+    Document("a digest that is none", layer(digest="sha256:../../x")),
+    Document("layers that are no list", manifest_with(layers={"0": LAYER})),
+    Document("not JSON at all", b"\x1f\x8b\x08\0" + bytes(range(256)), 502),
+    Document("a line end in the media type", manifest_with(mediaType="a/b\r\nSet-Cookie: c=1")),
+    Document("a media type of 10 kB", manifest_with(mediaType="a/" + "b" * 10_000)),
+    Document("a media type that is a number", manifest_with(mediaType=7)),
+]
+
+
+@pytest.mark.parametrize("by", ["tag", "digest"])
+@pytest.mark.parametrize("case", DOCUMENTS, ids=lambda case: case.note)
+def test_95_documents(start, upstream, make_upstream, case, by):
+    trap = make_upstream(host="127.0.0.2")
+    data = case.data.replace(b"{trap}", trap.url.encode())
+    manifest = content.manifest_of(data, case.media_type)
+    upstream.add_manifest(REPOSITORY, manifest, "odd")
+    target = manifest_target("odd" if by == "tag" else manifest)
+    entrepot = start()
+
+    def ask():
+        response = entrepot.get(target)
+        if by == "tag" and case.by_tag != 200:
+            return assert_error(response, case.by_tag)
+        assert_whole(response, manifest)
+        assert response.headers.fields.count(("Content-Type", case.media_type)) == 1
+        assert "Set-Cookie" not in response.headers
+    ask()
+    ask()
+    entrepot.restart()  # what was kept of it is read back
+    ask()
+    assert trap.connections_seen == 0 and upstream.count("blob") == 0
+
+
+class Field(NamedTuple):
+    """A header field of the upstream's answer, and the statuses it makes of ours."""
+
+    name: str
+    value: str | None  # None: it is left out
+    manifest: int = 200
+    by_tag: int = 200
+    blob: int = 200
+
+
+FIELDS = [
+    # By tag nothing else says what the bytes should be.
+    Field("Docker-Content-Digest", "sha256:" + "0" * 64, by_tag=502),
+    Field("Docker-Content-Digest", None),
+    Field("Docker-Content-Digest", "nonsense"),
+    Field("Docker-Content-Digest", "sha256:0\rX: y", 502, 502, 502),
+    Field("Content-Type", "application/json"),
+    Field("Content-Type", "a/" + "b" * 10_000),
+    Field("Content-Type", None),
+    # The same bytes under two types are an attack (CVE-2021-41190). Who asks by digest gets both.
+    Field("Content-Type", content.OCI_INDEX, by_tag=502),
+    Field("Content-Type", "a/b\rX: y", 502, 502, 502),
+    Field("Content-Type", "a/b\r\n X: y", 502, 502, 502),
+    Field("Content-Length", "10\r\nContent-Length: 11", 502, 502, 502),
+    # The chunks are none, so the transfer breaks, as one that is cut does.
+    Field("Transfer-Encoding", "chunked", 503, 503, 503),
+    Field("Transfer-Encoding", "gzip", 502, 502, 502),
+    Field("Set-Cookie", "a=1"),
+    Field("ETag", '"x\ty"'),
+    Field("Link", '<http://elsewhere.test/>; rel="next"'),
+    Field("Location", "http://elsewhere.test/\r\nX: y"),
+]
+
+
+@pytest.fixture
+def image(upstream):
+    return upstream.add_image(REPOSITORY, content.image(), "latest")
+
+
+@pytest.mark.parametrize("what", ["manifest", "by_tag", "blob"])
+@pytest.mark.parametrize("case", FIELDS, ids=lambda case: f"{case.name}: {str(case.value)[:30]!r}")
+def test_96_fields(start, upstream, image, case, what):
+    thing = image.layers[0] if what == "blob" else image.manifest
+    target = {"blob": blob_target(thing), "manifest": manifest_target(thing),
+              "by_tag": manifest_target("latest")}[what]
+    fault = (faults.without(case.name) if case.value is None
+             else faults.field(case.name, case.value))
+    upstream.script(fault, method="GET")
+    response = start().get(target)
+    expected = getattr(case, what)
+    if expected != 200:
+        return assert_error(response, expected)
+    assert_whole(response, thing)
+    names = [name for name, _ in response.headers.fields]
+    assert not {"X", "Set-Cookie", "Link", "Location"} & set(names)
+    if what != "blob":
+        expected_type = case.value if case.value == content.OCI_INDEX else content.OCI_MANIFEST
+        assert response.headers["Content-Type"] == expected_type
+    assert response.headers["ETag"] == f'"{thing.digest}"'
