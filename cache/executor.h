@@ -31,9 +31,6 @@ class Timer {
 /// One thread that runs jobs one at a time, and their timers.
 class Executor : public Poster {
  public:
-  /// True on the executor's own thread.
-  virtual bool here() const = 0;
-
   /// Runs `job` once after `delay`. Call it on the executor's own thread only.
   [[nodiscard]] virtual std::unique_ptr<Timer> after(std::chrono::milliseconds delay, Job job) = 0;
 };

@@ -12,6 +12,7 @@ export LC_ALL=C.UTF-8  # the answers of apt are read
 # A line names one thing; alternatives are separated by |, the first that the system knows is
 # taken. Names differ: llhttp is a library of its own on newer systems and sources within
 # node-llhttp on Debian 12; the docker command is a package of its own from Debian 13 on.
+# "clang-runtime" stands for the sanitizers and the fuzzer of the version that "clang" means.
 build_packages=(
   'ca-certificates' 'ccache' 'cmake' 'g++' 'ninja-build' 'pkg-config|pkgconf'
   'libcli11-dev' 'libcurl4-openssl-dev' 'libevent-dev' 'libllhttp-dev|node-llhttp'
@@ -19,7 +20,7 @@ build_packages=(
   'prometheus-cpp-dev|libprometheus-cpp-dev'
 )
 test_packages=(
-  'clang' 'clang-format' 'clang-tidy' 'libclang-rt-14-dev|libclang-rt-19-dev|libclang-rt-18-dev'
+  'clang' 'clang-format' 'clang-tidy' 'clang-runtime'
   'libgmock-dev' 'libgtest-dev'
   'python3' 'python3-pytest'
   'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io' 'docker-cli|docker.io'
@@ -35,11 +36,23 @@ installed() {
   [[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
 }
 
+# The package behind a name of the lists above.
+real_name() {
+  if [[ $1 != clang-runtime ]]; then
+    printf '%s\n' "$1"
+  elif [[ "$(dpkg-query -W -f='${Depends}' clang 2>/dev/null || true)
+          $(apt-cache depends clang 2>/dev/null || true)" =~ clang-([0-9]+) ]]; then
+    printf 'libclang-rt-%s-dev\n' "${BASH_REMATCH[1]}"
+  else
+    printf 'clang\n'
+  fi
+}
+
 # True when one of the alternatives is installed.
 satisfied() {
   local name
   for name in ${1//|/ }; do
-    if installed "$name"; then return 0; fi
+    if installed "$(real_name "$name")"; then return 0; fi
   done
   return 1
 }
@@ -48,6 +61,7 @@ satisfied() {
 choose() {
   local name
   for name in ${1//|/ }; do
+    name=$(real_name "$name")
     if [[ "$(apt-cache policy "$name" 2>/dev/null)" =~ Candidate:\ [^\(] ]]; then
       printf '%s\n' "$name"
       return 0
@@ -78,6 +92,21 @@ allow_services() {
   if $policy_is_ours; then as_root rm -f "$policy"; fi
 }
 
+# Debian 12 as it came out has a libevent whose HTTP and buffer code is known to be exploitable
+# (CVE-2026-63379 and others, mended in deb12u1). Other systems number their fixes differently.
+check_libevent() {
+  local floor=2.1.12-stable-8+deb12u1 version
+  version=$(dpkg-query -W -f='${Version}' libevent-2.1-7 2>/dev/null) || return 0
+  [[ $version == 2.1.12-stable-8* ]] && dpkg --compare-versions "$version" lt "$floor" || return 0
+  if [[ $(apt-cache madison libevent-2.1-7) == *"$floor"* ]]; then
+    say "libevent $version has known holes; updating it"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -q -y \
+      --only-upgrade libevent-dev 'libevent-*2.1-7'
+    return
+  fi
+  fail "libevent $version has known holes, mended in $floor; add the security archive of Debian 12 to /etc/apt/sources.list, or update the package by hand"
+}
+
 main() {
   [[ $# -eq 1 ]] || usage
   local wanted
@@ -94,6 +123,7 @@ main() {
     satisfied "$group" || missing+=("$group")
   done
   if [[ ${#missing[@]} -eq 0 ]]; then
+    check_libevent
     say "All ${#wanted[@]} packages are installed"
     return
   fi
@@ -114,6 +144,7 @@ main() {
   forbid_services
   as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
     apt-get -o DPkg::Lock::Timeout=600 install -q -y --no-install-recommends "${names[@]}"
+  check_libevent
   say "Packages installed"
 }
 

@@ -17,7 +17,6 @@ class LoopExecutor final : public cache::Executor {
   explicit LoopExecutor(loop::Loop& loop) : loop_(loop) {}
 
   void post(cache::Job job) override { loop_.post(std::move(job)); }
-  bool here() const override { return loop_.in_loop(); }
   std::unique_ptr<cache::Timer> after(std::chrono::milliseconds delay, cache::Job job) override {
     return std::make_unique<LoopTimer>(loop_.after(delay, std::move(job)));
   }

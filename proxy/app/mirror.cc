@@ -103,6 +103,7 @@ void Mirror::run() {
   if (admin_server_) admin_server_->start();
   ready_ = true;
   log_start();
+  warn_of_unused_settings();
   stopped_.get_future().wait();
 }
 
@@ -114,8 +115,21 @@ void Mirror::log_start() const {
             joined(config_.upstreams, [](const auto& upstream) { return upstream.name; }));
 }
 
+/// What is configured for choosing among several is read and checked, and not yet acted upon.
+void Mirror::warn_of_unused_settings() const {
+  for (const auto& upstream : config_.upstreams) {
+    if (upstream.endpoints.size() > 1)
+      log::warn("{}: this version uses the first of its {} endpoints only", upstream.name,
+                upstream.endpoints.size());
+    if (upstream.credentials.size() > 1)
+      log::warn("{}: this version uses the first of its {} credentials only", upstream.name,
+                upstream.credentials.size());
+  }
+}
+
 std::string_view Mirror::unready() const {
-  if (!ready_) return "draining";
+  if (draining_) return "draining";
+  if (!ready_) return "starting";
   if (!cache_.healthy()) return "the cache index takes no writes";
   return {};
 }

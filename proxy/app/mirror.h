@@ -79,6 +79,7 @@ class Mirror {
   registry::Options registry_options() const;
   void listen();
   void log_start() const;
+  void warn_of_unused_settings() const;
   std::string_view unready() const;
   std::size_t connections() const;
   void end_threads();

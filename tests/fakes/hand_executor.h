@@ -13,7 +13,6 @@ namespace entrepot::fakes {
 class HandExecutor final : public cache::Executor {
  public:
   void post(cache::Job job) override { jobs_.push_back(std::move(job)); }
-  bool here() const override { return true; }
   std::unique_ptr<cache::Timer> after(std::chrono::milliseconds, cache::Job) override {
     throw std::logic_error("a hand executor has no timers");
   }

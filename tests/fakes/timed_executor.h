@@ -19,7 +19,6 @@ class TimedExecutor final : public cache::Executor {
   explicit TimedExecutor(FakeClock& clock) : clock_(clock) {}
 
   void post(cache::Job job) override { jobs_.push_back(std::move(job)); }
-  bool here() const override { return true; }
   std::unique_ptr<cache::Timer> after(std::chrono::milliseconds delay, cache::Job job) override {
     auto timer = std::make_unique<FakeTimer>();
     timers_.push_back({clock_.steady() + delay, timer->alive, std::move(job)});

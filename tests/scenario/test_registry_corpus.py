@@ -149,6 +149,16 @@ def test_79_sha512_is_handled(entrepot, upstream):
         assert response.headers["Docker-Content-Digest"] == blob.digest
 
 
+def test_79_a_sha512_manifest_is_handled(entrepot, upstream, image):
+    manifest = upstream.add_manifest(REPOSITORY, content.manifest_of(
+        image.manifest.data + b"\n", content.OCI_MANIFEST, algorithm="sha512"), "long")
+    for reference in ("long", manifest, "long", manifest):
+        assert_whole(entrepot.get(manifest_target(reference)), manifest)
+    assert upstream.count("manifest", method="GET") == 1
+    entrepot.restart()
+    assert_whole(entrepot.get(manifest_target(manifest)), manifest)
+
+
 def test_80_names_hold_our_own_words(entrepot, upstream):
     for repository in ("library/manifests", "a/blobs/tags", "blobs/manifests/latest/referrers"):
         image = upstream.add_image(repository, content.image(seed=len(repository)), "latest")

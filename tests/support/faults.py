@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import gzip as gzip_codec
-import time
 from typing import Callable
 
 from .gate import Gate
@@ -61,13 +60,6 @@ def hold_at(offset: int, gate: Gate) -> Fault:
     def spoil(_request: Request, reply: Reply) -> None:
         end = reply.offset + reply.size
         reply.hold_at.append((offset if offset >= 0 else end + offset, gate))
-    return spoil
-
-
-def delay(seconds: float) -> Fault:
-    """For figures about latency only; correctness uses hold()."""
-    def spoil(_request: Request, _reply: Reply) -> None:
-        time.sleep(seconds)
     return spoil
 
 
@@ -166,10 +158,6 @@ def raw(data: bytes) -> Fault:
 def header_bomb(size: int) -> Fault:
     line = b"X-Bomb: " + b"b" * 1000 + b"\r\n"
     return raw(b"HTTP/1.1 200 OK\r\n" + line * (size // len(line) + 1) + b"\r\n")
-
-
-def interim_flood(count: int) -> Fault:
-    return raw(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * count)
 
 
 def whole_body(reply: Reply) -> bytes:

@@ -72,10 +72,6 @@ class ScriptedUpstream:
         self.role.blobs.setdefault(repository, {})[blob.digest] = (blob, path)
         return blob
 
-    def add_file(self, repository: str, digest: str, path: str) -> None:
-        """A blob too large for memory."""
-        self.role.blobs.setdefault(repository, {})[digest] = (Blob(b"", digest), path)
-
     def add_manifest(self, repository: str, manifest: Manifest, *tags: str) -> Manifest:
         self.role.manifests.setdefault(repository, {})[manifest.digest] = manifest
         for tag in tags:

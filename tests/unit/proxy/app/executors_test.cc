@@ -18,11 +18,11 @@ TEST(LoopExecutor, RunsJobsAndTimersOnItsLoop) {
   executor.post([&] {
     timer = executor.after(1ms, [&] {
       timer.reset();
-      fired.set_value(executor.here());
+      fired.set_value(loop.in_loop());
     });
   });
   loop.start();
-  EXPECT_FALSE(executor.here());
+  EXPECT_FALSE(loop.in_loop());
   EXPECT_TRUE(fired.get_future().get());
   loop.stop();
   loop.join();
