@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/arriving_file.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "metrics/check.h"
 
@@ -16,32 +20,42 @@ namespace {
 /// Of one write: long enough to make the call cheap, short enough to be still in a core's
 /// second-level cache when the kernel copies it.
 constexpr std::size_t run_size = 256 << 10;
+constexpr std::uint64_t page = 4096;
+/// Reserved at a time where the size is not known.
+constexpr std::uint64_t growth = 8 << 20;
+/// Let go beyond what is needed when the disk is full.
+constexpr std::uint64_t room_when_full = 64 << 20;
 
 const Failure cannot_write{FailureKind::store, "the cache directory cannot be written"};
 
 }  // namespace
 
-std::shared_ptr<ArrivingFile> ArrivingFile::create(const BlobFiles& files, const Digest& digest,
-                                                   std::optional<std::uint64_t> size,
-                                                   std::uint64_t tail, Poster& store,
-                                                   Executor& home, Proven proven) {
-  auto file = files.create_fill(digest);
+std::shared_ptr<ArrivingFile> ArrivingFile::create(Parts parts,
+                                                   std::unique_ptr<Space::Reservation> room,
+                                                   Proven proven) {
+  auto file = parts.files.create_fill(parts.digest);
   if (!file) return nullptr;
-  return std::make_shared<ArrivingFile>(files, digest, std::move(file), size, tail, store, home,
+  return std::make_shared<ArrivingFile>(std::move(parts), std::move(file), std::move(room),
                                         std::move(proven));
 }
 
-ArrivingFile::ArrivingFile(const BlobFiles& files, const Digest& digest,
-                           std::shared_ptr<const BlobFile> file, std::optional<std::uint64_t> size,
-                           std::uint64_t tail, Poster& store, Executor& home, Proven proven)
-    : files_(files),
-      digest_(digest),
-      home_(home),
+std::shared_ptr<ArrivingFile> ArrivingFile::create_passing(Parts parts, Proven proven) {
+  const int fd = ::memfd_create("entrepot-passing", MFD_CLOEXEC);
+  if (fd < 0) return nullptr;
+  auto file = std::make_shared<const BlobFile>(fd);
+  file->set_fleeting();
+  return std::make_shared<ArrivingFile>(std::move(parts), std::move(file), nullptr,
+                                        std::move(proven));
+}
+
+ArrivingFile::ArrivingFile(Parts parts, std::shared_ptr<const BlobFile> file,
+                           std::unique_ptr<Space::Reservation> room, Proven proven)
+    : parts_(std::move(parts)),
       file_(std::move(file)),
-      progress_(size ? std::make_shared<Progress>(*size) : nullptr),
-      tail_(tail),
-      hasher_(
-          std::make_shared<FileHasher>(file_, digest.algorithm(), store, home, std::move(proven))),
+      room_(std::move(room)),
+      progress_(parts_.size ? std::make_shared<Progress>(*parts_.size) : nullptr),
+      hasher_(std::make_shared<FileHasher>(file_, parts_.digest.algorithm(), parts_.store,
+                                           parts_.home, std::move(proven))),
       run_(std::make_unique_for_overwrite<std::byte[]>(run_size)) {}
 
 ArrivingFile::~ArrivingFile() { hasher_->cancel(); }
@@ -65,7 +79,7 @@ std::optional<Failure> ArrivingFile::take(std::uint64_t offset, std::span<const 
   gather(data);
   if (write_failed_) return cannot_write;
   if (!data.empty() && !std::exchange(turn_end_posted_, true)) {
-    home_.post([weak = weak_from_this()] {
+    parts_.home.post([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->turn_ended();
     });
   }
@@ -114,10 +128,72 @@ void ArrivingFile::gather(std::span<const std::byte> data) {
 }
 
 void ArrivingFile::write_gathered() {
-  const std::span piece(run_.get(), std::exchange(gathered_, 0));
-  if (piece.empty() || write_failed_) return;
-  write_failed_ = !files_.write(digest_, *file_, written_, piece);
-  if (!write_failed_) written_ += piece.size();
+  const std::span run(run_.get(), std::exchange(gathered_, 0));
+  if (run.empty() || write_failed_) return;
+  write_failed_ = !write_run(run);
+  if (write_failed_) return;
+  written_ += run.size();
+  if (room_) room_->wrote(run.size());
+}
+
+bool ArrivingFile::write_run(std::span<const std::byte> run) {
+  if (room_ && !reserve_more(run.size())) return false;
+  const auto write = [&] { return parts_.files.write(parts_.digest, *file_, written_, run); };
+  int error = write();
+  if (error == 0) return true;
+  if (passing()) return false;
+  const bool full = error == ENOSPC || error == EDQUOT;
+  // Somebody else has filled the disk: what we can let go may help, once.
+  if (full && parts_.space.make_room(run.size() + room_when_full)) error = write();
+  if (error == 0) return true;
+  if (!full) parts_.space.distrust();
+  if (!move_to_memory()) return false;
+  bypass_ = full ? "disk-full" : "disk-error";
+  return write() == 0;
+}
+
+/// Nobody told the size: room is reserved as it grows.
+bool ArrivingFile::reserve_more(std::uint64_t bytes) {
+  if (written_ + bytes <= room_->bytes()) return true;
+  return parts_.space.grow(*room_, std::max(bytes, growth));
+}
+
+/// The same file number, and so every reader, gets a file in memory that has what is still needed.
+bool ArrivingFile::move_to_memory() {
+  const std::uint64_t from = std::min(needed_from(), written_) / page * page;
+  if (!progress_ || written_ - from > window) return false;
+  const int memory = ::memfd_create("entrepot-passing", MFD_CLOEXEC);
+  if (memory < 0) return false;
+  std::vector<std::byte> needed(written_ - from);
+  const auto size = static_cast<ssize_t>(needed.size());
+  const auto at = static_cast<off_t>(from);
+  const bool moved = ::pread(file_->fd(), needed.data(), needed.size(), at) == size &&
+                     ::pwrite(memory, needed.data(), needed.size(), at) == size &&
+                     ::dup3(memory, file_->fd(), O_CLOEXEC) == file_->fd();
+  ::close(memory);
+  if (!moved) return false;
+  file_->set_fleeting();
+  // Pieces of what was moved may be on their way by reference: all of it stays to the end.
+  slid_ = written_ / page * page + page;
+  room_.reset();
+  parts_.files.discard_fill(parts_.digest);
+  return true;
+}
+
+std::uint64_t ArrivingFile::needed_from() const {
+  return std::min(readers_->slowest(), hasher_->hashed());
+}
+
+bool ArrivingFile::full() const {
+  return passing() && arrived() - std::min(needed_from(), arrived()) >= window;
+}
+
+void ArrivingFile::slide() {
+  const std::uint64_t until = std::min(needed_from(), written_) / page * page;
+  if (until <= slid_) return;
+  ::fallocate(file_->fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(slid_),
+              static_cast<off_t>(until - slid_));
+  slid_ = until;
 }
 
 void ArrivingFile::turn_ended() {
@@ -125,7 +201,7 @@ void ArrivingFile::turn_ended() {
   write_gathered();
   hasher_->advance(written_);
   if (!progress_ || progress_->state() != Progress::State::growing) return;
-  const auto open = progress_->size() - std::min(progress_->size(), tail_);
+  const auto open = progress_->size() - std::min(progress_->size(), parts_.tail);
   progress_->release(std::min(written_, open));
 }
 

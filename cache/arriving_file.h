@@ -12,6 +12,8 @@
 #include "cache/executor.h"
 #include "cache/failure.h"
 #include "cache/file_hasher.h"
+#include "cache/readers.h"
+#include "cache/space.h"
 
 namespace entrepot::cache {
 
@@ -20,22 +22,41 @@ namespace entrepot::cache {
 /// page cache made of large folios, which every later hit is cheaper for. Readers and the hasher
 /// are told once per turn.
 ///
+/// Two forms. On the disk, in reserved room: it becomes the stored blob. Passing through, where
+/// there is no room or the disk fails: a file in memory of which only a window exists, from the
+/// slowest reader and the hasher to what has arrived; full() then asks the fill to hold the
+/// upstream until slide() has made room. The disk's form becomes the other one in the middle if a
+/// write fails and nobody is further behind than a window: the readers notice nothing.
+///
 /// Made, called and told (`proven`) on the home's thread; hashing happens on the store pool.
 class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
  public:
   /// The digest of the whole file; nullopt when it could not be read back.
   using Proven = FileHasher::Done;
 
-  /// Null (with the reason logged) where the directory takes no new file. `size`: of the whole
-  /// object, where the upstream told it; it makes progress() and bounds take(). `tail`: what
-  /// readers do not get before the fill says finish_readers(whole).
-  static std::shared_ptr<ArrivingFile> create(const BlobFiles& files, const Digest& digest,
-                                              std::optional<std::uint64_t> size, std::uint64_t tail,
-                                              Poster& store, Executor& home, Proven proven);
+  struct Parts {
+    const BlobFiles& files;
+    Space& space;
+    Poster& store;
+    Executor& home;
+    Digest digest;
+    /// Of the whole object, where the upstream told it; it makes progress() and bounds take().
+    std::optional<std::uint64_t> size;
+    /// What readers do not get before the fill says finish_readers(whole).
+    std::uint64_t tail;
+  };
 
-  ArrivingFile(const BlobFiles& files, const Digest& digest, std::shared_ptr<const BlobFile> file,
-               std::optional<std::uint64_t> size, std::uint64_t tail, Poster& store, Executor& home,
-               Proven proven);
+  /// What a passing file has in memory at most, but for the piece that fills it.
+  static constexpr std::uint64_t window = 4 << 20;
+
+  /// Null (with the reason logged) where the directory takes no new file.
+  static std::shared_ptr<ArrivingFile> create(Parts parts, std::unique_ptr<Space::Reservation> room,
+                                              Proven proven);
+  /// In memory, passing through; null where the system is out of files.
+  static std::shared_ptr<ArrivingFile> create_passing(Parts parts, Proven proven);
+
+  ArrivingFile(Parts parts, std::shared_ptr<const BlobFile> file,
+               std::unique_ptr<Space::Reservation> room, Proven proven);
   ~ArrivingFile();
   ArrivingFile(const ArrivingFile&) = delete;
   ArrivingFile& operator=(const ArrivingFile&) = delete;
@@ -51,23 +72,40 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   /// proven() will not be called; readers are cut short.
   void abandon();
 
+  /// It will not be kept, because of this word of entrepot_bypass_total; empty while it may be.
+  std::string_view bypass() const { return bypass_; }
+  bool passing() const { return !bypass_.empty(); }
+  void set_bypass(std::string_view reason) { bypass_ = reason; }
+  /// Passing: bytes that somebody may still ask for are gone.
+  bool begun_to_slide() const { return slid_ > 0; }
+  /// Passing: the window is full.
+  bool full() const;
+  /// Passing: lets go what nobody needs any more.
+  void slide();
+  /// Passing: nobody reads it.
+  bool deserted() const { return passing() && readers_->slowest() == Readers::nobody; }
+
   std::uint64_t arrived() const { return written_ + gathered_; }
   const std::shared_ptr<const BlobFile>& file() const { return file_; }
   /// Null while the size is unknown.
   const std::shared_ptr<Progress>& progress() const { return progress_; }
+  Readers& readers() { return *readers_; }
 
  private:
   bool same_as_written(std::uint64_t offset, std::span<const std::byte> data) const;
   void gather(std::span<const std::byte> data);
   void write_gathered();
+  bool write_run(std::span<const std::byte> run);
+  bool reserve_more(std::uint64_t bytes);
+  bool move_to_memory();
+  std::uint64_t needed_from() const;
   void turn_ended();
 
-  const BlobFiles& files_;
-  const Digest digest_;
-  Executor& home_;
+  const Parts parts_;
   const std::shared_ptr<const BlobFile> file_;
+  std::unique_ptr<Space::Reservation> room_;  // null once passing
   const std::shared_ptr<Progress> progress_;
-  const std::uint64_t tail_;
+  const std::shared_ptr<Readers> readers_ = std::make_shared<Readers>();
   const std::shared_ptr<FileHasher> hasher_;
 
   std::uint64_t written_ = 0;
@@ -75,6 +113,8 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   std::size_t gathered_ = 0;  // bytes in run_, which follow the written ones
   bool turn_end_posted_ = false;
   bool write_failed_ = false;
+  std::string_view bypass_;
+  std::uint64_t slid_ = 0;  // passing: bytes before this are gone
 };
 
 }  // namespace entrepot::cache

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <limits>
 #include <system_error>
 
 #include "cache/options.h"
@@ -68,6 +70,7 @@ void BlobFiles::take_lock() {
 
 std::shared_ptr<const BlobFile> BlobFiles::open_blob(const Digest& digest,
                                                      std::uint64_t size) const {
+  if (auto file = open_blobs_.find(digest)) return file;
   const auto path = layout_.blob(digest);
   // O_NONBLOCK: something other than a regular file under that name must not stop the loop.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -83,7 +86,25 @@ std::shared_ptr<const BlobFile> BlobFiles::open_blob(const Digest& digest,
               size);
     return nullptr;
   }
-  return file;
+  return open_blobs_.add(digest, std::move(file));
+}
+
+std::uint64_t BlobFiles::free_bytes() const {
+  struct statvfs status;
+  if (::statvfs(layout_.directory().c_str(), &status) != 0)
+    return std::numeric_limits<std::uint64_t>::max();
+  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+std::uint64_t BlobFiles::index_bytes() const {
+  std::uint64_t sum = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(layout_.index(), error)) {
+    struct stat status;  // a file that goes while we look is nothing to report
+    if (::lstat(entry.path().c_str(), &status) == 0)
+      sum += static_cast<std::uint64_t>(status.st_blocks) * 512;
+  }
+  return sum;
 }
 
 std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest) const {
@@ -100,32 +121,33 @@ std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest) con
   return std::make_shared<const BlobFile>(fd);
 }
 
-bool BlobFiles::write(const Digest& digest, const BlobFile& file, std::uint64_t offset,
-                      std::span<const std::byte> data) const {
+int BlobFiles::write(const Digest& digest, const BlobFile& file, std::uint64_t offset,
+                     std::span<const std::byte> data) const {
   while (!data.empty()) {
     const auto count = ::pwrite(file.fd(), data.data(), data.size(), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
-      failed("write", layout_.fill(digest), errno);
-      return false;
+      const int error = count < 0 ? errno : ENOSPC;
+      failed("write", layout_.fill(digest), error);
+      return error;
     }
     offset += static_cast<std::uint64_t>(count);
     data = data.subspan(static_cast<std::size_t>(count));
   }
-  return true;
+  return 0;
 }
 
 bool BlobFiles::put(const Digest& digest, std::span<const std::byte> bytes) const {
   const auto file = create_fill(digest);
   if (!file) return false;
-  if (write(digest, *file, 0, bytes)) return commit(digest, *file);
+  if (write(digest, *file, 0, bytes) == 0) return commit(digest, file);
   discard_fill(digest);
   return false;
 }
 
-bool BlobFiles::commit(const Digest& digest, const BlobFile& file) const {
+bool BlobFiles::commit(const Digest& digest, const std::shared_ptr<const BlobFile>& file) const {
   const auto from = layout_.fill(digest);
-  if (::fdatasync(file.fd()) != 0) {
+  if (::fdatasync(file->fd()) != 0) {
     // The pages count as clean now whatever became of them: the file must not be trusted again.
     failed("sync", from, errno);
     discard_fill(digest);
@@ -141,6 +163,8 @@ bool BlobFiles::commit(const Digest& digest, const BlobFile& file) const {
     discard_fill(digest);
     return false;
   }
+  // Who followed its arrival reads it on through this one.
+  static_cast<void>(open_blobs_.add(digest, file));
   return sync_folder(layout_.blob_folder(digest));
 }
 

@@ -9,6 +9,7 @@
 #include "cache/content.h"
 #include "cache/digest.h"
 #include "cache/layout.h"
+#include "cache/open_blobs.h"
 #include "metrics/metrics.h"
 
 namespace entrepot::cache {
@@ -27,16 +28,25 @@ class BlobFiles {
   BlobFiles(const BlobFiles&) = delete;
   BlobFiles& operator=(const BlobFiles&) = delete;
 
-  /// The stored blob, or null where no regular file of that size is there.
+  /// The stored blob, or null where no regular file of that size is there. All who read it at the
+  /// same time share one file.
   std::shared_ptr<const BlobFile> open_blob(const Digest& digest, std::uint64_t size) const;
+
+  /// Whether somebody reads the stored blob now.
+  bool reads(const Digest& digest) const { return open_blobs_.reads(digest); }
+
+  /// What the file system has left for us. The largest number where it does not say.
+  std::uint64_t free_bytes() const;
+  /// What the index takes on the disk.
+  std::uint64_t index_bytes() const;
 
   /// A new, empty file for bytes that arrive; null (with the reason logged) when it cannot be made.
   std::shared_ptr<const BlobFile> create_fill(const Digest& digest) const;
-  /// Writes all of `data` to the arriving file. False when the disk failed.
-  bool write(const Digest& digest, const BlobFile& file, std::uint64_t offset,
-             std::span<const std::byte> data) const;
+  /// Writes all of `data` to the arriving file; 0, or the error of the system.
+  int write(const Digest& digest, const BlobFile& file, std::uint64_t offset,
+            std::span<const std::byte> data) const;
   /// Makes the arrived file the stored blob. False, with the file removed, when the disk failed.
-  bool commit(const Digest& digest, const BlobFile& file) const;
+  bool commit(const Digest& digest, const std::shared_ptr<const BlobFile>& file) const;
   /// All of it at once: a blob whose bytes are in memory.
   bool put(const Digest& digest, std::span<const std::byte> bytes) const;
   /// Forgets the arriving file.
@@ -56,6 +66,7 @@ class BlobFiles {
   const Layout layout_;
   const metrics::Metrics& metrics_;
   int lock_ = -1;
+  mutable OpenBlobs open_blobs_;
 };
 
 }  // namespace entrepot::cache

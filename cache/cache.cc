@@ -23,6 +23,8 @@ Cache::Cache(Options options, const Clock& clock, const metrics::Metrics& metric
   });
   store.post([shared = shared_.get()] {
     shared->rocks.count_existing();
+    shared->space.measure_index();
+    shared->space.trim();
     shared->update_gauges();
   });
   shared_->router = this;

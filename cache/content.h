@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "cache/digest.h"
 #include "cache/progress.h"
+#include "cache/readers.h"
 
 namespace entrepot::cache {
 
@@ -18,9 +20,14 @@ class BlobFile {
   BlobFile(const BlobFile&) = delete;
   BlobFile& operator=(const BlobFile&) = delete;
   int fd() const { return fd_; }
+  /// Bytes may go once all readers have passed them (arriving_file.h): they must be copied out, not
+  /// lent to the network, which would still look at them later.
+  bool fleeting() const { return fleeting_.load(std::memory_order_acquire); }
+  void set_fleeting() const { fleeting_.store(true, std::memory_order_release); }
 
  private:
   int fd_;
+  mutable std::atomic<bool> fleeting_{false};
 };
 
 /// A blob or a manifest that can be sent: all of it in memory, a whole file, a file that still
@@ -37,6 +44,8 @@ struct Content {
   std::shared_ptr<const BlobFile> file;
   /// With `file`: how far it may be read; null once it is whole.
   std::shared_ptr<Progress> progress;
+  /// With `progress`: this answer's place.
+  std::shared_ptr<Readers::Reader> reader = nullptr;
 };
 
 }  // namespace entrepot::cache

@@ -78,13 +78,14 @@ void FileHasher::run() {
 
 bool FileHasher::hash_until(std::uint64_t until) {
   thread_local std::array<std::byte, piece_size> piece;
-  while (hashed_ < until) {
-    const auto wanted = std::min<std::uint64_t>(piece.size(), until - hashed_);
-    const ssize_t got = ::pread(file_->fd(), piece.data(), wanted, static_cast<off_t>(hashed_));
+  for (std::uint64_t at = hashed_; at < until;) {
+    const auto wanted = std::min<std::uint64_t>(piece.size(), until - at);
+    const ssize_t got = ::pread(file_->fd(), piece.data(), wanted, static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
     hasher_.update(std::span(piece).first(static_cast<std::size_t>(got)));
-    hashed_ += static_cast<std::uint64_t>(got);
+    at += static_cast<std::uint64_t>(got);
+    hashed_.store(at, std::memory_order_release);
   }
   return true;
 }

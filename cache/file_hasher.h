@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,6 +34,8 @@ class FileHasher : public std::enable_shared_from_this<FileHasher> {
   void advance(std::uint64_t written);
   /// The file ends at `size`: done() will be called with the digest of [0, size).
   void finish(std::uint64_t size);
+  /// Bytes before this will not be read again. Any thread.
+  std::uint64_t hashed() const { return hashed_.load(std::memory_order_acquire); }
   /// done() will not be called any more.
   void cancel();
 
@@ -50,7 +53,7 @@ class FileHasher : public std::enable_shared_from_this<FileHasher> {
 
   // The running pool job only.
   Hasher hasher_;
-  std::uint64_t hashed_ = 0;
+  std::atomic<std::uint64_t> hashed_{0};
 
   std::mutex mutex_;
   // Guarded by mutex_.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/fill.h"
 
+#include <chrono>
 #include <utility>
 
 #include "cache/manifest.h"
@@ -14,6 +15,13 @@ namespace {
 
 /// A body with the wrong digest that nobody has seen is asked for once more.
 constexpr int max_attempts = 2;
+/// Reserved first for an object whose size nobody told.
+constexpr std::uint64_t unknown_size = 8 << 20;
+/// Between two looks at a full window.
+constexpr std::chrono::milliseconds pace{2};
+
+const Failure nobody_reads{FailureKind::unavailable,
+                           "passed through, and nobody reads it any more"};
 
 std::string_view as_text(std::span<const std::byte> data) {
   return {reinterpret_cast<const char*>(data.data()), data.size()};
@@ -53,7 +61,7 @@ void Fill::join(ObjectRequest request) {
     // On its way to the disk: as good as stored.
     request.reply({request.outcome, request.reason, content_, {}});
   } else if (content_) {
-    answer(request, false);
+    answer(request, !std::exchange(first_answered_, true));
   } else {
     waiting_.push_back(std::move(request));
   }
@@ -81,7 +89,25 @@ void Fill::on_head(const FetchHead& head) {
 bool Fill::on_data(std::uint64_t offset, std::span<const std::byte> data) {
   if (in_memory_) return take_in_memory(offset, data);
   refusal_ = file_->take(offset, data, head_.size.value_or(max_size()));
+  if (!refusal_ && file_->deserted()) refusal_ = nobody_reads;
+  if (!refusal_ && file_->full()) hold_while_full();
   return !refusal_;
+}
+
+/// Passing through: the upstream waits until the slowest reader has less than a window before it.
+/// A timer looks, so that no reader has to wake anybody at each step.
+void Fill::hold_while_full() {
+  file_->slide();
+  fetch_->hold(true);
+  pace_ = home_.after(pace, [this] {
+    const auto self = shared_from_this();
+    pace_.reset();
+    if (!fetch_) return;
+    if (file_->deserted()) return fail(nobody_reads);
+    file_->slide();
+    if (file_->full()) return hold_while_full();
+    fetch_->hold(false);
+  });
 }
 
 void Fill::on_done(const std::optional<Failure>& failure) {
@@ -141,40 +167,78 @@ void Fill::prove_in_memory() {
 
 void Fill::keep_in_memory(bool with_record) {
   if (!with_record || !shared_.rocks.healthy()) return stored(false, false);
-  const bool is_inline =
-      resource_ == Resource::manifest || content_->size <= shared_.options.small_object;
-  Poster& writer =
-      resource_ == Resource::manifest ? static_cast<Poster&>(shared_.index_writes) : shared_.store;
-  writer.post([self = shared_from_this(), is_inline] {
+  // Index writes in order; a file first, where it is one.
+  const bool is_file = resource_ == Resource::blob && content_->size > shared_.options.small_object;
+  Poster& writer = is_file ? shared_.store : static_cast<Poster&>(shared_.index_writes);
+  writer.post([self = shared_from_this()] { self->write_small(); });
+}
+
+/// On the store pool: a small object or a manifest into the index, another into a file.
+void Fill::write_small() {
+  Shared& shared = shared_;
+  const Content& content = *content_;
+  const auto [room, refused] = shared.space.reserve(content.size);
+  if (!room) {
+    shared.metrics.bypass(refused).add();
+    return report_stored(false, false);
+  }
+  if (resource_ == Resource::manifest) {
+    return report_stored(
+        shared.rocks.put_manifest(content.digest,
+                                  {content.media_type, shared.clock.wall(), *content.bytes}),
+        false);
+  }
+  if (content.size <= shared.options.small_object) {
+    return report_stored(
+        shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), *content.bytes}),
+        true);
+  }
+  if (!shared.files.put(content.digest, std::as_bytes(std::span(*content.bytes)))) {
+    return report_stored(false, false);
+  }
+  note_file();
+}
+
+/// On the store pool: the file is there, now its record.
+void Fill::note_file() {
+  shared_.index_writes.post([self = shared_from_this()] {
     Shared& shared = self->shared_;
     const Content& content = *self->content_;
-    bool kept;
-    if (self->resource_ == Resource::manifest) {
-      kept = shared.rocks.put_manifest(content.digest,
-                                       {content.media_type, shared.clock.wall(), *content.bytes});
-    } else if (is_inline) {
-      kept = shared.rocks.put_blob(content.digest,
-                                   {content.size, shared.clock.wall(), *content.bytes});
-    } else {
-      kept = shared.files.put(content.digest, std::as_bytes(std::span(*content.bytes))) &&
-             shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), {}});
-    }
-    self->home_.post([self, kept, is_inline] { self->stored(kept, is_inline); });
+    const bool kept =
+        shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), {}});
+    if (!kept) shared.files.remove_blob(content.digest);
+    self->report_stored(kept, false);
   });
+}
+
+void Fill::report_stored(bool kept, bool is_inline) {
+  home_.post([self = shared_from_this(), kept, is_inline] { self->stored(kept, is_inline); });
 }
 
 // ---- in a file
 
 bool Fill::open_file() {
-  file_ =
-      ArrivingFile::create(shared_.files, digest_, head_.size, shared_.options.tail, shared_.store,
-                           home_, [this](std::optional<Digest> actual) { proven_in_file(actual); });
-  if (!file_) return false;
+  if (!make_file()) return false;
   if (!head_.size) return true;  // answered at the end, when the size is known
   content_ = std::make_shared<const Content>(
       Content{digest_, *head_.size, {}, nullptr, file_->file(), file_->progress()});
   answer_waiters();
   return true;
+}
+
+bool Fill::make_file() {
+  const ArrivingFile::Parts parts{shared_.files, shared_.space, shared_.store,       home_,
+                                  digest_,       head_.size,    shared_.options.tail};
+  const auto proven = [this](std::optional<Digest> actual) { proven_in_file(actual); };
+  auto [room, refused] = shared_.space.reserve(head_.size.value_or(unknown_size));
+  if (room) {
+    file_ = ArrivingFile::create(parts, std::move(room), proven);
+    refused = "disk-error";
+  }
+  if (file_ || !head_.size) return file_ != nullptr;
+  file_ = ArrivingFile::create_passing(parts, proven);
+  if (file_) file_->set_bypass(refused);
+  return file_ != nullptr;
 }
 
 void Fill::prove_file() {
@@ -199,13 +263,13 @@ void Fill::proven_in_file(std::optional<Digest> actual) {
 }
 
 void Fill::keep_file() {
+  if (passing()) return stored(false, false);
   shared_.store.post([self = shared_from_this()] {
-    Shared& shared = self->shared_;
     const Content& content = *self->content_;
-    const bool kept =
-        shared.files.commit(content.digest, *content.file) &&
-        shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), {}});
-    self->home_.post([self, kept] { self->stored(kept, false); });
+    if (!self->shared_.files.commit(content.digest, content.file)) {
+      return self->report_stored(false, false);
+    }
+    self->note_file();
   });
 }
 
@@ -215,6 +279,7 @@ void Fill::stored(bool kept, bool is_inline) {
   if (kept && resource_ == Resource::blob) {
     shared_.blobs.put(digest_, content_->size, is_inline);
   }
+  if (passing()) shared_.metrics.bypass(file_->bypass()).add();
   shared_.store.post([&shared = shared_] { shared.update_gauges(); });
   flights_.unlist(*this);
 }
@@ -234,10 +299,15 @@ void Fill::answer_waiters() {
 }
 
 void Fill::answer(const ObjectRequest& request, bool first) const {
-  request.reply({first ? Outcome::miss : Outcome::joined,
-                 request.reason.empty() ? std::string_view("absent") : request.reason,
-                 content_,
-                 {}});
+  const Outcome outcome = !first ? Outcome::joined : passing() ? Outcome::bypass : Outcome::miss;
+  const auto why = passing() ? file_->bypass() : std::string_view("absent");
+  auto content = content_;
+  if (content->progress) {  // a place of its own in what arrives
+    auto own = *content;
+    own.reader = file_->readers().join();
+    content = std::make_shared<const Content>(std::move(own));
+  }
+  request.reply({outcome, request.reason.empty() ? why : request.reason, std::move(content), {}});
 }
 
 void Fill::end_arrival() {
@@ -248,7 +318,7 @@ void Fill::end_arrival() {
 void Fill::fail(const Failure& failure) {
   const auto self = shared_from_this();
   end_arrival();
-  if (file_) shared_.files.discard_fill(digest_);
+  if (file_ && !passing()) shared_.files.discard_fill(digest_);
   auto waiting = std::exchange(waiting_, {});
   flights_.unlist(*this);
   flights_.failed(repository_, resource_, digest_, std::move(waiting), failure);

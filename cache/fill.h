@@ -37,6 +37,8 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   void start();
   /// Answers the request as soon as there is something to answer with.
   void join(ObjectRequest request);
+  /// False once bytes that a newcomer would need are gone: it needs a fill of its own.
+  bool joinable() const { return proven_ ? !passing() : !file_ || !file_->begun_to_slide(); }
   /// Fails everybody; the flights forget the fill themselves.
   void abandon(const Failure& failure);
 
@@ -54,14 +56,21 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   void prove_in_memory();
   void keep_in_memory(bool with_record);
   bool open_file();
+  bool make_file();
+  void hold_while_full();
   void prove_file();
   void proven_in_file(std::optional<Digest> actual);
   void keep_file();
 
+  /// Not kept: no room for it, or the disk fails.
+  bool passing() const { return file_ && file_->passing(); }
   std::uint64_t max_size() const;
   void mismatch();
   void answer_waiters();
   void answer(const ObjectRequest& request, bool first) const;
+  void write_small();
+  void note_file();
+  void report_stored(bool kept, bool is_inline);
   /// Nothing more will arrive, and who reads what did is cut short.
   void end_arrival();
   void fail(const Failure& failure);
@@ -88,6 +97,7 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   std::string bytes_;                   // in memory
   std::shared_ptr<ArrivingFile> file_;  // in a file
   std::optional<Failure> refusal_;      // why on_data said no
+  std::unique_ptr<Timer> pace_;         // passing: looks for room while the upstream is held
 };
 
 }  // namespace entrepot::cache

@@ -24,8 +24,13 @@ ObjectFlights::ObjectFlights(Shared& shared, Executor& home, Source& source)
 ObjectFlights::~ObjectFlights() = default;
 
 std::shared_ptr<Fill> ObjectFlights::find_fill(Resource resource, const Digest& digest) {
-  const auto found = fills(resource).find(digest);
-  return found == fills(resource).end() ? nullptr : found->second;
+  auto& table = fills(resource);
+  const auto found = table.find(digest);
+  if (found == table.end()) return nullptr;
+  if (found->second->joinable()) return found->second;
+  closed_fills_.insert(found->second);
+  table.erase(found);
+  return nullptr;
 }
 
 void ObjectFlights::fetch(ObjectRequest request) {
@@ -125,6 +130,7 @@ void ObjectFlights::prove(ObjectRequest request) {
 }
 
 void ObjectFlights::unlist(const Fill& fill) {
+  std::erase_if(closed_fills_, [&fill](const auto& closed) { return closed.get() == &fill; });
   auto& table = fills(fill.resource());
   const auto found = table.find(fill.digest());
   if (found != table.end() && found->second.get() == &fill) table.erase(found);
@@ -196,6 +202,7 @@ void ObjectFlights::remember_failure(const Repository& asked, Resource resource,
 void ObjectFlights::abandon_all(const Failure& failure) {
   for (const auto& [digest, fill] : std::exchange(blob_fills_, {})) fill->abandon(failure);
   for (const auto& [digest, fill] : std::exchange(manifest_fills_, {})) fill->abandon(failure);
+  for (const auto& fill : std::exchange(closed_fills_, {})) fill->abandon(failure);
   for (const auto& [key, proof] : std::exchange(proofs_, {})) proof->abandon(failure);
 }
 

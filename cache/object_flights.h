@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "cache/fill.h"
@@ -56,6 +57,7 @@ class ObjectFlights {
   Fills& fills(Resource resource) {
     return resource == Resource::manifest ? manifest_fills_ : blob_fills_;
   }
+  /// The fill that a newcomer can join, or null.
   std::shared_ptr<Fill> find_fill(Resource resource, const Digest& digest);
   bool linked(const ObjectRequest& request) const;
   bool answer_from_memory(const ObjectRequest& request);
@@ -73,6 +75,8 @@ class ObjectFlights {
   Source& source_;
   Fills blob_fills_;
   Fills manifest_fills_;
+  /// Passing through, for those who read it; nobody can join any more.
+  std::unordered_set<std::shared_ptr<Fill>> closed_fills_;
   std::unordered_map<std::string, std::shared_ptr<LinkProof>> proofs_;
   NegativeTable negative_;
   /// Look-ups on disk hold this; what comes back after the end lapses.

@@ -34,6 +34,10 @@ struct Options {
   std::filesystem::path directory;
   std::map<std::string, UpstreamPolicy, std::less<>> upstreams;
 
+  /// What blobs, arriving files and the index take together at most.
+  std::uint64_t max_size = 100ULL << 30;
+  /// What the file system under the directory keeps free of us.
+  std::uint64_t reserve_free = 0;
   /// Larger blobs are refused.
   std::uint64_t max_blob = 64ULL << 30;
   /// Larger manifests are refused (containerd's limit, protocol notes 1.10).

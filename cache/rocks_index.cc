@@ -37,7 +37,7 @@ class LogBridge : public rocksdb::Logger {
   }
 };
 
-rocksdb::Options make_options() {
+rocksdb::Options make_options(std::uint64_t max_size) {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
@@ -45,8 +45,10 @@ rocksdb::Options make_options() {
   options.max_open_files = 256;
   options.max_background_jobs = 2;
   options.keep_log_file_num = 1;
-  options.db_write_buffer_size = 16ULL << 20;
-  options.max_total_wal_size = 64ULL << 20;
+  options.allow_fallocate = false;  // megabytes set aside for each log count for du, and for us
+  // What is not in sorted files yet counts towards the cache's size too: little in a small cache.
+  options.db_write_buffer_size = std::clamp<std::uint64_t>(max_size / 64, 1ULL << 20, 16ULL << 20);
+  options.max_total_wal_size = std::clamp<std::uint64_t>(max_size / 32, 2ULL << 20, 64ULL << 20);
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(8ULL << 20);
   // Most look-ups are for what is not there (a miss): a filter saves their disk reads.
@@ -121,9 +123,10 @@ class RocksIndex::Impl {
   }
 };
 
-RocksIndex::RocksIndex(const std::filesystem::path& path, const metrics::Metrics& metrics)
+RocksIndex::RocksIndex(const std::filesystem::path& path, std::uint64_t max_size,
+                       const metrics::Metrics& metrics)
     : impl_(std::make_unique<Impl>()), index_errors_(metrics.disk_errors("index")) {
-  const auto options = make_options();
+  const auto options = make_options(max_size);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   descriptors.reserve(std::size(family_names));
   for (const char* name : family_names) {

@@ -24,8 +24,10 @@ namespace entrepot::cache {
 /// A write that reported failure may still be there after a restart; all writes are idempotent.
 class RocksIndex {
  public:
-  /// Opens or creates it. Throws OpenError (options.h).
-  RocksIndex(const std::filesystem::path& path, const metrics::Metrics& metrics);
+  /// Opens or creates it, with buffers and logs that suit a cache of `max_size` bytes. Throws
+  /// OpenError (options.h).
+  RocksIndex(const std::filesystem::path& path, std::uint64_t max_size,
+             const metrics::Metrics& metrics);
   ~RocksIndex();
 
   std::optional<BlobRecord> blob(const Digest& digest) const;

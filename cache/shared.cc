@@ -26,7 +26,8 @@ Shared::Shared(Options options_in, const Clock& clock_in, const metrics::Metrics
       store(store_in),
       index_writes(store_in),
       files(Layout(options.directory), metrics_in),
-      rocks(Layout(options.directory).index(), metrics_in),
+      rocks(Layout(options.directory).index(), options.max_size, metrics_in),
+      space(*this),
       small_blobs(options.memory_cache / 2),
       manifests(options.memory_cache / 2),
       links(links_in_memory),
@@ -46,7 +47,8 @@ ContentPtr Shared::stored_blob(const Digest& digest) {
   auto file = files.open_blob(digest, found->size);
   if (!file) {
     if (blobs.erase(digest)) {
-      store.post([this, digest] {
+      index_writes.post([this, digest] {
+        if (blobs.has(digest)) return;  // fetched again meanwhile
         rocks.erase_blob(digest);
         files.remove_blob(digest);
       });
@@ -158,8 +160,10 @@ void Shared::remember(const ContentPtr& content, Resource resource) {
   memory.put(content->digest, content, content->size + entry_overhead);
 }
 
-void Shared::update_gauges() const {
-  metrics.cache_bytes().set(static_cast<double>(blobs.bytes()));
+void Shared::update_gauges() {
+  space.measure_index();
+  metrics.cache_bytes().set(static_cast<double>(space.used()));
+  metrics.cache_objects("fill").set(static_cast<double>(space.reserved_files()));
   metrics.cache_objects("blob").set(static_cast<double>(blobs.count()));
   metrics.cache_objects("manifest").set(static_cast<double>(rocks.manifest_count()));
   metrics.cache_objects("tag").set(static_cast<double>(rocks.tag_count()));

@@ -19,6 +19,7 @@
 #include "cache/records.h"
 #include "cache/requests.h"
 #include "cache/rocks_index.h"
+#include "cache/space.h"
 #include "cache/strand.h"
 #include "metrics/metrics.h"
 
@@ -46,6 +47,7 @@ struct Shared {
   BlobFiles files;  // before rocks: it takes the directory's lock
   RocksIndex rocks;
   Index blobs;
+  Space space;
 
   // Caches in front of `rocks`.
   BoundedMap<Digest, Digest, ContentPtr> small_blobs;
@@ -77,7 +79,8 @@ struct Shared {
   std::shared_ptr<const TagState> tag_state(RepositoryRef repository, std::string_view tag,
                                             TagRecord record) const;
   void remember(const ContentPtr& content, Resource resource);
-  void update_gauges() const;
+  /// Store pool: looks at the disk.
+  void update_gauges();
 
  private:
   void add_references(RepositoryRef repository, const Content& manifest, bool with_children,

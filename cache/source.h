@@ -68,6 +68,10 @@ class FetchSink {
 class Fetch {
  public:
   virtual ~Fetch() = default;
+  /// True: on_data is not called again, but for what is on its way, until hold(false), and the
+  /// upstream is slowed down. The hold ends with the connection: a resume delivers again. Not to be
+  /// called with false from within the sink.
+  virtual void hold(bool on) { static_cast<void>(on); }
 };
 
 /// The entries of tags/list or the descriptors of referrers, all pages joined.

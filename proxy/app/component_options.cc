@@ -63,6 +63,8 @@ cache::Options cache_options(const conf::Config& config) {
   cache::Options options;
   options.directory = config.cache.directory;
   options.max_blob = config.limits.max_blob;
+  options.max_size = config.cache.max_size;
+  options.reserve_free = config.cache.reserve_free;
   for (const auto& upstream : config.upstreams)
     options.upstreams[upstream.name] = {tag_policy(upstream.tags), upstream.restricted};
   return options;

@@ -20,6 +20,10 @@ class Body {
   virtual std::uint64_t available() const = 0;
   /// `failed`: nothing more will come; the reply must be cut short.
   virtual State state() const = 0;
+  /// True: the bytes may be gone once passed() was told, so they are copied to the socket.
+  virtual bool fleeting() const { return false; }
+  /// Bytes before `offset` are with the kernel and will not be read again.
+  virtual void passed(std::uint64_t offset) { static_cast<void>(offset); }
   /// Calls `wake` once, on this loop, from the loop's queue, when available() > `seen` or state()
   /// is no longer growing. `wake` is dropped with the body.
   virtual void wait(std::uint64_t seen, std::function<void()> wake) = 0;

@@ -14,6 +14,8 @@ namespace {
 // One turn of the loop sends at most this many windows of one body: a fast client must not starve
 // the others.
 constexpr int windows_per_turn = 4;
+/// Of bytes that are copied to the socket, and into its buffer where it takes no more.
+constexpr std::uint64_t copied_window = 256 * 1024;
 
 }  // namespace
 
@@ -34,6 +36,7 @@ BodyPump::Result BodyPump::run() {
   for (int i = 0; i < windows_per_turn; ++i) {
     if (*waiting_) return growing_ ? Result::waiting : Result::blocked;
     if (!output_.empty()) return Result::blocked;
+    body_->passed(offset_);
     if (offset_ == end_) return Result::done;
     // State before available(): a body that is whole now has its final size now.
     const Body::State state = body_->state();
@@ -41,7 +44,14 @@ BodyPump::Result BodyPump::run() {
     const std::uint64_t available = std::min(body_->available(), end_);
     if (available <= offset_)
       return state == Body::State::growing ? wait_for_growth() : Result::failed;
-    const std::uint64_t length = std::min(available - offset_, window);
+    std::uint64_t length = std::min(available - offset_, window);
+    if (body_->fleeting()) {
+      length = std::min(length, copied_window);
+      if (!output_.send_copy(body_->fd(), offset_, static_cast<std::size_t>(length)))
+        return Result::failed;
+      offset_ += length;
+      continue;
+    }
     if (read_ahead(length)) return Result::blocked;
     if (!output_.send_file(body_->fd(), offset_, static_cast<std::size_t>(length)))
       return Result::failed;

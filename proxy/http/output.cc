@@ -8,6 +8,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -87,6 +88,17 @@ bool Output::send_file(int fd, std::uint64_t offset, std::size_t length) {
   const int result = evbuffer_add_file_segment(buffer_, segment, 0, -1);
   evbuffer_file_segment_free(segment);  // the buffer holds it now
   return result == 0;
+}
+
+bool Output::send_copy(int fd, std::uint64_t offset, std::size_t length) {
+  std::string bytes(length, '\0');
+  for (std::size_t got = 0; got < length;) {
+    const ssize_t n = pread(fd, bytes.data() + got, length - got, static_cast<off_t>(offset + got));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    got += static_cast<std::size_t>(n);
+  }
+  return write(bytes, {}, false);
 }
 
 bool Output::empty() const { return evbuffer_get_length(buffer_) == 0; }

@@ -30,6 +30,9 @@ class Output {
   /// bytes stay in the file until empty(). False: the socket or the file is broken.
   bool send_file(int fd, std::uint64_t offset, std::size_t length);
 
+  /// The same by a copy: the bytes may leave the file as soon as this returns.
+  bool send_copy(int fd, std::uint64_t offset, std::size_t length);
+
   /// True when all that was written has reached the kernel.
   bool empty() const;
   /// Bytes the kernel has taken since reset().

@@ -7,6 +7,12 @@
 #include "proxy/loop/thread.h"
 
 namespace entrepot::loop {
+namespace {
+
+/// The pool whose thread this is.
+thread_local const StorePool* own_pool = nullptr;
+
+}  // namespace
 
 StorePool::StorePool(const std::string& name, std::size_t threads) {
   check(threads > 0, "a store pool without threads");
@@ -22,7 +28,7 @@ StorePool::~StorePool() {
 void StorePool::post(Job job) {
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return;
+    if (stopping_ && own_pool != this) return;
     jobs_.push_back(std::move(job));
     queued_.store(jobs_.size(), std::memory_order_relaxed);
   }
@@ -43,17 +49,22 @@ void StorePool::join() {
 }
 
 void StorePool::run() {
+  own_pool = this;
+  std::unique_lock lock(mutex_);
   for (;;) {
-    Job job;
-    {
-      std::unique_lock lock(mutex_);
-      ready_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-      if (jobs_.empty()) return;
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
-      queued_.store(jobs_.size(), std::memory_order_relaxed);
-    }
+    ready_.wait(lock, [this] { return !jobs_.empty() || (stopping_ && running_ == 0); });
+    if (jobs_.empty()) break;
+    Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    queued_.store(jobs_.size(), std::memory_order_relaxed);
+    ++running_;
+    lock.unlock();
     job();
+    job = nullptr;  // what it held may take locks when it goes
+    lock.lock();
+    --running_;
+    // While one runs it may post another step, for which somebody must have stayed.
+    if (stopping_ && running_ == 0 && jobs_.empty()) ready_.notify_all();
   }
 }
 

@@ -26,7 +26,8 @@ class StorePool {
   StorePool(const StorePool&) = delete;
   StorePool& operator=(const StorePool&) = delete;
 
-  /// Any thread, jobs included. After stop() the job is destroyed unrun.
+  /// Any thread, jobs included. After stop() the job is destroyed unrun, but for what the jobs that
+  /// still run post: a step that was begun has its end.
   void post(Job job);
   /// Any thread: what is queued still runs (a blob just answered is still to be kept), then the
   /// threads end.
@@ -45,8 +46,10 @@ class StorePool {
 
   std::mutex mutex_;
   std::condition_variable ready_;
-  std::deque<Job> jobs_;   // guarded by mutex_
-  bool stopping_ = false;  // guarded by mutex_
+  std::deque<Job> jobs_;  // guarded by mutex_
+  // Guarded by mutex_.
+  std::size_t running_ = 0;
+  bool stopping_ = false;
 };
 
 }  // namespace entrepot::loop

@@ -20,6 +20,8 @@ class ContentBody final : public http::Body {
   int fd() const override;
   std::uint64_t available() const override;
   State state() const override;
+  bool fleeting() const override { return content_->file->fleeting(); }
+  void passed(std::uint64_t offset) override;
   void wait(std::uint64_t seen, std::function<void()> wake) override;
 
  private:

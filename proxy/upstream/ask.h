@@ -68,6 +68,10 @@ class Ask : private TransferSink, private TokenSink {
 
   /// Begins. May call the sink before it returns (a circuit is open).
   void start();
+  /// See cache::Fetch::hold().
+  void hold(bool on) {
+    if (transfer_) transfer_->hold(on);
+  }
 
  private:
   Disposition on_head(const ResponseHead& head) override;

@@ -36,6 +36,9 @@ class Multi::Handle : public Transfer {
   ~Handle() override {
     if (running_ != nullptr) multi_.cancel(*running_);
   }
+  void hold(bool on) override {
+    if (running_ != nullptr) multi_.hold(*running_, on);
+  }
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
 
@@ -120,6 +123,17 @@ void Multi::cancel(Running& running) {
   const auto queued = std::find_if(queue_.begin(), queue_.end(),
                                    [&](const auto& entry) { return entry.get() == &running; });
   if (queued != queue_.end()) queue_.erase(queued);
+}
+
+void Multi::hold(Running& running, bool on) {
+  running.hold(on);
+  if (on || !active_.contains(&running)) return;
+  check(!in_curl_, "a hold ends within a callback");
+  // Curl brings the piece it kept at once, from within this call.
+  in_curl_ = true;
+  curl_easy_pause(running.easy(), CURLPAUSE_CONT);
+  in_curl_ = false;
+  settle();
 }
 
 void Multi::act(curl_socket_t fd, int mask) {

@@ -60,6 +60,7 @@ class Multi : private Running::Deadlines {
   void collect(std::vector<Ended>& ended);
   std::unique_ptr<Running> remove(Running& running);
   void cancel(Running& running);
+  void hold(Running& running, bool on);
   void expired(Running& running, TransferEnd end) override;
 
   event_base* const base_;

@@ -31,6 +31,10 @@ class ObjectFetch : public cache::Fetch, private AskSink {
   /// request.max_size 0: no cap.
   ObjectFetch(Upstream& upstream, cache::FetchRequest request, cache::FetchSink& sink);
 
+  void hold(bool on) override {
+    if (ask_) ask_->hold(on);
+  }
+
  private:
   /// Where in the object an answer's body begins, and how large the object is.
   struct Place {

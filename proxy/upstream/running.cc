@@ -237,6 +237,9 @@ void Running::check_progress() {
         *this, {.kind = Kind::timeout,
                 .reason = "timeout",
                 .detail = "no answer in " + std::to_string(head_deadline_.count()) + " ms"});
+  } else if (held_) {
+    stall_.rest();
+    timer_.set(stall_.tick_length());
   } else if (!stall_.tick()) {
     timer_.set(stall_.tick_length());
   } else if (disposition_ == Disposition::discard) {
@@ -262,6 +265,7 @@ std::size_t Running::write_callback(char* data, std::size_t size, std::size_t co
   auto* running = static_cast<Running*>(self);
   const std::size_t length = size * count;
   if (running->detached()) return 0;
+  if (running->held_) return CURL_WRITEFUNC_PAUSE;  // curl keeps the piece and brings it again
   const bool go_on = running->take({reinterpret_cast<const std::byte*>(data), length});
   return go_on ? length : 0;
 }

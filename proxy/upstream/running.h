@@ -46,6 +46,8 @@ class Running {
   /// The user has gone: no callback from now on, and curl is told to stop at the next occasion.
   void detach();
   bool detached() const { return sink_ == nullptr; }
+  /// See Transfer::hold(); the Multi tells curl.
+  void hold(bool on) { held_ = on; }
   /// Tells the sink, if it is still there. The last call.
   void finish(const TransferEnd& end);
   /// The kept connection curl chose was not clean, and nothing has been sent: true once, and the
@@ -84,6 +86,7 @@ class Running {
   std::uint64_t discarded_ = 0;
   bool cut_ = false;       ///< a discarded body was long: ended by us, and complete all the same
   bool refused_ = false;   ///< the sink took no more
+  bool held_ = false;      ///< the sink wants nothing now
   std::string forbidden_;  ///< the address classes that were not dialled
   bool dialled_ = false;   ///< some address was allowed
   bool unclean_ = false;   ///< see wants_new_connection

@@ -22,6 +22,11 @@ class StallWatch {
     return std::max(span_ / 4, std::chrono::milliseconds(1));
   }
   void received(std::size_t bytes) { quarters_[at_] += bytes; }
+  /// A quarter has gone by in which nothing was wanted: the watch begins anew.
+  void rest() {
+    ticks_ = 0;
+    quarters_.fill(0);
+  }
   /// A quarter has gone by: true when the last four brought less than they had to.
   bool tick() {
     ++ticks_;

@@ -82,6 +82,9 @@ class TransferSink {
 class Transfer {
  public:
   virtual ~Transfer() = default;
+  /// True: on_data is not called until hold(false), and the connection is not read. The stall watch
+  /// rests meanwhile. Not to be called with false from within a sink.
+  virtual void hold(bool on) = 0;
 };
 
 }  // namespace entrepot::upstream

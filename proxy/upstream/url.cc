@@ -44,8 +44,9 @@ bool set_url(CURLU* handle, std::string_view text) {
                                          CURLU_DISALLOW_USER) == CURLUE_OK;
 }
 
-// Whether curl, given `text`, dials `host`. libcurl turns "1" or "0x7f.1" into an IPv4 address while it
-// parses, but only before it decodes %31: such a host means something else when it is read again.
+// Whether curl, given `text`, dials `host`. libcurl turns "1" or "0x7f.1" into an IPv4 address
+// while it parses, but only before it decodes %31: such a host means something else when it is read
+// again.
 bool names_host(const std::string& text, const std::string& host) {
   const Handle again = new_handle();
   return set_url(again.get(), text) && part(again.get(), CURLUPART_HOST) == host;

@@ -17,7 +17,8 @@ class Url {
   static constexpr std::size_t max_length = 16 * 1024;
 
   /// nullopt for anything but an absolute http(s) URL without userinfo: control characters, spaces,
-  /// another scheme, no host, a host that hides an address behind percent-encoding, port 0, too long.
+  /// another scheme, no host, a host that hides an address behind percent-encoding, port 0, too
+  /// long.
   static std::optional<Url> parse(std::string_view text);
 
   /// What `reference` (a Location or Link target, absolute or relative, RFC 3986 §5) means here.

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "cache/shared.h"
 #include "tests/unit/cache/cache_fixture.h"
 
 namespace entrepot::cache {
@@ -19,14 +20,31 @@ class ArrivingFileTest : public testing::Test {
  protected:
   std::shared_ptr<ArrivingFile> arriving(std::optional<std::uint64_t> size,
                                          std::uint64_t tail = 0) {
-    return ArrivingFile::create(files, digest, size, tail, executor, executor,
+    auto [room, refused] = shared.space.reserve(size.value_or(run));
+    return ArrivingFile::create(parts(size, tail), std::move(room),
                                 [this](std::optional<Digest> d) { proven.push_back(d); });
   }
+  /// One that passes through memory.
+  std::shared_ptr<ArrivingFile> passing(std::uint64_t size, std::uint64_t tail = 0) {
+    auto file = ArrivingFile::create_passing(
+        parts(size, tail), [this](std::optional<Digest> d) { proven.push_back(d); });
+    file->set_bypass("disk-full");
+    return file;
+  }
   /// An arriving file every write to which fails as on a full disk.
-  std::shared_ptr<ArrivingFile> arriving_on_full_disk() {
+  std::shared_ptr<ArrivingFile> arriving_on_full_disk(std::optional<std::uint64_t> size) {
     auto file = std::make_shared<const BlobFile>(::open("/dev/full", O_RDWR | O_CLOEXEC));
-    return std::make_shared<ArrivingFile>(files, digest, file, no_limit, 0, executor, executor,
-                                          [](auto) {});
+    auto [room, refused] = shared.space.reserve(size.value_or(run));
+    return std::make_shared<ArrivingFile>(parts(size, 0), file, std::move(room),
+                                          [this](std::optional<Digest> d) { proven.push_back(d); });
+  }
+  ArrivingFile::Parts parts(std::optional<std::uint64_t> size, std::uint64_t tail) {
+    return {shared.files, shared.space, executor, executor, digest, size, tail};
+  }
+  Options options() const {
+    Options options;
+    options.directory = folder.path() / "cache";
+    return options;
   }
   static std::span<const std::byte> bytes(std::string_view text) {
     return std::as_bytes(std::span(text));
@@ -41,7 +59,7 @@ class ArrivingFileTest : public testing::Test {
   metrics::Metrics metrics{{}};
   fakes::FakeClock clock;
   fakes::TimedExecutor executor{clock};
-  BlobFiles files{Layout(folder.path() / "cache"), metrics};
+  Shared shared{options(), clock, metrics, executor};
   const Digest digest = sha256("any");
   std::vector<std::optional<Digest>> proven;
 };
@@ -95,8 +113,8 @@ TEST_F(ArrivingFileTest, MoreThanAnnouncedIsRefused) {
   EXPECT_EQ(file->take(9, bytes("9x"), 10)->kind, FailureKind::bad_upstream);
 }
 
-TEST_F(ArrivingFileTest, FailedWriteAtTheEndOfATurnIsToldAtTheNextPiece) {
-  const auto file = arriving_on_full_disk();
+TEST_F(ArrivingFileTest, FailedWriteOfUnknownSizeIsToldAtTheNextPiece) {
+  const auto file = arriving_on_full_disk({});
   EXPECT_FALSE(file->take(0, bytes("x"), no_limit));
   executor.run();
   EXPECT_EQ(file->take(1, bytes("y"), no_limit)->kind, FailureKind::store);
@@ -104,11 +122,76 @@ TEST_F(ArrivingFileTest, FailedWriteAtTheEndOfATurnIsToldAtTheNextPiece) {
               testing::HasSubstr(R"(entrepot_disk_errors_total{operation="write"} 1)"));
 }
 
-TEST_F(ArrivingFileTest, FailedWriteIsToldAtTheEndAtTheLatest) {
-  const auto file = arriving_on_full_disk();
+TEST_F(ArrivingFileTest, FailedWriteOfUnknownSizeIsToldAtTheEndAtTheLatest) {
+  const auto file = arriving_on_full_disk({});
   EXPECT_FALSE(file->take(0, bytes("x"), no_limit));
   EXPECT_EQ(file->finish()->kind, FailureKind::store);
-  EXPECT_EQ(file->progress()->released(), 0U);
+}
+
+TEST_F(ArrivingFileTest, OnAFullDiskItGoesOnInMemoryUnderTheSameFile) {
+  const auto whole = pattern(3 * run);
+  const auto file = arriving_on_full_disk(whole.size());
+  const auto reader = file->readers().join();
+  EXPECT_FALSE(file->passing());
+  ASSERT_FALSE(file->take(0, bytes(whole), whole.size()));
+  ASSERT_FALSE(file->finish());
+  executor.run();
+  EXPECT_EQ(file->bypass(), "disk-full");
+  EXPECT_TRUE(file->file()->fleeting());
+  std::string read(whole.size(), '\0');
+  ASSERT_EQ(::pread(file->file()->fd(), read.data(), read.size(), 0),
+            static_cast<ssize_t>(whole.size()));
+  EXPECT_EQ(read, whole);
+  ASSERT_EQ(proven.size(), 1U);
+  EXPECT_EQ(proven[0], sha256(whole));
+  EXPECT_EQ(shared.space.reserved_files(), 0U);
+}
+
+TEST_F(ArrivingFileTest, PassingItHoldsAWindowBehindTheSlowestReader) {
+  constexpr auto window = ArrivingFile::window;
+  const auto whole = pattern(4 * window);
+  const auto file = passing(whole.size());
+  const auto fast = file->readers().join();
+  auto slow = file->readers().join();
+  std::uint64_t sent = 0;
+  const auto send = [&] {
+    while (!file->full() && sent < whole.size()) {
+      ASSERT_FALSE(file->take(sent, bytes(whole).subspan(sent, run), whole.size()));
+      sent += run;
+      executor.run();
+    }
+  };
+  send();
+  EXPECT_EQ(sent, window);
+  fast->at(window);
+  file->slide();
+  EXPECT_TRUE(file->full()) << "the slow one has read nothing";
+  EXPECT_FALSE(file->begun_to_slide());
+  slow->at(window / 2 + 10);
+  file->slide();
+  EXPECT_FALSE(file->full());
+  EXPECT_TRUE(file->begun_to_slide());
+  send();
+  EXPECT_EQ(sent, window + window / 2 + run);
+  std::string read(window, '\0');  // what the slow one needs next is still there
+  ASSERT_EQ(::pread(file->file()->fd(), read.data(), read.size(), window / 2 + 10),
+            static_cast<ssize_t>(window));
+  EXPECT_EQ(read, whole.substr(window / 2 + 10, window));
+  struct stat status {};
+  ASSERT_EQ(::fstat(file->file()->fd(), &status), 0);
+  EXPECT_LE(static_cast<std::uint64_t>(status.st_blocks) * 512, window + run + 4096);
+  slow.reset();
+  file->slide();
+  EXPECT_FALSE(file->full()) << "who left holds up nobody";
+}
+
+TEST_F(ArrivingFileTest, PassingItIsDesertedWhenTheLastReaderLeaves) {
+  const auto file = passing(1000);
+  auto reader = file->readers().join();
+  EXPECT_FALSE(file->deserted());
+  reader.reset();
+  EXPECT_TRUE(file->deserted());
+  EXPECT_FALSE(arriving(1000)->deserted()) << "what is kept is wanted by the cache";
 }
 
 TEST_F(ArrivingFileTest, AbandonedItCutsReadersAndProvesNothing) {

@@ -63,5 +63,22 @@ TEST(StorePool, StopRunsWhatIsQueuedAndTakesNoMore) {
   EXPECT_FALSE(late_ran);
 }
 
+TEST(StorePool, StopRunsWhatARunningJobPosts) {
+  auto pool = std::make_unique<StorePool>("store", 2);
+  std::promise<void> running;
+  std::promise<void> go_on;
+  int steps = 0;
+  pool->post([&] {
+    running.set_value();
+    go_on.get_future().wait();
+    pool->post([&] { pool->post([&] { ++steps; }); });
+  });
+  running.get_future().wait();
+  pool->stop();
+  go_on.set_value();
+  pool->join();
+  EXPECT_EQ(steps, 1);
+}
+
 }  // namespace
 }  // namespace entrepot::loop

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+
+#include "cache/blob_files.h"
+#include "cache/executor.h"
+#include "cache/index.h"
+#include "cache/rocks_index.h"
+#include "metrics/metrics.h"
+
+namespace entrepot::cache {
+
+struct Shared;
+
+/// Keeps the cache within its disk: blobs, arriving files and the index together stay within
+/// max_size, and the file system keeps reserve_free. Who is about to write reserves room first, and
+/// blobs leave for it (eviction.h says which); a background job keeps 2 % free so that this is
+/// rare. Thread-safe. What evicts unlinks files, so it belongs on a home or the store pool.
+class Space {
+ public:
+  /// Room for an arriving file, given back when it goes: then the blob is in the index, or the file
+  /// is gone.
+  class Reservation {
+   public:
+    Reservation(Space& space, std::uint64_t bytes) : space_(space), bytes_(bytes) {}
+    ~Reservation();
+    Reservation(const Reservation&) = delete;
+    Reservation& operator=(const Reservation&) = delete;
+    /// More of the reserved bytes are on the disk now. The owner's thread.
+    void wrote(std::uint64_t bytes);
+    std::uint64_t bytes() const { return bytes_; }
+
+   private:
+    friend class Space;
+    Space& space_;
+    std::uint64_t bytes_;
+    std::uint64_t written_ = 0;
+  };
+
+  /// `shared` is being made; its options, index, files and rocks are there already.
+  explicit Space(Shared& shared) : shared_(shared) {}
+
+  struct Room {
+    std::unique_ptr<Reservation> reservation;  ///< null where there is none
+    std::string_view refused;                  ///< why, as in entrepot_bypass_total
+  };
+  Room reserve(std::uint64_t bytes);
+  /// More room for an arriving file whose size nobody told. False where there is none.
+  bool grow(Reservation& reservation, std::uint64_t bytes);
+  /// The disk is full whatever the numbers say: lets blobs of `bytes` go. False when none can.
+  bool make_room(std::uint64_t bytes);
+  /// A write failed for another reason: nothing is kept for a while.
+  void distrust();
+  /// Evicts to the low-water mark in the background, where that is due.
+  void trim();
+  /// Looks how large the index is on the disk. Store pool.
+  void measure_index();
+
+  /// Everything the cache has on the disk, and what is reserved.
+  std::uint64_t used() const;
+  std::uint64_t reserved_files() const { return files_.load(std::memory_order_relaxed); }
+
+ private:
+  std::uint64_t low_water() const;
+  bool has_room(std::uint64_t bytes) const;
+  /// Counts the bytes as reserved, after making room. False where that cannot be.
+  bool take(std::uint64_t bytes);
+  bool distrusted() const;
+  /// Lets one blob go; its bytes, 0 where none may.
+  std::uint64_t evict_one(std::string_view reason);
+  void trim_step();
+
+  Shared& shared_;
+  std::mutex mutex_;  // of take(): two must not count the same room
+  std::atomic<std::uint64_t> reserved_{0};
+  std::atomic<std::uint64_t> unwritten_{0};  // of the reserved bytes
+  std::atomic<std::uint64_t> files_{0};
+  std::atomic<std::uint64_t> index_bytes_{0};
+  std::atomic<bool> trimming_{false};
+  std::atomic<std::int64_t> distrusted_until_{0};  // steady clock, ms
+};
+
+}  // namespace entrepot::cache
