@@ -39,6 +39,19 @@ std::shared_ptr<ArrivingFile> ArrivingFile::create(Parts parts,
                                         std::move(proven));
 }
 
+std::shared_ptr<ArrivingFile> ArrivingFile::resume(Parts parts, std::uint64_t arrived,
+                                                   std::unique_ptr<Space::Reservation> room,
+                                                   Proven proven) {
+  auto file = parts.files.reopen_fill(parts.digest, arrived);
+  if (!file || ::ftruncate(file->fd(), static_cast<off_t>(arrived)) != 0) return nullptr;
+  room->wrote(arrived);
+  auto resumed = std::make_shared<ArrivingFile>(std::move(parts), std::move(file), std::move(room),
+                                                std::move(proven));
+  resumed->written_ = arrived;
+  resumed->turn_ended();
+  return resumed;
+}
+
 std::shared_ptr<ArrivingFile> ArrivingFile::create_passing(Parts parts, Proven proven) {
   const int fd = ::memfd_create("entrepot-passing", MFD_CLOEXEC);
   if (fd < 0) return nullptr;

@@ -52,6 +52,11 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   /// Null (with the reason logged) where the directory takes no new file.
   static std::shared_ptr<ArrivingFile> create(Parts parts, std::unique_ptr<Space::Reservation> room,
                                               Proven proven);
+  /// Goes on with the file of an earlier fill, of which [0, arrived) is there. Null where it is
+  /// not.
+  static std::shared_ptr<ArrivingFile> resume(Parts parts, std::uint64_t arrived,
+                                              std::unique_ptr<Space::Reservation> room,
+                                              Proven proven);
   /// In memory, passing through; null where the system is out of files.
   static std::shared_ptr<ArrivingFile> create_passing(Parts parts, Proven proven);
 
@@ -86,6 +91,8 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   bool deserted() const { return passing() && readers_->slowest() == Readers::nobody; }
 
   std::uint64_t arrived() const { return written_ + gathered_; }
+  /// In the file.
+  std::uint64_t written() const { return written_; }
   const std::shared_ptr<const BlobFile>& file() const { return file_; }
   /// Null while the size is unknown.
   const std::shared_ptr<Progress>& progress() const { return progress_; }

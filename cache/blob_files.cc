@@ -7,9 +7,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <limits>
 #include <system_error>
+#include <utility>
 
 #include "cache/options.h"
 #include "metrics/log.h"
@@ -121,6 +123,21 @@ std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest) con
   return std::make_shared<const BlobFile>(fd);
 }
 
+std::shared_ptr<const BlobFile> BlobFiles::reopen_fill(const Digest& digest,
+                                                       std::uint64_t size) const {
+  const auto path = layout_.fill(digest);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) {
+    if (errno != ENOENT) failed("open", path, errno);
+    return nullptr;
+  }
+  auto file = std::make_shared<const BlobFile>(fd);
+  struct stat status;
+  const bool there = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+                     static_cast<std::uint64_t>(status.st_size) >= size;
+  return there ? file : nullptr;
+}
+
 int BlobFiles::write(const Digest& digest, const BlobFile& file, std::uint64_t offset,
                      std::span<const std::byte> data) const {
   while (!data.empty()) {
@@ -194,14 +211,33 @@ void BlobFiles::discard_fill(const Digest& digest) const {
 
 void BlobFiles::remove_blob(const Digest& digest) const {
   const auto path = layout_.blob(digest);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) failed("unlink", path, errno);
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return;
+  std::error_code error;  // somebody has put a folder there
+  std::filesystem::remove_all(path, error);
+  if (error) failed("unlink", path, error.value());
 }
 
-void BlobFiles::discard_fills() const {
+std::vector<Partials::Partial> BlobFiles::left_fills() const {
+  std::vector<std::pair<std::filesystem::file_time_type, Partials::Partial>> found;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(layout_.fills(), error)) {
-    std::filesystem::remove_all(entry.path(), error);
+    const auto digest = layout_.fill_digest(entry.path());
+    struct stat status;
+    const bool ours = digest && ::lstat(entry.path().c_str(), &status) == 0 &&
+                      S_ISREG(status.st_mode) && status.st_size > 0;
+    if (ours) {
+      found.emplace_back(entry.last_write_time(error),
+                         Partials::Partial{*digest, static_cast<std::uint64_t>(status.st_size)});
+    } else {
+      std::filesystem::remove_all(entry.path(), error);
+    }
   }
+  std::sort(found.begin(), found.end(),
+            [](const auto& one, const auto& two) { return one.first < two.first; });
+  std::vector<Partials::Partial> partials;
+  partials.reserve(found.size());
+  for (const auto& [time, partial] : found) partials.push_back(partial);
+  return partials;
 }
 
 void BlobFiles::failed(const char* operation, const std::filesystem::path& path, int error) const {

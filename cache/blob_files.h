@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "cache/content.h"
 #include "cache/digest.h"
 #include "cache/layout.h"
 #include "cache/open_blobs.h"
+#include "cache/partials.h"
 #include "metrics/metrics.h"
 
 namespace entrepot::cache {
@@ -42,6 +44,8 @@ class BlobFiles {
 
   /// A new, empty file for bytes that arrive; null (with the reason logged) when it cannot be made.
   std::shared_ptr<const BlobFile> create_fill(const Digest& digest) const;
+  /// The file of a fill that ended in the middle, with at least `size` bytes; null where it is not.
+  std::shared_ptr<const BlobFile> reopen_fill(const Digest& digest, std::uint64_t size) const;
   /// Writes all of `data` to the arriving file; 0, or the error of the system.
   int write(const Digest& digest, const BlobFile& file, std::uint64_t offset,
             std::span<const std::byte> data) const;
@@ -53,8 +57,9 @@ class BlobFiles {
   void discard_fill(const Digest& digest) const;
   void remove_blob(const Digest& digest) const;
 
-  /// Removes every arriving file; before the loops start.
-  void discard_fills() const;
+  /// What earlier fills have left, oldest first; removes what is none of ours. Before the loops
+  /// start.
+  std::vector<Partials::Partial> left_fills() const;
 
  private:
   /// Counts and logs a failed system call; `operation` as in entrepot_disk_errors_total.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <utility>
 
+#include "cache/adoption.h"
 #include "cache/home.h"
 #include "cache/layout.h"
 #include "cache/shared.h"
@@ -16,7 +17,7 @@ Cache::Cache(Options options, const Clock& clock, const metrics::Metrics& metric
              const std::vector<HomeParts>& homes)
     : shared_(std::make_unique<Shared>(std::move(options), clock, metrics, store)) {
   check(!homes.empty(), "there is a fetch loop");
-  shared_->files.discard_fills();
+  for (const auto& partial : shared_->files.left_fills()) shared_->partials.add(partial);
   shared_->rocks.for_each_blob([this](const Digest& digest, std::uint64_t size, bool is_inline) {
     shared_->blobs.put(digest, size, is_inline);
     return true;
@@ -27,6 +28,8 @@ Cache::Cache(Options options, const Clock& clock, const metrics::Metrics& metric
     shared->space.trim();
     shared->update_gauges();
   });
+  adoption_ = std::make_unique<Adoption>(*shared_);
+  adoption_->start();
   shared_->router = this;
   for (const auto& parts : homes) {
     homes_.push_back(std::make_unique<Home>(*shared_, *parts.executor, *parts.source));
@@ -118,6 +121,7 @@ void Cache::list(ListingRequest request) {
 }
 
 void Cache::stop(Executor& reply_on, const Job& done) {
+  shared_->stopping = true;
   const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
   for (const auto& home : homes_) {
     home->executor.post([&home = *home, left, &reply_on, done] {

@@ -15,6 +15,7 @@
 
 namespace entrepot::cache {
 
+class Adoption;
 class Clock;
 class Source;
 struct Home;
@@ -84,6 +85,7 @@ class Cache : private ObjectRouter {
   void list(ListingRequest request);
 
   std::unique_ptr<Shared> shared_;
+  std::unique_ptr<Adoption> adoption_;
   std::vector<std::unique_ptr<Home>> homes_;
 };
 

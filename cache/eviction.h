@@ -109,7 +109,7 @@ class EvictionPolicy {
  public:
   static constexpr std::uint64_t small_limit = 1 << 20;
   /// Of the capacity, for the small class.
-  static constexpr double small_share = 0.03;
+  static constexpr double small_share = 0.05;
 
   /// `resident` has its fingerprint and size, and stays where it is until it is removed or evicted.
   void admit(Resident& resident) { class_of(resident.size).admit(resident); }

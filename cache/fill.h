@@ -57,12 +57,18 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   void keep_in_memory(bool with_record);
   bool open_file();
   bool make_file();
+  bool resume_file();
+  ArrivingFile::Parts file_parts() const;
+  ArrivingFile::Proven when_proven();
+  void forget_partial();
+  void leave_partial();
   void hold_while_full();
   void prove_file();
   void proven_in_file(std::optional<Digest> actual);
   void keep_file();
 
   /// Not kept: no room for it, or the disk fails.
+  static Failure nobody_reads();
   bool passing() const { return file_ && file_->passing(); }
   std::uint64_t max_size() const;
   void mismatch();
@@ -94,10 +100,11 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   /// What waiters get, once there is something.
   ContentPtr content_;
 
-  std::string bytes_;                   // in memory
-  std::shared_ptr<ArrivingFile> file_;  // in a file
-  std::optional<Failure> refusal_;      // why on_data said no
-  std::unique_ptr<Timer> pace_;         // passing: looks for room while the upstream is held
+  std::string bytes_;                         // in memory
+  std::shared_ptr<ArrivingFile> file_;        // in a file
+  std::optional<Failure> refusal_;            // why on_data said no
+  std::optional<Partials::Partial> partial_;  // what an earlier fill left, until the file is open
+  std::unique_ptr<Timer> pace_;               // passing: looks for room while the upstream is held
 };
 
 }  // namespace entrepot::cache

@@ -33,6 +33,20 @@ std::filesystem::path Layout::fill(const Digest& digest) const {
   return fills() / (std::string(digest.algorithm_name()) + '-' + digest.hex());
 }
 
+std::optional<Digest> Layout::fill_digest(const std::filesystem::path& path) const {
+  std::string name = path.filename().string();
+  const auto dash = name.find('-');
+  if (dash == std::string::npos) return std::nullopt;
+  name[dash] = ':';
+  return Digest::parse(name);
+}
+
+std::optional<Digest> Layout::blob_digest(const std::filesystem::path& path) const {
+  const auto digest = Digest::parse(path.parent_path().parent_path().filename().string() + ':' +
+                                    path.filename().string());
+  return digest && blob(*digest) == path ? digest : std::nullopt;
+}
+
 std::string digest_key(const Digest& digest) {
   std::string key;
   append_digest(key, digest);

@@ -41,6 +41,9 @@ class Layout {
   std::filesystem::path blob_folder(const Digest& digest) const;
   std::filesystem::path blob(const Digest& digest) const;
   std::filesystem::path fill(const Digest& digest) const;
+  /// The digest a file under fills() or blobs() is named after; nullopt for a name we do not give.
+  std::optional<Digest> fill_digest(const std::filesystem::path& path) const;
+  std::optional<Digest> blob_digest(const std::filesystem::path& path) const;
 
  private:
   std::filesystem::path directory_;

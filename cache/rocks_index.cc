@@ -89,6 +89,28 @@ void refuse_unknown_families(const rocksdb::Options& options, const std::string&
   refuse_format(path, found);
 }
 
+/// Not what a disk says that fails now: then nothing must be moved.
+bool is_damaged(const rocksdb::Status& status) {
+  return status.IsCorruption() || status.IsPathNotFound() || status.IsInvalidArgument() ||
+         status.IsNotFound();
+}
+
+/// A lost index costs a look at the files, whose names tell what they are; tags are asked for anew.
+bool move_aside(const std::filesystem::path& path, const std::string& why) {
+  auto aside = path;
+  aside += ".damaged";
+  std::error_code error;
+  std::filesystem::remove_all(aside, error);
+  std::filesystem::rename(path, aside, error);
+  if (!error) std::filesystem::create_directory(path, error);
+  if (error) return false;
+  log::error(
+      "cache index {} is damaged ({}); it is moved to {} and a new one is made from the "
+      "files",
+      path.string(), why, aside.string());
+  return true;
+}
+
 }  // namespace
 
 class RocksIndex::Impl {
@@ -135,7 +157,10 @@ RocksIndex::RocksIndex(const std::filesystem::path& path, std::uint64_t max_size
   refuse_unknown_families(options, path.string());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
+  auto status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
+  if (is_damaged(status) && move_aside(path, status.ToString())) {
+    status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
+  }
   if (!status.ok()) {
     throw OpenError("cache index " + path.string() + " cannot be opened: " + status.ToString() +
                     "; move it away to start with an empty one");

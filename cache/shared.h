@@ -16,6 +16,7 @@
 #include "cache/freshness.h"
 #include "cache/index.h"
 #include "cache/options.h"
+#include "cache/partials.h"
 #include "cache/records.h"
 #include "cache/requests.h"
 #include "cache/rocks_index.h"
@@ -47,6 +48,7 @@ struct Shared {
   BlobFiles files;  // before rocks: it takes the directory's lock
   RocksIndex rocks;
   Index blobs;
+  Partials partials;
   Space space;
 
   // Caches in front of `rocks`.
@@ -55,6 +57,8 @@ struct Shared {
   BoundedMap<std::string, std::string_view, LinkRecord> links;
   BoundedMap<std::string, std::string_view, std::shared_ptr<const TagState>> tags;
 
+  /// The process is about to end: long work in the background stops.
+  std::atomic<bool> stopping{false};
   /// Set once by Cache before any request.
   ObjectRouter* router = nullptr;
 

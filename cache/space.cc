@@ -37,8 +37,8 @@ void Space::Reservation::wrote(std::uint64_t bytes) {
 }
 
 std::uint64_t Space::used() const {
-  return shared_.blobs.file_bytes() + reserved_.load(std::memory_order_relaxed) +
-         index_bytes_.load(std::memory_order_relaxed);
+  return shared_.blobs.file_bytes() + shared_.partials.bytes() +
+         reserved_.load(std::memory_order_relaxed) + index_bytes_.load(std::memory_order_relaxed);
 }
 
 Space::Room Space::reserve(std::uint64_t bytes) {
@@ -77,6 +77,10 @@ bool Space::has_room(std::uint64_t bytes) const {
 }
 
 std::uint64_t Space::evict_one(std::string_view reason) {
+  if (const auto partial = shared_.partials.take_oldest()) {
+    shared_.files.discard_fill(partial->digest);
+    return std::max<std::uint64_t>(partial->size, 1);
+  }
   const auto victim = shared_.blobs.evict(
       shared_.blobs.bytes(), [this](const Digest& digest) { return !shared_.files.reads(digest); });
   if (!victim) return 0;

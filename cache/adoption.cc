@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/adoption.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <system_error>
+
+#include "cache/layout.h"
+#include "cache/shared.h"
+#include "metrics/log.h"
+
+namespace entrepot::cache {
+namespace {
+
+constexpr std::size_t piece_size = 1 << 20;
+
+/// What an interrupted fill, an eviction or another program left: a size, and when it was written.
+std::optional<struct stat> status_of(const std::filesystem::path& path) {
+  struct stat status;
+  if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
+  return status;
+}
+
+}  // namespace
+
+Adoption::Adoption(Shared& shared) : shared_(shared), started_(shared.clock.wall()) {}
+
+void Adoption::start() {
+  shared_.store.post([this] {
+    list_folders();
+    step();
+  });
+}
+
+void Adoption::list_folders() {
+  std::error_code error;
+  const Layout layout(shared_.options.directory);
+  for (const char* algorithm : {"sha256", "sha512"}) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(layout.blobs() / algorithm, error)) {
+      if (entry.is_directory(error)) folders_.push_back(entry.path());
+    }
+  }
+}
+
+void Adoption::step() {
+  if (shared_.stopping) return;
+  if (folders_.empty()) return tell();
+  const auto folder = folders_.back();
+  folders_.pop_back();
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (shared_.stopping) return;
+    look_at(entry.path());
+  }
+  shared_.store.post([this] { step(); });
+}
+
+void Adoption::look_at(const std::filesystem::path& path) {
+  const auto digest = Layout(shared_.options.directory).blob_digest(path);
+  if (!digest || shared_.blobs.has(*digest)) return;
+  const auto status = status_of(path);
+  // What is younger than this process is a fill on its way into the index.
+  if (!status ||
+      WallTime(std::chrono::seconds(status->st_ctime)) + std::chrono::seconds(1) >= started_)
+    return;
+  const bool right = S_ISREG(status->st_mode) && proves(path, *digest);
+  if (shared_.stopping || shared_.blobs.has(*digest)) return;
+  if (!right) {
+    shared_.files.remove_blob(*digest);
+    shared_.metrics.cache_evictions("corrupt").add();
+    ++removed_;
+    return;
+  }
+  const auto size = static_cast<std::uint64_t>(status->st_size);
+  if (!shared_.rocks.put_blob(*digest, {size, shared_.clock.wall(), {}})) return;
+  shared_.blobs.put(*digest, size, false);
+  ++adopted_;
+  adopted_bytes_ += size;
+}
+
+bool Adoption::proves(const std::filesystem::path& path, const Digest& digest) const {
+  const BlobFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (file.fd() < 0) return false;
+  ::posix_fadvise(file.fd(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  Hasher hasher(digest.algorithm());
+  std::vector<std::byte> piece(piece_size);
+  for (;;) {
+    const ssize_t got = ::read(file.fd(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 || shared_.stopping) return false;
+    if (got == 0) return hasher.finish() == digest;
+    hasher.update(std::span(piece).first(static_cast<std::size_t>(got)));
+  }
+}
+
+void Adoption::tell() const {
+  if (adopted_ + removed_ == 0) return;
+  log::warn(
+      "cache: {} files of blobs without an entry in the index: {} were right and are taken "
+      "back ({} bytes), {} were not and are removed",
+      adopted_ + removed_, adopted_, adopted_bytes_, removed_);
+  shared_.space.trim();
+  shared_.update_gauges();
+}
+
+}  // namespace entrepot::cache

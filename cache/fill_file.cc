@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fill whose object is read while it arrives: on the disk, or passing through.
+#include <chrono>
+#include <utility>
+
+#include "cache/fill.h"
+#include "cache/object_flights.h"
+#include "metrics/check.h"
+
+namespace entrepot::cache {
+namespace {
+
+/// Reserved first for an object whose size nobody told.
+constexpr std::uint64_t unknown_size = 8 << 20;
+/// A shorter beginning is fetched again sooner than it is looked after.
+constexpr std::uint64_t worth_resuming = 1 << 20;
+/// Between two looks at a full window.
+constexpr std::chrono::milliseconds pace{2};
+
+}  // namespace
+
+Failure Fill::nobody_reads() {
+  return {FailureKind::unavailable, "passed through, and nobody reads it any more"};
+}
+
+bool Fill::open_file() {
+  if (!file_ && !make_file()) return false;
+  if (!head_.size) return true;  // answered at the end, when the size is known
+  content_ = std::make_shared<const Content>(
+      Content{digest_, *head_.size, {}, nullptr, file_->file(), file_->progress()});
+  answer_waiters();
+  return true;
+}
+
+bool Fill::make_file() {
+  auto [room, refused] = shared_.space.reserve(head_.size.value_or(unknown_size));
+  if (room) {
+    file_ = ArrivingFile::create(file_parts(), std::move(room), when_proven());
+    refused = "disk-error";
+  }
+  if (file_ || !head_.size) return file_ != nullptr;
+  file_ = ArrivingFile::create_passing(file_parts(), when_proven());
+  if (file_) file_->set_bypass(refused);
+  return file_ != nullptr;
+}
+
+ArrivingFile::Parts Fill::file_parts() const {
+  return {shared_.files, shared_.space, shared_.store,       home_,
+          digest_,       head_.size,    shared_.options.tail};
+}
+
+ArrivingFile::Proven Fill::when_proven() {
+  return [this](std::optional<Digest> actual) { proven_in_file(actual); };
+}
+
+void Fill::prove_file() {
+  check(file_ != nullptr, "a head came before the end");
+  if (head_.size && file_->arrived() != *head_.size) {
+    return fail({FailureKind::bad_upstream, "the upstream's answer is shorter than announced"});
+  }
+  if (const auto failure = file_->finish()) fail(*failure);
+}
+
+void Fill::proven_in_file(std::optional<Digest> actual) {
+  const auto self = shared_from_this();
+  if (!actual) return fail({FailureKind::store, "the arriving file cannot be read back"});
+  if (*actual != digest_) return mismatch();
+  file_->finish_readers(Progress::State::whole);
+  // From now on the content is simply a whole file.
+  content_ = std::make_shared<const Content>(
+      Content{digest_, file_->arrived(), {}, nullptr, file_->file(), nullptr});
+  answer_waiters();
+  proven_ = true;
+  keep_file();
+}
+
+void Fill::keep_file() {
+  if (passing()) return stored(false, false);
+  shared_.store.post([self = shared_from_this()] {
+    const Content& content = *self->content_;
+    if (!self->shared_.files.commit(content.digest, content.file)) {
+      return self->report_stored(false, false);
+    }
+    self->note_file();
+  });
+}
+
+/// Passing through: the upstream waits until the slowest reader has less than a window before it.
+/// A timer looks, so that no reader has to wake anybody at each step.
+void Fill::hold_while_full() {
+  file_->slide();
+  fetch_->hold(true);
+  pace_ = home_.after(pace, [this] {
+    const auto self = shared_from_this();
+    pace_.reset();
+    if (!fetch_) return;
+    if (file_->deserted()) return fail(nobody_reads());
+    file_->slide();
+    if (file_->full()) return hold_while_full();
+    fetch_->hold(false);
+  });
+}
+
+/// Goes on where an earlier fill ended. False where its file cannot be the beginning of this
+/// object.
+bool Fill::resume_file() {
+  if (!head_.size || *head_.size < partial_->size || *head_.size <= shared_.options.tail)
+    return false;
+  auto room = shared_.space.reserve(*head_.size).reservation;
+  if (!room) return false;
+  file_ = ArrivingFile::resume(file_parts(), partial_->size, std::move(room), when_proven());
+  if (!file_) return false;
+  partial_.reset();
+  shared_.metrics.fills_resumed().add();
+  return true;
+}
+
+void Fill::forget_partial() {
+  if (std::exchange(partial_, std::nullopt)) shared_.files.discard_fill(digest_);
+}
+
+/// The file waits for who asks next.
+void Fill::leave_partial() {
+  if (partial_) {
+    shared_.partials.add(*partial_);
+  } else if (file_ && !passing() && !proven_ && head_.size && file_->written() >= worth_resuming) {
+    shared_.partials.add({digest_, file_->written()});
+  } else if (file_ && !passing() && !proven_) {
+    shared_.files.discard_fill(digest_);
+  }
+}
+
+}  // namespace entrepot::cache

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fill whose object is small: nothing is answered before it is proven.
+#include <utility>
+
+#include "cache/fill.h"
+#include "cache/manifest.h"
+#include "cache/media_type.h"
+#include "metrics/check.h"
+
+namespace entrepot::cache {
+namespace {
+
+std::string_view as_text(std::span<const std::byte> data) {
+  return {reinterpret_cast<const char*>(data.data()), data.size()};
+}
+
+}  // namespace
+
+bool Fill::take_in_memory(std::uint64_t offset, std::span<const std::byte> data) {
+  // A resume may repeat bytes; in memory the later ones simply replace the earlier.
+  check(offset <= bytes_.size(), "fetches leave no holes");
+  bytes_.resize(offset);
+  bytes_.append(as_text(data));
+  if (bytes_.size() <= max_size()) return true;
+  refusal_ = Failure{FailureKind::bad_upstream, "the upstream's answer is longer than allowed"};
+  return false;
+}
+
+void Fill::prove_in_memory() {
+  if (digest_of(digest_.algorithm(), bytes_) != digest_) return mismatch();
+  std::string media_type;
+  bool contradicted = false;
+  if (resource_ == Resource::manifest) {
+    const auto outline = parse_manifest(bytes_);
+    if (outline && outline->over_limits) {
+      return fail({FailureKind::bad_upstream, "the manifest is nested too deep or names too much"});
+    }
+    media_type = head_.media_type;
+    if (media_type.empty() && outline) media_type = outline->media_type;
+    // Asked for as a manifest and right by its digest, but of no form we know.
+    if (media_type.empty()) media_type = "application/octet-stream";
+    // The same bytes under two types are an attack (CVE-2021-41190): passed on, not kept.
+    contradicted = outline && is_manifest_type(outline->media_type) &&
+                   is_manifest_type(media_type) && outline->media_type != media_type;
+  }
+  const auto size = bytes_.size();
+  content_ = std::make_shared<const Content>(
+      Content{digest_, size, std::move(media_type),
+              std::make_shared<const std::string>(std::move(bytes_)), nullptr, nullptr});
+  if (resource_ == Resource::manifest) {
+    shared_.link_references(repository_, *content_);
+    for (const auto& request : waiting_) {
+      if (request.repository != repository_) {
+        shared_.link_references(request.repository, *content_);
+      }
+    }
+  }
+  if (!contradicted) shared_.remember(content_, resource_);
+  answer_waiters();
+  proven_ = true;
+  keep_in_memory(!contradicted);
+}
+
+void Fill::keep_in_memory(bool with_record) {
+  if (!with_record || !shared_.rocks.healthy()) return stored(false, false);
+  // Index writes in order; a file first, where it is one.
+  const bool is_file = resource_ == Resource::blob && content_->size > shared_.options.small_object;
+  Poster& writer = is_file ? shared_.store : static_cast<Poster&>(shared_.index_writes);
+  writer.post([self = shared_from_this()] { self->write_small(); });
+}
+
+/// On the store pool: a small object or a manifest into the index, another into a file.
+void Fill::write_small() {
+  Shared& shared = shared_;
+  const Content& content = *content_;
+  const auto [room, refused] = shared.space.reserve(content.size);
+  if (!room) {
+    shared.metrics.bypass(refused).add();
+    return report_stored(false, false);
+  }
+  if (resource_ == Resource::manifest) {
+    return report_stored(
+        shared.rocks.put_manifest(content.digest,
+                                  {content.media_type, shared.clock.wall(), *content.bytes}),
+        false);
+  }
+  if (content.size <= shared.options.small_object) {
+    return report_stored(
+        shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), *content.bytes}),
+        true);
+  }
+  if (!shared.files.put(content.digest, std::as_bytes(std::span(*content.bytes)))) {
+    return report_stored(false, false);
+  }
+  note_file();
+}
+
+/// On the store pool: the file is there, now its record.
+void Fill::note_file() {
+  shared_.index_writes.post([self = shared_from_this()] {
+    Shared& shared = self->shared_;
+    const Content& content = *self->content_;
+    const bool kept =
+        shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), {}});
+    if (!kept) shared.files.remove_blob(content.digest);
+    self->report_stored(kept, false);
+  });
+}
+
+void Fill::report_stored(bool kept, bool is_inline) {
+  home_.post([self = shared_from_this(), kept, is_inline] { self->stored(kept, is_inline); });
+}
+
+}  // namespace entrepot::cache
