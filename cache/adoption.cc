@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::size_t piece_size = 1 << 20;
 
-/// What an interrupted fill, an eviction or another program left: a size, and when it was written.
 std::optional<struct stat> status_of(const std::filesystem::path& path) {
   struct stat status;
   if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
@@ -27,7 +26,7 @@ std::optional<struct stat> status_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-Adoption::Adoption(Shared& shared) : shared_(shared), started_(shared.clock.wall()) {}
+Adoption::Adoption(Shared& shared) : shared_(shared) {}
 
 void Adoption::start() {
   shared_.store.post([this] {
@@ -62,14 +61,13 @@ void Adoption::step() {
 
 void Adoption::look_at(const std::filesystem::path& path) {
   const auto digest = Layout(shared_.options.directory).blob_digest(path);
-  if (!digest || shared_.blobs.has(*digest)) return;
+  // In this order: what is being kept is in the index before it is no longer being kept.
+  if (!digest || shared_.keeping.contains(*digest) || shared_.blobs.has(*digest)) return;
   const auto status = status_of(path);
-  // What is younger than this process is a fill on its way into the index.
-  if (!status ||
-      WallTime(std::chrono::seconds(status->st_ctime)) + std::chrono::seconds(1) >= started_)
-    return;
+  if (!status) return;
   const bool right = S_ISREG(status->st_mode) && proves(path, *digest);
-  if (shared_.stopping || shared_.blobs.has(*digest)) return;
+  // While it was read it may have been fetched anew.
+  if (shared_.stopping || shared_.keeping.contains(*digest) || shared_.blobs.has(*digest)) return;
   if (!right) {
     shared_.files.remove_blob(*digest);
     shared_.metrics.cache_evictions("corrupt").add();

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <vector>
 
-#include "cache/clock.h"
 #include "cache/digest.h"
 
 namespace entrepot::cache {
@@ -31,7 +30,6 @@ class Adoption {
   void tell() const;
 
   Shared& shared_;
-  const WallTime started_;
   // The running job only.
   std::vector<std::filesystem::path> folders_;
   std::size_t adopted_ = 0;

@@ -90,6 +90,9 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   /// Passing: nobody reads it.
   bool deserted() const { return passing() && readers_->slowest() == Readers::nobody; }
 
+  /// Its bytes are counted as a blob's from now on.
+  void give_room_back() { room_.reset(); }
+
   std::uint64_t arrived() const { return written_ + gathered_; }
   /// In the file.
   std::uint64_t written() const { return written_; }

@@ -76,6 +76,7 @@ void Fill::proven_in_file(std::optional<Digest> actual) {
 
 void Fill::keep_file() {
   if (passing()) return stored(false, false);
+  shared_.keeping.add(digest_);
   shared_.store.post([self = shared_from_this()] {
     const Content& content = *self->content_;
     if (!self->shared_.files.commit(content.digest, content.file)) {

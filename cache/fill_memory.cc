@@ -64,6 +64,7 @@ void Fill::prove_in_memory() {
 void Fill::keep_in_memory(bool with_record) {
   if (!with_record || !shared_.rocks.healthy()) return stored(false, false);
   // Index writes in order; a file first, where it is one.
+  shared_.keeping.add(digest_);
   const bool is_file = resource_ == Resource::blob && content_->size > shared_.options.small_object;
   Poster& writer = is_file ? shared_.store : static_cast<Poster&>(shared_.index_writes);
   writer.post([self = shared_from_this()] { self->write_small(); });

@@ -15,6 +15,7 @@
 #include "cache/executor.h"
 #include "cache/freshness.h"
 #include "cache/index.h"
+#include "cache/keeping.h"
 #include "cache/options.h"
 #include "cache/partials.h"
 #include "cache/records.h"
@@ -48,6 +49,7 @@ struct Shared {
   BlobFiles files;  // before rocks: it takes the directory's lock
   RocksIndex rocks;
   Index blobs;
+  Keeping keeping;
   Partials partials;
   Space space;
 

@@ -42,18 +42,8 @@ def kept(entrepot, count: int) -> None:
                what=f"{count} blobs kept")
 
 
-def old(path: Path) -> Path:
-    """As if written long before the process started."""
-    os.utime(path, (1, 1))
-    return path
 
 
-def wait_for_the_clock(path: Path) -> None:
-    """The change time of a file cannot be set: a start counts as later from the next second on."""
-    eventually(lambda: (path.parent / "clock").write_bytes(b"") is not None
-               and (path.parent / "clock").stat().st_ctime > path.stat().st_ctime + 2.1,
-               what="two seconds")
-    (path.parent / "clock").unlink()
 
 
 @pytest.mark.parametrize("loss", ["deleted", "no-current", "scribbled"])
@@ -71,7 +61,6 @@ def test_lost_index(start, upstream, image, loss):
     else:
         for file in index.glob("MANIFEST-*"):
             file.write_bytes(b"\xff" * 1000)
-    wait_for_the_clock(file_of(entrepot, image.layers[0]))
     entrepot.start()
     entrepot.log.wait_for("2 files of blobs without an entry in the index: 2 were right")
     if loss != "deleted":
@@ -100,7 +89,6 @@ def test_orphans(start, upstream, image):
     os.mkfifo(file_of(entrepot, folder))
     stranger = file_of(entrepot, right).parent / "README"
     stranger.write_text("not ours")
-    wait_for_the_clock(stranger)
     entrepot.restart(kill=True)
     entrepot.log.wait_for("3 files of blobs .*: 1 were right .*, 2 were not and are removed")
     kept(entrepot, 1)
