@@ -175,8 +175,11 @@ class TestPassingThrough:
         assert not response.complete and response.received <= large.size - content.TAIL
         assert_whole(entrepot.get(blob_target(large), keep=False), large)
 
-    def test_a_broken_transfer_is_resumed(self, entrepot, upstream, large):
+    @pytest.mark.parametrize("ranges", [True, False])
+    def test_a_broken_transfer_is_resumed(self, entrepot, upstream, large, ranges):
         upstream.script(faults.reset_after(30 * MIB), kind="blob", method="GET", times=1)
+        if not ranges:
+            upstream.script(faults.ignore_range, kind="blob")
         assert_whole(entrepot.get(blob_target(large), keep=False), large)
         assert upstream.requests("blob", method="GET")[-1].range is not None
 
