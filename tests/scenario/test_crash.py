@@ -91,8 +91,8 @@ def calls_of_a_run(make, script) -> dict[str, int]:
     tracer = trace(entrepot, "-e", f"trace={','.join(CALLS)}")
     script.run(entrepot)
     settled(entrepot)
+    tracer.stop()  # first: leaks cannot be looked for under a tracer
     entrepot.terminate()
-    tracer.stop()
     counts = {call: 0 for call in CALLS}
     for line in tracer.log.lines:
         if match := re.search(r"^(?:\[pid +\d+\] )?(\w+)\(", line):
