@@ -46,17 +46,29 @@ void Adoption::list_folders() {
   }
 }
 
+/// One file, or the names of one folder.
 void Adoption::step() {
   if (shared_.stopping) return;
-  if (folders_.empty()) return tell();
-  const auto folder = folders_.back();
-  folders_.pop_back();
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (shared_.stopping) return;
-    look_at(entry.path());
+  if (!files_.empty()) {
+    const auto file = files_.back();
+    files_.pop_back();
+    look_at(file);
+  } else if (!folders_.empty()) {
+    list_files(folders_.back());
+    folders_.pop_back();
+  } else {
+    return tell();
   }
   shared_.store.post([this] { step(); });
+}
+
+void Adoption::list_files(const std::filesystem::path& folder) {
+  const Layout layout(shared_.options.directory);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const auto digest = layout.blob_digest(entry.path());
+    if (digest && !shared_.blobs.has(*digest)) files_.push_back(entry.path());
+  }
 }
 
 void Adoption::look_at(const std::filesystem::path& path) {

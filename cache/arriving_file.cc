@@ -23,6 +23,8 @@ constexpr std::size_t run_size = 256 << 10;
 constexpr std::uint64_t page = 4096;
 /// Reserved at a time where the size is not known.
 constexpr std::uint64_t growth = 8 << 20;
+/// Of what readers still need, when a fill moves into memory; more, and they are cut short.
+constexpr std::uint64_t moved_at_most = 16 << 20;
 /// Let go beyond what is needed when the disk is full.
 constexpr std::uint64_t room_when_full = 64 << 20;
 
@@ -30,40 +32,38 @@ const Failure cannot_write{FailureKind::store, "the cache directory cannot be wr
 
 }  // namespace
 
-std::shared_ptr<ArrivingFile> ArrivingFile::create(Parts parts,
+std::shared_ptr<ArrivingFile> ArrivingFile::create(const Parts& parts,
                                                    std::unique_ptr<Space::Reservation> room,
                                                    Proven proven) {
   auto file = parts.files.create_fill(parts.digest);
   if (!file) return nullptr;
-  return std::make_shared<ArrivingFile>(std::move(parts), std::move(file), std::move(room),
-                                        std::move(proven));
+  return std::make_shared<ArrivingFile>(parts, std::move(file), std::move(room), std::move(proven));
 }
 
-std::shared_ptr<ArrivingFile> ArrivingFile::resume(Parts parts, std::uint64_t arrived,
+std::shared_ptr<ArrivingFile> ArrivingFile::resume(const Parts& parts, std::uint64_t arrived,
                                                    std::unique_ptr<Space::Reservation> room,
                                                    Proven proven) {
   auto file = parts.files.reopen_fill(parts.digest, arrived);
   if (!file || ::ftruncate(file->fd(), static_cast<off_t>(arrived)) != 0) return nullptr;
   room->wrote(arrived);
-  auto resumed = std::make_shared<ArrivingFile>(std::move(parts), std::move(file), std::move(room),
-                                                std::move(proven));
+  auto resumed =
+      std::make_shared<ArrivingFile>(parts, std::move(file), std::move(room), std::move(proven));
   resumed->written_ = arrived;
   resumed->turn_ended();
   return resumed;
 }
 
-std::shared_ptr<ArrivingFile> ArrivingFile::create_passing(Parts parts, Proven proven) {
+std::shared_ptr<ArrivingFile> ArrivingFile::create_passing(const Parts& parts, Proven proven) {
   const int fd = ::memfd_create("entrepot-passing", MFD_CLOEXEC);
   if (fd < 0) return nullptr;
   auto file = std::make_shared<const BlobFile>(fd);
   file->set_fleeting();
-  return std::make_shared<ArrivingFile>(std::move(parts), std::move(file), nullptr,
-                                        std::move(proven));
+  return std::make_shared<ArrivingFile>(parts, std::move(file), nullptr, std::move(proven));
 }
 
-ArrivingFile::ArrivingFile(Parts parts, std::shared_ptr<const BlobFile> file,
+ArrivingFile::ArrivingFile(const Parts& parts, std::shared_ptr<const BlobFile> file,
                            std::unique_ptr<Space::Reservation> room, Proven proven)
-    : parts_(std::move(parts)),
+    : parts_(parts),
       file_(std::move(file)),
       room_(std::move(room)),
       progress_(parts_.size ? std::make_shared<Progress>(*parts_.size) : nullptr),
@@ -180,7 +180,7 @@ bool ArrivingFile::reserve_more(std::uint64_t bytes) {
 /// The same file number, and so every reader, gets a file in memory that has what is still needed.
 bool ArrivingFile::move_to_memory() {
   const std::uint64_t from = std::min(needed_from(), written_) / page * page;
-  if (!progress_ || written_ - from > window) return false;
+  if (!progress_ || written_ - from > moved_at_most) return false;
   const int memory = ::memfd_create("entrepot-passing", MFD_CLOEXEC);
   if (memory < 0) return false;
   std::vector<std::byte> needed(written_ - from);

@@ -26,7 +26,7 @@ namespace entrepot::cache {
 /// there is no room or the disk fails: a file in memory of which only a window exists, from the
 /// slowest reader and the hasher to what has arrived; full() then asks the fill to hold the
 /// upstream until slide() has made room. The disk's form becomes the other one in the middle if a
-/// write fails and nobody is further behind than a window: the readers notice nothing.
+/// write fails and nobody is far behind: the readers notice nothing.
 ///
 /// Made, called and told (`proven`) on the home's thread; hashing happens on the store pool.
 class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
@@ -50,17 +50,18 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   static constexpr std::uint64_t window = 4 << 20;
 
   /// Null (with the reason logged) where the directory takes no new file.
-  static std::shared_ptr<ArrivingFile> create(Parts parts, std::unique_ptr<Space::Reservation> room,
+  static std::shared_ptr<ArrivingFile> create(const Parts& parts,
+                                              std::unique_ptr<Space::Reservation> room,
                                               Proven proven);
   /// Goes on with the file of an earlier fill, of which [0, arrived) is there. Null where it is
   /// not.
-  static std::shared_ptr<ArrivingFile> resume(Parts parts, std::uint64_t arrived,
+  static std::shared_ptr<ArrivingFile> resume(const Parts& parts, std::uint64_t arrived,
                                               std::unique_ptr<Space::Reservation> room,
                                               Proven proven);
   /// In memory, passing through; null where the system is out of files.
-  static std::shared_ptr<ArrivingFile> create_passing(Parts parts, Proven proven);
+  static std::shared_ptr<ArrivingFile> create_passing(const Parts& parts, Proven proven);
 
-  ArrivingFile(Parts parts, std::shared_ptr<const BlobFile> file,
+  ArrivingFile(const Parts& parts, std::shared_ptr<const BlobFile> file,
                std::unique_ptr<Space::Reservation> room, Proven proven);
   ~ArrivingFile();
   ArrivingFile(const ArrivingFile&) = delete;
@@ -94,6 +95,7 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   void give_room_back() { room_.reset(); }
 
   std::uint64_t arrived() const { return written_ + gathered_; }
+  bool write_failed() const { return write_failed_; }
   /// In the file.
   std::uint64_t written() const { return written_; }
   const std::shared_ptr<const BlobFile>& file() const { return file_; }

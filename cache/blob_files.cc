@@ -70,13 +70,17 @@ void BlobFiles::take_lock() {
   refuse(layout_.directory(), "cannot be locked: " + reason(error), "use a local file system");
 }
 
-std::shared_ptr<const BlobFile> BlobFiles::open_blob(const Digest& digest,
-                                                     std::uint64_t size) const {
+std::shared_ptr<const BlobFile> BlobFiles::open_blob(const Digest& digest, std::uint64_t size,
+                                                     bool* gone) const {
+  if (gone != nullptr) *gone = false;
   if (auto file = open_blobs_.find(digest)) return file;
   const auto path = layout_.blob(digest);
   // O_NONBLOCK: something other than a regular file under that name must not stop the loop.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) {
+    // Being out of files, say, is no reason to give the blob up.
+    const bool missing = errno == ENOENT || errno == ELOOP || errno == ENOTDIR || errno == ENXIO;
+    if (gone != nullptr) *gone = missing;
     if (errno != ENOENT) failed("open", path, errno);
     return nullptr;
   }
@@ -86,6 +90,7 @@ std::shared_ptr<const BlobFile> BlobFiles::open_blob(const Digest& digest,
       static_cast<std::uint64_t>(status.st_size) != size) {
     log::warn("cache: {} is not a file of {} bytes; it is dropped and fetched again", path.string(),
               size);
+    if (gone != nullptr) *gone = true;
     return nullptr;
   }
   return open_blobs_.add(digest, std::move(file));
@@ -182,7 +187,9 @@ bool BlobFiles::commit(const Digest& digest, const std::shared_ptr<const BlobFil
   }
   // Who followed its arrival reads it on through this one.
   static_cast<void>(open_blobs_.add(digest, file));
-  return sync_folder(layout_.blob_folder(digest));
+  if (sync_folder(layout_.blob_folder(digest))) return true;
+  remove_blob(digest);
+  return false;
 }
 
 bool BlobFiles::make_blob_folder(const Digest& digest) const {

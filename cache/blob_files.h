@@ -32,7 +32,9 @@ class BlobFiles {
 
   /// The stored blob, or null where no regular file of that size is there. All who read it at the
   /// same time share one file.
-  std::shared_ptr<const BlobFile> open_blob(const Digest& digest, std::uint64_t size) const;
+  /// `gone`: whether that is for good, and not for want of something.
+  std::shared_ptr<const BlobFile> open_blob(const Digest& digest, std::uint64_t size,
+                                            bool* gone = nullptr) const;
 
   /// Whether somebody reads the stored blob now.
   bool reads(const Digest& digest) const { return open_blobs_.reads(digest); }

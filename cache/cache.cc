@@ -120,8 +120,10 @@ void Cache::list(ListingRequest request) {
       [&home, request = std::move(request)]() mutable { home.listings.fetch(std::move(request)); });
 }
 
+void Cache::end_background() { shared_->stopping = true; }
+
 void Cache::stop(Executor& reply_on, const Job& done) {
-  shared_->stopping = true;
+  end_background();
   const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
   for (const auto& home : homes_) {
     home->executor.post([&home = *home, left, &reply_on, done] {

@@ -74,6 +74,10 @@ class Cache : private ObjectRouter {
   /// loops have drained; posted to the homes, `done` is posted to `reply_on` when all have ended.
   void stop(Executor& reply_on, const Job& done);
 
+  /// Ends long work in the background (looking for lost files, making room). Before the store pool
+  /// is stopped; any thread.
+  void end_background();
+
   /// True while the index takes writes and the directory is usable: part of readiness.
   bool healthy() const;
 

@@ -70,8 +70,9 @@ void FileHasher::run() {
       if (target_ == hashed_) break;
       until = target_;
     }
-    // In steps, so that a cancelled one ends soon.
+    // In steps, so that a cancelled one ends soon, and others have their turn on the pool.
     if (!hash_until(std::min(until, hashed_ + step))) return report(std::nullopt);
+    if (hashed_ < until) return store_.post([self = shared_from_this()] { self->run(); });
   }
   report(hasher_.finish());
 }

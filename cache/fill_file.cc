@@ -55,6 +55,8 @@ ArrivingFile::Proven Fill::when_proven() {
 
 void Fill::prove_file() {
   check(file_ != nullptr, "a head came before the end");
+  if (file_->write_failed())
+    return fail({FailureKind::store, "the cache directory cannot be written"});
   if (head_.size && file_->arrived() != *head_.size) {
     return fail({FailureKind::bad_upstream, "the upstream's answer is shorter than announced"});
   }

@@ -45,7 +45,7 @@ class Partials {
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
-  Partial remove(std::deque<Partial>::iterator at) {
+  Partial remove(const std::deque<Partial>::iterator& at) {
     const Partial partial = *at;
     all_.erase(at);
     bytes_.fetch_sub(partial.size, std::memory_order_relaxed);

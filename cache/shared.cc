@@ -44,11 +44,12 @@ ContentPtr Shared::stored_blob(const Digest& digest) {
   }
   const auto found = blobs.find(digest);
   if (!found || found->is_inline) return nullptr;
-  auto file = files.open_blob(digest, found->size);
+  bool gone = false;
+  auto file = files.open_blob(digest, found->size, &gone);
   if (!file) {
-    if (blobs.erase(digest)) {
+    if (gone && blobs.erase(digest)) {
       index_writes.post([this, digest] {
-        if (blobs.has(digest)) return;  // fetched again meanwhile
+        if (keeping.contains(digest) || blobs.has(digest)) return;  // fetched again meanwhile
         rocks.erase_blob(digest);
         files.remove_blob(digest);
       });

@@ -14,8 +14,8 @@ namespace {
 constexpr std::uint64_t largest_part = 4;
 /// Kept free by the background job: a fiftieth.
 constexpr std::uint64_t headroom_part = 50;
-/// Blobs that leave in one job of the pool, so that others have their turn.
-constexpr int evictions_per_step = 64;
+/// Blobs that leave in one go, so that others have their turn.
+constexpr int evictions_at_once = 64;
 constexpr std::chrono::seconds distrust_for{30};
 
 std::int64_t milliseconds(SteadyTime time) {
@@ -45,7 +45,10 @@ Space::Room Space::reserve(std::uint64_t bytes) {
   if (bytes > shared_.options.max_size / largest_part) return {nullptr, "too-large"};
   if (distrusted()) return {nullptr, "disk-error"};
   bytes = Index::on_disk(bytes);
-  if (!take(bytes)) return {nullptr, "disk-full"};
+  if (!take(bytes)) {
+    trim();
+    return {nullptr, "disk-full"};
+  }
   files_.fetch_add(1, std::memory_order_relaxed);
   trim();
   return {std::make_unique<Reservation>(*this, bytes), {}};
@@ -61,19 +64,38 @@ bool Space::grow(Reservation& reservation, std::uint64_t bytes) {
 
 bool Space::take(std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
-  while (!has_room(bytes)) {
-    if (evict_one("size") == 0) return false;
+  // What is let go is believed to be free: some file systems say so seconds later.
+  std::uint64_t freed = 0;
+  const std::uint64_t needed = missing(bytes);
+  for (int i = 0; freed < needed; ++i) {
+    const auto more = i < evictions_at_once ? evict_one("size") : 0;
+    if (more == 0) return false;
+    freed += more;
   }
   reserved_.fetch_add(bytes, std::memory_order_relaxed);
   unwritten_.fetch_add(bytes, std::memory_order_relaxed);
   return true;
 }
 
-bool Space::has_room(std::uint64_t bytes) const {
-  if (used() + bytes > shared_.options.max_size) return false;
+std::uint64_t Space::missing(std::uint64_t bytes) const {
+  const auto beyond = [](std::uint64_t wanted, std::uint64_t there) {
+    return wanted - std::min(wanted, there);
+  };
   // What others reserved and have not written yet is still free for the file system.
   const auto taken = shared_.options.reserve_free + unwritten_.load(std::memory_order_relaxed);
-  return shared_.files.free_bytes() >= taken + bytes;
+  return std::max(beyond(used() + bytes, shared_.options.max_size),
+                  beyond(taken + bytes, shared_.files.free_bytes()));
+}
+
+/// A part of what the cache can be here: max_size, or less on a smaller disk.
+std::uint64_t Space::headroom() const {
+  const auto free = shared_.files.free_bytes();
+  const auto ours = free - std::min(free, shared_.options.reserve_free);
+  const auto used_now = used();
+  const auto can_be = ours < shared_.options.max_size - std::min(used_now, shared_.options.max_size)
+                          ? used_now + ours
+                          : shared_.options.max_size;
+  return can_be / headroom_part;
 }
 
 std::uint64_t Space::evict_one(std::string_view reason) {
@@ -112,7 +134,8 @@ bool Space::make_room(std::uint64_t bytes) {
 
 void Space::distrust() {
   const auto until = milliseconds(shared_.clock.steady() + distrust_for);
-  if (distrusted_until_.exchange(until, std::memory_order_relaxed) == 0) {
+  const auto before = distrusted_until_.exchange(until, std::memory_order_relaxed);
+  if (before < milliseconds(shared_.clock.steady())) {
     log::error(
         "cache: the disk under {} fails; blobs are passed through without being kept, and "
         "writing is tried again every {} s",
@@ -126,22 +149,21 @@ bool Space::distrusted() const {
 }
 
 void Space::trim() {
-  if (has_room(shared_.options.max_size / headroom_part)) return;
-  if (trimming_.exchange(true)) return;
-  shared_.store.post([this] { trim_step(); });
+  if (missing(headroom()) == 0 || trimming_.exchange(true)) return;
+  shared_.store.post([this] {
+    measure_index();
+    trim_step(missing(headroom()));
+  });
 }
 
-void Space::trim_step() {
-  measure_index();
-  const auto wanted = shared_.options.max_size / headroom_part;
-  for (int i = 0; i < evictions_per_step; ++i) {
-    if (has_room(wanted) || evict_one("size") == 0) {
-      trimming_ = false;
-      shared_.update_gauges();
-      return;
-    }
+void Space::trim_step(std::uint64_t left) {
+  for (int i = 0; i < evictions_at_once && left > 0 && !shared_.stopping; ++i) {
+    const auto freed = evict_one("size");
+    left = freed == 0 ? 0 : left - std::min(left, freed);
   }
-  shared_.store.post([this] { trim_step(); });
+  if (left > 0 && !shared_.stopping) return shared_.store.post([this, left] { trim_step(left); });
+  trimming_ = false;
+  shared_.update_gauges();
 }
 
 void Space::measure_index() {

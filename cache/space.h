@@ -66,14 +66,15 @@ class Space {
   std::uint64_t reserved_files() const { return files_.load(std::memory_order_relaxed); }
 
  private:
-  std::uint64_t low_water() const;
-  bool has_room(std::uint64_t bytes) const;
+  /// What has to go before so many bytes fit.
+  std::uint64_t missing(std::uint64_t bytes) const;
+  std::uint64_t headroom() const;
   /// Counts the bytes as reserved, after making room. False where that cannot be.
   bool take(std::uint64_t bytes);
   bool distrusted() const;
   /// Lets one blob go; its bytes, 0 where none may.
   std::uint64_t evict_one(std::string_view reason);
-  void trim_step();
+  void trim_step(std::uint64_t left);
 
   Shared& shared_;
   std::mutex mutex_;  // of take(): two must not count the same room

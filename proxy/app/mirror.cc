@@ -184,6 +184,7 @@ void Mirror::end_threads() {
   for (const auto* loops : {&serve_, &fetch_})
     for (const auto& parts : *loops) parts->loop.join();
   control_.loop.join();
+  cache_.end_background();
   pool_.stop();
   pool_.join();
   // What the pool posted back last holds pieces of the cache, which goes before the loops do.

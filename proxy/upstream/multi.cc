@@ -131,9 +131,11 @@ void Multi::hold(Running& running, bool on) {
   check(!in_curl_, "a hold ends within a callback");
   // Curl brings the piece it kept at once, from within this call.
   in_curl_ = true;
-  curl_easy_pause(running.easy(), CURLPAUSE_CONT);
+  const CURLcode result = curl_easy_pause(running.easy(), CURLPAUSE_CONT);
   in_curl_ = false;
   settle();
+  // A sink that refuses within the call ends nothing by itself: curl only says so here.
+  if (result != CURLE_OK && active_.contains(&running)) expired(running, running.judge(result));
 }
 
 void Multi::act(curl_socket_t fd, int mask) {

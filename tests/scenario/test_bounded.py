@@ -207,6 +207,9 @@ def test_the_rest_of_the_disk_is_someone_elses(start, upstream, small_disk):
         free = os.statvfs(small_disk)
         assert free.f_bavail * free.f_frsize >= 16 * MIB
     assert entrepot.metrics().sum("cache_evictions_total") > 0
+    # And what room there is is used.
+    kept = [path for path in (small_disk / "cache" / "blobs").rglob("*") if path.is_file()]
+    assert 40 <= len(kept) <= 48
 
 
 def test_a_disk_filled_by_others(start, upstream, small_disk):
