@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Upstreams behind TLS: a private authority that is trusted, and everything that is not (U20)."""
 
+import socket
 import ssl
+import threading
 import time
 
 import pytest
@@ -70,12 +72,21 @@ def test_u20_old_protocol_only(serve, authority):
     assert upstream.count() == 0
 
 
-def test_u20_plain_http_where_tls_is_expected(start, upstream):
-    entrepot = start({"docker.io": {"endpoint": f"https://{upstream.address}"}})
-    assert_error(entrepot.get(manifest_target("latest")), 502)
-    assert upstream.count("manifest") == 0
-    entrepot.terminate()
-    upstream.errors.clear()  # a TLS hello is no request to the script
+def test_u20_plain_http_where_tls_is_expected(start):
+    def answer_in_plain() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer_in_plain, daemon=True).start()
+        entrepot = start({"docker.io": {"endpoint": f"https://127.0.0.1:{server.getsockname()[1]}"}})
+        assert_error(entrepot.get(manifest_target("latest")), 502)
+        server.shutdown(socket.SHUT_RDWR)
 
 
 def test_u20_handshake_stalls(serve, authority):
