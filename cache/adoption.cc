@@ -87,8 +87,8 @@ void Adoption::look_at(const std::filesystem::path& path) {
     return;
   }
   const auto size = static_cast<std::uint64_t>(status->st_size);
-  if (!shared_.rocks.put_blob(*digest, {size, shared_.clock.wall(), {}})) return;
-  shared_.blobs.put(*digest, size, false);
+  if (!shared_.rocks.put_blob(*digest, {size, shared_.clock.wall(), false})) return;
+  shared_.blobs.put(*digest, {size});
   ++adopted_;
   adopted_bytes_ += size;
 }

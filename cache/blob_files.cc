@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,6 +35,19 @@ void make_folder(const std::filesystem::path& path) {
   refuse(path, error.message(), "name a directory this user can write in cache.directory");
 }
 
+/// 0, or the error; EAGAIN where only waiting would tell.
+int read_beginning(int fd, BlobFiles::Wait wait) {
+  char byte;
+  const iovec piece{&byte, 1};
+  const int flags = wait == BlobFiles::Wait::never ? RWF_NOWAIT : 0;
+  ssize_t got;
+  do {
+    got = ::preadv2(fd, &piece, 1, 0, flags);
+  } while (got < 0 && errno == EINTR);
+  // Some file systems do not know the flag: their files are taken as they come.
+  return got >= 0 || errno == EOPNOTSUPP ? 0 : errno;
+}
+
 }  // namespace
 
 BlobFile::~BlobFile() { ::close(fd_); }
@@ -46,6 +60,7 @@ BlobFiles::BlobFiles(Layout layout, const metrics::Metrics& metrics)
   make_folder(layout_.fills());
   make_folder(layout_.blobs() / "sha256");
   make_folder(layout_.blobs() / "sha512");
+  measure_quarantine();
 }
 
 BlobFiles::~BlobFiles() {
@@ -70,19 +85,27 @@ void BlobFiles::take_lock() {
   refuse(layout_.directory(), "cannot be locked: " + reason(error), "use a local file system");
 }
 
-std::shared_ptr<const BlobFile> BlobFiles::open_blob(const Digest& digest, std::uint64_t size,
-                                                     bool* gone) const {
-  if (gone != nullptr) *gone = false;
-  if (auto file = open_blobs_.find(digest)) return file;
+BlobFiles::Opened BlobFiles::open_blob(const Digest& digest, std::uint64_t size, Wait wait) const {
+  if (auto file = open_blobs_.find(digest)) return {std::move(file)};
+  auto opened = open_file(digest, size, wait);
+  if (opened.file) opened.file = open_blobs_.add(digest, std::move(opened.file));
+  return opened;
+}
+
+BlobFiles::Opened BlobFiles::open_apart(const Digest& digest, std::uint64_t size) const {
+  return open_file(digest, size, Wait::may_wait);
+}
+
+BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size, Wait wait) const {
   const auto path = layout_.blob(digest);
   // O_NONBLOCK: something other than a regular file under that name must not stop the loop.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) {
+    const int error = errno;
+    if (error != ENOENT) failed("open", path, error);
     // Being out of files, say, is no reason to give the blob up.
-    const bool missing = errno == ENOENT || errno == ELOOP || errno == ENOTDIR || errno == ENXIO;
-    if (gone != nullptr) *gone = missing;
-    if (errno != ENOENT) failed("open", path, errno);
-    return nullptr;
+    const bool gone = error == ENOENT || error == ELOOP || error == ENOTDIR || error == ENXIO;
+    return {nullptr, gone, error == EIO};
   }
   auto file = std::make_shared<const BlobFile>(fd);
   struct stat status;
@@ -90,10 +113,22 @@ std::shared_ptr<const BlobFile> BlobFiles::open_blob(const Digest& digest, std::
       static_cast<std::uint64_t>(status.st_size) != size) {
     log::warn("cache: {} is not a file of {} bytes; it is dropped and fetched again", path.string(),
               size);
-    if (gone != nullptr) *gone = true;
-    return nullptr;
+    return {nullptr, true};
   }
-  return open_blobs_.add(digest, std::move(file));
+  if (const int error = read_beginning(fd, wait)) {
+    if (error != EAGAIN) failed("read", path, error);
+    return {nullptr, false, error != EAGAIN};
+  }
+  return {std::move(file)};
+}
+
+bool BlobFiles::takes_writes() const {
+  const auto path = layout_.probe();
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return false;
+  const bool wrote = ::write(fd, "x", 1) == 1 && ::fsync(fd) == 0;
+  ::close(fd);
+  return ::unlink(path.c_str()) == 0 && wrote;
 }
 
 std::uint64_t BlobFiles::free_bytes() const {
@@ -186,7 +221,7 @@ bool BlobFiles::commit(const Digest& digest, const std::shared_ptr<const BlobFil
     return false;
   }
   // Who followed its arrival reads it on through this one.
-  static_cast<void>(open_blobs_.add(digest, file));
+  open_blobs_.replace(digest, file);
   if (sync_folder(layout_.blob_folder(digest))) return true;
   remove_blob(digest);
   return false;
@@ -217,11 +252,41 @@ void BlobFiles::discard_fill(const Digest& digest) const {
 }
 
 void BlobFiles::remove_blob(const Digest& digest) const {
+  open_blobs_.forget(digest);
   const auto path = layout_.blob(digest);
   if (::unlink(path.c_str()) == 0 || errno == ENOENT) return;
   std::error_code error;  // somebody has put a folder there
   std::filesystem::remove_all(path, error);
   if (error) failed("unlink", path, error.value());
+}
+
+void BlobFiles::quarantine(const Digest& digest) const {
+  const auto from = layout_.blob(digest);
+  const auto to = layout_.quarantined(digest);
+  struct stat status;
+  const bool there = ::lstat(from.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+  ::mkdir(layout_.quarantine().c_str(), 0700);
+  if (!there || ::rename(from.c_str(), to.c_str()) != 0) return remove_blob(digest);
+  open_blobs_.forget(digest);
+  quarantined_bytes_ += static_cast<std::uint64_t>(status.st_blocks) * 512;
+  log::error("cache: {} cannot be read; it is put aside as {} and fetched again. Look at the disk",
+             from.string(), to.string());
+}
+
+std::uint64_t BlobFiles::empty_quarantine() const {
+  std::error_code error;
+  std::filesystem::remove_all(layout_.quarantine(), error);
+  if (error) failed("unlink", layout_.quarantine(), error.value());
+  return quarantined_bytes_.exchange(0);
+}
+
+void BlobFiles::measure_quarantine() {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(layout_.quarantine(), error)) {
+    struct stat status;
+    if (::lstat(entry.path().c_str(), &status) == 0)
+      quarantined_bytes_ += static_cast<std::uint64_t>(status.st_blocks) * 512;
+  }
 }
 
 std::vector<Partials::Partial> BlobFiles::left_fills() const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -30,15 +31,27 @@ class BlobFiles {
   BlobFiles(const BlobFiles&) = delete;
   BlobFiles& operator=(const BlobFiles&) = delete;
 
-  /// The stored blob, or null where no regular file of that size is there. All who read it at the
-  /// same time share one file.
-  /// `gone`: whether that is for good, and not for want of something.
-  std::shared_ptr<const BlobFile> open_blob(const Digest& digest, std::uint64_t size,
-                                            bool* gone = nullptr) const;
+  /// An open stored blob, or why there is none: neither `gone` nor `unreadable` means for want of
+  /// something, or that only the disk can tell.
+  struct Opened {
+    std::shared_ptr<const BlobFile> file;
+    bool gone = false;        ///< no regular file of that size is there
+    bool unreadable = false;  ///< its first bytes cannot be read
+  };
+  enum class Wait : std::uint8_t { never, may_wait };
+  /// All who read a blob at the same time share one file. Unless it `may_wait` for the disk, only a
+  /// file whose beginning is in memory is opened.
+  Opened open_blob(const Digest& digest, std::uint64_t size, Wait wait = Wait::never) const;
+  /// A file of the caller's own, for looking at it behind everybody's back.
+  Opened open_apart(const Digest& digest, std::uint64_t size) const;
+  /// Who opens the blob from now on gets another file than those who read it now.
+  void forget(const Digest& digest) const { open_blobs_.forget(digest); }
 
   /// Whether somebody reads the stored blob now.
   bool reads(const Digest& digest) const { return open_blobs_.reads(digest); }
 
+  /// Tries it.
+  bool takes_writes() const;
   /// What the file system has left for us. The largest number where it does not say.
   std::uint64_t free_bytes() const;
   /// What the index takes on the disk.
@@ -58,14 +71,24 @@ class BlobFiles {
   /// Forgets the arriving file.
   void discard_fill(const Digest& digest) const;
   void remove_blob(const Digest& digest) const;
+  /// Keeps the file where it is not served from, until room is needed: the bad sectors under it are
+  /// not given to another file meanwhile, and a person may look at it.
+  void quarantine(const Digest& digest) const;
+  std::uint64_t quarantined_bytes() const {
+    return quarantined_bytes_.load(std::memory_order_relaxed);
+  }
+  /// Removes what is in quarantine; how much that was.
+  std::uint64_t empty_quarantine() const;
 
   /// What earlier fills have left, oldest first; removes what is none of ours. Before the loops
   /// start.
   std::vector<Partials::Partial> left_fills() const;
 
  private:
+  Opened open_file(const Digest& digest, std::uint64_t size, Wait wait) const;
   /// Counts and logs a failed system call; `operation` as in entrepot_disk_errors_total.
   void failed(const char* operation, const std::filesystem::path& path, int error) const;
+  void measure_quarantine();
   void take_lock();
   bool sync_folder(const std::filesystem::path& folder) const;
   bool make_blob_folder(const Digest& digest) const;
@@ -74,6 +97,7 @@ class BlobFiles {
   const metrics::Metrics& metrics_;
   int lock_ = -1;
   mutable OpenBlobs open_blobs_;
+  mutable std::atomic<std::uint64_t> quarantined_bytes_{0};
 };
 
 }  // namespace entrepot::cache

@@ -8,35 +8,51 @@
 #include "cache/adoption.h"
 #include "cache/home.h"
 #include "cache/layout.h"
+#include "cache/loading.h"
+#include "cache/scrub.h"
 #include "cache/shared.h"
+#include "cache/upkeep.h"
 #include "metrics/check.h"
 
 namespace entrepot::cache {
 
+/// Everything that goes on without a request.
+struct Cache::Background {
+  Background(Shared& shared, Executor& home, Job restart_wanted)
+      : scrub(shared),
+        loading(shared, scrub),
+        adoption(shared),
+        upkeep(shared, scrub, home, std::move(restart_wanted)) {
+    loading.begin();
+    // Before any other write of the index: what it counts must not be counted twice.
+    shared.index_writes.post([&shared] { shared.rocks.count_tags(); });
+    shared.store.post([this, &shared] {
+      shared.space.measure_index();
+      loading.run();
+      if (shared.loaded) adoption.start();
+    });
+    upkeep.start();
+  }
+
+  Scrub scrub;
+  Loading loading;
+  Adoption adoption;
+  Upkeep upkeep;
+};
+
 Cache::Cache(Options options, const Clock& clock, const metrics::Metrics& metrics, Poster& store,
-             const std::vector<HomeParts>& homes)
+             const std::vector<HomeParts>& homes, Job restart_wanted)
     : shared_(std::make_unique<Shared>(std::move(options), clock, metrics, store)) {
   check(!homes.empty(), "there is a fetch loop");
-  for (const auto& partial : shared_->files.left_fills()) shared_->partials.add(partial);
-  shared_->rocks.for_each_blob([this](const Digest& digest, std::uint64_t size, bool is_inline) {
-    shared_->blobs.put(digest, size, is_inline);
-    return true;
-  });
-  store.post([shared = shared_.get()] {
-    shared->rocks.count_existing();
-    shared->space.measure_index();
-    shared->space.trim();
-    shared->update_gauges();
-  });
-  adoption_ = std::make_unique<Adoption>(*shared_);
-  adoption_->start();
   shared_->router = this;
+  background_ =
+      std::make_unique<Background>(*shared_, *homes.front().executor, std::move(restart_wanted));
   for (const auto& parts : homes) {
     homes_.push_back(std::make_unique<Home>(*shared_, *parts.executor, *parts.source));
   }
 }
 
-Cache::~Cache() = default;
+Cache::~Cache() { Loading::note_end(*shared_); }
 
 Home& Cache::home_of(std::size_t hash) const { return *homes_[hash % homes_.size()]; }
 
@@ -126,11 +142,12 @@ void Cache::stop(Executor& reply_on, const Job& done) {
   end_background();
   const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
   for (const auto& home : homes_) {
-    home->executor.post([&home = *home, left, &reply_on, done] {
+    home->executor.post([this, &home = *home, left, &reply_on, done] {
       const Failure failure{FailureKind::unavailable, "the mirror is shutting down"};
       home.tags.abandon_all(failure);
       home.objects.abandon_all(failure);
       home.listings.abandon_all(failure);
+      if (&home == homes_.front().get()) background_->upkeep.stop();
       if (left->fetch_sub(1) == 1) reply_on.post(done);
     });
   }

@@ -15,7 +15,6 @@
 
 namespace entrepot::cache {
 
-class Adoption;
 class Clock;
 class Source;
 struct Home;
@@ -43,8 +42,11 @@ class Cache : private ObjectRouter {
   /// Throws OpenError with one line naming the path and what to do: not writable, not a directory,
   /// of another format version, or locked by another process.
   /// `store` runs blocking work; it must have stopped before the cache is destroyed.
-  Cache(Options options, const Clock& clock, const metrics::Metrics& metrics, Poster& store,
-        const std::vector<HomeParts>& homes);
+  /// `restart_wanted` is called once, on the store pool, when only another process can go on: after
+  /// a failed write the index takes no more, and the disk works again.
+  Cache(
+      Options options, const Clock& clock, const metrics::Metrics& metrics, Poster& store,
+      const std::vector<HomeParts>& homes, Job restart_wanted = [] {});
   /// Call after every loop and the pool have ended. What unfinished fills left on disk is removed
   /// at the next start.
   ~Cache() override;
@@ -89,7 +91,8 @@ class Cache : private ObjectRouter {
   void list(ListingRequest request);
 
   std::unique_ptr<Shared> shared_;
-  std::unique_ptr<Adoption> adoption_;
+  struct Background;
+  std::unique_ptr<Background> background_;
   std::vector<std::unique_ptr<Home>> homes_;
 };
 

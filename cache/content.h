@@ -30,6 +30,13 @@ class BlobFile {
   mutable std::atomic<bool> fleeting_{false};
 };
 
+/// Whom to tell that a stored file could not be read. Any thread.
+class Doubts {
+ public:
+  virtual ~Doubts() = default;
+  virtual void doubt(const Digest& digest) = 0;
+};
+
 /// A blob or a manifest that can be sent: all of it in memory, a whole file, a file that still
 /// grows, or (for a HEAD of something not stored) only what is known of it.
 /// Immutable once made; shared between threads.
@@ -46,6 +53,8 @@ struct Content {
   std::shared_ptr<Progress> progress;
   /// With `progress`: this answer's place.
   std::shared_ptr<Readers::Reader> reader = nullptr;
+  /// With a whole `file`; outlives the content. May be null.
+  Doubts* doubts = nullptr;
 };
 
 }  // namespace entrepot::cache

@@ -61,6 +61,11 @@ void S3Fifo::admit(Resident& resident) {
        ghosts_.contains(resident.fingerprint) ? Resident::Queue::kept : Resident::Queue::probation);
 }
 
+void S3Fifo::restore(Resident& resident) {
+  check(resident.queue == Resident::Queue::none, "nobody is admitted twice");
+  move(resident, Resident::Queue::kept);
+}
+
 void S3Fifo::remove(Resident& resident) { move(resident, Resident::Queue::none); }
 
 void S3Fifo::move(Resident& resident, Resident::Queue queue) {

@@ -14,6 +14,13 @@ namespace entrepot::cache {
 /// A stored object as the eviction policy sees it. Part of whatever keeps the object, which must
 /// not move it while it is admitted. A hit is one relaxed atomic on `uses` and nothing else.
 struct Resident {
+ private:
+  friend class ResidentQueue;
+  friend class S3Fifo;
+  Resident* newer = nullptr;
+  Resident* older = nullptr;
+
+ public:
   /// Of the digest: by this an object that comes back is recognised.
   std::uint64_t fingerprint = 0;
   /// Bytes it takes; may change by EvictionPolicy::resize() only while admitted.
@@ -29,12 +36,8 @@ struct Resident {
   }
 
  private:
-  friend class ResidentQueue;
-  friend class S3Fifo;
   enum class Queue : std::uint8_t { none, probation, kept };
   Queue queue = Queue::none;
-  Resident* newer = nullptr;
-  Resident* older = nullptr;
 };
 
 /// First in, first out, of objects that are linked through themselves.
@@ -80,6 +83,8 @@ using MayLeave = std::function<bool(const Resident&)>;
 class S3Fifo {
  public:
   void admit(Resident& resident);
+  /// As admit(), of one that has earned its place already.
+  void restore(Resident& resident);
   void remove(Resident& resident);
   /// Chooses who leaves next and removes it; null where nobody may. `capacity`: the bytes this
   /// queue should keep to.
@@ -113,6 +118,8 @@ class EvictionPolicy {
 
   /// `resident` has its fingerprint and size, and stays where it is until it is removed or evicted.
   void admit(Resident& resident) { class_of(resident.size).admit(resident); }
+  /// The same for what was here before a restart: what has stayed until then is not on probation.
+  void restore(Resident& resident) { class_of(resident.size).restore(resident); }
   /// It left by other ways.
   void remove(Resident& resident) { class_of(resident.size).remove(resident); }
   /// Sets another size.

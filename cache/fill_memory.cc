@@ -62,7 +62,7 @@ void Fill::prove_in_memory() {
 }
 
 void Fill::keep_in_memory(bool with_record) {
-  if (!with_record || !shared_.rocks.healthy()) return stored(false, false);
+  if (!with_record || !shared_.rocks.takes_writes()) return stored(false, false);
   // Index writes in order; a file first, where it is one.
   shared_.keeping.add(digest_);
   const bool is_file = resource_ == Resource::blob && content_->size > shared_.options.small_object;
@@ -80,14 +80,12 @@ void Fill::write_small() {
     return report_stored(false, false);
   }
   if (resource_ == Resource::manifest) {
-    return report_stored(
-        shared.rocks.put_manifest(content.digest,
-                                  {content.media_type, shared.clock.wall(), *content.bytes}),
-        false);
+    return report_stored(shared.keep_manifest(content), true);
   }
   if (content.size <= shared.options.small_object) {
     return report_stored(
-        shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), *content.bytes}),
+        shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), true},
+                              *content.bytes),
         true);
   }
   if (!shared.files.put(content.digest, std::as_bytes(std::span(*content.bytes)))) {
@@ -102,7 +100,7 @@ void Fill::note_file() {
     Shared& shared = self->shared_;
     const Content& content = *self->content_;
     const bool kept =
-        shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), {}});
+        shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), false});
     if (!kept) shared.files.remove_blob(content.digest);
     self->report_stored(kept, false);
   });

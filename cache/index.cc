@@ -1,40 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/index.h"
 
+#include <limits>
+
 namespace entrepot::cache {
 
-std::optional<Index::Found> Index::find(const Digest& digest) const {
+std::optional<Index::Stored> Index::find(const Digest& digest) const {
   const Shard& shard = shard_of(digest);
   const std::shared_lock lock(shard.mutex);
   const auto found = shard.entries.find(digest);
   if (found == shard.entries.end()) return std::nullopt;
-  found->second.use();
-  return Found{found->second.size, found->second.is_inline};
+  found->use();
+  const auto hits = found->hits.load(std::memory_order_relaxed);
+  if (hits < std::numeric_limits<std::uint16_t>::max())
+    found->hits.store(static_cast<std::uint16_t>(hits + 1), std::memory_order_relaxed);
+  const auto now = time_.load(std::memory_order_relaxed);
+  if (found->used_at.load(std::memory_order_relaxed) != now) {
+    if (!found->is(Entry::is_inline) && unused_for(*found) >= long_unread)
+      found->flags.fetch_or(Entry::doubtful, std::memory_order_relaxed);
+    found->used_at.store(now, std::memory_order_relaxed);
+  }
+  return found->stored();
 }
 
-bool Index::has(const Digest& digest) const {
+std::optional<Index::Stored> Index::look(const Digest& digest) const {
   const Shard& shard = shard_of(digest);
   const std::shared_lock lock(shard.mutex);
-  return shard.entries.contains(digest);
+  const auto found = shard.entries.find(digest);
+  if (found == shard.entries.end()) return std::nullopt;
+  return found->stored();
 }
 
-void Index::put(const Digest& digest, std::uint64_t size, bool is_inline) {
+std::uint16_t Index::hits(const Digest& digest) const {
+  const Shard& shard = shard_of(digest);
+  const std::shared_lock lock(shard.mutex);
+  const auto found = shard.entries.find(digest);
+  if (found == shard.entries.end()) return 0;
+  return found->hits.load(std::memory_order_relaxed);
+}
+
+/// Under both locks; the digest is new.
+Index::Entry& Index::add(Shard& shard, const Digest& digest, const Stored& stored) {
+  static_assert(sizeof(Entry) <= 80, "there are millions of them");
+  Entry& entry = changeable(*shard.entries.emplace(digest).first);
+  entry.fingerprint = digest.hash();
+  entry.size = stored.size;
+  entry.used_at.store(time_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  set_flags(entry, stored);
+  count(entry, true);
+  return entry;
+}
+
+void Index::set_flags(Entry& entry, const Stored& stored) {
+  entry.flags.store(static_cast<std::uint8_t>((stored.is_inline ? Entry::is_inline : 0) |
+                                              (stored.doubtful ? Entry::doubtful : 0)),
+                    std::memory_order_relaxed);
+}
+
+void Index::put(const Digest& digest, const Stored& stored) {
   const std::lock_guard changing(change_mutex_);
   Shard& shard = shard_of(digest);
   const std::unique_lock lock(shard.mutex);
-  const auto [place, added] = shard.entries.try_emplace(digest);
-  Entry& entry = place->second;
-  if (!added) count(entry, false);
-  entry.is_inline = is_inline;
-  if (added) {
-    entry.digest = &place->first;
-    entry.fingerprint = digest.hash();
-    entry.size = size;
-    policy_.admit(entry);
-  } else {
-    policy_.resize(entry, size);
-  }
+  const auto found = shard.entries.find(digest);
+  if (found == shard.entries.end()) return policy_.admit(add(shard, digest, stored));
+  Entry& entry = changeable(*found);
+  count(entry, false);
+  set_flags(entry, stored);
+  policy_.resize(entry, stored.size);
   count(entry, true);
+}
+
+void Index::restore(const Digest& digest, const Stored& stored) {
+  const std::lock_guard changing(change_mutex_);
+  Shard& shard = shard_of(digest);
+  const std::unique_lock lock(shard.mutex);
+  if (shard.entries.find(digest) == shard.entries.end())
+    policy_.restore(add(shard, digest, stored));
 }
 
 bool Index::erase(const Digest& digest) {
@@ -43,26 +84,48 @@ bool Index::erase(const Digest& digest) {
   const std::unique_lock lock(shard.mutex);
   const auto found = shard.entries.find(digest);
   if (found == shard.entries.end()) return false;
-  policy_.remove(found->second);
-  count(found->second, false);
+  policy_.remove(changeable(*found));
+  count(*found, false);
   shard.entries.erase(found);
   return true;
 }
 
-std::optional<Index::Victim> Index::evict(std::uint64_t capacity,
-                                          const std::function<bool(const Digest&)>& may_leave) {
+void Index::set_flag(const Digest& digest, std::uint8_t flag, bool set) {
+  // Who replaces an entry holds the first lock.
   const std::lock_guard changing(change_mutex_);
-  const auto* const leaving =
-      static_cast<const Entry*>(policy_.evict(capacity, [&may_leave](const Resident& resident) {
-        return may_leave(*static_cast<const Entry&>(resident).digest);
+  Shard& shard = shard_of(digest);
+  const std::shared_lock lock(shard.mutex);
+  const auto found = shard.entries.find(digest);
+  if (found == shard.entries.end()) return;
+  auto& flags = changeable(*found).flags;
+  set ? flags.fetch_or(flag, std::memory_order_relaxed)
+      : flags.fetch_and(static_cast<std::uint8_t>(~flag), std::memory_order_relaxed);
+}
+
+std::optional<Index::Victim> Index::evict(std::uint64_t capacity, const MayLeave& may_leave) {
+  const std::lock_guard changing(change_mutex_);
+  const auto* const leaving = static_cast<const Entry*>(
+      policy_.evict(capacity, [this, &may_leave](const Resident& resident) {
+        const auto& entry = static_cast<const Entry&>(resident);
+        return may_leave(entry.digest.unpack(), unused_for(entry) <= lately);
       }));
   if (leaving == nullptr) return std::nullopt;
-  const Victim victim{*leaving->digest, leaving->size, leaving->is_inline};
+  const Victim victim{leaving->digest.unpack(), leaving->size, leaving->is(Entry::is_inline)};
   Shard& shard = shard_of(victim.digest);
   const std::unique_lock lock(shard.mutex);
   count(*leaving, false);
-  shard.entries.erase(victim.digest);
+  shard.entries.erase(shard.entries.find(victim.digest));
   return victim;
+}
+
+void Index::set_time(WallTime now) {
+  time_.store(static_cast<std::uint16_t>(now.time_since_epoch() / time_step),
+              std::memory_order_relaxed);
+}
+
+std::chrono::minutes Index::unused_for(const Entry& entry) const {
+  return time_step * static_cast<std::uint16_t>(time_.load(std::memory_order_relaxed) -
+                                                entry.used_at.load(std::memory_order_relaxed));
 }
 
 void Index::count(const Entry& entry, bool added) {
@@ -72,7 +135,7 @@ void Index::count(const Entry& entry, bool added) {
   };
   change(count_, 1);
   change(bytes_, entry.size);
-  if (!entry.is_inline) change(file_bytes_, on_disk(entry.size));
+  if (!entry.is(Entry::is_inline)) change(file_bytes_, on_disk(entry.size));
 }
 
 }  // namespace entrepot::cache

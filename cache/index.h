@@ -9,42 +9,63 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
-#include <unordered_map>
+#include <unordered_set>
 
+#include "cache/clock.h"
 #include "cache/digest.h"
 #include "cache/eviction.h"
+#include "cache/packed_digest.h"
 
 namespace entrepot::cache {
 
-/// Which blobs are stored, in memory, sharded, and in which order they would leave. Serve loops ask
-/// it, homes and the store pool change it. Any thread; a find costs one shared lock of one shard
-/// and one relaxed atomic, a change one lock of all.
+/// Which objects of a kind are stored, in memory, sharded, and in which order they would leave.
+/// Serve loops ask it, homes and the store pool change it. Any thread; a find costs one shared lock
+/// of one shard and some relaxed atomics of the entry, a change one lock of all.
+///
+/// Made for millions: about 110 bytes an entry (tests/bench/index.cc).
 class Index {
  public:
-  struct Found {
-    std::uint64_t size;
-    bool is_inline;  ///< the bytes are in RocksDB, not in a file
+  /// What is stored under a digest.
+  struct Stored {
+    std::uint64_t size = 0;
+    bool is_inline = false;  ///< the bytes are in RocksDB, not in a file
+    bool doubtful = false;   ///< to be compared with its digest before it is served
   };
   struct Victim {
     Digest digest;
     std::uint64_t size;
     bool is_inline;
   };
+  /// Whether an object may leave now.
+  using MayLeave = std::function<bool(const Digest&, bool used_lately)>;
 
-  /// Counts as a use of the blob.
-  std::optional<Found> find(const Digest& digest) const;
+  /// Counts as a use of the object. What nobody has used for long_unread is doubtful then.
+  std::optional<Stored> find(const Digest& digest) const;
   /// Does not count as a use.
-  bool has(const Digest& digest) const;
+  std::optional<Stored> look(const Digest& digest) const;
+  bool has(const Digest& digest) const { return look(digest).has_value(); }
+  /// Since the start of the process; stops at the largest number.
+  std::uint16_t hits(const Digest& digest) const;
+
   /// Adds or replaces.
-  void put(const Digest& digest, std::uint64_t size, bool is_inline);
+  void put(const Digest& digest, const Stored& stored);
+  /// What the index on disk says, at the start: what is in memory already is younger and stays. Old
+  /// objects are not on probation.
+  void restore(const Digest& digest, const Stored& stored);
   /// Returns whether it was there.
   bool erase(const Digest& digest);
 
-  /// Takes out the blob that should leave when all are to keep to `capacity` bytes; nullopt where
-  /// `may_leave` lets none go. The caller removes what is on the disk. `may_leave` is called under
-  /// the lock of changes and must not call back.
-  std::optional<Victim> evict(std::uint64_t capacity,
-                              const std::function<bool(const Digest&)>& may_leave);
+  // These do nothing where it is not stored.
+  void trust(const Digest& digest) { set_flag(digest, Entry::doubtful, false); }
+  void doubt(const Digest& digest) { set_flag(digest, Entry::doubtful, true); }
+
+  /// Takes out the object that should leave when all are to keep to `capacity` bytes; nullopt where
+  /// none may. The caller removes what is on the disk. `may_leave` is called under the lock of
+  /// changes and must not call back.
+  std::optional<Victim> evict(std::uint64_t capacity, const MayLeave& may_leave);
+
+  /// The time that uses are noted with, told now and then, and before anything is put.
+  void set_time(WallTime now);
 
   /// Sum of sizes and number of entries.
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
@@ -54,29 +75,66 @@ class Index {
   /// What a file of `size` bytes takes: file systems give out blocks.
   static std::uint64_t on_disk(std::uint64_t size) { return (size + block - 1) / block * block; }
 
+  /// "Lately" is this long, and up to a step of the clock more.
+  static constexpr std::chrono::minutes lately{60};
+  /// A file that nobody has read for so long may have rotted.
+  static constexpr std::chrono::days long_unread{7};
+
  private:
   static constexpr std::size_t shard_count = 64;
   static constexpr std::uint64_t block = 4096;
+  /// Of the times in entries, which come round after 682 days.
+  static constexpr std::chrono::minutes time_step{15};
 
   struct Entry : Resident {
-    bool is_inline = false;
-    const Digest* digest = nullptr;  // the key, which stays where it is
+    static constexpr std::uint8_t is_inline = 1, doubtful = 2;
+
+    explicit Entry(const Digest& digest_in) : digest(digest_in) {}
+    bool is(std::uint8_t flag) const { return (flags.load(std::memory_order_relaxed) & flag) != 0; }
+    Stored stored() const { return {size, is(is_inline), is(doubtful)}; }
+
+    // Here and in this order they fit behind the base without making it larger.
+    mutable std::atomic<std::uint8_t> flags{0};
+    mutable std::atomic<std::uint16_t> hits{0};
+    mutable std::atomic<std::uint16_t> used_at{0};
+    const PackedDigest digest;
   };
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(const Entry& entry) const noexcept { return entry.digest.hash(); }
+    std::size_t operator()(const Digest& digest) const noexcept { return digest.hash(); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const Entry& one, const Entry& other) const {
+      return one.digest == other.digest;
+    }
+    bool operator()(const Digest& one, const Entry& other) const { return other.digest == one; }
+    bool operator()(const Entry& one, const Digest& other) const { return one.digest == other; }
+  };
+  using Entries = std::unordered_set<Entry, Hash, Equal>;
   struct Shard {
     mutable std::shared_mutex mutex;
-    std::unordered_map<Digest, Entry> entries;  // guarded by mutex, but for Resident::uses
+    Entries entries;  // guarded by mutex, but for the atomics in them
   };
 
   Shard& shard_of(const Digest& digest) { return shards_[digest.bytes()[8] % shard_count]; }
   const Shard& shard_of(const Digest& digest) const {
     return shards_[digest.bytes()[8] % shard_count];
   }
+  /// Of an entry only the digest is what the set goes by, and that is const.
+  static Entry& changeable(const Entry& entry) { return const_cast<Entry&>(entry); }
+  Entry& add(Shard& shard, const Digest& digest, const Stored& stored);
+  static void set_flags(Entry& entry, const Stored& stored);
+  void set_flag(const Digest& digest, std::uint8_t flag, bool set);
+  std::chrono::minutes unused_for(const Entry& entry) const;
   void count(const Entry& entry, bool added);
 
   std::array<Shard, shard_count> shards_;
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> file_bytes_{0};
   std::atomic<std::uint64_t> count_{0};
+  std::atomic<std::uint16_t> time_{0};
   /// Taken before a shard's.
   std::mutex change_mutex_;
   EvictionPolicy policy_;  // guarded by change_mutex_

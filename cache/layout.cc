@@ -19,6 +19,20 @@ void append_digest(std::string& out, const Digest& digest) {
   for (const std::uint8_t byte : digest.bytes()) out.push_back(static_cast<char>(byte));
 }
 
+struct Prefix {
+  RepositoryRef repository;
+  std::string_view rest;
+};
+
+std::optional<Prefix> split_prefix(std::string_view key) {
+  const auto first = key.find('\0');
+  if (first == std::string_view::npos) return std::nullopt;
+  const auto second = key.find('\0', first + 1);
+  if (second == std::string_view::npos) return std::nullopt;
+  return Prefix{{key.substr(0, first), key.substr(first + 1, second - first - 1)},
+                key.substr(second + 1)};
+}
+
 }  // namespace
 
 std::filesystem::path Layout::blob_folder(const Digest& digest) const {
@@ -83,6 +97,20 @@ std::string link_key(RepositoryRef repository, const Digest& digest) {
   std::string key;
   link_key(key, repository, digest);
   return key;
+}
+
+std::optional<TagKey> parse_tag_key(std::string_view key) {
+  const auto prefix = split_prefix(key);
+  if (!prefix || prefix->rest.empty()) return std::nullopt;
+  return TagKey{prefix->repository, prefix->rest};
+}
+
+std::optional<LinkKey> parse_link_key(std::string_view key) {
+  const auto prefix = split_prefix(key);
+  if (!prefix) return std::nullopt;
+  const auto digest = parse_digest_key(prefix->rest);
+  if (!digest) return std::nullopt;
+  return LinkKey{prefix->repository, *digest};
 }
 
 }  // namespace entrepot::cache

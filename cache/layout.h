@@ -5,13 +5,15 @@
 //   <directory>/index/                    RocksDB
 //   <directory>/blobs/sha256/ab/abcdef…   whole and proven; named by its digest
 //   <directory>/fills/sha256-abcdef…      arriving
+//   <directory>/quarantine/sha256-abcdef… could not be read
 //
 // RocksDB column families (keys; values are in records.h):
 //   blobs      digest
 //   manifests  digest
+//   contents   "b" or "m", digest → the bytes of a small blob or of a manifest
 //   tags       upstream NUL repository NUL tag
 //   links      upstream NUL repository NUL digest
-//   meta       "format" → decimal version
+//   meta       "format" → decimal version; see rocks_index.h for the others
 // where a digest is one byte of algorithm and its raw bytes.
 #pragma once
 
@@ -26,7 +28,7 @@
 namespace entrepot::cache {
 
 /// Version of everything above; another version in a directory is refused.
-inline constexpr std::string_view format_version = "1";
+inline constexpr std::string_view format_version = "2";
 
 class Layout {
  public:
@@ -41,6 +43,12 @@ class Layout {
   std::filesystem::path blob_folder(const Digest& digest) const;
   std::filesystem::path blob(const Digest& digest) const;
   std::filesystem::path fill(const Digest& digest) const;
+  /// Written and removed again, to see whether the directory takes writes.
+  std::filesystem::path probe() const { return fills() / "probe"; }
+  std::filesystem::path quarantine() const { return directory_ / "quarantine"; }
+  std::filesystem::path quarantined(const Digest& digest) const {
+    return quarantine() / fill(digest).filename();
+  }
   /// The digest a file under fills() or blobs() is named after; nullopt for a name we do not give.
   std::optional<Digest> fill_digest(const std::filesystem::path& path) const;
   std::optional<Digest> blob_digest(const std::filesystem::path& path) const;
@@ -55,6 +63,18 @@ std::optional<Digest> parse_digest_key(std::string_view key);
 // These write into `out`, replacing it, so that the hit path can reuse one buffer.
 void tag_key(std::string& out, RepositoryRef repository, std::string_view tag);
 void link_key(std::string& out, RepositoryRef repository, const Digest& digest);
+
+// What a key was built from, borrowed from it; nullopt for what we do not build.
+struct TagKey {
+  RepositoryRef repository;
+  std::string_view tag;
+};
+struct LinkKey {
+  RepositoryRef repository;
+  Digest digest;
+};
+std::optional<TagKey> parse_tag_key(std::string_view key);
+std::optional<LinkKey> parse_link_key(std::string_view key);
 
 std::string tag_key(RepositoryRef repository, std::string_view tag);
 std::string link_key(RepositoryRef repository, const Digest& digest);

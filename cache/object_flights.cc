@@ -62,7 +62,7 @@ void ObjectFlights::look_on_disk(ObjectRequest request) {
                       request = std::move(request)]() mutable {
     Looked looked;
     looked.link = shared.rocks.link(link_key(request.repository, request.digest));
-    looked.content = shared.load(request.resource, request.digest);
+    looked.object = shared.load(request.resource, request.digest);
     home.post([weak, request = std::move(request), looked = std::move(looked)]() mutable {
       if (const auto self = weak.lock()) {
         (*self)->note(request, looked);
@@ -79,19 +79,24 @@ void ObjectFlights::note(const ObjectRequest& request, const Looked& looked) {
     // A flight may have proven it anew meanwhile: the younger one stays.
     if (!shared_.links.find(key)) shared_.links.put(key, *looked.link);
   }
-  if (!looked.content) return;
-  shared_.remember(looked.content, request.resource);
-  if (request.resource == Resource::blob) {
-    shared_.blobs.put(request.digest, looked.content->size, looked.content->bytes != nullptr);
-  }
+  const auto& [content, doubtful] = looked.object;
+  if (!content) return;
+  shared_.remember(content, request.resource);
+  if (shared_.loaded) return;
+  const Index::Stored stored{content->size, content->bytes != nullptr, doubtful};
+  (request.resource == Resource::blob ? shared_.blobs : shared_.manifests)
+      .restore(request.digest, stored);
 }
 
 void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
-  auto content = looked.content;
+  auto content = looked.object.content;
   if (!content) content = shared_.stored(request.resource, request.digest);
   const auto fill = find_fill(request.resource, request.digest);
   request.had_link = looked.link.has_value();
-  if (linked(request) && content) return answer_stored(request, content);
+  if (linked(request) && content) {
+    return looked.object.doubtful ? check(std::move(request), content)
+                                  : answer_stored(request, content);
+  }
   if (fill && (linked(request) || fill->repository() == request.repository)) {
     return fill->join(std::move(request));
   }
@@ -109,6 +114,26 @@ void ObjectFlights::answer_stored(const ObjectRequest& request, const ContentPtr
     shared_.link_references(request.repository, *content);
   }
   request.reply({request.outcome, request.reason, content, {}});
+}
+
+void ObjectFlights::check(ObjectRequest request, const ContentPtr& content) {
+  const Digest digest = request.digest;
+  Check& check = checks_[digest];
+  check.waiting.push_back(std::move(request));
+  if (check.hasher) return;
+  check.hasher = std::make_shared<FileHasher>(
+      content->file, digest.algorithm(), shared_.store, home_,
+      [this, digest](const std::optional<Digest>& actual) { checked(digest, actual); });
+  check.hasher->finish(content->size);
+}
+
+void ObjectFlights::checked(const Digest& digest, const std::optional<Digest>& actual) {
+  auto waiting = std::move(checks_.extract(digest).mapped().waiting);
+  shared_.settle_doubt(digest, actual);
+  for (auto& request : waiting) {
+    if (request.reason.empty() && actual != digest) request.reason = "corrupt";
+    fetch(std::move(request));
+  }
 }
 
 void ObjectFlights::start_fill(ObjectRequest request) {
@@ -204,6 +229,11 @@ void ObjectFlights::abandon_all(const Failure& failure) {
   for (const auto& [digest, fill] : std::exchange(manifest_fills_, {})) fill->abandon(failure);
   for (const auto& fill : std::exchange(closed_fills_, {})) fill->abandon(failure);
   for (const auto& [key, proof] : std::exchange(proofs_, {})) proof->abandon(failure);
+  for (const auto& [digest, check] : std::exchange(checks_, {})) {
+    check.hasher->cancel();
+    for (const auto& request : check.waiting)
+      request.reply({Outcome::error, request.reason, nullptr, failure});
+  }
 }
 
 }  // namespace entrepot::cache

@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "cache/file_hasher.h"
 #include "cache/fill.h"
 #include "cache/link_proof.h"
 #include "cache/negative_table.h"
@@ -25,6 +26,7 @@ namespace entrepot::cache {
 ///
 ///                      | repository linked | not linked, fill runs for it | not linked
 ///   stored             | answer            | –                            | link proof, then anew
+///   stored, doubtful   | check, then anew  | –                            | link proof, then anew
 ///   fill in flight     | join              | join                         | link proof, then anew
 ///   neither, GET       | start a fill      | –                            | start a fill
 ///   neither, HEAD      | HEAD upstream     | –                            | HEAD upstream
@@ -50,7 +52,12 @@ class ObjectFlights {
   /// What the disk knows.
   struct Looked {
     std::optional<LinkRecord> link;
-    ContentPtr content;
+    Shared::Loaded object;
+  };
+  /// A stored blob that is compared with its digest before anybody gets it.
+  struct Check {
+    std::shared_ptr<FileHasher> hasher;
+    std::vector<ObjectRequest> waiting;
   };
   using Fills = std::unordered_map<Digest, std::shared_ptr<Fill>>;
 
@@ -64,6 +71,8 @@ class ObjectFlights {
   void look_on_disk(ObjectRequest request);
   void note(const ObjectRequest& request, const Looked& looked);
   void decide(ObjectRequest request, const Looked& looked);
+  void check(ObjectRequest request, const ContentPtr& content);
+  void checked(const Digest& digest, const std::optional<Digest>& actual);
   void start_fill(ObjectRequest request);
   void prove(ObjectRequest request);
   void answer_stored(const ObjectRequest& request, const ContentPtr& content);
@@ -78,6 +87,7 @@ class ObjectFlights {
   /// Passing through, for those who read it; nobody can join any more.
   std::unordered_set<std::shared_ptr<Fill>> closed_fills_;
   std::unordered_map<std::string, std::shared_ptr<LinkProof>> proofs_;
+  std::unordered_map<Digest, Check> checks_;
   NegativeTable negative_;
   /// Look-ups on disk hold this; what comes back after the end lapses.
   std::shared_ptr<ObjectFlights*> self_;

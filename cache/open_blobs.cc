@@ -27,4 +27,16 @@ std::shared_ptr<const BlobFile> OpenBlobs::add(const Digest& digest,
   return file;
 }
 
+void OpenBlobs::replace(const Digest& digest, const std::shared_ptr<const BlobFile>& file) {
+  Shard& shard = shards_[shard_of(digest)];
+  const std::lock_guard lock(shard.mutex);
+  shard.files[digest] = file;
+}
+
+void OpenBlobs::forget(const Digest& digest) {
+  Shard& shard = shards_[shard_of(digest)];
+  const std::lock_guard lock(shard.mutex);
+  shard.files.erase(digest);
+}
+
 }  // namespace entrepot::cache

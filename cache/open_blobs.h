@@ -21,6 +21,10 @@ class OpenBlobs {
   std::shared_ptr<const BlobFile> find(const Digest& digest) const;
   /// Notes the file; another that is read already stays, and is returned.
   std::shared_ptr<const BlobFile> add(const Digest& digest, std::shared_ptr<const BlobFile> file);
+  /// The same, but in place of the other.
+  void replace(const Digest& digest, const std::shared_ptr<const BlobFile>& file);
+  /// Whoever reads it now keeps his file, and nobody else gets it.
+  void forget(const Digest& digest);
   bool reads(const Digest& digest) const { return find(digest) != nullptr; }
 
  private:

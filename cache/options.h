@@ -36,6 +36,11 @@ struct Options {
 
   /// What blobs, arriving files and the index take together at most.
   std::uint64_t max_size = 100ULL << 30;
+  /// Repositories whose objects never leave (pins.h).
+  std::vector<std::string> pins;
+  /// How much of the stored files is read again each second to see whether they are still right; 0:
+  /// never.
+  std::uint64_t scrub_rate = 4ULL << 20;
   /// What the file system under the directory keeps free of us.
   std::uint64_t reserve_free = 0;
   /// Larger blobs are refused.

@@ -22,8 +22,6 @@ class Writer {
     u64(value.size());
     out_.append(value);
   }
-  /// To the end of the record.
-  void rest(std::string_view value) { out_.append(value); }
   std::string take() { return std::move(out_); }
 
  private:
@@ -48,10 +46,8 @@ class Reader {
   }
   WallTime time() { return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(u64()))); }
   std::string text() { return std::string(take(u64())); }
-  std::string rest() { return std::string(take(in_.size())); }
   /// True when everything was there and nothing is left.
   bool done() const { return ok_ && in_.empty(); }
-  bool ok() const { return ok_; }
 
  private:
   std::string_view take(std::uint64_t count) {
@@ -76,8 +72,7 @@ std::string encode(const BlobRecord& record) {
   Writer out;
   out.u64(record.size);
   out.time(record.stored_at);
-  out.u8(record.bytes ? 1 : 0);
-  if (record.bytes) out.rest(*record.bytes);
+  out.u8(record.is_inline ? 1 : 0);
   return out.take();
 }
 
@@ -87,17 +82,16 @@ std::optional<BlobRecord> decode_blob(std::string_view value) {
   record.size = in.u64();
   record.stored_at = in.time();
   const auto is_inline = in.u8();
-  if (is_inline == 1) record.bytes = in.rest();
   if (!in.done() || is_inline > 1) return std::nullopt;
-  if (record.bytes && record.bytes->size() != record.size) return std::nullopt;
+  record.is_inline = is_inline == 1;
   return record;
 }
 
 std::string encode(const ManifestRecord& record) {
   Writer out;
   out.text(record.media_type);
+  out.u64(record.size);
   out.time(record.stored_at);
-  out.rest(record.bytes);
   return out.take();
 }
 
@@ -105,8 +99,8 @@ std::optional<ManifestRecord> decode_manifest(std::string_view value) {
   Reader in(value);
   ManifestRecord record;
   record.media_type = in.text();
+  record.size = in.u64();
   record.stored_at = in.time();
-  record.bytes = in.rest();
   if (!in.done() || !printable_type(record.media_type)) return std::nullopt;
   return record;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The values of the index. Each begins with a version byte; integers are little-endian. The decoder
-// takes any bytes (a disk can return them) and answers nullopt for what it does not understand.
+// The values of the index. What every start reads is apart from the bytes of objects, which are
+// values of their own without a frame. Each record begins with a version byte; integers are
+// little-endian. The decoder takes any bytes (a disk can return them) and answers nullopt for what
+// it does not understand.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +15,19 @@
 
 namespace entrepot::cache {
 
-/// A stored blob: its bytes are inline here (small ones) or in a file.
+/// A stored blob: its bytes are in the index (small ones) or in a file.
 struct BlobRecord {
   std::uint64_t size = 0;
   WallTime stored_at{};
-  /// Set for small blobs; its length is `size`.
-  std::optional<std::string> bytes;
+  bool is_inline = false;
   friend bool operator==(const BlobRecord&, const BlobRecord&) = default;
 };
 
-/// A stored manifest, exactly as the upstream sent it.
+/// A stored manifest; its bytes are in the index, exactly as the upstream sent them.
 struct ManifestRecord {
   std::string media_type;
+  std::uint64_t size = 0;
   WallTime stored_at{};
-  std::string bytes;
   friend bool operator==(const ManifestRecord&, const ManifestRecord&) = default;
 };
 

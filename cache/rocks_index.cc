@@ -1,122 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/rocks_index.h"
 
-#include <rocksdb/cache.h>
-#include <rocksdb/db.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/table.h>
-
-#include <algorithm>
-#include <array>
-#include <cstdarg>
-#include <cstdio>
+#include <utility>
 
 #include "cache/layout.h"
-#include "cache/options.h"
+#include "cache/rocks_open.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {
 namespace {
 
-enum Family : std::size_t { default_family, blobs, manifests, tags, links, meta, family_count };
-constexpr std::array<const char*, family_count> family_names = {"default", "blobs", "manifests",
-                                                                "tags",    "links", "meta"};
-
-/// RocksDB's own log file is written through code that asserts on a full disk (Debian builds it
-/// with assertions), so its messages go to our log instead, warnings and worse only.
-class LogBridge : public rocksdb::Logger {
- public:
-  LogBridge() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
-  using Logger::Logv;
-  void Logv(const char* format, va_list arguments) override {
-    std::array<char, 512> line;
-    std::vsnprintf(line.data(), line.size(), format, arguments);
-    std::string_view text(line.data());
-    while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-    log::warn("index: {}", text);
-  }
-};
-
-rocksdb::Options make_options(std::uint64_t max_size) {
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.create_missing_column_families = true;
-  options.info_log = std::make_shared<LogBridge>();
-  options.max_open_files = 256;
-  options.max_background_jobs = 2;
-  options.keep_log_file_num = 1;
-  options.allow_fallocate = false;  // megabytes set aside for each log count for du, and for us
-  // What is not in sorted files yet counts towards the cache's size too: little in a small cache.
-  options.db_write_buffer_size = std::clamp<std::uint64_t>(max_size / 64, 1ULL << 20, 16ULL << 20);
-  options.max_total_wal_size = std::clamp<std::uint64_t>(max_size / 32, 2ULL << 20, 64ULL << 20);
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(8ULL << 20);
-  // Most look-ups are for what is not there (a miss): a filter saves their disk reads.
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  table.cache_index_and_filter_blocks = true;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return options;
-}
-
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 
-[[noreturn]] void refuse_format(const std::filesystem::path& index, const std::string& found) {
-  throw OpenError("cache directory " + index.parent_path().string() + " has format version " +
-                  found + ", this program reads version " + std::string(format_version) +
-                  "; name another cache.directory or remove this one");
-}
-
-/// Another version may have families that this one does not know, and RocksDB opens a database with
-/// all of its families or not at all, unless it is to be read only.
-void refuse_unknown_families(const rocksdb::Options& options, const std::string& path) {
-  std::vector<std::string> present;
-  // Failing means a new index, or a broken one, of which the opening tells more.
-  if (!rocksdb::DB::ListColumnFamilies(options, path, &present).ok()) return;
-  const auto known = [](const std::string& name) {
-    return std::find(family_names.begin(), family_names.end(), name) != family_names.end();
-  };
-  if (std::all_of(present.begin(), present.end(), known)) return;
-  std::string found = "unknown";
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  const std::vector<rocksdb::ColumnFamilyDescriptor> some = {{family_names[default_family], {}},
-                                                             {family_names[meta], {}}};
-  if (rocksdb::DB::OpenForReadOnly(options, path, some, &handles, &db).ok()) {
-    const std::unique_ptr<rocksdb::DB> owned(db);
-    static_cast<void>(db->Get({}, handles[1], "format", &found));
-    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
-  }
-  refuse_format(path, found);
-}
-
-/// Not what a disk says that fails now: then nothing must be moved.
-bool is_damaged(const rocksdb::Status& status) {
-  return status.IsCorruption() || status.IsPathNotFound() || status.IsInvalidArgument() ||
-         status.IsNotFound();
-}
-
-/// A lost index costs a look at the files, whose names tell what they are; tags are asked for anew.
-bool move_aside(const std::filesystem::path& path, const std::string& why) {
-  auto aside = path;
-  aside += ".damaged";
-  std::error_code error;
-  std::filesystem::remove_all(aside, error);
-  std::filesystem::rename(path, aside, error);
-  if (!error) std::filesystem::create_directory(path, error);
-  if (error) return false;
-  log::error(
-      "cache index {} is damaged ({}); it is moved to {} and a new one is made from the "
-      "files",
-      path.string(), why, aside.string());
-  return true;
-}
+std::string blob_contents_key(const Digest& digest) { return "b" + digest_key(digest); }
+std::string manifest_contents_key(const Digest& digest) { return "m" + digest_key(digest); }
 
 }  // namespace
 
-class RocksIndex::Impl {
+class RocksIndex::Impl : public OpenedRocks {
  public:
-  std::unique_ptr<rocksdb::DB> db;
-  std::array<rocksdb::ColumnFamilyHandle*, family_count> families{};
+  explicit Impl(OpenedRocks opened) : OpenedRocks(std::move(opened)) {}
 
   std::optional<std::string> get(Family family, std::string_view key) const {
     std::string value;
@@ -126,10 +29,23 @@ class RocksIndex::Impl {
     return std::nullopt;
   }
 
-  rocksdb::Status put(Family family, std::string_view key, const std::string& value, bool sync) {
+  template <typename Decode>
+  auto record(Family family, std::string_view key, Decode decode) const {
+    const auto value = get(family, key);
+    return value ? decode(*value) : std::nullopt;
+  }
+
+  rocksdb::Status put(Family family, std::string_view key, std::string_view value,
+                      bool sync = false) {
     rocksdb::WriteOptions options;
     options.sync = sync;
-    return db->Put(options, families[family], slice(key), value);
+    return db->Put(options, families[family], slice(key), slice(value));
+  }
+
+  rocksdb::Status erase(Family family, std::string_view key, bool sync = false) {
+    rocksdb::WriteOptions options;
+    options.sync = sync;
+    return db->Delete(options, families[family], slice(key));
   }
 
   bool has(Family family, std::string_view key) const {
@@ -137,48 +53,33 @@ class RocksIndex::Impl {
     return db->Get({}, families[family], slice(key), &value).ok();
   }
 
-  std::int64_t count(Family family) const {
-    const std::unique_ptr<rocksdb::Iterator> all(db->NewIterator({}, families[family]));
-    std::int64_t keys = 0;
-    for (all->SeekToFirst(); all->Valid(); all->Next()) ++keys;
-    return keys;
+  /// `visit` returns whether to go on.
+  template <typename Visit>
+  void for_each(Family family, std::string_view from, Visit visit) const {
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;  // once through all of it is no reason to forget what is in use
+    const std::unique_ptr<rocksdb::Iterator> all(db->NewIterator(options, families[family]));
+    for (all->Seek(slice(from)); all->Valid(); all->Next()) {
+      if (!visit(all->key().ToStringView(), all->value().ToStringView())) return;
+    }
+  }
+
+  /// The same for keys that are digests; `visit` takes what `decode` makes of the value.
+  template <typename Decode, typename Visit>
+  void for_each_digest(Family family, std::string_view from, Decode decode,
+                       const Visit& visit) const {
+    for_each(family, from, [&](std::string_view key, std::string_view value) {
+      const auto digest = parse_digest_key(key);
+      const auto record = decode(value);
+      return !digest || !record || visit(*digest, *record);
+    });
   }
 };
 
 RocksIndex::RocksIndex(const std::filesystem::path& path, std::uint64_t max_size,
                        const metrics::Metrics& metrics)
-    : impl_(std::make_unique<Impl>()), index_errors_(metrics.disk_errors("index")) {
-  const auto options = make_options(max_size);
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  descriptors.reserve(std::size(family_names));
-  for (const char* name : family_names) {
-    descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions(options));
-  }
-  refuse_unknown_families(options, path.string());
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  auto status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
-  if (is_damaged(status) && move_aside(path, status.ToString())) {
-    status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
-  }
-  if (!status.ok()) {
-    throw OpenError("cache index " + path.string() + " cannot be opened: " + status.ToString() +
-                    "; move it away to start with an empty one");
-  }
-  impl_->db.reset(db);
-  std::copy(handles.begin(), handles.end(), impl_->families.begin());
-
-  const auto format = impl_->get(meta, "format");
-  if (!format) {
-    if (!impl_->put(meta, "format", std::string(format_version), true).ok()) {
-      static_cast<void>(impl_.release());  // as in the destructor
-      throw OpenError("cache index " + path.string() + " cannot be written");
-    }
-  } else if (*format != format_version) {
-    for (auto* handle : impl_->families) impl_->db->DestroyColumnFamilyHandle(handle);
-    refuse_format(path, *format);
-  }
-}
+    : impl_(std::make_unique<Impl>(open_rocks(path, max_size))),
+      index_errors_(metrics.disk_errors("index")) {}
 
 RocksIndex::~RocksIndex() {
   if (!healthy()) {
@@ -189,95 +90,159 @@ RocksIndex::~RocksIndex() {
   for (auto* handle : impl_->families) impl_->db->DestroyColumnFamilyHandle(handle);
 }
 
-bool RocksIndex::written(bool ok, const std::string& status) {
-  if (ok) return true;
+template <typename Status>
+bool RocksIndex::written(const Status& status) {
+  if (status.ok()) return true;
   index_errors_.add();
-  if (healthy_.exchange(false)) {
+  if (status.IsNoSpace() || full_) {
+    if (!full_.exchange(true)) {
+      log::error(
+          "index: writing failed: {}; nothing new is kept until there is room again under the "
+          "cache directory",
+          status.ToString());
+    }
+  } else if (healthy_.exchange(false)) {
     log::error(
-        "index: writing failed: {}; nothing new is kept from now on. Free space or repair the disk "
-        "under the cache directory and restart",
-        status);
+        "index: writing failed: {}; nothing new is kept from now on. This process will ask for "
+        "a restart as soon as the cache directory can be written",
+        status.ToString());
   }
   return false;
 }
 
+void RocksIndex::recover() {
+  if (!full_ || !healthy()) return;
+  // What went wrong behind a write is held against all later ones until this.
+  if (!impl_->db->Resume().ok() || !impl_->put(meta_family, "room", "", true).ok()) return;
+  full_ = false;
+  log::info("index: there is room again");
+}
+
 std::optional<BlobRecord> RocksIndex::blob(const Digest& digest) const {
-  const auto value = impl_->get(blobs, digest_key(digest));
-  return value ? decode_blob(*value) : std::nullopt;
+  return impl_->record(blobs_family, digest_key(digest), decode_blob);
+}
+
+std::optional<std::string> RocksIndex::blob_bytes(const Digest& digest) const {
+  return impl_->get(contents_family, blob_contents_key(digest));
 }
 
 std::optional<ManifestRecord> RocksIndex::manifest(const Digest& digest) const {
-  const auto value = impl_->get(manifests, digest_key(digest));
-  return value ? decode_manifest(*value) : std::nullopt;
+  return impl_->record(manifests_family, digest_key(digest), decode_manifest);
+}
+
+std::optional<std::string> RocksIndex::manifest_bytes(const Digest& digest) const {
+  return impl_->get(contents_family, manifest_contents_key(digest));
 }
 
 std::optional<TagRecord> RocksIndex::tag(std::string_view key) const {
-  const auto value = impl_->get(tags, key);
-  return value ? decode_tag(*value) : std::nullopt;
+  return impl_->record(tags_family, key, decode_tag);
 }
 
 std::optional<LinkRecord> RocksIndex::link(std::string_view key) const {
-  const auto value = impl_->get(links, key);
-  return value ? decode_link(*value) : std::nullopt;
+  return impl_->record(links_family, key, decode_link);
 }
 
-bool RocksIndex::put_blob(const Digest& digest, const BlobRecord& record) {
-  const auto status = impl_->put(blobs, digest_key(digest), encode(record), false);
-  return written(status.ok(), status.ToString());
+bool RocksIndex::put_blob(const Digest& digest, const BlobRecord& record, std::string_view bytes) {
+  rocksdb::WriteBatch batch;
+  batch.Put(impl_->families[blobs_family], digest_key(digest), encode(record));
+  if (record.is_inline) {
+    batch.Put(impl_->families[contents_family], blob_contents_key(digest), slice(bytes));
+  }
+  return written(impl_->db->Write({}, &batch));
 }
 
 bool RocksIndex::erase_blob(const Digest& digest) {
-  const auto status = impl_->db->Delete({}, impl_->families[blobs], digest_key(digest));
-  return written(status.ok(), status.ToString());
+  rocksdb::WriteBatch batch;
+  batch.Delete(impl_->families[blobs_family], digest_key(digest));
+  batch.Delete(impl_->families[contents_family], blob_contents_key(digest));
+  return written(impl_->db->Write({}, &batch));
 }
 
-bool RocksIndex::put_manifest(const Digest& digest, const ManifestRecord& record) {
-  const auto key = digest_key(digest);
-  if (!impl_->has(manifests, key)) manifest_count_.fetch_add(1, std::memory_order_relaxed);
-  const auto status = impl_->put(manifests, key, encode(record), false);
-  return written(status.ok(), status.ToString());
+bool RocksIndex::put_manifest(const Digest& digest, const ManifestRecord& record,
+                              std::string_view bytes) {
+  rocksdb::WriteBatch batch;
+  batch.Put(impl_->families[manifests_family], digest_key(digest), encode(record));
+  batch.Put(impl_->families[contents_family], manifest_contents_key(digest), slice(bytes));
+  return written(impl_->db->Write({}, &batch));
+}
+
+bool RocksIndex::erase_manifest(const Digest& digest) {
+  rocksdb::WriteBatch batch;
+  batch.Delete(impl_->families[manifests_family], digest_key(digest));
+  batch.Delete(impl_->families[contents_family], manifest_contents_key(digest));
+  return written(impl_->db->Write({}, &batch));
 }
 
 bool RocksIndex::put_links(const std::vector<std::string>& keys, const LinkRecord& record) {
   rocksdb::WriteBatch batch;
   const std::string value = encode(record);
-  for (const auto& key : keys) batch.Put(impl_->families[links], key, value);
-  const auto status = impl_->db->Write({}, &batch);
-  return written(status.ok(), status.ToString());
+  for (const auto& key : keys) batch.Put(impl_->families[links_family], key, value);
+  return written(impl_->db->Write({}, &batch));
 }
 
 bool RocksIndex::erase_link(std::string_view key) {
-  const auto status = impl_->db->Delete({}, impl_->families[links], slice(key));
-  return written(status.ok(), status.ToString());
+  return written(impl_->erase(links_family, key));
 }
 
 bool RocksIndex::put_tag(std::string_view key, const TagRecord& record) {
-  if (!impl_->has(tags, key)) tag_count_.fetch_add(1, std::memory_order_relaxed);
-  const auto status = impl_->put(tags, key, encode(record), true);
-  return written(status.ok(), status.ToString());
+  if (!impl_->has(tags_family, key)) tag_count_.fetch_add(1, std::memory_order_relaxed);
+  return written(impl_->put(tags_family, key, encode(record), true));
 }
 
 bool RocksIndex::erase_tag(std::string_view key) {
-  if (impl_->has(tags, key)) tag_count_.fetch_sub(1, std::memory_order_relaxed);
-  rocksdb::WriteOptions options;
-  options.sync = true;  // a deleted tag must not come back (case U26)
-  const auto status = impl_->db->Delete(options, impl_->families[tags], slice(key));
-  return written(status.ok(), status.ToString());
+  if (impl_->has(tags_family, key)) tag_count_.fetch_sub(1, std::memory_order_relaxed);
+  // On disk when it returns: a deleted tag must not come back (case U26).
+  return written(impl_->erase(tags_family, key, true));
 }
 
 void RocksIndex::for_each_blob(
-    const std::function<bool(const Digest&, std::uint64_t, bool)>& visit) const {
-  const std::unique_ptr<rocksdb::Iterator> all(impl_->db->NewIterator({}, impl_->families[blobs]));
-  for (all->SeekToFirst(); all->Valid(); all->Next()) {
-    const auto digest = parse_digest_key(all->key().ToStringView());
-    const auto record = decode_blob(all->value().ToStringView());
-    if (digest && record && !visit(*digest, record->size, record->bytes.has_value())) return;
-  }
+    const std::function<bool(const Digest&, const BlobRecord&)>& visit) const {
+  impl_->for_each_digest(blobs_family, {}, decode_blob, visit);
 }
 
-void RocksIndex::count_existing() {
-  manifest_count_.fetch_add(impl_->count(manifests), std::memory_order_relaxed);
-  tag_count_.fetch_add(impl_->count(tags), std::memory_order_relaxed);
+void RocksIndex::for_each_blob(
+    const Digest& after, const std::function<bool(const Digest&, const BlobRecord&)>& visit) const {
+  impl_->for_each_digest(blobs_family, digest_key(after) + '\0', decode_blob, visit);
+}
+
+void RocksIndex::for_each_manifest(
+    const std::function<bool(const Digest&, const ManifestRecord&)>& visit) const {
+  impl_->for_each_digest(manifests_family, {}, decode_manifest, visit);
+}
+
+void RocksIndex::for_each_tag(
+    const std::function<bool(std::string_view, const TagRecord&)>& visit) const {
+  impl_->for_each(tags_family, {}, [&visit](std::string_view key, std::string_view value) {
+    const auto record = decode_tag(value);
+    return !record || visit(key, *record);
+  });
+}
+
+void RocksIndex::for_each_link(
+    const std::function<bool(std::string_view, const LinkRecord&)>& visit) const {
+  impl_->for_each(links_family, {}, [&visit](std::string_view key, std::string_view value) {
+    const auto record = decode_link(value);
+    return !record || visit(key, *record);
+  });
+}
+
+std::optional<std::string> RocksIndex::note(std::string_view name) const {
+  return impl_->get(meta_family, name);
+}
+
+bool RocksIndex::put_note(std::string_view name, std::string_view value, bool synced) {
+  return written(impl_->put(meta_family, name, value, synced));
+}
+
+bool RocksIndex::erase_note(std::string_view name) {
+  return written(impl_->erase(meta_family, name));
+}
+
+void RocksIndex::count_tags() {
+  for_each_tag([this](std::string_view, const TagRecord&) {
+    tag_count_.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  });
 }
 
 }  // namespace entrepot::cache

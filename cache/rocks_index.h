@@ -19,9 +19,10 @@ namespace entrepot::cache {
 /// The index on disk: RocksDB behind typed records. Every call may block on the disk, so all of
 /// them belong on the store pool (or before the loops start). Thread-safe.
 ///
-/// A write that fails makes healthy() false for good: after an I/O error on its log RocksDB refuses
-/// every later write, and closing it then aborts, so the destructor leaves it open in that case.
-/// A write that reported failure may still be there after a restart; all writes are idempotent.
+/// Writes that fail for want of room are tried again (recover()). Any other failed write makes
+/// healthy() false for good: after an I/O error on its log RocksDB refuses every later write, and
+/// closing it then aborts, so the destructor leaves it open in that case. A write that reported
+/// failure may still be there after a restart; all writes are idempotent.
 class RocksIndex {
  public:
   /// Opens or creates it, with buffers and logs that suit a cache of `max_size` bytes. Throws
@@ -31,41 +32,66 @@ class RocksIndex {
   ~RocksIndex();
 
   std::optional<BlobRecord> blob(const Digest& digest) const;
+  std::optional<std::string> blob_bytes(const Digest& digest) const;
   std::optional<ManifestRecord> manifest(const Digest& digest) const;
+  std::optional<std::string> manifest_bytes(const Digest& digest) const;
   /// Keys are built by layout.h.
   std::optional<TagRecord> tag(std::string_view key) const;
   std::optional<LinkRecord> link(std::string_view key) const;
 
   // Blob, manifest and link records may be lost by a power cut (files and the upstream are the
   // truth); all survive the death of the process.
-  bool put_blob(const Digest& digest, const BlobRecord& record);
+  /// `bytes` counts for inline records only.
+  bool put_blob(const Digest& digest, const BlobRecord& record, std::string_view bytes = {});
   bool erase_blob(const Digest& digest);
-  bool put_manifest(const Digest& digest, const ManifestRecord& record);
+  bool put_manifest(const Digest& digest, const ManifestRecord& record, std::string_view bytes);
+  bool erase_manifest(const Digest& digest);
   bool put_links(const std::vector<std::string>& keys, const LinkRecord& record);
   bool erase_link(std::string_view key);
   /// On disk when it returns: a tag must never be found older than it was shown.
   bool put_tag(std::string_view key, const TagRecord& record);
   bool erase_tag(std::string_view key);
 
-  /// Calls `visit` for every blob record whose value decodes, in key order; inline bytes are left
-  /// out. Stops when `visit` returns false.
-  void for_each_blob(
-      const std::function<bool(const Digest&, std::uint64_t size, bool is_inline)>& visit) const;
-  /// Counts what was there before; until it has run, the counts below hold only what came since.
-  void count_existing();
-  std::int64_t manifest_count() const { return manifest_count_.load(std::memory_order_relaxed); }
+  // Every record whose value decodes, in key order; they stop when `visit` returns false.
+  void for_each_blob(const std::function<bool(const Digest&, const BlobRecord&)>& visit) const;
+  /// The same from the first one behind `after`.
+  void for_each_blob(const Digest& after,
+                     const std::function<bool(const Digest&, const BlobRecord&)>& visit) const;
+  void for_each_manifest(
+      const std::function<bool(const Digest&, const ManifestRecord&)>& visit) const;
+  void for_each_tag(const std::function<bool(std::string_view key, const TagRecord&)>& visit) const;
+  void for_each_link(
+      const std::function<bool(std::string_view key, const LinkRecord&)>& visit) const;
+
+  /// A line of the cache's own, of which there are a few:
+  ///   "running"   since the start of a process that has not ended in order: when it last lived, ms
+  ///   "doubtful"  blobs stored since then have not been looked at since an unclean end, ms
+  ///   "bytes"     what the files of blobs take, not much older than the truth
+  ///   "pins"      patterns pinned by command, one a line
+  ///   "scrubbed"  the blob that the scrub has looked at last
+  std::optional<std::string> note(std::string_view name) const;
+  bool put_note(std::string_view name, std::string_view value, bool synced = false);
+  bool erase_note(std::string_view name);
+
+  /// Counts what was there before; before the first put_tag or erase_tag.
+  void count_tags();
   std::int64_t tag_count() const { return tag_count_.load(std::memory_order_relaxed); }
 
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
+  /// False while writes are refused, for want of room too.
+  bool takes_writes() const { return healthy() && !full_.load(std::memory_order_relaxed); }
+  /// After writes failed for want of room: tries whether there is room again.
+  void recover();
 
  private:
   class Impl;
-  bool written(bool ok, const std::string& status);
+  template <typename Status>
+  bool written(const Status& status);
 
   std::unique_ptr<Impl> impl_;
   metrics::Counter index_errors_;
   std::atomic<bool> healthy_{true};
-  std::atomic<std::int64_t> manifest_count_{0};
+  std::atomic<bool> full_{false};
   std::atomic<std::int64_t> tag_count_{0};
 };
 

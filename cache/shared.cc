@@ -6,6 +6,7 @@
 #include "cache/layout.h"
 #include "cache/manifest.h"
 #include "metrics/check.h"
+#include "metrics/log.h"
 
 namespace entrepot::cache {
 namespace {
@@ -15,6 +16,8 @@ constexpr std::size_t links_in_memory = 100'000;
 constexpr std::size_t tags_in_memory = 50'000;
 /// Roughly what an entry costs beside its bytes.
 constexpr std::size_t entry_overhead = 256;
+/// Unreadable files within a minute after which the disk is not written to for a while.
+constexpr int doubts_until_distrust = 5;
 
 }  // namespace
 
@@ -27,68 +30,120 @@ Shared::Shared(Options options_in, const Clock& clock_in, const metrics::Metrics
       index_writes(store_in),
       files(Layout(options.directory), metrics_in),
       rocks(Layout(options.directory).index(), options.max_size, metrics_in),
+      pins(options.pins),
       space(*this),
       small_blobs(options.memory_cache / 2),
-      manifests(options.memory_cache / 2),
+      recent_manifests(options.memory_cache / 2),
       links(links_in_memory),
       tags(tags_in_memory) {
   for (const auto& [name, policy] : options.upstreams) {
     freshness_.emplace(name, TagFreshness(policy.tags));
   }
+  tell_time();
+}
+
+void Shared::tell_time() {
+  blobs.set_time(clock.wall());
+  manifests.set_time(clock.wall());
 }
 
 ContentPtr Shared::stored_blob(const Digest& digest) {
-  if (auto small = small_blobs.find(digest)) {
-    static_cast<void>(blobs.find(digest));  // counts as a use
-    return *small;
-  }
   const auto found = blobs.find(digest);
-  if (!found || found->is_inline) return nullptr;
-  bool gone = false;
-  auto file = files.open_blob(digest, found->size, &gone);
-  if (!file) {
-    if (gone && blobs.erase(digest)) {
-      index_writes.post([this, digest] {
-        if (keeping.contains(digest) || blobs.has(digest)) return;  // fetched again meanwhile
-        rocks.erase_blob(digest);
-        files.remove_blob(digest);
-      });
-    }
-    return nullptr;
-  }
+  if (auto small = small_blobs.find(digest)) return *small;
+  if (!found || found->is_inline || found->doubtful) return nullptr;
+  auto opened = files.open_blob(digest, found->size);
+  if (opened.file) return file_content(digest, found->size, std::move(opened.file));
+  if (opened.gone) drop_blob(digest, false);
+  if (opened.unreadable) doubt(digest);
+  return nullptr;
+}
+
+ContentPtr Shared::file_content(const Digest& digest, std::uint64_t size,
+                                std::shared_ptr<const BlobFile> file) {
   return std::make_shared<const Content>(
-      Content{digest, found->size, {}, nullptr, std::move(file), nullptr});
+      Content{digest, size, {}, nullptr, std::move(file), nullptr, nullptr, this});
 }
 
 ContentPtr Shared::stored(Resource resource, const Digest& digest) {
   if (resource == Resource::blob) return stored_blob(digest);
-  return manifests.find(digest).value_or(nullptr);
+  static_cast<void>(manifests.find(digest));  // counts as a use
+  return recent_manifests.find(digest).value_or(nullptr);
 }
 
-ContentPtr Shared::load(Resource resource, const Digest& digest) {
-  if (resource == Resource::manifest) {
-    auto record = rocks.manifest(digest);
-    if (!record) return nullptr;
-    const auto size = record->bytes.size();
-    return std::make_shared<const Content>(
-        Content{digest, size, std::move(record->media_type),
-                std::make_shared<const std::string>(std::move(record->bytes)), nullptr, nullptr});
-  }
-  auto record = rocks.blob(digest);
-  if (!record) return nullptr;
-  if (record->bytes) {
-    return std::make_shared<const Content>(
+Shared::Loaded Shared::load(Resource resource, const Digest& digest) {
+  if (resource == Resource::manifest) return {load_manifest(digest)};
+  const auto known = blobs.look(digest);
+  // Once all is loaded, a record of what is not in memory is about to be erased.
+  if (!known && loaded) return {};
+  const auto record = rocks.blob(digest);
+  if (!record) return {};
+  if (record->is_inline) {
+    auto bytes = rocks.blob_bytes(digest);
+    if (!bytes || bytes->size() != record->size) return {};
+    return {std::make_shared<const Content>(
         Content{digest,
                 record->size,
                 {},
-                std::make_shared<const std::string>(std::move(*record->bytes)),
+                std::make_shared<const std::string>(std::move(*bytes)),
                 nullptr,
-                nullptr});
+                nullptr})};
   }
-  auto file = files.open_blob(digest, record->size);
-  if (!file) return nullptr;
+  auto opened = files.open_blob(digest, record->size, BlobFiles::Wait::may_wait);
+  if (opened.gone) drop_blob(digest, false);
+  if (opened.unreadable) drop_blob(digest, true);
+  if (!opened.file) return {};
+  return {file_content(digest, record->size, std::move(opened.file)),
+          known ? known->doubtful : as_stored(*record).doubtful};
+}
+
+ContentPtr Shared::load_manifest(const Digest& digest) {
+  auto record = rocks.manifest(digest);
+  if (!record) return nullptr;
+  auto bytes = rocks.manifest_bytes(digest);
+  if (!bytes || bytes->size() != record->size) return nullptr;
   return std::make_shared<const Content>(
-      Content{digest, record->size, {}, nullptr, std::move(file), nullptr});
+      Content{digest, record->size, std::move(record->media_type),
+              std::make_shared<const std::string>(std::move(*bytes)), nullptr, nullptr});
+}
+
+Index::Stored Shared::as_stored(const BlobRecord& record) const {
+  return {record.size, record.is_inline, !record.is_inline && record.stored_at >= doubtful_since};
+}
+
+void Shared::drop_blob(const Digest& digest, bool unreadable) {
+  // Not loaded yet, it may be known to the index on disk only.
+  if (!blobs.erase(digest) && loaded) return;
+  files.forget(digest);
+  index_writes.post([this, digest, unreadable] {
+    if (keeping.contains(digest) || blobs.has(digest)) return;  // fetched again meanwhile
+    rocks.erase_blob(digest);
+    unreadable ? files.quarantine(digest) : files.remove_blob(digest);
+  });
+}
+
+void Shared::settle_doubt(const Digest& digest, const std::optional<Digest>& actual) {
+  if (actual == digest) return blobs.trust(digest);
+  if (actual) {
+    log::error(
+        "cache: the file of {} does not have that digest any more; it is dropped and fetched "
+        "again. Look at the disk under {}",
+        digest.str(), options.directory.string());
+  }
+  metrics.cache_evictions("corrupt").add();
+  drop_blob(digest, !actual);
+}
+
+void Shared::doubt(const Digest& digest) {
+  metrics.disk_errors("read").add();
+  blobs.doubt(digest);
+  files.forget(digest);
+  const std::lock_guard lock(doubts_mutex_);
+  const auto now = clock.steady();
+  if (now - doubts_from_ > std::chrono::minutes(1)) {
+    doubts_from_ = now;
+    doubts_ = 0;
+  }
+  if (++doubts_ == doubts_until_distrust) space.distrust();
 }
 
 bool Shared::linked(RepositoryRef repository, const Digest& digest) const {
@@ -96,6 +151,10 @@ bool Shared::linked(RepositoryRef repository, const Digest& digest) const {
   link_key(key, repository, digest);
   const auto link = links.find(key);
   return link && counts(repository, *link);
+}
+
+void Shared::hold_pinned(RepositoryRef repository, const Digest& digest) {
+  if (pins.covers(repository)) pins.note(digest);
 }
 
 bool Shared::counts(RepositoryRef repository, const LinkRecord& link) const {
@@ -109,6 +168,7 @@ bool Shared::counts(RepositoryRef repository, const LinkRecord& link) const {
 void Shared::link(RepositoryRef repository, const Digest& digest, LinkRecord::Proof proof) {
   const LinkRecord record{proof, clock.wall()};
   auto key = link_key(repository, digest);
+  hold_pinned(repository, digest);
   links.put(key, record);
   index_writes.post([this, key = std::move(key), record] { rocks.put_links({key}, record); });
 }
@@ -129,9 +189,10 @@ void Shared::add_references(RepositoryRef repository, const Content& manifest, b
   if (!outline) return;
   for (const auto& digest : outline->references) {
     keys.push_back(link_key(repository, digest));
+    hold_pinned(repository, digest);
     if (!with_children) continue;
     // A manifest stored already will be a hit here without a flight that could link its layers.
-    if (const auto child = manifests.find(digest)) {
+    if (const auto child = recent_manifests.find(digest)) {
       add_references(repository, **child, /*with_children=*/false, keys);
     }
   }
@@ -157,8 +218,15 @@ std::shared_ptr<const TagState> Shared::tag_state(RepositoryRef repository, std:
 
 void Shared::remember(const ContentPtr& content, Resource resource) {
   if (!content->bytes || content->size > options.max_manifest) return;
-  auto& memory = resource == Resource::manifest ? manifests : small_blobs;
+  auto& memory = resource == Resource::manifest ? recent_manifests : small_blobs;
   memory.put(content->digest, content, content->size + entry_overhead);
+}
+
+bool Shared::keep_manifest(const Content& manifest) {
+  const ManifestRecord record{manifest.media_type, manifest.size, clock.wall()};
+  if (!rocks.put_manifest(manifest.digest, record, *manifest.bytes)) return false;
+  manifests.put(manifest.digest, {manifest.size, true});
+  return true;
 }
 
 void Shared::update_gauges() {
@@ -166,7 +234,7 @@ void Shared::update_gauges() {
   metrics.cache_bytes().set(static_cast<double>(space.used()));
   metrics.cache_objects("fill").set(static_cast<double>(space.reserved_files()));
   metrics.cache_objects("blob").set(static_cast<double>(blobs.count()));
-  metrics.cache_objects("manifest").set(static_cast<double>(rocks.manifest_count()));
+  metrics.cache_objects("manifest").set(static_cast<double>(manifests.count()));
   metrics.cache_objects("tag").set(static_cast<double>(rocks.tag_count()));
 }
 

@@ -18,6 +18,7 @@
 #include "cache/keeping.h"
 #include "cache/options.h"
 #include "cache/partials.h"
+#include "cache/pins.h"
 #include "cache/records.h"
 #include "cache/requests.h"
 #include "cache/rocks_index.h"
@@ -37,7 +38,7 @@ struct TagState {
 
 /// What serve loops and homes share: the store in memory and on disk. Every member is thread-safe;
 /// the methods here never block, but for those that say so.
-struct Shared {
+struct Shared final : Doubts {
   Shared(Options options, const Clock& clock, const metrics::Metrics& metrics, Poster& store);
 
   const Options options;
@@ -49,27 +50,51 @@ struct Shared {
   BlobFiles files;  // before rocks: it takes the directory's lock
   RocksIndex rocks;
   Index blobs;
+  /// Of the manifests in `rocks`.
+  Index manifests;
+  Pins pins;
   Keeping keeping;
   Partials partials;
   Space space;
 
   // Caches in front of `rocks`.
   BoundedMap<Digest, Digest, ContentPtr> small_blobs;
-  BoundedMap<Digest, Digest, ContentPtr> manifests;
+  BoundedMap<Digest, Digest, ContentPtr> recent_manifests;
   BoundedMap<std::string, std::string_view, LinkRecord> links;
   BoundedMap<std::string, std::string_view, std::shared_ptr<const TagState>> tags;
 
+  /// `blobs` and `manifests` hold all that `rocks` does. Until then absence must be asked of
+  /// `rocks`, and nothing is evicted.
+  std::atomic<bool> loaded{false};
+  /// What the files took when the last process ended; for as long as nothing better is known.
+  std::uint64_t bytes_before = 0;
+  /// Blobs stored since then are doubtful, because a process ended badly; nothing is by default.
+  WallTime doubtful_since = WallTime::max();
   /// The process is about to end: long work in the background stops.
   std::atomic<bool> stopping{false};
   /// Set once by Cache before any request.
   ObjectRouter* router = nullptr;
 
   /// The blob, where it can be had without reading the disk; opens its file. Null otherwise.
-  /// A file that is gone or has another size is dropped from the index here.
+  /// A file that is gone or has another size is dropped from the index here; one that is doubtful
+  /// is not answered.
   ContentPtr stored_blob(const Digest& digest);
   ContentPtr stored(Resource resource, const Digest& digest);
+  struct Loaded {
+    ContentPtr content;
+    bool doubtful = false;  ///< to be compared with its digest before it is served
+  };
   /// May block: the object from RocksDB (a small blob, a manifest) or its file.
-  ContentPtr load(Resource resource, const Digest& digest);
+  Loaded load(Resource resource, const Digest& digest);
+  /// What is in the index on disk, as the one in memory holds it.
+  Index::Stored as_stored(const BlobRecord& record) const;
+  /// The stored blob cannot be served: it goes, and is a miss from now on. `unreadable`: its file
+  /// is put aside, so that what is wrong with the disk does not come back under another name.
+  void drop_blob(const Digest& digest, bool unreadable);
+  /// A doubtful blob was hashed: it is trusted, or it goes. nullopt: it could not be read.
+  void settle_doubt(const Digest& digest, const std::optional<Digest>& actual);
+  /// The file of a stored blob could not be read: it is looked at before it is served again.
+  void doubt(const Digest& digest) override;
 
   /// Known in memory to hold it, with a proof that still counts.
   bool linked(RepositoryRef repository, const Digest& digest) const;
@@ -85,14 +110,27 @@ struct Shared {
   std::shared_ptr<const TagState> tag_state(RepositoryRef repository, std::string_view tag,
                                             TagRecord record) const;
   void remember(const ContentPtr& content, Resource resource);
+  /// Store pool, in `index_writes`: into both indexes.
+  bool keep_manifest(const Content& manifest);
   /// Store pool: looks at the disk.
   void update_gauges();
+  /// What does not need to be known before the first request (loading.h): from here on it is.
+  void tell_time();
 
  private:
   void add_references(RepositoryRef repository, const Content& manifest, bool with_children,
                       std::vector<std::string>& keys);
 
+  ContentPtr load_manifest(const Digest& digest);
+  ContentPtr file_content(const Digest& digest, std::uint64_t size,
+                          std::shared_ptr<const BlobFile> file);
+  void hold_pinned(RepositoryRef repository, const Digest& digest);
+
   std::map<std::string, TagFreshness, std::less<>> freshness_;
+  std::mutex doubts_mutex_;
+  // Guarded by doubts_mutex_.
+  SteadyTime doubts_from_{};
+  int doubts_ = 0;
 };
 
 }  // namespace entrepot::cache

@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint64_t largest_part = 4;
 /// Kept free by the background job: a fiftieth.
 constexpr std::uint64_t headroom_part = 50;
+/// Manifests may take this part before they leave while there are blobs.
+constexpr std::uint64_t manifests_part = 32;
 /// Blobs that leave in one go, so that others have their turn.
 constexpr int evictions_at_once = 64;
 constexpr std::chrono::seconds distrust_for{30};
@@ -37,13 +39,16 @@ void Space::Reservation::wrote(std::uint64_t bytes) {
 }
 
 std::uint64_t Space::used() const {
-  return shared_.blobs.file_bytes() + shared_.partials.bytes() +
+  const auto files = shared_.loaded ? shared_.blobs.file_bytes()
+                                    : std::max(shared_.blobs.file_bytes(), shared_.bytes_before);
+  return files + shared_.partials.bytes() + shared_.files.quarantined_bytes() +
          reserved_.load(std::memory_order_relaxed) + index_bytes_.load(std::memory_order_relaxed);
 }
 
 Space::Room Space::reserve(std::uint64_t bytes) {
   if (bytes > shared_.options.max_size / largest_part) return {nullptr, "too-large"};
   if (distrusted()) return {nullptr, "disk-error"};
+  if (!shared_.rocks.takes_writes()) return {nullptr, "index"};
   bytes = Index::on_disk(bytes);
   if (!take(bytes)) {
     trim();
@@ -103,8 +108,21 @@ std::uint64_t Space::evict_one(std::string_view reason) {
     shared_.files.discard_fill(partial->digest);
     return std::max<std::uint64_t>(partial->size, 1);
   }
+  if (shared_.files.quarantined_bytes() > 0) return shared_.files.empty_quarantine();
+  if (!shared_.loaded) return 0;
+  // Manifests are what an offline pull needs first, and small: they have room of their own.
+  const bool manifests_first =
+      shared_.manifests.bytes() > shared_.options.max_size / manifests_part;
+  if (const auto freed = manifests_first ? evict_manifest(reason) : evict_blob(reason))
+    return freed;
+  return manifests_first ? evict_blob(reason) : evict_manifest(reason);
+}
+
+std::uint64_t Space::evict_blob(std::string_view reason) {
   const auto victim = shared_.blobs.evict(
-      shared_.blobs.bytes(), [this](const Digest& digest) { return !shared_.files.reads(digest); });
+      shared_.blobs.bytes(), [this](const Digest& digest, bool /*used_lately*/) {
+        return !shared_.files.reads(digest) && !shared_.pins.holds(digest);
+      });
   if (!victim) return 0;
   shared_.small_blobs.erase(victim->digest);
   // Gone from the index in memory first: a file that a crash leaves without its record, or the
@@ -113,13 +131,30 @@ std::uint64_t Space::evict_one(std::string_view reason) {
   shared_.index_writes.post([&shared = shared_, digest = victim->digest] {
     if (!shared.blobs.has(digest)) shared.rocks.erase_blob(digest);
   });
+  return count_victim(reason, *victim);
+}
+
+std::uint64_t Space::evict_manifest(std::string_view reason) {
+  const auto victim = shared_.manifests.evict(shared_.manifests.bytes(),
+                                              [this](const Digest& digest, bool used_lately) {
+                                                return !used_lately && !shared_.pins.holds(digest);
+                                              });
+  if (!victim) return 0;
+  shared_.recent_manifests.erase(victim->digest);
+  shared_.index_writes.post([&shared = shared_, digest = victim->digest] {
+    if (!shared.manifests.has(digest)) shared.rocks.erase_manifest(digest);
+  });
+  return count_victim(reason, *victim);
+}
+
+std::uint64_t Space::count_victim(std::string_view reason, const Index::Victim& victim) {
   shared_.metrics.cache_evictions(reason).add();
-  shared_.metrics.cache_evicted_bytes().add(victim->size);
-  if (!victim->is_inline) return Index::on_disk(victim->size);
+  shared_.metrics.cache_evicted_bytes().add(victim.size);
+  if (!victim.is_inline) return Index::on_disk(victim.size);
   // RocksDB frees it later; until the next look it counts as free.
   const auto index = index_bytes_.load(std::memory_order_relaxed);
-  index_bytes_.store(index - std::min(index, victim->size), std::memory_order_relaxed);
-  return std::max<std::uint64_t>(victim->size, 1);
+  index_bytes_.store(index - std::min(index, victim.size), std::memory_order_relaxed);
+  return std::max<std::uint64_t>(victim.size, 1);
 }
 
 bool Space::make_room(std::uint64_t bytes) {

@@ -72,8 +72,12 @@ class Space {
   /// Counts the bytes as reserved, after making room. False where that cannot be.
   bool take(std::uint64_t bytes);
   bool distrusted() const;
-  /// Lets one blob go; its bytes, 0 where none may.
+  /// Lets one object go; its bytes, 0 where none may.
   std::uint64_t evict_one(std::string_view reason);
+  std::uint64_t evict_blob(std::string_view reason);
+  /// Never one that was used in the last hour: an offline pull begins with it.
+  std::uint64_t evict_manifest(std::string_view reason);
+  std::uint64_t count_victim(std::string_view reason, const Index::Victim& victim);
   void trim_step(std::uint64_t left);
 
   Shared& shared_;

@@ -110,10 +110,7 @@ void TagFlight::manifest_arrived() {
   shared_.remember(content, Resource::manifest);
   shared_.link(repository_, digest, LinkRecord::Proof::upstream);
   shared_.link_references(repository_, *content);
-  shared_.index_writes.post([&shared = shared_, content] {
-    shared.rocks.put_manifest(content->digest,
-                              {content->media_type, shared.clock.wall(), *content->bytes});
-  });
+  shared_.index_writes.post([&shared = shared_, content] { shared.keep_manifest(*content); });
   settle({digest, media_type, content->size, shared_.clock.wall()},
          known_ ? "tag-moved" : "absent");
 }

@@ -65,6 +65,8 @@ struct Cache {
   std::filesystem::path directory;
   std::uint64_t max_size = 100ULL << 30;
   std::uint64_t reserve_free = 5ULL << 30;
+  std::vector<std::string> pin;           ///< globs of repositories that are never evicted
+  std::uint64_t scrub_rate = 4ULL << 20;  ///< bytes a second; 0: never
   bool operator==(const Cache&) const = default;
 };
 

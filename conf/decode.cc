@@ -108,6 +108,15 @@ Cache read_cache(ObjectReader& in) {
   cache.directory = directory;
   in.size("max_size", cache.max_size, 1);
   in.size("reserve_free", cache.reserve_free, 0);
+  in.size("scrub_rate", cache.scrub_rate, 0);
+  in.texts("pin", [&](const std::string& pattern, const std::string& path) {
+    const bool printable =
+        std::all_of(pattern.begin(), pattern.end(), [](char c) { return c > ' ' && c < 0x7f; });
+    if (pattern.empty() || !printable)
+      in.problems().error(path, "expected a repository pattern such as \"library/*\"");
+    else
+      cache.pin.push_back(pattern);
+  });
   return cache;
 }
 

@@ -157,7 +157,7 @@ struct Metrics::Families {
   Upstream* none = nullptr;
 
   std::array<HistogramSeries, outcome_count> request_duration, time_to_first_byte;
-  GaugeSeries connections{0}, flights{0}, cache_bytes{0}, cache_max_bytes{0};
+  GaugeSeries connections{0}, flights{0}, cache_bytes{0}, cache_max_bytes{0}, scrub_progress{0};
   CounterSeries evicted_bytes{0}, fills_resumed{0}, scrubbed_bytes{0}, log_dropped{0};
   WordSeries<GaugeSeries, object_words.size()> objects{object_words};
   WordSeries<CounterSeries, eviction_words.size()> evictions{eviction_words};
@@ -190,6 +190,7 @@ void Metrics::Families::write_process(Exposition& out) const {
   out.add(Id::cache_evicted_bytes, {}, evicted_bytes);
   out.add(Id::fills_resumed, {}, fills_resumed);
   out.add(Id::scrubbed_bytes, {}, scrubbed_bytes);
+  out.add(Id::scrub_progress, {}, scrub_progress);
   out.add(Id::log_dropped, {}, static_cast<double>(log_dropped + log::dropped()));
   out.add(Id::build_info, {ENTREPOT_VERSION}, 1);
   write(out, Id::cache_objects, objects);
@@ -250,6 +251,7 @@ Counter Metrics::bypass(std::string_view reason) const {
   return Counter(families_->bypass.at(reason));
 }
 Counter Metrics::scrubbed_bytes() const { return Counter(&families_->scrubbed_bytes); }
+Gauge Metrics::scrub_progress() const { return Gauge(&families_->scrub_progress); }
 Counter Metrics::log_dropped() const { return Counter(&families_->log_dropped); }
 
 std::string Metrics::text() const {

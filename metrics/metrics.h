@@ -114,6 +114,7 @@ class Metrics {
   Counter disk_errors(std::string_view operation) const;
   Counter bypass(std::string_view reason) const;
   Counter scrubbed_bytes() const;
+  Gauge scrub_progress() const;
   /// Lines dropped elsewhere than in the log's own queue, which text() adds (log::dropped()).
   Counter log_dropped() const;
 

@@ -33,6 +33,7 @@ enum class Id : std::size_t {
   disk_errors,
   bypass,
   scrubbed_bytes,
+  scrub_progress,
   log_dropped,
   build_info,
 };

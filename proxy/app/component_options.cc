@@ -65,6 +65,8 @@ cache::Options cache_options(const conf::Config& config) {
   options.max_blob = config.limits.max_blob;
   options.max_size = config.cache.max_size;
   options.reserve_free = config.cache.reserve_free;
+  options.pins = config.cache.pin;
+  options.scrub_rate = config.cache.scrub_rate;
   for (const auto& upstream : config.upstreams)
     options.upstreams[upstream.name] = {tag_policy(upstream.tags), upstream.restricted};
   return options;

@@ -40,7 +40,12 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics)
                       [this] { metrics_.connections().set(static_cast<double>(connections())); }},
                      metrics),
       signals_(control_.loop, [this](int signal) { on_signal(signal); }),
-      cache_(cache_options(config), clock_, metrics, pool_poster_, homes()) {
+      cache_(cache_options(config), clock_, metrics, pool_poster_, homes(), [this] {
+        control_.loop.post([this] {
+          restart_ = true;
+          if (!draining_) drain_in_loop();
+        });
+      }) {
   metrics_.cache_max_bytes().set(static_cast<double>(config.cache.max_size));
   listen();
 }
@@ -95,7 +100,7 @@ void Mirror::listen() {
   admin_address_ = with_port(address, admin_server_->port());
 }
 
-void Mirror::run() {
+bool Mirror::run() {
   for (const auto* loops : {&fetch_, &serve_})
     for (const auto& parts : *loops) parts->loop.start();
   control_.loop.start();
@@ -105,6 +110,7 @@ void Mirror::run() {
   log_start();
   warn_of_unused_settings();
   stopped_.get_future().wait();
+  return restart_;
 }
 
 void Mirror::log_start() const {

@@ -45,8 +45,9 @@ class Mirror {
   Mirror(const Mirror&) = delete;
   Mirror& operator=(const Mirror&) = delete;
 
-  /// Serves until it has drained.
-  void run();
+  /// Serves until it has drained. True: another process should take its place, because this one
+  /// can no longer write its index.
+  bool run();
 
   /// Begins to drain; a second call cuts what is still in progress. Any thread.
   void drain();
@@ -97,6 +98,7 @@ class Mirror {
   // Control loop only, once it runs.
   bool draining_ = false;
   bool stopping_ = false;
+  bool restart_ = false;
   std::size_t left_to_drain_ = 0;
   std::unique_ptr<loop::Loop::Timer> drain_timer_;
 

@@ -51,13 +51,14 @@ int exit_code_of_failure(Tell tell) {
 
 void tell_operator(std::string_view line) { std::cerr << "entrepot: " << line << '\n'; }
 
-void serve_until_stopped(conf::Loaded& loaded) {
+/// The exit code.
+int serve_until_stopped(conf::Loaded& loaded) {
   for (const auto& warning : loaded.warnings) log::warn("{}", warning);
   prepare_process();
   const metrics::Metrics metrics(metric_labels(loaded.config));
   Mirror mirror(loaded.config, metrics);
   conf::forget_passwords(loaded.config);
-  mirror.run();
+  return mirror.run() ? exit_restart : exit_ok;
 }
 
 int serve(const Command& command) {
@@ -66,7 +67,7 @@ int serve(const Command& command) {
   log::start(log_options(loaded.config));
   int code = exit_ok;
   try {
-    serve_until_stopped(loaded);
+    code = serve_until_stopped(loaded);
     log::info("stopped");
   } catch (...) {
     code = exit_code_of_failure([](std::string_view line) { log::error("{}", line); });

@@ -24,6 +24,8 @@ class Body {
   virtual bool fleeting() const { return false; }
   /// Bytes before `offset` are with the kernel and will not be read again.
   virtual void passed(std::uint64_t offset) { static_cast<void>(offset); }
+  /// The file could not be read; the reply is cut short.
+  virtual void unreadable() {}
   /// Calls `wake` once, on this loop, from the loop's queue, when available() > `seen` or state()
   /// is no longer growing. `wake` is dropped with the body.
   virtual void wait(std::uint64_t seen, std::function<void()> wake) = 0;

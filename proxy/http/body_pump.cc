@@ -30,11 +30,13 @@ BodyPump::BodyPump(std::unique_ptr<Body> body, std::uint64_t offset, std::uint64
       wake_(std::move(wake)),
       offset_(offset),
       resident_(offset),
-      waiting_(std::make_shared<bool>(false)) {}
+      waiting_(std::make_shared<bool>(false)),
+      unreadable_(std::make_shared<bool>(false)) {}
 
 BodyPump::Result BodyPump::run() {
   for (int i = 0; i < windows_per_turn; ++i) {
     if (*waiting_) return growing_ ? Result::waiting : Result::blocked;
+    if (*unreadable_) return file_failed();
     if (!output_.empty()) return Result::blocked;
     body_->passed(offset_);
     if (offset_ == end_) return Result::done;
@@ -48,16 +50,21 @@ BodyPump::Result BodyPump::run() {
     if (body_->fleeting()) {
       length = std::min(length, copied_window);
       if (!output_.send_copy(body_->fd(), offset_, static_cast<std::size_t>(length)))
-        return Result::failed;
+        return output_.file_failed() ? file_failed() : Result::failed;
       offset_ += length;
       continue;
     }
     if (read_ahead(length)) return Result::blocked;
     if (!output_.send_file(body_->fd(), offset_, static_cast<std::size_t>(length)))
-      return Result::failed;
+      return output_.file_failed() ? file_failed() : Result::failed;
     offset_ += length;
   }
   return Result::again;
+}
+
+BodyPump::Result BodyPump::file_failed() {
+  body_->unreadable();
+  return Result::failed;
 }
 
 BodyPump::Result BodyPump::wait_for_growth() {
@@ -76,10 +83,12 @@ bool BodyPump::read_ahead(std::uint64_t length) {
   resident_ = offset_ + length;
   growing_ = false;
   *waiting_ = true;
-  readers_->post([body = body_, offset = offset_, length, waiting = waiting_, wake = wake_,
-                  &loop = loop_]() mutable {
-    read_into_page_cache(body->fd(), offset, length);
-    loop.post([body = std::move(body), waiting = std::move(waiting), wake = std::move(wake)] {
+  readers_->post([body = body_, offset = offset_, length, waiting = waiting_,
+                  unreadable = unreadable_, wake = wake_, &loop = loop_]() mutable {
+    const bool read = read_into_page_cache(body->fd(), offset, length);
+    loop.post([body = std::move(body), waiting = std::move(waiting),
+               unreadable = std::move(unreadable), read, wake = std::move(wake)] {
+      *unreadable = !read;
       *waiting = false;
       wake();
     });

@@ -35,6 +35,8 @@ class BodyPump {
   BodyPump(std::unique_ptr<Body> body, std::uint64_t offset, std::uint64_t length, Output& output,
            loop::Loop& loop, loop::StorePool* readers, std::function<void()> wake);
   Result run();
+  /// Reading the file failed, here or where its bytes were sent: the body is told.
+  Result file_failed();
   /// True if a byte can be sent now.
   bool ready() const { return body_->available() > offset_; }
 
@@ -54,7 +56,9 @@ class BodyPump {
   std::uint64_t offset_;
   std::uint64_t resident_;  // bytes before this are in the page cache, as far as is known
   bool growing_ = false;    // what is waited for: growth, or the disk
-  const std::shared_ptr<bool> waiting_;  // shared with the wake-up that clears it; it may come late
+  // Shared with the wake-up that sets them; it may come late.
+  const std::shared_ptr<bool> waiting_;
+  const std::shared_ptr<bool> unreadable_;
 };
 
 }  // namespace entrepot::http

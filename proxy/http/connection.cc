@@ -7,6 +7,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "metrics/check.h"
@@ -57,7 +58,10 @@ void Connection::on_read(bufferevent*, void* self) { static_cast<Connection*>(se
 void Connection::on_write(bufferevent*, void* self) { static_cast<Connection*>(self)->drive(); }
 
 void Connection::on_event(bufferevent*, short what, void* self) {
+  const int error = errno;  // sendfile reports what is wrong with the file here, too
   auto& connection = *static_cast<Connection*>(self);
+  if ((what & BEV_EVENT_WRITING) != 0 && error == EIO && connection.pump_)
+    static_cast<void>(connection.pump_->file_failed());
   if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_READING) != 0)
     connection.ended_ = true;
   else

@@ -77,7 +77,10 @@ bool Output::send_file(int fd, std::uint64_t offset, std::size_t length) {
   if (empty()) {
     auto from = static_cast<off_t>(offset);
     const ssize_t n = sendfile(fd_, fd, &from, length);
-    if (n == 0 || (n < 0 && !would_block())) return false;  // 0: the file ends too early
+    if (n == 0 || (n < 0 && !would_block())) {
+      file_failed_ = n == 0 || errno == EIO;  // 0: the file ends too early
+      return false;
+    }
     sent = n > 0 ? static_cast<std::size_t>(n) : 0;
   }
   if (sent == length) return true;
@@ -95,7 +98,10 @@ bool Output::send_copy(int fd, std::uint64_t offset, std::size_t length) {
   for (std::size_t got = 0; got < length;) {
     const ssize_t n = pread(fd, bytes.data() + got, length - got, static_cast<off_t>(offset + got));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
+    if (n <= 0) {
+      file_failed_ = true;
+      return false;
+    }
     got += static_cast<std::size_t>(n);
   }
   return write(bytes, {}, false);

@@ -30,6 +30,8 @@ class Output {
   /// bytes stay in the file until empty(). False: the socket or the file is broken.
   bool send_file(int fd, std::uint64_t offset, std::size_t length);
 
+  /// Whether the last send_file() or send_copy() that failed could not read the file.
+  bool file_failed() const { return file_failed_; }
   /// The same by a copy: the bytes may leave the file as soon as this returns.
   bool send_copy(int fd, std::uint64_t offset, std::size_t length);
 
@@ -49,6 +51,7 @@ class Output {
   evbuffer* buffer_;
   int fd_;
   std::uint64_t written_ = 0;  // since reset(), sent or queued
+  bool file_failed_ = false;
 };
 
 }  // namespace entrepot::http

@@ -61,15 +61,17 @@ bool in_page_cache(int fd, std::uint64_t offset, std::uint64_t length) {
   return probe(fd, offset + length - 1);
 }
 
-void read_into_page_cache(int fd, std::uint64_t offset, std::uint64_t length) {
+bool read_into_page_cache(int fd, std::uint64_t offset, std::uint64_t length) {
   thread_local std::vector<char> scratch(256 * 1024);
   while (length > 0) {
     const std::size_t n = std::min<std::uint64_t>(length, scratch.size());
     const ssize_t got = pread(fd, scratch.data(), n, static_cast<off_t>(offset));
-    if (got <= 0) return;
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
     offset += static_cast<std::uint64_t>(got);
     length -= static_cast<std::uint64_t>(got);
   }
+  return true;
 }
 
 }  // namespace entrepot::http

@@ -11,8 +11,8 @@ namespace entrepot::http {
 /// RWF_NOWAIT. A file that can do neither is taken as it comes: true.
 bool in_page_cache(int fd, std::uint64_t offset, std::uint64_t length);
 
-/// The slow half: reads the range so that in_page_cache() becomes true. Blocks on the disk. Errors
-/// are left for the reply to meet, which reports them.
-void read_into_page_cache(int fd, std::uint64_t offset, std::uint64_t length);
+/// The slow half: reads the range so that in_page_cache() becomes true. Blocks on the disk. False:
+/// it could not be read.
+bool read_into_page_cache(int fd, std::uint64_t offset, std::uint64_t length);
 
 }  // namespace entrepot::http

@@ -35,6 +35,10 @@ void ContentBody::passed(std::uint64_t offset) {
   if (content_->reader) content_->reader->at(offset);
 }
 
+void ContentBody::unreadable() {
+  if (content_->doubts != nullptr) content_->doubts->doubt(content_->digest);
+}
+
 void ContentBody::wait(std::uint64_t seen, std::function<void()> wake) {
   wake_ = std::make_shared<const std::function<void()>>(std::move(wake));
   cache::Job job = [weak = std::weak_ptr(wake_)] {

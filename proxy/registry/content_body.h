@@ -22,6 +22,7 @@ class ContentBody final : public http::Body {
   State state() const override;
   bool fleeting() const override { return content_->file->fleeting(); }
   void passed(std::uint64_t offset) override;
+  void unreadable() override;
   void wait(std::uint64_t seen, std::function<void()> wake) override;
 
  private:

@@ -36,6 +36,7 @@ METRICS = {
     "disk_errors_total": {"operation"},
     "bypass_total": {"reason"},
     "scrubbed_bytes_total": set(),
+    "scrub_progress_ratio": set(),
     "build_info": {"version"},
 }
 

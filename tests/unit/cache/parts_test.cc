@@ -52,9 +52,9 @@ TEST(Digest, KeysRoundTripAndStrangersDoNotParse) {
 
 TEST(Records, RoundTrip) {
   const WallTime now{std::chrono::milliseconds(1'700'000'000'123)};
-  const BlobRecord in_file{1ULL << 40, now, {}};
-  const BlobRecord in_line{3, now, "abc"};
-  const ManifestRecord manifest{"type/x", now, std::string("by\0tes", 6)};
+  const BlobRecord in_file{1ULL << 40, now, false};
+  const BlobRecord in_line{3, now, true};
+  const ManifestRecord manifest{"type/x", 6, now};
   const TagRecord tag{sha256("x"), "type/x", 7, now};
   const LinkRecord link{LinkRecord::Proof::manifest, now};
   EXPECT_EQ(decode_blob(encode(in_file)), in_file);
@@ -73,7 +73,7 @@ TEST(Records, EveryTruncationAndAnotherVersionAreRefused) {
   auto other_version = whole;
   other_version[0] = 2;
   EXPECT_FALSE(decode_tag(other_version));
-  const auto blob = encode(BlobRecord{3, {}, "abc"});
+  const auto blob = encode(BlobRecord{3, {}, true});
   EXPECT_FALSE(decode_blob(std::string_view(blob).substr(0, blob.size() - 1)));
   EXPECT_FALSE(decode_link(""));
 }
@@ -156,7 +156,7 @@ TEST(Manifest, WhatIsNoMediaTypeIsNotSaid) {
 
 TEST(Records, OneWhoseTypeNoHeaderCanHoldIsRefused) {
   const WallTime now{};
-  EXPECT_FALSE(decode_manifest(encode(ManifestRecord{"a/b\r\nX: 1", now, "{}"})));
+  EXPECT_FALSE(decode_manifest(encode(ManifestRecord{"a/b\r\nX: 1", 2, now})));
   EXPECT_FALSE(decode_tag(encode(TagRecord{sha256("x"), "a/b\nX", 2, now})));
   EXPECT_TRUE(decode_tag(encode(TagRecord{sha256("x"), "", 2, now})));
 }

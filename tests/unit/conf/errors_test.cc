@@ -57,7 +57,8 @@ INSTANTIATE_TEST_SUITE_P(
              "f.json: cahce: unknown key; known here: listen, admin, upstreams, default_upstream, "
              "registry, cache, threads, timeouts, limits, log"},
         Case{R"({ "cache": { "size": 1 } })",
-             "f.json: cache.size: unknown key; known here: directory, max_size, reserve_free"},
+             "f.json: cache.size: unknown key; known here: directory, max_size, reserve_free, "
+             "scrub_rate, pin"},
         Case{
             R"({ "upstreams": { "docker.io": { "endpoints": [ { "url": "https://x", "n": 1 } ] } } })",
             "f.json: upstreams.docker.io.endpoints[0].n: unknown key; known here: url, region, "

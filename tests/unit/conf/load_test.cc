@@ -49,7 +49,7 @@ TEST_F(Load, BuiltInConfiguration) {
   EXPECT_THAT(config.upstreams[0].aliases, ElementsAre("index.docker.io", "registry-1.docker.io"));
   EXPECT_EQ(config.upstreams[0].endpoints[0].url, "https://registry-1.docker.io");
   EXPECT_EQ(config.upstreams[0].tags, (Tags{60s, 168h, {}}));
-  EXPECT_EQ(config.cache, (Cache{"/xdg/entrepot", 100ULL << 30, 5ULL << 30}));
+  EXPECT_EQ(config.cache, (Cache{"/xdg/entrepot", 100ULL << 30, 5ULL << 30, {}, 4ULL << 20}));
   EXPECT_EQ(config.threads, (Threads{0, 1, 4}));
   EXPECT_EQ(config.timeouts, (Timeouts{5s, 30s, 20s, 10s, 75s, 60s, 25s}));
   EXPECT_EQ(config.limits, (Limits{10000, 64ULL << 30}));
@@ -79,7 +79,8 @@ TEST_F(Load, EveryKeyIsRead) {
       "tags": { "fresh_for": "1m", "stale_for": "1h",
                 "rules": [ { "match": "^v", "fresh_for": "1d" }, { "match": "x" } ] } } },
     "registry": { "catalog": true },
-    "cache": { "directory": "/c", "max_size": 1000, "reserve_free": "1KiB" },
+    "cache": { "directory": "/c", "max_size": 1000, "reserve_free": "1KiB",
+               "pin": [ "library/*", "ghcr.io/a/*" ], "scrub_rate": 7 },
     "threads": { "serve": 1, "fetch": 2, "store": 3 },
     "timeouts": { "connect": "1ms", "first_byte": "2ms", "stall": "3ms", "header": "4ms",
                   "idle": "5ms", "send": "6ms", "drain": "0s" },
@@ -98,7 +99,7 @@ TEST_F(Load, EveryKeyIsRead) {
   upstream.internal = true;
   upstream.tags = {1min, 1h, {{"^v", 24h}, {"x", 1min}}};
   expected.registry.catalog = true;
-  expected.cache = {"/c", 1000, 1024};
+  expected.cache = {"/c", 1000, 1024, {"library/*", "ghcr.io/a/*"}, 7};
   expected.threads = {1, 2, 3};
   expected.timeouts = {1ms, 2ms, 3ms, 4ms, 5ms, 6ms, 0s};
   expected.limits = {7, 8ULL << 20};

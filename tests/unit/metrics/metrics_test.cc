@@ -68,7 +68,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 24);
+  EXPECT_EQ(families, 25);
 }
 
 TEST(Metrics, CountsRequestsByTheirLabels) {

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/loading.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "cache/layout.h"
+#include "metrics/log.h"
+
+namespace entrepot::cache {
+namespace {
+
+/// What was stored so shortly before an unclean end is looked at before it is served. A minute more
+/// for the note that says when the process last lived.
+constexpr std::chrono::minutes doubtful_for{11};
+
+std::optional<std::uint64_t> number(const std::optional<std::string>& text) {
+  std::uint64_t value = 0;
+  if (!text) return std::nullopt;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc() || end != text->data() + text->size()) return std::nullopt;
+  return value;
+}
+
+std::optional<WallTime> time_of(const std::optional<std::string>& text) {
+  const auto value = number(text);
+  if (!value) return std::nullopt;
+  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(*value)));
+}
+
+std::string text_of(WallTime time) { return std::to_string(time.time_since_epoch().count()); }
+
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    if (Pins::valid(line)) lines.emplace_back(line);
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+  }
+  return lines;
+}
+
+}  // namespace
+
+void Loading::begin() {
+  RocksIndex& rocks = shared_.rocks;
+  shared_.bytes_before = number(rocks.note("bytes")).value_or(0);
+  shared_.pins.set_commanded(lines_of(rocks.note("pins").value_or("")));
+  if (const auto since = time_of(rocks.note("doubtful"))) shared_.doubtful_since = *since;
+  if (const auto lived = time_of(rocks.note("running"))) {
+    shared_.doubtful_since = std::min(shared_.doubtful_since, *lived - doubtful_for);
+    rocks.put_note("doubtful", text_of(shared_.doubtful_since), true);
+    log::warn(
+        "cache: the last process did not end in order; what it stored in its last minutes is "
+        "compared with its digest before it is served");
+  }
+  rocks.put_note("running", text_of(shared_.clock.wall()), true);
+  for (const auto& partial : shared_.files.left_fills()) shared_.partials.add(partial);
+}
+
+void Loading::run() {
+  std::vector<Digest> doubtful;
+  shared_.rocks.for_each_blob([&](const Digest& digest, const BlobRecord& record) {
+    const auto stored = shared_.as_stored(record);
+    if (stored.doubtful) doubtful.push_back(digest);
+    shared_.blobs.restore(digest, stored);
+    return !shared_.stopping;
+  });
+  shared_.rocks.for_each_manifest([this](const Digest& digest, const ManifestRecord& record) {
+    shared_.manifests.restore(digest, {record.size, true});
+    return !shared_.stopping;
+  });
+  count_pinned(shared_);
+  if (shared_.stopping) return;
+  shared_.loaded = true;
+  log::debug("cache: {} blobs ({} bytes) and {} manifests are known; {} blobs are doubtful",
+             shared_.blobs.count(), shared_.blobs.bytes(), shared_.manifests.count(),
+             doubtful.size());
+  scrub_.look_first_at(std::move(doubtful));
+  shared_.space.trim();
+  shared_.update_gauges();
+}
+
+void Loading::note_alive(Shared& shared) {
+  shared.rocks.put_note("running", text_of(shared.clock.wall()));
+  if (shared.loaded) shared.rocks.put_note("bytes", std::to_string(shared.blobs.file_bytes()));
+}
+
+void Loading::note_end(Shared& shared) {
+  if (!shared.rocks.healthy()) return;
+  if (shared.loaded) shared.rocks.put_note("bytes", std::to_string(shared.blobs.file_bytes()));
+  shared.rocks.erase_note("running");
+}
+
+void Loading::count_pinned(Shared& shared) {
+  shared.pins.begin_recount();
+  std::unordered_set<std::uint64_t> held;
+  if (shared.pins.any()) {
+    shared.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
+      const auto link = parse_link_key(key);
+      if (link && shared.pins.covers(link->repository)) held.insert(link->digest.hash());
+      return !shared.stopping;
+    });
+  }
+  shared.pins.end_recount(std::move(held));
+}
+
+}  // namespace entrepot::cache

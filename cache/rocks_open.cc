@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/rocks_open.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/layout.h"
+#include "cache/options.h"
+#include "metrics/log.h"
+
+namespace entrepot::cache {
+namespace {
+
+constexpr std::array<const char*, family_count> family_names = {
+    "default", "blobs", "manifests", "contents", "tags", "links", "meta"};
+
+/// RocksDB's own log file is written through code that asserts on a full disk (Debian builds it
+/// with assertions), so its messages go to our log instead, warnings and worse only.
+class LogBridge : public rocksdb::Logger {
+ public:
+  LogBridge() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+  using Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    std::array<char, 512> line;
+    std::vsnprintf(line.data(), line.size(), format, arguments);
+    std::string_view text(line.data());
+    while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+    log::warn("index: {}", text);
+  }
+};
+
+rocksdb::Options make_options(std::uint64_t max_size) {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.info_log = std::make_shared<LogBridge>();
+  options.max_open_files = 256;
+  options.max_background_jobs = 2;
+  options.keep_log_file_num = 1;
+  options.allow_fallocate = false;  // megabytes set aside for each log count for du, and for us
+  // What is not in sorted files yet counts towards the cache's size too: little in a small cache.
+  options.db_write_buffer_size = std::clamp<std::uint64_t>(max_size / 64, 1ULL << 20, 16ULL << 20);
+  options.max_total_wal_size = std::clamp<std::uint64_t>(max_size / 32, 2ULL << 20, 64ULL << 20);
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(8ULL << 20);
+  // Most look-ups are for what is not there (a miss): a filter saves their disk reads.
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.cache_index_and_filter_blocks = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+[[noreturn]] void refuse_format(const std::filesystem::path& index, const std::string& found) {
+  throw OpenError("cache directory " + index.parent_path().string() + " has format version " +
+                  found + ", this program reads version " + std::string(format_version) +
+                  "; name another cache.directory or remove this one");
+}
+
+/// Another version may have families that this one does not know, and RocksDB opens a database with
+/// all of its families or not at all, unless it is to be read only.
+void refuse_unknown_families(const rocksdb::Options& options, const std::string& path) {
+  std::vector<std::string> present;
+  // Failing means a new index, or a broken one, of which the opening tells more.
+  if (!rocksdb::DB::ListColumnFamilies(options, path, &present).ok()) return;
+  const auto known = [](const std::string& name) {
+    return std::find(family_names.begin(), family_names.end(), name) != family_names.end();
+  };
+  if (std::all_of(present.begin(), present.end(), known)) return;
+  std::string found = "unknown";
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const std::vector<rocksdb::ColumnFamilyDescriptor> some = {{family_names[default_family], {}},
+                                                             {family_names[meta_family], {}}};
+  if (rocksdb::DB::OpenForReadOnly(options, path, some, &handles, &db).ok()) {
+    const std::unique_ptr<rocksdb::DB> owned(db);
+    static_cast<void>(db->Get({}, handles[1], "format", &found));
+    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  }
+  refuse_format(path, found);
+}
+
+/// Not what a disk says that fails now: then nothing must be moved.
+bool is_damaged(const rocksdb::Status& status) {
+  return status.IsCorruption() || status.IsPathNotFound() || status.IsInvalidArgument() ||
+         status.IsNotFound();
+}
+
+/// A lost index costs a look at the files, whose names tell what they are; tags are asked for anew.
+bool move_aside(const std::filesystem::path& path, const std::string& why) {
+  auto aside = path;
+  aside += ".damaged";
+  std::error_code error;
+  std::filesystem::remove_all(aside, error);
+  std::filesystem::rename(path, aside, error);
+  if (!error) std::filesystem::create_directory(path, error);
+  if (error) return false;
+  log::error(
+      "cache index {} is damaged ({}); it is moved to {} and a new one is made from the "
+      "files",
+      path.string(), why, aside.string());
+  return true;
+}
+
+/// A new index gets our format; another one is refused.
+void check_format(OpenedRocks& opened, const std::filesystem::path& path) {
+  std::string found;
+  const auto status = opened.db->Get({}, opened.families[meta_family], "format", &found);
+  if (status.ok() && found == format_version) return;
+  if (status.ok()) {
+    for (auto* handle : opened.families) opened.db->DestroyColumnFamilyHandle(handle);
+    refuse_format(path, found);
+  }
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const std::string version(format_version);
+  if (opened.db->Put(synced, opened.families[meta_family], "format", version).ok()) return;
+  static_cast<void>(opened.db.release());  // closing after a failed write aborts (7.8)
+  throw OpenError("cache index " + path.string() + " cannot be written");
+}
+
+}  // namespace
+
+OpenedRocks open_rocks(const std::filesystem::path& path, std::uint64_t max_size) {
+  const auto options = make_options(max_size);
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(std::size(family_names));
+  for (const char* name : family_names) {
+    descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions(options));
+  }
+  refuse_unknown_families(options, path.string());
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  auto status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
+  if (is_damaged(status) && move_aside(path, status.ToString())) {
+    status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
+  }
+  if (!status.ok()) {
+    throw OpenError("cache index " + path.string() + " cannot be opened: " + status.ToString() +
+                    "; move it away to start with an empty one");
+  }
+  OpenedRocks opened;
+  opened.db.reset(db);
+  std::copy(handles.begin(), handles.end(), opened.families.begin());
+  check_format(opened, path);
+  return opened;
+}
+
+}  // namespace entrepot::cache

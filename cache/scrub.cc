@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/scrub.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "metrics/log.h"
+
+namespace entrepot::cache {
+namespace {
+
+constexpr std::size_t piece_size = 256 << 10;
+/// Each second, while there are doubtful ones.
+constexpr std::uint64_t hurried_rate = 64ULL << 20;
+/// From the beginning of a round to that of the next.
+constexpr std::chrono::days round_every{7};
+
+}  // namespace
+
+void Scrub::look_first_at(std::vector<Digest> doubtful) {
+  const std::lock_guard lock(mutex_);
+  settling_ = true;
+  doubtful_.insert(doubtful_.end(), doubtful.begin(), doubtful.end());
+}
+
+void Scrub::tick() {
+  if (!shared_.loaded || running_.exchange(true)) return;
+  shared_.store.post([this] {
+    run();
+    running_ = false;
+  });
+}
+
+void Scrub::run() {
+  std::uint64_t done = 0;
+  while (!shared_.stopping) {
+    if (!reading_ && !open_next()) return;
+    const auto budget = fast_ ? hurried_rate : shared_.options.scrub_rate;
+    if (done >= budget) return;
+    done += read_on(budget - done);
+  }
+}
+
+std::uint64_t Scrub::read_on(std::uint64_t budget) {
+  thread_local std::vector<std::byte> piece(piece_size);
+  Reading& now = *reading_;
+  const auto wanted = std::min<std::uint64_t>({piece.size(), budget, now.size - now.offset});
+  const ssize_t got = ::pread(now.file->fd(), piece.data(), wanted, static_cast<off_t>(now.offset));
+  if (got < 0 && errno == EINTR) return 0;
+  if (got <= 0) {
+    shared_.metrics.disk_errors("read").add();
+    shared_.settle_doubt(now.digest, std::nullopt);
+    reading_.reset();
+    return piece.size();
+  }
+  const auto bytes = static_cast<std::uint64_t>(got);
+  now.hasher.update(std::span(piece).first(bytes));
+  // Only bytes that no one else reads: hits must find theirs in memory.
+  if (!shared_.files.reads(now.digest))
+    ::posix_fadvise(now.file->fd(), static_cast<off_t>(now.offset), got, POSIX_FADV_DONTNEED);
+  now.offset += bytes;
+  shared_.metrics.scrubbed_bytes().add(bytes);
+  if (!fast_) round_bytes_ += bytes;
+  if (now.offset == now.size) {
+    const Digest digest = now.digest;
+    const Digest actual = now.hasher.finish();
+    reading_.reset();
+    if (shared_.blobs.has(digest)) shared_.settle_doubt(digest, actual);
+    tell_progress();
+  }
+  return bytes;
+}
+
+bool Scrub::open_next() {
+  for (;;) {
+    if (shared_.stopping) return false;
+    if (const auto digest = next_doubtful()) {
+      const auto known = shared_.blobs.look(*digest);
+      fast_ = true;
+      if (known && known->doubtful && open(*digest)) return true;
+      continue;
+    }
+    fast_ = false;
+    if (shared_.options.scrub_rate == 0) return false;
+    const auto digest = next_of_round();
+    if (!digest) return false;
+    if (open(*digest)) return true;
+  }
+}
+
+bool Scrub::open(const Digest& digest) {
+  const auto known = shared_.blobs.look(digest);
+  if (!known || known->is_inline) return false;
+  // A file of its own, so that it is not taken for one that is read.
+  auto opened = shared_.files.open_apart(digest, known->size);
+  if (opened.gone) shared_.drop_blob(digest, false);
+  if (opened.unreadable) shared_.settle_doubt(digest, std::nullopt);
+  if (!opened.file) return false;
+  reading_.emplace(
+      Reading{digest, std::move(opened.file), known->size, Hasher(digest.algorithm())});
+  return true;
+}
+
+std::optional<Digest> Scrub::next_doubtful() {
+  const std::lock_guard lock(mutex_);
+  if (doubtful_.empty()) {
+    // The next process need not doubt them again.
+    if (std::exchange(settling_, false)) shared_.rocks.erase_note("doubtful");
+    return std::nullopt;
+  }
+  const Digest digest = doubtful_.front();
+  doubtful_.pop_front();
+  return digest;
+}
+
+std::optional<Digest> Scrub::next_of_round() {
+  const auto now = shared_.clock.wall();
+  if (!std::exchange(begun_, true)) {  // where an earlier process has stopped
+    if (const auto text = shared_.rocks.note("scrubbed")) cursor_ = Digest::parse(*text);
+    in_round_ = cursor_.has_value();
+    round_began_ = in_round_ ? now : WallTime{};
+  }
+  if (!in_round_) {
+    if (now >= round_began_ && now - round_began_ < round_every) return std::nullopt;
+    in_round_ = true;
+    round_began_ = now;
+    round_bytes_ = 0;
+    cursor_.reset();
+  }
+  std::optional<Digest> found;
+  const auto visit = [&](const Digest& digest, const BlobRecord& record) {
+    if (record.is_inline) return !shared_.stopping;  // RocksDB has checksums of its own
+    found = digest;
+    return false;
+  };
+  cursor_ ? shared_.rocks.for_each_blob(*cursor_, visit) : shared_.rocks.for_each_blob(visit);
+  cursor_ = found;
+  if (found) {
+    shared_.rocks.put_note("scrubbed", found->str());
+  } else if (!shared_.stopping) {
+    in_round_ = false;
+    shared_.rocks.erase_note("scrubbed");
+    shared_.metrics.scrub_progress().set(1);
+    log::info("cache: every stored file was read and compared with its digest ({} bytes)",
+              round_bytes_);
+  }
+  return found;
+}
+
+void Scrub::tell_progress() {
+  if (!in_round_) return;
+  const auto all = std::max<std::uint64_t>(shared_.blobs.file_bytes(), 1);
+  shared_.metrics.scrub_progress().set(
+      std::min(1.0, static_cast<double>(round_bytes_) / static_cast<double>(all)));
+}
+
+}  // namespace entrepot::cache

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/upkeep.h"
+
+#include <utility>
+
+#include "cache/loading.h"
+#include "cache/sweep.h"
+#include "metrics/log.h"
+
+namespace entrepot::cache {
+namespace {
+
+// In seconds.
+constexpr unsigned gauges_every = 5;
+constexpr unsigned alive_every = 60;
+constexpr unsigned sweep_every = 6 * 3600;
+constexpr unsigned first_sweep_after = 600;
+
+}  // namespace
+
+Upkeep::Upkeep(Shared& shared, Scrub& scrub, Executor& home, std::function<void()> restart)
+    : shared_(shared), scrub_(scrub), home_(home), restart_(std::move(restart)) {}
+
+void Upkeep::start() {
+  home_.post([this] { tick(); });
+}
+
+void Upkeep::tick() {
+  timer_ = home_.after(std::chrono::seconds(1), [this] { tick(); });
+  shared_.tell_time();
+  scrub_.tick();
+  const unsigned second = seconds_++;
+  // Behind a disk that hangs, one job waits and not one for each second.
+  if (second % gauges_every != 0 || working_.exchange(true)) return;
+  shared_.store.post([this, second] {
+    work(second);
+    working_ = false;
+  });
+}
+
+void Upkeep::work(unsigned second) {
+  if (shared_.stopping) return;
+  look_at_disk();
+  shared_.space.trim();
+  shared_.update_gauges();
+  if (!shared_.rocks.takes_writes()) return;
+  if (second % alive_every == 0) Loading::note_alive(shared_);
+  if (second % sweep_every == first_sweep_after) sweep(shared_);
+}
+
+void Upkeep::look_at_disk() {
+  shared_.rocks.recover();
+  if (shared_.rocks.healthy() || restart_asked_ || !shared_.files.takes_writes()) return;
+  restart_asked_ = true;
+  log::error(
+      "cache: the index was given up after a failed write, and the disk takes writes again: this "
+      "process ends in order to be started anew");
+  restart_();
+}
+
+}  // namespace entrepot::cache
