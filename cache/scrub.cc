@@ -2,6 +2,7 @@
 #include "cache/scrub.h"
 
 #include <fcntl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +21,18 @@ constexpr std::size_t piece_size = 256 << 10;
 constexpr std::uint64_t hurried_rate = 64ULL << 20;
 /// From the beginning of a round to that of the next.
 constexpr std::chrono::days round_every{7};
+
+struct Piece {
+  ssize_t got;
+  bool from_disk;  // was not in the page cache
+};
+
+Piece read_piece(int fd, std::span<std::byte> to, std::uint64_t offset) {
+  const iovec target{to.data(), to.size()};
+  const ssize_t got = ::preadv2(fd, &target, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  if (got == static_cast<ssize_t>(to.size())) return {got, false};
+  return {::pread(fd, to.data(), to.size(), static_cast<off_t>(offset)), true};
+}
 
 }  // namespace
 
@@ -51,7 +64,8 @@ std::uint64_t Scrub::read_on(std::uint64_t budget) {
   thread_local std::vector<std::byte> piece(piece_size);
   Reading& now = *reading_;
   const auto wanted = std::min<std::uint64_t>({piece.size(), budget, now.size - now.offset});
-  const ssize_t got = ::pread(now.file->fd(), piece.data(), wanted, static_cast<off_t>(now.offset));
+  const auto [got, from_disk] =
+      read_piece(now.file->fd(), std::span(piece).first(wanted), now.offset);
   if (got < 0 && errno == EINTR) return 0;
   if (got <= 0) {
     shared_.metrics.disk_errors("read").add();
@@ -61,8 +75,7 @@ std::uint64_t Scrub::read_on(std::uint64_t budget) {
   }
   const auto bytes = static_cast<std::uint64_t>(got);
   now.hasher.update(std::span(piece).first(bytes));
-  // Only bytes that no one else reads: hits must find theirs in memory.
-  if (!shared_.files.reads(now.digest))
+  if (from_disk)
     ::posix_fadvise(now.file->fd(), static_cast<off_t>(now.offset), got, POSIX_FADV_DONTNEED);
   now.offset += bytes;
   shared_.metrics.scrubbed_bytes().add(bytes);
@@ -147,8 +160,9 @@ std::optional<Digest> Scrub::next_of_round() {
     in_round_ = false;
     shared_.rocks.erase_note("scrubbed");
     shared_.metrics.scrub_progress().set(1);
-    log::info("cache: every stored file was read and compared with its digest ({} bytes)",
-              round_bytes_);
+    if (round_bytes_ > 0)
+      log::info("cache: every stored file was read and compared with its digest ({} bytes)",
+                round_bytes_);
   }
   return found;
 }

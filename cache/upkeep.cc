@@ -28,8 +28,8 @@ void Upkeep::start() {
 void Upkeep::tick() {
   timer_ = home_.after(std::chrono::seconds(1), [this] { tick(); });
   shared_.tell_time();
-  scrub_.tick();
   const unsigned second = seconds_++;
+  if (second > 0) scrub_.tick();  // the start has enough to do
   // Behind a disk that hangs, one job waits and not one for each second.
   if (second % gauges_every != 0 || working_.exchange(true)) return;
   shared_.store.post([this, second] {

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stays when there is no room: pins, and the manifests in use.
+#include "tests/unit/cache/cache_fixture.h"
+
+namespace entrepot::cache {
+namespace {
+
+class RoomTest : public CacheTest {
+ protected:
+  void store(const std::string& bytes, RepositoryRef repository) {
+    ask_blob(sha256(bytes), repository);
+    last().answer(bytes);
+    executor.run();
+  }
+  bool has(const std::string& bytes, RepositoryRef repository) const {
+    return cache->find_blob(repository, sha256(bytes)).has_value();
+  }
+  static std::string blob(int seed) {
+    auto bytes = pattern(1'000'000);
+    bytes += std::to_string(seed);
+    return bytes;
+  }
+  /// Blobs that nobody asks for a second time.
+  void flood(int from, int count = 20) {
+    for (int seed = from; seed < from + count; ++seed) store(blob(seed), other);
+  }
+};
+
+TEST_F(RoomTest, WhatIsPinnedStays) {
+  options.max_size = 8 << 20;
+  options.pins = {"library/*"};
+  open();
+  store(blob(1), repo);
+  store(blob(2), other);
+  flood(100);
+  EXPECT_TRUE(has(blob(1), repo));
+  EXPECT_FALSE(has(blob(2), other));
+}
+
+TEST_F(RoomTest, APinHoldsAfterARestart) {
+  options.max_size = 8 << 20;
+  open();
+  store(blob(1), repo);
+  options.pins = {"docker.io/library/*"};  // so that only the look at the links can tell
+  open();
+  flood(100);
+  ask_blob(sha256(blob(1)), repo);
+  EXPECT_TRUE(has(blob(1), repo));
+}
+
+TEST_F(RoomTest, AStoredBlobIsPinnedWhenAPinnedRepositoryIsFoundToHoldIt) {
+  options.max_size = 8 << 20;
+  options.pins = {"library/*"};
+  open();
+  store(blob(1), other);
+  ask_blob(sha256(blob(1)), repo);  // HEAD upstream proves it for this one
+  last().head(blob(1).size());
+  last().done();
+  executor.run();
+  ASSERT_TRUE(has(blob(1), repo));
+  flood(100);
+  EXPECT_TRUE(has(blob(1), repo));
+}
+
+TEST_F(RoomTest, WhereAllIsPinnedNewBlobsPassThrough) {
+  options.max_size = 8 << 20;
+  options.pins = {"*"};
+  open();
+  flood(1, 8);
+  const auto pending = ask_blob(sha256(blob(50)), other);
+  last().head(blob(50).size());
+  executor.run();
+  ASSERT_TRUE(pending.answered());
+  EXPECT_EQ(pending.answer().outcome, Outcome::bypass);
+  EXPECT_EQ(pending.answer().reason, "disk-full");
+}
+
+TEST_F(RoomTest, ManifestsInUseStayAndOthersLeaveWhenThereAreMany) {
+  options.max_size = 8 << 20;  // of which manifests may take 256 KiB
+  options.memory_cache = 0;    // so that only the index can have them
+  open();
+  const auto manifest = [](int seed) {
+    return manifest_naming(
+        {}, ",\"x\":\"" + pattern(0) + std::string(8000, 'x') + std::to_string(seed) + "\"");
+  };
+  for (int seed = 0; seed < 60; ++seed) {
+    ask_manifest(sha256(manifest(seed)));
+    last().answer(manifest(seed), oci_manifest_type);
+    executor.run();
+  }
+  const auto stored = [&](int seed) {
+    const auto asked = source.asked.size();
+    const auto pending = ask_manifest(sha256(manifest(seed)), repo, /*head=*/false);
+    const bool was = source.asked.size() == asked;
+    if (!was) last().fail(FailureKind::unavailable);
+    executor.run();
+    return was;
+  };
+  flood(100, 10);
+  EXPECT_TRUE(stored(0) && stored(30) && stored(59)) << "all were used within the hour";
+  executor.pass(std::chrono::minutes(80));
+  EXPECT_TRUE(stored(59));
+  flood(200, 10);
+  EXPECT_TRUE(stored(59)) << "used a moment ago";
+  int left = 0;
+  for (int seed = 0; seed < 59; ++seed) left += stored(seed) ? 1 : 0;
+  EXPECT_LT(left, 40);
+  EXPECT_GT(left, 20) << "no more than has to";
+}
+
+}  // namespace
+}  // namespace entrepot::cache
