@@ -105,7 +105,7 @@ def starve(entrepot, upstream, image) -> None:
 
 
 def test_index_on_a_full_disk(disk, start, upstream, image):
-    """D2: no abort, and every pull is right while there is no room, and after a restart in it."""
+    """D2: no abort, and every pull is right while there is no room; a new start forgets about it."""
     entrepot = start(cache=on(disk))
     pull(entrepot, image)
     settled(entrepot)
@@ -117,6 +117,21 @@ def test_index_on_a_full_disk(disk, start, upstream, image):
     entrepot.restart()
     pull(entrepot, image)
     assert_keeps(entrepot, upstream, 1000)
+
+
+@pytest.mark.xfail(strict=True, reason="exit 78, for which no supervisor starts it again")
+def test_start_on_a_full_disk(disk, start, upstream, image):
+    """D2: it serves, or asks to be started again: there may be room soon."""
+    entrepot = start(cache=on(disk))
+    pull(entrepot, image)
+    entrepot.terminate()
+    disk.fill()
+    try:
+        entrepot.start()
+    except AssertionError:
+        assert entrepot.wait_exit() == EXIT_RESTART
+    else:
+        pull(entrepot, image)
 
 
 @pytest.mark.xfail(strict=True, reason="the index is unhealthy for ever after one failed write")
