@@ -24,7 +24,7 @@ test_packages=(
   'libgmock-dev' 'libgtest-dev'
   'python3' 'python3-pytest'
   'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io' 'docker-cli|docker.io'
-  'nginx-light|nginx' 'openssl' 'podman' 'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci' 'util-linux' 'wrk'
+  'e2fsprogs' 'faketime' 'nginx-light|nginx' 'openssl' 'podman' 'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci' 'util-linux' 'wrk'
 )
 
 say() { printf '==> %s\n' "$*" >&2; }

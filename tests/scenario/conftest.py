@@ -18,6 +18,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support.config import settings  # noqa: E402
+from support.daemon import Daemon  # noqa: E402
+from support.disk import Disk  # noqa: E402
 from support.entrepot import Entrepot  # noqa: E402
 from support.upstream import ScriptedUpstream  # noqa: E402
 
@@ -75,6 +77,38 @@ def start(prepare):
     def make(upstreams: dict | None = None, **changes) -> Entrepot:
         return prepare(upstreams, **changes).start()
     return make
+
+
+@pytest.fixture
+def failing():
+    """Makes system calls of a process fail, or wait, until the tracer that is returned stops."""
+    tracers = []
+
+    def inject(entrepot, calls: str, what: str, path: Path | None = None) -> Daemon:
+        what = what if "=" in what else f"error={what}"
+        tracers.append(Daemon("strace", "-f", "-p", str(entrepot.pid), "-e", f"trace={calls}",
+                              "-e", f"inject={calls}:{what}", *(["-P", str(path)] if path else [])))
+        tracers[-1].log.wait_for("attached")
+        return tracers[-1]
+    yield inject
+    for tracer in tracers:
+        tracer.stop()
+
+
+@pytest.fixture
+def make_disk(tmp_path):
+    """Small file systems that can be filled and broken. Named before `start`, so that it outlives
+    the process."""
+    made: list[Disk] = []
+
+    def make(size: int, inodes: int | None = None) -> Disk:
+        directory = tmp_path / f"disk-{len(made)}"
+        directory.mkdir()
+        made.append(Disk(directory, size, inodes))
+        return made[-1]
+    yield make
+    for disk in made:
+        disk.close()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -16,7 +16,6 @@ import pytest
 from support import content, faults
 from support.checks import REPOSITORY, assert_error, assert_hit, assert_whole, blob_target
 from support.client import download_together
-from support.daemon import Daemon
 from support.gate import Gate, eventually
 
 MIB = content.MIB
@@ -231,21 +230,6 @@ def test_a_disk_filled_by_others(start, upstream, small_disk):
     filler.unlink()
     assert_whole(entrepot.get(blob_target(other)), other)
     eventually(lambda: "; hit" in entrepot.get(blob_target(other)).outcome, what="a hit")
-
-
-@pytest.fixture
-def failing(tmp_path):
-    """Makes system calls of a process fail."""
-    tracers = []
-
-    def inject(entrepot, call: str, error: str, path: Path | None = None) -> None:
-        tracers.append(Daemon("strace", "-f", "-p", str(entrepot.pid), "-e", f"trace={call}",
-                              "-e", f"inject={call}:error={error}",
-                              *(["-P", str(path)] if path else [])))
-        tracers[-1].log.wait_for("attached")
-    yield inject
-    for tracer in tracers:
-        tracer.stop()
 
 
 @pytest.mark.parametrize("error, reason", [("EIO", "disk-error"), ("ENOSPC", "disk-full")])

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The wall clock steps while the process runs (reliability notes, P6): tags are asked for again, nothing
+else is lost. libfaketime moves the clock; time that only passes is left as it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from support import content, faults
+from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
+from support.gate import Gate, eventually
+
+LIBRARY = next(Path("/usr/lib").glob("**/faketime/libfaketimeMT.so.1"), None)
+pytestmark = [
+    pytest.mark.skipif(LIBRARY is None, reason="libfaketime is missing: apt-get install faketime"),
+    pytest.mark.skipif(bool(os.environ.get("ENTREPOT_SANITIZE")), reason="sanitizers preload, too"),
+]
+DAY = 24 * 3600
+
+
+class Clock:
+    def __init__(self, path: Path):
+        self._path = path
+        self.step(0)
+
+    def step(self, seconds: int) -> None:
+        """From now on this much off, backwards or forwards."""
+        new = self._path.with_suffix(".new")
+        new.write_text(f"{seconds:+d}\n")
+        new.rename(self._path)
+
+    def environ(self) -> dict[str, str]:
+        return {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(self._path),
+                "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "DONT_FAKE_MONOTONIC": "1"}
+
+
+@pytest.fixture
+def clock(tmp_path):
+    return Clock(tmp_path / "offset")
+
+
+@pytest.fixture
+def images(upstream):
+    """The tag is at the first one."""
+    return [upstream.add_image(REPOSITORY, content.image(seed=1), "latest"),
+            upstream.add_image(REPOSITORY, content.image(seed=2))]
+
+
+@pytest.fixture
+def run(prepare, upstream, images, clock):
+    """A mirror that believes a tag for so long; it has the first image."""
+    def make(fresh_for: str):
+        entrepot = prepare({"docker.io": {"endpoint": upstream,
+                                          "tags": {"fresh_for": fresh_for, "stale_for": "7d"}}},
+                           environ=clock.environ(), cache={"max_size": "64MiB"}).start()
+        assert_whole(entrepot.get(manifest_target("latest")), images[0].manifest)
+        for blob in images[0].blobs:
+            assert_whole(entrepot.get(blob_target(blob)), blob)
+        eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
+        return entrepot
+    return make
+
+
+def move_tag(upstream, images) -> None:
+    upstream.set_tag(REPOSITORY, "latest", images[1].manifest.digest)
+
+
+def assert_kept(entrepot, image) -> None:
+    for blob in image.blobs:
+        assert_hit(entrepot.get(blob_target(blob)), blob)
+    assert entrepot.metrics().sum("cache_evictions_total") == 0
+    assert entrepot.admin("/readyz").status == 200
+
+
+def sees(entrepot, image) -> None:
+    """Within a few times what a tag is believed for."""
+    eventually(lambda: entrepot.get(manifest_target("latest")).body == image.manifest.data, 10,
+               "the tag where it is now")
+
+
+def test_the_clock_is_moved(run, clock, images):
+    """That the tests below move what they are to move."""
+    entrepot = run("1h")
+    clock.step(400 * DAY)
+    date = entrepot.get("/v2/").headers["Date"]
+    assert date.split()[3] != entrepot.log.lines[0][:4]
+
+
+def test_forward(run, upstream, clock, images):
+    """+400 d: a tag is asked for again; a blob needs no asking, and nobody evicts it for its age."""
+    entrepot = run("1h")
+    move_tag(upstream, images)
+    assert_hit(entrepot.get(manifest_target("latest")), images[0].manifest)
+    clock.step(400 * DAY)
+    assert_whole(entrepot.get(manifest_target("latest")), images[1].manifest)
+    assert_hit(entrepot.get(manifest_target("latest")), images[1].manifest)
+    assert_kept(entrepot, images[0])
+
+
+BELIEVED = pytest.mark.xfail(
+    strict=True, reason="an age below zero counts as none: believed until the clock is there again")
+
+
+@pytest.mark.parametrize("wrong, right", [(0, 0), pytest.param(0, -3600, marks=BELIEVED),
+                                          pytest.param(400 * DAY, 0, marks=BELIEVED)])
+def test_backward(run, upstream, clock, images, wrong, right):
+    """-1 h, and back from 400 d ahead: what was learnt "later than now" is not believed until then."""
+    clock.step(wrong)
+    entrepot = run("1s")
+    clock.step(right)
+    move_tag(upstream, images)
+    sees(entrepot, images[1])
+    assert_kept(entrepot, images[0])
+
+
+@BELIEVED
+def test_backward_over_a_restart(run, upstream, clock, images):
+    """The same for what is read from the disk."""
+    clock.step(400 * DAY)
+    entrepot = run("1s")
+    entrepot.terminate()
+    clock.step(0)
+    entrepot.start()
+    move_tag(upstream, images)
+    sees(entrepot, images[1])
+    assert_kept(entrepot, images[0])
+
+
+def test_step_in_a_transfer(run, upstream, clock):
+    """Timers are of the time that passes: steps neither end a transfer nor keep it from its end."""
+    entrepot = run("1h")
+    blob = upstream.add_blob(REPOSITORY, content.blob(4 * content.MIB, seed=9))
+    gate = Gate()
+    upstream.script(faults.hold_at(content.MIB, gate), kind="blob", method="GET")
+    download = entrepot.download(blob_target(blob))
+    download.wait_received(content.MIB)
+    for seconds in (400 * DAY, -3600, 0):
+        clock.step(seconds)
+        assert entrepot.get("/v2/").status == 200
+    gate.open()
+    assert_whole(download.finish(), blob)
+    assert upstream.count("blob", reference=blob.digest) == 1

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stored blobs that cannot be read, or are not what was stored: fetched again, or cut short, and right the
+next time (reliability notes, D4 and D10)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support import content
+from support.checks import REPOSITORY, assert_hit, assert_never_wrong, assert_whole, blob_target
+from support.disk import forget
+from support.gate import eventually
+
+MIB = content.MIB
+READS = "pread64,preadv2,sendfile"
+
+
+@pytest.fixture
+def blob(upstream):
+    return upstream.add_blob(REPOSITORY, content.blob(32 * MIB, seed=1))
+
+
+@pytest.fixture
+def entrepot(start, blob):
+    """Has the blob; one loop, because strace counts the calls of each thread."""
+    made = start(threads={"serve": 1, "fetch": 1, "store": 1})
+    assert_whole(made.get(blob_target(blob)), blob)
+    settled(made)
+    return made
+
+
+def settled(entrepot) -> None:
+    eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
+
+
+def file_of(entrepot, blob) -> Path:
+    directory = Path(entrepot.config["cache"]["directory"])
+    return directory / "blobs" / "sha256" / blob.digest[7:9] / blob.digest[7:]
+
+
+@pytest.mark.xfail(strict=True, reason="the head is gone before the first read")
+@pytest.mark.parametrize("where", ["disk", "memory"])
+def test_unreadable_from_the_first_byte(entrepot, upstream, blob, failing, where):
+    """D4: nobody notices; fetched again within the same request."""
+    file = file_of(entrepot, blob)
+    if where == "disk":
+        forget(file)
+    tracer = failing(entrepot, READS, "EIO", file)
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+    tracer.stop()
+    settled(entrepot)
+    assert_hit(entrepot.get(blob_target(blob)), blob)
+    assert upstream.count("blob", method="GET") == 2
+
+
+@pytest.mark.parametrize("calls", ["sendfile", "pread64,sendfile"])
+def test_unreadable_in_the_middle(entrepot, blob, failing, calls):
+    """D4: cut short, never filled up with something; right when asked for again."""
+    file = file_of(entrepot, blob)
+    forget(file)
+    tracer = failing(entrepot, calls, "error=EIO:when=3+", file)
+    response = entrepot.get(blob_target(blob), keep=False)
+    assert response.status == 200 and 0 < response.received < blob.size
+    assert_never_wrong(response, blob)
+    tracer.stop()
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+
+
+@pytest.mark.xfail(strict=True, reason="read errors are not counted and the file stays")
+def test_what_cannot_be_read_is_dropped(entrepot, upstream, blob, failing):
+    """D4: one error is counted, and enough not to believe in that file any more."""
+    file = file_of(entrepot, blob)
+    tracer = failing(entrepot, "sendfile", "error=EIO:when=3+", file)
+    assert not entrepot.get(blob_target(blob), keep=False).complete
+    tracer.stop()
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert upstream.count("blob", method="GET") == 2
+    assert entrepot.metrics().sum("disk_errors_total", operation="read") >= 1
+
+
+def test_unreadable_beginning_of_a_fill(start, upstream, blob, failing):
+    """D4: what is hashed cannot be read back: no wrong byte, and right the next time."""
+    entrepot = start()
+    tracer = failing(entrepot, "pread64", "EIO",
+                     Path(entrepot.config["cache"]["directory"]) / "fills"
+                     / blob.digest.replace(":", "-"))
+    assert_never_wrong(entrepot.get(blob_target(blob), keep=False), blob)
+    tracer.stop()
+    settled(entrepot)
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert file_of(entrepot, blob).stat().st_size == blob.size
+
+
+@pytest.mark.parametrize("instead", ["file", "fifo", pytest.param(
+    "symlink", marks=pytest.mark.xfail(strict=True, reason="only the last name is opened without following"))])
+def test_another_thing_in_place_of_a_folder(entrepot, blob, tmp_path, instead):
+    """D10: what lies outside of the cache is never served as what lies within."""
+    folder, elsewhere = file_of(entrepot, blob).parent, tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / file_of(entrepot, blob).name).write_bytes(b"x" * blob.size)
+    entrepot.terminate()
+    shutil.rmtree(folder)
+    if instead == "symlink":
+        folder.symlink_to(elsewhere)
+    elif instead == "file":
+        folder.write_text("in the way")
+    else:
+        os.mkfifo(folder)
+    entrepot.start()
+    for _ in range(2):
+        assert_whole(entrepot.get(blob_target(blob)), blob)

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A process that runs out of descriptors, is told to stop, is stopped and continued, or dies with many
+transfers in progress (reliability notes, P1 to P8)."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from support import content, faults
+from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
+from support.client import Closed, Connection
+from support.gate import Gate, eventually
+
+KIB, MIB = content.KIB, content.MIB
+SANITIZED = bool(os.environ.get("ENTREPOT_SANITIZE"))
+
+
+@pytest.fixture(autouse=True)
+def many_files():
+    """Of the test's own, which holds the other end of each connection."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, before[1]), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def settled(entrepot) -> None:
+    eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
+
+
+def stored(entrepot, upstream, size: int, seed: int = 0) -> content.Blob:
+    blob = upstream.add_blob(REPOSITORY, content.blob(size, seed=seed))
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+    settled(entrepot)
+    return blob
+
+
+def slow_readers(entrepot, blob, count: int) -> list[Connection]:
+    """Take no more than what fits into the buffers of the kernel until they are asked to."""
+    readers = []
+    for _ in range(count):
+        reader = entrepot.connect()
+        reader.send_request("GET", blob_target(blob), [("Connection", "close")])
+        readers.append(reader)
+    for reader in readers:
+        reader.pending = reader.socket.recv(1)
+    return readers
+
+
+def take_all(reader: Connection):
+    response = reader.read_response(keep=False)
+    reader.close()
+    return response
+
+
+def processor_time(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+# --- P1: no descriptors left.
+
+
+def test_out_of_descriptors(start, upstream):
+    """Newcomers are told so or wait, the loops do not spin, and who is being served is served."""
+    entrepot = start()
+    hit = stored(entrepot, upstream, 32 * MIB, seed=1)
+    arriving = upstream.add_blob(REPOSITORY, content.blob(8 * MIB, seed=2))
+    gate = Gate()
+    upstream.script(faults.hold_at(4 * MIB, gate), kind="blob", method="GET", times=1)
+    fills = [entrepot.download(blob_target(arriving)) for _ in range(4)]
+    fills[0].wait_received(4 * MIB)
+    readers = slow_readers(entrepot, hit, 4)
+    limit = max(64, len(os.listdir(f"/proc/{entrepot.pid}/fd")) + 8)
+    resource.prlimit(entrepot.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    newcomers = [entrepot.connect() for _ in range(2 * limit)]
+    entrepot.log.wait_for("out of file descriptors")
+    before, began = processor_time(entrepot.pid), time.monotonic()
+    time.sleep(2)  # what is measured
+    spent = (processor_time(entrepot.pid) - before) / (time.monotonic() - began)
+    print(f"out of descriptors: {100 * spent:.1f} % of a processor")
+    assert spent < (0.5 if SANITIZED else 0.1)
+    gate.open()
+    for fill in fills:
+        assert_whole(fill.finish(), arriving)
+    for reader in readers:
+        assert_whole(take_all(reader), hit)
+    for newcomer in newcomers:
+        newcomer.close()
+    for seed in (3, 4):
+        another = upstream.add_blob(REPOSITORY, content.blob(2 * MIB, seed=seed))
+        eventually(lambda: _answers(entrepot), what="an answer")
+        assert_whole(entrepot.get(blob_target(another)), another)
+    settled(entrepot)
+    assert_hit(entrepot.get(blob_target(another)), another)
+
+
+def _answers(entrepot) -> bool:
+    try:
+        return entrepot.get("/v2/").status == 200
+    except (OSError, Closed):
+        return False
+
+
+# --- P3: memory.
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers take memory")
+def test_memory_of_slow_readers(start, upstream):
+    """500 who take nothing, of what is stored and of what arrives: 64 KiB each at most."""
+    entrepot = start()
+    hit = stored(entrepot, upstream, 32 * MIB, seed=1)
+    arriving = upstream.add_blob(REPOSITORY, content.blob(32 * MIB, seed=2))
+    gate = Gate()
+    upstream.script(faults.hold_at(31 * MIB, gate), kind="blob", method="GET", times=1)
+    first = entrepot.download(blob_target(arriving))
+    first.wait_received(31 * MIB)
+    before = entrepot.memory()
+    readers = slow_readers(entrepot, hit, 250) + slow_readers(entrepot, arriving, 250)
+    entrepot.get("/v2/")
+    after = entrepot.memory()
+    grown = sum(after[kind] - before[kind] for kind in ("RssAnon", "RssShmem"))
+    print(f"500 slow readers: {grown / MIB:.1f} MiB, {after['VmRSS'] / MIB:.1f} MiB in all")
+    assert grown <= 500 * 64 * KIB
+    gate.open()
+    assert_whole(first.finish(), arriving)
+    for reader in (readers[0], readers[-1]):
+        response = take_all(reader)
+        assert response.complete and response.sha256 in (hit.digest, arriving.digest)
+    for reader in readers:
+        reader.close()
+
+
+# --- P4: told to stop.
+
+
+def test_stop_with_many_transfers(start, upstream):
+    """The listener closes at once; what can end within the drain time ends whole, the rest is cut short,
+    and the exit is a good one."""
+    entrepot = start(timeouts={"drain": "15s"})
+    hit, large = (stored(entrepot, upstream, size * MIB) for size in (5, 32))
+    arriving = upstream.add_blob(REPOSITORY, content.blob(4 * MIB, seed=2))
+    gates = [Gate(), Gate()]
+    upstream.script(faults.hold_at(2 * MIB, gates[0]), kind="blob", method="GET", times=1)
+    fills = [entrepot.download(blob_target(arriving)) for _ in range(50)]
+    for fill in fills:
+        fill.wait_received(2 * MIB)
+    readers = slow_readers(entrepot, hit, 200)
+    stuck = slow_readers(entrepot, large, 1)[0]
+    upstream.script(faults.hold(gates[1]), kind="manifest", times=1)
+    image = upstream.add_image(REPOSITORY, content.image(), "latest")
+    kept = entrepot.connect()
+    kept.send_request("GET", manifest_target("latest"))  # without "Connection: close" of its own
+    gates[1].wait_arrived()
+    os.kill(entrepot.pid, signal.SIGTERM)
+    began = time.monotonic()
+    eventually(lambda: _refused(entrepot.port), what="a closed listener")
+    assert time.monotonic() - began < 2
+    for gate in gates:
+        gate.open()
+    response = kept.read_response()
+    assert_whole(response, image.manifest)
+    assert response.headers["Connection"] == "close"
+    for fill in fills:
+        assert_whole(fill.finish(), arriving)
+    with ThreadPoolExecutor(50) as takers:
+        for response in takers.map(take_all, readers):
+            assert response.complete and response.sha256 == hit.digest
+    print(f"250 of 251 transfers drained in {time.monotonic() - began:.1f} s")
+    assert entrepot.wait_exit() == 0
+    assert 15 <= time.monotonic() - began < 20
+    assert not take_all(stuck).complete
+
+
+def _refused(port: int) -> bool:
+    try:
+        Connection(port, timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+# --- P7: signals.
+
+
+def test_broken_pipes(start, upstream):
+    """SIGPIPE is nothing, sent or earned."""
+    entrepot = start()
+    hit = stored(entrepot, upstream, 8 * MIB)
+    for reader in slow_readers(entrepot, hit, 50):
+        reader.close()
+    os.kill(entrepot.pid, signal.SIGPIPE)
+    eventually(lambda: entrepot.metrics().sum("connections") <= 1, what="no connections")
+    assert_hit(entrepot.get(blob_target(hit)), hit)
+
+
+def test_stopped_for_a_while(start, upstream):
+    """Longer than every deadline: peers who did their part while it stood still are not blamed."""
+    entrepot = start(timeouts={"first_byte": "1s", "stall": "1s", "header": "1s", "idle": "1s",
+                               "send": "1s"})
+    hit = stored(entrepot, upstream, 32 * MIB, seed=1)
+    arriving = upstream.add_blob(REPOSITORY, content.blob(8 * MIB, seed=2))
+    gate = Gate()
+    upstream.script(faults.hold_at(4 * MIB, gate), kind="blob", method="GET", times=1)
+    fill = entrepot.download(blob_target(arriving))
+    fill.wait_received(4 * MIB)
+    reader = slow_readers(entrepot, hit, 1)[0]
+    half, idle = entrepot.connect(), entrepot.connect()
+    half.send(b"GET /v2/ HTTP/1.1\r\nHost: a\r\n")
+    idle.send_request("GET", "/v2/")
+    assert idle.read_response().status == 200
+    os.kill(entrepot.pid, signal.SIGSTOP)
+    try:
+        gate.open()
+        half.send(b"\r\n")
+        idle.send_request("GET", "/v2/")
+        answer = []
+        taking = threading.Thread(target=lambda: answer.append(take_all(reader)))
+        taking.start()
+        time.sleep(3)  # what is tried
+    finally:
+        os.kill(entrepot.pid, signal.SIGCONT)
+    assert half.read_response().status == 200
+    assert idle.read_response().status == 200
+    assert_whole(fill.finish(), arriving)
+    taking.join()
+    assert_whole(answer[0], hit)
+    assert upstream.count("blob", reference=arriving.digest) == 1
+
+
+# --- P8: dies again and again.
+
+
+def test_crash_loop(start, upstream):
+    """With a thousand blobs and downloads in progress: each start is a matter of moments, and hits are
+    hits."""
+    entrepot = start()
+    blobs = [upstream.add_blob(REPOSITORY, content.blob(20 * KIB + n, seed=n)) for n in range(1000)]
+    with entrepot.connect() as connection:
+        for blob in blobs:
+            connection.send_request("GET", blob_target(blob))
+            assert connection.read_response(keep=False).sha256 == blob.digest
+    settled(entrepot)
+    large = upstream.add_blob(REPOSITORY, content.blob(16 * MIB, seed=2000))
+    starts = []
+    for round_number in range(5):
+        gate = Gate()
+        rule = upstream.script(faults.hold_at(-MIB, gate), kind="blob", method="GET")
+        download = entrepot.download(blob_target(large))
+        gate.wait_arrived()
+        download.wait_received(MIB)
+        os.kill(entrepot.pid, signal.SIGSEGV)
+        assert entrepot.wait_exit() == -signal.SIGSEGV
+        rule.cancel()
+        gate.open()
+        assert not download.finish().complete
+        began = time.monotonic()
+        entrepot.start()
+        starts.append(time.monotonic() - began)
+        blob = blobs[round_number * 199]
+        assert_hit(entrepot.get(blob_target(blob)), blob)
+    print(f"starts after SIGSEGV: {max(starts):.2f} s at most")
+    assert max(starts) <= 5
+    assert_whole(entrepot.get(blob_target(large)), large)
