@@ -2,9 +2,11 @@
 #include "cache/blob_files.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -31,8 +33,22 @@ void make_folder(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (!error && std::filesystem::is_directory(path, error)) return;
+  if (error == std::errc::no_space_on_device)
+    throw OpenLaterError("cache directory " + path.string() + ": " + error.message());
   if (!error) error = std::make_error_code(std::errc::not_a_directory);
   refuse(path, error.message(), "name a directory this user can write in cache.directory");
+}
+
+/// Follows no symbolic link on the way: what lies outside of the cache is never served. The path of
+/// the cache itself has none any more.
+int open_within(const std::filesystem::path& path) {
+  open_how how{};
+  // O_NONBLOCK: something other than a regular file under that name must not stop the loop.
+  how.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  const long fd = ::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how);
+  if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(fd);
+  return ::open(path.c_str(), static_cast<int>(how.flags));  // a sandbox does not let us
 }
 
 /// 0, or the error; EAGAIN where only waiting would tell.
@@ -55,6 +71,7 @@ BlobFile::~BlobFile() { ::close(fd_); }
 BlobFiles::BlobFiles(Layout layout, const metrics::Metrics& metrics)
     : layout_(std::move(layout)), metrics_(metrics) {
   make_folder(layout_.directory());
+  layout_ = Layout(std::filesystem::canonical(layout_.directory()));
   take_lock();
   make_folder(layout_.index());
   make_folder(layout_.fills());
@@ -69,6 +86,8 @@ BlobFiles::~BlobFiles() {
 
 void BlobFiles::take_lock() {
   lock_ = ::open(layout_.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ < 0 && errno == ENOSPC)
+    throw OpenLaterError("cache directory " + layout_.directory().string() + ": " + reason(errno));
   if (lock_ < 0) {
     refuse(layout_.directory(), reason(errno),
            "name a directory this user can write in cache.directory");
@@ -78,9 +97,9 @@ void BlobFiles::take_lock() {
   ::close(lock_);
   lock_ = -1;
   if (error == EWOULDBLOCK) {
-    throw LockedError("cache directory " + layout_.directory().string() +
-                      ": in use by another process; stop that one, or give this one its own "
-                      "cache.directory");
+    throw OpenLaterError("cache directory " + layout_.directory().string() +
+                         ": in use by another process; stop that one, or give this one its own "
+                         "cache.directory");
   }
   refuse(layout_.directory(), "cannot be locked: " + reason(error), "use a local file system");
 }
@@ -98,8 +117,7 @@ BlobFiles::Opened BlobFiles::open_apart(const Digest& digest, std::uint64_t size
 
 BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size, Wait wait) const {
   const auto path = layout_.blob(digest);
-  // O_NONBLOCK: something other than a regular file under that name must not stop the loop.
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  const int fd = open_within(path);
   if (fd < 0) {
     const int error = errno;
     if (error != ENOENT) failed("open", path, error);
@@ -136,6 +154,24 @@ std::uint64_t BlobFiles::free_bytes() const {
   if (::statvfs(layout_.directory().c_str(), &status) != 0)
     return std::numeric_limits<std::uint64_t>::max();
   return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+BlobFiles::Inodes BlobFiles::inodes() const {
+  struct statvfs status;
+  // Some file systems have no fixed number of them, and say 0.
+  if (::statvfs(layout_.directory().c_str(), &status) != 0 || status.f_files == 0) return {};
+  return {status.f_files, status.f_favail};
+}
+
+std::uint64_t BlobFiles::disk_bytes() const {
+  struct statvfs status;
+  if (::statvfs(layout_.directory().c_str(), &status) != 0)
+    return std::numeric_limits<std::uint64_t>::max();
+  return static_cast<std::uint64_t>(status.f_blocks) * status.f_frsize;
+}
+
+bool BlobFiles::has_index() const {
+  return ::access((layout_.index() / "CURRENT").c_str(), F_OK) == 0 || errno != ENOENT;
 }
 
 std::uint64_t BlobFiles::index_bytes() const {

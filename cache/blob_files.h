@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
@@ -54,6 +55,16 @@ class BlobFiles {
   bool takes_writes() const;
   /// What the file system has left for us. The largest number where it does not say.
   std::uint64_t free_bytes() const;
+  /// All there is on the file system.
+  std::uint64_t disk_bytes() const;
+  /// How many files it can have, and how many more; both the largest number where it has no bound.
+  struct Inodes {
+    std::uint64_t all = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t left = std::numeric_limits<std::uint64_t>::max();
+  };
+  Inodes inodes() const;
+  /// False when the index was removed under us.
+  bool has_index() const;
   /// What the index takes on the disk.
   std::uint64_t index_bytes() const;
 
@@ -93,7 +104,7 @@ class BlobFiles {
   bool sync_folder(const std::filesystem::path& folder) const;
   bool make_blob_folder(const Digest& digest) const;
 
-  const Layout layout_;
+  Layout layout_;  // constant once constructed
   const metrics::Metrics& metrics_;
   int lock_ = -1;
   mutable OpenBlobs open_blobs_;

@@ -45,6 +45,7 @@ Cache::Cache(Options options, const Clock& clock, const metrics::Metrics& metric
     : shared_(std::make_unique<Shared>(std::move(options), clock, metrics, store)) {
   check(!homes.empty(), "there is a fetch loop");
   shared_->router = this;
+  shared_->space.tell_size();
   background_ =
       std::make_unique<Background>(*shared_, *homes.front().executor, std::move(restart_wanted));
   for (const auto& parts : homes) {
@@ -78,7 +79,7 @@ std::optional<Answer> Cache::find_tag(RepositoryRef repository, std::string_view
   const auto known = shared_->tags.find(key);
   if (!known) return std::nullopt;
   const TagState& state = **known;
-  const auto age = age_of(state.record.checked_at, shared_->clock.wall());
+  const auto age = age_of(state.record.checked_at, shared_->clock.wall(), state.fresh_for);
   // In its grace it is the home that answers, because it also starts the check.
   if (judge(age, state.fresh_for, std::chrono::milliseconds(0)) != Freshness::fresh) {
     return std::nullopt;

@@ -30,7 +30,16 @@ std::chrono::milliseconds TagFreshness::fresh_for(std::string_view tag) const {
   return fresh_for_;
 }
 
-std::chrono::milliseconds age_of(WallTime checked_at, WallTime now) {
+namespace {
+
+/// What clocks are set back by in daily use.
+constexpr std::chrono::seconds clock_jitter{5};
+
+}  // namespace
+
+std::chrono::milliseconds age_of(WallTime checked_at, WallTime now,
+                                 std::chrono::milliseconds unknown) {
+  if (checked_at - now > clock_jitter) return unknown;
   return std::max(now - checked_at, std::chrono::milliseconds(0));
 }
 

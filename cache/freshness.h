@@ -46,8 +46,10 @@ class TagFreshness {
   std::chrono::milliseconds stale_for_;
 };
 
-/// Age of something checked at `checked_at`; a clock that went back counts as age 0.
-std::chrono::milliseconds age_of(WallTime checked_at, WallTime now);
+/// Age of something checked at `checked_at`. A clock that went back a little counts as age 0; where
+/// it went back by more, the true age is not known, and `unknown` is answered.
+std::chrono::milliseconds age_of(WallTime checked_at, WallTime now,
+                                 std::chrono::milliseconds unknown = {});
 
 Freshness judge(std::chrono::milliseconds age, std::chrono::milliseconds fresh_for,
                 std::chrono::milliseconds stale_for);

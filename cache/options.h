@@ -67,8 +67,9 @@ class OpenError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Another process uses the directory; what() says so.
-class LockedError : public OpenError {
+/// The same, for a reason that may go by itself: another process uses the directory, or its disk is
+/// full; what() says which.
+class OpenLaterError : public OpenError {
  public:
   using OpenError::OpenError;
 };

@@ -121,9 +121,12 @@ void check_format(OpenedRocks& opened, const std::filesystem::path& path) {
   rocksdb::WriteOptions synced;
   synced.sync = true;
   const std::string version(format_version);
-  if (opened.db->Put(synced, opened.families[meta_family], "format", version).ok()) return;
+  const auto written = opened.db->Put(synced, opened.families[meta_family], "format", version);
+  if (written.ok()) return;
   static_cast<void>(opened.db.release());  // closing after a failed write aborts (7.8)
-  throw OpenError("cache index " + path.string() + " cannot be written");
+  const auto text = "cache index " + path.string() + " cannot be written: " + written.ToString();
+  if (written.IsNoSpace()) throw OpenLaterError(text);
+  throw OpenError(text);
 }
 
 }  // namespace
@@ -141,6 +144,10 @@ OpenedRocks open_rocks(const std::filesystem::path& path, std::uint64_t max_size
   auto status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
   if (is_damaged(status) && move_aside(path, status.ToString())) {
     status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
+  }
+  if (status.IsNoSpace()) {
+    throw OpenLaterError("cache index " + path.string() + " cannot be opened: " +
+                         status.ToString() + "; make room on that file system");
   }
   if (!status.ok()) {
     throw OpenError("cache index " + path.string() + " cannot be opened: " + status.ToString() +

@@ -161,8 +161,8 @@ bool Shared::counts(RepositoryRef repository, const LinkRecord& link) const {
   const auto policy = options.upstreams.find(repository.upstream);
   if (policy == options.upstreams.end()) return false;
   // The upstream may take a repository of a restricted upstream away from us, so proofs age there.
-  return !policy->second.restricted ||
-         age_of(link.proven_at, clock.wall()) < policy->second.tags.fresh_for;
+  const auto lifetime = policy->second.tags.fresh_for;
+  return !policy->second.restricted || age_of(link.proven_at, clock.wall(), lifetime) < lifetime;
 }
 
 void Shared::link(RepositoryRef repository, const Digest& digest, LinkRecord::Proof proof) {

@@ -19,6 +19,12 @@ constexpr std::uint64_t manifests_part = 32;
 /// Blobs that leave in one go, so that others have their turn.
 constexpr int evictions_at_once = 64;
 constexpr std::chrono::seconds distrust_for{30};
+/// Files that can still be made: below the first number blobs leave, below the second nothing new
+/// is kept, so that the index can go on.
+constexpr std::uint64_t inodes_wanted = 64;
+constexpr std::uint64_t inodes_kept = 16;
+/// Blobs leave for want of inodes where they have this part of all.
+constexpr std::uint64_t inodes_part = 8;
 
 std::int64_t milliseconds(SteadyTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
@@ -49,6 +55,7 @@ Space::Room Space::reserve(std::uint64_t bytes) {
   if (bytes > shared_.options.max_size / largest_part) return {nullptr, "too-large"};
   if (distrusted()) return {nullptr, "disk-error"};
   if (!shared_.rocks.takes_writes()) return {nullptr, "index"};
+  if (!inode_left()) return {nullptr, "inodes"};
   bytes = Index::on_disk(bytes);
   if (!take(bytes)) {
     trim();
@@ -57,6 +64,15 @@ Space::Room Space::reserve(std::uint64_t bytes) {
   files_.fetch_add(1, std::memory_order_relaxed);
   trim();
   return {std::make_unique<Reservation>(*this, bytes), {}};
+}
+
+bool Space::inode_left() {
+  const auto inodes = shared_.files.inodes();
+  if (inodes.left >= inodes_wanted) return true;
+  // Where others took them, letting ours go would only feed those.
+  if (shared_.blobs.count() >= inodes.all / inodes_part)
+    for (int i = 0; i < evictions_at_once; ++i) evict_one("reserve");
+  return inodes.left >= inodes_kept;
 }
 
 bool Space::grow(Reservation& reservation, std::uint64_t bytes) {
@@ -181,6 +197,20 @@ void Space::distrust() {
 bool Space::distrusted() const {
   const auto until = distrusted_until_.load(std::memory_order_relaxed);
   return until != 0 && milliseconds(shared_.clock.steady()) < until;
+}
+
+void Space::tell_size() const {
+  const auto disk = shared_.files.disk_bytes();
+  const auto ours = disk - std::min(disk, shared_.options.reserve_free);
+  shared_.metrics.cache_max_bytes().set(
+      static_cast<double>(std::min(ours, shared_.options.max_size)));
+  if (ours >= shared_.options.max_size) return;
+  log::warn(
+      "cache.max_size is {} bytes, and the file system of {} has {} of which cache.reserve_free "
+      "keeps "
+      "{}: the cache will be smaller",
+      shared_.options.max_size, shared_.options.directory.string(), disk,
+      shared_.options.reserve_free);
 }
 
 void Space::trim() {

@@ -56,6 +56,9 @@ class Space {
   bool make_room(std::uint64_t bytes);
   /// A write failed for another reason: nothing is kept for a while.
   void distrust();
+  /// Sets the metric of what the cache can be at most, and warns where the disk is smaller than
+  /// that.
+  void tell_size() const;
   /// Evicts to the low-water mark in the background, where that is due.
   void trim();
   /// Looks how large the index is on the disk. Store pool.
@@ -72,6 +75,8 @@ class Space {
   /// Counts the bytes as reserved, after making room. False where that cannot be.
   bool take(std::uint64_t bytes);
   bool distrusted() const;
+  /// Whether another file can be made, after blobs were let go for it if that is ours to do.
+  bool inode_left();
   /// Lets one object go; its bytes, 0 where none may.
   std::uint64_t evict_one(std::string_view reason);
   std::uint64_t evict_blob(std::string_view reason);

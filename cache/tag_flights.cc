@@ -48,7 +48,7 @@ void TagFlights::fetch(TagRequest request) {
 
 void TagFlights::decide(TagRequest request, const StatePtr& known) {
   if (!known) return join_or_start(std::move(request), nullptr);
-  const auto age = age_of(known->record.checked_at, shared_.clock.wall());
+  const auto age = age_of(known->record.checked_at, shared_.clock.wall(), known->fresh_for);
   const auto stale_for = shared_.freshness(request.repository.upstream).stale_for();
   const auto freshness = judge(age, known->fresh_for, stale_for);
   const auto key = tag_key(request.repository, request.tag);
@@ -105,7 +105,7 @@ void TagFlights::unlist(const TagFlight& flight) {
 
 void TagFlights::answer(const TagRequest& request, const TagState& state, Outcome outcome,
                         std::string_view reason) {
-  const auto age = age_of(state.record.checked_at, shared_.clock.wall());
+  const auto age = age_of(state.record.checked_at, shared_.clock.wall(), state.fresh_for);
   Answer answer{outcome,
                 reason,
                 nullptr,
@@ -139,7 +139,8 @@ void TagFlights::answer_stale(const StatePtr& known, const std::vector<TagReques
   for (const auto& request : waiting) {
     const bool usable =
         known &&
-        judge(age_of(known->record.checked_at, shared_.clock.wall()), known->fresh_for,
+        judge(age_of(known->record.checked_at, shared_.clock.wall(), known->fresh_for),
+              known->fresh_for,
               shared_.freshness(request.repository.upstream).stale_for()) != Freshness::expired;
     if (usable) {
       answer(request, *known, Outcome::stale, reason);

@@ -50,6 +50,14 @@ void Upkeep::work(unsigned second) {
 
 void Upkeep::look_at_disk() {
   shared_.rocks.recover();
+  if (!restart_asked_ && !shared_.files.has_index()) {
+    restart_asked_ = true;
+    log::error(
+        "cache: the index in {} was removed under this process, which ends in order to be "
+        "started anew",
+        shared_.options.directory.string());
+    return restart_();
+  }
   if (shared_.rocks.healthy() || restart_asked_ || !shared_.files.takes_writes()) return;
   restart_asked_ = true;
   log::error(

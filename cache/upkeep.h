@@ -17,7 +17,7 @@ namespace entrepot::cache {
 class Upkeep {
  public:
   /// `restart` is called once, on the store pool, when only another process can use the directory
-  /// again: the index was given up after a failed write, and the disk works now.
+  /// again: the index was given up after a failed write and the disk works now, or it was removed.
   Upkeep(Shared& shared, Scrub& scrub, Executor& home, std::function<void()> restart);
 
   /// Any thread.

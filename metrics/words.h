@@ -15,8 +15,8 @@ inline constexpr std::array<std::string_view, 6> eviction_words = {"size",    "r
                                                                    "corrupt", "deleted", "other"};
 inline constexpr std::array<std::string_view, 8> disk_words = {
     "open", "read", "write", "sync", "rename", "unlink", "index", "other"};
-inline constexpr std::array<std::string_view, 7> bypass_words = {
-    "disk-full", "disk-error", "index", "too-large", "no-size", "not-admitted", "other"};
+inline constexpr std::array<std::string_view, 8> bypass_words = {
+    "disk-full", "inodes", "disk-error", "index", "too-large", "no-size", "not-admitted", "other"};
 inline constexpr std::array<std::string_view, 5> object_words = {"blob", "manifest", "tag", "fill",
                                                                  "other"};
 

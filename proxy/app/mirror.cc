@@ -46,7 +46,6 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics)
           if (!draining_) drain_in_loop();
         });
       }) {
-  metrics_.cache_max_bytes().set(static_cast<double>(config.cache.max_size));
   listen();
 }
 

@@ -28,7 +28,7 @@ int exit_code_of_failure(Tell tell) {
   } catch (const conf::ConfigError& error) {
     for (const auto& line : error.lines()) tell(line);
     return exit_config;
-  } catch (const cache::LockedError& error) {
+  } catch (const cache::OpenLaterError& error) {
     tell(error.what());
     return exit_restart;
   } catch (const http::ListenError& error) {

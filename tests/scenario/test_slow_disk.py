@@ -117,8 +117,7 @@ def report(what: str, took: dict[str, list[float]]) -> dict[str, float]:
 # Where the kernel reads further ahead than a window is long, all pages of the next window are in the page
 # cache before their bytes are.
 @CHECKED
-@pytest.mark.parametrize("ahead", [128, pytest.param(4096, marks=pytest.mark.xfail(
-    strict=True, reason="pages on their way from the disk are taken for pages that are there"))])
+@pytest.mark.parametrize("ahead", [128, 4096])
 def test_what_is_in_memory_does_not_wait(throttle, disk, start, upstream, ahead):
     disk.read_ahead(ahead)
     mirror = Mirror(start, upstream, disk)

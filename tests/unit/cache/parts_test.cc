@@ -203,7 +203,7 @@ TEST_F(OpenTest, SecondOpenerIsRefused) {
   const auto open_again = [this] {
     Cache second(options, clock, metrics, executor, {{&executor, &source}});
   };
-  EXPECT_THROW(open_again(), LockedError);
+  EXPECT_THROW(open_again(), OpenLaterError);
 }
 
 TEST_F(OpenTest, FileInPlaceOfTheDirectoryIsRefusedWithItsName) {

@@ -165,7 +165,7 @@ TEST_F(MirrorTest, OneProcessForEachDirectory) {
   const auto first = config();
   const metrics::Metrics metrics(metric_labels(first));
   const Mirror taken(first, metrics);
-  EXPECT_THROW(Mirror(first, metrics), cache::LockedError);
+  EXPECT_THROW(Mirror(first, metrics), cache::OpenLaterError);
 }
 
 }  // namespace
