@@ -110,13 +110,16 @@ bool RocksIndex::written(const Status& status) {
   return false;
 }
 
-void RocksIndex::recover() {
-  if (!full_ || !healthy()) return;
+bool RocksIndex::recover() {
+  if (!full_ || !healthy()) return true;
   // What went wrong behind a write is held against all later ones until this.
-  if (!impl_->db->Resume().ok() || !impl_->put(meta_family, "room", "", true).ok()) return;
+  if (!impl_->db->Resume().ok() || !impl_->put(meta_family, "room", "", true).ok()) return false;
   full_ = false;
   log::info("index: there is room again");
+  return true;
 }
+
+void RocksIndex::give_up() { healthy_ = false; }
 
 std::optional<BlobRecord> RocksIndex::blob(const Digest& digest) const {
   return impl_->record(blobs_family, digest_key(digest), decode_blob);

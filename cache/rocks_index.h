@@ -80,8 +80,10 @@ class RocksIndex {
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
   /// False while writes are refused, for want of room too.
   bool takes_writes() const { return healthy() && !full_.load(std::memory_order_relaxed); }
-  /// After writes failed for want of room: tries whether there is room again.
-  void recover();
+  /// After writes failed for want of room: tries whether there is room again. False: not yet.
+  bool recover();
+  /// It does not recover, although there is room: as after any other failed write.
+  void give_up();
 
  private:
   class Impl;

@@ -16,6 +16,9 @@ constexpr unsigned alive_every = 60;
 constexpr unsigned sweep_every = 6 * 3600;
 constexpr unsigned first_sweep_after = 600;
 
+/// How often the index is asked to go on while there is room for it.
+constexpr int recoveries = 3;
+
 }  // namespace
 
 Upkeep::Upkeep(Shared& shared, Scrub& scrub, Executor& home, std::function<void()> restart)
@@ -49,7 +52,10 @@ void Upkeep::work(unsigned second) {
 }
 
 void Upkeep::look_at_disk() {
-  shared_.rocks.recover();
+  if (shared_.rocks.recover())
+    failed_recoveries_ = 0;
+  else if (shared_.files.takes_writes() && ++failed_recoveries_ >= recoveries)
+    shared_.rocks.give_up();
   if (!restart_asked_ && !shared_.files.has_index()) {
     restart_asked_ = true;
     log::error(

@@ -41,7 +41,9 @@ class Upkeep {
   unsigned seconds_ = 0;
 
   std::atomic<bool> working_{false};
-  bool restart_asked_ = false;  // the working job only
+  // The working job only.
+  bool restart_asked_ = false;
+  int failed_recoveries_ = 0;
 };
 
 }  // namespace entrepot::cache

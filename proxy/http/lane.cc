@@ -80,11 +80,15 @@ void Lane::remove(Connection& connection) {
 }
 
 void Lane::sweep_later() {
+  sweep_due_ = Connection::Clock::now() + sweep_every_;
   sweep_timer_ = loop_.after(sweep_every_, [this] { sweep(); });
 }
 
 void Lane::sweep() {
   const auto now = Connection::Clock::now();
+  // This process was stopped, or the machine slept: what came in time meanwhile is read first.
+  late_ = !late_ && now > sweep_due_ + sweep_every_;
+  if (late_) return sweep_later();
   // Backwards: one that goes is replaced by one that was looked at already.
   for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->check_deadlines(now);
   sweep_timer_.reset();

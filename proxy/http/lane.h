@@ -59,6 +59,8 @@ class Lane {
   Listener listener_;
   std::vector<std::shared_ptr<Connection>> connections_;
   std::unique_ptr<loop::Loop::Timer> sweep_timer_;
+  Connection::Clock::time_point sweep_due_{};
+  bool late_ = false;  // the last sweep was put off
   bool draining_ = false;
   std::function<void()> drained_;
 };

@@ -233,8 +233,6 @@ def test_transfers_of_a_stopped_process(start, upstream):
     assert upstream.count("blob", reference=arriving.digest) == 1
 
 
-# Not strict: which comes first is a race, lost in four of five runs.
-@pytest.mark.xfail(reason="deadlines are looked at before what came in time is read")
 def test_requests_to_a_stopped_process(start):
     entrepot = start(timeouts=SHORT)
     half, *idle = [entrepot.connect() for _ in range(20)]
