@@ -46,6 +46,7 @@ Cache::Cache(Options options, const Clock& clock, const metrics::Metrics& metric
   check(!homes.empty(), "there is a fetch loop");
   shared_->router = this;
   shared_->space.tell_size();
+  inspection_ = std::make_unique<Inspection>(*shared_);
   background_ =
       std::make_unique<Background>(*shared_, *homes.front().executor, std::move(restart_wanted));
   for (const auto& parts : homes) {

@@ -9,6 +9,7 @@
 #include "cache/answer.h"
 #include "cache/digest.h"
 #include "cache/executor.h"
+#include "cache/inspection.h"
 #include "cache/options.h"
 #include "cache/requests.h"
 #include "metrics/metrics.h"
@@ -80,6 +81,9 @@ class Cache : private ObjectRouter {
   /// is stopped; any thread.
   void end_background();
 
+  /// For people who look at it and change it by hand. Its calls block: store pool.
+  Inspection& inspection() { return *inspection_; }
+
   /// True while the index takes writes and the directory is usable: part of readiness.
   bool healthy() const;
 
@@ -93,6 +97,7 @@ class Cache : private ObjectRouter {
   std::unique_ptr<Shared> shared_;
   struct Background;
   std::unique_ptr<Background> background_;
+  std::unique_ptr<Inspection> inspection_;
   std::vector<std::unique_ptr<Home>> homes_;
 };
 

@@ -49,7 +49,6 @@ std::vector<std::string> lines_of(std::string_view text) {
 void Loading::begin() {
   RocksIndex& rocks = shared_.rocks;
   shared_.bytes_before = number(rocks.note("bytes")).value_or(0);
-  shared_.pins.set_commanded(lines_of(rocks.note("pins").value_or("")));
   if (const auto since = time_of(rocks.note("doubtful"))) shared_.doubtful_since = *since;
   if (const auto lived = time_of(rocks.note("running"))) {
     shared_.doubtful_since = std::min(shared_.doubtful_since, *lived - doubtful_for);
@@ -63,14 +62,15 @@ void Loading::begin() {
 }
 
 void Loading::run() {
+  shared_.pins.set_commanded(lines_of(shared_.rocks.note("pins").value_or("")));
   std::vector<Digest> doubtful;
-  shared_.rocks.for_each_blob([&](const Digest& digest, const BlobRecord& record) {
+  shared_.rocks.for_each_blob({}, [&](const Digest& digest, const BlobRecord& record) {
     const auto stored = shared_.as_stored(record);
     if (stored.doubtful) doubtful.push_back(digest);
     shared_.blobs.restore(digest, stored);
     return !shared_.stopping;
   });
-  shared_.rocks.for_each_manifest([this](const Digest& digest, const ManifestRecord& record) {
+  shared_.rocks.for_each_manifest({}, [this](const Digest& digest, const ManifestRecord& record) {
     shared_.manifests.restore(digest, {record.size, true});
     return !shared_.stopping;
   });

@@ -66,8 +66,9 @@ class RocksIndex::Impl : public OpenedRocks {
 
   /// The same for keys that are digests; `visit` takes what `decode` makes of the value.
   template <typename Decode, typename Visit>
-  void for_each_digest(Family family, std::string_view from, Decode decode,
+  void for_each_digest(Family family, const std::optional<Digest>& after, Decode decode,
                        const Visit& visit) const {
+    const auto from = after ? digest_key(*after) + '\0' : std::string();
     for_each(family, from, [&](std::string_view key, std::string_view value) {
       const auto digest = parse_digest_key(key);
       const auto record = decode(value);
@@ -199,18 +200,15 @@ bool RocksIndex::erase_tag(std::string_view key) {
 }
 
 void RocksIndex::for_each_blob(
+    const std::optional<Digest>& after,
     const std::function<bool(const Digest&, const BlobRecord&)>& visit) const {
-  impl_->for_each_digest(blobs_family, {}, decode_blob, visit);
-}
-
-void RocksIndex::for_each_blob(
-    const Digest& after, const std::function<bool(const Digest&, const BlobRecord&)>& visit) const {
-  impl_->for_each_digest(blobs_family, digest_key(after) + '\0', decode_blob, visit);
+  impl_->for_each_digest(blobs_family, after, decode_blob, visit);
 }
 
 void RocksIndex::for_each_manifest(
+    const std::optional<Digest>& after,
     const std::function<bool(const Digest&, const ManifestRecord&)>& visit) const {
-  impl_->for_each_digest(manifests_family, {}, decode_manifest, visit);
+  impl_->for_each_digest(manifests_family, after, decode_manifest, visit);
 }
 
 void RocksIndex::for_each_tag(

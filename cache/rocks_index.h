@@ -52,12 +52,12 @@ class RocksIndex {
   bool put_tag(std::string_view key, const TagRecord& record);
   bool erase_tag(std::string_view key);
 
-  // Every record whose value decodes, in key order; they stop when `visit` returns false.
-  void for_each_blob(const std::function<bool(const Digest&, const BlobRecord&)>& visit) const;
-  /// The same from the first one behind `after`.
-  void for_each_blob(const Digest& after,
+  // Every record whose value decodes, in key order, from the first one behind `after`; they stop
+  // when `visit` returns false.
+  void for_each_blob(const std::optional<Digest>& after,
                      const std::function<bool(const Digest&, const BlobRecord&)>& visit) const;
   void for_each_manifest(
+      const std::optional<Digest>& after,
       const std::function<bool(const Digest&, const ManifestRecord&)>& visit) const;
   void for_each_tag(const std::function<bool(std::string_view key, const TagRecord&)>& visit) const;
   void for_each_link(

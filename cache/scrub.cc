@@ -152,7 +152,7 @@ std::optional<Digest> Scrub::next_of_round() {
     found = digest;
     return false;
   };
-  cursor_ ? shared_.rocks.for_each_blob(*cursor_, visit) : shared_.rocks.for_each_blob(visit);
+  shared_.rocks.for_each_blob(cursor_, visit);
   cursor_ = found;
   if (found) {
     shared_.rocks.put_note("scrubbed", found->str());

@@ -3,10 +3,13 @@
 
 #include <utility>
 
+#include "proxy/loop/loop.h"
+
 namespace entrepot::admin {
 namespace {
 
 constexpr std::string_view plain = "text/plain; charset=utf-8";
+constexpr std::string_view json = "application/json";
 constexpr std::string_view exposition = "text/plain; version=0.0.4; charset=utf-8";
 
 void answer(http::Exchange& exchange, http::ReplyHead head, std::string_view type,
@@ -24,9 +27,11 @@ AdminHandler::AdminHandler(Options options, const metrics::Metrics& metrics)
 void AdminHandler::handle(const http::ExchangePtr& exchange) {
   const auto& request = exchange->request();
   const auto path = request.path();
-  if (path != "/metrics" && path != "/healthz" && path != "/readyz") {
+  if (is_cache_api(path)) {
+    answer_api(exchange);
+  } else if (path != "/metrics" && path != "/healthz" && path != "/readyz") {
     answer(*exchange, http::ReplyHead(404), plain,
-           "nothing here; there are /metrics, /healthz and /readyz\n");
+           "nothing here; there are /metrics, /healthz, /readyz and /api/v1/cache\n");
   } else if (request.method() != http::Method::get && !request.is_head()) {
     http::ReplyHead head(405);
     head.add("Allow", "GET, HEAD");
@@ -43,6 +48,21 @@ void AdminHandler::handle(const http::ExchangePtr& exchange) {
 void AdminHandler::answer_metrics(http::Exchange& exchange) const {
   options_.before_scrape();
   answer(exchange, http::ReplyHead(200), exposition, metrics_.text());
+}
+
+void AdminHandler::answer_api(const http::ExchangePtr& exchange) const {
+  const auto& request = exchange->request();
+  const bool reads = request.method() == http::Method::get || request.is_head();
+  // A page in a browser of this machine must not change anything here.
+  if (!reads && !request.field("origin").empty())
+    return answer(*exchange, http::ReplyHead(403), json, "{\"error\":\"not for browsers\"}\n");
+  options_.work([this, exchange, method = request.method(), path = std::string(request.path()),
+                 query = std::string(request.query())]() mutable {
+    auto& loop = exchange->loop();
+    loop.post([exchange = std::move(exchange), done = options_.cache_api(method, path, query)] {
+      answer(*exchange, http::ReplyHead(done.status), json, done.body);
+    });
+  });
 }
 
 void AdminHandler::answer_ready(http::Exchange& exchange) const {

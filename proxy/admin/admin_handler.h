@@ -6,21 +6,26 @@
 #include <string_view>
 
 #include "metrics/metrics.h"
+#include "proxy/admin/cache_api.h"
 #include "proxy/http/exchange.h"
 
 namespace entrepot::admin {
 
 /// What the process says about itself. The functions are called on the admin loop and must not
-/// block.
+/// block, but for cache_api.
 struct Options {
   /// Why this process should get no requests now ("draining"); empty while it should.
   std::function<std::string_view()> unready;
   /// Brings gauges up to date that nobody keeps so; called before each scrape.
   std::function<void()> before_scrape;
+  /// Answers what cache_api.h lists; may block.
+  std::function<ApiAnswer(http::Method, std::string_view path, std::string_view query)> cache_api;
+  /// Runs a job where it may block.
+  std::function<void(std::function<void()>)> work;
 };
 
 /// The admin listener: /metrics, /healthz (the process lives and its loop turns), /readyz (clients
-/// may be sent here). GET and HEAD only.
+/// may be sent here), and what cache_api.h lists. GET and HEAD only, but for that.
 /// Changes nothing after construction; its calls come on the admin loop.
 class AdminHandler final : public http::Handler {
  public:
@@ -33,6 +38,7 @@ class AdminHandler final : public http::Handler {
 
  private:
   void answer_metrics(http::Exchange& exchange) const;
+  void answer_api(const http::ExchangePtr& exchange) const;
   void answer_ready(http::Exchange& exchange) const;
 
   const Options options_;

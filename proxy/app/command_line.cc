@@ -10,7 +10,8 @@ namespace entrepot::app {
 namespace {
 
 constexpr const char* footer =
-    "Exit codes: 0 done, 64 wrong usage, 75 try again later, 78 fix the configuration,\n"
+    "Exit codes: 0 done, 1 not there or found wrong (cache), 64 wrong usage, 75 try again later, "
+    "78 fix the configuration,\n"
     "70 a bug. Without --config the built-in configuration is used: conf/entrepot.json.";
 
 constexpr const char* set_help =
@@ -25,6 +26,35 @@ void add_configuration(CLI::App& command, Command& result) {
       ->allow_extra_args(false);
 }
 
+/// The subcommands of `cache`, each of which sets what it is.
+void add_cache_commands(CLI::App& cache, Command& result) {
+  cache.require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, CacheAction action) {
+    auto* command = cache.add_subcommand(name, help);
+    add_configuration(*command, result);
+    command->add_flag("--json", result.json, "Print JSON");
+    command->callback([&result, action] { result.cache_action = action; });
+    return command;
+  };
+  add("stats", "Sizes and counts", CacheAction::stats);
+  add("ls", "What is stored: size, age, hits, and which repositories hold it", CacheAction::list)
+      ->add_option("--sort", result.sort, "By size (largest first), age (oldest) or hits (most)")
+      ->check(CLI::IsMember({"size", "age", "hits"}));
+  add("verify", "Compare every stored blob with its digest", CacheAction::verify)
+      ->add_flag("--repair", result.repair, "Drop what is wrong, to be fetched again");
+  add("rm", "Forget an object, a tag or a repository", CacheAction::remove)
+      ->add_option("WHAT", result.argument, "DIGEST or REPOSITORY[:TAG]")
+      ->required();
+  add("pins", "What is pinned", CacheAction::pins);
+  const char* pattern_help = "Repositories, such as library/* or ghcr.io/acme/*";
+  add("pin", "Never evict what these repositories hold", CacheAction::pin)
+      ->add_option("PATTERN", result.argument, pattern_help)
+      ->required();
+  add("unpin", "Take back a pin", CacheAction::unpin)
+      ->add_option("PATTERN", result.argument, pattern_help)
+      ->required();
+}
+
 }  // namespace
 
 std::variant<Command, Farewell> parse_command_line(int argc, const char* const* argv) {
@@ -35,6 +65,9 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   auto* serve = app.add_subcommand("serve", "Run the mirror until SIGTERM");
   auto* check = app.add_subcommand("check", "Load a configuration, tell what is wrong with it");
   auto* version = app.add_subcommand("version", "Print the version");
+  auto* cache = app.add_subcommand(
+      "cache", "Look at the cache and change it, whether a process uses it or not");
+  add_cache_commands(*cache, result);
   add_configuration(*serve, result);
   add_configuration(*check, result);
   try {
@@ -46,6 +79,7 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   }
   if (check->parsed()) result.action = Action::check;
   if (version->parsed()) result.action = Action::version;
+  if (cache->parsed()) result.action = Action::cache;
   return result;
 }
 

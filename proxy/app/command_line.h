@@ -9,13 +9,21 @@
 
 namespace entrepot::app {
 
-enum class Action { serve, check, version };
+enum class Action { serve, check, version, cache };
+enum class CacheAction { stats, list, verify, remove, pins, pin, unpin };
 
 /// What the command line asks for.
 struct Command {
   Action action = Action::serve;
   std::optional<std::filesystem::path> config;
   std::vector<std::string> overrides;  ///< "key=value", in order
+
+  // Of `cache`.
+  CacheAction cache_action = CacheAction::stats;
+  bool json = false;
+  bool repair = false;
+  std::string sort = "size";  ///< "size", "age", "hits"
+  std::string argument;       ///< what to remove, or the pattern to pin
 };
 
 /// The command line asked for help, or was not understood: say this and end.

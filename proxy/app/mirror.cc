@@ -37,7 +37,11 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics)
       sources_(make_sources()),
       registry_(registry_options(), store_, metrics),
       admin_handler_({[this] { return unready(); },
-                      [this] { metrics_.connections().set(static_cast<double>(connections())); }},
+                      [this] { metrics_.connections().set(static_cast<double>(connections())); },
+                      [this](http::Method method, std::string_view path, std::string_view query) {
+                        return admin::answer_cache_api(cache_.inspection(), method, path, query);
+                      },
+                      [this](std::function<void()> job) { admin_pool_.post(std::move(job)); }},
                      metrics),
       signals_(control_.loop, [this](int signal) { on_signal(signal); }),
       cache_(cache_options(config), clock_, metrics, pool_poster_, homes(), [this] {
@@ -190,6 +194,8 @@ void Mirror::end_threads() {
     for (const auto& parts : *loops) parts->loop.join();
   control_.loop.join();
   cache_.end_background();
+  admin_pool_.stop();
+  admin_pool_.join();
   pool_.stop();
   pool_.join();
   // What the pool posted back last holds pieces of the cache, which goes before the loops do.

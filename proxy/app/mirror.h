@@ -113,6 +113,7 @@ class Mirror {
   Loops fetch_;
   loop::StorePool pool_;
   PoolPoster pool_poster_{pool_};
+  loop::StorePool admin_pool_{"admin", 1};  // its jobs wait for those of the other
   Sources sources_;
   registry::CacheStore store_{cache_};
   registry::Registry registry_;

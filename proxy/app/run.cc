@@ -9,6 +9,7 @@
 #include "cache/options.h"
 #include "conf/load.h"
 #include "metrics/log.h"
+#include "proxy/app/cache_command.h"
 #include "proxy/app/component_options.h"
 #include "proxy/app/exit_codes.h"
 #include "proxy/app/mirror.h"
@@ -89,6 +90,20 @@ int check(const Command& command) {
   return exit_ok;
 }
 
+int work_on_cache(const Command& command) {
+  auto loaded = conf::load(command.config, command.overrides);
+  conf::forget_passwords(loaded.config);
+  log::start({.level = "warn", .json = false});
+  try {
+    const int code = run_cache_command(command, loaded.config);
+    log::stop();
+    return code;
+  } catch (...) {
+    log::stop();
+    throw;
+  }
+}
+
 }  // namespace
 
 int run(const Command& command) {
@@ -98,6 +113,8 @@ int run(const Command& command) {
         return serve(command);
       case Action::check:
         return check(command);
+      case Action::cache:
+        return work_on_cache(command);
       case Action::version:
         std::cout << "entrepot " ENTREPOT_VERSION "\n";
         return exit_ok;

@@ -205,8 +205,8 @@ class Entrepot:
     def download(self, target: str, **options) -> client.Download:
         return client.Download(self.port, target, **options)
 
-    def admin(self, target: str) -> client.Response:
-        return client.get(self.admin_port, target)
+    def admin(self, target: str, method: str = "GET", **options) -> client.Response:
+        return client.request(self.admin_port, method, target, **options)
 
     def metrics(self) -> Samples:
         response = self.admin("/metrics")

@@ -24,8 +24,13 @@ class AdminHandlerTest : public testing::Test {
   }
 
   std::string_view unready_;
+  std::vector<std::function<void()>> work_;
   metrics::Metrics metrics_{{{"docker.io", {"registry-1.docker.io"}}}};
-  AdminHandler handler_{{[this] { return unready_; }, [this] { metrics_.connections().set(7); }},
+  AdminHandler handler_{{[this] { return unready_; }, [this] { metrics_.connections().set(7); },
+                         [](http::Method, std::string_view path, std::string_view query) {
+                           return ApiAnswer{202, std::string(path) + "?" + std::string(query)};
+                         },
+                         [this](std::function<void()> job) { work_.push_back(std::move(job)); }},
                         metrics_};
 };
 
@@ -71,6 +76,22 @@ TEST_F(AdminHandlerTest, ReadingOnly) {
     EXPECT_EQ(exchange->seen().status, 405) << method;
     EXPECT_EQ(exchange->seen().field("Allow"), "GET, HEAD");
   }
+}
+
+TEST_F(AdminHandlerTest, TheCacheIsAskedElsewhereThanOnTheLoop) {
+  const auto exchange = std::make_shared<fakes::Exchange>(
+      "DELETE /api/v1/cache/pins?pattern=x HTTP/1.1\r\nHost: x\r\n\r\n");
+  handler_.handle(exchange);
+  EXPECT_FALSE(exchange->replied());
+  EXPECT_EQ(work_.size(), 1U);
+}
+
+TEST_F(AdminHandlerTest, ABrowserCannotChangeTheCache) {
+  const auto exchange = std::make_shared<fakes::Exchange>(
+      "POST /api/v1/cache/verify HTTP/1.1\r\nHost: x\r\nOrigin: http://evil\r\n\r\n");
+  handler_.handle(exchange);
+  EXPECT_EQ(exchange->seen().status, 403);
+  EXPECT_TRUE(work_.empty());
 }
 
 TEST_F(AdminHandlerTest, RefusalsAreJson) {

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cache/inspection.h"
+#include "proxy/http/request.h"
+
+namespace entrepot::admin {
+
+/// An answer of the admin API: JSON, ended by a line break.
+struct ApiAnswer {
+  int status = 200;
+  std::string body;
+};
+
+/// What is asked of a cache by hand, and answered the same way by a running process (on its admin
+/// listener) and by the command line for one that is stopped:
+///
+///   GET    /api/v1/cache                                  sizes and counts
+///   GET    /api/v1/cache/objects?from=F&limit=N           a piece of the list, and `next`
+///   POST   /api/v1/cache/verify?from=F&repair=true        a piece of the check, and `next`
+///   DELETE /api/v1/cache/objects/DIGEST
+///   DELETE /api/v1/cache/repositories/UPSTREAM/REPOSITORY[?tag=TAG]
+///   GET    /api/v1/cache/pins
+///   PUT    /api/v1/cache/pins?pattern=P                   and DELETE
+///
+/// `path` and `query` without the question mark; nothing in a query needs encoding. May block:
+/// store pool. Errors are {"error": "…"} with 400, 404, 405, 409 or 503.
+ApiAnswer answer_cache_api(cache::Inspection& inspection, http::Method method,
+                           std::string_view path, std::string_view query);
+
+/// Whether answer_cache_api() knows the path.
+bool is_cache_api(std::string_view path);
+
+}  // namespace entrepot::admin

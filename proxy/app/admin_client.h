@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "proxy/admin/cache_api.h"
+
+namespace entrepot::app {
+
+/// Asks the admin listener of a running process and waits for the answer. Throws
+/// std::runtime_error, saying what to do, when nobody answers.
+class AdminClient {
+ public:
+  /// `address`: "ADDRESS:PORT" as configured; of one for every address, this machine is asked.
+  explicit AdminClient(const std::string& address);
+  ~AdminClient();
+  AdminClient(const AdminClient&) = delete;
+  AdminClient& operator=(const AdminClient&) = delete;
+
+  admin::ApiAnswer ask(const char* method, const std::string& target);
+
+ private:
+  const std::string address_;
+  void* easy_;  // CURL, owned
+};
+
+}  // namespace entrepot::app

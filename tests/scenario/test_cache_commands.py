@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`entrepot cache …`, on a running process through its admin listener and on a stopped cache."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from support import content
+from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
+from support.entrepot import EXIT_USAGE, run
+from support.gate import eventually
+
+KIB, MIB = content.KIB, content.MIB
+EXIT_FOUND = 1
+
+
+@pytest.fixture
+def image(upstream):
+    return upstream.add_image(REPOSITORY, content.image((10 * KIB, 300 * KIB, 2 * MIB)), "latest")
+
+
+@pytest.fixture(params=["running", "stopped"])
+def entrepot(request, start, image):
+    """With the image stored."""
+    entrepot = start(cache={"scrub_rate": 0})
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    for blob in image.blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    eventually(lambda: entrepot.metrics().sum("cache_objects", kind="blob") == len(image.blobs)
+               and entrepot.metrics().sum("cache_objects", kind="tag") == 1, what="all is stored")
+    entrepot.is_stopped = request.param == "stopped"
+    # The process chose its admin port; the command is to find it in the configuration.
+    entrepot.config["admin"] = {"address": f"127.0.0.1:{entrepot.admin_port}"}
+    entrepot.config_path.write_text(json.dumps(entrepot.config))
+    if entrepot.is_stopped:
+        entrepot.terminate()
+    return entrepot
+
+
+def command(entrepot, *words, code=0):
+    done = run("cache", *words, "--config", str(entrepot.config_path))
+    assert done.returncode == code, done.stderr
+    said = "looking at it directly" if entrepot.is_stopped else "asking the process"
+    assert said in done.stderr
+    return done
+
+
+def as_json(entrepot, *words, code=0):
+    return json.loads(command(entrepot, *words, "--json", code=code).stdout)
+
+
+def file_of(entrepot, blob) -> Path:
+    name = blob.digest.split(":")[1]
+    return Path(entrepot.config["cache"]["directory"]) / "blobs" / "sha256" / name[:2] / name
+
+
+def spoil(entrepot, blob) -> None:
+    with open(file_of(entrepot, blob), "r+b") as file:
+        file.seek(blob.size // 2)
+        byte = file.read(1)
+        file.seek(blob.size // 2)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+def served(entrepot):
+    """The process again, where it was stopped."""
+    if entrepot.is_stopped:
+        entrepot.start()
+    return entrepot
+
+
+def test_stats(entrepot, image):
+    stats = as_json(entrepot, "stats")
+    assert stats["blobs"] == len(image.blobs) and stats["manifests"] == 1 and stats["tags"] == 1
+    assert stats["blob_bytes"] == sum(blob.size for blob in image.blobs)
+    assert stats["used_bytes"] >= 2 * MIB and stats["complete"]
+    text = command(entrepot, "stats").stdout
+    assert "blobs" in text and "MiB" in text
+
+
+def test_ls(entrepot, image):
+    objects = as_json(entrepot, "ls")
+    assert {o["digest"]: o["size"] for o in objects if o["kind"] == "blob"} == {
+        blob.digest: blob.size for blob in image.blobs}
+    assert [o["size"] for o in objects] == sorted((o["size"] for o in objects), reverse=True)
+    assert all(o["repositories"] == [f"docker.io/{REPOSITORY}"] for o in objects)
+    assert not any(o["pinned"] for o in objects)
+    text = command(entrepot, "ls").stdout
+    assert all(blob.digest in text for blob in image.blobs)
+
+
+def test_hits_are_counted(entrepot, image):
+    if entrepot.is_stopped:
+        pytest.skip("they are counted since the process started")
+    blob = image.blobs[-1]
+    for _ in range(3):
+        assert_hit(entrepot.get(blob_target(blob)), blob)
+    objects = as_json(entrepot, "ls", "--sort", "hits")
+    assert objects[0]["digest"] == blob.digest and objects[0]["hits"] >= 3
+
+
+def test_verify_finds_and_repairs(entrepot, upstream, image):
+    assert as_json(entrepot, "verify")["bad"] == []
+    blob = image.blobs[-1]
+    spoil(entrepot, blob)
+    found = as_json(entrepot, "verify", code=EXIT_FOUND)
+    assert [(bad["digest"], bad["verdict"]) for bad in found["bad"]] == [(blob.digest, "wrong")]
+    assert found["objects"] == len(image.blobs)
+    text = command(entrepot, "verify", "--repair", code=EXIT_FOUND).stdout
+    assert blob.digest in text and "dropped" in text
+    assert not file_of(entrepot, blob).exists()
+    assert as_json(entrepot, "verify")["bad"] == []
+    upstream.forget()
+    assert_whole(served(entrepot).get(blob_target(blob)), blob)
+    assert upstream.count("blob", method="GET") == 1
+
+
+def test_verify_tells_what_is_missing(entrepot, image):
+    blob = image.blobs[-1]
+    file_of(entrepot, blob).unlink()
+    found = as_json(entrepot, "verify", code=EXIT_FOUND)
+    assert [bad["verdict"] for bad in found["bad"]] == ["missing"]
+
+
+@pytest.mark.parametrize("which", [0, -1], ids=["inline", "file"])
+def test_rm_digest(entrepot, upstream, image, which):
+    blob = image.blobs[which]
+    assert as_json(entrepot, "rm", blob.digest)["objects"] == 1
+    command(entrepot, "rm", blob.digest, code=EXIT_FOUND)
+    upstream.forget()
+    assert_whole(served(entrepot).get(blob_target(blob)), blob)
+    assert upstream.count("blob", method="GET") == 1
+
+
+def test_rm_tag(entrepot, upstream, image):
+    name = REPOSITORY.removeprefix("library/")
+    assert as_json(entrepot, "rm", f"{name}:latest") == {"tags": 1, "objects": 0}
+    command(entrepot, "rm", f"{name}:latest", code=EXIT_FOUND)
+    upstream.forget()
+    assert_whole(served(entrepot).get(manifest_target("latest")), image.manifest)
+    assert upstream.count("manifest") >= 1
+    assert_hit(entrepot.get(blob_target(image.blobs[-1])), image.blobs[-1])
+
+
+def test_rm_repository(entrepot, upstream, image):
+    removed = as_json(entrepot, "rm", f"docker.io/{REPOSITORY}")
+    assert removed == {"tags": 1, "objects": len(image.blobs) + 1}
+    assert as_json(entrepot, "ls") == []
+    assert as_json(entrepot, "stats")["blobs"] == 0
+    upstream.forget()
+    served(entrepot)
+    for blob in image.blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert upstream.count("blob", method="GET") == len(image.blobs)
+
+
+def test_pins(entrepot):
+    assert as_json(entrepot, "pins") == {"configured": [], "commanded": []}
+    assert as_json(entrepot, "pin", "library/*")["commanded"] == ["library/*"]
+    assert as_json(entrepot, "pin", "library/*")["commanded"] == ["library/*"]
+    assert all(o["pinned"] for o in as_json(entrepot, "ls"))
+    # It is still so after the next start, whoever wrote it.
+    if entrepot.is_stopped:
+        entrepot.start()
+    else:
+        entrepot.terminate()
+    entrepot.is_stopped = not entrepot.is_stopped
+    if not entrepot.is_stopped:
+        entrepot.config["admin"] = {"address": f"127.0.0.1:{entrepot.admin_port}"}
+        entrepot.config_path.write_text(json.dumps(entrepot.config))
+    assert as_json(entrepot, "pins")["commanded"] == ["library/*"]
+    assert all(o["pinned"] for o in as_json(entrepot, "ls"))
+    assert as_json(entrepot, "unpin", "library/*")["commanded"] == []
+    assert not any(o["pinned"] for o in as_json(entrepot, "ls"))
+
+
+def test_configured_pins_are_the_configurations(start):
+    entrepot = start(cache={"pin": ["library/*"]})
+    answer = entrepot.admin("/api/v1/cache/pins")
+    assert json.loads(answer.body) == {"configured": ["library/*"], "commanded": []}
+    assert entrepot.admin("/api/v1/cache/pins?pattern=library/*", method="DELETE").status == 409
+
+
+@pytest.mark.parametrize("method, path, status", [
+    ("GET", "/api/v1/cache/nothing", 404), ("GET", "/api/v1/cachet", 404),
+    ("POST", "/api/v1/cache", 405), ("GET", "/api/v1/cache/verify", 405),
+    ("DELETE", "/api/v1/cache/objects/sha256:12", 400),
+    ("DELETE", "/api/v1/cache/repositories/alpine", 400),
+    ("DELETE", "/api/v1/cache/repositories/docker.io/none", 404),
+    ("PUT", "/api/v1/cache/pins", 400), ("GET", "/api/v1/cache/objects?limit=0", 400),
+    ("GET", "/api/v1/cache/objects?limit=x", 400)])
+def test_what_the_api_refuses(start, method, path, status):
+    answer = start().admin(path, method=method)
+    assert answer.status == status
+    if path.startswith("/api/v1/cache/"):
+        assert json.loads(answer.body)["error"]
+
+
+def test_browsers_change_nothing(start):
+    answer = start().admin("/api/v1/cache/pins?pattern=x/*", method="PUT",
+                           headers={"Origin": "http://evil.example"})
+    assert answer.status == 403
+
+
+def test_pieces_of_a_list_make_the_whole(start, upstream):
+    entrepot = start()
+    blobs = [upstream.add_blob(REPOSITORY, content.blob(100 + n, seed=n)) for n in range(25)]
+    for blob in blobs:
+        entrepot.get(blob_target(blob))
+    eventually(lambda: entrepot.metrics().sum("cache_objects", kind="blob") == 25, what="stored")
+    seen, rest = [], ""
+    while rest is not None:
+        piece = json.loads(entrepot.admin(f"/api/v1/cache/objects?limit=7&from={rest}").body)
+        assert len(piece["objects"]) <= 7
+        seen += [o["digest"] for o in piece["objects"]]
+        rest = piece["next"]
+    assert sorted(seen) == sorted(blob.digest for blob in blobs)
+
+
+def test_where_there_is_no_cache(tmp_path):
+    done = run("cache", "stats", "-s", f"cache.directory={tmp_path / 'none'}")
+    assert done.returncode == 78 and "there is no cache in" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_usage():
+    assert run("cache").returncode == EXIT_USAGE
+    assert run("cache", "rm").returncode == EXIT_USAGE
+    assert run("cache", "ls", "--sort", "colour").returncode == EXIT_USAGE
