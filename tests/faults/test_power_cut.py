@@ -24,7 +24,6 @@ import pytest
 from support import content
 from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
 from support.daemon import Daemon
-from support.disk_image import DiskImage, why_not
 from support.gate import eventually
 from support.load import (Catalogue, Judge, KIB, Load, MIB, cache_of, look_at, seed_of_run,
                           start_in_time)
@@ -36,36 +35,12 @@ LIVES = 25
 LIMIT = 24 * MIB
 
 
-@pytest.fixture
-def make_disk(tmp_path):
-    disks = []
-
-    def make(kind: str, options: str = "") -> DiskImage:
-        if reason := why_not(kind):
-            pytest.skip(reason)
-        disks.append(DiskImage(tmp_path / f"image-{len(disks)}", kind, options))
-        return disks[-1]
-    yield make
-    for disk in disks:
-        disk.remove()
-
-
-@pytest.fixture
-def start_on(prepare):
-    """An Entrepot whose cache is on the disk."""
-    def make(disk: DiskImage):
-        return prepare(cache={"directory": str(disk.mountpoint / "cache"), "max_size": "24MiB",
-                              "reserve_free": 0},
-                       log={"level": "info", "format": "text", "access": False}).start()
-    return make
-
-
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])
 def test_power_cuts(make_disk, start_on, upstream, kind):
     rng = random.Random(seed_of_run())
     upstream.rate = 40 * MIB  # so that fills are met in their middle
     catalogue = Catalogue(upstream, rng)
-    answers = interrupted = beginnings = bad = kept = 0
+    answers = interrupted = beginnings = bad = kept = short = 0
     slowest = 0.0
     for life in range(CUTS[kind]):
         if life % LIVES == 0:
@@ -84,7 +59,9 @@ def test_power_cuts(make_disk, start_on, upstream, kind):
         # Synced before they get their name: no cut leaves anything else there.
         assert not found.damaged, f"cut {life}: damaged under blobs/: {found}"
         slowest = max(slowest, start_in_time(entrepot))
+        before = judge.short
         judge.check(entrepot, found)
+        short += judge.short - before
         answers += load.answers
         interrupted += load.interrupted
         beginnings += found.beginnings
@@ -94,7 +71,7 @@ def test_power_cuts(make_disk, start_on, upstream, kind):
             entrepot.terminate()
             disk.remove()
     print(f"{kind}: {CUTS[kind]} cuts, {answers} answers, {interrupted} cut off, {kept} files "
-          f"found whole, {beginnings} beginnings, {bad} of them damaged, "
+          f"found whole, {beginnings} beginnings, {bad} of them damaged ({short} pulls short), "
           f"slowest start {slowest:.2f} s")
     assert kept > 0 and interrupted > 0, "no cut met anything: the load is no load"
 

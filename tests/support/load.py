@@ -225,6 +225,7 @@ class Judge:
 
     def __init__(self, catalogue: Catalogue, limit: int):
         self._catalogue, self._limit = catalogue, limit
+        self.short = 0  # pulls that ended short because of a damaged beginning
         # Tag → what it was confirmed to name in the last two lives: not less is believed now.
         self._confirmed = {tag: [0, 0] for tag in catalogue.tags}
 
@@ -266,15 +267,36 @@ class Judge:
                 return
             assert blob.digest[7:] in found.bad_beginnings and attempt == 0, (
                 f"{blob.digest} ends after {response.received} of {blob.size}")
+            self.short += 1
 
     def _check_accounts(self, entrepot) -> None:
         """I4: what is told is what is on the disk."""
-        def used() -> int:
-            return sum(path.lstat().st_blocks * 512 for path in cache_of(entrepot).rglob("*")
-                       if path.is_file())
-        eventually(lambda: abs(entrepot.metrics().sum("cache_bytes") - used())
-                   <= 0.01 * used() + 64 * KIB, what="accounted bytes within 1 % of du")
-        assert used() <= self._limit
+        def right() -> bool:
+            told, used = entrepot.metrics().sum("cache_bytes"), disk_usage(cache_of(entrepot))
+            return abs(told - sum(used.values())) <= 0.01 * sum(used.values()) + 64 * KIB
+        try:
+            eventually(right, what="accounted bytes within 1 % of du")
+        except AssertionError as error:
+            used = disk_usage(cache_of(entrepot))
+            larger = {path.name: (path.stat().st_size, path.stat().st_blocks * 512)
+                      for path in cache_of(entrepot).rglob("*") if path.is_file()
+                      and path.stat().st_blocks * 512 > path.stat().st_size + 4 * KIB}
+            raise AssertionError(f"{error}; told {entrepot.metrics().sum('cache_bytes')}, "
+                                 f"used {used}; more than their size: {larger}") from None
+        assert sum(disk_usage(cache_of(entrepot)).values()) <= self._limit
+
+
+def disk_usage(cache: Path) -> dict[str, int]:
+    """Bytes on the disk by folder, as du counts them. A file may go while we look."""
+    used: dict[str, int] = {}
+    for path in cache.rglob("*"):
+        try:
+            if path.is_file():
+                part = path.relative_to(cache).parts[0]
+                used[part] = used.get(part, 0) + path.lstat().st_blocks * 512
+        except FileNotFoundError:
+            pass
+    return used
 
 
 def cache_of(entrepot) -> Path:
