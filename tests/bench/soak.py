@@ -20,9 +20,9 @@ Ends with 1 when one of these is missed, and says which:
 - anonymous memory grows by less than 1 MiB an hour after the warm-up. The slope is that of least
   squares over the means of 20 stretches, and is missed where its lower limit of two standard
   errors is above the bar, so that noise alone fails no run. Windows below two hours have an
-  allowance of 6 MiB in all besides: in two minutes 1 MiB/h is 35 KiB, less than one step of
-  malloc, and the write buffers and block cache of RocksDB are still filling up. What a 3-minute
-  run can find is a leak of a kilobyte a request; one of 1 MiB an hour takes the 8-hour run;
+  allowance of 10 MiB in all besides: in two minutes 1 MiB/h is 35 KiB, less than one step of
+  malloc, and the block cache of RocksDB alone (8 MiB) is still filling up. What a 3-minute
+  run can find is a leak of two kilobytes a request; one of 1 MiB an hour takes the 8-hour run;
 - the process is alive at the end, and ends with 0.
 
 Memory and descriptors are compared within the longest life where --restart-every ends lives, in
@@ -67,7 +67,7 @@ CACHE = 64 * MIB
 CLIENTS = 6
 ALPHA = 0.9
 TAGS, VERSIONS = 8, 4
-SLOPE, ALLOWANCE = 1.0, 6.0  # MiB an hour, MiB
+SLOPE, ALLOWANCE = 1.0, 10.0  # MiB an hour, MiB
 DESCRIPTORS = 5
 BATCHES = 20
 # What a failing upstream may become on a miss.
