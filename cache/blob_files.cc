@@ -240,6 +240,10 @@ bool BlobFiles::put(const Digest& digest, std::span<const std::byte> bytes) cons
 
 bool BlobFiles::commit(const Digest& digest, const std::shared_ptr<const BlobFile>& file) const {
   const auto from = layout_.fill(digest);
+  // XFS sets room aside behind a file that grows; at its end it gives that back.
+  struct stat status;
+  if (::fstat(file->fd(), &status) == 0 && ::ftruncate(file->fd(), status.st_size) != 0)
+    failed("write", from, errno);
   if (::fdatasync(file->fd()) != 0) {
     // The pages count as clean now whatever became of them: the file must not be trusted again.
     failed("sync", from, errno);

@@ -23,8 +23,9 @@ test_packages=(
   'clang' 'clang-format' 'clang-tidy' 'clang-runtime'
   'libgmock-dev' 'libgtest-dev'
   'python3' 'python3-pytest'
-  'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io' 'docker-cli|docker.io'
-  'e2fsprogs' 'faketime' 'nginx-light|nginx' 'openssl' 'podman' 'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci' 'util-linux' 'wrk'
+  'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io' 'docker-cli|docker.io' 'e2fsprogs'
+  'faketime' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci'
+  'util-linux' 'wrk' 'xfsprogs'
 )
 
 say() { printf '==> %s\n' "$*" >&2; }

@@ -182,3 +182,19 @@ def test_kills_during_the_start(make, script):
         entrepot.kill9()
     entrepot.start()
     assert_sound(entrepot, script)
+
+
+def test_an_entry_whose_file_is_gone(make, upstream):
+    """C8 the other way round: eviction unlinks a file before the index has forgotten it, and a kill
+    can come between (seen at the write of the index's log). What nobody asks for counts no more."""
+    entrepot = make().start()
+    blobs = [upstream.add_blob(REPOSITORY, content.blob(2 * MIB, seed=200 + n)) for n in range(4)]
+    for blob in blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    eventually(lambda: entrepot.metrics().sum("cache_objects", kind="blob") == 4, what="4 kept")
+    entrepot.kill9()
+    name = blobs[0].digest[7:]
+    directory = Path(entrepot.config["cache"]["directory"])
+    (directory / "blobs" / "sha256" / name[:2] / name).unlink()
+    entrepot.start()
+    assert_accounted(entrepot)

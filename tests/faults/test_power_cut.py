@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Power cuts, on file systems of their own: what was not synced is gone, and what must hold after
+the next start holds all the same.
+
+test_power_cuts takes the power away at random moments under load: fills, evictions, moving tags and
+index writes are under way. Four cuts on ext4 and two on XFS; ENTREPOT_POWER_CUTS=200 for the long
+form (200 on ext4, a quarter of it on XFS). ENTREPOT_SEED repeats a run as far as threads can be
+repeated.
+
+test_without_sync is the negative control (C5): with a disk that only says that it has written, the
+cuts do leave damaged files under their final names, or the first test would prove nothing; and no
+client gets to see them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support import content
+from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
+from support.daemon import Daemon
+from support.gate import eventually
+from support.load import (Catalogue, Judge, KIB, Load, MIB, cache_of, look_at, seed_of_run,
+                          start_in_time)
+
+LONG = int(os.environ.get("ENTREPOT_POWER_CUTS") or 0)
+CUTS = {"ext4": LONG or 4, "xfs": -(-LONG // 4) or 2}
+# More lives than this on one file system would only make it older.
+LIVES = 25
+LIMIT = 24 * MIB
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_power_cuts(make_disk, start_on, upstream, kind):
+    rng = random.Random(seed_of_run())
+    upstream.rate = 40 * MIB  # so that fills are met in their middle
+    catalogue = Catalogue(upstream, rng)
+    answers = interrupted = beginnings = bad = kept = short = 0
+    slowest = 0.0
+    for life in range(CUTS[kind]):
+        if life % LIVES == 0:
+            disk = make_disk(kind)
+            entrepot = start_on(disk)
+            judge = Judge(catalogue, LIMIT)
+        load = Load(entrepot, catalogue, rng)
+        load.wait_received(rng.randrange(1, 48 * MIB))
+        load.ending()
+        disk.cut_power()
+        entrepot.kill9()
+        load.finish()
+        upstream.forget()
+        disk.power_again()
+        found = look_at(cache_of(entrepot), catalogue)
+        # Synced before they get their name: no cut leaves anything else there.
+        assert not found.damaged, f"cut {life}: damaged under blobs/: {found}"
+        slowest = max(slowest, start_in_time(entrepot))
+        before = judge.short
+        judge.check(entrepot, found)
+        short += judge.short - before
+        answers += load.answers
+        interrupted += load.interrupted
+        beginnings += found.beginnings
+        bad += len(found.bad_beginnings)
+        kept += found.whole
+        if (life + 1) % LIVES == 0:
+            entrepot.terminate()
+            disk.remove()
+    print(f"{kind}: {CUTS[kind]} cuts, {answers} answers, {interrupted} cut off, {kept} files "
+          f"found whole, {beginnings} beginnings, {bad} of them damaged ({short} pulls short), "
+          f"slowest start {slowest:.2f} s")
+    assert kept > 0 and interrupted > 0, "no cut met anything: the load is no load"
+
+
+# What a disk that lies leaves: names without bytes, or names with bytes that never came.
+LYING = [("ext4", "", "empty"), ("ext4", "data=writeback,nodelalloc", "zeros"),
+         ("xfs", "", "empty")]
+
+
+@pytest.mark.parametrize("index", ["lost", "kept"])
+@pytest.mark.parametrize("kind, options, left", LYING, ids=lambda value: value or "defaults")
+def test_without_sync(make_disk, start_on, upstream, kind, options, left, index):
+    """C5. The index may get lost with the files, or be there and name them: `index` says whose
+    fdatasync does nothing, everybody's or the blobs' alone."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    disk = make_disk(kind, options)
+    entrepot = start_on(disk)
+    catalogue = Catalogue(upstream, random.Random(0), count=6)
+    paths = [fill for blob in catalogue.blobs for fill in ("-P", str(fill_of(entrepot, blob)))]
+    tracer = Daemon("strace", "-f", "-p", str(entrepot.pid), "-e", "trace=fdatasync",
+                    "-e", "inject=fdatasync:retval=0", *(paths if index == "kept" else []))
+    tracer.log.wait_for("attached")
+    for blob in catalogue.blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    eventually(lambda: entrepot.metrics().sum("cache_objects", kind="blob") == 6, what="6 kept")
+    # A tag is synced, and the index up to it with it; the last folder's sync has made names last.
+    image = upstream.add_image(REPOSITORY, content.image((KIB,), seed=5000), "synced")
+    catalogue.add(image)
+    assert_whole(entrepot.get(manifest_target("synced")), image.manifest)
+    eventually(lambda: entrepot.metrics().sum("cache_objects", kind="tag") == 1, what="a tag kept")
+    disk.cut_power()
+    entrepot.kill9()
+    tracer.stop()
+    disk.power_again()
+    found = look_at(cache_of(entrepot), catalogue)
+    print(f"{kind} {options}: {found}")
+    assert found.damaged, "the cut has left nothing damaged: this proves nothing"
+    assert left == "empty" or found.zeros, f"nothing is as long as it should be: {found}"
+    start_in_time(entrepot)
+    for _ in range(2):
+        for blob in catalogue.blobs:
+            assert_whole(entrepot.get(blob_target(blob)), blob)
+    eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
+    assert not look_at(cache_of(entrepot), catalogue).damaged
+    for blob in catalogue.blobs:
+        assert_hit(entrepot.get(blob_target(blob)), blob)
+
+
+def fill_of(entrepot, blob) -> Path:
+    return cache_of(entrepot) / "fills" / blob.digest.replace(":", "-")
