@@ -140,7 +140,14 @@ BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size,
   return {std::move(file)};
 }
 
-bool BlobFiles::takes_writes() const {
+bool BlobFiles::is_stored(const Digest& digest, const BlobFile& file) const {
+  struct stat one, other;
+  return ::fstat(file.fd(), &one) == 0 && ::lstat(layout_.blob(digest).c_str(), &other) == 0 &&
+         one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+bool BlobFiles::takes_writes(std::uint64_t room) const {
+  if (free_bytes() < room) return false;
   const auto path = layout_.probe();
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return false;
@@ -301,6 +308,7 @@ void BlobFiles::remove_blob(const Digest& digest) const {
 }
 
 void BlobFiles::quarantine(const Digest& digest) const {
+  const std::lock_guard lock(quarantine_mutex_);
   const auto from = layout_.blob(digest);
   const auto to = layout_.quarantined(digest);
   struct stat status;
@@ -308,25 +316,30 @@ void BlobFiles::quarantine(const Digest& digest) const {
   ::mkdir(layout_.quarantine().c_str(), 0700);
   if (!there || ::rename(from.c_str(), to.c_str()) != 0) return remove_blob(digest);
   open_blobs_.forget(digest);
-  quarantined_bytes_ += static_cast<std::uint64_t>(status.st_blocks) * 512;
+  measure_quarantine();
   log::error("cache: {} cannot be read; it is put aside as {} and fetched again. Look at the disk",
              from.string(), to.string());
 }
 
 std::uint64_t BlobFiles::empty_quarantine() const {
+  const std::lock_guard lock(quarantine_mutex_);
+  const auto freed = quarantined_bytes();
   std::error_code error;
   std::filesystem::remove_all(layout_.quarantine(), error);
   if (error) failed("unlink", layout_.quarantine(), error.value());
-  return quarantined_bytes_.exchange(0);
+  measure_quarantine();
+  return freed;
 }
 
-void BlobFiles::measure_quarantine() {
+void BlobFiles::measure_quarantine() const {
+  std::uint64_t bytes = 0;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(layout_.quarantine(), error)) {
     struct stat status;
     if (::lstat(entry.path().c_str(), &status) == 0)
-      quarantined_bytes_ += static_cast<std::uint64_t>(status.st_blocks) * 512;
+      bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
   }
+  quarantined_bytes_ = bytes;
 }
 
 std::vector<Partials::Partial> BlobFiles::left_fills() const {

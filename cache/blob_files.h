@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -45,14 +46,16 @@ class BlobFiles {
   Opened open_blob(const Digest& digest, std::uint64_t size, Wait wait = Wait::never) const;
   /// A file of the caller's own, for looking at it behind everybody's back.
   Opened open_apart(const Digest& digest, std::uint64_t size) const;
+  /// Whether this file is the one that the blob's name leads to.
+  bool is_stored(const Digest& digest, const BlobFile& file) const;
   /// Who opens the blob from now on gets another file than those who read it now.
   void forget(const Digest& digest) const { open_blobs_.forget(digest); }
 
   /// Whether somebody reads the stored blob now.
   bool reads(const Digest& digest) const { return open_blobs_.reads(digest); }
 
-  /// Tries it.
-  bool takes_writes() const;
+  /// Tries it where the index is, and asks for `room` bytes besides.
+  bool takes_writes(std::uint64_t room) const;
   /// What the file system has left for us. The largest number where it does not say.
   std::uint64_t free_bytes() const;
   /// All there is on the file system.
@@ -99,7 +102,7 @@ class BlobFiles {
   Opened open_file(const Digest& digest, std::uint64_t size, Wait wait) const;
   /// Counts and logs a failed system call; `operation` as in entrepot_disk_errors_total.
   void failed(const char* operation, const std::filesystem::path& path, int error) const;
-  void measure_quarantine();
+  void measure_quarantine() const;
   void take_lock();
   bool sync_folder(const std::filesystem::path& folder) const;
   bool make_blob_folder(const Digest& digest) const;
@@ -108,6 +111,7 @@ class BlobFiles {
   const metrics::Metrics& metrics_;
   int lock_ = -1;
   mutable OpenBlobs open_blobs_;
+  mutable std::mutex quarantine_mutex_;
   mutable std::atomic<std::uint64_t> quarantined_bytes_{0};
 };
 

@@ -22,16 +22,20 @@ struct Cache::Background {
       : scrub(shared),
         loading(shared, scrub),
         adoption(shared),
-        upkeep(shared, scrub, home, std::move(restart_wanted)) {
+        upkeep(
+            shared, scrub, home, [this] { load(); }, std::move(restart_wanted)) {
     loading.begin();
     // Before any other write of the index: what it counts must not be counted twice.
     shared.index_writes.post([&shared] { shared.rocks.count_tags(); });
     shared.store.post([this, &shared] {
       shared.space.measure_index();
-      loading.run();
-      if (shared.loaded) adoption.start();
+      load();
     });
     upkeep.start();
+  }
+
+  void load() {
+    if (loading.run()) adoption.start();
   }
 
   Scrub scrub;

@@ -44,12 +44,12 @@ class Cache : private ObjectRouter {
   /// of another format version, or locked by another process.
   /// `store` runs blocking work; it must have stopped before the cache is destroyed.
   /// `restart_wanted` is called once, on the store pool, when only another process can go on: after
-  /// a failed write the index takes no more, and the disk works again.
+  /// a failed write the index takes no more, and the disk works again; or the index was removed.
   Cache(
       Options options, const Clock& clock, const metrics::Metrics& metrics, Poster& store,
       const std::vector<HomeParts>& homes, Job restart_wanted = [] {});
-  /// Call after every loop and the pool have ended. What unfinished fills left on disk is removed
-  /// at the next start.
+  /// Call after every loop and the pool have ended. What unfinished fills left on disk is gone
+  /// on with.
   ~Cache() override;
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;

@@ -108,17 +108,19 @@ Resident* S3Fifo::from_probation(std::uint64_t capacity, const MayLeave& may_lea
 }
 
 Resident* S3Fifo::from_kept(const MayLeave& may_leave) {
-  // Each turn takes one use away, so somebody has none left after max_uses turns, unless held.
-  for (std::size_t turns = kept_.count() * (Resident::max_uses + 1U); turns > 0; --turns) {
+  // Each round takes one use away, so somebody has none left after some of them; where a round has
+  // changed nothing, nobody may leave.
+  for (std::size_t unchanged = 0; unchanged < kept_.count(); ++unchanged) {
     Resident* const oldest = kept_.oldest();
-    if (oldest == nullptr) return nullptr;
     const auto uses = oldest->uses.load(std::memory_order_relaxed);
     if (uses == 0 && may_leave(*oldest)) {
       move(*oldest, Resident::Queue::none);
       return oldest;
     }
-    if (uses > 0)
+    if (uses > 0) {
       oldest->uses.store(static_cast<std::uint8_t>(uses - 1), std::memory_order_relaxed);
+      unchanged = 0;
+    }
     move(*oldest, Resident::Queue::kept);
   }
   return nullptr;

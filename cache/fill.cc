@@ -105,7 +105,10 @@ void Fill::on_done(const std::optional<Failure>& failure) {
 // ---- ends
 
 void Fill::stored(bool kept, bool is_inline) {
-  if (kept && resource_ == Resource::blob) shared_.blobs.put(digest_, {content_->size, is_inline});
+  if (kept && resource_ == Resource::blob) {
+    shared_.blobs.put(digest_, {content_->size, is_inline});
+    if (!is_inline) shared_.bytes_since += Index::on_disk(content_->size);
+  }
   shared_.keeping.remove(digest_);
   if (file_) file_->give_room_back();
   if (passing()) shared_.metrics.bypass(file_->bypass()).add();

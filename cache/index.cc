@@ -124,8 +124,11 @@ void Index::set_time(WallTime now) {
 }
 
 std::chrono::minutes Index::unused_for(const Entry& entry) const {
-  return time_step * static_cast<std::uint16_t>(time_.load(std::memory_order_relaxed) -
+  const auto steps = static_cast<std::uint16_t>(time_.load(std::memory_order_relaxed) -
                                                 entry.used_at.load(std::memory_order_relaxed));
+  // So many steps are less than none: the clock was set back, by 42 days at most.
+  constexpr std::uint16_t least_negative = 0xF000;
+  return steps >= least_negative ? std::chrono::minutes(0) : time_step * steps;
 }
 
 void Index::count(const Entry& entry, bool added) {

@@ -73,6 +73,8 @@ Inspection::Stats Inspection::stats() const {
   return stats;
 }
 
+bool Inspection::loaded() const { return shared_.loaded; }
+
 Inspection::Page Inspection::list(std::string_view from, std::size_t limit) const {
   Page page;
   const auto after = digest_after(from);
@@ -273,8 +275,9 @@ Inspection::PinChange Inspection::set_pins(std::vector<std::string> patterns) {
   for (const auto& pattern : patterns) lines += pattern + "\n";
   if (!shared_.rocks.put_note("pins", lines, true)) return PinChange::failed;
   shared_.pins.set_commanded(std::move(patterns));
-  Loading::count_pinned(shared_);
-  return PinChange::done;
+  shared_.pins.begin_recount();
+  in_order(shared_, [] {});  // links of before are in RocksDB now, later ones are noted
+  return Loading::count_pinned(shared_) ? PinChange::done : PinChange::failed;
 }
 
 }  // namespace entrepot::cache

@@ -34,6 +34,8 @@ class Inspection {
     bool complete = false;  ///< false while the index is still being loaded
   };
   Stats stats() const;
+  /// Stats::complete alone, which costs nothing.
+  bool loaded() const;
 
   struct Object {
     Digest digest;

@@ -43,8 +43,8 @@ class Layout {
   std::filesystem::path blob_folder(const Digest& digest) const;
   std::filesystem::path blob(const Digest& digest) const;
   std::filesystem::path fill(const Digest& digest) const;
-  /// Written and removed again, to see whether the directory takes writes.
-  std::filesystem::path probe() const { return fills() / "probe"; }
+  /// Written and removed again, to see whether the index can be written.
+  std::filesystem::path probe() const { return index() / "probe"; }
   std::filesystem::path quarantine() const { return directory_ / "quarantine"; }
   std::filesystem::path quarantined(const Digest& digest) const {
     return quarantine() / fill(digest).filename();

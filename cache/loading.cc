@@ -58,24 +58,30 @@ void Loading::begin() {
         "compared with its digest before it is served");
   }
   rocks.put_note("running", text_of(shared_.clock.wall()), true);
+  shared_.pins.begin_recount();
   for (const auto& partial : shared_.files.left_fills()) shared_.partials.add(partial);
 }
 
-void Loading::run() {
+bool Loading::run() {
   shared_.pins.set_commanded(lines_of(shared_.rocks.note("pins").value_or("")));
   std::vector<Digest> doubtful;
-  shared_.rocks.for_each_blob({}, [&](const Digest& digest, const BlobRecord& record) {
-    const auto stored = shared_.as_stored(record);
-    if (stored.doubtful) doubtful.push_back(digest);
-    shared_.blobs.restore(digest, stored);
-    return !shared_.stopping;
-  });
-  shared_.rocks.for_each_manifest({}, [this](const Digest& digest, const ManifestRecord& record) {
-    shared_.manifests.restore(digest, {record.size, true});
-    return !shared_.stopping;
-  });
-  count_pinned(shared_);
-  if (shared_.stopping) return;
+  const bool all_blobs =
+      shared_.rocks.for_each_blob({}, [&](const Digest& digest, const BlobRecord& record) {
+        const auto stored = shared_.as_stored(record);
+        if (stored.doubtful) doubtful.push_back(digest);
+        shared_.blobs.restore(digest, stored);
+        return !shared_.stopping;
+      });
+  const bool all_manifests = shared_.rocks.for_each_manifest(
+      {}, [this](const Digest& digest, const ManifestRecord& record) {
+        shared_.manifests.restore(digest, {record.size, true});
+        return !shared_.stopping;
+      });
+  const bool all_pinned = count_pinned(shared_);
+  if (shared_.stopping || !all_blobs || !all_manifests || !all_pinned) {
+    shared_.load_failed = true;
+    return false;
+  }
   shared_.loaded = true;
   log::debug("cache: {} blobs ({} bytes) and {} manifests are known; {} blobs are doubtful",
              shared_.blobs.count(), shared_.blobs.bytes(), shared_.manifests.count(),
@@ -83,6 +89,7 @@ void Loading::run() {
   scrub_.look_first_at(std::move(doubtful));
   shared_.space.trim();
   shared_.update_gauges();
+  return true;
 }
 
 void Loading::note_alive(Shared& shared) {
@@ -96,17 +103,16 @@ void Loading::note_end(Shared& shared) {
   shared.rocks.erase_note("running");
 }
 
-void Loading::count_pinned(Shared& shared) {
-  shared.pins.begin_recount();
+bool Loading::count_pinned(Shared& shared) {
   std::unordered_set<std::uint64_t> held;
-  if (shared.pins.any()) {
-    shared.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
-      const auto link = parse_link_key(key);
-      if (link && shared.pins.covers(link->repository)) held.insert(link->digest.hash());
-      return !shared.stopping;
-    });
-  }
+  const auto visit = [&](std::string_view key, const LinkRecord&) {
+    const auto link = parse_link_key(key);
+    if (link && shared.pins.covers(link->repository)) held.insert(link->digest.hash());
+    return !shared.stopping;
+  };
+  if (shared.pins.any() && !shared.rocks.for_each_link(visit)) return false;
   shared.pins.end_recount(std::move(held));
+  return true;
 }
 
 }  // namespace entrepot::cache

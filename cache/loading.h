@@ -16,15 +16,17 @@ class Loading {
 
   /// What must be known before the first request. May block; before the loops start.
   void begin();
-  /// The rest, as one job of the store pool: some microseconds an object.
-  void run();
+  /// The rest, as one job of the store pool: some microseconds an object. False when the disk did
+  /// not give all of it, or the process ends: to be run again.
+  bool run();
 
   /// For as long as the process lives, once a minute: what begin() of the next one will ask.
   static void note_alive(Shared& shared);
   /// The process ends in order. After the store pool has ended.
   static void note_end(Shared& shared);
-  /// Which objects the patterns of the pins hold now. Store pool; asks all of RocksDB's links.
-  static void count_pinned(Shared& shared);
+  /// Which objects the patterns of the pins hold now, after Pins::begin_recount(). Store pool; asks
+  /// all of RocksDB's links. False when the disk did not give them.
+  static bool count_pinned(Shared& shared);
 
  private:
   Shared& shared_;

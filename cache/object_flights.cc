@@ -121,6 +121,7 @@ void ObjectFlights::check(ObjectRequest request, const ContentPtr& content) {
   Check& check = checks_[digest];
   check.waiting.push_back(std::move(request));
   if (check.hasher) return;
+  check.content = content;
   check.hasher = std::make_shared<FileHasher>(
       content->file, digest.algorithm(), shared_.store, home_,
       [this, digest](const std::optional<Digest>& actual) { checked(digest, actual); });
@@ -128,9 +129,9 @@ void ObjectFlights::check(ObjectRequest request, const ContentPtr& content) {
 }
 
 void ObjectFlights::checked(const Digest& digest, const std::optional<Digest>& actual) {
-  auto waiting = std::move(checks_.extract(digest).mapped().waiting);
-  shared_.settle_doubt(digest, actual);
-  for (auto& request : waiting) {
+  auto check = std::move(checks_.extract(digest).mapped());
+  shared_.settle_doubt(digest, actual, check.content->file.get());
+  for (auto& request : check.waiting) {
     if (request.reason.empty() && actual != digest) request.reason = "corrupt";
     fetch(std::move(request));
   }

@@ -56,6 +56,7 @@ class ObjectFlights {
   };
   /// A stored blob that is compared with its digest before anybody gets it.
   struct Check {
+    ContentPtr content;
     std::shared_ptr<FileHasher> hasher;
     std::vector<ObjectRequest> waiting;
   };

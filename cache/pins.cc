@@ -34,7 +34,7 @@ bool Pins::covers(RepositoryRef repository) const {
 void Pins::note(const Digest& digest) {
   const std::unique_lock lock(mutex_);
   held_.insert(digest.hash());
-  noted_since_.insert(digest.hash());
+  if (recounting_) noted_since_.insert(digest.hash());
 }
 
 bool Pins::holds(const Digest& digest) const {
@@ -57,14 +57,10 @@ void Pins::set_commanded(std::vector<std::string> patterns) {
   commanded_ = std::move(patterns);
 }
 
-void Pins::set_configured(std::vector<std::string> patterns) {
-  const std::unique_lock lock(mutex_);
-  configured_ = std::move(patterns);
-}
-
 void Pins::begin_recount() {
   const std::unique_lock lock(mutex_);
   noted_since_.clear();
+  recounting_ = true;
 }
 
 void Pins::end_recount(std::unordered_set<std::uint64_t> held) {
@@ -72,6 +68,7 @@ void Pins::end_recount(std::unordered_set<std::uint64_t> held) {
   held_ = std::move(held);
   held_.merge(noted_since_);
   noted_since_.clear();
+  recounting_ = false;
 }
 
 }  // namespace entrepot::cache

@@ -34,7 +34,6 @@ class Pins {
   std::vector<std::string> commanded() const;
   /// Sets the patterns that came by command.
   void set_commanded(std::vector<std::string> patterns);
-  void set_configured(std::vector<std::string> patterns);
   /// What is held from now on, besides what was noted since begin_recount().
   void begin_recount();
   void end_recount(std::unordered_set<std::uint64_t> held);
@@ -46,6 +45,7 @@ class Pins {
   std::vector<std::string> commanded_;
   std::unordered_set<std::uint64_t> held_;
   std::unordered_set<std::uint64_t> noted_since_;
+  bool recounting_ = false;
 };
 
 }  // namespace entrepot::cache

@@ -55,21 +55,24 @@ class RocksIndex::Impl : public OpenedRocks {
 
   /// `visit` returns whether to go on.
   template <typename Visit>
-  void for_each(Family family, std::string_view from, Visit visit) const {
+  bool for_each(Family family, std::string_view from, Visit visit) const {
     rocksdb::ReadOptions options;
     options.fill_cache = false;  // once through all of it is no reason to forget what is in use
     const std::unique_ptr<rocksdb::Iterator> all(db->NewIterator(options, families[family]));
     for (all->Seek(slice(from)); all->Valid(); all->Next()) {
-      if (!visit(all->key().ToStringView(), all->value().ToStringView())) return;
+      if (!visit(all->key().ToStringView(), all->value().ToStringView())) return true;
     }
+    if (all->status().ok()) return true;
+    log::error("index: reading failed: {}", all->status().ToString());
+    return false;
   }
 
   /// The same for keys that are digests; `visit` takes what `decode` makes of the value.
   template <typename Decode, typename Visit>
-  void for_each_digest(Family family, const std::optional<Digest>& after, Decode decode,
+  bool for_each_digest(Family family, const std::optional<Digest>& after, Decode decode,
                        const Visit& visit) const {
     const auto from = after ? digest_key(*after) + '\0' : std::string();
-    for_each(family, from, [&](std::string_view key, std::string_view value) {
+    return for_each(family, from, [&](std::string_view key, std::string_view value) {
       const auto digest = parse_digest_key(key);
       const auto record = decode(value);
       return !digest || !record || visit(*digest, *record);
@@ -80,6 +83,7 @@ class RocksIndex::Impl : public OpenedRocks {
 RocksIndex::RocksIndex(const std::filesystem::path& path, std::uint64_t max_size,
                        const metrics::Metrics& metrics)
     : impl_(std::make_unique<Impl>(open_rocks(path, max_size))),
+      room_to_open_(most_unsorted(max_size)),
       index_errors_(metrics.disk_errors("index")) {}
 
 RocksIndex::~RocksIndex() {
@@ -199,32 +203,42 @@ bool RocksIndex::erase_tag(std::string_view key) {
   return written(impl_->erase(tags_family, key, true));
 }
 
-void RocksIndex::for_each_blob(
+bool RocksIndex::for_each_blob(
     const std::optional<Digest>& after,
     const std::function<bool(const Digest&, const BlobRecord&)>& visit) const {
-  impl_->for_each_digest(blobs_family, after, decode_blob, visit);
+  return impl_->for_each_digest(blobs_family, after, decode_blob, visit);
 }
 
-void RocksIndex::for_each_manifest(
+bool RocksIndex::for_each_manifest(
     const std::optional<Digest>& after,
     const std::function<bool(const Digest&, const ManifestRecord&)>& visit) const {
-  impl_->for_each_digest(manifests_family, after, decode_manifest, visit);
+  return impl_->for_each_digest(manifests_family, after, decode_manifest, visit);
 }
 
-void RocksIndex::for_each_tag(
+bool RocksIndex::for_each_tag(
     const std::function<bool(std::string_view, const TagRecord&)>& visit) const {
-  impl_->for_each(tags_family, {}, [&visit](std::string_view key, std::string_view value) {
+  return impl_->for_each(tags_family, {}, [&visit](std::string_view key, std::string_view value) {
     const auto record = decode_tag(value);
     return !record || visit(key, *record);
   });
 }
 
-void RocksIndex::for_each_link(
+bool RocksIndex::for_each_link(
     const std::function<bool(std::string_view, const LinkRecord&)>& visit) const {
-  impl_->for_each(links_family, {}, [&visit](std::string_view key, std::string_view value) {
+  return impl_->for_each(links_family, {}, [&visit](std::string_view key, std::string_view value) {
     const auto record = decode_link(value);
     return !record || visit(key, *record);
   });
+}
+
+bool RocksIndex::erase_all(const std::vector<std::string>& tags,
+                           const std::vector<std::string>& links) {
+  rocksdb::WriteBatch batch;
+  for (const auto& key : tags) batch.Delete(impl_->families[tags_family], key);
+  for (const auto& key : links) batch.Delete(impl_->families[links_family], key);
+  if (!written(impl_->db->Write({}, &batch))) return false;
+  tag_count_.fetch_sub(static_cast<std::int64_t>(tags.size()), std::memory_order_relaxed);
+  return true;
 }
 
 std::optional<std::string> RocksIndex::note(std::string_view name) const {
@@ -240,10 +254,10 @@ bool RocksIndex::erase_note(std::string_view name) {
 }
 
 void RocksIndex::count_tags() {
-  for_each_tag([this](std::string_view, const TagRecord&) {
+  static_cast<void>(for_each_tag([this](std::string_view, const TagRecord&) {
     tag_count_.fetch_add(1, std::memory_order_relaxed);
     return true;
-  });
+  }));
 }
 
 }  // namespace entrepot::cache

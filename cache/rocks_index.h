@@ -52,15 +52,19 @@ class RocksIndex {
   bool put_tag(std::string_view key, const TagRecord& record);
   bool erase_tag(std::string_view key);
 
-  // Every record whose value decodes, in key order, from the first one behind `after`; they stop
-  // when `visit` returns false.
-  void for_each_blob(const std::optional<Digest>& after,
+  /// What nothing needs any more: keys that are there, and need not be gone for good when it
+  /// returns.
+  bool erase_all(const std::vector<std::string>& tags, const std::vector<std::string>& links);
+
+  // These return false when the disk did not give all. Every record whose value decodes, in key
+  // order, from the first one behind `after`; they stop when `visit` returns false.
+  bool for_each_blob(const std::optional<Digest>& after,
                      const std::function<bool(const Digest&, const BlobRecord&)>& visit) const;
-  void for_each_manifest(
+  bool for_each_manifest(
       const std::optional<Digest>& after,
       const std::function<bool(const Digest&, const ManifestRecord&)>& visit) const;
-  void for_each_tag(const std::function<bool(std::string_view key, const TagRecord&)>& visit) const;
-  void for_each_link(
+  bool for_each_tag(const std::function<bool(std::string_view key, const TagRecord&)>& visit) const;
+  bool for_each_link(
       const std::function<bool(std::string_view key, const LinkRecord&)>& visit) const;
 
   /// A line of the cache's own, of which there are a few:
@@ -69,6 +73,7 @@ class RocksIndex {
   ///   "bytes"     what the files of blobs take, not much older than the truth
   ///   "pins"      patterns pinned by command, one a line
   ///   "scrubbed"  the blob that the scrub has looked at last
+  ///   "room"      nothing: written to see whether there is room
   std::optional<std::string> note(std::string_view name) const;
   bool put_note(std::string_view name, std::string_view value, bool synced = false);
   bool erase_note(std::string_view name);
@@ -82,6 +87,8 @@ class RocksIndex {
   bool takes_writes() const { return healthy() && !full_.load(std::memory_order_relaxed); }
   /// After writes failed for want of room: tries whether there is room again. False: not yet.
   bool recover();
+  /// The room that opening it again needs.
+  std::uint64_t room_to_open() const { return room_to_open_; }
   /// It does not recover, although there is room: as after any other failed write.
   void give_up();
 
@@ -91,6 +98,7 @@ class RocksIndex {
   bool written(const Status& status);
 
   std::unique_ptr<Impl> impl_;
+  const std::uint64_t room_to_open_;
   metrics::Counter index_errors_;
   std::atomic<bool> healthy_{true};
   std::atomic<bool> full_{false};

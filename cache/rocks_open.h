@@ -29,6 +29,10 @@ struct OpenedRocks {
   std::array<rocksdb::ColumnFamilyHandle*, family_count> families{};
 };
 
+/// What a database for a cache of `max_size` bytes has in memory and in its logs at most: the room
+/// that opening one takes.
+std::uint64_t most_unsorted(std::uint64_t max_size);
+
 /// Opens or creates it, with buffers and logs that suit a cache of `max_size` bytes. One that is
 /// damaged is moved aside. Throws OpenError (options.h).
 OpenedRocks open_rocks(const std::filesystem::path& path, std::uint64_t max_size);

@@ -69,7 +69,7 @@ std::uint64_t Scrub::read_on(std::uint64_t budget) {
   if (got < 0 && errno == EINTR) return 0;
   if (got <= 0) {
     shared_.metrics.disk_errors("read").add();
-    shared_.settle_doubt(now.digest, std::nullopt);
+    shared_.settle_doubt(now.digest, std::nullopt, now.file.get());
     reading_.reset();
     return piece.size();
   }
@@ -81,43 +81,51 @@ std::uint64_t Scrub::read_on(std::uint64_t budget) {
   shared_.metrics.scrubbed_bytes().add(bytes);
   if (!fast_) round_bytes_ += bytes;
   if (now.offset == now.size) {
-    const Digest digest = now.digest;
     const Digest actual = now.hasher.finish();
+    if (shared_.blobs.has(now.digest)) shared_.settle_doubt(now.digest, actual, now.file.get());
     reading_.reset();
-    if (shared_.blobs.has(digest)) shared_.settle_doubt(digest, actual);
     tell_progress();
   }
   return bytes;
 }
 
 bool Scrub::open_next() {
-  for (;;) {
-    if (shared_.stopping) return false;
-    if (const auto digest = next_doubtful()) {
-      const auto known = shared_.blobs.look(*digest);
-      fast_ = true;
-      if (known && known->doubtful && open(*digest)) return true;
-      continue;
+  while (!shared_.stopping) {
+    fast_ = true;
+    auto digest = next_doubtful();
+    const bool settled = digest && !is_doubtful(*digest);
+    if (!digest) {
+      fast_ = false;
+      if (shared_.options.scrub_rate > 0) digest = next_of_round();
     }
-    fast_ = false;
-    if (shared_.options.scrub_rate == 0) return false;
-    const auto digest = next_of_round();
     if (!digest) return false;
-    if (open(*digest)) return true;
+    if (settled) continue;
+    const auto opening = open(*digest);
+    if (opening == Opening::opened) return true;
+    if (opening == Opening::skipped) continue;
+    // For want of descriptors, say: nothing is known of it, and the next tick tries again.
+    if (fast_) look_first_at({*digest});
+    return false;
   }
+  return false;
 }
 
-bool Scrub::open(const Digest& digest) {
+bool Scrub::is_doubtful(const Digest& digest) const {
   const auto known = shared_.blobs.look(digest);
-  if (!known || known->is_inline) return false;
+  return known && known->doubtful;
+}
+
+Scrub::Opening Scrub::open(const Digest& digest) {
+  const auto known = shared_.blobs.look(digest);
+  if (!known || known->is_inline) return Opening::skipped;
   // A file of its own, so that it is not taken for one that is read.
   auto opened = shared_.files.open_apart(digest, known->size);
   if (opened.gone) shared_.drop_blob(digest, false);
-  if (opened.unreadable) shared_.settle_doubt(digest, std::nullopt);
-  if (!opened.file) return false;
+  if (opened.unreadable) shared_.settle_doubt(digest, std::nullopt, nullptr);
+  if (!opened.file) return opened.gone || opened.unreadable ? Opening::skipped : Opening::later;
   reading_.emplace(
       Reading{digest, std::move(opened.file), known->size, Hasher(digest.algorithm())});
-  return true;
+  return Opening::opened;
 }
 
 std::optional<Digest> Scrub::next_doubtful() {
@@ -152,7 +160,7 @@ std::optional<Digest> Scrub::next_of_round() {
     found = digest;
     return false;
   };
-  shared_.rocks.for_each_blob(cursor_, visit);
+  if (!shared_.rocks.for_each_blob(cursor_, visit)) return std::nullopt;  // tried again
   cursor_ = found;
   if (found) {
     shared_.rocks.put_note("scrubbed", found->str());

@@ -42,7 +42,9 @@ class Scrub {
   std::uint64_t read_on(std::uint64_t budget);
   /// The next file; false when there is none now.
   bool open_next();
-  bool open(const Digest& digest);
+  enum class Opening : std::uint8_t { opened, skipped, later };
+  Opening open(const Digest& digest);
+  bool is_doubtful(const Digest& digest) const;
   std::optional<Digest> next_doubtful();
   std::optional<Digest> next_of_round();
   void tell_progress();

@@ -72,7 +72,7 @@ ContentPtr Shared::stored(Resource resource, const Digest& digest) {
 
 Shared::Loaded Shared::load(Resource resource, const Digest& digest) {
   if (resource == Resource::manifest) return {load_manifest(digest)};
-  const auto known = blobs.look(digest);
+  const auto known = blobs.find(digest);
   // Once all is loaded, a record of what is not in memory is about to be erased.
   if (!known && loaded) return {};
   const auto record = rocks.blob(digest);
@@ -97,6 +97,7 @@ Shared::Loaded Shared::load(Resource resource, const Digest& digest) {
 }
 
 ContentPtr Shared::load_manifest(const Digest& digest) {
+  static_cast<void>(manifests.find(digest));  // counts as a use
   auto record = rocks.manifest(digest);
   if (!record) return nullptr;
   auto bytes = rocks.manifest_bytes(digest);
@@ -117,11 +118,14 @@ void Shared::drop_blob(const Digest& digest, bool unreadable) {
   index_writes.post([this, digest, unreadable] {
     if (keeping.contains(digest) || blobs.has(digest)) return;  // fetched again meanwhile
     rocks.erase_blob(digest);
+    if (keeping.contains(digest)) return;  // that may have taken a while
     unreadable ? files.quarantine(digest) : files.remove_blob(digest);
   });
 }
 
-void Shared::settle_doubt(const Digest& digest, const std::optional<Digest>& actual) {
+void Shared::settle_doubt(const Digest& digest, const std::optional<Digest>& actual,
+                          const BlobFile* file) {
+  if (file != nullptr && !files.is_stored(digest, *file)) return;  // fetched anew meanwhile
   if (actual == digest) return blobs.trust(digest);
   if (actual) {
     log::error(

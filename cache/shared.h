@@ -66,8 +66,12 @@ struct Shared final : Doubts {
   /// `blobs` and `manifests` hold all that `rocks` does. Until then absence must be asked of
   /// `rocks`, and nothing is evicted.
   std::atomic<bool> loaded{false};
+  /// The last try to load them did not get all.
+  std::atomic<bool> load_failed{false};
   /// What the files took when the last process ended; for as long as nothing better is known.
   std::uint64_t bytes_before = 0;
+  /// And what came since then.
+  std::atomic<std::uint64_t> bytes_since{0};
   /// Blobs stored since then are doubtful, because a process ended badly; nothing is by default.
   WallTime doubtful_since = WallTime::max();
   /// The process is about to end: long work in the background stops.
@@ -92,7 +96,9 @@ struct Shared final : Doubts {
   /// is put aside, so that what is wrong with the disk does not come back under another name.
   void drop_blob(const Digest& digest, bool unreadable);
   /// A doubtful blob was hashed: it is trusted, or it goes. nullopt: it could not be read.
-  void settle_doubt(const Digest& digest, const std::optional<Digest>& actual);
+  /// `file`: what was read; where another one has its name by now, nothing was settled.
+  void settle_doubt(const Digest& digest, const std::optional<Digest>& actual,
+                    const BlobFile* file);
   /// The file of a stored blob could not be read: it is looked at before it is served again.
   void doubt(const Digest& digest) override;
 
@@ -114,7 +120,7 @@ struct Shared final : Doubts {
   bool keep_manifest(const Content& manifest);
   /// Store pool: looks at the disk.
   void update_gauges();
-  /// What does not need to be known before the first request (loading.h): from here on it is.
+  /// Tells the indexes what time it is.
   void tell_time();
 
  private:

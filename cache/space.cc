@@ -46,7 +46,8 @@ void Space::Reservation::wrote(std::uint64_t bytes) {
 
 std::uint64_t Space::used() const {
   const auto files = shared_.loaded ? shared_.blobs.file_bytes()
-                                    : std::max(shared_.blobs.file_bytes(), shared_.bytes_before);
+                                    : std::max(shared_.blobs.file_bytes(),
+                                               shared_.bytes_before + shared_.bytes_since.load());
   return files + shared_.partials.bytes() + shared_.files.quarantined_bytes() +
          reserved_.load(std::memory_order_relaxed) + index_bytes_.load(std::memory_order_relaxed);
 }
@@ -67,11 +68,13 @@ Space::Room Space::reserve(std::uint64_t bytes) {
 }
 
 bool Space::inode_left() {
-  const auto inodes = shared_.files.inodes();
-  if (inodes.left >= inodes_wanted) return true;
+  auto inodes = shared_.files.inodes();
   // Where others took them, letting ours go would only feed those.
-  if (shared_.blobs.count() >= inodes.all / inodes_part)
-    for (int i = 0; i < evictions_at_once; ++i) evict_one("reserve");
+  const bool ours = shared_.loaded && shared_.blobs.count() >= inodes.all / inodes_part;
+  for (int i = 0; ours && i < evictions_at_once && inodes.left < inodes_wanted; ++i) {
+    if (evict_blob("reserve") == 0) break;
+    inodes = shared_.files.inodes();
+  }
   return inodes.left >= inodes_kept;
 }
 
@@ -134,12 +137,21 @@ std::uint64_t Space::evict_one(std::string_view reason) {
   return manifests_first ? evict_blob(reason) : evict_manifest(reason);
 }
 
+void Space::Rest::begin(SteadyTime now, std::uint64_t count) {
+  constexpr std::uint64_t many = 10'000;
+  if (count >= many) until_.store(now + length_, std::memory_order_relaxed);
+}
+
 std::uint64_t Space::evict_blob(std::string_view reason) {
+  if (!blobs_rest_.over(shared_.clock.steady())) return 0;
   const auto victim = shared_.blobs.evict(
       shared_.blobs.bytes(), [this](const Digest& digest, bool /*used_lately*/) {
         return !shared_.files.reads(digest) && !shared_.pins.holds(digest);
       });
-  if (!victim) return 0;
+  if (!victim) {
+    blobs_rest_.begin(shared_.clock.steady(), shared_.blobs.count());
+    return 0;
+  }
   shared_.small_blobs.erase(victim->digest);
   // Gone from the index in memory first: a file that a crash leaves without its record, or the
   // reverse, is found and put right later; a hit on half of them is not.
@@ -151,11 +163,15 @@ std::uint64_t Space::evict_blob(std::string_view reason) {
 }
 
 std::uint64_t Space::evict_manifest(std::string_view reason) {
+  if (!manifests_rest_.over(shared_.clock.steady())) return 0;
   const auto victim = shared_.manifests.evict(shared_.manifests.bytes(),
                                               [this](const Digest& digest, bool used_lately) {
                                                 return !used_lately && !shared_.pins.holds(digest);
                                               });
-  if (!victim) return 0;
+  if (!victim) {
+    manifests_rest_.begin(shared_.clock.steady(), shared_.manifests.count());
+    return 0;
+  }
   shared_.recent_manifests.erase(victim->digest);
   shared_.index_writes.post([&shared = shared_, digest = victim->digest] {
     if (!shared.manifests.has(digest)) shared.rocks.erase_manifest(digest);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cache/blob_files.h"
+#include "cache/clock.h"
 #include "cache/executor.h"
 #include "cache/index.h"
 #include "cache/rocks_index.h"
@@ -82,6 +83,18 @@ class Space {
   std::uint64_t evict_blob(std::string_view reason);
   /// Never one that was used in the last hour: an offline pull begins with it.
   std::uint64_t evict_manifest(std::string_view reason);
+  /// Looking for a victim in vain goes through all of a kind, so where there are many it is not
+  /// done again at once.
+  class Rest {
+   public:
+    explicit Rest(std::chrono::milliseconds length) : length_(length) {}
+    bool over(SteadyTime now) const { return now >= until_.load(std::memory_order_relaxed); }
+    void begin(SteadyTime now, std::uint64_t count);
+
+   private:
+    const std::chrono::milliseconds length_;
+    std::atomic<SteadyTime> until_{SteadyTime{}};
+  };
   std::uint64_t count_victim(std::string_view reason, const Index::Victim& victim);
   void trim_step(std::uint64_t left);
 
@@ -92,6 +105,8 @@ class Space {
   std::atomic<std::uint64_t> files_{0};
   std::atomic<std::uint64_t> index_bytes_{0};
   std::atomic<bool> trimming_{false};
+  Rest blobs_rest_{std::chrono::seconds(1)};
+  Rest manifests_rest_{std::chrono::minutes(1)};
   std::atomic<std::int64_t> distrusted_until_{0};  // steady clock, ms
 };
 

@@ -13,6 +13,9 @@ namespace {
 
 /// A link may come before what it is to (a manifest names layers that nobody has asked for yet).
 constexpr std::chrono::days link_kept_for{1};
+/// Of a kind: found in one sweep, and erased in one write.
+constexpr std::size_t at_most = 100'000;
+constexpr std::size_t at_once = 64;
 
 bool tag_is_dead(const Shared& shared, std::string_view key, const TagRecord& record) {
   const auto tag = parse_tag_key(key);
@@ -30,6 +33,33 @@ bool link_is_dead(const Shared& shared, std::string_view key, const LinkRecord& 
          !shared.blobs.has(link->digest) && !shared.manifests.has(link->digest);
 }
 
+/// Moves what is still dead out of the last few of `keys`.
+template <typename IsDead>
+std::vector<std::string> take_dead(std::vector<std::string>& keys, IsDead is_dead) {
+  std::vector<std::string> dead;
+  for (std::size_t i = 0; i < at_once && !keys.empty(); ++i) {
+    if (is_dead(keys.back())) dead.push_back(std::move(keys.back()));
+    keys.pop_back();
+  }
+  return dead;
+}
+
+/// Among the other writes, a few at a time, and looked at again: a record may be new by then.
+void erase(Shared& shared, std::vector<std::string> tags, std::vector<std::string> links) {
+  shared.index_writes.post([&shared, tags = std::move(tags), links = std::move(links)]() mutable {
+    const auto dead_tags = take_dead(tags, [&shared](const std::string& key) {
+      const auto record = shared.rocks.tag(key);
+      return record && tag_is_dead(shared, key, *record);
+    });
+    const auto dead_links = take_dead(links, [&shared](const std::string& key) {
+      const auto record = shared.rocks.link(key);
+      return record && link_is_dead(shared, key, *record);
+    });
+    if (!shared.rocks.erase_all(dead_tags, dead_links) || shared.stopping) return;
+    if (tags.size() + links.size() > 0) erase(shared, std::move(tags), std::move(links));
+  });
+}
+
 }  // namespace
 
 void sweep(Shared& shared) {
@@ -37,28 +67,16 @@ void sweep(Shared& shared) {
   std::vector<std::string> tags, links;
   shared.rocks.for_each_tag([&](std::string_view key, const TagRecord& record) {
     if (tag_is_dead(shared, key, record)) tags.emplace_back(key);
-    return !shared.stopping;
+    return !shared.stopping && tags.size() < at_most;
   });
   shared.rocks.for_each_link([&](std::string_view key, const LinkRecord& record) {
     if (link_is_dead(shared, key, record)) links.emplace_back(key);
-    return !shared.stopping;
+    return !shared.stopping && links.size() < at_most;
   });
   if (shared.stopping || tags.size() + links.size() == 0) return;
   log::debug("cache: forgetting {} tags and {} links that nothing needs", tags.size(),
              links.size());
-  // Among the other writes, and looked at again: a record may be new by then.
-  shared.index_writes.post([&shared, tags = std::move(tags), links = std::move(links)] {
-    for (const auto& key : tags) {
-      const auto record = shared.rocks.tag(key);
-      if (record && !shared.stopping && tag_is_dead(shared, key, *record))
-        shared.rocks.erase_tag(key);
-    }
-    for (const auto& key : links) {
-      const auto record = shared.rocks.link(key);
-      if (record && !shared.stopping && link_is_dead(shared, key, *record))
-        shared.rocks.erase_link(key);
-    }
-  });
+  erase(shared, std::move(tags), std::move(links));
 }
 
 }  // namespace entrepot::cache

@@ -15,14 +15,20 @@ constexpr unsigned gauges_every = 5;
 constexpr unsigned alive_every = 60;
 constexpr unsigned sweep_every = 6 * 3600;
 constexpr unsigned first_sweep_after = 600;
+constexpr unsigned restart_after = 15;
 
 /// How often the index is asked to go on while there is room for it.
 constexpr int recoveries = 3;
 
 }  // namespace
 
-Upkeep::Upkeep(Shared& shared, Scrub& scrub, Executor& home, std::function<void()> restart)
-    : shared_(shared), scrub_(scrub), home_(home), restart_(std::move(restart)) {}
+Upkeep::Upkeep(Shared& shared, Scrub& scrub, Executor& home, std::function<void()> load,
+               std::function<void()> restart)
+    : shared_(shared),
+      scrub_(scrub),
+      home_(home),
+      load_(std::move(load)),
+      restart_(std::move(restart)) {}
 
 void Upkeep::start() {
   home_.post([this] { tick(); });
@@ -43,7 +49,8 @@ void Upkeep::tick() {
 
 void Upkeep::work(unsigned second) {
   if (shared_.stopping) return;
-  look_at_disk();
+  look_at_disk(second);
+  if (!shared_.loaded && second > 0 && shared_.load_failed.exchange(false)) load_();
   shared_.space.trim();
   shared_.update_gauges();
   if (!shared_.rocks.takes_writes()) return;
@@ -51,10 +58,11 @@ void Upkeep::work(unsigned second) {
   if (second % sweep_every == first_sweep_after) sweep(shared_);
 }
 
-void Upkeep::look_at_disk() {
+void Upkeep::look_at_disk(unsigned second) {
   if (shared_.rocks.recover())
     failed_recoveries_ = 0;
-  else if (shared_.files.takes_writes() && ++failed_recoveries_ >= recoveries)
+  else if (shared_.files.takes_writes(shared_.rocks.room_to_open()) &&
+           ++failed_recoveries_ >= recoveries)
     shared_.rocks.give_up();
   if (!restart_asked_ && !shared_.files.has_index()) {
     restart_asked_ = true;
@@ -64,7 +72,10 @@ void Upkeep::look_at_disk() {
         shared_.options.directory.string());
     return restart_();
   }
-  if (shared_.rocks.healthy() || restart_asked_ || !shared_.files.takes_writes()) return;
+  // A process that asks for the next one too soon would only hand its trouble on.
+  if (shared_.rocks.healthy() || restart_asked_ || second < restart_after ||
+      !shared_.files.takes_writes(shared_.rocks.room_to_open()))
+    return;
   restart_asked_ = true;
   log::error(
       "cache: the index was given up after a failed write, and the disk takes writes again: this "

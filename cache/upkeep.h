@@ -18,7 +18,9 @@ class Upkeep {
  public:
   /// `restart` is called once, on the store pool, when only another process can use the directory
   /// again: the index was given up after a failed write and the disk works now, or it was removed.
-  Upkeep(Shared& shared, Scrub& scrub, Executor& home, std::function<void()> restart);
+  /// `load` is called, on the store pool, for as long as the index was not loaded whole.
+  Upkeep(Shared& shared, Scrub& scrub, Executor& home, std::function<void()> load,
+         std::function<void()> restart);
 
   /// Any thread.
   void start();
@@ -29,11 +31,12 @@ class Upkeep {
   void tick();
   /// On the store pool, one after the other.
   void work(unsigned second);
-  void look_at_disk();
+  void look_at_disk(unsigned second);
 
   Shared& shared_;
   Scrub& scrub_;
   Executor& home_;
+  const std::function<void()> load_;
   const std::function<void()> restart_;
 
   // The home only.

@@ -124,7 +124,7 @@ Threads read_threads(ObjectReader& in) {
   Threads threads;
   in.integer("serve", threads.serve, 0, 1024);
   in.integer("fetch", threads.fetch, 0, 64);
-  in.integer("store", threads.store, 1, 256);
+  in.integer("store", threads.store, 2, 256);
   return threads;
 }
 

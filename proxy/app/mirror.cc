@@ -46,8 +46,9 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics)
       signals_(control_.loop, [this](int signal) { on_signal(signal); }),
       cache_(cache_options(config), clock_, metrics, pool_poster_, homes(), [this] {
         control_.loop.post([this] {
+          if (draining_) return;
           restart_ = true;
-          if (!draining_) drain_in_loop();
+          drain_in_loop();
         });
       }) {
   listen();
