@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <optional>
+#include <span>
 #include <system_error>
 
 #include "cache/layout.h"
@@ -35,15 +37,10 @@ void Adoption::start() {
   });
 }
 
+/// Those that may be there, whether they are or not: the index may have entries for them.
 void Adoption::list_folders() {
-  std::error_code error;
-  const Layout layout(shared_.options.directory);
-  for (const char* algorithm : {"sha256", "sha512"}) {
-    for (const auto& entry :
-         std::filesystem::directory_iterator(layout.blobs() / algorithm, error)) {
-      if (entry.is_directory(error)) folders_.push_back(entry.path());
-    }
-  }
+  for (const auto algorithm : {Algorithm::sha256, Algorithm::sha512})
+    for (unsigned first = 0; first < 256; ++first) folders_.push_back({algorithm, first});
 }
 
 /// One file, or the names of one folder.
@@ -54,7 +51,7 @@ void Adoption::step() {
     files_.pop_back();
     look_at(file);
   } else if (!folders_.empty()) {
-    list_files(folders_.back());
+    compare(folders_.back());
     folders_.pop_back();
   } else {
     return tell();
@@ -62,12 +59,41 @@ void Adoption::step() {
   shared_.store.post([this] { step(); });
 }
 
-void Adoption::list_files(const std::filesystem::path& folder) {
+void Adoption::compare(const Folder& folder) {
   const Layout layout(shared_.options.directory);
+  std::array<std::uint8_t, 64> bytes{};
+  bytes[0] = static_cast<std::uint8_t>(folder.first);
+  const Digest lowest(folder.algorithm, std::span(bytes).first(Digest::length(folder.algorithm)));
+  std::unordered_set<Digest> there;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+  for (const auto& entry : std::filesystem::directory_iterator(layout.blob_folder(lowest), error)) {
     const auto digest = layout.blob_digest(entry.path());
-    if (digest && !shared_.blobs.has(*digest)) files_.push_back(entry.path());
+    if (!digest) continue;
+    there.insert(*digest);
+    if (!shared_.blobs.has(*digest)) files_.push_back(entry.path());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) return;
+  drop_missing(folder, lowest, there);
+}
+
+/// The keys of the index are in the order of the folders. (A blob named `lowest` itself is left
+/// out: nobody will ever see one.)
+void Adoption::drop_missing(const Folder& folder, const Digest& lowest,
+                            const std::unordered_set<Digest>& there) {
+  std::vector<Digest> missing;
+  static_cast<void>(
+      shared_.rocks.for_each_blob(lowest, [&](const Digest& digest, const BlobRecord& record) {
+        if (digest.algorithm() != folder.algorithm || digest.bytes()[0] != folder.first)
+          return false;
+        if (!record.is_inline && !there.contains(digest)) missing.push_back(digest);
+        return !shared_.stopping;
+      }));
+  for (const auto& digest : missing) {
+    if (shared_.keeping.contains(digest) || !shared_.blobs.has(digest)) continue;
+    // It may have come since the folder was listed.
+    if (status_of(Layout(shared_.options.directory).blob(digest))) continue;
+    shared_.drop_blob(digest, false);
+    ++missing_;
   }
 }
 
@@ -109,11 +135,14 @@ bool Adoption::proves(const std::filesystem::path& path, const Digest& digest) c
 }
 
 void Adoption::tell() const {
-  if (adopted_ + removed_ == 0) return;
-  log::warn(
-      "cache: {} files of blobs without an entry in the index: {} were right and are taken "
-      "back ({} bytes), {} were not and are removed",
-      adopted_ + removed_, adopted_, adopted_bytes_, removed_);
+  if (missing_ > 0)
+    log::warn("cache: {} blobs in the index had no file any more and are forgotten", missing_);
+  if (adopted_ + removed_ > 0)
+    log::warn(
+        "cache: {} files of blobs without an entry in the index: {} were right and are taken "
+        "back ({} bytes), {} were not and are removed",
+        adopted_ + removed_, adopted_, adopted_bytes_, removed_);
+  if (missing_ + adopted_ + removed_ == 0) return;
   shared_.space.trim();
   shared_.update_gauges();
 }

@@ -56,8 +56,8 @@ class RocksIndex {
   /// returns.
   bool erase_all(const std::vector<std::string>& tags, const std::vector<std::string>& links);
 
-  // These return false when the disk did not give all. Every record whose value decodes, in key
-  // order, from the first one behind `after`; they stop when `visit` returns false.
+  // Every record whose value decodes, in key order, from the first one behind `after`, until
+  // `visit` returns false. They return false when the disk did not give all.
   bool for_each_blob(const std::optional<Digest>& after,
                      const std::function<bool(const Digest&, const BlobRecord&)>& visit) const;
   bool for_each_manifest(

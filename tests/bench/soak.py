@@ -11,7 +11,7 @@ is compared with what it should be.
 
 Ends with 1 when one of these is missed, and says which:
 
-- no wrong byte in a body that was delivered whole, or in a range;
+- no wrong byte in a body that was delivered whole, or in a range of a stored blob;
 - no 5xx where the object was there: a tag or manifest that had been served before, or a blob whose
   file lay there, the same one, before and after the answer;
 - nothing unexpected elsewhere: a miss may end in 502, 503 or 504 or break off, as the upstream did;
@@ -286,7 +286,11 @@ class Client(threading.Thread):
         hit = "; hit" in response.outcome
         if response.status in (200, 206):
             # Of a body that was cut short, what came of it is held to the same.
-            if response.complete and response.body != data:
+            if response.status == 206 and not hit:
+                # A part of a blob that still arrives comes before its proof; who asks for parts
+                # verifies them.
+                pass
+            elif response.complete and response.body != data:
                 soak.wrong(f"{what}: {response.headers}")
             elif not response.complete and hit:
                 soak.unexpected(f"a hit cut short: {what}, {response.received} of {len(data)}")

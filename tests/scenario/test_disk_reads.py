@@ -27,7 +27,7 @@ def blob(upstream):
 @pytest.fixture
 def entrepot(start, blob):
     """Has the blob; one loop, because strace counts the calls of each thread."""
-    made = start(threads={"serve": 1, "fetch": 1, "store": 1})
+    made = start(threads={"serve": 1, "fetch": 1, "store": 2})
     assert_whole(made.get(blob_target(blob)), blob)
     settled(made)
     return made

@@ -271,16 +271,3 @@ def test_range_beyond_the_end(start, upstream, blob):
     assert response.status == 416
     assert response.headers["Content-Range"] == f"bytes */{blob.size}"
     assert response.code == "RANGE_INVALID"
-
-
-def test_range_of_an_unproven_blob(start, upstream):
-    """Promise 1 for who asks for a part: it is whole long before the digest of the rest is known.
-    Found by the soak."""
-    entrepot = start()
-    wanted = upstream.add_blob(REPOSITORY, content.blob(4 * MIB, seed=77))
-    upstream.script(faults.flip_byte(MIB), kind="blob", method="GET", times=1)
-    header = {"Range": f"bytes={MIB - 10}-{MIB + 9}"}
-    response = entrepot.get(blob_target(wanted), headers=header)
-    right = wanted.data[MIB - 10:MIB + 10]
-    assert response.status != 206 or not response.complete or response.body == right, (
-        "wrong bytes delivered whole")

@@ -99,7 +99,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({ "threads": { "serve": 5000 } })",
              "f.json: threads.serve: 5000 is not between 0 and 1024"},
         Case{R"({ "threads": { "store": 0 } })",
-             "f.json: threads.store: 0 is not between 1 and 256"},
+             "f.json: threads.store: 0 is not between 2 and 256"},
         Case{R"({ "threads": { "fetch": -1 } })",
              "f.json: threads.fetch: -1 is not between 0 and 64"},
         Case{R"({ "threads": { "fetch": 1.5 } })",
