@@ -142,6 +142,8 @@ void Cache::list(ListingRequest request) {
       [&home, request = std::move(request)]() mutable { home.listings.fetch(std::move(request)); });
 }
 
+void Cache::reconfigure(const Options& changed) { shared_->reconfigure(changed); }
+
 void Cache::end_background() { shared_->stopping = true; }
 
 void Cache::stop(Executor& reply_on, const Job& done) {

@@ -73,6 +73,10 @@ class Cache : private ObjectRouter {
   void fetch_referrers(Repository repository, const Digest& subject, Executor& reply_on,
                        ListingCallback done);
 
+  /// Takes over what can change while the process runs: max_size, reserve_free, scrub_rate, pins,
+  /// and how long tags are believed. Any thread.
+  void reconfigure(const Options& changed);
+
   /// Ends every flight: waiters get `unavailable`, growing bodies fail. For shutdown, once serve
   /// loops have drained; posted to the homes, `done` is posted to `reply_on` when all have ended.
   void stop(Executor& reply_on, const Job& done);

@@ -59,7 +59,7 @@ Inspection::Stats Inspection::stats() const {
   Stats stats;
   shared_.space.measure_index();
   stats.used = shared_.space.used();
-  stats.max_size = shared_.options.max_size;
+  stats.max_size = shared_.max_size;
   stats.blobs = shared_.blobs.count();
   stats.blob_bytes = shared_.blobs.bytes();
   stats.manifests = shared_.manifests.count();

@@ -57,6 +57,11 @@ void Pins::set_commanded(std::vector<std::string> patterns) {
   commanded_ = std::move(patterns);
 }
 
+void Pins::set_configured(std::vector<std::string> patterns) {
+  const std::unique_lock lock(mutex_);
+  configured_ = std::move(patterns);
+}
+
 void Pins::begin_recount() {
   const std::unique_lock lock(mutex_);
   noted_since_.clear();

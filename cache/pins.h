@@ -32,6 +32,8 @@ class Pins {
 
   std::vector<std::string> configured() const;
   std::vector<std::string> commanded() const;
+  // From then on. What they hold is known after a recount.
+  void set_configured(std::vector<std::string> patterns);
   /// Sets the patterns that came by command.
   void set_commanded(std::vector<std::string> patterns);
   /// What is held from now on, besides what was noted since begin_recount().

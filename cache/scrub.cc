@@ -54,7 +54,7 @@ void Scrub::run() {
   std::uint64_t done = 0;
   while (!shared_.stopping) {
     if (!reading_ && !open_next()) return;
-    const auto budget = fast_ ? hurried_rate : shared_.options.scrub_rate;
+    const std::uint64_t budget = fast_ ? hurried_rate : shared_.scrub_rate.load();
     if (done >= budget) return;
     done += read_on(budget - done);
   }
@@ -96,7 +96,7 @@ bool Scrub::open_next() {
     const bool settled = digest && !is_doubtful(*digest);
     if (!digest) {
       fast_ = false;
-      if (shared_.options.scrub_rate > 0) digest = next_of_round();
+      if (shared_.scrub_rate > 0) digest = next_of_round();
     }
     if (!digest) return false;
     if (settled) continue;

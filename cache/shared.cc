@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cache/layout.h"
+#include "cache/loading.h"
 #include "cache/manifest.h"
 #include "metrics/check.h"
 #include "metrics/log.h"
@@ -24,6 +25,9 @@ constexpr int doubts_until_distrust = 5;
 Shared::Shared(Options options_in, const Clock& clock_in, const metrics::Metrics& metrics_in,
                Poster& store_in)
     : options(std::move(options_in)),
+      max_size(options.max_size),
+      reserve_free(options.reserve_free),
+      scrub_rate(options.scrub_rate),
       clock(clock_in),
       metrics(metrics_in),
       store(store_in),
@@ -36,9 +40,7 @@ Shared::Shared(Options options_in, const Clock& clock_in, const metrics::Metrics
       recent_manifests(options.memory_cache / 2),
       links(links_in_memory),
       tags(tags_in_memory) {
-  for (const auto& [name, policy] : options.upstreams) {
-    freshness_.emplace(name, TagFreshness(policy.tags));
-  }
+  set_freshness(options);
   tell_time();
 }
 
@@ -208,16 +210,40 @@ void Shared::unlink(RepositoryRef repository, const Digest& digest) {
   index_writes.post([this, key = std::move(key)] { rocks.erase_link(key); });
 }
 
-const TagFreshness& Shared::freshness(std::string_view upstream) const {
+std::shared_ptr<const TagFreshness> Shared::freshness(std::string_view upstream) const {
+  const std::shared_lock lock(freshness_mutex_);
   const auto found = freshness_.find(upstream);
   check(found != freshness_.end(), "requests name configured upstreams");
   return found->second;
 }
 
+void Shared::set_freshness(const Options& from) {
+  const std::unique_lock lock(freshness_mutex_);
+  for (const auto& [name, policy] : from.upstreams)
+    freshness_[name] = std::make_shared<const TagFreshness>(policy.tags);
+}
+
+void Shared::reconfigure(const Options& changed) {
+  max_size = changed.max_size;
+  reserve_free = changed.reserve_free;
+  scrub_rate = changed.scrub_rate;
+  set_freshness(changed);
+  pins.set_configured(changed.pins);
+  pins.begin_recount();
+  // Behind the links that are about to be written.
+  index_writes.post([this] {
+    store.post([this] {
+      Loading::count_pinned(*this);
+      space.tell_size();
+      space.trim();
+    });
+  });
+}
+
 std::shared_ptr<const TagState> Shared::tag_state(RepositoryRef repository, std::string_view tag,
                                                   TagRecord record) const {
   return std::make_shared<const TagState>(
-      TagState{std::move(record), freshness(repository.upstream).fresh_for(tag)});
+      TagState{std::move(record), freshness(repository.upstream)->fresh_for(tag)});
 }
 
 void Shared::remember(const ContentPtr& content, Resource resource) {

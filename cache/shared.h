@@ -4,7 +4,9 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 
@@ -41,7 +43,11 @@ struct TagState {
 struct Shared final : Doubts {
   Shared(Options options, const Clock& clock, const metrics::Metrics& metrics, Poster& store);
 
+  /// As the process was started; what reconfigure() can change is below.
   const Options options;
+  std::atomic<std::uint64_t> max_size;
+  std::atomic<std::uint64_t> reserve_free;
+  std::atomic<std::uint64_t> scrub_rate;
   const Clock& clock;
   const metrics::Metrics& metrics;
   Poster& store;
@@ -112,7 +118,10 @@ struct Shared final : Doubts {
   void link_references(RepositoryRef repository, const Content& manifest);
   void unlink(RepositoryRef repository, const Digest& digest);
 
-  const TagFreshness& freshness(std::string_view upstream) const;
+  std::shared_ptr<const TagFreshness> freshness(std::string_view upstream) const;
+  /// Sizes, rates, pins, and how long tags are believed; the rest of `changed` is not looked at.
+  /// Any thread; pins count when the links have been gone through, in the background.
+  void reconfigure(const Options& changed);
   std::shared_ptr<const TagState> tag_state(RepositoryRef repository, std::string_view tag,
                                             TagRecord record) const;
   void remember(const ContentPtr& content, Resource resource);
@@ -132,7 +141,11 @@ struct Shared final : Doubts {
                           std::shared_ptr<const BlobFile> file);
   void hold_pinned(RepositoryRef repository, const Digest& digest);
 
-  std::map<std::string, TagFreshness, std::less<>> freshness_;
+  void set_freshness(const Options& from);
+
+  mutable std::shared_mutex freshness_mutex_;
+  // Guarded by freshness_mutex_.
+  std::map<std::string, std::shared_ptr<const TagFreshness>, std::less<>> freshness_;
   std::mutex doubts_mutex_;
   // Guarded by doubts_mutex_.
   SteadyTime doubts_from_{};

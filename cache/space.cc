@@ -53,7 +53,7 @@ std::uint64_t Space::used() const {
 }
 
 Space::Room Space::reserve(std::uint64_t bytes) {
-  if (bytes > shared_.options.max_size / largest_part) return {nullptr, "too-large"};
+  if (bytes > shared_.max_size / largest_part) return {nullptr, "too-large"};
   if (distrusted()) return {nullptr, "disk-error"};
   if (!shared_.rocks.takes_writes()) return {nullptr, "index"};
   if (!inode_left()) return {nullptr, "inodes"};
@@ -80,8 +80,7 @@ bool Space::inode_left() {
 
 bool Space::grow(Reservation& reservation, std::uint64_t bytes) {
   bytes = Index::on_disk(bytes);
-  if (reservation.bytes_ + bytes > shared_.options.max_size / largest_part || !take(bytes))
-    return false;
+  if (reservation.bytes_ + bytes > shared_.max_size / largest_part || !take(bytes)) return false;
   reservation.bytes_ += bytes;
   return true;
 }
@@ -106,19 +105,18 @@ std::uint64_t Space::missing(std::uint64_t bytes) const {
     return wanted - std::min(wanted, there);
   };
   // What others reserved and have not written yet is still free for the file system.
-  const auto taken = shared_.options.reserve_free + unwritten_.load(std::memory_order_relaxed);
-  return std::max(beyond(used() + bytes, shared_.options.max_size),
+  const auto taken = shared_.reserve_free + unwritten_.load(std::memory_order_relaxed);
+  return std::max(beyond(used() + bytes, shared_.max_size),
                   beyond(taken + bytes, shared_.files.free_bytes()));
 }
 
 /// A part of what the cache can be here: max_size, or less on a smaller disk.
 std::uint64_t Space::headroom() const {
   const auto free = shared_.files.free_bytes();
-  const auto ours = free - std::min(free, shared_.options.reserve_free);
+  const auto ours = free - std::min(free, shared_.reserve_free.load());
   const auto used_now = used();
-  const auto can_be = ours < shared_.options.max_size - std::min(used_now, shared_.options.max_size)
-                          ? used_now + ours
-                          : shared_.options.max_size;
+  const std::uint64_t max_size = shared_.max_size;
+  const auto can_be = ours < max_size - std::min(used_now, max_size) ? used_now + ours : max_size;
   return can_be / headroom_part;
 }
 
@@ -130,8 +128,7 @@ std::uint64_t Space::evict_one(std::string_view reason) {
   if (shared_.files.quarantined_bytes() > 0) return shared_.files.empty_quarantine();
   if (!shared_.loaded) return 0;
   // Manifests are what an offline pull needs first, and small: they have room of their own.
-  const bool manifests_first =
-      shared_.manifests.bytes() > shared_.options.max_size / manifests_part;
+  const bool manifests_first = shared_.manifests.bytes() > shared_.max_size / manifests_part;
   if (const auto freed = manifests_first ? evict_manifest(reason) : evict_blob(reason))
     return freed;
   return manifests_first ? evict_blob(reason) : evict_manifest(reason);
@@ -217,16 +214,14 @@ bool Space::distrusted() const {
 
 void Space::tell_size() const {
   const auto disk = shared_.files.disk_bytes();
-  const auto ours = disk - std::min(disk, shared_.options.reserve_free);
-  shared_.metrics.cache_max_bytes().set(
-      static_cast<double>(std::min(ours, shared_.options.max_size)));
-  if (ours >= shared_.options.max_size) return;
+  const std::uint64_t max_size = shared_.max_size, reserved = shared_.reserve_free;
+  const auto ours = disk - std::min(disk, reserved);
+  shared_.metrics.cache_max_bytes().set(static_cast<double>(std::min(ours, max_size)));
+  if (ours >= max_size) return;
   log::warn(
       "cache.max_size is {} bytes, and the file system of {} has {} of which cache.reserve_free "
-      "keeps "
-      "{}: the cache will be smaller",
-      shared_.options.max_size, shared_.options.directory.string(), disk,
-      shared_.options.reserve_free);
+      "keeps {}: the cache will be smaller",
+      max_size, shared_.options.directory.string(), disk, reserved);
 }
 
 void Space::trim() {

@@ -21,9 +21,9 @@ bool tag_is_dead(const Shared& shared, std::string_view key, const TagRecord& re
   const auto tag = parse_tag_key(key);
   if (!tag) return true;
   if (!shared.options.upstreams.contains(tag->repository.upstream)) return true;
-  const auto& freshness = shared.freshness(tag->repository.upstream);
+  const auto freshness = shared.freshness(tag->repository.upstream);
   return age_of(record.checked_at, shared.clock.wall()) >
-         freshness.fresh_for(tag->tag) + freshness.stale_for();
+         freshness->fresh_for(tag->tag) + freshness->stale_for();
 }
 
 bool link_is_dead(const Shared& shared, std::string_view key, const LinkRecord& record) {

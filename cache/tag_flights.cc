@@ -49,7 +49,7 @@ void TagFlights::fetch(TagRequest request) {
 void TagFlights::decide(TagRequest request, const StatePtr& known) {
   if (!known) return join_or_start(std::move(request), nullptr);
   const auto age = age_of(known->record.checked_at, shared_.clock.wall(), known->fresh_for);
-  const auto stale_for = shared_.freshness(request.repository.upstream).stale_for();
+  const auto stale_for = shared_.freshness(request.repository.upstream)->stale_for();
   const auto freshness = judge(age, known->fresh_for, stale_for);
   const auto key = tag_key(request.repository, request.tag);
   if (request.revalidate && may_force(key)) return join_or_start(std::move(request), known);
@@ -141,7 +141,7 @@ void TagFlights::answer_stale(const StatePtr& known, const std::vector<TagReques
         known &&
         judge(age_of(known->record.checked_at, shared_.clock.wall(), known->fresh_for),
               known->fresh_for,
-              shared_.freshness(request.repository.upstream).stale_for()) != Freshness::expired;
+              shared_.freshness(request.repository.upstream)->stale_for()) != Freshness::expired;
     if (usable) {
       answer(request, *known, Outcome::stale, reason);
     } else {

@@ -70,14 +70,23 @@ State& state() {
 
 Loggers& current() { return *state().current.load(std::memory_order_acquire); }
 
+/// spdlog's from_str() takes any other word for "off".
+void check_level(const std::string& level) {
+  static constexpr std::array levels = {"trace", "debug", "info", "warn", "error"};
+  if (std::find(levels.begin(), levels.end(), level) == levels.end())
+    throw std::invalid_argument("log level \"" + level +
+                                "\" is none of trace, debug, info, warn, error");
+}
+
 }  // namespace
 
+void set_level(const std::string& level) {
+  check_level(level);
+  current().messages->set_level(spdlog::level::from_str(level));
+}
+
 void start(const Options& options) {
-  // spdlog's from_str() takes any other word for "off".
-  static constexpr std::array levels = {"trace", "debug", "info", "warn", "error"};
-  if (std::find(levels.begin(), levels.end(), options.level) == levels.end())
-    throw std::invalid_argument("log level \"" + options.level +
-                                "\" is none of trace, debug, info, warn, error");
+  check_level(options.level);
   auto& log = state();
   log.pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
   log.use(

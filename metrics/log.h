@@ -18,6 +18,8 @@ struct Options {
 /// Starts the log thread. Before it, and after stop(), lines go to stderr on the calling thread.
 /// Main thread, before any other thread exists. Throws std::invalid_argument on an unknown level.
 void start(const Options& options);
+/// Another level from now on. Any thread. Throws as start() does.
+void set_level(const std::string& level);
 /// Writes what is queued and ends the log thread; gives up after one second on a stderr that takes
 /// nothing. Main thread, after the others have ended.
 void stop();

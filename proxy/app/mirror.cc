@@ -5,11 +5,14 @@
 // behind those answers. Then the threads end (ThreadsEnd), and only then what they used.
 #include "proxy/app/mirror.h"
 
+#include <algorithm>
 #include <csignal>
+#include <exception>
 #include <utility>
 
 #include "metrics/check.h"
 #include "metrics/log.h"
+#include "proxy/app/changes.h"
 #include "proxy/app/component_options.h"
 
 namespace entrepot::app {
@@ -28,8 +31,10 @@ std::string joined(const Range& range, Text text_of) {
 
 }  // namespace
 
-Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics)
+Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
+               std::function<conf::Loaded()> load)
     : config_(config),
+      load_(std::move(load)),
       metrics_(metrics),
       serve_(make_loops("serve", thread_count(config.threads.serve))),
       fetch_(make_loops("fetch", thread_count(config.threads.fetch))),
@@ -51,6 +56,8 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics)
           drain_in_loop();
         });
       }) {
+  current_ = config;
+  conf::forget_passwords(current_);
   listen();
 }
 
@@ -151,10 +158,46 @@ std::size_t Mirror::connections() const {
 }
 
 void Mirror::on_signal(int signal) {
-  if (signal == SIGHUP)
-    log::info("SIGHUP changes nothing: restart to use another configuration");
-  else
-    drain_in_loop();
+  if (signal != SIGHUP) return drain_in_loop();
+  if (!draining_ && load_) reload();
+}
+
+void Mirror::reload() {
+  try {
+    auto loaded = load_();
+    for (const auto& warning : loaded.warnings) log::warn("{}", warning);
+    change_to(loaded.config);
+    conf::forget_passwords(loaded.config);
+    current_ = std::move(loaded.config);
+  } catch (const conf::ConfigError& error) {
+    for (const auto& line : error.lines()) log::error("{}", line);
+    log::error("SIGHUP: this configuration cannot be used; the one before stays");
+  } catch (const std::exception& error) {
+    log::error("SIGHUP: {}; the configuration before stays", error.what());
+  }
+}
+
+void Mirror::change_to(const conf::Config& next) {
+  const auto changes = changes_between(current_, next);
+  auto upstreams = upstream_options(next);
+  std::erase_if(upstreams.upstreams, [&](const auto& upstream) {
+    return std::find(changes.upstreams.begin(), changes.upstreams.end(), upstream.name) ==
+           changes.upstreams.end();
+  });
+  // Whether libcurl can use them is seen here, before anything is changed.
+  loop::Loop scratch("reload");
+  static_cast<void>(upstream::CurlSource(scratch, upstreams, metrics_));
+  for (std::size_t i = 0; i < fetch_.size(); ++i)
+    fetch_[i]->loop.post([&source = *sources_[i], upstreams] { source.replace(upstreams); });
+  if (changes.cache) cache_.reconfigure(cache_options(next));
+  if (changes.log_level) log::set_level(next.log.level);
+  const auto text = [](const std::string& key) { return key; };
+  if (!changes.later.empty())
+    log::warn("SIGHUP: these count from the next start only: {}", joined(changes.later, text));
+  log::info(
+      "SIGHUP: {}{}", changes.none() ? "nothing has changed" : "the configuration is read anew",
+      changes.upstreams.empty() ? ""
+                                : "; asked as configured now: " + joined(changes.upstreams, text));
 }
 
 void Mirror::drain() {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 #include "cache/cache.h"
 #include "cache/clock.h"
 #include "conf/config.h"
+#include "conf/load.h"
 #include "metrics/metrics.h"
 #include "proxy/admin/admin_handler.h"
 #include "proxy/app/executors.h"
@@ -40,7 +42,10 @@ class Mirror {
   /// used here only) and `metrics` outlive it. Throws what the parts throw:
   /// cache::OpenError, http::ListenError, std::runtime_error for an upstream or a CA file that
   /// cannot be used, std::system_error for threads that cannot be made.
-  Mirror(const conf::Config& config, const metrics::Metrics& metrics);
+  /// `load` reads the configuration anew (SIGHUP) and throws ConfigError where it cannot be used;
+  /// control loop.
+  Mirror(const conf::Config& config, const metrics::Metrics& metrics,
+         std::function<conf::Loaded()> load = {});
   ~Mirror();
   Mirror(const Mirror&) = delete;
   Mirror& operator=(const Mirror&) = delete;
@@ -87,11 +92,15 @@ class Mirror {
 
   // Control loop only.
   void on_signal(int signal);
+  void reload();
+  /// Throws where what it names cannot be used; then nothing has changed.
+  void change_to(const conf::Config& next);
   void drain_in_loop();
   /// `cut_because`: why connections are cut first; empty when there are none.
   void end_flights(std::string_view cut_because);
 
   const conf::Config& config_;
+  const std::function<conf::Loaded()> load_;
   const metrics::Metrics& metrics_;
   const cache::SystemClock clock_;
 
@@ -99,6 +108,7 @@ class Mirror {
   bool draining_ = false;
   bool stopping_ = false;
   bool restart_ = false;
+  conf::Config current_;  // after SIGHUP another than config_; without passwords
   std::size_t left_to_drain_ = 0;
   std::unique_ptr<loop::Loop::Timer> drain_timer_;
 

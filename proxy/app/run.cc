@@ -53,11 +53,12 @@ int exit_code_of_failure(Tell tell) {
 void tell_operator(std::string_view line) { std::cerr << "entrepot: " << line << '\n'; }
 
 /// The exit code.
-int serve_until_stopped(conf::Loaded& loaded) {
+int serve_until_stopped(conf::Loaded& loaded, const Command& command) {
   for (const auto& warning : loaded.warnings) log::warn("{}", warning);
   prepare_process();
   const metrics::Metrics metrics(metric_labels(loaded.config));
-  Mirror mirror(loaded.config, metrics);
+  Mirror mirror(loaded.config, metrics,
+                [&command] { return conf::load(command.config, command.overrides); });
   conf::forget_passwords(loaded.config);
   return mirror.run() ? exit_restart : exit_ok;
 }
@@ -68,7 +69,7 @@ int serve(const Command& command) {
   log::start(log_options(loaded.config));
   int code = exit_ok;
   try {
-    code = serve_until_stopped(loaded);
+    code = serve_until_stopped(loaded, command);
     log::info("stopped");
   } catch (...) {
     code = exit_code_of_failure([](std::string_view line) { log::error("{}", line); });

@@ -39,44 +39,80 @@ void require_libcurl() {
   }
 }
 
+/// A fetch and the upstream it uses, which may have been replaced meanwhile.
+class Held final : public cache::Fetch {
+ public:
+  Held(loop::Loop& loop, std::shared_ptr<Upstream> upstream, std::unique_ptr<cache::Fetch> fetch)
+      : loop_(loop), upstream_(std::move(upstream)), fetch_(std::move(fetch)) {}
+  ~Held() override {
+    fetch_.reset();
+    // The last of a replaced one may end within its own callback: it goes a turn later.
+    if (upstream_.use_count() == 1) loop_.post([upstream = std::move(upstream_)] {});
+  }
+  void hold(bool on) override { fetch_->hold(on); }
+
+ private:
+  loop::Loop& loop_;
+  std::shared_ptr<Upstream> upstream_;
+  std::unique_ptr<cache::Fetch> fetch_;
+};
+
 }  // namespace
 
 CurlSource::CurlSource(loop::Loop& loop, Options options, const metrics::Metrics& metrics)
     : loop_(loop), metrics_(metrics) {
   require_libcurl();
-  if (options.user_agent.empty()) options.user_agent = "entrepot/" ENTREPOT_VERSION;
-  for (UpstreamOptions& upstream : options.upstreams) {
-    const std::string name = upstream.name;
-    upstreams_[name] =
-        std::make_unique<Upstream>(loop.base(), std::move(upstream), options, metrics);
-  }
+  upstreams_ = make(std::move(options));
 }
 
 CurlSource::~CurlSource() = default;
 
-Upstream& CurlSource::find(const std::string& name) {
+CurlSource::Upstreams CurlSource::make(Options options) const {
+  if (options.user_agent.empty()) options.user_agent = "entrepot/" ENTREPOT_VERSION;
+  Upstreams made;
+  for (UpstreamOptions& upstream : options.upstreams) {
+    const std::string name = upstream.name;
+    made[name] = std::make_shared<Upstream>(loop_.base(), std::move(upstream), options, metrics_);
+  }
+  return made;
+}
+
+void CurlSource::replace(Options options) {
+  loop_.assert_in_loop();
+  for (auto& [name, upstream] : make(std::move(options))) upstreams_[name] = std::move(upstream);
+}
+
+const std::shared_ptr<Upstream>& CurlSource::find(const std::string& name) const {
   loop_.assert_in_loop();
   const auto found = upstreams_.find(name);
   check(found != upstreams_.end(), "an upstream that is not configured is asked");
-  return *found->second;
+  return found->second;
 }
 
 std::unique_ptr<cache::Fetch> CurlSource::fetch(cache::FetchRequest request,
                                                 cache::FetchSink& sink) {
-  Upstream& upstream = find(request.upstream);
-  return std::make_unique<ObjectFetch>(upstream, std::move(request), sink);
+  const auto& upstream = find(request.upstream);
+  return std::make_unique<Held>(loop_, upstream,
+                                std::make_unique<ObjectFetch>(*upstream, std::move(request), sink));
 }
 
-std::unique_ptr<cache::Fetch> CurlSource::list_tags(std::string upstream, std::string repository,
+std::unique_ptr<cache::Fetch> CurlSource::list_tags(std::string upstream_name,
+                                                    std::string repository,
                                                     cache::ListingSink& sink) {
-  return std::make_unique<ListingFetch>(find(upstream), std::move(repository), std::nullopt, sink);
+  const auto& upstream = find(upstream_name);
+  return std::make_unique<Held>(
+      loop_, upstream,
+      std::make_unique<ListingFetch>(*upstream, std::move(repository), std::nullopt, sink));
 }
 
-std::unique_ptr<cache::Fetch> CurlSource::list_referrers(std::string upstream,
+std::unique_ptr<cache::Fetch> CurlSource::list_referrers(std::string upstream_name,
                                                          std::string repository,
                                                          const cache::Digest& subject,
                                                          cache::ListingSink& sink) {
-  return std::make_unique<ListingFetch>(find(upstream), std::move(repository), subject, sink);
+  const auto& upstream = find(upstream_name);
+  return std::make_unique<Held>(
+      loop_, upstream,
+      std::make_unique<ListingFetch>(*upstream, std::move(repository), subject, sink));
 }
 
 void CurlSource::report_mismatch(const std::string& upstream, const std::string& endpoint,

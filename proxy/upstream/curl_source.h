@@ -21,6 +21,10 @@ class CurlSource : public cache::Source {
   /// Throws std::runtime_error naming what to do when libcurl is too old, has no resolver of its
   /// own thread, or an upstream cannot be used as configured.
   CurlSource(loop::Loop& loop, Options options, const metrics::Metrics& metrics);
+  /// From now on these upstreams are asked as configured here, with their tokens and breakers anew;
+  /// what is under way ends as it was begun. On the loop. Throws as the constructor does, and then
+  /// nothing has changed.
+  void replace(Options options);
   /// REQUIRES: every Fetch has been destroyed.
   ~CurlSource() override;
   CurlSource(const CurlSource&) = delete;
@@ -36,11 +40,14 @@ class CurlSource : public cache::Source {
                        const cache::Digest& digest) override;
 
  private:
-  Upstream& find(const std::string& name);
+  using Upstreams = std::map<std::string, std::shared_ptr<Upstream>>;
+
+  Upstreams make(Options options) const;
+  const std::shared_ptr<Upstream>& find(const std::string& name) const;
 
   loop::Loop& loop_;
   const metrics::Metrics& metrics_;
-  std::map<std::string, std::unique_ptr<Upstream>> upstreams_;
+  Upstreams upstreams_;
 };
 
 }  // namespace entrepot::upstream
