@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stored bytes that are not what they were (D8): nobody is ever sent them whole."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from support import content
+from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target
+from support.gate import eventually
+
+KIB, MIB = content.KIB, content.MIB
+COUNT = 100
+
+
+def file_of(entrepot, blob) -> Path:
+    name = blob.digest.split(":")[1]
+    return Path(entrepot.config["cache"]["directory"]) / "blobs" / "sha256" / name[:2] / name
+
+
+def flip_a_bit(file: Path, rng: random.Random) -> None:
+    with open(file, "r+b") as opened:
+        at = rng.randrange(file.stat().st_size)
+        opened.seek(at)
+        byte = opened.read(1)[0]
+        opened.seek(at)
+        opened.write(bytes([byte ^ 1 << rng.randrange(8)]))
+
+
+def fill(entrepot, upstream, count: int, size: int):
+    blobs = [upstream.add_blob(REPOSITORY, content.blob(size, seed=1000 + n)) for n in range(count)]
+    for blob in blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    eventually(lambda: entrepot.metrics().sum("cache_objects", kind="blob") == count, what="all kept")
+    return blobs
+
+
+def test_every_flipped_bit_is_found_after_an_unclean_end(start, upstream):
+    """100 of 100, before the reply is complete, and the client sees nothing of it."""
+    rng = random.Random(7)
+    entrepot = start(cache={"scrub_rate": 0})
+    blobs = fill(entrepot, upstream, COUNT, 280 * KIB)
+    entrepot.kill9()
+    for blob in blobs:
+        flip_a_bit(file_of(entrepot, blob), rng)
+    upstream.forget()
+    entrepot.start()
+    for blob in blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert entrepot.metrics().sum("cache_evictions_total", reason="corrupt") == COUNT
+    assert upstream.count("blob", method="GET") == COUNT
+    for blob in blobs:
+        assert_hit(entrepot.get(blob_target(blob)), blob)
+
+
+def test_the_scrub_finds_them_while_nobody_asks(start, upstream):
+    rng = random.Random(8)
+    entrepot = start(cache={"scrub_rate": "64MiB"})
+    blobs = fill(entrepot, upstream, 5, MIB)
+    entrepot.terminate()
+    for blob in blobs:
+        flip_a_bit(file_of(entrepot, blob), rng)
+    entrepot.start()
+    # A round may rest for a week where one has just ended; here the first one had nothing to read.
+    eventually(lambda: entrepot.metrics().sum("cache_evictions_total", reason="corrupt") == 5,
+               what="five found")
+    assert entrepot.metrics().sum("scrubbed_bytes_total") == 5 * MIB
+    assert entrepot.log.search(r"error .*does not have that digest any more")
+    for blob in blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+
+
+def test_what_is_right_is_not_fetched_again(start, upstream):
+    entrepot = start()
+    blobs = fill(entrepot, upstream, 10, 300 * KIB)
+    entrepot.kill9()
+    upstream.forget()
+    entrepot.start()
+    for blob in blobs:
+        assert_hit(entrepot.get(blob_target(blob)), blob)
+    assert upstream.count("blob") == 0
+    assert entrepot.log.search(r"warn .*the last process did not end in order")
