@@ -89,7 +89,8 @@ RocksIndex::RocksIndex(const std::filesystem::path& path, std::uint64_t max_size
 RocksIndex::~RocksIndex() {
   if (!healthy()) {
     // Closing after a failed write of its log aborts (7.8); the process is about to end anyway.
-    static_cast<void>(impl_.release());
+    static auto* const left_open = new std::vector<std::unique_ptr<Impl>>;
+    left_open->push_back(std::move(impl_));
     return;
   }
   for (auto* handle : impl_->families) impl_->db->DestroyColumnFamilyHandle(handle);

@@ -64,7 +64,8 @@ def ratio(a: list[float], b: list[float]) -> float:
 class Site:
     """A directory, what runs in it, and its end."""
 
-    def __init__(self):
+    def __init__(self, earlier: str | None = None):
+        self.earlier = earlier
         self.directory = Path(tempfile.mkdtemp(prefix="entrepot-bench-"))
         self._open: list = []
         self._count = 0
@@ -81,7 +82,7 @@ class Site:
         self._open.append(thing)
         return thing
 
-    def entrepot(self, url: str) -> Entrepot:
+    def entrepot(self, url: str, binary: str | None = None) -> Entrepot:
         self._count += 1
         directory = self.directory / f"entrepot-{self._count}"
         directory.mkdir()
@@ -89,7 +90,12 @@ class Site:
                                    cache={"max_size": "30GiB"},
                                    threads={"serve": 0, "fetch": 1, "store": 4},
                                    log={"level": "info", "access": False})
-        return self.keep(Entrepot(directory, settings)).start()
+        ours = os.environ["ENTREPOT_BINARY"]
+        os.environ["ENTREPOT_BINARY"] = binary or ours
+        try:
+            return self.keep(Entrepot(directory, settings)).start()
+        finally:
+            os.environ["ENTREPOT_BINARY"] = ours
 
     def close(self, thing) -> None:
         self._open.remove(thing)
@@ -186,13 +192,18 @@ def hits(site: Site, rounds: int) -> None:
                           "manifests/latest": manifest})
     peer = site.keep(Nginx.cache(site.directory / "peer", origin.port))
     entrepot = site.entrepot(f"http://127.0.0.1:{origin.port}")
+    url = f"http://127.0.0.1:{origin.port}"
+    earlier = site.entrepot(url, site.earlier) if site.earlier else None
     for what, target in (("4 KiB blob", f"blobs/{layer['digest']}"),
                          ("manifest by digest", f"manifests/{digest}"),
                          ("manifest by tag", "manifests/latest")):
         target = f"/v2/{NAME}/{target}"
         rates: dict[str, list[float]] = {"entrepot": [], "nginx": []}
         costs: dict[str, list[float]] = {"entrepot": [], "nginx": []}
-        sides = (("entrepot", entrepot.port, [entrepot.pid]), ("nginx", peer.port, peer.pids))
+        sides = [("entrepot", entrepot.port, [entrepot.pid]), ("nginx", peer.port, peer.pids)]
+        if earlier:
+            rates["earlier"], costs["earlier"] = [], []
+            sides.append(("earlier", earlier.port, [earlier.pid]))
         for _name, port, _pids in sides:
             assert client.get(port, target).status == 200
             wrk(port, target, 1)
@@ -210,6 +221,9 @@ def hits(site: Site, rounds: int) -> None:
         bar("requests a second to nginx", ratio(rates["entrepot"], rates["nginx"]), 1,
             at_least=True)
         bar("CPU a request to nginx", ratio(costs["entrepot"], costs["nginx"]), 0.85)
+        if earlier:
+            print(f"    to the earlier build: {ratio(rates['entrepot'], rates['earlier']):.3f} of its "
+                  f"requests, {ratio(costs['entrepot'], costs['earlier']):.3f} of its CPU")
 
 
 def large_file(site: Site) -> tuple[Nginx, str]:
@@ -331,11 +345,13 @@ SUITES = {"start": start, "herd": herd, "small-miss": small_miss, "hits": hits,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--earlier", metavar="BINARY",
+                        help="another build of entrepot, compared in the suite hits")
     parser.add_argument("suites", nargs="*", metavar="suite", help=", ".join(SUITES))
     options = parser.parse_args()
     for name in options.suites or SUITES:
         print(f"{name}:", flush=True)
-        with Site() as site:
+        with Site(options.earlier) as site:
             SUITES[name](site, options.rounds)
     if missed:
         sys.exit("missed: " + "; ".join(missed))

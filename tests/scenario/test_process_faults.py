@@ -68,6 +68,7 @@ def processor_time(pid: int) -> float:
 # --- P1: no descriptors left.
 
 
+@pytest.mark.skipif(SANITIZED, reason="UBSan needs a descriptor to see whether memory can be read")
 def test_out_of_descriptors(start, upstream):
     """Newcomers are told so or wait, the loops do not spin, and who is being served is served."""
     entrepot = start()
@@ -253,6 +254,7 @@ def test_requests_to_a_stopped_process(start):
 # --- P8: dies again and again.
 
 
+@pytest.mark.skipif(SANITIZED, reason="sanitizers report the crashes")
 def test_crash_loop(start, upstream):
     """With a thousand blobs and downloads in progress: each start is a matter of moments, and hits are
     hits."""

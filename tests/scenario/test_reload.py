@@ -131,4 +131,5 @@ def test_many_reloads_leak_nothing(start, upstream, other):
         if number == 9:
             settled = descriptors()
     eventually(lambda: descriptors() <= settled + 5, what="no more descriptors than before")
-    assert entrepot.memory()["RssAnon"] < 100 * MIB
+    if not os.environ.get("ENTREPOT_SANITIZE"):  # those keep what was freed
+        assert entrepot.memory()["RssAnon"] < 100 * MIB
