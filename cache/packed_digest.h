@@ -19,7 +19,8 @@ class PackedDigest {
     std::copy_n(digest.bytes().begin(), head_.size(), head_.begin());
     if (digest.algorithm() == Algorithm::sha256) return;
     rest_ = std::make_unique<Half>();
-    std::copy_n(digest.bytes().begin() + head_.size(), rest_->size(), rest_->begin());
+    const auto rest = digest.bytes().subspan(head_.size());
+    std::copy(rest.begin(), rest.end(), rest_->begin());
   }
 
   Digest unpack() const {

@@ -21,6 +21,9 @@ class RocksIndex::Impl : public OpenedRocks {
  public:
   explicit Impl(OpenedRocks opened) : OpenedRocks(std::move(opened)) {}
 
+  /// One that must not be closed, so that it is not taken for lost.
+  static inline Impl* left_open = nullptr;
+
   std::optional<std::string> get(Family family, std::string_view key) const {
     std::string value;
     const auto status = db->Get({}, families[family], slice(key), &value);
@@ -89,8 +92,7 @@ RocksIndex::RocksIndex(const std::filesystem::path& path, std::uint64_t max_size
 RocksIndex::~RocksIndex() {
   if (!healthy()) {
     // Closing after a failed write of its log aborts (7.8); the process is about to end anyway.
-    static auto* const left_open = new std::vector<std::unique_ptr<Impl>>;
-    left_open->push_back(std::move(impl_));
+    Impl::left_open = impl_.release();
     return;
   }
   for (auto* handle : impl_->families) impl_->db->DestroyColumnFamilyHandle(handle);

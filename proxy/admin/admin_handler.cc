@@ -56,11 +56,12 @@ void AdminHandler::answer_api(const http::ExchangePtr& exchange) const {
   // A page in a browser of this machine must not change anything here.
   if (!reads && !request.field("origin").empty())
     return answer(*exchange, http::ReplyHead(403), json, "{\"error\":\"not for browsers\"}\n");
-  options_.work([this, exchange, method = request.method(), path = std::string(request.path()),
+  options_.work([this, held = exchange, method = request.method(),
+                 path = std::string(request.path()),
                  query = std::string(request.query())]() mutable {
-    auto& loop = exchange->loop();
-    loop.post([exchange = std::move(exchange), done = options_.cache_api(method, path, query)] {
-      answer(*exchange, http::ReplyHead(done.status), json, done.body);
+    auto& loop = held->loop();
+    loop.post([held = std::move(held), done = options_.cache_api(method, path, query)] {
+      answer(*held, http::ReplyHead(done.status), json, done.body);
     });
   });
 }

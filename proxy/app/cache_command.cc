@@ -75,8 +75,9 @@ int list(Cache& cache, const Command& command) {
   Json all = Json::array();
   std::string from;
   for (bool more = true; more;) {
-    const auto page = cache.ask("GET", http::Method::get, root + "/objects",
-                                "limit=20000" + (from.empty() ? "" : "&from=" + from));
+    std::string query = "limit=20000";
+    if (!from.empty()) query.append("&from=").append(from);
+    const auto page = cache.ask("GET", http::Method::get, root + "/objects", query);
     if (!page) return exit_found;
     for (const auto& object : (*page)["objects"]) all.push_back(object);
     more = !(*page)["next"].is_null();
@@ -98,8 +99,9 @@ int verify(Cache& cache, const Command& command) {
   const std::string repair = command.repair ? "repair=true" : "repair=false";
   std::string from;
   for (bool more = true; more;) {
-    const auto piece = cache.ask("POST", http::Method::post, root + "/verify",
-                                 repair + (from.empty() ? "" : "&from=" + from));
+    std::string query = repair;
+    if (!from.empty()) query.append("&from=").append(from);
+    const auto piece = cache.ask("POST", http::Method::post, root + "/verify", query);
     if (!piece) return exit_found;
     for (const char* sum : {"objects", "bytes"})
       result[sum] = result[sum].get<std::uint64_t>() + (*piece)[sum].get<std::uint64_t>();
