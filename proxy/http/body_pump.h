@@ -7,6 +7,7 @@
 
 #include "proxy/http/body.h"
 #include "proxy/http/output.h"
+#include "proxy/http/page_cache.h"
 
 namespace entrepot::loop {
 class Loop;
@@ -55,7 +56,8 @@ class BodyPump {
 
   std::uint64_t offset_;
   std::uint64_t resident_;  // bytes before this are in the page cache, as far as is known
-  bool growing_ = false;    // what is waited for: growth, or the disk
+  Probing probing_ = Probing::closely;
+  bool growing_ = false;  // what is waited for: growth, or the disk
   // Shared with the wake-up that sets them; it may come late.
   const std::shared_ptr<bool> waiting_;
   const std::shared_ptr<bool> unreadable_;

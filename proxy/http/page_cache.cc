@@ -11,9 +11,6 @@
 namespace entrepot::http {
 namespace {
 
-// The kernel reads ahead about this much around a page, so one byte of each step tells of the rest.
-constexpr std::uint64_t probe_step = 128 * 1024;
-
 bool probe(int fd, std::uint64_t at) {
   char byte;
   const iovec piece{&byte, 1};
@@ -22,9 +19,10 @@ bool probe(int fd, std::uint64_t at) {
 
 }  // namespace
 
-bool in_page_cache(int fd, std::uint64_t offset, std::uint64_t length) {
+bool in_page_cache(int fd, std::uint64_t offset, std::uint64_t length, Probing probing) {
   if (length == 0) return true;
-  for (std::uint64_t at = offset; at < offset + length; at += probe_step)
+  const auto step = static_cast<std::uint64_t>(probing);
+  for (std::uint64_t at = offset; at < offset + length; at += step)
     if (!probe(fd, at)) return false;
   return probe(fd, offset + length - 1);
 }
