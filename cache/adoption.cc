@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/adoption.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <optional>
 #include <span>
 #include <system_error>
 
+#include "cache/file_digest.h"
 #include "cache/layout.h"
 #include "cache/shared.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {
 namespace {
-
-constexpr std::size_t piece_size = 1 << 20;
 
 std::optional<struct stat> status_of(const std::filesystem::path& path) {
   struct stat status;
@@ -103,7 +99,12 @@ void Adoption::look_at(const std::filesystem::path& path) {
   if (!digest || shared_.keeping.contains(*digest) || shared_.blobs.has(*digest)) return;
   const auto status = status_of(path);
   if (!status) return;
-  const bool right = S_ISREG(status->st_mode) && proves(path, *digest);
+  const auto size = static_cast<std::uint64_t>(status->st_size);
+  const auto opened = shared_.files.open_apart(*digest, size);
+  // For want of descriptors, say: nothing is known of it, and the next start looks again.
+  if (!opened.file && !opened.gone && !opened.unreadable) return;
+  const bool right =
+      opened.file && digest_of_file(*opened.file, digest->algorithm(), shared_.stopping) == digest;
   // While it was read it may have been fetched anew.
   if (shared_.stopping || shared_.keeping.contains(*digest) || shared_.blobs.has(*digest)) return;
   if (!right) {
@@ -112,26 +113,10 @@ void Adoption::look_at(const std::filesystem::path& path) {
     ++removed_;
     return;
   }
-  const auto size = static_cast<std::uint64_t>(status->st_size);
   if (!shared_.rocks.put_blob(*digest, {size, shared_.clock.wall(), false})) return;
   shared_.blobs.put(*digest, {size});
   ++adopted_;
   adopted_bytes_ += size;
-}
-
-bool Adoption::proves(const std::filesystem::path& path, const Digest& digest) const {
-  const BlobFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (file.fd() < 0) return false;
-  ::posix_fadvise(file.fd(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  Hasher hasher(digest.algorithm());
-  std::vector<std::byte> piece(piece_size);
-  for (;;) {
-    const ssize_t got = ::read(file.fd(), piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 || shared_.stopping) return false;
-    if (got == 0) return hasher.finish() == digest;
-    hasher.update(std::span(piece).first(static_cast<std::size_t>(got)));
-  }
 }
 
 void Adoption::tell() const {

@@ -37,7 +37,6 @@ class Adoption {
                     const std::unordered_set<Digest>& there);
   void step();
   void look_at(const std::filesystem::path& path);
-  bool proves(const std::filesystem::path& path, const Digest& digest) const;
   void tell() const;
 
   Shared& shared_;

@@ -5,14 +5,12 @@
 #include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -117,10 +115,12 @@ BlobFiles::Opened BlobFiles::open_apart(const Digest& digest, std::uint64_t size
 
 BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size, Wait wait) const {
   const auto path = layout_.blob(digest);
+  // Who may not wait is followed by one who may, and it is there that failures count.
+  const bool tells = wait == Wait::may_wait;
   const int fd = open_within(path);
   if (fd < 0) {
     const int error = errno;
-    if (error != ENOENT) failed("open", path, error);
+    if (error != ENOENT && tells) failed("open", path, error);
     // Being out of files, say, is no reason to give the blob up.
     const bool gone = error == ENOENT || error == ELOOP || error == ENOTDIR || error == ENXIO;
     return {nullptr, gone, error == EIO};
@@ -129,12 +129,13 @@ BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size,
   struct stat status;
   if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
       static_cast<std::uint64_t>(status.st_size) != size) {
-    log::warn("cache: {} is not a file of {} bytes; it is dropped and fetched again", path.string(),
-              size);
+    if (tells)
+      log::warn("cache: {} is not a file of {} bytes; it is dropped and fetched again",
+                path.string(), size);
     return {nullptr, true};
   }
   if (const int error = read_beginning(fd, wait)) {
-    if (error != EAGAIN) failed("read", path, error);
+    if (tells) failed("read", path, error);
     return {nullptr, false, error != EAGAIN};
   }
   return {std::move(file)};
@@ -144,52 +145,6 @@ bool BlobFiles::is_stored(const Digest& digest, const BlobFile& file) const {
   struct stat one, other;
   return ::fstat(file.fd(), &one) == 0 && ::lstat(layout_.blob(digest).c_str(), &other) == 0 &&
          one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
-bool BlobFiles::takes_writes(std::uint64_t room) const {
-  if (free_bytes() < room) return false;
-  const auto path = layout_.probe();
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return false;
-  const bool wrote = ::write(fd, "x", 1) == 1 && ::fsync(fd) == 0;
-  ::close(fd);
-  return ::unlink(path.c_str()) == 0 && wrote;
-}
-
-std::uint64_t BlobFiles::free_bytes() const {
-  struct statvfs status;
-  if (::statvfs(layout_.directory().c_str(), &status) != 0)
-    return std::numeric_limits<std::uint64_t>::max();
-  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
-}
-
-BlobFiles::Inodes BlobFiles::inodes() const {
-  struct statvfs status;
-  // Some file systems have no fixed number of them, and say 0.
-  if (::statvfs(layout_.directory().c_str(), &status) != 0 || status.f_files == 0) return {};
-  return {status.f_files, status.f_favail};
-}
-
-std::uint64_t BlobFiles::disk_bytes() const {
-  struct statvfs status;
-  if (::statvfs(layout_.directory().c_str(), &status) != 0)
-    return std::numeric_limits<std::uint64_t>::max();
-  return static_cast<std::uint64_t>(status.f_blocks) * status.f_frsize;
-}
-
-bool BlobFiles::has_index() const {
-  return ::access((layout_.index() / "CURRENT").c_str(), F_OK) == 0 || errno != ENOENT;
-}
-
-std::uint64_t BlobFiles::index_bytes() const {
-  std::uint64_t sum = 0;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(layout_.index(), error)) {
-    struct stat status;  // a file that goes while we look is nothing to report
-    if (::lstat(entry.path().c_str(), &status) == 0)
-      sum += static_cast<std::uint64_t>(status.st_blocks) * 512;
-  }
-  return sum;
 }
 
 std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest) const {

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -53,23 +52,6 @@ class BlobFiles {
 
   /// Whether somebody reads the stored blob now.
   bool reads(const Digest& digest) const { return open_blobs_.reads(digest); }
-
-  /// Tries it where the index is, and asks for `room` bytes besides.
-  bool takes_writes(std::uint64_t room) const;
-  /// What the file system has left for us. The largest number where it does not say.
-  std::uint64_t free_bytes() const;
-  /// All there is on the file system.
-  std::uint64_t disk_bytes() const;
-  /// How many files it can have, and how many more; both the largest number where it has no bound.
-  struct Inodes {
-    std::uint64_t all = std::numeric_limits<std::uint64_t>::max();
-    std::uint64_t left = std::numeric_limits<std::uint64_t>::max();
-  };
-  Inodes inodes() const;
-  /// False when the index was removed under us.
-  bool has_index() const;
-  /// What the index takes on the disk.
-  std::uint64_t index_bytes() const;
 
   /// A new, empty file for bytes that arrive; null (with the reason logged) when it cannot be made.
   std::shared_ptr<const BlobFile> create_fill(const Digest& digest) const;

@@ -75,6 +75,7 @@ std::optional<Answer> Cache::find_object(Resource resource, RepositoryRef reposi
   if (!shared_->linked(repository, digest)) return std::nullopt;
   auto content = shared_->stored(resource, digest);
   if (!content) return std::nullopt;
+  shared_->used(resource, digest);
   return Answer{Outcome::hit, {}, std::move(content), {}};
 }
 
@@ -91,6 +92,7 @@ std::optional<Answer> Cache::find_tag(RepositoryRef repository, std::string_view
   }
   auto content = shared_->stored(Resource::manifest, state.record.digest);
   if (!content) return std::nullopt;
+  shared_->used(Resource::manifest, state.record.digest);
   return Answer{Outcome::hit,
                 {},
                 std::move(content),

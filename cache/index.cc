@@ -5,38 +5,59 @@
 
 namespace entrepot::cache {
 
-std::optional<Index::Stored> Index::find(const Digest& digest) const {
+template <typename With>
+void Index::with_entry(const Digest& digest, const With& with) const {
   const Shard& shard = shard_of(digest);
   const std::shared_lock lock(shard.mutex);
   const auto found = shard.entries.find(digest);
-  if (found == shard.entries.end()) return std::nullopt;
-  found->use();
-  const auto hits = found->hits.load(std::memory_order_relaxed);
-  if (hits < std::numeric_limits<std::uint16_t>::max())
-    found->hits.store(static_cast<std::uint16_t>(hits + 1), std::memory_order_relaxed);
-  const auto now = time_.load(std::memory_order_relaxed);
-  if (found->used_at.load(std::memory_order_relaxed) != now) {
-    if (!found->is(Entry::is_inline) && unused_for(*found) >= long_unread)
-      found->flags.fetch_or(Entry::doubtful, std::memory_order_relaxed);
-    found->used_at.store(now, std::memory_order_relaxed);
-  }
-  return found->stored();
+  if (found != shard.entries.end()) with(*found);
 }
 
 std::optional<Index::Stored> Index::look(const Digest& digest) const {
-  const Shard& shard = shard_of(digest);
-  const std::shared_lock lock(shard.mutex);
-  const auto found = shard.entries.find(digest);
-  if (found == shard.entries.end()) return std::nullopt;
-  return found->stored();
+  std::optional<Stored> stored;
+  with_entry(digest, [&](const Entry& entry) {
+    const bool is_inline = entry.is(Entry::is_inline);
+    const bool may_have_rotted = !is_inline && unused_for(entry) >= long_unread;
+    stored = {entry.size, is_inline, entry.is(Entry::doubtful) || may_have_rotted};
+  });
+  return stored;
 }
 
 std::uint16_t Index::hits(const Digest& digest) const {
-  const Shard& shard = shard_of(digest);
-  const std::shared_lock lock(shard.mutex);
-  const auto found = shard.entries.find(digest);
-  if (found == shard.entries.end()) return 0;
-  return found->hits.load(std::memory_order_relaxed);
+  std::uint16_t hits = 0;
+  with_entry(digest,
+             [&](const Entry& entry) { hits = entry.hits.load(std::memory_order_relaxed); });
+  return hits;
+}
+
+void Index::use(const Digest& digest) const {
+  with_entry(digest, [this](const Entry& entry) {
+    entry.use();
+    const auto hits = entry.hits.load(std::memory_order_relaxed);
+    if (hits < std::numeric_limits<std::uint16_t>::max())
+      entry.hits.store(static_cast<std::uint16_t>(hits + 1), std::memory_order_relaxed);
+    note_time(entry);
+  });
+}
+
+void Index::trust(const Digest& digest) const {
+  with_entry(digest, [this](const Entry& entry) {
+    entry.flags.fetch_and(static_cast<std::uint8_t>(~Entry::doubtful), std::memory_order_relaxed);
+    note_time(entry);
+  });
+}
+
+void Index::doubt(const Digest& digest) const {
+  with_entry(digest, [](const Entry& entry) {
+    entry.flags.fetch_or(Entry::doubtful, std::memory_order_relaxed);
+  });
+}
+
+/// Written only where it has changed: the lines of what is hit much are shared between cores.
+void Index::note_time(const Entry& entry) const {
+  const auto now = time_.load(std::memory_order_relaxed);
+  if (entry.used_at.load(std::memory_order_relaxed) != now)
+    entry.used_at.store(now, std::memory_order_relaxed);
 }
 
 /// Under both locks; the digest is new.
@@ -88,18 +109,6 @@ bool Index::erase(const Digest& digest) {
   count(*found, false);
   shard.entries.erase(found);
   return true;
-}
-
-void Index::set_flag(const Digest& digest, std::uint8_t flag, bool set) {
-  // Who replaces an entry holds the first lock.
-  const std::lock_guard changing(change_mutex_);
-  Shard& shard = shard_of(digest);
-  const std::shared_lock lock(shard.mutex);
-  const auto found = shard.entries.find(digest);
-  if (found == shard.entries.end()) return;
-  auto& flags = changeable(*found).flags;
-  set ? flags.fetch_or(flag, std::memory_order_relaxed)
-      : flags.fetch_and(static_cast<std::uint8_t>(~flag), std::memory_order_relaxed);
 }
 
 std::optional<Index::Victim> Index::evict(std::uint64_t capacity, const MayLeave& may_leave) {

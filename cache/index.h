@@ -19,8 +19,9 @@
 namespace entrepot::cache {
 
 /// Which objects of a kind are stored, in memory, sharded, and in which order they would leave.
-/// Serve loops ask it, homes and the store pool change it. Any thread; a find costs one shared lock
-/// of one shard and some relaxed atomics of the entry, a change one lock of all.
+/// Serve loops ask it, homes and the store pool change it. Any thread; a question, a use or a doubt
+/// costs one shared lock of one shard and some relaxed atomics of the entry, a change one lock of
+/// all.
 ///
 /// Made for millions: about 110 bytes an entry (tests/bench/index.cc).
 class Index {
@@ -29,7 +30,8 @@ class Index {
   struct Stored {
     std::uint64_t size = 0;
     bool is_inline = false;  ///< the bytes are in RocksDB, not in a file
-    bool doubtful = false;   ///< to be compared with its digest before it is served
+    /// To be compared with its digest before it is served: found so, or unread for long_unread.
+    bool doubtful = false;
   };
   struct Victim {
     Digest digest;
@@ -39,9 +41,6 @@ class Index {
   /// Whether an object may leave now.
   using MayLeave = std::function<bool(const Digest&, bool used_lately)>;
 
-  /// Counts as a use of the object. What nobody has used for long_unread is doubtful then.
-  std::optional<Stored> find(const Digest& digest) const;
-  /// Does not count as a use.
   std::optional<Stored> look(const Digest& digest) const;
   bool has(const Digest& digest) const { return look(digest).has_value(); }
   /// Since the start of the process; stops at the largest number.
@@ -56,8 +55,12 @@ class Index {
   bool erase(const Digest& digest);
 
   // These do nothing where it is not stored.
-  void trust(const Digest& digest) { set_flag(digest, Entry::doubtful, false); }
-  void doubt(const Digest& digest) { set_flag(digest, Entry::doubtful, true); }
+  /// A request was answered with it. Once for each: it is by this that the policy knows what is
+  /// worth its room.
+  void use(const Digest& digest) const;
+  /// It was read, and has its digest.
+  void trust(const Digest& digest) const;
+  void doubt(const Digest& digest) const;
 
   /// Takes out the object that should leave when all are to keep to `capacity` bytes; nullopt where
   /// none may. The caller removes what is on the disk. `may_leave` is called under the lock of
@@ -77,7 +80,7 @@ class Index {
 
   /// "Lately" is this long, and up to a step of the clock more.
   static constexpr std::chrono::minutes lately{60};
-  /// A file that nobody has read for so long may have rotted.
+  /// A file that nobody has read for so long may have rotted. In steps of the clock.
   static constexpr std::chrono::days long_unread{7};
 
  private:
@@ -91,12 +94,11 @@ class Index {
 
     explicit Entry(const Digest& digest_in) : digest(digest_in) {}
     bool is(std::uint8_t flag) const { return (flags.load(std::memory_order_relaxed) & flag) != 0; }
-    Stored stored() const { return {size, is(is_inline), is(doubtful)}; }
 
     // Here and in this order they fit behind the base without making it larger.
     mutable std::atomic<std::uint8_t> flags{0};
     mutable std::atomic<std::uint16_t> hits{0};
-    mutable std::atomic<std::uint16_t> used_at{0};
+    mutable std::atomic<std::uint16_t> used_at{0};  // or proven
     const PackedDigest digest;
   };
   struct Hash {
@@ -118,6 +120,9 @@ class Index {
     Entries entries;  // guarded by mutex, but for the atomics in them
   };
 
+  /// Calls `with` with the entry, if there is one, under the shared lock of its shard.
+  template <typename With>
+  void with_entry(const Digest& digest, const With& with) const;
   Shard& shard_of(const Digest& digest) { return shards_[digest.bytes()[8] % shard_count]; }
   const Shard& shard_of(const Digest& digest) const {
     return shards_[digest.bytes()[8] % shard_count];
@@ -126,8 +131,8 @@ class Index {
   static Entry& changeable(const Entry& entry) { return const_cast<Entry&>(entry); }
   Entry& add(Shard& shard, const Digest& digest, const Stored& stored);
   static void set_flags(Entry& entry, const Stored& stored);
-  void set_flag(const Digest& digest, std::uint8_t flag, bool set);
   std::chrono::minutes unused_for(const Entry& entry) const;
+  void note_time(const Entry& entry) const;
   void count(const Entry& entry, bool added);
 
   std::array<Shard, shard_count> shards_;

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/inspection.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <future>
-#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
+#include "cache/file_digest.h"
 #include "cache/layout.h"
 #include "cache/loading.h"
 #include "cache/shared.h"
@@ -28,20 +24,6 @@ std::optional<Digest> digest_after(std::string_view from) {
 }
 
 std::string mark(char kind, const Digest& digest) { return kind + digest.str(); }
-
-/// nullopt where it cannot be read.
-std::optional<Digest> digest_of_file(const BlobFile& file, Algorithm algorithm) {
-  std::vector<std::byte> piece(256 << 10);
-  Hasher hasher(algorithm);
-  for (off_t at = 0;;) {
-    const ssize_t got = ::pread(file.fd(), piece.data(), piece.size(), at);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::nullopt;
-    if (got == 0) return hasher.finish();
-    hasher.update(std::span(piece).first(static_cast<std::size_t>(got)));
-    at += got;
-  }
-}
 
 /// Runs `work` among the writes of the index and waits for it.
 void in_order(Shared& shared, const std::function<void()>& work) {
@@ -68,7 +50,7 @@ Inspection::Stats Inspection::stats() const {
   stats.fills = shared_.space.reserved_files();
   stats.partial_bytes = shared_.partials.bytes();
   stats.quarantined_bytes = shared_.files.quarantined_bytes();
-  stats.index_bytes = shared_.files.index_bytes();
+  stats.index_bytes = shared_.disk.index_bytes();
   stats.complete = shared_.loaded;
   return stats;
 }
@@ -83,35 +65,31 @@ Inspection::Page Inspection::list(std::string_view from, std::size_t limit) cons
     page.next = mark(kind, page.objects.back().digest);
     return true;
   };
+  const auto add = [&](char kind, const Digest& digest, const auto& record) {
+    const bool is_manifest = kind == manifests_mark;
+    // Manifests come first: a page that they have filled may hold a blob more, and ends with it.
+    const bool begun = !page.objects.empty() && page.objects.back().is_manifest == is_manifest;
+    if (begun && full(kind)) return false;
+    const auto& index = is_manifest ? shared_.manifests : shared_.blobs;
+    page.objects.push_back({digest,
+                            is_manifest,
+                            record.size,
+                            record.stored_at,
+                            index.hits(digest),
+                            shared_.pins.holds(digest),
+                            {}});
+    return true;
+  };
   if (from.empty() || from[0] == manifests_mark) {
-    const auto visit = [&](const Digest& digest, const ManifestRecord& record) {
-      if (full(manifests_mark)) return false;
-      page.objects.push_back({digest,
-                              true,
-                              record.size,
-                              record.stored_at,
-                              shared_.manifests.hits(digest),
-                              shared_.pins.holds(digest),
-                              {}});
-      return true;
-    };
-    shared_.rocks.for_each_manifest(after, visit);
+    shared_.rocks.for_each_manifest(after, [&](const auto& digest, const auto& record) {
+      return add(manifests_mark, digest, record);
+    });
   }
   if (!page.next) {
     const bool goes_on = !from.empty() && from[0] == blobs_mark;
     shared_.rocks.for_each_blob(
-        goes_on ? after : std::nullopt, [&](const Digest& digest, const BlobRecord& record) {
-          if (!page.objects.empty() && !page.objects.back().is_manifest && full(blobs_mark))
-            return false;
-          page.objects.push_back({digest,
-                                  false,
-                                  record.size,
-                                  record.stored_at,
-                                  shared_.blobs.hits(digest),
-                                  shared_.pins.holds(digest),
-                                  {}});
-          return true;
-        });
+        goes_on ? after : std::nullopt,
+        [&](const auto& digest, const auto& record) { return add(blobs_mark, digest, record); });
   }
   name_repositories(page.objects);
   return page;
@@ -175,7 +153,7 @@ Inspection::Verdict Inspection::check(const Digest& digest, const BlobRecord& re
   }
   const auto opened = shared_.files.open_apart(digest, record.size);
   if (!opened.file) return opened.gone ? Verdict::missing : Verdict::unreadable;
-  const auto actual = digest_of_file(*opened.file, digest.algorithm());
+  const auto actual = digest_of_file(*opened.file, digest.algorithm(), shared_.stopping);
   if (!actual) return Verdict::unreadable;
   return *actual == digest ? Verdict::right : Verdict::wrong;
 }
@@ -275,7 +253,7 @@ Inspection::PinChange Inspection::set_pins(std::vector<std::string> patterns) {
   for (const auto& pattern : patterns) lines += pattern + "\n";
   if (!shared_.rocks.put_note("pins", lines, true)) return PinChange::failed;
   shared_.pins.set_commanded(std::move(patterns));
-  shared_.pins.begin_recount();
+  const auto notes = shared_.pins.keep_notes();
   in_order(shared_, [] {});  // links of before are in RocksDB now, later ones are noted
   return Loading::count_pinned(shared_) ? PinChange::done : PinChange::failed;
 }

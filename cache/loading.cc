@@ -58,7 +58,7 @@ void Loading::begin() {
         "compared with its digest before it is served");
   }
   rocks.put_note("running", text_of(shared_.clock.wall()), true);
-  shared_.pins.begin_recount();
+  pinned_since_ = shared_.pins.keep_notes();
   for (const auto& partial : shared_.files.left_fills()) shared_.partials.add(partial);
 }
 
@@ -82,6 +82,7 @@ bool Loading::run() {
     shared_.load_failed = true;
     return false;
   }
+  pinned_since_.reset();
   shared_.loaded = true;
   log::debug("cache: {} blobs ({} bytes) and {} manifests are known; {} blobs are doubtful",
              shared_.blobs.count(), shared_.blobs.bytes(), shared_.manifests.count(),
@@ -104,15 +105,14 @@ void Loading::note_end(Shared& shared) {
 }
 
 bool Loading::count_pinned(Shared& shared) {
-  std::unordered_set<std::uint64_t> held;
-  const auto visit = [&](std::string_view key, const LinkRecord&) {
-    const auto link = parse_link_key(key);
-    if (link && shared.pins.covers(link->repository)) held.insert(link->digest.hash());
-    return !shared.stopping;
-  };
-  if (shared.pins.any() && !shared.rocks.for_each_link(visit)) return false;
-  shared.pins.end_recount(std::move(held));
-  return true;
+  return shared.pins.recount([&shared](Pins::Held& held) {
+    return !shared.pins.any() ||
+           shared.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
+             const auto link = parse_link_key(key);
+             if (link && shared.pins.covers(link->repository)) held.insert(link->digest.hash());
+             return !shared.stopping;
+           });
+  });
 }
 
 }  // namespace entrepot::cache

@@ -24,13 +24,15 @@ class Loading {
   static void note_alive(Shared& shared);
   /// The process ends in order. After the store pool has ended.
   static void note_end(Shared& shared);
-  /// Which objects the patterns of the pins hold now, after Pins::begin_recount(). Store pool; asks
-  /// all of RocksDB's links. False when the disk did not give them.
+  /// Which objects the patterns of the pins hold now; from before links that are not in RocksDB yet
+  /// the caller keeps notes. Store pool; asks all of RocksDB's links. False when the disk did not
+  /// give them.
   static bool count_pinned(Shared& shared);
 
  private:
   Shared& shared_;
   Scrub& scrub_;
+  Pins::Notes pinned_since_;  // until all is loaded
 };
 
 }  // namespace entrepot::cache

@@ -113,6 +113,7 @@ void ObjectFlights::answer_stored(const ObjectRequest& request, const ContentPtr
   if (request.link_is_new && request.resource == Resource::manifest) {
     shared_.link_references(request.repository, *content);
   }
+  shared_.used(request.resource, request.digest);
   request.reply({request.outcome, request.reason, content, {}});
 }
 

@@ -34,7 +34,7 @@ bool Pins::covers(RepositoryRef repository) const {
 void Pins::note(const Digest& digest) {
   const std::unique_lock lock(mutex_);
   held_.insert(digest.hash());
-  if (recounting_) noted_since_.insert(digest.hash());
+  if (kept_notes_ > 0) noted_.insert(digest.hash());
 }
 
 bool Pins::holds(const Digest& digest) const {
@@ -62,18 +62,23 @@ void Pins::set_configured(std::vector<std::string> patterns) {
   configured_ = std::move(patterns);
 }
 
-void Pins::begin_recount() {
+Pins::Notes Pins::keep_notes() {
   const std::unique_lock lock(mutex_);
-  noted_since_.clear();
-  recounting_ = true;
+  ++kept_notes_;
+  return {this, [](Pins* pins) {
+            const std::unique_lock ending(pins->mutex_);
+            if (--pins->kept_notes_ == 0) pins->noted_.clear();
+          }};
 }
 
-void Pins::end_recount(std::unordered_set<std::uint64_t> held) {
+bool Pins::recount(const std::function<bool(Held&)>& count) {
+  const std::lock_guard counting(counting_mutex_);
+  Held held;
+  if (!count(held)) return false;
   const std::unique_lock lock(mutex_);
+  held.insert(noted_.begin(), noted_.end());
   held_ = std::move(held);
-  held_.merge(noted_since_);
-  noted_since_.clear();
-  recounting_ = false;
+  return true;
 }
 
 }  // namespace entrepot::cache

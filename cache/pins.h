@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -36,18 +39,25 @@ class Pins {
   void set_configured(std::vector<std::string> patterns);
   /// Sets the patterns that came by command.
   void set_commanded(std::vector<std::string> patterns);
-  /// What is held from now on, besides what was noted since begin_recount().
-  void begin_recount();
-  void end_recount(std::unordered_set<std::uint64_t> held);
+  /// For as long as somebody has one, a recount takes nothing away that was noted meanwhile.
+  using Notes = std::shared_ptr<void>;
+  Notes keep_notes();
+  /// Hashes of digests.
+  using Held = std::unordered_set<std::uint64_t>;
+  /// What `count` fills in is held from now on, and what was noted since the caller's keep_notes();
+  /// all stays as it was, and this is false, where `count` says so. One goes on at a time: the one
+  /// that ends last has seen the latest patterns. May block: store pool.
+  bool recount(const std::function<bool(Held&)>& count);
 
  private:
   mutable std::shared_mutex mutex_;
   // Guarded by mutex_. Digests by their hashes: one that is held for another's sake is no harm.
   std::vector<std::string> configured_;
   std::vector<std::string> commanded_;
-  std::unordered_set<std::uint64_t> held_;
-  std::unordered_set<std::uint64_t> noted_since_;
-  bool recounting_ = false;
+  Held held_;
+  Held noted_;                 // while notes are kept
+  int kept_notes_ = 0;         // how often
+  std::mutex counting_mutex_;  // taken before the other
 };
 
 }  // namespace entrepot::cache

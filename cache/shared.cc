@@ -31,10 +31,11 @@ Shared::Shared(Options options_in, const Clock& clock_in, const metrics::Metrics
       clock(clock_in),
       metrics(metrics_in),
       store(store_in),
+      pins(options.pins),
       index_writes(store_in),
       files(Layout(options.directory), metrics_in),
+      disk(Layout(options.directory)),
       rocks(Layout(options.directory).index(), options.max_size, metrics_in),
-      pins(options.pins),
       space(*this),
       small_blobs(options.memory_cache / 2),
       recent_manifests(options.memory_cache / 2),
@@ -50,14 +51,12 @@ void Shared::tell_time() {
 }
 
 ContentPtr Shared::stored_blob(const Digest& digest) {
-  const auto found = blobs.find(digest);
   if (auto small = small_blobs.find(digest)) return *small;
+  const auto found = blobs.look(digest);
   if (!found || found->is_inline || found->doubtful) return nullptr;
   auto opened = files.open_blob(digest, found->size);
-  if (opened.file) return file_content(digest, found->size, std::move(opened.file));
-  if (opened.gone) drop_blob(digest, false);
-  if (opened.unreadable) doubt(digest);
-  return nullptr;
+  // A file that is gone or cannot be read is for load() to see to, which may wait.
+  return opened.file ? file_content(digest, found->size, std::move(opened.file)) : nullptr;
 }
 
 ContentPtr Shared::file_content(const Digest& digest, std::uint64_t size,
@@ -68,13 +67,16 @@ ContentPtr Shared::file_content(const Digest& digest, std::uint64_t size,
 
 ContentPtr Shared::stored(Resource resource, const Digest& digest) {
   if (resource == Resource::blob) return stored_blob(digest);
-  static_cast<void>(manifests.find(digest));  // counts as a use
   return recent_manifests.find(digest).value_or(nullptr);
+}
+
+void Shared::used(Resource resource, const Digest& digest) const {
+  (resource == Resource::blob ? blobs : manifests).use(digest);
 }
 
 Shared::Loaded Shared::load(Resource resource, const Digest& digest) {
   if (resource == Resource::manifest) return {load_manifest(digest)};
-  const auto known = blobs.find(digest);
+  const auto known = blobs.look(digest);
   // Once all is loaded, a record of what is not in memory is about to be erased.
   if (!known && loaded) return {};
   const auto record = rocks.blob(digest);
@@ -92,14 +94,16 @@ Shared::Loaded Shared::load(Resource resource, const Digest& digest) {
   }
   auto opened = files.open_blob(digest, record->size, BlobFiles::Wait::may_wait);
   if (opened.gone) drop_blob(digest, false);
-  if (opened.unreadable) drop_blob(digest, true);
+  if (opened.unreadable) {
+    count_doubt();
+    drop_blob(digest, true);
+  }
   if (!opened.file) return {};
   return {file_content(digest, record->size, std::move(opened.file)),
           known ? known->doubtful : as_stored(*record).doubtful};
 }
 
 ContentPtr Shared::load_manifest(const Digest& digest) {
-  static_cast<void>(manifests.find(digest));  // counts as a use
   auto record = rocks.manifest(digest);
   if (!record) return nullptr;
   auto bytes = rocks.manifest_bytes(digest);
@@ -143,6 +147,10 @@ void Shared::doubt(const Digest& digest) {
   metrics.disk_errors("read").add();
   blobs.doubt(digest);
   files.forget(digest);
+  count_doubt();
+}
+
+void Shared::count_doubt() {
   const std::lock_guard lock(doubts_mutex_);
   const auto now = clock.steady();
   if (now - doubts_from_ > std::chrono::minutes(1)) {
@@ -229,10 +237,9 @@ void Shared::reconfigure(const Options& changed) {
   scrub_rate = changed.scrub_rate;
   set_freshness(changed);
   pins.set_configured(changed.pins);
-  pins.begin_recount();
   // Behind the links that are about to be written.
-  index_writes.post([this] {
-    store.post([this] {
+  index_writes.post([this, notes = pins.keep_notes()] {
+    store.post([this, notes] {
       Loading::count_pinned(*this);
       space.tell_size();
       space.trim();

@@ -14,6 +14,7 @@
 #include "cache/blob_files.h"
 #include "cache/bounded_map.h"
 #include "cache/clock.h"
+#include "cache/disk.h"
 #include "cache/executor.h"
 #include "cache/freshness.h"
 #include "cache/index.h"
@@ -51,14 +52,15 @@ struct Shared final : Doubts {
   const Clock& clock;
   const metrics::Metrics& metrics;
   Poster& store;
+  Pins pins;  // before index_writes: jobs that never ran may hold notes of it
   /// On `store`: the index's tags, links and manifests, of which the last written must win.
   Strand index_writes;
   BlobFiles files;  // before rocks: it takes the directory's lock
+  const Disk disk;
   RocksIndex rocks;
   Index blobs;
   /// Of the manifests in `rocks`.
   Index manifests;
-  Pins pins;
   Keeping keeping;
   Partials partials;
   Space space;
@@ -85,11 +87,11 @@ struct Shared final : Doubts {
   /// Set once by Cache before any request.
   ObjectRouter* router = nullptr;
 
-  /// The blob, where it can be had without reading the disk; opens its file. Null otherwise.
-  /// A file that is gone or has another size is dropped from the index here; one that is doubtful
-  /// is not answered.
-  ContentPtr stored_blob(const Digest& digest);
+  /// The object, where it can be had without reading the disk; opens a blob's file. Null otherwise,
+  /// and for a doubtful blob.
   ContentPtr stored(Resource resource, const Digest& digest);
+  /// A request was answered with it from the store.
+  void used(Resource resource, const Digest& digest) const;
   struct Loaded {
     ContentPtr content;
     bool doubtful = false;  ///< to be compared with its digest before it is served
@@ -136,9 +138,12 @@ struct Shared final : Doubts {
   void add_references(RepositoryRef repository, const Content& manifest, bool with_children,
                       std::vector<std::string>& keys);
 
+  ContentPtr stored_blob(const Digest& digest);
   ContentPtr load_manifest(const Digest& digest);
   ContentPtr file_content(const Digest& digest, std::uint64_t size,
                           std::shared_ptr<const BlobFile> file);
+  /// Where files cannot be read one after the other, none is written for a while.
+  void count_doubt();
   void hold_pinned(RepositoryRef repository, const Digest& digest);
 
   void set_freshness(const Options& from);

@@ -68,12 +68,12 @@ Space::Room Space::reserve(std::uint64_t bytes) {
 }
 
 bool Space::inode_left() {
-  auto inodes = shared_.files.inodes();
+  auto inodes = shared_.disk.inodes();
   // Where others took them, letting ours go would only feed those.
   const bool ours = shared_.loaded && shared_.blobs.count() >= inodes.all / inodes_part;
   for (int i = 0; ours && i < evictions_at_once && inodes.left < inodes_wanted; ++i) {
     if (evict_blob("reserve") == 0) break;
-    inodes = shared_.files.inodes();
+    inodes = shared_.disk.inodes();
   }
   return inodes.left >= inodes_kept;
 }
@@ -107,12 +107,12 @@ std::uint64_t Space::missing(std::uint64_t bytes) const {
   // What others reserved and have not written yet is still free for the file system.
   const auto taken = shared_.reserve_free + unwritten_.load(std::memory_order_relaxed);
   return std::max(beyond(used() + bytes, shared_.max_size),
-                  beyond(taken + bytes, shared_.files.free_bytes()));
+                  beyond(taken + bytes, shared_.disk.free_bytes()));
 }
 
 /// A part of what the cache can be here: max_size, or less on a smaller disk.
 std::uint64_t Space::headroom() const {
-  const auto free = shared_.files.free_bytes();
+  const auto free = shared_.disk.free_bytes();
   const auto ours = free - std::min(free, shared_.reserve_free.load());
   const auto used_now = used();
   const std::uint64_t max_size = shared_.max_size;
@@ -125,7 +125,9 @@ std::uint64_t Space::evict_one(std::string_view reason) {
     shared_.files.discard_fill(partial->digest);
     return std::max<std::uint64_t>(partial->size, 1);
   }
-  if (shared_.files.quarantined_bytes() > 0) return shared_.files.empty_quarantine();
+  // Another thread may have emptied it meanwhile.
+  if (shared_.files.quarantined_bytes() > 0)
+    if (const auto freed = shared_.files.empty_quarantine()) return freed;
   if (!shared_.loaded) return 0;
   // Manifests are what an offline pull needs first, and small: they have room of their own.
   const bool manifests_first = shared_.manifests.bytes() > shared_.max_size / manifests_part;
@@ -213,7 +215,7 @@ bool Space::distrusted() const {
 }
 
 void Space::tell_size() const {
-  const auto disk = shared_.files.disk_bytes();
+  const auto disk = shared_.disk.all_bytes();
   const std::uint64_t max_size = shared_.max_size, reserved = shared_.reserve_free;
   const auto ours = disk - std::min(disk, reserved);
   shared_.metrics.cache_max_bytes().set(static_cast<double>(std::min(ours, max_size)));
@@ -243,7 +245,7 @@ void Space::trim_step(std::uint64_t left) {
 }
 
 void Space::measure_index() {
-  index_bytes_.store(shared_.files.index_bytes(), std::memory_order_relaxed);
+  index_bytes_.store(shared_.disk.index_bytes(), std::memory_order_relaxed);
 }
 
 }  // namespace entrepot::cache

@@ -118,7 +118,10 @@ void TagFlights::answer(const TagRequest& request, const TagState& state, Outcom
                                                              state.record.media_type, nullptr,
                                                              nullptr, nullptr});
   }
-  if (answer.content) return request.reply(std::move(answer));
+  if (answer.content) {
+    shared_.used(Resource::manifest, state.record.digest);
+    return request.reply(std::move(answer));
+  }
   shared_.router->route(
       {Resource::manifest,
        request.repository,

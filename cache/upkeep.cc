@@ -61,10 +61,10 @@ void Upkeep::work(unsigned second) {
 void Upkeep::look_at_disk(unsigned second) {
   if (shared_.rocks.recover())
     failed_recoveries_ = 0;
-  else if (shared_.files.takes_writes(shared_.rocks.room_to_open()) &&
+  else if (shared_.disk.takes_writes(shared_.rocks.room_to_open()) &&
            ++failed_recoveries_ >= recoveries)
     shared_.rocks.give_up();
-  if (!restart_asked_ && !shared_.files.has_index()) {
+  if (!restart_asked_ && !shared_.disk.has_index()) {
     restart_asked_ = true;
     log::error(
         "cache: the index in {} was removed under this process, which ends in order to be "
@@ -74,7 +74,7 @@ void Upkeep::look_at_disk(unsigned second) {
   }
   // A process that asks for the next one too soon would only hand its trouble on.
   if (shared_.rocks.healthy() || restart_asked_ || second < restart_after ||
-      !shared_.files.takes_writes(shared_.rocks.room_to_open()))
+      !shared_.disk.takes_writes(shared_.rocks.room_to_open()))
     return;
   restart_asked_ = true;
   log::error(

@@ -112,8 +112,10 @@ Cache read_cache(ObjectReader& in) {
   in.texts("pin", [&](const std::string& pattern, const std::string& path) {
     const bool printable =
         std::all_of(pattern.begin(), pattern.end(), [](char c) { return c > ' ' && c < 0x7f; });
-    if (pattern.empty() || !printable)
-      in.problems().error(path, "expected a repository pattern such as \"library/*\"");
+    if (pattern.empty() || pattern.size() > 512 || !printable)
+      in.problems().error(path,
+                          "expected a repository pattern such as \"library/*\", of at most 512 "
+                          "characters");
     else
       cache.pin.push_back(pattern);
   });

@@ -27,10 +27,10 @@ TEST_F(IndexTest, FindsWhatWasPutUnderEitherAlgorithm) {
   const auto short_one = named(1), long_one = named(1, Algorithm::sha512);
   index.put(short_one, {100, false});
   index.put(long_one, {200, true});
-  EXPECT_EQ(index.find(short_one)->size, 100U);
-  EXPECT_EQ(index.find(long_one)->size, 200U);
-  EXPECT_TRUE(index.find(long_one)->is_inline);
-  EXPECT_FALSE(index.find(named(2)));
+  EXPECT_EQ(index.look(short_one)->size, 100U);
+  EXPECT_EQ(index.look(long_one)->size, 200U);
+  EXPECT_TRUE(index.look(long_one)->is_inline);
+  EXPECT_FALSE(index.look(named(2)));
   // One that begins like the longer one is another.
   const Digest head(Algorithm::sha256, long_one.bytes().first(32));
   EXPECT_FALSE(index.has(head));
@@ -90,32 +90,38 @@ TEST_F(IndexTest, DoubtIsSetAndTakenAway) {
   index.doubt(named(1));  // not there: nothing
   index.put(named(1), {100, false});
   index.doubt(named(1));
-  EXPECT_TRUE(index.find(named(1))->doubtful);
+  EXPECT_TRUE(index.look(named(1))->doubtful);
   index.trust(named(1));
-  EXPECT_FALSE(index.find(named(1))->doubtful);
+  EXPECT_FALSE(index.look(named(1))->doubtful);
   index.doubt(named(1));
   index.put(named(1), {100, false});
-  EXPECT_FALSE(index.find(named(1))->doubtful) << "fetched anew";
+  EXPECT_FALSE(index.look(named(1))->doubtful) << "fetched anew";
 }
 
 TEST_F(IndexTest, ALongUnreadFileBecomesDoubtfulAndAnInlineOneDoesNot) {
   index.put(named(1), {100, false});
   index.put(named(2), {100, true});
   index.set_time(start + 6 * 24h);
-  EXPECT_FALSE(index.find(named(1))->doubtful);
+  EXPECT_FALSE(index.look(named(1))->doubtful);
+  index.use(named(1));
   index.set_time(start + 12 * 24h);
-  EXPECT_FALSE(index.find(named(1))->doubtful) << "read six days ago";
+  EXPECT_FALSE(index.look(named(1))->doubtful) << "read six days ago";
   index.set_time(start + 20 * 24h);
-  EXPECT_TRUE(index.find(named(1))->doubtful);
-  EXPECT_FALSE(index.find(named(2))->doubtful);
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(index.look(named(1))->doubtful) << "looking is no proof";
+  EXPECT_FALSE(index.look(named(2))->doubtful);
+  index.trust(named(1));
+  EXPECT_FALSE(index.look(named(1))->doubtful) << "proven a moment ago";
+  index.set_time(start + 28 * 24h);
+  EXPECT_TRUE(index.look(named(1))->doubtful);
 }
 
 TEST_F(IndexTest, TellsWhoWasUsedLatelyAndHowOften) {
   index.put(named(1), {100, false});
   index.put(named(2), {100, false});
   index.set_time(start + 2h);
-  for (int i = 0; i < 3; ++i) static_cast<void>(index.find(named(2)));
+  for (int i = 0; i < 3; ++i) index.use(named(2));
   static_cast<void>(index.look(named(1)));
+  index.use(named(3));  // not there: nothing
   EXPECT_EQ(index.hits(named(1)), 0);
   EXPECT_EQ(index.hits(named(2)), 3);
   EXPECT_EQ(index.hits(named(3)), 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stays when there is no room: pins, and the manifests in use.
+#include "cache/pins.h"
 #include "tests/unit/cache/cache_fixture.h"
 
 namespace entrepot::cache {
@@ -73,6 +74,78 @@ TEST_F(RoomTest, WhereAllIsPinnedNewBlobsPassThrough) {
   ASSERT_TRUE(pending.answered());
   EXPECT_EQ(pending.answer().outcome, Outcome::bypass);
   EXPECT_EQ(pending.answer().reason, "disk-full");
+}
+
+TEST(Pins, RecountsThatOverlapTakeNothingAwayThatWasNotedMeanwhile) {
+  const auto digest = sha256("x");
+  const auto nothing = [](Pins::Held&) { return true; };
+  Pins pins({"library/*"});
+  auto one = pins.keep_notes();
+  pins.note(digest);
+  auto other = pins.keep_notes();
+  EXPECT_TRUE(pins.recount(nothing));
+  one.reset();
+  EXPECT_TRUE(pins.recount(nothing));
+  EXPECT_TRUE(pins.holds(digest));
+  EXPECT_FALSE(pins.recount([](Pins::Held&) { return false; }));
+  EXPECT_TRUE(pins.holds(digest)) << "a recount that failed changes nothing";
+  other.reset();
+  EXPECT_TRUE(pins.recount(nothing));
+  EXPECT_FALSE(pins.holds(digest)) << "nobody was in the middle of anything any more";
+}
+
+TEST_F(RoomTest, ARequestIsOneUseWhereverItsAnswerComesFrom) {
+  const auto small = pattern(100), large = blob(1), manifest = manifest_naming({sha256(small)});
+  store(small, repo);
+  store(large, repo);
+  ask_tag("latest");
+  last().answer(manifest, oci_manifest_type);
+  executor.run();
+  open();
+  const auto hits = [this] {
+    std::vector<unsigned> each;
+    for (const auto& object : cache->inspection().list({}, 10).objects) each.push_back(object.hits);
+    return each;
+  };
+  ASSERT_EQ(hits(), (std::vector<unsigned>{0, 0, 0}));
+  ask_tag("latest");
+  ask_blob(sha256(small));
+  ask_blob(sha256(large));
+  EXPECT_EQ(hits(), (std::vector<unsigned>{1, 1, 1})) << "from the disk";
+  ASSERT_TRUE(cache->find_tag(repo, "latest"));
+  ASSERT_TRUE(has(small, repo));
+  ASSERT_TRUE(has(large, repo));
+  EXPECT_EQ(hits(), (std::vector<unsigned>{2, 2, 2})) << "from memory";
+  ask_tag("latest", /*head=*/false, /*revalidate=*/true);
+  last().head(manifest.size(), oci_manifest_type, sha256(manifest));
+  last().done();
+  executor.run();
+  EXPECT_EQ(hits(), (std::vector<unsigned>{3, 2, 2})) << "asked the upstream first";
+}
+
+TEST_F(RoomTest, WhatWasHereBeforeARestartLeavesAfterNewcomersThatNobodyUses) {
+  options.max_size = 8 << 20;
+  open();
+  for (int seed = 1; seed <= 3; ++seed) store(blob(seed), repo);
+  open();
+  flood(100);
+  for (int seed = 1; seed <= 3; ++seed) {
+    ask_blob(sha256(blob(seed)));  // the link is on the disk
+    EXPECT_TRUE(has(blob(seed), repo));
+  }
+}
+
+TEST_F(RoomTest, WhatIsBeingReadStaysForTheNext) {
+  options.max_size = 8 << 20;
+  open();
+  store(blob(1), repo);
+  store(blob(2), repo);
+  const auto reader = cache->find_blob(repo, sha256(blob(1)));
+  ASSERT_TRUE(reader);
+  ASSERT_TRUE(has(blob(2), repo));  // used once as well
+  flood(100);
+  EXPECT_TRUE(has(blob(1), repo));
+  EXPECT_FALSE(has(blob(2), repo));
 }
 
 TEST_F(RoomTest, ManifestsInUseStayAndOthersLeaveWhenThereAreMany) {

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/disk.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+namespace entrepot::cache {
+
+bool Disk::takes_writes(std::uint64_t room) const {
+  if (free_bytes() < room) return false;
+  const auto path = layout_.probe();
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return false;
+  const bool wrote = ::write(fd, "x", 1) == 1 && ::fsync(fd) == 0;
+  ::close(fd);
+  return ::unlink(path.c_str()) == 0 && wrote;
+}
+
+std::uint64_t Disk::free_bytes() const {
+  struct statvfs status;
+  if (::statvfs(layout_.directory().c_str(), &status) != 0)
+    return std::numeric_limits<std::uint64_t>::max();
+  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+Disk::Inodes Disk::inodes() const {
+  struct statvfs status;
+  // Some file systems have no fixed number of them, and say 0.
+  if (::statvfs(layout_.directory().c_str(), &status) != 0 || status.f_files == 0) return {};
+  return {status.f_files, status.f_favail};
+}
+
+std::uint64_t Disk::all_bytes() const {
+  struct statvfs status;
+  if (::statvfs(layout_.directory().c_str(), &status) != 0)
+    return std::numeric_limits<std::uint64_t>::max();
+  return static_cast<std::uint64_t>(status.f_blocks) * status.f_frsize;
+}
+
+bool Disk::has_index() const {
+  return ::access((layout_.index() / "CURRENT").c_str(), F_OK) == 0 || errno != ENOENT;
+}
+
+std::uint64_t Disk::index_bytes() const {
+  std::uint64_t sum = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(layout_.index(), error)) {
+    struct stat status;  // a file that goes while we look is nothing to report
+    if (::lstat(entry.path().c_str(), &status) == 0)
+      sum += static_cast<std::uint64_t>(status.st_blocks) * 512;
+  }
+  return sum;
+}
+
+}  // namespace entrepot::cache
