@@ -60,6 +60,13 @@ def settled(entrepot) -> None:
     eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
 
 
+def with_image(entrepot, image):
+    """The same, and it keeps the image."""
+    pull(entrepot, image)
+    settled(entrepot)
+    return entrepot
+
+
 def assert_alive(entrepot) -> None:
     assert entrepot.admin("/healthz").status == 200
     assert entrepot.get("/v2/").status == 200
@@ -105,13 +112,18 @@ def starve(entrepot, upstream, image) -> None:
     assert_alive(entrepot)
 
 
-def test_index_on_a_full_disk(disk, start, upstream, image):
-    """D2: no abort, and every pull is right while there is no room; a new start forgets about it."""
-    entrepot = start(cache=on(disk))
-    pull(entrepot, image)
-    settled(entrepot)
+def starved(disk, start, upstream, image):
+    """A process that kept the image before another writer took the rest of its disk; and his
+    file."""
+    entrepot = with_image(start(cache=on(disk)), image)
     filler = disk.fill()
     starve(entrepot, upstream, image)
+    return entrepot, filler
+
+
+def test_index_on_a_full_disk(disk, start, upstream, image):
+    """D2: no abort, and every pull is right while there is no room; a new start forgets about it."""
+    entrepot, filler = starved(disk, start, upstream, image)
     pull(entrepot, image)
     assert entrepot.metrics().sum("disk_errors_total", operation="index") > 0
     filler.unlink()
@@ -136,11 +148,7 @@ def test_start_on_a_full_disk(disk, start, upstream, image):
 
 def test_room_comes_back(disk, start, upstream, image):
     """D2: what is pulled from then on is kept, without anybody's doing."""
-    entrepot = start(cache=on(disk))
-    pull(entrepot, image)
-    settled(entrepot)
-    filler = disk.fill()
-    starve(entrepot, upstream, image)
+    entrepot, filler = starved(disk, start, upstream, image)
     filler.unlink()
     assert_keeps(entrepot, upstream, 1000)
 
@@ -148,9 +156,7 @@ def test_room_comes_back(disk, start, upstream, image):
 def test_inodes_taken_by_others(make_disk, start, upstream, image):
     """D3: as a disk without room, and told apart from it."""
     disk = make_disk(256 * MIB, inodes=400)
-    entrepot = start(cache=on(disk))
-    pull(entrepot, image)
-    settled(entrepot)
+    entrepot = with_image(start(cache=on(disk)), image)
     many = disk.take_inodes()
     starve(entrepot, upstream, image)
     for blob in image.layers:
@@ -179,9 +185,7 @@ def test_inodes_taken_by_the_cache(make_disk, start, upstream):
 
 def test_read_only(disk, start, upstream, image):
     """Hits are served, misses passed through; once mended, a new start finds all of it."""
-    entrepot = start(cache=on(disk))
-    pull(entrepot, image)
-    settled(entrepot)
+    entrepot = with_image(start(cache=on(disk)), image)
     disk.turn_read_only()
     upstream.forget()
     for _ in range(3):
@@ -226,9 +230,7 @@ def break_the_index(entrepot, upstream, image, failing):
 
 def test_index_log_fails(start, upstream, image, failing):
     """D6: goes on serving, keeps nothing new, and what was acknowledged is there after a restart."""
-    entrepot = start()
-    pull(entrepot, image)
-    settled(entrepot)
+    entrepot = with_image(start(), image)
     tracer = break_the_index(entrepot, upstream, image, failing)
     before = entrepot.metrics().sum("cache_objects", kind="blob")
     for _ in range(2):
@@ -253,9 +255,7 @@ def test_index_log_fails(start, upstream, image, failing):
 
 def test_index_log_can_be_written_again(start, upstream, image, failing):
     """D6: only a new start helps RocksDB, so the process asks for one when it is worth it."""
-    entrepot = start()
-    pull(entrepot, image)
-    settled(entrepot)
+    entrepot = with_image(start(), image)
     tracer = break_the_index(entrepot, upstream, image, failing)
     assert_alive(entrepot)
     tracer.stop()
@@ -306,9 +306,7 @@ def test_everything_removed_under_load(start, upstream, image):
 
 def test_everything_removed(start, upstream, image):
     """D9: kept again from then on, by a new start where it asks for one."""
-    entrepot = start()
-    pull(entrepot, image)
-    settled(entrepot)
+    entrepot = with_image(start(), image)
     shutil.rmtree(directory(entrepot))
     pull(entrepot, image)
     assert entrepot.wait_exit() == EXIT_RESTART
