@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +13,8 @@ from support import content, faults
 from support.checks import REPOSITORY, assert_hit, assert_never_wrong, assert_whole, blob_target
 from support.disk import forget
 from support.gate import Gate, eventually
+from support.keeping import file_of, settled
+from support.load import cache_of
 
 MIB = content.MIB
 READS = "pread64,preadv2,sendfile"
@@ -31,15 +32,6 @@ def entrepot(start, blob):
     assert_whole(made.get(blob_target(blob)), blob)
     settled(made)
     return made
-
-
-def settled(entrepot) -> None:
-    eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
-
-
-def file_of(entrepot, blob) -> Path:
-    directory = Path(entrepot.config["cache"]["directory"])
-    return directory / "blobs" / "sha256" / blob.digest[7:9] / blob.digest[7:]
 
 
 def get_refetched(entrepot, upstream, blob, tracer):
@@ -108,8 +100,7 @@ def test_unreadable_beginning_of_a_fill(start, upstream, blob, failing):
     """D4: what is hashed cannot be read back: no wrong byte, and right the next time."""
     entrepot = start()
     tracer = failing(entrepot, "pread64", "EIO",
-                     Path(entrepot.config["cache"]["directory"]) / "fills"
-                     / blob.digest.replace(":", "-"))
+                     cache_of(entrepot) / "fills" / blob.digest.replace(":", "-"))
     assert_never_wrong(entrepot.get(blob_target(blob), keep=False), blob)
     tracer.stop()
     settled(entrepot)

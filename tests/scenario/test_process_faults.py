@@ -18,6 +18,7 @@ from support import content, faults
 from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
 from support.client import Closed, Connection, Download
 from support.gate import Gate, eventually
+from support.keeping import settled
 
 KIB, MIB = content.KIB, content.MIB
 SANITIZED = bool(os.environ.get("ENTREPOT_SANITIZE"))
@@ -30,10 +31,6 @@ def many_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, before[1]), before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-def settled(entrepot) -> None:
-    eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
 
 
 def stored(entrepot, upstream, size: int, seed: int = 0) -> content.Blob:
