@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from support.disk_image import DiskImage, why_not  # noqa: E402
 from support.fixtures import (make_upstream, prepare, pytest_runtest_makereport,  # noqa: E402, F401
                               start, upstream)
+from support.lives import SETTINGS  # noqa: E402
 
 
 @pytest.fixture
@@ -34,7 +35,6 @@ def make_disk(tmp_path):
 def start_on(prepare):
     """An Entrepot whose cache is on the disk."""
     def make(disk: DiskImage):
-        return prepare(cache={"directory": str(disk.mountpoint / "cache"), "max_size": "24MiB",
-                              "reserve_free": 0},
-                       log={"level": "info", "format": "text", "access": False}).start()
+        cache = {**SETTINGS["cache"], "directory": str(disk.mountpoint / "cache")}
+        return prepare(**{**SETTINGS, "cache": cache}).start()
     return make

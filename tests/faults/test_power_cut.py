@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,55 +26,41 @@ from support import content
 from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
 from support.daemon import Daemon
 from support.gate import eventually
-from support.load import (Catalogue, Judge, KIB, Load, MIB, cache_of, look_at, seed_of_run,
-                          start_in_time)
+from support.lives import Lives
+from support.load import Catalogue, KIB, cache_of, look_at, start_in_time
 
 LONG = int(os.environ.get("ENTREPOT_POWER_CUTS") or 0)
 CUTS = {"ext4": LONG or 4, "xfs": -(-LONG // 4) or 2}
-# More lives than this on one file system would only make it older.
-LIVES = 25
-LIMIT = 24 * MIB
+# More cuts than this of one file system would only make it older.
+CUTS_OF_ONE = 25
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])
 def test_power_cuts(make_disk, start_on, upstream, kind):
-    rng = random.Random(seed_of_run())
-    upstream.rate = 40 * MIB  # so that fills are met in their middle
-    catalogue = Catalogue(upstream, rng)
-    answers = interrupted = beginnings = bad = kept = short = 0
-    slowest = 0.0
-    for life in range(CUTS[kind]):
-        if life % LIVES == 0:
+    lives = Lives(upstream)
+    for cut in range(CUTS[kind]):
+        if cut % CUTS_OF_ONE == 0:
             disk = make_disk(kind)
             entrepot = start_on(disk)
-            judge = Judge(catalogue, LIMIT)
-        load = Load(entrepot, catalogue, rng)
-        load.wait_received(rng.randrange(1, 48 * MIB))
-        load.ending()
-        disk.cut_power()
-        entrepot.kill9()
-        load.finish()
-        upstream.forget()
-        disk.power_again()
-        found = look_at(cache_of(entrepot), catalogue)
+            lives.of(entrepot)
+        found = lives.work_until(partial(power_cut, disk, entrepot))
         # Synced before they get their name: no cut leaves anything else there.
-        assert not found.damaged, f"cut {life}: damaged under blobs/: {found}"
-        slowest = max(slowest, start_in_time(entrepot))
-        before = judge.short
-        judge.check(entrepot, found)
-        short += judge.short - before
-        answers += load.answers
-        interrupted += load.interrupted
-        beginnings += found.beginnings
-        bad += len(found.bad_beginnings)
-        kept += found.whole
-        if (life + 1) % LIVES == 0:
+        assert not found.damaged, f"cut {cut}: damaged under blobs/: {found}"
+        lives.start_again(found)
+        if (cut + 1) % CUTS_OF_ONE == 0:
             entrepot.terminate()
             disk.remove()
-    print(f"{kind}: {CUTS[kind]} cuts, {answers} answers, {interrupted} cut off, {kept} files "
-          f"found whole, {beginnings} beginnings, {bad} of them damaged ({short} pulls short), "
-          f"slowest start {slowest:.2f} s")
-    assert kept > 0 and interrupted > 0, "no cut met anything: the load is no load"
+    print(f"{kind}: {CUTS[kind]} cuts, {lives.answers} answers, {lives.interrupted} cut off, "
+          f"{lives.whole} files found whole, {lives.beginnings} beginnings, "
+          f"{lives.bad_beginnings} of them damaged ({lives.short} pulls short), "
+          f"slowest start {lives.slowest_start:.2f} s")
+    assert lives.whole > 0 and lives.interrupted > 0, "no cut met anything: the load is no load"
+
+
+def power_cut(disk, entrepot) -> None:
+    disk.cut_power()
+    entrepot.kill9()
+    disk.power_again()
 
 
 # What a disk that lies leaves: names without bytes, or names with bytes that never came.

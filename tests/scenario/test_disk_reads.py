@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stored blobs that cannot be read, or are not what was stored: fetched again, or cut short, and right the
-next time (reliability notes, D4 and D10)."""
+"""Stored blobs that cannot be read, or are not what was stored: fetched again, or cut short, and
+right the next time (reliability notes, D4 and D10)."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
-from support import content
+from support import content, faults
 from support.checks import REPOSITORY, assert_hit, assert_never_wrong, assert_whole, blob_target
 from support.disk import forget
-from support.gate import eventually
+from support.gate import Gate, eventually
+from support.keeping import file_of, settled
+from support.load import cache_of
 
 MIB = content.MIB
 READS = "pread64,preadv2,sendfile"
@@ -33,13 +34,16 @@ def entrepot(start, blob):
     return made
 
 
-def settled(entrepot) -> None:
-    eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
-
-
-def file_of(entrepot, blob) -> Path:
-    directory = Path(entrepot.config["cache"]["directory"])
-    return directory / "blobs" / "sha256" / blob.digest[7:9] / blob.digest[7:]
+def get_refetched(entrepot, upstream, blob, tracer):
+    """What a client gets of a file that cannot be read. Reads succeed again once the upstream is
+    asked: what comes from it takes the same name, and the tracer knows files by nothing else."""
+    gate = Gate()
+    upstream.script(faults.hold(gate), kind="blob", method="GET", times=1)
+    download = entrepot.download(blob_target(blob))
+    gate.wait_arrived()
+    tracer.stop()
+    gate.open()
+    return download.finish()
 
 
 @pytest.mark.parametrize("where", ["disk", "memory"])
@@ -49,8 +53,7 @@ def test_unreadable_from_the_first_byte(entrepot, upstream, blob, failing, where
     if where == "disk":
         forget(file)
     tracer = failing(entrepot, READS, "EIO", file)
-    assert_whole(entrepot.get(blob_target(blob)), blob)
-    tracer.stop()
+    assert_whole(get_refetched(entrepot, upstream, blob, tracer), blob)
     settled(entrepot)
     assert_hit(entrepot.get(blob_target(blob)), blob)
     assert upstream.count("blob", method="GET") == 2
@@ -76,8 +79,7 @@ def test_what_cannot_be_read_is_dropped(entrepot, upstream, blob, failing):
     forget(file)
     tracer = failing(entrepot, "pread64,sendfile", "error=EIO:when=3+", file)
     assert not entrepot.get(blob_target(blob), keep=False).complete
-    assert_whole(entrepot.get(blob_target(blob)), blob)
-    tracer.stop()
+    assert_whole(get_refetched(entrepot, upstream, blob, tracer), blob)
     assert upstream.count("blob", method="GET") == 2
     assert entrepot.metrics().sum("disk_errors_total", operation="read") >= 1
     aside = file.parents[3] / "quarantine" / blob.digest.replace(":", "-")
@@ -98,8 +100,7 @@ def test_unreadable_beginning_of_a_fill(start, upstream, blob, failing):
     """D4: what is hashed cannot be read back: no wrong byte, and right the next time."""
     entrepot = start()
     tracer = failing(entrepot, "pread64", "EIO",
-                     Path(entrepot.config["cache"]["directory"]) / "fills"
-                     / blob.digest.replace(":", "-"))
+                     cache_of(entrepot) / "fills" / blob.digest.replace(":", "-"))
     assert_never_wrong(entrepot.get(blob_target(blob), keep=False), blob)
     tracer.stop()
     settled(entrepot)

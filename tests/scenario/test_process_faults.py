@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process that runs out of descriptors, is told to stop, is stopped and continued, or dies with many
-transfers in progress (reliability notes, P1 to P8)."""
+"""A process that runs out of descriptors, is told to stop, is stopped and continued, or dies with
+many transfers in progress (reliability notes, P1 to P8)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import resource
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from support import content, faults
 from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
-from support.client import Closed, Connection
+from support.client import Closed, Connection, Download
 from support.gate import Gate, eventually
+from support.keeping import settled
 
 KIB, MIB = content.KIB, content.MIB
 SANITIZED = bool(os.environ.get("ENTREPOT_SANITIZE"))
@@ -31,15 +33,33 @@ def many_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def settled(entrepot) -> None:
-    eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
-
-
 def stored(entrepot, upstream, size: int, seed: int = 0) -> content.Blob:
     blob = upstream.add_blob(REPOSITORY, content.blob(size, seed=seed))
     assert_whole(entrepot.get(blob_target(blob)), blob)
     settled(entrepot)
     return blob
+
+
+@dataclass
+class Arriving:
+    """A blob on its way from the upstream to clients, which all wait for the gate to open."""
+
+    blob: content.Blob
+    gate: Gate
+    downloads: list[Download]
+
+    def assert_whole(self) -> None:
+        for download in self.downloads:
+            assert_whole(download.finish(), self.blob)
+
+
+def start_arriving(entrepot, upstream, size: int, held_at: int, clients: int = 1) -> Arriving:
+    blob, gate = upstream.add_blob(REPOSITORY, content.blob(size, seed=2)), Gate()
+    upstream.script(faults.hold_at(held_at, gate), kind="blob", method="GET", times=1)
+    downloads = [entrepot.download(blob_target(blob)) for _ in range(clients)]
+    for download in downloads:
+        download.wait_received(held_at)
+    return Arriving(blob, gate, downloads)
 
 
 def slow_readers(entrepot, blob, count: int) -> list[Connection]:
@@ -73,11 +93,7 @@ def test_out_of_descriptors(start, upstream):
     """Newcomers are told so or wait, the loops do not spin, and who is being served is served."""
     entrepot = start()
     hit = stored(entrepot, upstream, 32 * MIB, seed=1)
-    arriving = upstream.add_blob(REPOSITORY, content.blob(8 * MIB, seed=2))
-    gate = Gate()
-    upstream.script(faults.hold_at(4 * MIB, gate), kind="blob", method="GET", times=1)
-    fills = [entrepot.download(blob_target(arriving)) for _ in range(4)]
-    fills[0].wait_received(4 * MIB)
+    arriving = start_arriving(entrepot, upstream, 8 * MIB, held_at=4 * MIB, clients=4)
     readers = slow_readers(entrepot, hit, 4)
     limit = max(64, len(os.listdir(f"/proc/{entrepot.pid}/fd")) + 8)
     resource.prlimit(entrepot.pid, resource.RLIMIT_NOFILE, (limit, limit))
@@ -88,9 +104,8 @@ def test_out_of_descriptors(start, upstream):
     spent = (processor_time(entrepot.pid) - before) / (time.monotonic() - began)
     print(f"out of descriptors: {100 * spent:.1f} % of a processor")
     assert spent < (0.5 if SANITIZED else 0.1)
-    gate.open()
-    for fill in fills:
-        assert_whole(fill.finish(), arriving)
+    arriving.gate.open()
+    arriving.assert_whole()
     for reader in readers:
         assert_whole(take_all(reader), hit)
     for newcomer in newcomers:
@@ -118,23 +133,19 @@ def test_memory_of_slow_readers(start, upstream):
     """500 who take nothing, of what is stored and of what arrives: 64 KiB each at most."""
     entrepot = start()
     hit = stored(entrepot, upstream, 32 * MIB, seed=1)
-    arriving = upstream.add_blob(REPOSITORY, content.blob(32 * MIB, seed=2))
-    gate = Gate()
-    upstream.script(faults.hold_at(31 * MIB, gate), kind="blob", method="GET", times=1)
-    first = entrepot.download(blob_target(arriving))
-    first.wait_received(31 * MIB)
+    arriving = start_arriving(entrepot, upstream, 32 * MIB, held_at=31 * MIB)
     before = entrepot.memory()
-    readers = slow_readers(entrepot, hit, 250) + slow_readers(entrepot, arriving, 250)
+    readers = slow_readers(entrepot, hit, 250) + slow_readers(entrepot, arriving.blob, 250)
     entrepot.get("/v2/")
     after = entrepot.memory()
     grown = sum(after[kind] - before[kind] for kind in ("RssAnon", "RssShmem"))
     print(f"500 slow readers: {grown / MIB:.1f} MiB, {after['VmRSS'] / MIB:.1f} MiB in all")
     assert grown <= 500 * 64 * KIB
-    gate.open()
-    assert_whole(first.finish(), arriving)
+    arriving.gate.open()
+    arriving.assert_whole()
     for reader in (readers[0], readers[-1]):
         response = take_all(reader)
-        assert response.complete and response.sha256 in (hit.digest, arriving.digest)
+        assert response.complete and response.sha256 in (hit.digest, arriving.blob.digest)
     for reader in readers:
         reader.close()
 
@@ -143,34 +154,29 @@ def test_memory_of_slow_readers(start, upstream):
 
 
 def test_stop_with_many_transfers(start, upstream):
-    """The listener closes at once; what can end within the drain time ends whole, the rest is cut short,
-    and the exit is a good one."""
+    """The listener closes at once; what can end within the drain time ends whole, the rest is cut
+    short, and the exit is a good one."""
     entrepot = start(timeouts={"drain": "15s"})
     hit, large = (stored(entrepot, upstream, size * MIB) for size in (5, 32))
-    arriving = upstream.add_blob(REPOSITORY, content.blob(4 * MIB, seed=2))
-    gates = [Gate(), Gate()]
-    upstream.script(faults.hold_at(2 * MIB, gates[0]), kind="blob", method="GET", times=1)
-    fills = [entrepot.download(blob_target(arriving)) for _ in range(50)]
-    for fill in fills:
-        fill.wait_received(2 * MIB)
+    arriving = start_arriving(entrepot, upstream, 4 * MIB, held_at=2 * MIB, clients=50)
     readers = slow_readers(entrepot, hit, 200)
     stuck = slow_readers(entrepot, large, 1)[0]
-    upstream.script(faults.hold(gates[1]), kind="manifest", times=1)
+    gate = Gate()
+    upstream.script(faults.hold(gate), kind="manifest", times=1)
     image = upstream.add_image(REPOSITORY, content.image(), "latest")
     kept = entrepot.connect()
     kept.send_request("GET", manifest_target("latest"))  # without "Connection: close" of its own
-    gates[1].wait_arrived()
+    gate.wait_arrived()
     os.kill(entrepot.pid, signal.SIGTERM)
     began = time.monotonic()
     eventually(lambda: _refused(entrepot.port), what="a closed listener")
     assert time.monotonic() - began < 2
-    for gate in gates:
-        gate.open()
+    arriving.gate.open()
+    gate.open()
     response = kept.read_response()
     assert_whole(response, image.manifest)
     assert response.headers["Connection"] == "close"
-    for fill in fills:
-        assert_whole(fill.finish(), arriving)
+    arriving.assert_whole()
     with ThreadPoolExecutor(50) as takers:
         for response in takers.map(take_all, readers):
             assert response.complete and response.sha256 == hit.digest
@@ -219,19 +225,15 @@ def test_transfers_of_a_stopped_process(start, upstream):
     """Peers who did their part while it stood still are not blamed."""
     entrepot = start(timeouts=SHORT)
     hit = stored(entrepot, upstream, 32 * MIB, seed=1)
-    arriving = upstream.add_blob(REPOSITORY, content.blob(8 * MIB, seed=2))
-    gate = Gate()
-    upstream.script(faults.hold_at(4 * MIB, gate), kind="blob", method="GET", times=1)
-    fill = entrepot.download(blob_target(arriving))
-    fill.wait_received(4 * MIB)
+    arriving = start_arriving(entrepot, upstream, 8 * MIB, held_at=4 * MIB)
     reader = slow_readers(entrepot, hit, 1)[0]
     with ThreadPoolExecutor(1) as taker:
         taken = []
-        stop_and_continue(entrepot, lambda: (gate.open(),
+        stop_and_continue(entrepot, lambda: (arriving.gate.open(),
                                              taken.append(taker.submit(take_all, reader))))
         assert_whole(taken[0].result(), hit)
-    assert_whole(fill.finish(), arriving)
-    assert upstream.count("blob", reference=arriving.digest) == 1
+    arriving.assert_whole()
+    assert upstream.count("blob", reference=arriving.blob.digest) == 1
 
 
 def test_requests_to_a_stopped_process(start):
@@ -256,8 +258,8 @@ def test_requests_to_a_stopped_process(start):
 
 @pytest.mark.skipif(SANITIZED, reason="sanitizers report the crashes")
 def test_crash_loop(start, upstream):
-    """With a thousand blobs and downloads in progress: each start is a matter of moments, and hits are
-    hits."""
+    """With a thousand blobs and downloads in progress: each start is a matter of moments, and hits
+    are hits."""
     entrepot = start()
     blobs = [upstream.add_blob(REPOSITORY, content.blob(20 * KIB + n, seed=n)) for n in range(1000)]
     with entrepot.connect() as connection:

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An index that cannot be written any more, or is removed with all the rest, on a disk that is
+well: pulls go on, nothing wrong is served, and another start keeps things again (reliability notes,
+D6 and D9)."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from support import content
+from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
+from support.entrepot import EXIT_RESTART
+from support.gate import eventually
+from support.keeping import (SIZES, add_blobs, assert_alive, assert_keeps, pull, settled,
+                             with_image)
+from support.load import cache_of
+
+KIB, MIB = content.KIB, content.MIB
+
+
+@pytest.fixture
+def image(upstream):
+    return upstream.add_image(REPOSITORY, content.image(SIZES), "latest")
+
+
+# --- D6: its log cannot be written.
+
+
+def log_of_the_index(entrepot) -> Path:
+    return max((cache_of(entrepot) / "index").glob("*.log"), key=lambda file: file.stat().st_mtime)
+
+
+def break_the_index(entrepot, upstream, image, failing):
+    """Every later write of the index fails: RocksDB believes in no log that failed once."""
+    tracer = failing(entrepot, "write,pwrite64,fdatasync", "EIO", log_of_the_index(entrepot))
+    upstream.set_tag(REPOSITORY, "other", image.manifest.digest)
+    assert_whole(entrepot.get(manifest_target("other")), image.manifest)
+    eventually(lambda: entrepot.metrics().sum("disk_errors_total", operation="index") > 0,
+               what="the error")
+    return tracer
+
+
+def test_index_log_fails(start, upstream, image, failing):
+    """D6: goes on serving, keeps nothing new, and what was acknowledged is there after a
+    restart."""
+    entrepot = with_image(start(), image)
+    tracer = break_the_index(entrepot, upstream, image, failing)
+    before = entrepot.metrics().sum("cache_objects", kind="blob")
+    for _ in range(2):
+        pull(entrepot, image)
+        for blob in add_blobs(upstream, 100, SIZES):
+            assert_whole(entrepot.get(blob_target(blob)), blob)
+        settled(entrepot)
+    for blob in image.layers:
+        assert_hit(entrepot.get(blob_target(blob)), blob)
+    assert entrepot.metrics().sum("cache_objects", kind="blob") == before
+    assert_alive(entrepot)
+    tracer.stop()
+    if entrepot.running:
+        entrepot.terminate()
+    else:
+        assert entrepot.wait_exit() == EXIT_RESTART
+    entrepot.start()
+    upstream.forget()
+    pull(entrepot, image)
+    assert upstream.count() == 0
+
+
+def test_index_log_can_be_written_again(start, upstream, image, failing):
+    """D6: only a new start helps RocksDB, so the process asks for one when it is worth it."""
+    entrepot = with_image(start(), image)
+    tracer = break_the_index(entrepot, upstream, image, failing)
+    assert_alive(entrepot)
+    tracer.stop()
+    eventually(lambda: not entrepot.running, 35, "an end that asks for a restart")
+    assert entrepot.wait_exit() == EXIT_RESTART
+    entrepot.start()
+    assert_keeps(entrepot, upstream, 1000)
+
+
+# --- D9: everything is removed.
+
+
+def test_everything_removed_under_load(start, upstream, image):
+    """D9: the whole cache directory goes while eight clients pull. No error, no wrong byte; and it
+    is made anew."""
+    entrepot = start()
+    pull(entrepot, image)
+    many = add_blobs(upstream, 100, [30 * KIB, 300 * KIB, 3 * MIB] * 8)
+    removed, halfway = threading.Event(), threading.Barrier(9)
+    errors = []
+
+    def client(number: int) -> None:
+        try:
+            for at in range(3 * len(many)):
+                if at == len(many):
+                    halfway.wait(30)
+                if at > 2 * len(many):
+                    removed.wait(30)
+                blob = many[(at * (number + 1)) % len(many)]
+                assert_whole(entrepot.get(blob_target(blob), keep=False), blob)
+                assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+        except BaseException as error:
+            errors.append(error)  # the first one; the rest follow from it
+            halfway.abort()
+    clients = [threading.Thread(target=client, args=(number,)) for number in range(8)]
+    for each in clients:
+        each.start()
+    with contextlib.suppress(threading.BrokenBarrierError):
+        halfway.wait(30)
+    shutil.rmtree(cache_of(entrepot), ignore_errors=True)
+    shutil.rmtree(cache_of(entrepot), ignore_errors=True)  # what arrived meanwhile
+    removed.set()
+    for each in clients:
+        each.join()
+    assert not errors, errors[0]
+    assert_alive(entrepot)
+
+
+def test_everything_removed(start, upstream, image):
+    """D9: kept again from then on, by a new start where it asks for one."""
+    entrepot = with_image(start(), image)
+    shutil.rmtree(cache_of(entrepot))
+    pull(entrepot, image)
+    assert entrepot.wait_exit() == EXIT_RESTART
+    entrepot.start()
+    assert_keeps(entrepot, upstream, 1000)

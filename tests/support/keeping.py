@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a cache keeps, and that it keeps things again once what was wrong with its disk is over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import content
+from .checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
+from .entrepot import EXIT_RESTART
+from .gate import eventually
+from .load import cache_of
+
+KIB, MIB = content.KIB, content.MIB
+# Into the index; a file written in one go; a file that is read while it arrives.
+SIZES = [10 * KIB, 200 * KIB, 2 * MIB]
+
+
+def file_of(entrepot, blob) -> Path:
+    return cache_of(entrepot) / "blobs" / "sha256" / blob.digest[7:9] / blob.digest[7:]
+
+
+def add_blobs(upstream, first: int, sizes) -> list[content.Blob]:
+    return [upstream.add_blob(REPOSITORY, content.blob(size, seed=first + n))
+            for n, size in enumerate(sizes)]
+
+
+def pull(entrepot, image) -> None:
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    for blob in image.blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+
+
+def settled(entrepot) -> None:
+    eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
+
+
+def with_image(entrepot, image):
+    """The same, and it keeps the image."""
+    pull(entrepot, image)
+    settled(entrepot)
+    return entrepot
+
+
+def assert_alive(entrepot) -> None:
+    assert entrepot.admin("/healthz").status == 200
+    assert entrepot.get("/v2/").status == 200
+
+
+def assert_keeps(entrepot, upstream, seed: int, timeout: float = 10) -> None:
+    """Within that time what is pulled is kept, by a new start where the process asks for one; and
+    all of it is found again after another."""
+    numbers = iter(range(seed, seed + 10_000))
+
+    def pull_some() -> list[content.Blob]:
+        blobs = add_blobs(upstream, 10 * next(numbers), SIZES)
+        for blob in blobs:
+            assert_whole(entrepot.get(blob_target(blob)), blob)
+        settled(entrepot)
+        return blobs
+
+    def kept() -> bool:
+        if not entrepot.running:
+            assert entrepot.wait_exit() == EXIT_RESTART
+            entrepot.start()
+        return file_of(entrepot, pull_some()[-1]).exists()
+    eventually(kept, timeout, "keeping again")
+    blobs = pull_some()
+    assert entrepot.admin("/readyz").status == 200
+    entrepot.restart()
+    for blob in blobs:
+        assert_hit(entrepot.get(blob_target(blob)), blob)

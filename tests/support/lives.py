@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One cache that dies under load again and again: what every life does, and what must hold between
+one and the next. How it dies, and what may lie on the disk then, is the test's to say."""
+
+from __future__ import annotations
+
+import random
+from typing import Callable
+
+from .load import (Catalogue, Found, Judge, Load, MIB, cache_of, look_at, seed_of_run,
+                   start_in_time)
+
+# Of the cache: less than what is asked for.
+LIMIT = 24 * MIB
+SETTINGS = {"cache": {"max_size": f"{LIMIT // MIB}MiB", "reserve_free": 0},
+            "log": {"level": "info", "format": "text", "access": False}}
+
+
+class Lives:
+    """Repeats itself by ENTREPOT_SEED, as far as threads can be repeated."""
+
+    def __init__(self, upstream):
+        self._upstream, self._rng = upstream, random.Random(seed_of_run())
+        upstream.rate = 40 * MIB  # so that fills are met in their middle
+        self._catalogue = Catalogue(upstream, self._rng)
+        self._entrepot = self._judge = None
+        self.answers = 0
+        self.interrupted = 0  # answers that broke off because of the end
+        self.whole = 0  # files that were found, and so on
+        self.beginnings = 0
+        self.bad_beginnings = 0
+        self.short = 0  # pulls that ended short because of a damaged beginning
+        self.slowest_start = 0.0
+
+    def of(self, entrepot) -> None:
+        """One that runs, on an empty cache."""
+        self._entrepot, self._judge = entrepot, Judge(self._catalogue, LIMIT)
+
+    def work_until(self, end: Callable[[], None]) -> Found:
+        """Load up to a random moment, then `end`, after which there is no process; returns what it
+        has left on the disk."""
+        load = Load(self._entrepot, self._catalogue, self._rng)
+        load.wait_received(self._rng.randrange(1, 48 * MIB))
+        load.ending()
+        end()
+        load.finish()
+        self._upstream.forget()
+        found = look_at(cache_of(self._entrepot), self._catalogue)
+        self.answers += load.answers
+        self.interrupted += load.interrupted
+        self.whole += found.whole
+        self.beginnings += found.beginnings
+        self.bad_beginnings += len(found.bad_beginnings)
+        return found
+
+    def start_again(self, found: Found) -> None:
+        """On what was found."""
+        self.slowest_start = max(self.slowest_start, start_in_time(self._entrepot))
+        before = self._judge.short
+        self._judge.check(self._entrepot, found)
+        self.short += self._judge.short - before
