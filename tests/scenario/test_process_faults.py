@@ -156,7 +156,7 @@ def test_memory_of_slow_readers(start, upstream):
 def test_stop_with_many_transfers(start, upstream):
     """The listener closes at once; what can end within the drain time ends whole, the rest is cut
     short, and the exit is a good one."""
-    entrepot = start(timeouts={"drain": "15s"})
+    entrepot = start(timeouts={"drain": "25s"})
     hit, large = (stored(entrepot, upstream, size * MIB) for size in (5, 32))
     arriving = start_arriving(entrepot, upstream, 4 * MIB, held_at=2 * MIB, clients=50)
     readers = slow_readers(entrepot, hit, 200)
@@ -182,7 +182,7 @@ def test_stop_with_many_transfers(start, upstream):
             assert response.complete and response.sha256 == hit.digest
     print(f"250 of 251 transfers drained in {time.monotonic() - began:.1f} s")
     assert entrepot.wait_exit() == 0
-    assert 15 <= time.monotonic() - began < 20
+    assert 25 <= time.monotonic() - began < 32
     assert not take_all(stuck).complete
 
 

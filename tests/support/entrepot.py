@@ -162,8 +162,9 @@ class Entrepot:
         self._check_log()
 
     def wait_exit(self, timeout: float = DEADLINE) -> int:
-        process, self._process = self._process, None
-        return process.wait(timeout)
+        code = self._process.wait(timeout)
+        self._process = None
+        return code
 
     def restart(self, kill: bool = False, **config) -> None:
         """The same directory again; `config` replaces top-level keys."""
