@@ -21,6 +21,8 @@ namespace {
 /// second-level cache when the kernel copies it.
 constexpr std::size_t run_size = 256 << 10;
 constexpr std::uint64_t page = 4096;
+/// Of a reader, when others wait for it.
+constexpr std::uint64_t far_behind = ArrivingFile::window / 2;
 /// Reserved at a time where the size is not known.
 constexpr std::uint64_t growth = 8 << 20;
 /// Of what readers still need, when a fill moves into memory; more, and they are cut short.
@@ -205,6 +207,15 @@ std::uint64_t ArrivingFile::needed_from() const {
 
 bool ArrivingFile::full() const {
   return passing() && arrived() - std::min(needed_from(), arrived()) >= window;
+}
+
+bool ArrivingFile::uneven() const {
+  const auto fastest = readers_->fastest();
+  return fastest - std::min(fastest, readers_->slowest()) >= far_behind;
+}
+
+std::size_t ArrivingFile::cut_slow() {
+  return readers_->cut_before(readers_->fastest() - far_behind);
 }
 
 void ArrivingFile::slide() {

@@ -88,6 +88,10 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   bool full() const;
   /// Passing: lets go what nobody needs any more.
   void slide();
+  /// Passing: some wait for others that are far behind them.
+  bool uneven() const;
+  /// Passing: leaves those behind, and says how many.
+  std::size_t cut_slow();
   /// Passing: nobody reads it.
   bool deserted() const { return passing() && readers_->slowest() == Readers::nobody; }
 

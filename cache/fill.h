@@ -63,6 +63,8 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   void forget_partial();
   void leave_partial();
   void hold_while_full();
+  void look_at_window();
+  void leave_slow_behind();
   void prove_file();
   void proven_in_file(std::optional<Digest> actual);
   void keep_file();
@@ -104,7 +106,9 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   std::shared_ptr<ArrivingFile> file_;        // in a file
   std::optional<Failure> refusal_;            // why on_data said no
   std::optional<Partials::Partial> partial_;  // what an earlier fill left, until the file is open
-  std::unique_ptr<Timer> pace_;               // passing: looks for room while the upstream is held
+  // Passing: looks for room while the upstream is held.
+  std::unique_ptr<Timer> pace_;
+  std::optional<SteadyTime> uneven_since_;
 };
 
 }  // namespace entrepot::cache

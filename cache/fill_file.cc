@@ -6,6 +6,7 @@
 #include "cache/fill.h"
 #include "cache/object_flights.h"
 #include "metrics/check.h"
+#include "metrics/log.h"
 
 namespace entrepot::cache {
 namespace {
@@ -16,6 +17,8 @@ constexpr std::uint64_t unknown_size = 8 << 20;
 constexpr std::uint64_t worth_resuming = 1 << 20;
 /// Between two looks at a full window.
 constexpr std::chrono::milliseconds pace{2};
+/// With a reader that others wait for.
+constexpr std::chrono::seconds patience{10};
 
 }  // namespace
 
@@ -92,16 +95,34 @@ void Fill::keep_file() {
 /// A timer looks, so that no reader has to wake anybody at each step.
 void Fill::hold_while_full() {
   file_->slide();
+  leave_slow_behind();
   fetch_->hold(true);
-  pace_ = home_.after(pace, [this] {
-    const auto self = shared_from_this();
-    pace_.reset();
-    if (!fetch_) return;
-    if (file_->deserted()) return fail(nobody_reads());
-    file_->slide();
-    if (file_->full()) return hold_while_full();
-    fetch_->hold(false);
-  });
+  pace_ = home_.after(pace, [this] { look_at_window(); });
+}
+
+void Fill::look_at_window() {
+  const auto self = shared_from_this();
+  pace_.reset();
+  if (!fetch_) return;
+  if (file_->deserted()) return fail(nobody_reads());
+  file_->slide();
+  if (file_->full()) return hold_while_full();
+  fetch_->hold(false);
+}
+
+/// One reader that hardly moves must not keep the others from their object, nor the others behind
+/// them from the upstream.
+void Fill::leave_slow_behind() {
+  const auto now = shared_.clock.steady();
+  if (!file_->uneven()) return uneven_since_.reset();
+  if (!uneven_since_) uneven_since_ = now;
+  if (now - *uneven_since_ < patience) return;
+  uneven_since_.reset();
+  log::info(
+      "{}: {} passes through, and {} clients that had been holding up the others for {} s are cut "
+      "short",
+      repository_.upstream, digest_.str(), file_->cut_slow(), patience.count());
+  file_->slide();
 }
 
 /// Goes on where an earlier fill ended. False where its file cannot be the beginning of this

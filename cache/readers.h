@@ -33,27 +33,52 @@ class Readers : public std::enable_shared_from_this<Readers> {
     Reader& operator=(const Reader&) = delete;
     /// Bytes before `offset` will not be read again. The thread that reads.
     void at(std::uint64_t offset) { at_.store(offset, std::memory_order_release); }
+    /// Left behind: what it needs next may be gone. To be asked after bytes were read: those were
+    /// there if it is still false.
+    bool cut() const { return cut_.load(std::memory_order_acquire); }
 
    private:
     friend class Readers;
     const std::shared_ptr<Readers> readers_;
     std::atomic<std::uint64_t> at_{0};
+    std::atomic<bool> cut_{false};
   };
 
   std::shared_ptr<Reader> join() { return std::make_shared<Reader>(shared_from_this()); }
 
   /// The first byte that somebody still needs; nobody where there is none.
   std::uint64_t slowest() const {
-    const std::lock_guard lock(mutex_);
     std::uint64_t slowest = nobody;
-    for (const Reader* const reader : all_)
-      slowest = std::min(slowest, reader->at_.load(std::memory_order_acquire));
+    for_each([&](const Reader&, std::uint64_t at) { slowest = std::min(slowest, at); });
     return slowest;
+  }
+  /// Where the first of them is; 0 where there is none.
+  std::uint64_t fastest() const {
+    std::uint64_t fastest = 0;
+    for_each([&](const Reader&, std::uint64_t at) { fastest = std::max(fastest, at); });
+    return fastest;
+  }
+  /// Leaves those behind that are before `offset`, and says how many.
+  std::size_t cut_before(std::uint64_t offset) {
+    std::size_t count = 0;
+    for_each([&](Reader& reader, std::uint64_t at) {
+      if (at >= offset) return;
+      reader.cut_.store(true, std::memory_order_release);
+      ++count;
+    });
+    return count;
   }
 
  private:
+  template <typename Visit>
+  void for_each(const Visit& visit) const {
+    const std::lock_guard lock(mutex_);
+    for (Reader* const reader : all_)
+      if (!reader->cut()) visit(*reader, reader->at_.load(std::memory_order_acquire));
+  }
+
   mutable std::mutex mutex_;
-  std::unordered_set<const Reader*> all_;  // guarded by mutex_
+  std::unordered_set<Reader*> all_;  // guarded by mutex_
 };
 
 }  // namespace entrepot::cache

@@ -37,13 +37,13 @@ class LogBridge : public rocksdb::Logger {
   }
 };
 
+/// Small: a start replays what is in the logs, at some 70 MiB a second or half of that.
 std::uint64_t write_buffers(std::uint64_t max_size) {
-  return std::clamp<std::uint64_t>(max_size / 64, 1ULL << 20, 16ULL << 20);
+  return std::clamp<std::uint64_t>(max_size / 64, 1ULL << 20, 4ULL << 20);
 }
 
-/// A start replays them, at about 70 MiB/s.
 std::uint64_t write_logs(std::uint64_t max_size) {
-  return std::clamp<std::uint64_t>(max_size / 32, 2ULL << 20, 32ULL << 20);
+  return std::clamp<std::uint64_t>(max_size / 32, 2ULL << 20, 8ULL << 20);
 }
 
 rocksdb::Options make_options(std::uint64_t max_size) {
@@ -58,6 +58,10 @@ rocksdb::Options make_options(std::uint64_t max_size) {
   // What is not in sorted files yet counts towards the cache's size too: little in a small cache.
   options.db_write_buffer_size = write_buffers(max_size);
   options.max_total_wal_size = write_logs(max_size);
+  // In proportion to the buffers; else every few of them would be merged with all there is.
+  options.level_compaction_dynamic_level_bytes = true;
+  options.max_bytes_for_level_base = 32ULL << 20;
+  options.target_file_size_base = 8ULL << 20;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(8ULL << 20);
   // Most look-ups are for what is not there (a miss): a filter saves their disk reads.

@@ -48,7 +48,8 @@ BodyPump::Result BodyPump::run() {
     std::uint64_t length = std::min(available - offset_, window);
     if (body_->fleeting()) {
       length = std::min(length, copied_window);
-      if (!output_.send_copy(body_->fd(), offset_, static_cast<std::size_t>(length)))
+      const auto sound = [this] { return body_->state() != Body::State::failed; };
+      if (!output_.send_copy(body_->fd(), offset_, static_cast<std::size_t>(length), sound))
         return output_.file_failed() ? file_failed() : Result::failed;
       offset_ += length;
       continue;

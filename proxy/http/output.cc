@@ -93,7 +93,8 @@ bool Output::send_file(int fd, std::uint64_t offset, std::size_t length) {
   return result == 0;
 }
 
-bool Output::send_copy(int fd, std::uint64_t offset, std::size_t length) {
+bool Output::send_copy(int fd, std::uint64_t offset, std::size_t length,
+                       const std::function<bool()>& sound) {
   std::string bytes(length, '\0');
   for (std::size_t got = 0; got < length;) {
     const ssize_t n = pread(fd, bytes.data() + got, length - got, static_cast<off_t>(offset + got));
@@ -104,7 +105,7 @@ bool Output::send_copy(int fd, std::uint64_t offset, std::size_t length) {
     }
     got += static_cast<std::size_t>(n);
   }
-  return write(bytes, {}, false);
+  return sound() && write(bytes, {}, false);
 }
 
 bool Output::empty() const { return evbuffer_get_length(buffer_) == 0; }

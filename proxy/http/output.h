@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,8 +33,10 @@ class Output {
 
   /// Whether the last send_file() or send_copy() that failed could not read the file.
   bool file_failed() const { return file_failed_; }
-  /// The same by a copy: the bytes may leave the file as soon as this returns.
-  bool send_copy(int fd, std::uint64_t offset, std::size_t length);
+  /// The same by a copy: the bytes may leave the file as soon as this returns. `sound` is asked
+  /// when they were read: false sends nothing of them, and returns false.
+  bool send_copy(int fd, std::uint64_t offset, std::size_t length,
+                 const std::function<bool()>& sound);
 
   /// True when all that was written has reached the kernel.
   bool empty() const;

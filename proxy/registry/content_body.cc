@@ -20,6 +20,7 @@ std::uint64_t ContentBody::available() const {
 
 http::Body::State ContentBody::state() const {
   if (!content_->progress) return State::whole;
+  if (content_->reader && content_->reader->cut()) return State::failed;
   switch (content_->progress->state()) {
     case cache::Progress::State::growing:
       return State::growing;

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from support import content, faults
-from support.checks import REPOSITORY, assert_error, assert_hit, assert_whole, blob_target
+from support.checks import (REPOSITORY, assert_error, assert_hit, assert_never_wrong, assert_whole,
+                            blob_target)
 from support.client import download_together
 from support.gate import Gate, eventually
 
@@ -167,6 +168,25 @@ class TestPassingThrough:
         # With its last reader a transfer that nobody keeps ends.
         eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
         assert upstream.body_bytes() < 2 * large.size
+
+    def test_one_who_takes_nothing_is_left_behind(self, entrepot, upstream, large):
+        """He holds up those who came with him for ten seconds, and gets no byte that is wrong."""
+        gate = Gate()
+        upstream.script(faults.hold_at(0, gate), kind="blob", method="GET", times=1)
+        with entrepot.connect(receive_buffer=4096) as stuck:
+            stuck.send_request("GET", blob_target(large))
+            gate.wait_arrived()
+            others = download_together(entrepot.port, [blob_target(large)] * 3)
+            eventually(lambda: entrepot.metrics().sum("connections") >= 4, what="four connections")
+            entrepot.get("/v2/")
+            gate.open()
+            for other in others:
+                assert_whole(other.finish(), large)
+            entrepot.log.wait_for("1 clients that had been holding up the others")
+            response = stuck.read_response()
+        assert not response.complete
+        assert_never_wrong(response, large)
+        assert upstream.count("blob", method="GET") == 1
 
     def test_wrong_bytes_reach_nobody_whole(self, entrepot, upstream, large):
         upstream.script(faults.flip_byte(large.size - 1), kind="blob", method="GET", times=1)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stays when there is no room: pins, and the manifests in use.
+#include <array>
+
+#include "cache/arriving_file.h"
 #include "cache/pins.h"
 #include "tests/unit/cache/cache_fixture.h"
 
@@ -146,6 +149,42 @@ TEST_F(RoomTest, WhatIsBeingReadStaysForTheNext) {
   flood(100);
   EXPECT_TRUE(has(blob(1), repo));
   EXPECT_FALSE(has(blob(2), repo));
+}
+
+TEST_F(RoomTest, WhoHoldsUpTheOthersOfAPassingBlobIsCutAfterAWhile) {
+  constexpr std::uint64_t window = ArrivingFile::window, piece = 256 << 10;
+  options.max_size = 8 << 20;
+  open();
+  const auto large = pattern(3 * window);
+  const auto askers = std::array{ask_blob(sha256(large)), ask_blob(sha256(large))};
+  last().head(large.size());
+  executor.run();
+  const auto& fast = *askers[0].answer().content;
+  const auto& slow = *askers[1].answer().content;
+  auto send = [&, sent = std::size_t{0}](std::uint64_t until) mutable {
+    for (; sent < until; sent += piece) {
+      ASSERT_TRUE(last().data(std::string_view(large).substr(sent, piece)));
+      executor.run();
+    }
+  };
+  send(window);
+  fast.reader->at(window);
+  for (int second = 0; second < 9; ++second) executor.pass(std::chrono::seconds(1));
+  EXPECT_FALSE(slow.reader->cut());
+  slow.reader->at(window - piece);  // it has caught up
+  send(window + piece);
+  fast.reader->at(window + piece);
+  executor.pass(std::chrono::seconds(2));
+  EXPECT_FALSE(slow.reader->cut()) << "a new start for it";
+  send(2 * window - piece);
+  fast.reader->at(2 * window - piece);
+  for (int second = 0; second < 12; ++second) executor.pass(std::chrono::seconds(1));
+  EXPECT_TRUE(slow.reader->cut());
+  EXPECT_FALSE(fast.reader->cut());
+  send(large.size());
+  last().done();
+  executor.run();
+  EXPECT_EQ(fast.progress->state(), Progress::State::whole);
 }
 
 TEST_F(RoomTest, ManifestsInUseStayAndOthersLeaveWhenThereAreMany) {
