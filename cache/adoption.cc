@@ -101,8 +101,10 @@ void Adoption::look_at(const std::filesystem::path& path) {
   if (!status) return;
   const auto size = static_cast<std::uint64_t>(status->st_size);
   const auto opened = shared_.files.open_apart(*digest, size);
-  // For want of descriptors, say: nothing is known of it, and the next start looks again.
-  if (!opened.file && !opened.gone && !opened.unreadable) return;
+  if (!opened.file && !opened.gone && !opened.unreadable) {  // for want of descriptors, say
+    ++skipped_;
+    return;
+  }
   const bool right =
       opened.file && digest_of_file(*opened.file, digest->algorithm(), shared_.stopping) == digest;
   // While it was read it may have been fetched anew.
@@ -127,6 +129,11 @@ void Adoption::tell() const {
         "cache: {} files of blobs without an entry in the index: {} were right and are taken "
         "back ({} bytes), {} were not and are removed",
         adopted_ + removed_, adopted_, adopted_bytes_, removed_);
+  if (skipped_ > 0)
+    log::warn(
+        "cache: {} files without an entry in the index could not be opened; the next start looks "
+        "at them",
+        skipped_);
   if (missing_ + adopted_ + removed_ == 0) return;
   shared_.space.trim();
   shared_.update_gauges();

@@ -46,6 +46,7 @@ class Adoption {
   std::size_t adopted_ = 0;
   std::uint64_t adopted_bytes_ = 0;
   std::size_t removed_ = 0;
+  std::size_t skipped_ = 0;
   std::size_t missing_ = 0;
 };
 

@@ -209,13 +209,17 @@ bool ArrivingFile::full() const {
   return passing() && arrived() - std::min(needed_from(), arrived()) >= window;
 }
 
+/// Of the readers; one that begins further on waits there for what has not arrived.
+std::uint64_t ArrivingFile::front() const { return std::min(readers_->fastest(), written_); }
+
 bool ArrivingFile::uneven() const {
-  const auto fastest = readers_->fastest();
-  return fastest - std::min(fastest, readers_->slowest()) >= far_behind;
+  const auto first = front();
+  return first - std::min(first, readers_->slowest()) >= far_behind;
 }
 
 std::size_t ArrivingFile::cut_slow() {
-  return readers_->cut_before(readers_->fastest() - far_behind);
+  const auto first = front();  // it may have left since
+  return first < far_behind ? 0 : readers_->cut_before(first - far_behind, window);
 }
 
 void ArrivingFile::slide() {

@@ -88,9 +88,12 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   bool full() const;
   /// Passing: lets go what nobody needs any more.
   void slide();
+  /// Passing: there may be a window's worth of it.
+  bool should_slide() const { return passing() && written_ >= slid_ + window; }
   /// Passing: some wait for others that are far behind them.
   bool uneven() const;
-  /// Passing: leaves those behind, and says how many.
+  /// Passing: leaves those behind that have not come a window further since readers().mark(), and
+  /// says how many.
   std::size_t cut_slow();
   /// Passing: nobody reads it.
   bool deserted() const { return passing() && readers_->slowest() == Readers::nobody; }
@@ -116,6 +119,7 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   bool move_to_memory();
   std::uint64_t needed_from() const;
   void turn_ended();
+  std::uint64_t front() const;
 
   const Parts parts_;
   const std::shared_ptr<const BlobFile> file_;

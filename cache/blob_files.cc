@@ -278,12 +278,12 @@ void BlobFiles::quarantine(const Digest& digest) const {
 
 std::uint64_t BlobFiles::empty_quarantine() const {
   const std::lock_guard lock(quarantine_mutex_);
-  const auto freed = quarantined_bytes();
+  const auto before = quarantined_bytes();
   std::error_code error;
   std::filesystem::remove_all(layout_.quarantine(), error);
   if (error) failed("unlink", layout_.quarantine(), error.value());
   measure_quarantine();
-  return freed;
+  return before - std::min(before, quarantined_bytes());
 }
 
 void BlobFiles::measure_quarantine() const {

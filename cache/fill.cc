@@ -85,6 +85,7 @@ bool Fill::on_data(std::uint64_t offset, std::span<const std::byte> data) {
   if (in_memory_) return take_in_memory(offset, data);
   refusal_ = file_->take(offset, data, head_.size.value_or(max_size()));
   if (!refusal_ && file_->deserted()) refusal_ = nobody_reads();
+  if (!refusal_ && file_->should_slide()) file_->slide();
   if (!refusal_ && file_->full()) hold_while_full();
   return !refusal_;
 }

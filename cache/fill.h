@@ -108,7 +108,10 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   std::optional<Partials::Partial> partial_;  // what an earlier fill left, until the file is open
   // Passing: looks for room while the upstream is held.
   std::unique_ptr<Timer> pace_;
-  std::optional<SteadyTime> uneven_since_;
+  struct Uneven {
+    SteadyTime since, seen;
+  };
+  std::optional<Uneven> uneven_;  // passing: some readers hold others up
 };
 
 }  // namespace entrepot::cache

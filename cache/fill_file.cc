@@ -19,6 +19,8 @@ constexpr std::uint64_t worth_resuming = 1 << 20;
 constexpr std::chrono::milliseconds pace{2};
 /// With a reader that others wait for.
 constexpr std::chrono::seconds patience{10};
+/// Since nobody was seen to wait for others.
+constexpr std::chrono::seconds level_again{3};
 
 }  // namespace
 
@@ -111,17 +113,23 @@ void Fill::look_at_window() {
 }
 
 /// One reader that hardly moves must not keep the others from their object, nor the others behind
-/// them from the upstream.
+/// them from the upstream. One that is merely slower is waited for.
 void Fill::leave_slow_behind() {
   const auto now = shared_.clock.steady();
-  if (!file_->uneven()) return uneven_since_.reset();
-  if (!uneven_since_) uneven_since_ = now;
-  if (now - *uneven_since_ < patience) return;
-  uneven_since_.reset();
+  if (!file_->uneven()) return;
+  if (!uneven_ || now - uneven_->seen > level_again) {
+    uneven_ = {now, now};
+    return file_->readers().mark();
+  }
+  uneven_->seen = now;
+  if (now - uneven_->since < patience) return;
+  uneven_.reset();
+  const auto cut = file_->cut_slow();
+  if (cut == 0) return;
   log::info(
       "{}: {} passes through, and {} clients that had been holding up the others for {} s are cut "
       "short",
-      repository_.upstream, digest_.str(), file_->cut_slow(), patience.count());
+      repository_.upstream, digest_.str(), cut, patience.count());
   file_->slide();
 }
 

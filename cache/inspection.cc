@@ -41,7 +41,7 @@ Inspection::Stats Inspection::stats() const {
   Stats stats;
   shared_.space.measure_index();
   stats.used = shared_.space.used();
-  stats.max_size = shared_.max_size;
+  stats.max_size = shared_.space.bound();
   stats.blobs = shared_.blobs.count();
   stats.blob_bytes = shared_.blobs.bytes();
   stats.manifests = shared_.manifests.count();
@@ -126,9 +126,15 @@ Inspection::Verification Inspection::verify(std::string_view from, std::uint64_t
                                 some.emplace_back(digest, record);
                                 return true;
                               });
+  std::string done(from);
   for (const auto& [digest, record] : some) {
     if (left(digest)) continue;
     const auto verdict = check(digest, record);
+    if (shared_.stopping) {  // what was not read to its end is no finding
+      result.next = done;
+      break;
+    }
+    done = mark(blobs_mark, digest);
     ++result.objects;
     result.bytes += record.size;
     if (verdict == Verdict::right) shared_.blobs.trust(digest);

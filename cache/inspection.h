@@ -26,7 +26,7 @@ class Inspection {
 
   struct Stats {
     std::uint64_t used = 0;      ///< bytes on the disk, reserved ones included
-    std::uint64_t max_size = 0;  ///< as configured
+    std::uint64_t max_size = 0;  ///< as configured, or less on a smaller disk
     std::uint64_t blobs = 0, blob_bytes = 0;
     std::uint64_t manifests = 0, manifest_bytes = 0;
     std::uint64_t tags = 0;

@@ -58,12 +58,12 @@ void Loading::begin() {
         "compared with its digest before it is served");
   }
   rocks.put_note("running", text_of(shared_.clock.wall()), true);
+  shared_.pins.set_commanded(lines_of(rocks.note("pins").value_or("")));
   pinned_since_ = shared_.pins.keep_notes();
   for (const auto& partial : shared_.files.left_fills()) shared_.partials.add(partial);
 }
 
 bool Loading::run() {
-  shared_.pins.set_commanded(lines_of(shared_.rocks.note("pins").value_or("")));
   std::vector<Digest> doubtful;
   const bool all_blobs =
       shared_.rocks.for_each_blob({}, [&](const Digest& digest, const BlobRecord& record) {
@@ -106,12 +106,13 @@ void Loading::note_end(Shared& shared) {
 
 bool Loading::count_pinned(Shared& shared) {
   return shared.pins.recount([&shared](Pins::Held& held) {
-    return !shared.pins.any() ||
-           shared.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
-             const auto link = parse_link_key(key);
-             if (link && shared.pins.covers(link->repository)) held.insert(link->digest.hash());
-             return !shared.stopping;
-           });
+    if (!shared.pins.any()) return true;
+    const bool all = shared.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
+      const auto link = parse_link_key(key);
+      if (link && shared.pins.covers(link->repository)) held.insert(link->digest.hash());
+      return !shared.stopping;
+    });
+    return all && !shared.stopping;
   });
 }
 

@@ -42,6 +42,7 @@ class Readers : public std::enable_shared_from_this<Readers> {
     const std::shared_ptr<Readers> readers_;
     std::atomic<std::uint64_t> at_{0};
     std::atomic<bool> cut_{false};
+    std::uint64_t marked_ = 0;  // guarded by mutex_ of the readers
   };
 
   std::shared_ptr<Reader> join() { return std::make_shared<Reader>(shared_from_this()); }
@@ -52,17 +53,22 @@ class Readers : public std::enable_shared_from_this<Readers> {
     for_each([&](const Reader&, std::uint64_t at) { slowest = std::min(slowest, at); });
     return slowest;
   }
-  /// Where the first of them is; 0 where there is none.
+  /// Where the first of them is, or waits to begin; 0 where there is none.
   std::uint64_t fastest() const {
     std::uint64_t fastest = 0;
     for_each([&](const Reader&, std::uint64_t at) { fastest = std::max(fastest, at); });
     return fastest;
   }
-  /// Leaves those behind that are before `offset`, and says how many.
-  std::size_t cut_before(std::uint64_t offset) {
+  /// Notes where each is.
+  void mark() {
+    for_each([](Reader& reader, std::uint64_t at) { reader.marked_ = at; });
+  }
+  /// Leaves those behind that are before `offset` and have come no further than `least` bytes since
+  /// mark(), and says how many.
+  std::size_t cut_before(std::uint64_t offset, std::uint64_t least) {
     std::size_t count = 0;
     for_each([&](Reader& reader, std::uint64_t at) {
-      if (at >= offset) return;
+      if (at >= offset || at - reader.marked_ > least) return;
       reader.cut_.store(true, std::memory_order_release);
       ++count;
     });

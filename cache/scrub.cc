@@ -24,13 +24,13 @@ constexpr std::chrono::days round_every{7};
 
 struct Piece {
   ssize_t got;
-  bool from_disk;  // was not in the page cache
+  bool from_disk;  // nothing of it was in the page cache
 };
 
 Piece read_piece(int fd, std::span<std::byte> to, std::uint64_t offset) {
   const iovec target{to.data(), to.size()};
   const ssize_t got = ::preadv2(fd, &target, 1, static_cast<off_t>(offset), RWF_NOWAIT);
-  if (got == static_cast<ssize_t>(to.size())) return {got, false};
+  if (got > 0) return {got, false};
   return {::pread(fd, to.data(), to.size(), static_cast<off_t>(offset)), true};
 }
 

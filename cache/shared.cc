@@ -167,10 +167,6 @@ bool Shared::linked(RepositoryRef repository, const Digest& digest) const {
   return link && counts(repository, *link);
 }
 
-void Shared::hold_pinned(RepositoryRef repository, const Digest& digest) {
-  if (pins.covers(repository)) pins.note(digest);
-}
-
 bool Shared::counts(RepositoryRef repository, const LinkRecord& link) const {
   const auto policy = options.upstreams.find(repository.upstream);
   if (policy == options.upstreams.end()) return false;
@@ -182,32 +178,37 @@ bool Shared::counts(RepositoryRef repository, const LinkRecord& link) const {
 void Shared::link(RepositoryRef repository, const Digest& digest, LinkRecord::Proof proof) {
   const LinkRecord record{proof, clock.wall()};
   auto key = link_key(repository, digest);
-  hold_pinned(repository, digest);
   links.put(key, record);
   index_writes.post([this, key = std::move(key), record] { rocks.put_links({key}, record); });
+  // Behind the post: a recount that the note comes too early for sees the record.
+  if (pins.covers(repository)) pins.note(digest);
 }
 
 void Shared::link_references(RepositoryRef repository, const Content& manifest) {
   const LinkRecord record{LinkRecord::Proof::manifest, clock.wall()};
+  std::vector<Digest> digests;
+  add_references(manifest, /*with_children=*/true, digests);
+  if (digests.empty()) return;
   std::vector<std::string> keys;
-  add_references(repository, manifest, /*with_children=*/true, keys);
-  if (keys.empty()) return;
+  keys.reserve(digests.size());
+  for (const auto& digest : digests) keys.push_back(link_key(repository, digest));
   for (const auto& key : keys) links.put(key, record);
   index_writes.post([this, keys = std::move(keys), record] { rocks.put_links(keys, record); });
+  if (!pins.covers(repository)) return;
+  for (const auto& digest : digests) pins.note(digest);
 }
 
-void Shared::add_references(RepositoryRef repository, const Content& manifest, bool with_children,
-                            std::vector<std::string>& keys) {
+void Shared::add_references(const Content& manifest, bool with_children,
+                            std::vector<Digest>& digests) {
   check(manifest.bytes != nullptr, "manifests are in memory");
   const auto outline = parse_manifest(*manifest.bytes);
   if (!outline) return;
   for (const auto& digest : outline->references) {
-    keys.push_back(link_key(repository, digest));
-    hold_pinned(repository, digest);
+    digests.push_back(digest);
     if (!with_children) continue;
     // A manifest stored already will be a hit here without a flight that could link its layers.
     if (const auto child = recent_manifests.find(digest)) {
-      add_references(repository, **child, /*with_children=*/false, keys);
+      add_references(**child, /*with_children=*/false, digests);
     }
   }
 }

@@ -135,8 +135,7 @@ struct Shared final : Doubts {
   void tell_time();
 
  private:
-  void add_references(RepositoryRef repository, const Content& manifest, bool with_children,
-                      std::vector<std::string>& keys);
+  void add_references(const Content& manifest, bool with_children, std::vector<Digest>& digests);
 
   ContentPtr stored_blob(const Digest& digest);
   ContentPtr load_manifest(const Digest& digest);
@@ -144,7 +143,6 @@ struct Shared final : Doubts {
                           std::shared_ptr<const BlobFile> file);
   /// Where files cannot be read one after the other, none is written for a while.
   void count_doubt();
-  void hold_pinned(RepositoryRef repository, const Digest& digest);
 
   void set_freshness(const Options& from);
 

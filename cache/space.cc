@@ -89,9 +89,9 @@ bool Space::take(std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   // What is let go is believed to be free: some file systems say so seconds later.
   std::uint64_t freed = 0;
-  const std::uint64_t needed = missing(bytes);
+  const auto [needed, reason] = missing(bytes);
   for (int i = 0; freed < needed; ++i) {
-    const auto more = i < evictions_at_once ? evict_one("size") : 0;
+    const auto more = i < evictions_at_once ? evict_one(reason) : 0;
     if (more == 0) return false;
     freed += more;
   }
@@ -100,14 +100,15 @@ bool Space::take(std::uint64_t bytes) {
   return true;
 }
 
-std::uint64_t Space::missing(std::uint64_t bytes) const {
+Space::Missing Space::missing(std::uint64_t bytes) const {
   const auto beyond = [](std::uint64_t wanted, std::uint64_t there) {
     return wanted - std::min(wanted, there);
   };
   // What others reserved and have not written yet is still free for the file system.
   const auto taken = shared_.reserve_free + unwritten_.load(std::memory_order_relaxed);
-  return std::max(beyond(used() + bytes, shared_.max_size),
-                  beyond(taken + bytes, shared_.disk.free_bytes()));
+  const auto size = beyond(used() + bytes, shared_.max_size);
+  const auto reserve = beyond(taken + bytes, shared_.disk.free_bytes());
+  return reserve > size ? Missing{reserve, "reserve"} : Missing{size, "size"};
 }
 
 /// A part of what the cache can be here: max_size, or less on a smaller disk.
@@ -214,34 +215,54 @@ bool Space::distrusted() const {
   return until != 0 && milliseconds(shared_.clock.steady()) < until;
 }
 
-void Space::tell_size() const {
+std::uint64_t Space::bound() const {
   const auto disk = shared_.disk.all_bytes();
+  return std::min(disk - std::min(disk, shared_.reserve_free.load()), shared_.max_size.load());
+}
+
+void Space::tell_size() const {
   const std::uint64_t max_size = shared_.max_size, reserved = shared_.reserve_free;
-  const auto ours = disk - std::min(disk, reserved);
-  shared_.metrics.cache_max_bytes().set(static_cast<double>(std::min(ours, max_size)));
-  if (ours >= max_size) return;
+  shared_.metrics.cache_max_bytes().set(static_cast<double>(bound()));
+  if (bound() == max_size) return;
   log::warn(
       "cache.max_size is {} bytes, and the file system of {} has {} of which cache.reserve_free "
       "keeps {}: the cache will be smaller",
-      max_size, shared_.options.directory.string(), disk, reserved);
+      max_size, shared_.options.directory.string(), shared_.disk.all_bytes(), reserved);
 }
 
 void Space::trim() {
-  if (missing(headroom()) == 0 || trimming_.exchange(true)) return;
+  if (missing(headroom()).bytes == 0 || trimming_.exchange(true)) return;
   shared_.store.post([this] {
     measure_index();
-    trim_step(missing(headroom()));
+    const auto left = missing(headroom());
+    if (left.bytes > 0 && left.reason == "reserve") tell_crowded();
+    trim_step(left);
   });
 }
 
-void Space::trim_step(std::uint64_t left) {
-  for (int i = 0; i < evictions_at_once && left > 0 && !shared_.stopping; ++i) {
-    const auto freed = evict_one("size");
-    left = freed == 0 ? 0 : left - std::min(left, freed);
+void Space::trim_step(Missing left) {
+  for (int i = 0; i < evictions_at_once && left.bytes > 0 && !shared_.stopping; ++i) {
+    const auto freed = evict_one(left.reason);
+    left.bytes = freed == 0 ? 0 : left.bytes - std::min(left.bytes, freed);
   }
-  if (left > 0 && !shared_.stopping) return shared_.store.post([this, left] { trim_step(left); });
+  if (left.bytes > 0 && !shared_.stopping)
+    return shared_.store.post([this, left] { trim_step(left); });
   trimming_ = false;
   shared_.update_gauges();
+}
+
+void Space::tell_crowded() {
+  if (bound() < shared_.max_size) return;  // said at the start
+  constexpr std::int64_t hour = 3'600'000;
+  const auto now = milliseconds(shared_.clock.steady());
+  auto before = crowded_told_at_.load(std::memory_order_relaxed);
+  if (before != 0 && now - before < hour) return;
+  if (!crowded_told_at_.compare_exchange_strong(before, now)) return;
+  log::warn(
+      "cache: the file system of {} has {} bytes free, and cache.reserve_free is {}: others have "
+      "taken the rest, and cached blobs leave for it. Give the cache a disk of its own, or make "
+      "cache.max_size smaller",
+      shared_.options.directory.string(), shared_.disk.free_bytes(), shared_.reserve_free.load());
 }
 
 void Space::measure_index() {

@@ -57,8 +57,9 @@ class Space {
   bool make_room(std::uint64_t bytes);
   /// A write failed for another reason: nothing is kept for a while.
   void distrust();
-  /// Sets the metric of what the cache can be at most, and warns where the disk is smaller than
-  /// that.
+  /// What the cache can be at most: max_size, or less on a smaller disk.
+  std::uint64_t bound() const;
+  /// Sets the metric of that, and warns where the disk is the smaller one.
   void tell_size() const;
   /// Evicts to the low-water mark in the background, where that is due.
   void trim();
@@ -70,8 +71,15 @@ class Space {
   std::uint64_t reserved_files() const { return files_.load(std::memory_order_relaxed); }
 
  private:
-  /// What has to go before so many bytes fit.
-  std::uint64_t missing(std::uint64_t bytes) const;
+  /// What has to go before so many bytes fit, and for which bound's sake, as in
+  /// entrepot_cache_evictions_total.
+  struct Missing {
+    std::uint64_t bytes;
+    std::string_view reason;
+  };
+  Missing missing(std::uint64_t bytes) const;
+  /// Warns, once an hour, that others leave us less of the disk than the configuration does.
+  void tell_crowded();
   std::uint64_t headroom() const;
   /// Counts the bytes as reserved, after making room. False where that cannot be.
   bool take(std::uint64_t bytes);
@@ -96,7 +104,7 @@ class Space {
     std::atomic<SteadyTime> until_{SteadyTime{}};
   };
   std::uint64_t count_victim(std::string_view reason, const Index::Victim& victim);
-  void trim_step(std::uint64_t left);
+  void trim_step(Missing left);
 
   Shared& shared_;
   std::mutex mutex_;  // of take(): two must not count the same room
@@ -107,7 +115,9 @@ class Space {
   std::atomic<bool> trimming_{false};
   Rest blobs_rest_{std::chrono::seconds(1)};
   Rest manifests_rest_{std::chrono::minutes(1)};
-  std::atomic<std::int64_t> distrusted_until_{0};  // steady clock, ms
+  // Of the steady clock, ms.
+  std::atomic<std::int64_t> distrusted_until_{0};
+  std::atomic<std::int64_t> crowded_told_at_{0};
 };
 
 }  // namespace entrepot::cache

@@ -54,6 +54,7 @@ def may_ask_for_restart(entrepot):
     try:
         yield
     except (ConnectionRefusedError, ConnectionResetError):
+        assert entrepot.log.search("ends in order to be started anew"), "nothing announced it"
         eventually(lambda: not entrepot.running, what="the end that refused connections announce")
 
 

@@ -163,7 +163,17 @@ TEST_F(ArrivingFileTest, PassingItHoldsAWindowBehindTheSlowestReader) {
   };
   send();
   EXPECT_EQ(sent, window);
+  {
+    const auto ahead = file->readers().join();
+    slow->at(window - run);
+    fast->at(window - run);
+    ahead->at(3 * window);
+    EXPECT_FALSE(file->uneven()) << "who waits for what comes later is not ahead";
+    EXPECT_EQ(file->cut_slow(), 0U);
+  }
   fast->at(window);
+  slow->at(0);
+  EXPECT_TRUE(file->uneven());
   file->slide();
   EXPECT_TRUE(file->full()) << "the slow one has read nothing";
   EXPECT_FALSE(file->begun_to_slide());

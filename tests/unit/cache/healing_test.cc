@@ -174,6 +174,16 @@ TEST_F(HealingTest, NoScrubWhereItIsOff) {
   EXPECT_EQ(metric("entrepot_scrubbed_bytes_total"), "0");
 }
 
+TEST_F(HealingTest, AVerificationThatTheEndInterruptsFindsNothing) {
+  store(large);
+  const auto before = cache->inspection().verify({}, 1U << 30, /*repair=*/false);
+  EXPECT_EQ(before.objects, 1U);
+  cache->end_background();
+  const auto after = cache->inspection().verify({}, 1U << 30, /*repair=*/false);
+  EXPECT_EQ(after.objects, 0U);
+  EXPECT_TRUE(after.bad.empty()) << "what was not read to its end is not called unreadable";
+}
+
 TEST_F(HealingTest, WhatNobodyReadForAWeekIsCheckedFirst) {
   options.scrub_rate = 0;
   open();

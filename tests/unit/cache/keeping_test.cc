@@ -167,24 +167,44 @@ TEST_F(RoomTest, WhoHoldsUpTheOthersOfAPassingBlobIsCutAfterAWhile) {
       executor.run();
     }
   };
-  send(window);
+  const auto pass = [&](int seconds) {
+    for (int second = 0; second < seconds; ++second) executor.pass(std::chrono::seconds(1));
+  };
+  send(window);  // and holds then
   fast.reader->at(window);
-  for (int second = 0; second < 9; ++second) executor.pass(std::chrono::seconds(1));
+  pass(9);
   EXPECT_FALSE(slow.reader->cut());
-  slow.reader->at(window - piece);  // it has caught up
-  send(window + piece);
-  fast.reader->at(window + piece);
-  executor.pass(std::chrono::seconds(2));
-  EXPECT_FALSE(slow.reader->cut()) << "a new start for it";
-  send(2 * window - piece);
-  fast.reader->at(2 * window - piece);
-  for (int second = 0; second < 12; ++second) executor.pass(std::chrono::seconds(1));
+  slow.reader->at(window / 4);  // lets more in, and is held again at once
+  send(window + window / 4);
+  fast.reader->at(window + window / 4);
+  slow.reader->at(window);
+  pass(5);  // nobody waits for anybody
+  send(2 * window);
+  fast.reader->at(2 * window);
+  pass(9);
+  EXPECT_FALSE(slow.reader->cut()) << "a new ten seconds for it";
+  pass(2);
   EXPECT_TRUE(slow.reader->cut());
   EXPECT_FALSE(fast.reader->cut());
   send(large.size());
   last().done();
   executor.run();
   EXPECT_EQ(fast.progress->state(), Progress::State::whole);
+}
+
+TEST(Readers, OnlyWhoIsBehindAndHardlyMovesIsCut) {
+  const auto readers = std::make_shared<Readers>();
+  const auto first = readers->join(), moving = readers->join(), still = readers->join();
+  for (const auto& each : {first, moving, still}) each->at(10);
+  readers->mark();
+  first->at(1000);
+  moving->at(400);
+  still->at(110);
+  EXPECT_EQ(readers->fastest(), 1000U);
+  EXPECT_EQ(readers->cut_before(500, 100), 1U);
+  EXPECT_TRUE(still->cut());
+  EXPECT_FALSE(moving->cut() || first->cut());
+  EXPECT_EQ(readers->slowest(), 400U) << "nobody waits for him any more";
 }
 
 TEST_F(RoomTest, ManifestsInUseStayAndOthersLeaveWhenThereAreMany) {
