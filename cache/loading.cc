@@ -58,9 +58,13 @@ void Loading::begin() {
         "compared with its digest before it is served");
   }
   rocks.put_note("running", text_of(shared_.clock.wall()), true);
-  shared_.pins.set_commanded(lines_of(rocks.note("pins").value_or("")));
+  read_pins(shared_);
   pinned_since_ = shared_.pins.keep_notes();
   for (const auto& partial : shared_.files.left_fills()) shared_.partials.add(partial);
+}
+
+void Loading::read_pins(Shared& shared) {
+  shared.pins.set_commanded(lines_of(shared.rocks.note("pins").value_or("")));
 }
 
 bool Loading::run() {

@@ -32,6 +32,7 @@ struct OfflineCache::Parts {
   explicit Parts(Options options) : shared(checked(std::move(options)), clock, metrics, pool) {
     Scrub scrub(shared);
     Loading loading(shared, scrub);
+    Loading::read_pins(shared);
     loading.run();
     shared.rocks.count_tags();
   }
