@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/http/page_cache.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/store_pool.h"
 
@@ -78,9 +79,7 @@ BodyPump::Result BodyPump::wait_for_growth() {
 
 bool BodyPump::read_ahead(std::uint64_t length) {
   if (readers_ == nullptr || offset_ + length <= resident_) return false;
-  const bool there = in_page_cache(body_->fd(), offset_, length, probing_);
-  if (length == window) probing_ = there ? Probing::sparsely : Probing::closely;
-  if (there) return false;
+  if (in_page_cache(body_->fd(), offset_, length)) return false;
   // Once read it counts as resident: memory so short that it is gone again must not loop for ever.
   resident_ = offset_ + length;
   growing_ = false;

@@ -7,7 +7,6 @@
 
 #include "proxy/http/body.h"
 #include "proxy/http/output.h"
-#include "proxy/http/page_cache.h"
 
 namespace entrepot::loop {
 class Loop;
@@ -19,7 +18,7 @@ namespace entrepot::http {
 /// Sends a piece of a file, whole or growing, in windows: the next one is read and queued when the
 /// last has left for the kernel, so the memory it takes does not depend on the file's size nor on
 /// the client's speed. A window that is not in the page cache is read by the store pool first; a
-/// loop hardly ever waits for a disk (page_cache.h). Loop thread only.
+/// loop never waits for a disk. Loop thread only.
 class BodyPump {
  public:
   enum class Result {
@@ -56,8 +55,7 @@ class BodyPump {
 
   std::uint64_t offset_;
   std::uint64_t resident_;  // bytes before this are in the page cache, as far as is known
-  Probing probing_ = Probing::closely;
-  bool growing_ = false;  // what is waited for: growth, or the disk
+  bool growing_ = false;    // what is waited for: growth, or the disk
   // Shared with the wake-up that sets them; it may come late.
   const std::shared_ptr<bool> waiting_;
   const std::shared_ptr<bool> unreadable_;

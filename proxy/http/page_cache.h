@@ -5,17 +5,12 @@
 
 namespace entrepot::http {
 
-/// How far apart a range is probed. What was not long ago read piece by piece has holes anywhere;
-/// where a stretch of megabytes before it was there without one, a look here and there will do,
-/// which a hit of a large blob pays for with every window.
-enum class Probing : std::uint64_t { closely = 128 << 10, sparsely = 512 << 10 };
-
 /// Whether reading [offset, offset + length) of the file would most likely not wait for a disk.
 /// Never waits itself; cheap enough for each window of a reply. Any thread.
-/// Probes with RWF_NOWAIT, because only that tells pages that are there from those that are still
-/// on their way from the disk, which cachestat(2) counts as well. A file that cannot do it is taken
-/// as it comes: true.
-bool in_page_cache(int fd, std::uint64_t offset, std::uint64_t length, Probing probing);
+/// Probes every 128 KiB with RWF_NOWAIT, because only that tells pages that are there from those
+/// that are still on their way from the disk, which cachestat(2) counts as well. A file that cannot
+/// do it is taken as it comes: true.
+bool in_page_cache(int fd, std::uint64_t offset, std::uint64_t length);
 
 /// The slow half: reads the range so that in_page_cache() becomes true. Blocks on the disk. False:
 /// it could not be read.
