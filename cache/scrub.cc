@@ -81,8 +81,7 @@ std::uint64_t Scrub::read_on(std::uint64_t budget) {
   shared_.metrics.scrubbed_bytes().add(bytes);
   if (!fast_) round_bytes_ += bytes;
   if (now.offset == now.size) {
-    const Digest actual = now.hasher.finish();
-    if (shared_.blobs.has(now.digest)) shared_.settle_doubt(now.digest, actual, now.file.get());
+    shared_.settle_doubt(now.digest, now.hasher.finish(), now.file.get());
     reading_.reset();
     tell_progress();
   }

@@ -117,9 +117,9 @@ Index::Stored Shared::as_stored(const BlobRecord& record) const {
   return {record.size, record.is_inline, !record.is_inline && record.stored_at >= doubtful_since};
 }
 
-void Shared::drop_blob(const Digest& digest, bool unreadable) {
+bool Shared::drop_blob(const Digest& digest, bool unreadable) {
   // Not loaded yet, it may be known to the index on disk only.
-  if (!blobs.erase(digest) && loaded) return;
+  if (!blobs.erase(digest) && loaded) return false;
   files.forget(digest);
   index_writes.post([this, digest, unreadable] {
     if (keeping.contains(digest) || blobs.has(digest)) return;  // fetched again meanwhile
@@ -127,12 +127,14 @@ void Shared::drop_blob(const Digest& digest, bool unreadable) {
     if (keeping.contains(digest)) return;  // that may have taken a while
     unreadable ? files.quarantine(digest) : files.remove_blob(digest);
   });
+  return true;
 }
 
 void Shared::settle_doubt(const Digest& digest, const std::optional<Digest>& actual,
                           const BlobFile* file) {
   if (file != nullptr && !files.is_stored(digest, *file)) return;  // fetched anew meanwhile
   if (actual == digest) return blobs.trust(digest);
+  if (!drop_blob(digest, !actual)) return;  // a request and the scrub may have read it at once
   if (actual) {
     log::error(
         "cache: the file of {} does not have that digest any more; it is dropped and fetched "
@@ -140,7 +142,6 @@ void Shared::settle_doubt(const Digest& digest, const std::optional<Digest>& act
         digest.str(), options.directory.string());
   }
   metrics.cache_evictions("corrupt").add();
-  drop_blob(digest, !actual);
 }
 
 void Shared::doubt(const Digest& digest) {

@@ -102,7 +102,8 @@ struct Shared final : Doubts {
   Index::Stored as_stored(const BlobRecord& record) const;
   /// The stored blob cannot be served: it goes, and is a miss from now on. `unreadable`: its file
   /// is put aside, so that what is wrong with the disk does not come back under another name.
-  void drop_blob(const Digest& digest, bool unreadable);
+  /// Returns false where it has gone already.
+  bool drop_blob(const Digest& digest, bool unreadable);
   /// A doubtful blob was hashed: it is trusted, or it goes. nullopt: it could not be read.
   /// `file`: what was read; where another one has its name by now, nothing was settled.
   void settle_doubt(const Digest& digest, const std::optional<Digest>& actual,

@@ -102,7 +102,9 @@ def test_evicted_blobs_do_not_come_back_by_a_restart(start, upstream):
         assert_whole(entrepot.get(blob_target(blob)), blob)
     entrepot.restart()
     files = [path for path in (cache_directory(entrepot) / "blobs").rglob("*") if path.is_file()]
-    assert entrepot.metrics().sum("cache_objects", kind="blob") == len(files)
+    # It answers before all that it has is known to it.
+    eventually(lambda: entrepot.metrics().sum("cache_objects", kind="blob") == len(files),
+               what="all that is there")
     assert disk_usage(cache_directory(entrepot)) <= 16 * MIB
     upstream.forget()
     for blob in everything:

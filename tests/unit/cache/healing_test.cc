@@ -102,6 +102,24 @@ TEST_F(HealingTest, ManyAskersOfADoubtfulBlobWaitForOneCheck) {
   EXPECT_EQ(corrupt(), "1");
 }
 
+TEST_F(HealingTest, FoundByARequestAndByTheScrubAtOnceItIsOneBlobLess) {
+  store(large);
+  constexpr int steps_of_a_check = 8;
+  for (int begun = 0; begun < steps_of_a_check; ++begun) {
+    SCOPED_TRACE(begun);
+    crash([this] { flip_a_byte(); });
+    const Pending asker;
+    cache->fetch_blob(repo, digest, false, executor, asker.callback());
+    for (int step = 0; step < begun; ++step) executor.run_one();
+    executor.pass(std::chrono::seconds(1));  // the scrub begins
+    last().answer(large);
+    executor.run();
+    EXPECT_TRUE(read(*asker.answer().content) == large);
+    EXPECT_EQ(corrupt(), std::to_string(begun + 1));
+    EXPECT_EQ(source.asked.size(), begun + 2U);
+  }
+}
+
 TEST_F(HealingTest, ACleanEndLeavesNothingDoubtful) {
   store(large);
   open();
