@@ -84,9 +84,10 @@ bool BodyPump::read_ahead(std::uint64_t length) {
   resident_ = offset_ + length;
   growing_ = false;
   *waiting_ = true;
-  readers_->post([body = body_, offset = offset_, length, waiting = waiting_,
+  const std::uint64_t ahead = std::min(end_ - resident_, window);
+  readers_->post([body = body_, offset = offset_, length, ahead, waiting = waiting_,
                   unreadable = unreadable_, wake = wake_, &loop = loop_]() mutable {
-    const bool read = read_into_page_cache(body->fd(), offset, length);
+    const bool read = read_into_page_cache(body->fd(), offset, length, ahead);
     loop.post([body = std::move(body), waiting = std::move(waiting),
                unreadable = std::move(unreadable), read, wake = std::move(wake)] {
       *unreadable = !read;

@@ -12,8 +12,9 @@ namespace entrepot::http {
 /// do it is taken as it comes: true.
 bool in_page_cache(int fd, std::uint64_t offset, std::uint64_t length);
 
-/// The slow half: reads the range so that in_page_cache() becomes true. Blocks on the disk. False:
-/// it could not be read.
-bool read_into_page_cache(int fd, std::uint64_t offset, std::uint64_t length);
+/// The slow half: reads the range so that in_page_cache() becomes true, and asks the disk for the
+/// `ahead` bytes behind it, for which it does not wait. Blocks on the disk. False: it could not be
+/// read.
+bool read_into_page_cache(int fd, std::uint64_t offset, std::uint64_t length, std::uint64_t ahead);
 
 }  // namespace entrepot::http
