@@ -4,8 +4,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace entrepot::http {
+
+/// A piece of a reply's body: some text, and behind it bytes [offset, offset + length) of the file.
+struct Piece {
+  std::string before;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
 
 /// A reply body that lives in a file, whole or still growing. The pump of a connection reads it at
 /// the client's pace. Used on one loop thread; shared with nobody.

@@ -11,25 +11,22 @@
 namespace entrepot::http {
 namespace {
 
-// One turn of the loop sends at most this many windows of one body: a fast client must not starve
-// the others.
+// One turn of the loop sends at most this many windows, or small pieces, of one body: a fast client
+// must not starve the others.
 constexpr int windows_per_turn = 4;
 /// Of bytes that are copied to the socket, and into its buffer where it takes no more.
 constexpr std::uint64_t copied_window = 256 * 1024;
 
 }  // namespace
 
-BodyPump::BodyPump(std::unique_ptr<Body> body, std::uint64_t offset, std::uint64_t length,
-                   Output& output, loop::Loop& loop, loop::StorePool* readers,
-                   std::function<void()> wake)
+BodyPump::BodyPump(std::unique_ptr<Body> body, std::vector<Piece> pieces, Output& output,
+                   loop::Loop& loop, loop::StorePool* readers, std::function<void()> wake)
     : body_(std::move(body)),
-      end_(offset + length),
+      pieces_(std::move(pieces)),
       output_(output),
       loop_(loop),
       readers_(readers),
       wake_(std::move(wake)),
-      offset_(offset),
-      resident_(offset),
       waiting_(std::make_shared<bool>(false)),
       unreadable_(std::make_shared<bool>(false)) {}
 
@@ -38,29 +35,52 @@ BodyPump::Result BodyPump::run() {
     if (*waiting_) return growing_ ? Result::waiting : Result::blocked;
     if (*unreadable_) return file_failed();
     if (!output_.empty()) return Result::blocked;
-    body_->passed(offset_);
-    if (offset_ == end_) return Result::done;
-    // State before available(): a body that is whole now has its final size now.
-    const Body::State state = body_->state();
-    if (state == Body::State::failed) return Result::failed;
-    const std::uint64_t available = std::min(body_->available(), end_);
-    if (available <= offset_)
-      return state == Body::State::growing ? wait_for_growth() : Result::failed;
-    std::uint64_t length = std::min(available - offset_, window);
-    if (body_->fleeting()) {
-      length = std::min(length, copied_window);
-      const auto sound = [this] { return body_->state() != Body::State::failed; };
-      if (!output_.send_copy(body_->fd(), offset_, static_cast<std::size_t>(length), sound))
-        return output_.file_failed() ? file_failed() : Result::failed;
-      offset_ += length;
-      continue;
+    if (offset_ == end_ && begun_ == pieces_.size()) {
+      body_->passed(end_);
+      return Result::done;
     }
-    if (read_ahead(length)) return Result::blocked;
-    if (!output_.send_file(body_->fd(), offset_, static_cast<std::size_t>(length)))
-      return output_.file_failed() ? file_failed() : Result::failed;
-    offset_ += length;
+    if (offset_ == end_ && !begin_piece()) return Result::failed;
+    if (offset_ == end_) continue;
+    body_->passed(needed_from());
+    if (const Result sent = send_window(); sent != Result::again) return sent;
   }
   return Result::again;
+}
+
+bool BodyPump::begin_piece() {
+  const Piece& piece = pieces_[begun_++];
+  offset_ = resident_ = piece.offset;
+  end_ = offset_ + piece.length;
+  return piece.before.empty() || output_.write(piece.before, {}, piece.length > 0);
+}
+
+BodyPump::Result BodyPump::send_window() {
+  // State before available(): a body that is whole now has its final size now.
+  const Body::State state = body_->state();
+  if (state == Body::State::failed) return Result::failed;
+  const std::uint64_t available = std::min(body_->available(), end_);
+  if (available <= offset_)
+    return state == Body::State::growing ? wait_for_growth() : Result::failed;
+  std::uint64_t length = std::min(available - offset_, window);
+  bool sent;
+  if (body_->fleeting()) {
+    length = std::min(length, copied_window);
+    const auto sound = [this] { return body_->state() != Body::State::failed; };
+    sent = output_.send_copy(body_->fd(), offset_, static_cast<std::size_t>(length), sound);
+  } else {
+    if (read_ahead(length)) return Result::blocked;
+    sent = output_.send_file(body_->fd(), offset_, static_cast<std::size_t>(length));
+  }
+  if (!sent) return output_.file_failed() ? file_failed() : Result::failed;
+  offset_ += length;
+  return Result::again;
+}
+
+std::uint64_t BodyPump::needed_from() const {
+  std::uint64_t needed = offset_;
+  for (std::size_t i = begun_; i < pieces_.size(); ++i)
+    if (pieces_[i].length > 0) needed = std::min(needed, pieces_[i].offset);
+  return needed;
 }
 
 BodyPump::Result BodyPump::file_failed() {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "proxy/http/body.h"
 #include "proxy/http/output.h"
@@ -15,7 +16,7 @@ class StorePool;
 
 namespace entrepot::http {
 
-/// Sends a piece of a file, whole or growing, in windows: the next one is read and queued when the
+/// Sends pieces of a file, whole or growing, in windows: the next one is read and queued when the
 /// last has left for the kernel, so the memory it takes does not depend on the file's size nor on
 /// the client's speed. A window that is not in the page cache is read by the store pool first; a
 /// loop never waits for a disk. Loop thread only.
@@ -32,30 +33,39 @@ class BodyPump {
 
   /// `readers` may be null: then windows are sent unread. `wake` may be called after the pump is
   /// gone. A read under way holds the body until it ends.
-  BodyPump(std::unique_ptr<Body> body, std::uint64_t offset, std::uint64_t length, Output& output,
-           loop::Loop& loop, loop::StorePool* readers, std::function<void()> wake);
+  BodyPump(std::unique_ptr<Body> body, std::vector<Piece> pieces, Output& output, loop::Loop& loop,
+           loop::StorePool* readers, std::function<void()> wake);
   Result run();
   /// Reading the file failed, here or where its bytes were sent: the body is told.
   Result file_failed();
   /// True if a byte can be sent now.
-  bool ready() const { return body_->available() > offset_; }
+  bool ready() const {
+    return !pieces_.front().before.empty() || body_->available() > pieces_.front().offset;
+  }
 
  private:
+  /// False where the output is broken.
+  bool begin_piece();
+  Result send_window();
+  /// The first byte that this piece or a later one needs.
+  std::uint64_t needed_from() const;
   Result wait_for_growth();
   /// False when there is no need.
   bool read_ahead(std::uint64_t length);
 
   // Constant after construction.
   const std::shared_ptr<Body> body_;  // shared with a read under way, never with another pump
-  const std::uint64_t end_;
+  const std::vector<Piece> pieces_;
   Output& output_;
   loop::Loop& loop_;
   loop::StorePool* const readers_;
   const std::function<void()> wake_;
 
-  std::uint64_t offset_;
-  std::uint64_t resident_;  // bytes before this are in the page cache, as far as is known
-  bool growing_ = false;    // what is waited for: growth, or the disk
+  std::size_t begun_ = 0;     // pieces of which the text is sent
+  std::uint64_t offset_ = 0;  // in the piece begun last, which ends at end_
+  std::uint64_t end_ = 0;
+  std::uint64_t resident_ = 0;  // bytes before this are in the page cache, as far as is known
+  bool growing_ = false;        // what is waited for: growth, or the disk
   // Shared with the wake-up that sets them; it may come late.
   const std::shared_ptr<bool> waiting_;
   const std::shared_ptr<bool> unreadable_;

@@ -61,8 +61,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // For the exchange.
   void reply(const ReplyHead& head, std::string_view body);
   void reply(const ReplyHead& head, const std::shared_ptr<const std::string>& body);
-  void reply(const ReplyHead& head, std::unique_ptr<Body> body, std::uint64_t offset,
-             std::uint64_t length);
+  void reply(const ReplyHead& head, std::unique_ptr<Body> body, std::vector<Piece> pieces);
   void reply_head(const ReplyHead& head, std::uint64_t content_length);
 
   /// Where this connection is in its lane's table; the lane's to set.

@@ -25,9 +25,9 @@ void ConnectionExchange::reply(const ReplyHead& head, std::shared_ptr<const std:
 }
 
 void ConnectionExchange::reply(const ReplyHead& head, std::unique_ptr<Body> body,
-                               std::uint64_t offset, std::uint64_t length) {
+                               std::vector<Piece> pieces) {
   if (Connection* connection = begin_reply())
-    connection->reply(head, std::move(body), offset, length);
+    connection->reply(head, std::move(body), std::move(pieces));
 }
 
 void ConnectionExchange::reply_head(const ReplyHead& head, std::uint64_t content_length) {

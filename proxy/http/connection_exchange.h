@@ -19,8 +19,7 @@ class ConnectionExchange final : public Exchange {
   std::string_view peer() const override { return peer_; }
   void reply(const ReplyHead& head, std::string_view body) override;
   void reply(const ReplyHead& head, std::shared_ptr<const std::string> body) override;
-  void reply(const ReplyHead& head, std::unique_ptr<Body> body, std::uint64_t offset,
-             std::uint64_t length) override;
+  void reply(const ReplyHead& head, std::unique_ptr<Body> body, std::vector<Piece> pieces) override;
   void reply_head(const ReplyHead& head, std::uint64_t content_length) override;
 
   // For the connection.

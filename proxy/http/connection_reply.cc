@@ -67,13 +67,15 @@ void Connection::reply(const ReplyHead& head, const std::shared_ptr<const std::s
                                           : output_.write(bytes, std::string_view(), false));
 }
 
-void Connection::reply(const ReplyHead& head, std::unique_ptr<Body> body, std::uint64_t offset,
-                       std::uint64_t length) {
+void Connection::reply(const ReplyHead& head, std::unique_ptr<Body> body,
+                       std::vector<Piece> pieces) {
+  std::uint64_t length = 0;
+  for (const Piece& piece : pieces) length += piece.before.size() + piece.length;
   const std::string_view bytes = write_head(head, length);
   const bool with_body = body_allowed(head.status()) && length > 0;
   if (with_body)
-    pump_.emplace(std::move(body), offset, length, output_, lane_.loop(), lane_.options().readers,
-                  [weak = weak_from_this()] {
+    pump_.emplace(std::move(body), std::move(pieces), output_, lane_.loop(),
+                  lane_.options().readers, [weak = weak_from_this()] {
                     if (const std::shared_ptr<Connection> self = weak.lock()) self->drive();
                   });
   // The head waits for the body's first bytes only if they are there.

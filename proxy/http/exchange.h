@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/http/body.h"
 #include "proxy/http/request.h"
@@ -60,9 +61,9 @@ class Exchange {
   /// Small bodies: one write with the head. `body` may be empty.
   virtual void reply(const ReplyHead& head, std::string_view body) = 0;
   virtual void reply(const ReplyHead& head, std::shared_ptr<const std::string> body) = 0;
-  /// Bytes [offset, offset + length) of `body`, by sendfile, as they become available.
-  virtual void reply(const ReplyHead& head, std::unique_ptr<Body> body, std::uint64_t offset,
-                     std::uint64_t length) = 0;
+  /// These pieces of `body`, one at least, in this order, by sendfile, as they become available.
+  virtual void reply(const ReplyHead& head, std::unique_ptr<Body> body,
+                     std::vector<Piece> pieces) = 0;
   /// HEAD or 304: a head with this Content-Length and no body (nullopt-like: UINT64_MAX leaves the
   /// field out).
   virtual void reply_head(const ReplyHead& head, std::uint64_t content_length) = 0;

@@ -4,13 +4,17 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "proxy/registry/content_body.h"
+#include "proxy/registry/multipart.h"
 #include "proxy/registry/pending.h"
 #include "proxy/registry/reply.h"
 
 namespace entrepot::registry {
 namespace {
+
+constexpr std::string_view blob_type = "application/octet-stream";
 
 /// What the request asks of a blob of that size. Ranges are for GET (RFC 9110 §14.2), and two Range
 /// fields are no range.
@@ -18,17 +22,19 @@ RangeDecision requested_range(const http::Request& request, const Call& call,
                               const cache::Content& content, const DigestText& digest) {
   if (request.is_head() || call.fields.range.count != 1) return {};
   if (!range_applies(call.fields, digest.text())) return {};
-  return decide_range(call.fields.range.value, content.size);
+  auto decision = decide_range(call.fields.range.value, content.size);
+  // What passes through a window is read once, from its beginning on.
+  const bool passes = content.file && content.file->fleeting();
+  if (passes && decision.kind == RangeDecision::Kind::parts) return {};
+  return decision;
 }
 
-std::string content_range(const RangeDecision& range, std::uint64_t size) {
-  std::string value = "bytes ";
-  value += std::to_string(range.first);
-  value += '-';
-  value += std::to_string(range.last);
-  value += '/';
-  value += std::to_string(size);
-  return value;
+/// Of bytes in memory.
+std::string gather(const std::vector<http::Piece>& pieces, const std::string& bytes) {
+  std::string body;
+  for (const auto& [before, offset, length] : pieces)
+    body.append(before).append(bytes, offset, length);
+  return body;
 }
 
 }  // namespace
@@ -65,26 +71,33 @@ void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answ
         exchange, call,
         {{400, ErrorCode::range_invalid, "more than 1024 ranges in one request"}, "ranges"});
 
+  const bool parts = range.kind == RangeDecision::Kind::parts;
   const bool part = range.kind == RangeDecision::Kind::part;
-  http::ReplyHead head(not_modified ? 304 : part ? 206 : 200);
-  if (!not_modified) head.add("Content-Type", "application/octet-stream");
+  http::ReplyHead head(not_modified ? 304 : part || parts ? 206 : 200);
+  if (!not_modified && !parts) head.add("Content-Type", blob_type);
   head.add("Accept-Ranges", "bytes");
   add_content_fields(head, call, answer, digest, false);
   if (not_modified) return exchange.reply_head(head, std::numeric_limits<std::uint64_t>::max());
-  if (part) return send_part(exchange, head, answer.content, range);
-  send_content(exchange, head, answer.content, options_.executor_of(exchange));
+  const std::uint64_t size = answer.content->size;
+  if (parts) {
+    auto [content_type, pieces] = make_multipart(range.ranges, size);
+    head.add("Content-Type", content_type);
+    return send_pieces(exchange, head, answer.content, std::move(pieces));
+  }
+  if (!part) return send_content(exchange, head, answer.content, options_.executor_of(exchange));
+  const ByteRange& only = range.ranges.front();
+  head.add("Content-Range", content_range(only, size));
+  send_pieces(exchange, head, answer.content, {{{}, only.first, only.length()}});
 }
 
-void BlobHandler::send_part(http::Exchange& exchange, http::ReplyHead& head,
-                            const std::shared_ptr<const cache::Content>& content,
-                            const RangeDecision& range) const {
-  const std::uint64_t length = range.last - range.first + 1;
-  head.add("Content-Range", content_range(range, content->size));
+void BlobHandler::send_pieces(http::Exchange& exchange, const http::ReplyHead& head,
+                              const std::shared_ptr<const cache::Content>& content,
+                              std::vector<http::Piece> pieces) const {
   if (content->bytes)
-    exchange.reply(head, std::string_view(*content->bytes).substr(range.first, length));
+    exchange.reply(head, gather(pieces, *content->bytes));
   else
     exchange.reply(head, std::make_unique<ContentBody>(content, options_.executor_of(exchange)),
-                   range.first, length);
+                   std::move(pieces));
 }
 
 }  // namespace entrepot::registry

@@ -9,7 +9,7 @@
 
 namespace entrepot::registry {
 
-/// `GET|HEAD /v2/<name>/blobs/<digest>` with single ranges (protocol notes 1.5, 1.11). A range of a
+/// `GET|HEAD /v2/<name>/blobs/<digest>` with ranges (protocol notes 1.5, 1.11). A range of a
 /// blob that is still arriving is 206 as well: its size is known, and its bytes go out when they
 /// are released. Constant after construction; each call on the exchange's loop.
 class BlobHandler {
@@ -22,9 +22,9 @@ class BlobHandler {
 
  private:
   void answer(http::Exchange& exchange, Call& call, const cache::Answer& answer) const;
-  void send_part(http::Exchange& exchange, http::ReplyHead& head,
-                 const std::shared_ptr<const cache::Content>& content,
-                 const RangeDecision& range) const;
+  void send_pieces(http::Exchange& exchange, const http::ReplyHead& head,
+                   const std::shared_ptr<const cache::Content>& content,
+                   std::vector<http::Piece> pieces) const;
 
   Store& store_;
   const Options& options_;

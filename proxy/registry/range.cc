@@ -38,37 +38,60 @@ std::optional<RangeSpec> parse_spec(std::string_view text) {
   return spec;
 }
 
-RangeDecision resolve(const RangeSpec& spec, std::uint64_t size) {
-  using Kind = RangeDecision::Kind;
-  if (size == 0) return {};
+/// nullopt where the body, which is not empty, has nothing of it.
+std::optional<ByteRange> resolve(const RangeSpec& spec, std::uint64_t size) {
   if (!spec.first) {
     const std::uint64_t suffix = std::min(*spec.last, size);
-    if (suffix == 0) return {Kind::unsatisfiable};
-    return {Kind::part, size - suffix, size - 1};
+    if (suffix == 0) return std::nullopt;
+    return ByteRange{size - suffix, size - 1};
   }
-  if (*spec.first >= size) return {Kind::unsatisfiable};
-  return {Kind::part, *spec.first, spec.last ? std::min(*spec.last, size - 1) : size - 1};
+  if (*spec.first >= size) return std::nullopt;
+  return ByteRange{*spec.first, spec.last ? std::min(*spec.last, size - 1) : size - 1};
 }
 
-}  // namespace
-
-RangeDecision decide_range(std::string_view field, std::uint64_t size) {
+/// The elements of the list; nullopt where the field is to be ignored.
+std::optional<std::vector<RangeSpec>> parse_field(std::string_view field) {
   constexpr std::string_view unit = "bytes=";
   if (field.size() < unit.size() || !equal_ignoring_case(field.substr(0, unit.size()), unit))
-    return {};
+    return std::nullopt;
   std::string_view list = field.substr(unit.size());
-  std::optional<RangeSpec> only;
-  std::size_t count = 0;
+  std::vector<RangeSpec> specs;
   while (!list.empty()) {
     const std::size_t comma = std::min(list.find(','), list.size());
     const std::string_view element = trim(list.substr(0, comma));
     list.remove_prefix(comma < list.size() ? comma + 1 : comma);
     if (element.empty()) continue;  // a list may have empty elements (RFC 9110 §5.6.1)
-    only = parse_spec(element);
-    if (!only) return {};
-    if (++count > max_ranges) return {RangeDecision::Kind::too_many};
+    const auto spec = parse_spec(element);
+    if (!spec) return std::nullopt;
+    specs.push_back(*spec);
   }
-  return count == 1 ? resolve(*only, size) : RangeDecision{};
+  return specs;
+}
+
+RangeDecision decide_several(const std::vector<RangeSpec>& specs, std::uint64_t size) {
+  RangeDecision decision{RangeDecision::Kind::parts, {}};
+  std::uint64_t left = size;
+  for (const auto& spec : specs) {
+    const auto range = resolve(spec, size);
+    if (!range) continue;
+    if (range->length() > left) return {};
+    left -= range->length();
+    decision.ranges.push_back(*range);
+  }
+  return decision.ranges.empty() ? RangeDecision{} : decision;
+}
+
+}  // namespace
+
+RangeDecision decide_range(std::string_view field, std::uint64_t size) {
+  const auto specs = parse_field(field);
+  if (!specs || specs->empty()) return {};
+  if (specs->size() > max_ranges) return {RangeDecision::Kind::too_many, {}};
+  if (size == 0) return {};
+  if (specs->size() > 1) return decide_several(*specs, size);
+  const auto range = resolve(specs->front(), size);
+  if (!range) return {RangeDecision::Kind::unsatisfiable, {}};
+  return {RangeDecision::Kind::part, {*range}};
 }
 
 }  // namespace entrepot::registry

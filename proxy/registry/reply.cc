@@ -147,7 +147,8 @@ void send_content(http::Exchange& exchange, const http::ReplyHead& head,
   } else if (content->bytes) {
     exchange.reply(head, content->bytes);
   } else {
-    exchange.reply(head, std::make_unique<ContentBody>(content, executor), 0, content->size);
+    exchange.reply(head, std::make_unique<ContentBody>(content, executor),
+                   {{{}, 0, content->size}});
   }
 }
 

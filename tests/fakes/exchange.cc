@@ -49,14 +49,19 @@ void Exchange::reply(const http::ReplyHead& head, std::shared_ptr<const std::str
 }
 
 void Exchange::reply(const http::ReplyHead& head, std::unique_ptr<http::Body> body,
-                     std::uint64_t offset, std::uint64_t length) {
+                     std::vector<http::Piece> pieces) {
+  std::uint64_t length = 0;
+  for (const auto& piece : pieces) length += piece.before.size() + piece.length;
   begin(head, length);
   ASSERT_FALSE(request_.is_head()) << "a HEAD needs no body";
-  const std::uint64_t end = std::min(offset + length, body->available());
-  if (end > offset) {
-    reply_.body.resize(end - offset);
-    EXPECT_EQ(pread(body->fd(), reply_.body.data(), end - offset, static_cast<off_t>(offset)),
-              static_cast<ssize_t>(end - offset));
+  for (const auto& [before, offset, size] : pieces) {
+    reply_.body += before;
+    const std::uint64_t end = std::min(offset + size, body->available());
+    if (end <= offset) continue;
+    std::string bytes(end - offset, '\0');
+    EXPECT_EQ(pread(body->fd(), bytes.data(), bytes.size(), static_cast<off_t>(offset)),
+              static_cast<ssize_t>(bytes.size()));
+    reply_.body += bytes;
   }
   reply_.live = std::move(body);
 }

@@ -42,8 +42,8 @@ class Exchange final : public http::Exchange {
   std::string_view peer() const override { return "192.0.2.7:41000"; }
   void reply(const http::ReplyHead& head, std::string_view body) override;
   void reply(const http::ReplyHead& head, std::shared_ptr<const std::string> body) override;
-  void reply(const http::ReplyHead& head, std::unique_ptr<http::Body> body, std::uint64_t offset,
-             std::uint64_t length) override;
+  void reply(const http::ReplyHead& head, std::unique_ptr<http::Body> body,
+             std::vector<http::Piece> pieces) override;
   void reply_head(const http::ReplyHead& head, std::uint64_t content_length) override;
 
   /// The client goes away.

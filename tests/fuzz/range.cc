@@ -11,9 +11,16 @@ void run(std::string_view input) {
   using registry::RangeDecision;
   const auto size = upstream::parse_number(take_line(input)).value_or(1);
   const auto decision = registry::decide_range(input, size);
-  if (decision.kind != RangeDecision::Kind::part) return;
-  require(decision.first <= decision.last, "a range that ends before it begins");
-  require(decision.last < size, "a range beyond the end");
+  const bool partial =
+      decision.kind == RangeDecision::Kind::part || decision.kind == RangeDecision::Kind::parts;
+  require(partial == !decision.ranges.empty(), "parts without ranges, or the reverse");
+  std::uint64_t left = size;
+  for (const auto& range : decision.ranges) {
+    require(range.first <= range.last, "a range that ends before it begins");
+    require(range.last < size, "a range beyond the end");
+    require(range.length() <= left, "more is answered than there is");
+    left -= range.length();
+  }
 }
 
 }  // namespace entrepot::fuzz

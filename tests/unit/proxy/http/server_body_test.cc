@@ -22,10 +22,12 @@ class ServerBody : public testing::Test {
  protected:
   // Answers every request with [offset, offset + length) of the file.
   void serve(std::uint64_t offset, std::uint64_t length, ServerOptions options = {}) {
+    serve_pieces({{{}, offset, length}}, options);
+  }
+  void serve_pieces(std::vector<Piece> pieces, ServerOptions options = {}) {
     server_ = std::make_unique<ServerUnderTest>(
-        [this, offset, length](const ExchangePtr& exchange) {
-          exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file_), offset,
-                          length);
+        [this, pieces = std::move(pieces)](const ExchangePtr& exchange) {
+          exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file_), pieces);
         },
         options);
   }
@@ -65,6 +67,46 @@ TEST_F(ServerBody, APieceOfAFileIsThatPiece) {
   EXPECT_TRUE(client.reply().body == content.substr(777, 50'000));
   EXPECT_THAT(client.reply(false).head, testing::HasSubstr("Content-Length: 50000\r\n"));
   EXPECT_EQ(server_->wait_finished(2)[1].body_bytes, 0U);
+}
+
+TEST_F(ServerBody, ManyPiecesWithTextBetweenArriveInTheirOrder) {
+  const std::string content = pattern(12'000'000);
+  file_.append(content);
+  file_.set_state(Body::State::whole);
+  std::vector<Piece> pieces;
+  std::string expected;
+  for (std::size_t i = 0; i < 300; ++i) {
+    const std::size_t offset = (i * 7'654'321) % 11'000'000, length = i % 3 * 100 * i;
+    pieces.push_back({i % 5 == 0 ? "" : "<" + std::to_string(i) + ">", offset, length});
+  }
+  pieces.push_back({"a large one", 1'000'000, 9'000'000});
+  pieces.push_back({"the end", 0, 0});
+  for (const auto& [before, offset, length] : pieces)
+    expected += before + content.substr(offset, length);
+  loop::StorePool pool("store", 1);
+  ServerOptions options;
+  options.readers = &pool;
+  serve_pieces(pieces, options);
+  RawClient client(server_->port());
+  client.send(get("/1") + get("/2") + get("/", "", "HEAD"));
+  EXPECT_TRUE(client.reply().body == expected);
+  EXPECT_TRUE(client.reply().body == expected);
+  EXPECT_THAT(client.reply(false).head,
+              testing::HasSubstr("Content-Length: " + std::to_string(expected.size()) + "\r\n"));
+  EXPECT_EQ(server_->wait_finished(3)[0].body_bytes, expected.size());
+}
+
+TEST_F(ServerBody, PiecesOfAGrowingFileAreWaitedForOneByOne) {
+  serve_pieces({{"A", 5, 2}, {"B", 0, 2}, {"C", 0, 0}});
+  RawClient client(server_->port());
+  client.send(get("/"));
+  EXPECT_EQ(client.reply(false).status, 200);
+  EXPECT_EQ(client.read(1), "A") << "the text does not wait for the bytes behind it";
+  server_->on_loop([&] { file_.append("012345"); });
+  EXPECT_EQ(client.read(1), "5");
+  server_->on_loop([&] { file_.append("6"); });
+  EXPECT_EQ(client.read(5), "6B01C");
+  EXPECT_TRUE(server_->wait_finished(1)[0].complete);
 }
 
 TEST_F(ServerBody, AGrowingFileIsSentAsItComes) {
@@ -148,7 +190,7 @@ TEST_F(ServerBody, SlowReadersOfABigFileCostNoMemory) {
   constexpr std::size_t size = 256 << 20;
   constexpr std::size_t readers = 100;
   server_ = std::make_unique<ServerUnderTest>([this](const ExchangePtr& exchange) {
-    exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file_), 0, size);
+    exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file_), {{{}, 0, size}});
   });
   server_->on_loop([&] {
     const std::string piece(1 << 20, 'b');

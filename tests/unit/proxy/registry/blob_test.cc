@@ -81,13 +81,35 @@ TEST_P(StoredBlobs, Unsatisfiable) {  // corpus case 88
 }
 
 TEST_P(StoredBlobs, RangesThatAreNot) {
-  for (const char* range : {"bytes=5-2", "=", "lines=0-1", "bytes=0-1,3-4", "bytes=20-,30-"}) {
+  for (const char* range : {"bytes=5-2", "=", "lines=0-1", "bytes=0-9,3-4", "bytes=20-,30-"}) {
     const fakes::Reply reply = site.get(target, {std::string("Range: ") + range});
     EXPECT_EQ(reply.status, 200) << range;
     EXPECT_EQ(reply.body, bytes);
     EXPECT_EQ(reply.field("Content-Range"), "");
   }
   EXPECT_EQ(site.get(target, {"Range: bytes=0-1", "Range: bytes=0-1"}).status, 200);
+}
+
+TEST_P(StoredBlobs, SeveralRanges) {
+  const fakes::Reply reply = site.get(target, {"Range: bytes=7-,0-1,3-3"});
+  EXPECT_EQ(reply.status, 206);
+  const std::string type = reply.field("Content-Type");
+  constexpr std::string_view before = "multipart/byteranges; boundary=";
+  ASSERT_EQ(type.substr(0, before.size()), before);
+  const std::string boundary = type.substr(before.size());
+  EXPECT_THAT(boundary, testing::MatchesRegex("[A-Za-z0-9]{20,70}"));
+  const auto part = [&](const std::string& range, const std::string& content) {
+    return "--" + boundary + "\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes " +
+           range + "/10\r\n\r\n" + content + "\r\n";
+  };
+  EXPECT_EQ(reply.body,
+            part("7-9", "789") + part("0-1", "01") + part("3-3", "3") + "--" + boundary + "--\r\n");
+  EXPECT_EQ(reply.content_length, reply.body.size());
+  EXPECT_EQ(reply.field("Content-Range"), "");
+  EXPECT_EQ(reply.field("Accept-Ranges"), "bytes");
+  EXPECT_EQ(reply.field("Docker-Content-Digest"), digest);
+  EXPECT_NE(site.get(target, {"Range: bytes=7-,0-1"}).field("Content-Type"), type)
+      << "a boundary is drawn anew";
 }
 
 TEST_P(StoredBlobs, TooManyRanges) {  // corpus case 89
@@ -166,6 +188,15 @@ TEST_F(Blobs, ARangeOfAGrowingBlobIsPartial) {
   EXPECT_EQ(reply.content_length, 5u);
   EXPECT_EQ(reply.field("Content-Range"), "bytes 4-8/10");
   EXPECT_EQ(reply.body, "45");
+}
+
+TEST_F(Blobs, SeveralRangesOfWhatPassesThroughAreAnsweredWhole) {
+  const auto progress = std::make_shared<cache::Progress>(bytes.size());
+  const auto content = file_content(bytes, progress);
+  content->file->set_fleeting();
+  site.store.upstream[key] = hit(content);
+  EXPECT_EQ(site.get(target, {"Range: bytes=4-8,0-1"}).status, 200);
+  EXPECT_EQ(site.get(target, {"Range: bytes=4-8"}).status, 206);
 }
 
 TEST_F(Blobs, RestrictedUpstreamsArePrivate) {

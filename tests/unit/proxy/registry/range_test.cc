@@ -3,25 +3,30 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <optional>
 #include <ostream>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace entrepot::registry {
 
 void PrintTo(const RangeDecision& decision, std::ostream* out) {
-  *out << static_cast<int>(decision.kind) << " " << decision.first << "-" << decision.last;
+  *out << static_cast<int>(decision.kind);
+  for (const auto& [first, last] : decision.ranges) *out << " " << first << "-" << last;
 }
 
 namespace {
 
 using Kind = RangeDecision::Kind;
-constexpr RangeDecision whole{};
-constexpr RangeDecision unsatisfiable{Kind::unsatisfiable};
-constexpr RangeDecision part(std::uint64_t first, std::uint64_t last) {
-  return {Kind::part, first, last};
+const RangeDecision whole{};
+const RangeDecision unsatisfiable{Kind::unsatisfiable, {}};
+RangeDecision part(std::uint64_t first, std::uint64_t last) {
+  return {Kind::part, {{first, last}}};
 }
+RangeDecision parts(std::vector<ByteRange> ranges) { return {Kind::parts, std::move(ranges)}; }
 
 TEST(DecideRange, OneRange) {
   EXPECT_EQ(decide_range("bytes=0-", 10), part(0, 9));
@@ -70,17 +75,30 @@ TEST(DecideRange, BrokenIsIgnored) {  // corpus case 87
     EXPECT_EQ(decide_range(field, 10), whole) << field;
 }
 
-TEST(DecideRange, SeveralAreAnsweredWhole) {
-  EXPECT_EQ(decide_range("bytes=0-1,4-5", 10), whole);
+TEST(DecideRange, SeveralAreAnsweredAsTheyWereAskedFor) {
+  EXPECT_EQ(decide_range("bytes=0-1,4-5", 10), parts({{0, 1}, {4, 5}}));
+  EXPECT_EQ(decide_range("bytes=8-,0-1,-3", 10), parts({{8, 9}, {0, 1}, {7, 9}}));
+  EXPECT_EQ(decide_range("bytes=2-3,2-3,3-4", 10), parts({{2, 3}, {2, 3}, {3, 4}}))
+      << "neither merged nor in another order";
+  EXPECT_EQ(decide_range("bytes=0-1,4-99", 10), parts({{0, 1}, {4, 9}}));
+  EXPECT_EQ(decide_range("bytes=0-1,50-,-0", 10), parts({{0, 1}})) << "what there is, in parts";
+}
+
+TEST(DecideRange, SeveralThatGiveNothingOrTooMuchAreAnsweredWhole) {
   EXPECT_EQ(decide_range("bytes=20-,30-", 10), whole) << "never 416 to several ranges";
-  EXPECT_EQ(decide_range("bytes=0-9,0-9", 10), whole);
+  EXPECT_EQ(decide_range("bytes=0-9,0-0", 10), whole) << "longer than the body";
+  EXPECT_EQ(decide_range("bytes=0-4,5-9", 10), parts({{0, 4}, {5, 9}})) << "just as long";
+  EXPECT_EQ(decide_range("bytes=0-1,x", 10), whole);
 }
 
 TEST(DecideRange, CountsRanges) {  // corpus case 89
   std::string field = "bytes=0-0";
   for (std::size_t i = 1; i < max_ranges; ++i) field += ",0-0";
   EXPECT_EQ(decide_range(field, 10), whole);
-  EXPECT_EQ(decide_range(field + ",0-0", 10), RangeDecision{Kind::too_many});
+  EXPECT_EQ(decide_range(field, 5000), parts(std::vector<ByteRange>(max_ranges)));
+  const RangeDecision too_many{Kind::too_many, {}};
+  EXPECT_EQ(decide_range(field + ",0-0", 10), too_many);
+  EXPECT_EQ(decide_range(field + ",0-0", 5000), too_many);
   EXPECT_EQ(decide_range(field + ",,,,", 10), whole) << "empty elements are not ranges";
 }
 
@@ -105,7 +123,7 @@ RangeDecision naive(std::optional<std::uint64_t> first, std::optional<std::uint6
 
 TEST(DecideRange, AgreesWithANaiveReading) {
   std::mt19937_64 random(7);
-  int counts[3] = {};
+  std::map<Kind, int> counts;
   for (int i = 0; i < 20000; ++i) {
     const std::uint64_t size = random() % 40;
     std::optional<std::uint64_t> first, last;
@@ -116,12 +134,38 @@ TEST(DecideRange, AgreesWithANaiveReading) {
                               (last ? std::to_string(*last) : "");
     const RangeDecision decision = decide_range(field, size);
     ASSERT_EQ(decision, naive(first, last, size)) << field << " of " << size;
-    ++counts[static_cast<int>(decision.kind)];
+    ++counts[decision.kind];
   }
-  for (const int count : counts) EXPECT_GT(count, 500) << "every outcome must have been compared";
+  for (const auto kind : {Kind::whole, Kind::part, Kind::unsatisfiable})
+    EXPECT_GT(counts[kind], 500) << "every outcome must have been compared";
 }
 
-TEST(DecideRange, AnyBytesGiveARangeInside) {
+/// Several, by what each gives alone.
+TEST(DecideRange, SeveralAgreeWithEachOfThemAlone) {
+  std::mt19937_64 random(8);
+  int several = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const std::uint64_t size = 1 + random() % 40;
+    std::string field;
+    RangeDecision expected{Kind::parts, {}};
+    std::uint64_t sum = 0;
+    for (std::uint64_t n = 2 + random() % 4; n > 0; --n) {
+      const std::uint64_t first = random() % 50, length = 1 + random() % 10;
+      const std::string one = std::to_string(first) + "-" + std::to_string(first + length - 1);
+      field += "," + one;
+      const auto alone = decide_range("bytes=" + one, size);
+      if (alone.kind != Kind::part) continue;
+      expected.ranges.push_back(alone.ranges[0]);
+      sum += alone.ranges[0].length();
+    }
+    if (sum > size || expected.ranges.empty()) expected = whole;
+    several += expected.ranges.size() > 1 ? 1 : 0;
+    ASSERT_EQ(decide_range("bytes=" + field, size), expected) << field << " of " << size;
+  }
+  EXPECT_GT(several, 2000);
+}
+
+TEST(DecideRange, AnyBytesGiveRangesInside) {
   std::mt19937_64 random(11);
   constexpr std::string_view alphabet = "bytes=0123456789-,, ";
   for (int i = 0; i < 100000; ++i) {
@@ -129,9 +173,10 @@ TEST(DecideRange, AnyBytesGiveARangeInside) {
     for (std::uint64_t n = random() % 12; n > 0; --n) field += alphabet[random() % alphabet.size()];
     const std::uint64_t size = random() % 100;
     const RangeDecision decision = decide_range(field, size);
-    if (decision.kind != Kind::part) continue;
-    ASSERT_LE(decision.first, decision.last) << field;
-    ASSERT_LT(decision.last, size) << field;
+    for (const auto& [first, last] : decision.ranges) {
+      ASSERT_LE(first, last) << field;
+      ASSERT_LT(last, size) << field;
+    }
   }
 }
 

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ranges of what is stored, as the clients that live by them ask for them (protocol notes, 1.5 and 2.4
+to 2.6)."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from support import content
+from support.checks import REPOSITORY, assert_error, assert_hit, assert_whole, blob_target
+
+KIB, MIB = content.KIB, content.MIB
+BOUNDARY = re.compile(r"multipart/byteranges; boundary=([A-Za-z0-9]{1,70})")
+PART = re.compile(rb"Content-Type: application/octet-stream\r\nContent-Range: bytes (\d+)-(\d+)/(\d+)")
+
+
+@pytest.fixture(params=[2 * KIB, 200 * KIB, 20 * MIB], ids=["inline", "small", "large"])
+def stored(start, upstream, request):
+    """A mirror that has the blob, in each of the ways in which it keeps one."""
+    blob = upstream.add_blob(REPOSITORY, content.blob(request.param, seed=1))
+    entrepot = start()
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert_hit(entrepot.get(blob_target(blob)), blob)
+    upstream.forget()
+    yield entrepot, blob
+    assert upstream.count() == 0
+
+
+def ask(entrepot, blob, ranges: str):
+    return entrepot.get(blob_target(blob), headers=[("Range", f"bytes={ranges}")])
+
+
+def parts_of(response) -> list[tuple[int, int, int, bytes]]:
+    """As a strict client takes them apart: (first, last, size, bytes)."""
+    boundary = BOUNDARY.fullmatch(response.headers["Content-Type"])[1].encode()
+    assert len(response.body) == int(response.headers["Content-Length"])
+    rest = b"\r\n" + response.body
+    parts = []
+    while True:
+        assert rest.startswith(b"\r\n--" + boundary)
+        rest = rest[len(boundary) + 4:]
+        if rest == b"--\r\n":
+            return parts
+        assert rest.startswith(b"\r\n")
+        head, _, rest = rest[2:].partition(b"\r\n\r\n")
+        first, last, size = (int(number) for number in PART.fullmatch(head).groups())
+        parts.append((first, last, size, rest[:last - first + 1]))
+        rest = rest[last - first + 1:]
+
+
+def assert_parts(response, blob, ranges: list[tuple[int, int]]) -> None:
+    """One part a range, in their order, with the right bytes."""
+    assert response.status == 206
+    assert response.headers["Accept-Ranges"] == "bytes"
+    parts = parts_of(response)
+    assert [part[:3] for part in parts] == [(first, last, blob.size) for first, last in ranges]
+    for first, last, _, data in parts:
+        assert data == blob.data[first:last + 1]
+
+
+def test_several_ranges(stored):
+    entrepot, blob = stored
+    last = blob.size - 1
+    ranges = [(last - 9, last), (0, 0), (100, 1099), (100, 1099), (0, 1)]
+    asked = f"-10,0-0,100-1099,100-{1099},0-1"
+    if 2100 <= blob.size:
+        assert_parts(ask(entrepot, blob, asked), blob, ranges)
+    assert_parts(ask(entrepot, blob, "0-1,3-4"), blob, [(0, 1), (3, 4)])
+    assert_parts(ask(entrepot, blob, f"5-6,{blob.size}-"), blob, [(5, 6)])
+
+
+def test_as_many_ranges_as_podman_asks_for(stored):
+    """1024 at once, 25 KiB of them; one more is refused, and podman halves its list."""
+    entrepot, blob = stored
+    places = random.Random(1).sample(range(blob.size - 1), 1024)
+    ranges = [(first, first + (1 if blob.size < MIB else random.Random(first).randrange(9000)))
+              for first in places]
+    ranges = [(first, min(last, blob.size - 1)) for first, last in ranges]
+    asked = ",".join(f"{first}-{last}" for first, last in ranges)
+    response = ask(entrepot, blob, asked)
+    if sum(last - first + 1 for first, last in ranges) > blob.size:
+        assert_whole(response, blob)
+    else:
+        assert_parts(response, blob, ranges)
+    assert_error(ask(entrepot, blob, asked + ",0-0"), 400, code="RANGE_INVALID")
+
+
+def test_ranges_that_are_answered_whole(stored):
+    """More than there is, or nothing of it: 416 to several ranges is fatal in podman."""
+    entrepot, blob = stored
+    for asked in (f"0-,0-{blob.size // 2}", f"{blob.size}-,{blob.size + 5}-{blob.size + 9}"):
+        response = ask(entrepot, blob, asked)
+        assert response.status == 200
+        assert_whole(response, blob)
+
+
+def test_many_random_ranges_on_one_connection(stored):
+    entrepot, blob = stored
+    chosen = random.Random(2)
+    with entrepot.connect() as connection:
+        for _ in range(200):
+            first = chosen.randrange(blob.size)
+            last = min(blob.size - 1, first + chosen.randrange(64 * KIB))
+            connection.send_request("GET", blob_target(blob),
+                                    [("Range", f"bytes={first}-{last}")])
+            response = connection.read_response()
+            assert response.status == 206
+            assert response.headers["Content-Range"] == f"bytes {first}-{last}/{blob.size}"
+            assert response.body == blob.data[first:last + 1]
