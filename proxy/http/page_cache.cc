@@ -44,8 +44,7 @@ bool in_page_cache(int fd, std::uint64_t offset, std::uint64_t length) {
   return probe(fd, offset + length - 1);
 }
 
-bool read_into_page_cache(int fd, std::uint64_t offset, std::uint64_t length,
-                          std::uint64_t ahead) {
+bool read_into_page_cache(int fd, std::uint64_t offset, std::uint64_t length, std::uint64_t ahead) {
   ::posix_fadvise(fd, static_cast<off_t>(offset), static_cast<off_t>(length + ahead),
                   POSIX_FADV_WILLNEED);
   while (length > 0) {
