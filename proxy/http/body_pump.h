@@ -18,8 +18,8 @@ namespace entrepot::http {
 
 /// Sends pieces of a file, whole or growing, in windows: the next one is read and queued when the
 /// last has left for the kernel, so the memory it takes does not depend on the file's size nor on
-/// the client's speed. A window that is not in the page cache is read by the store pool first; a
-/// loop never waits for a disk. Loop thread only.
+/// the client's speed. A window that is not in the page cache is read by the store pool first, so
+/// that a loop does not wait for a disk (page_cache.h says how far that is seen). Loop thread only.
 class BodyPump {
  public:
   enum class Result {

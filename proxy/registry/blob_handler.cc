@@ -80,7 +80,7 @@ void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answ
   if (not_modified) return exchange.reply_head(head, std::numeric_limits<std::uint64_t>::max());
   const std::uint64_t size = answer.content->size;
   if (parts) {
-    auto [content_type, pieces] = make_multipart(range.ranges, size);
+    auto [content_type, pieces] = make_multipart(range.ranges, size, blob_type);
     head.add("Content-Type", content_type);
     return send_pieces(exchange, head, answer.content, std::move(pieces));
   }
@@ -93,7 +93,10 @@ void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answ
 void BlobHandler::send_pieces(http::Exchange& exchange, const http::ReplyHead& head,
                               const std::shared_ptr<const cache::Content>& content,
                               std::vector<http::Piece> pieces) const {
-  if (content->bytes)
+  const http::Piece& first = pieces.front();
+  if (content->bytes && pieces.size() == 1)
+    exchange.reply(head, std::string_view(*content->bytes).substr(first.offset, first.length));
+  else if (content->bytes)
     exchange.reply(head, gather(pieces, *content->bytes));
   else
     exchange.reply(head, std::make_unique<ContentBody>(content, options_.executor_of(exchange)),

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/http/body.h"
@@ -21,9 +22,10 @@ struct Multipart {
   std::vector<http::Piece> pieces;
 };
 
-/// Parts of a blob of `size` bytes, in the order of the ranges, none merged. The boundary is drawn
-/// anew each time, of letters and digits only (clients stumble over others), so that no blob can
-/// contain it on purpose. Any thread.
-Multipart make_multipart(const std::vector<ByteRange>& ranges, std::uint64_t size);
+/// Parts of a blob of `size` bytes and that media type, in the order of the ranges, none merged.
+/// The boundary is drawn anew each time, of letters and digits only (clients stumble over others),
+/// so that no blob can contain it on purpose. Any thread.
+Multipart make_multipart(const std::vector<ByteRange>& ranges, std::uint64_t size,
+                         std::string_view media_type);
 
 }  // namespace entrepot::registry

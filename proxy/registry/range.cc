@@ -49,7 +49,7 @@ std::optional<ByteRange> resolve(const RangeSpec& spec, std::uint64_t size) {
   return ByteRange{*spec.first, spec.last ? std::min(*spec.last, size - 1) : size - 1};
 }
 
-/// The elements of the list; nullopt where the field is to be ignored.
+/// The elements of the list, or max_ranges + 1 of more; nullopt where the field is to be ignored.
 std::optional<std::vector<RangeSpec>> parse_field(std::string_view field) {
   constexpr std::string_view unit = "bytes=";
   if (field.size() < unit.size() || !equal_ignoring_case(field.substr(0, unit.size()), unit))
@@ -64,6 +64,7 @@ std::optional<std::vector<RangeSpec>> parse_field(std::string_view field) {
     const auto spec = parse_spec(element);
     if (!spec) return std::nullopt;
     specs.push_back(*spec);
+    if (specs.size() > max_ranges) break;
   }
   return specs;
 }
