@@ -30,6 +30,9 @@ struct FetchRequest {
   std::uint64_t offset = 0;
   /// An object larger than this ends in bad_upstream.
   std::uint64_t max_size = 0;
+  /// Blobs: one past the last byte wanted, > offset; sends `Range: bytes=offset-(end - 1)`. Where
+  /// the object is shorter, it ends with the object.
+  std::optional<std::uint64_t> end = std::nullopt;
 };
 
 /// What the upstream said before the body.
@@ -43,6 +46,8 @@ struct FetchHead {
   std::optional<Digest> digest;
   /// The endpoint that answered, as in the `endpoint` label of the metrics.
   std::string endpoint;
+  /// The range asked for was ignored: the body begins with the object.
+  bool from_beginning = false;
 };
 
 /// Takes what a fetch brings. Every method is called on the fetch loop, in the order on_head,
@@ -60,7 +65,7 @@ class FetchSink {
   /// Returns false to refuse: the fetch ends with on_done(bad_upstream).
   virtual bool on_data(std::uint64_t offset, std::span<const std::byte> data) = 0;
 
-  /// Once. nullopt: the whole object was delivered (for HEAD: the head was).
+  /// Once. nullopt: all that was asked for was delivered (for HEAD: the head was).
   virtual void on_done(const std::optional<Failure>& failure) = 0;
 };
 

@@ -54,12 +54,12 @@ AskRequest ObjectFetch::next_request() {
   if (manifest()) ask.headers.push_back("Accept: " + std::string(manifest_accept));
   // A manifest is small and a tag moves: it is had whole or again.
   asked_ = manifest() && head_told_ ? 0 : delivered_;
-  if (probing_) {
-    ask.headers.emplace_back("Range: bytes=0-0");
-  } else if (asked_ > 0 && !request_.head) {
-    ask.headers.push_back("Range: bytes=" + std::to_string(asked_) + "-");
-    if (!etag_.empty()) ask.headers.push_back("If-Range: " + etag_);
-  }
+  ranged_ = probing_ || (!request_.head && (asked_ > 0 || request_.end));
+  if (!ranged_) return ask;
+  std::string range = "Range: bytes=" + std::to_string(asked_) + '-';
+  if (probing_ || request_.end) range += std::to_string(probing_ ? 0 : *request_.end - 1);
+  ask.headers.push_back(std::move(range));
+  if (!probing_ && !etag_.empty()) ask.headers.push_back("If-Range: " + etag_);
   return ask;
 }
 
@@ -85,8 +85,7 @@ std::optional<ObjectFetch::Place> ObjectFetch::place_of(const ResponseHead& head
 
 std::optional<ObjectFetch::Place> ObjectFetch::part_of(const ResponseHead& head) {
   const auto range = parse_content_range(head.content_range);
-  const bool wanted = probing_ || (asked_ > 0 && !request_.head);
-  if (!wanted || !range || !range->part || range->part->first != asked_) {
+  if (!ranged_ || !range || !range->part || range->part->first != asked_) {
     reject("answered 206 with another range than the one asked for");
     return std::nullopt;
   }
@@ -114,11 +113,20 @@ cache::FetchHead ObjectFetch::describe(const ResponseHead& head, const Place& pl
   if (manifest() && !is_manifest_type(described.media_type)) described.media_type.clear();
   described.digest = cache::Digest::parse(head.docker_content_digest);
   described.endpoint = endpoint_->label();
+  described.from_beginning = ranged_ && head.status == 200;
   return described;
+}
+
+std::optional<std::uint64_t> ObjectFetch::wanted_end() const {
+  return request_.end && (!size_ || *request_.end < *size_) ? request_.end : size_;
 }
 
 bool ObjectFetch::on_body(std::span<const std::byte> data) {
   const std::uint64_t offset = next_;
+  if (request_.end && offset + data.size() > *request_.end) {
+    complete_ = true;  // it sends more than was asked for
+    data = data.first(*request_.end - std::min(offset, *request_.end));
+  }
   next_ += data.size();
   if (request_.max_size > 0 && next_ > request_.max_size) {
     reject("sends more than the limit of " + std::to_string(request_.max_size) + " bytes");
@@ -130,17 +138,19 @@ bool ObjectFetch::on_body(std::span<const std::byte> data) {
   }
   delivered_ = std::max(delivered_, next_);
   endpoint_->metrics().bytes().add(data.size());
-  return sink_.on_data(offset, data);
+  const bool more = !complete_;
+  return sink_.on_data(offset, data) && more;
 }
 
 void ObjectFetch::on_whole() {
-  if (!request_.head && size_ && next_ < *size_) {
+  const auto end = wanted_end();
+  if (!request_.head && end && delivered_ < *end) {
     // A 206 may bring less than was asked for; a shorter 200 does not get here.
-    const TransferEnd end{.kind = TransferEnd::Kind::unreachable,
+    const TransferEnd cut{.kind = TransferEnd::Kind::unreachable,
                           .reason = "reset",
                           .detail = "the answer ended before the object did"};
     AskFailure failure;
-    failure.failure = transport_failure(what(), end);
+    failure.failure = transport_failure(what(), cut);
     failure.retryable = true;
     resume(std::move(failure));
     return;
@@ -149,6 +159,7 @@ void ObjectFetch::on_whole() {
 }
 
 void ObjectFetch::on_stopped() {
+  if (complete_) return sink_.on_done(std::nullopt);
   if (!rejection_) reject("sent other bytes than before, or than the cache can take");
   endpoint_->metrics().failure("bad-upstream");
   const cache::Failure failure = *rejection_;
@@ -156,6 +167,8 @@ void ObjectFetch::on_stopped() {
 }
 
 void ObjectFetch::on_failure(AskFailure failure) {
+  // It broke behind the last byte of the piece.
+  if (head_told_ && request_.end && delivered_ >= *wanted_end()) return sink_.on_done(std::nullopt);
   if (head_told_ && !request_.head) {
     resume(std::move(failure));
     return;

@@ -58,6 +58,8 @@ class ObjectFetch : public cache::Fetch, private AskSink {
   void resume(AskFailure failure);
   bool size_by_get(const AskFailure& failure);
   void reject(std::string_view why);
+  /// One past the last byte wanted, as far as that is known.
+  std::optional<std::uint64_t> wanted_end() const;
   std::string what() const;
 
   Upstream& upstream_;
@@ -65,13 +67,15 @@ class ObjectFetch : public cache::Fetch, private AskSink {
   cache::FetchSink& sink_;
   Endpoint* endpoint_ = nullptr;  ///< of the current attempt
 
-  std::uint64_t asked_ = 0;  ///< begin of the range asked for; 0: none
+  std::uint64_t asked_ = 0;  ///< begin of the range asked for
+  bool ranged_ = false;      ///< a range was asked for
   std::uint64_t next_;       ///< offset of the next byte of the body
   std::uint64_t delivered_;  ///< all bytes below it have been delivered
   std::optional<std::uint64_t> size_;
   std::string etag_;  ///< a strong one, for If-Range
   bool head_told_ = false;
   bool probing_ = false;                     ///< a HEAD that is done by a GET of one byte
+  bool complete_ = false;                    ///< stopped because all that was wanted is there
   std::optional<cache::Failure> rejection_;  ///< why we stopped taking
 
   Retry retry_;

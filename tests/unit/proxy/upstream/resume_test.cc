@@ -83,6 +83,99 @@ TEST(Resume, BeginsAtTheOffsetAsked) {
   EXPECT_EQ(server.received()[0].header("if-range"), "");
 }
 
+/// Answers ranges with both ends of `body`, `more` bytes beyond what was asked for, and ends each
+/// answer after `piece` bytes.
+ScriptedServer::Script bounded(const std::string& body, std::size_t piece, std::size_t more = 0) {
+  return [&body, piece, more](const Received& request, Reply& reply) {
+    const std::size_t begin = asked_from(request);
+    const std::string range = request.header("range");
+    const std::size_t end =
+        std::min(body.size(), std::stoul(range.substr(range.find('-') + 1)) + 1 + more);
+    reply.head(206,
+               {"Content-Range: bytes " + std::to_string(begin) + "-" + std::to_string(end - 1) +
+                "/" + std::to_string(body.size())},
+               end - begin);
+    reply.raw(std::string_view(body).substr(begin, std::min(piece, end - begin)));
+    if (begin + piece < end) reply.close();
+  };
+}
+
+TEST(Resume, APieceIsAskedForByBothItsEnds) {
+  const std::string body = counted(1000);
+  for (const std::uint64_t offset : {0U, 600U}) {
+    ScriptedServer server(bounded(body, 1000));
+    Client client(quick_options(server.url()));
+    cache::FetchRequest request = blob_request();
+    request.offset = offset;
+    request.end = offset + 100;
+    Recorder recorder;
+    ASSERT_TRUE(client.run(request, recorder));
+    EXPECT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
+    EXPECT_EQ(recorder.heads.at(0).size, 1000U);
+    EXPECT_FALSE(recorder.heads.at(0).from_beginning);
+    EXPECT_EQ(recorder.offsets.at(0), offset);
+    EXPECT_EQ(recorder.body.substr(offset), body.substr(offset, 100));
+    EXPECT_EQ(server.received()[0].header("range"),
+              "bytes=" + std::to_string(offset) + "-" + std::to_string(offset + 99));
+  }
+}
+
+TEST(Resume, APieceThatBreaksGoesOnToItsEnd) {
+  const std::string body = counted(1000);
+  ScriptedServer server(bounded(body, 60));
+  Client client(quick_options(server.url()));
+  cache::FetchRequest request = blob_request();
+  request.offset = 600;
+  request.end = 700;
+  Recorder recorder;
+  ASSERT_TRUE(client.run(request, recorder));
+  EXPECT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
+  EXPECT_EQ(recorder.body.substr(600), body.substr(600, 100));
+  ASSERT_THAT(server.received(), SizeIs(2));
+  EXPECT_EQ(server.received()[1].header("range"), "bytes=660-699");
+}
+
+TEST(Resume, APieceBeyondTheEndEndsWithTheObject) {
+  const std::string body = counted(1000);
+  ScriptedServer server(bounded(body, 1000));
+  Client client(quick_options(server.url()));
+  cache::FetchRequest request = blob_request();
+  request.offset = 900;
+  request.end = 5000;
+  Recorder recorder;
+  ASSERT_TRUE(client.run(request, recorder));
+  EXPECT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
+  EXPECT_EQ(recorder.body.substr(900), body.substr(900));
+}
+
+TEST(Resume, MoreThanThePieceIsNotTaken) {
+  const std::string body = counted(1000);
+  ScriptedServer server(bounded(body, 1000, 50));
+  Client client(quick_options(server.url()));
+  cache::FetchRequest request = blob_request();
+  request.offset = 100;
+  request.end = 200;
+  Recorder recorder;
+  ASSERT_TRUE(client.run(request, recorder));
+  EXPECT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
+  EXPECT_EQ(recorder.body.substr(100), body.substr(100, 100));
+}
+
+TEST(Resume, AnIgnoredPieceIsToldAndEndsThere) {
+  const std::string body = counted(300'000);
+  ScriptedServer server([&](const Received&, Reply& reply) { reply.send(200, {}, body); });
+  Client client(quick_options(server.url()));
+  cache::FetchRequest request = blob_request();
+  request.offset = 1000;
+  request.end = 2000;
+  Recorder recorder;
+  ASSERT_TRUE(client.run(request, recorder));
+  EXPECT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
+  EXPECT_TRUE(recorder.heads.at(0).from_beginning);
+  EXPECT_EQ(recorder.heads.at(0).size, body.size());
+  EXPECT_EQ(recorder.body, body.substr(0, 2000));
+}
+
 // U9
 TEST(Resume, StartsAgainWhereTheRangeIsIgnored) {
   const std::string body = counted(300'000);
