@@ -20,7 +20,6 @@ namespace {
 /// Of one write: long enough to make the call cheap, short enough to be still in a core's
 /// second-level cache when the kernel copies it.
 constexpr std::size_t run_size = 256 << 10;
-constexpr std::uint64_t page = 4096;
 /// Of a reader, when others wait for it.
 constexpr std::uint64_t far_behind = ArrivingFile::window / 2;
 /// Reserved at a time where the size is not known.
@@ -37,21 +36,22 @@ const Failure cannot_write{FailureKind::store, "the cache directory cannot be wr
 std::shared_ptr<ArrivingFile> ArrivingFile::create(const Parts& parts,
                                                    std::unique_ptr<Space::Reservation> room,
                                                    Proven proven) {
-  auto file = parts.files.create_fill(parts.digest);
+  auto file = parts.files.create_fill(parts.digest, parts.size);
   if (!file) return nullptr;
   return std::make_shared<ArrivingFile>(parts, std::move(file), std::move(room), std::move(proven));
 }
 
-std::shared_ptr<ArrivingFile> ArrivingFile::resume(const Parts& parts, std::uint64_t arrived,
+std::shared_ptr<ArrivingFile> ArrivingFile::resume(const Parts& parts, const Extents& extents,
                                                    std::unique_ptr<Space::Reservation> room,
                                                    Proven proven) {
-  auto file = parts.files.reopen_fill(parts.digest, arrived);
-  if (!file || ::ftruncate(file->fd(), static_cast<off_t>(arrived)) != 0) return nullptr;
-  room->wrote(arrived);
+  auto file = parts.files.reopen_fill(parts.digest, *parts.size);
+  if (!file) return nullptr;
+  room->wrote(extents.bytes());
   auto resumed =
       std::make_shared<ArrivingFile>(parts, std::move(file), std::move(room), std::move(proven));
-  resumed->written_ = arrived;
-  resumed->turn_ended();
+  resumed->there_ = extents;
+  for (const auto& [begin, end] : extents.spans()) resumed->progress_->release(Span{begin, end});
+  resumed->pass_over();
   return resumed;
 }
 
@@ -68,7 +68,7 @@ ArrivingFile::ArrivingFile(const Parts& parts, std::shared_ptr<const BlobFile> f
     : parts_(parts),
       file_(std::move(file)),
       room_(std::move(room)),
-      progress_(parts_.size ? std::make_shared<Progress>(*parts_.size) : nullptr),
+      progress_(parts_.size ? std::make_shared<Progress>(*parts_.size, parts_.tail) : nullptr),
       hasher_(std::make_shared<FileHasher>(file_, parts_.digest.algorithm(), parts_.store,
                                            parts_.home, std::move(proven))),
       run_(std::make_unique_for_overwrite<std::byte[]>(run_size)) {}
@@ -80,9 +80,8 @@ std::optional<Failure> ArrivingFile::take(std::uint64_t offset, std::span<const 
   if (write_failed_) return cannot_write;
   check(offset <= arrived(), "fetches leave no holes");
   if (offset < arrived()) {  // a resume came back with bytes that clients may have already
-    write_gathered();
-    if (write_failed_) return cannot_write;
-    const auto again = std::min<std::uint64_t>(data.size(), written_ - offset);
+    gathered_ = offset > written_ ? offset - written_ : 0;  // those that nobody has come anew
+    const auto again = std::min<std::uint64_t>(data.size(), written_ - std::min(offset, written_));
     if (!same_as_written(offset, data.first(again))) {
       return Failure{FailureKind::bad_upstream, "the upstream sent other bytes the second time"};
     }
@@ -101,7 +100,27 @@ std::optional<Failure> ArrivingFile::take(std::uint64_t offset, std::span<const 
   return std::nullopt;
 }
 
+bool ArrivingFile::put(std::uint64_t offset, std::span<const std::byte> data) {
+  if (write_failed_ || passing() || !write_missing(offset, data, OnFailure::tell)) return false;
+  progress_->release(Span{offset, offset + data.size()});
+  return true;
+}
+
+bool ArrivingFile::claim(std::uint64_t size) {
+  if (!room_) return true;
+  const auto wanted = std::max(Index::on_disk(size), room_->bytes());
+  return wanted == room_->bytes() || parts_.space.grow(*room_, wanted - room_->bytes());
+}
+
+void ArrivingFile::pass_over() {
+  write_gathered();
+  if (write_failed_) return;
+  written_ = there_.end_from(written_);
+  turn_ended();
+}
+
 std::optional<Failure> ArrivingFile::finish() {
+  write_gathered();
   turn_ended();
   if (write_failed_) return cannot_write;
   run_.reset();
@@ -148,19 +167,37 @@ void ArrivingFile::gather(std::span<const std::byte> data) {
   }
 }
 
-void ArrivingFile::write_gathered() {
-  const std::span run(run_.get(), std::exchange(gathered_, 0));
+void ArrivingFile::write_gathered(std::size_t kept) {
+  kept = std::min(kept, gathered_);
+  const std::span run(run_.get(), gathered_ - kept);
   if (run.empty() || write_failed_) return;
-  write_failed_ = !write_run(run);
-  if (write_failed_) return;
+  write_failed_ = !write_missing(written_, run, OnFailure::move_to_memory);
+  if (write_failed_) {
+    gathered_ = 0;
+    return;
+  }
   written_ += run.size();
-  if (room_) room_->wrote(run.size());
+  std::memmove(run_.get(), run_.get() + run.size(), kept);
+  gathered_ = kept;
 }
 
-bool ArrivingFile::write_run(std::span<const std::byte> run) {
+/// What is there already is never written over.
+bool ArrivingFile::write_missing(std::uint64_t offset, std::span<const std::byte> run,
+                                 OnFailure then) {
+  const Span span{offset, offset + run.size()};
+  if (passing()) return write_run(offset, run, then);
+  for (auto gap = there_.gap_in(span); !gap.empty(); gap = there_.gap_in(span)) {
+    if (!write_run(gap.begin, run.subspan(gap.begin - offset, gap.length()), then)) return false;
+    there_.add(gap);
+  }
+  return true;
+}
+
+bool ArrivingFile::write_run(std::uint64_t offset, std::span<const std::byte> run, OnFailure then) {
   if (room_ && !reserve_more(run.size())) return false;
-  const auto write = [&] { return parts_.files.write(parts_.digest, *file_, written_, run); };
+  const auto write = [&] { return parts_.files.write(parts_.digest, *file_, offset, run); };
   int error = write();
+  if (error == 0 && room_) room_->wrote(run.size());
   if (error == 0) return true;
   if (passing()) return false;
   const bool full = error == ENOSPC || error == EDQUOT;
@@ -168,21 +205,22 @@ bool ArrivingFile::write_run(std::span<const std::byte> run) {
   if (full && parts_.space.make_room(run.size() + room_when_full)) error = write();
   if (error == 0) return true;
   if (!full) parts_.space.distrust();
-  if (!move_to_memory()) return false;
+  if (then == OnFailure::tell || !move_to_memory()) return false;
   bypass_ = full ? "disk-full" : "disk-error";
   return write() == 0;
 }
 
-/// Nobody told the size: room is reserved as it grows.
+/// Nobody told the size, or only pieces were asked for: room is reserved as it grows.
 bool ArrivingFile::reserve_more(std::uint64_t bytes) {
-  if (written_ + bytes <= room_->bytes()) return true;
+  if (there_.bytes() + bytes <= room_->bytes()) return true;
   return parts_.space.grow(*room_, std::max(bytes, growth));
 }
 
 /// The same file number, and so every reader, gets a file in memory that has what is still needed.
 bool ArrivingFile::move_to_memory() {
   const std::uint64_t from = std::min(needed_from(), written_) / page * page;
-  if (!progress_ || written_ - from > moved_at_most) return false;
+  const bool scattered = there_.bytes() > written_;
+  if (!progress_ || scattered || written_ - from > moved_at_most) return false;
   const int memory = ::memfd_create("entrepot-passing", MFD_CLOEXEC);
   if (memory < 0) return false;
   std::vector<std::byte> needed(written_ - from);
@@ -232,11 +270,9 @@ void ArrivingFile::slide() {
 
 void ArrivingFile::turn_ended() {
   turn_end_posted_ = false;
-  write_gathered();
+  write_gathered(arrived() == parts_.size ? 0 : arrived() % page);
   hasher_->advance(written_);
-  if (!progress_ || progress_->state() != Progress::State::growing) return;
-  const auto open = progress_->size() - std::min(progress_->size(), parts_.tail);
-  progress_->release(std::min(written_, open));
+  if (progress_ && progress_->state() == Progress::State::growing) progress_->release(written_);
 }
 
 }  // namespace entrepot::cache

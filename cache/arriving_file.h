@@ -17,10 +17,14 @@
 
 namespace entrepot::cache {
 
-/// The file that a fill writes, its hasher and its readers' progress. Pieces are gathered and
-/// written in aligned runs, the last one of a turn of the loop as it is: few system calls, and a
-/// page cache made of large folios, which every later hit is cheaper for. Readers and the hasher
-/// are told once per turn.
+/// The file that a fill writes, its hasher and its readers' progress. What arrives in order is
+/// gathered and written in aligned runs, the last one of a turn of the loop up to its last whole
+/// page: few system calls, and a page cache made of large folios, which every later hit is cheaper
+/// for. Readers and the hasher are told once per turn.
+///
+/// Pieces may lie beyond what has arrived in order: put() writes them, and pass_over() goes on
+/// behind them. The file is sparse, and its holes tell a later process what is missing
+/// (left_fills.h), so only whole pages are written, but for the end of the object.
 ///
 /// Two forms. On the disk, in reserved room: it becomes the stored blob. Passing through, where
 /// there is no room or the disk fails: a file in memory of which only a window exists, from the
@@ -48,14 +52,14 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
 
   /// What a passing file has in memory at most, but for the piece that fills it.
   static constexpr std::uint64_t window = 4 << 20;
+  static constexpr std::uint64_t page = 4096;
 
   /// Null (with the reason logged) where the directory takes no new file.
   static std::shared_ptr<ArrivingFile> create(const Parts& parts,
                                               std::unique_ptr<Space::Reservation> room,
                                               Proven proven);
-  /// Goes on with the file of an earlier fill, of which [0, arrived) is there. Null where it is
-  /// not.
-  static std::shared_ptr<ArrivingFile> resume(const Parts& parts, std::uint64_t arrived,
+  /// Goes on with the file of an earlier fill, where it is there, and null where it is not.
+  static std::shared_ptr<ArrivingFile> resume(const Parts& parts, const Extents& extents,
                                               std::unique_ptr<Space::Reservation> room,
                                               Proven proven);
   /// In memory, passing through; null where the system is out of files.
@@ -71,6 +75,16 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   /// rest is kept, up to `limit` bytes in all.
   std::optional<Failure> take(std::uint64_t offset, std::span<const std::byte> data,
                               std::uint64_t limit);
+  /// A piece of an object of known size, from anywhere in it: whole pages, or its end. What is
+  /// there already stays as it is: somebody may have read it, and the proof is of what was read.
+  /// False where it cannot be written.
+  bool put(std::uint64_t offset, std::span<const std::byte> data);
+  /// Reserves room for `size` bytes in all. False where there is none.
+  bool claim(std::uint64_t size);
+  /// Everything in the file counts as arrived up to the first gap. What was gathered is written.
+  void pass_over();
+  /// What is in the file.
+  const Extents& extents() const { return there_; }
   /// No more will come: writes the rest; proven() will be called. Readers do not get the tail yet.
   std::optional<Failure> finish();
   /// Readers get everything (whole) or are cut short (failed).
@@ -101,10 +115,9 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   /// Its bytes are counted as a blob's from now on.
   void give_room_back() { room_.reset(); }
 
+  /// In order, from the beginning.
   std::uint64_t arrived() const { return written_ + gathered_; }
   bool write_failed() const { return write_failed_; }
-  /// In the file.
-  std::uint64_t written() const { return written_; }
   const std::shared_ptr<const BlobFile>& file() const { return file_; }
   /// Null while the size is unknown.
   const std::shared_ptr<Progress>& progress() const { return progress_; }
@@ -113,8 +126,11 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
  private:
   bool same_as_written(std::uint64_t offset, std::span<const std::byte> data) const;
   void gather(std::span<const std::byte> data);
-  void write_gathered();
-  bool write_run(std::span<const std::byte> run);
+  /// But for `kept` bytes at the end of what was gathered.
+  void write_gathered(std::size_t kept = 0);
+  enum class OnFailure : std::uint8_t { move_to_memory, tell };
+  bool write_missing(std::uint64_t offset, std::span<const std::byte> run, OnFailure then);
+  bool write_run(std::uint64_t offset, std::span<const std::byte> run, OnFailure then);
   bool reserve_more(std::uint64_t bytes);
   bool move_to_memory();
   std::uint64_t needed_from() const;
@@ -128,7 +144,8 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   const std::shared_ptr<Readers> readers_ = std::make_shared<Readers>();
   const std::shared_ptr<FileHasher> hasher_;
 
-  std::uint64_t written_ = 0;
+  std::uint64_t written_ = 0;  // in order
+  Extents there_;              // of the file on the disk, in order or not
   std::unique_ptr<std::byte[]> run_;
   std::size_t gathered_ = 0;  // bytes in run_, which follow the written ones
   bool turn_end_posted_ = false;

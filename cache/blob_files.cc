@@ -9,7 +9,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -19,6 +18,10 @@
 
 namespace entrepot::cache {
 namespace {
+
+/// Of a stored blob, and of one that arrives. The sticky bit, which means nothing for a file, says
+/// that the file is as long as the blob will be: left_fills.cc goes by it.
+constexpr mode_t stored_mode = 0600, sparse_mode = S_ISVTX | 0600;
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
@@ -147,18 +150,26 @@ bool BlobFiles::is_stored(const Digest& digest, const BlobFile& file) const {
          one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
-std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest) const {
+std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest,
+                                                       std::optional<std::uint64_t> size) const {
   const auto path = layout_.fill(digest);
-  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+  const mode_t mode = size ? sparse_mode : stored_mode;
+  ::unlink(path.c_str());
+  int fd = ::open(path.c_str(), flags, mode);
   if (fd < 0 && errno == ENOENT) {  // the folder was removed under us
     ::mkdir(layout_.fills().c_str(), 0700);
-    fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fd = ::open(path.c_str(), flags, mode);
   }
   if (fd < 0) {
     failed("open", path, errno);
     return nullptr;
   }
-  return std::make_shared<const BlobFile>(fd);
+  auto file = std::make_shared<const BlobFile>(fd);
+  if (!size || ::ftruncate(fd, static_cast<off_t>(*size)) == 0) return file;
+  failed("open", path, errno);
+  discard_fill(digest);
+  return nullptr;
 }
 
 std::shared_ptr<const BlobFile> BlobFiles::reopen_fill(const Digest& digest,
@@ -172,7 +183,7 @@ std::shared_ptr<const BlobFile> BlobFiles::reopen_fill(const Digest& digest,
   auto file = std::make_shared<const BlobFile>(fd);
   struct stat status;
   const bool there = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-                     static_cast<std::uint64_t>(status.st_size) >= size;
+                     static_cast<std::uint64_t>(status.st_size) == size;
   return there ? file : nullptr;
 }
 
@@ -193,7 +204,7 @@ int BlobFiles::write(const Digest& digest, const BlobFile& file, std::uint64_t o
 }
 
 bool BlobFiles::put(const Digest& digest, std::span<const std::byte> bytes) const {
-  const auto file = create_fill(digest);
+  const auto file = create_fill(digest, bytes.size());
   if (!file) return false;
   if (write(digest, *file, 0, bytes) == 0) return commit(digest, file);
   discard_fill(digest);
@@ -204,7 +215,8 @@ bool BlobFiles::commit(const Digest& digest, const std::shared_ptr<const BlobFil
   const auto from = layout_.fill(digest);
   // XFS sets room aside behind a file that grows; at its end it gives that back.
   struct stat status;
-  if (::fstat(file->fd(), &status) == 0 && ::ftruncate(file->fd(), status.st_size) != 0)
+  if (::fstat(file->fd(), &status) != 0 || ::ftruncate(file->fd(), status.st_size) != 0 ||
+      ::fchmod(file->fd(), stored_mode) != 0)
     failed("write", from, errno);
   if (::fdatasync(file->fd()) != 0) {
     // The pages count as clean now whatever became of them: the file must not be trusted again.
@@ -295,29 +307,6 @@ void BlobFiles::measure_quarantine() const {
       bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
   }
   quarantined_bytes_ = bytes;
-}
-
-std::vector<Partials::Partial> BlobFiles::left_fills() const {
-  std::vector<std::pair<std::filesystem::file_time_type, Partials::Partial>> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(layout_.fills(), error)) {
-    const auto digest = layout_.fill_digest(entry.path());
-    struct stat status;
-    const bool ours = digest && ::lstat(entry.path().c_str(), &status) == 0 &&
-                      S_ISREG(status.st_mode) && status.st_size > 0;
-    if (ours) {
-      found.emplace_back(entry.last_write_time(error),
-                         Partials::Partial{*digest, static_cast<std::uint64_t>(status.st_size)});
-    } else {
-      std::filesystem::remove_all(entry.path(), error);
-    }
-  }
-  std::sort(found.begin(), found.end(),
-            [](const auto& one, const auto& two) { return one.first < two.first; });
-  std::vector<Partials::Partial> partials;
-  partials.reserve(found.size());
-  for (const auto& [time, partial] : found) partials.push_back(partial);
-  return partials;
 }
 
 void BlobFiles::failed(const char* operation, const std::filesystem::path& path, int error) const {

@@ -6,14 +6,13 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
-#include <vector>
 
 #include "cache/content.h"
 #include "cache/digest.h"
 #include "cache/layout.h"
 #include "cache/open_blobs.h"
-#include "cache/partials.h"
 #include "metrics/metrics.h"
 
 namespace entrepot::cache {
@@ -53,9 +52,12 @@ class BlobFiles {
   /// Whether somebody reads the stored blob now.
   bool reads(const Digest& digest) const { return open_blobs_.reads(digest); }
 
-  /// A new, empty file for bytes that arrive; null (with the reason logged) when it cannot be made.
-  std::shared_ptr<const BlobFile> create_fill(const Digest& digest) const;
-  /// The file of a fill that ended in the middle, with at least `size` bytes; null where it is not.
+  /// A new file for bytes that arrive, as long as they will be, with nothing in it; null (with the
+  /// reason logged) when it cannot be made. What an earlier one was is nobody's any more. Of
+  /// unknown size, it will be gone after a restart.
+  std::shared_ptr<const BlobFile> create_fill(const Digest& digest,
+                                              std::optional<std::uint64_t> size) const;
+  /// The file of a fill that ended in the middle, of that size; null where it is not.
   std::shared_ptr<const BlobFile> reopen_fill(const Digest& digest, std::uint64_t size) const;
   /// Writes all of `data` to the arriving file; 0, or the error of the system.
   int write(const Digest& digest, const BlobFile& file, std::uint64_t offset,
@@ -75,10 +77,6 @@ class BlobFiles {
   }
   /// Removes what is in quarantine; how much that was.
   std::uint64_t empty_quarantine() const;
-
-  /// What earlier fills have left, oldest first; removes what is none of ours. Before the loops
-  /// start.
-  std::vector<Partials::Partial> left_fills() const;
 
  private:
   Opened open_file(const Digest& digest, std::uint64_t size, Wait wait) const;

@@ -62,20 +62,22 @@ Cache::~Cache() { Loading::note_end(*shared_); }
 
 Home& Cache::home_of(std::size_t hash) const { return *homes_[hash % homes_.size()]; }
 
-std::optional<Answer> Cache::find_blob(RepositoryRef repository, const Digest& digest) const {
-  return find_object(Resource::blob, repository, digest);
+std::optional<Answer> Cache::find_blob(RepositoryRef repository, const Digest& digest,
+                                       bool ranged) const {
+  return find_object(Resource::blob, repository, digest, ranged);
 }
 
 std::optional<Answer> Cache::find_manifest(RepositoryRef repository, const Digest& digest) const {
-  return find_object(Resource::manifest, repository, digest);
+  return find_object(Resource::manifest, repository, digest, /*ranged=*/false);
 }
 
 std::optional<Answer> Cache::find_object(Resource resource, RepositoryRef repository,
-                                         const Digest& digest) const {
+                                         const Digest& digest, bool ranged) const {
   if (!shared_->linked(repository, digest)) return std::nullopt;
   auto content = shared_->stored(resource, digest);
   if (!content) return std::nullopt;
-  shared_->used(resource, digest);
+  if (!ranged || shared_->ranged_uses.counts(digest, shared_->clock.steady()))
+    shared_->used(resource, digest);
   return Answer{Outcome::hit, {}, std::move(content), {}};
 }
 
@@ -108,8 +110,13 @@ void Cache::route(ObjectRequest request) {
 }
 
 void Cache::fetch_blob(Repository repository, const Digest& digest, bool head, Executor& reply_on,
-                       AnswerCallback done) {
-  route({Resource::blob, std::move(repository), digest, head, {reply_on, std::move(done)}});
+                       AnswerCallback done, Wanted wanted) {
+  route({Resource::blob,
+         std::move(repository),
+         digest,
+         head,
+         {reply_on, std::move(done)},
+         std::move(wanted)});
 }
 
 void Cache::fetch_manifest(Repository repository, const Digest& digest, bool head,

@@ -28,7 +28,7 @@ struct Shared;
 /// disk, by joining a flight, or by starting one, and posts the answer back. A caller asks `find_*`
 /// first and `fetch_*` on nullopt; nothing is missed in between, because the home looks again.
 ///
-/// A body in an answer may still be growing (Content::progress): read it up to released().
+/// A body in an answer may still be growing (Content::progress): read what is readable.
 /// Dropping the content does not stop the fill.
 class Cache : private ObjectRouter {
  public:
@@ -55,15 +55,18 @@ class Cache : private ObjectRouter {
   Cache& operator=(const Cache&) = delete;
 
   // From memory. Any thread; never blocks. nullopt: only fetch_* can tell.
-  std::optional<Answer> find_blob(RepositoryRef repository, const Digest& digest) const;
+  /// `ranged`: for a part of it, which is not a use of its own each time (ranged_uses.h).
+  std::optional<Answer> find_blob(RepositoryRef repository, const Digest& digest,
+                                  bool ranged = false) const;
   std::optional<Answer> find_manifest(RepositoryRef repository, const Digest& digest) const;
   /// Also nullopt for a tag that is due.
   std::optional<Answer> find_tag(RepositoryRef repository, std::string_view tag) const;
 
   // From disk or upstream. Any thread; `done` is posted to `reply_on` exactly once.
   /// `head`: the caller wants no body, so an absent object is asked for with HEAD and not filled.
+  /// `wanted`: what it wants of one; where those are pieces, only they are brought.
   void fetch_blob(Repository repository, const Digest& digest, bool head, Executor& reply_on,
-                  AnswerCallback done);
+                  AnswerCallback done, Wanted wanted = {});
   void fetch_manifest(Repository repository, const Digest& digest, bool head, Executor& reply_on,
                       AnswerCallback done);
   /// `revalidate`: the client asked for a check with the upstream (Cache-Control: no-cache).
@@ -94,7 +97,7 @@ class Cache : private ObjectRouter {
  private:
   Home& home_of(std::size_t hash) const;
   std::optional<Answer> find_object(Resource resource, RepositoryRef repository,
-                                    const Digest& digest) const;
+                                    const Digest& digest, bool ranged) const;
   void route(ObjectRequest request) override;
   void list(ListingRequest request);
 

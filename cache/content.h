@@ -49,12 +49,14 @@ struct Content {
   std::shared_ptr<const std::string> bytes;
   /// The body on disk, or null.
   std::shared_ptr<const BlobFile> file;
-  /// With `file`: how far it may be read; null once it is whole.
+  /// With `file`: what of it may be read; null once it is whole.
   std::shared_ptr<Progress> progress;
   /// With `progress`: this answer's place.
   std::shared_ptr<Readers::Reader> reader = nullptr;
   /// With a whole `file`; outlives the content. May be null.
   Doubts* doubts = nullptr;
+  /// With `progress`: how this answer may read it.
+  Progress::Reach reach = Progress::Reach::proven;
 };
 
 }  // namespace entrepot::cache

@@ -23,7 +23,8 @@ Fill::Fill(Shared& shared, Executor& home, Source& source, ObjectFlights& flight
       flights_(flights),
       resource_(first.resource),
       repository_(first.repository),
-      digest_(first.digest) {
+      digest_(first.digest),
+      all_(!first.wanted.pieces) {
   shared_.metrics.flights().add(1);
 }
 
@@ -38,23 +39,40 @@ void Fill::start() {
   head_ = {};
   bytes_.clear();
   if (resource_ == Resource::blob && attempts_ == 1) partial_ = shared_.partials.take(digest_);
-  // The last page comes again: it is compared, and there is something to ask for where all is
-  // there.
-  const std::uint64_t offset = partial_ ? (partial_->size - 1) / page * page : 0;
-  fetch_ = source_.fetch({repository_.upstream, repository_.name, resource_, digest_.str(),
-                          /*head=*/false, offset, max_size()},
-                         *this);
+  if (!all_) return begin_with_pieces();
+  ask_rest(partial_ ? partial_->extents : Extents{}, /*compare=*/true);
+}
+
+FetchRequest Fill::request() const {
+  return {repository_.upstream, repository_.name, resource_, digest_.str(), false, 0, max_size()};
+}
+
+/// The first of what is missing, up to what is there. `compare`: the page before it comes again,
+/// which says whether it is the same object, and gives something to ask for where all is there.
+void Fill::ask_rest(const Extents& there, bool compare) {
+  const auto size = file_ ? *head_.size : partial_ ? partial_->size : max_size();
+  asked_ = there.gap_in({0, size});
+  auto next = request();
+  next.offset = asked_.begin;
+  if (compare && next.offset > 0) next.offset = (next.offset - 1) / page * page;
+  if (asked_.end < size && !ranges_ignored_) next.end = asked_.end;
+  fetch_ = source_.fetch(std::move(next), *this);
 }
 
 void Fill::join(ObjectRequest request) {
+  resting_.reset();
   if (proven_) {
     // On its way to the disk: as good as stored.
     request.reply({request.outcome, request.reason, content_, {}});
+  } else if (content_ && !all_ && request.wants_all() && !bring_all()) {
+    step_aside();
+    return flights_.fetch(std::move(request));
   } else if (content_) {
-    answer(request, !std::exchange(first_answered_, true));
+    answer(request);
   } else {
     waiting_.push_back(std::move(request));
   }
+  rest_if_idle();
 }
 
 void Fill::abandon(const Failure& failure) {
@@ -66,8 +84,16 @@ void Fill::abandon(const Failure& failure) {
 }
 
 void Fill::on_head(const FetchHead& head) {
+  if (!all_) return on_piece_head(head);
+  if (file_ && !partial_) {  // for what is missing between pieces
+    head_.endpoint = head.endpoint;
+    ranges_ignored_ = ranges_ignored_ || head.from_beginning;
+    if (head.size && head.size != head_.size) fail(another_size());
+    return;
+  }
   head_ = head;
-  if (partial_ && !resume_file()) {
+  ranges_ignored_ = head.from_beginning;
+  if (partial_ && !resume_file(head.size.value_or(0))) {
     forget_partial();
     return start();
   }
@@ -94,13 +120,17 @@ void Fill::on_done(const std::optional<Failure>& failure) {
   const auto self = shared_from_this();
   fetch_.reset();
   if (refusal_) return fail(*refusal_);
+  if (!all_) {  // its size was asked for
+    if (failure && !content_) fail(*failure);
+    return;
+  }
   if (failure && failure->kind == FailureKind::bad_upstream && partial_) {
     // It did not like the range: from the beginning, then.
     forget_partial();
     return start();
   }
   if (failure) return fail(*failure);
-  in_memory_ ? prove_in_memory() : prove_file();
+  in_memory_ ? prove_in_memory() : go_on_in_file();
 }
 
 // ---- ends
@@ -126,36 +156,45 @@ void Fill::mismatch() {
 }
 
 void Fill::answer_waiters() {
-  for (const auto& request : std::exchange(waiting_, {})) {
-    answer(request, !std::exchange(first_answered_, true));
-  }
+  for (const auto& request : std::exchange(waiting_, {})) answer(request);
 }
 
-void Fill::answer(const ObjectRequest& request, bool first) const {
+void Fill::answer(const ObjectRequest& request) {
+  if (request.wanted.pieces && content_->progress && !passing()) return answer_pieces(request);
+  const bool first = !std::exchange(first_answered_, true);
   const Outcome outcome = !first ? Outcome::joined : passing() ? Outcome::bypass : Outcome::miss;
   const auto why = passing() ? file_->bypass() : std::string_view("absent");
+  reply_growing(request, outcome, why, Progress::Reach::proven);
+}
+
+void Fill::reply_growing(const ObjectRequest& request, Outcome outcome, std::string_view reason,
+                         Progress::Reach reach) const {
   auto content = content_;
   if (content->progress) {  // a place of its own in what arrives
     auto own = *content;
     own.reader = file_->readers().join();
+    own.reach = reach;
     content = std::make_shared<const Content>(std::move(own));
   }
-  request.reply({outcome, request.reason.empty() ? why : request.reason, std::move(content), {}});
+  request.reply(
+      {outcome, request.reason.empty() ? reason : request.reason, std::move(content), {}});
 }
 
 void Fill::end_arrival() {
   fetch_.reset();
+  pieces_.reset();
+  resting_.reset();
   if (file_) file_->abandon();
 }
 
 void Fill::fail(const Failure& failure) {
   const auto self = shared_from_this();
   end_arrival();
-  if (stale_may_cover(failure.kind) && failure.kind != FailureKind::bad_upstream) {
+  if (failure.kind != FailureKind::bad_upstream && failure.kind != FailureKind::store) {
     leave_partial();
   } else if (partial_) {
     forget_partial();
-  } else if (file_ && !passing()) {
+  } else if (file_ && !passing() && ours_) {
     shared_.files.discard_fill(digest_);
   }
   auto waiting = std::exchange(waiting_, {});

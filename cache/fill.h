@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cache/arriving_file.h"
+#include "cache/pieces.h"
 #include "cache/requests.h"
 #include "cache/shared.h"
 #include "cache/source.h"
@@ -19,6 +20,10 @@ class ObjectFlights;
 /// The flight that brings one blob or manifest by digest, for everybody who asks for it meanwhile.
 /// It belongs to no client: it runs to its end whoever leaves. Its home's thread only.
 ///
+/// Where only pieces of a blob are asked for it brings only those (fill_pieces.cc), and rests when
+/// they are there; the file stays for whoever asks next. It becomes one that brings all as soon as
+/// somebody wants all, or half is there.
+///
 ///   asking ─on_head─► arriving ─on_done─► proving ─digest right─► keeping ─► ended
 ///      └──────────────────┴──────────────────┴──failure, wrong digest──────────┘
 ///
@@ -27,7 +32,7 @@ class ObjectFlights;
 /// waiters get the growing file at on_head and read up to size - tail; the tail is released once
 /// the digest is proven. Proven content is answered before it is kept: the order at the end is
 /// prove → answer or release → sync → rename → index → unlist.
-class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
+class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_from_this<Fill> {
  public:
   Fill(Shared& shared, Executor& home, Source& source, ObjectFlights& flights,
        const ObjectRequest& first);
@@ -38,7 +43,11 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   /// Answers the request as soon as there is something to answer with.
   void join(ObjectRequest request);
   /// False once bytes that a newcomer would need are gone: it needs a fill of its own.
-  bool joinable() const { return proven_ ? !passing() : !file_ || !file_->begun_to_slide(); }
+  bool joinable() const {
+    return ours_ && (proven_ ? !passing() : !file_ || !file_->begun_to_slide());
+  }
+  /// The upstream has answered in the name of repository(), or was not asked.
+  bool begun() const { return content_ != nullptr; }
   /// Fails everybody; the flights forget the fill themselves.
   void abandon(const Failure& failure);
 
@@ -52,12 +61,33 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   void on_done(const std::optional<Failure>& failure) override;
 
  private:
+  void on_piece_head(const FetchHead& head) override;
+  bool on_piece(std::uint64_t offset, std::span<const std::byte> data) override;
+  void on_piece_done(const std::optional<Failure>& failure) override;
+
+  FetchRequest request() const;
+  void ask_rest(const Extents& there, bool compare);
+
+  // Pieces.
+  void begin_with_pieces();
+  void ask_size();
+  bool open_pieces();
+  bool bring_all();
+  void turn_to_all();
+  void make_pieces();
+  bool want(const std::vector<Span>& spans);
+  std::uint64_t read_ahead(const Span& span);
+  void step_aside();
+  void answer_pieces(const ObjectRequest& request);
+  void rest_if_idle();
+
   bool take_in_memory(std::uint64_t offset, std::span<const std::byte> data);
   void prove_in_memory();
   void keep_in_memory(bool with_record);
   bool open_file();
   bool make_file();
-  bool resume_file();
+  bool resume_file(std::uint64_t room_for);
+  void set_growing_content();
   ArrivingFile::Parts file_parts() const;
   ArrivingFile::Proven when_proven();
   void forget_partial();
@@ -65,17 +95,21 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   void hold_while_full();
   void look_at_window();
   void leave_slow_behind();
+  void go_on_in_file();
   void prove_file();
   void proven_in_file(std::optional<Digest> actual);
   void keep_file();
 
   /// Not kept: no room for it, or the disk fails.
   static Failure nobody_reads();
+  static Failure another_size();
   bool passing() const { return file_ && file_->passing(); }
   std::uint64_t max_size() const;
   void mismatch();
   void answer_waiters();
-  void answer(const ObjectRequest& request, bool first) const;
+  void answer(const ObjectRequest& request);
+  void reply_growing(const ObjectRequest& request, Outcome outcome, std::string_view reason,
+                     Progress::Reach reach) const;
   void write_small();
   void note_file();
   void report_stored(bool kept, bool is_inline);
@@ -92,7 +126,16 @@ class Fill : public FetchSink, public std::enable_shared_from_this<Fill> {
   const Repository repository_;
   const Digest digest_;
 
-  std::unique_ptr<Fetch> fetch_;
+  std::unique_ptr<Fetch> fetch_;  // of all, or of its size
+  Span asked_;                    // by fetch_
+  std::unique_ptr<Pieces> pieces_;
+  std::uint64_t claimed_ = 0;    // room for pieces
+  bool ranges_ignored_ = false;  // by the upstream
+  std::uint64_t last_end_ = 0;   // of the piece wanted last
+  std::uint64_t ahead_ = 0;      // brought behind it
+  bool all_;                     // not only pieces are wanted
+  bool ours_ = true;             // the name of the file
+  std::unique_ptr<Timer> resting_;
   FetchHead head_;
   int attempts_ = 0;
   bool in_memory_ = false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fill whose object is read while it arrives: on the disk, or passing through.
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -31,10 +32,14 @@ Failure Fill::nobody_reads() {
 bool Fill::open_file() {
   if (!file_ && !make_file()) return false;
   if (!head_.size) return true;  // answered at the end, when the size is known
-  content_ = std::make_shared<const Content>(
-      Content{digest_, *head_.size, {}, nullptr, file_->file(), file_->progress()});
+  set_growing_content();
   answer_waiters();
   return true;
+}
+
+void Fill::set_growing_content() {
+  content_ = std::make_shared<const Content>(
+      Content{digest_, *head_.size, {}, nullptr, file_->file(), file_->progress()});
 }
 
 bool Fill::make_file() {
@@ -58,13 +63,20 @@ ArrivingFile::Proven Fill::when_proven() {
   return [this](std::optional<Digest> actual) { proven_in_file(actual); };
 }
 
-void Fill::prove_file() {
+/// What was asked for is there: the next of what is missing, or the proof.
+void Fill::go_on_in_file() {
   check(file_ != nullptr, "a head came before the end");
+  if (head_.size && !passing()) file_->pass_over();
   if (file_->write_failed())
     return fail({FailureKind::store, "the cache directory cannot be written"});
-  if (head_.size && file_->arrived() != *head_.size) {
+  if (!head_.size || file_->arrived() == *head_.size) return prove_file();
+  if (file_->arrived() < std::min(asked_.end, *head_.size))
     return fail({FailureKind::bad_upstream, "the upstream's answer is shorter than announced"});
-  }
+  ask_rest(file_->extents(), /*compare=*/false);
+}
+
+void Fill::prove_file() {
+  pieces_.reset();  // all is there
   if (const auto failure = file_->finish()) fail(*failure);
 }
 
@@ -135,12 +147,11 @@ void Fill::leave_slow_behind() {
 
 /// Goes on where an earlier fill ended. False where its file cannot be the beginning of this
 /// object.
-bool Fill::resume_file() {
-  if (!head_.size || *head_.size < partial_->size || *head_.size <= shared_.options.tail)
-    return false;
-  auto room = shared_.space.reserve(*head_.size).reservation;
+bool Fill::resume_file(std::uint64_t room_for) {
+  if (head_.size != partial_->size || *head_.size <= shared_.options.tail) return false;
+  auto room = shared_.space.reserve(room_for).reservation;
   if (!room) return false;
-  file_ = ArrivingFile::resume(file_parts(), partial_->size, std::move(room), when_proven());
+  file_ = ArrivingFile::resume(file_parts(), partial_->extents, std::move(room), when_proven());
   if (!file_) return false;
   partial_.reset();
   shared_.metrics.fills_resumed().add();
@@ -154,10 +165,14 @@ void Fill::forget_partial() {
 /// The file waits for who asks next.
 void Fill::leave_partial() {
   if (partial_) {
-    shared_.partials.add(*partial_);
-  } else if (file_ && !passing() && !proven_ && head_.size && file_->written() >= worth_resuming) {
-    shared_.partials.add({digest_, file_->written()});
-  } else if (file_ && !passing() && !proven_) {
+    shared_.partials.add(*std::exchange(partial_, std::nullopt));
+    return;
+  }
+  if (!file_ || passing() || proven_ || !ours_) return;
+  const auto& extents = file_->extents();
+  if (head_.size && extents.bytes() >= (all_ ? worth_resuming : 1)) {
+    shared_.partials.add({digest_, *head_.size, extents});
+  } else {
     shared_.files.discard_fill(digest_);
   }
 }

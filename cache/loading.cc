@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cache/layout.h"
+#include "cache/left_fills.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {
@@ -60,7 +61,8 @@ void Loading::begin() {
   rocks.put_note("running", text_of(shared_.clock.wall()), true);
   read_pins(shared_);
   pinned_since_ = shared_.pins.keep_notes();
-  for (const auto& partial : shared_.files.left_fills()) shared_.partials.add(partial);
+  for (auto& partial : left_fills(Layout(shared_.options.directory)))
+    shared_.partials.add(std::move(partial));
 }
 
 void Loading::read_pins(Shared& shared) {

@@ -23,13 +23,14 @@ ObjectFlights::ObjectFlights(Shared& shared, Executor& home, Source& source)
 
 ObjectFlights::~ObjectFlights() = default;
 
-std::shared_ptr<Fill> ObjectFlights::find_fill(Resource resource, const Digest& digest) {
-  auto& table = fills(resource);
-  const auto found = table.find(digest);
+std::shared_ptr<Fill> ObjectFlights::find_fill(const ObjectRequest& request) {
+  auto& table = fills(request.resource);
+  const auto found = table.find(request.digest);
   if (found == table.end()) return nullptr;
-  if (found->second->joinable()) return found->second;
-  closed_fills_.insert(found->second);
-  table.erase(found);
+  const auto fill = found->second;
+  if (fill->joinable()) return fill;
+  closed_fills_.insert(fill);
+  table.erase(request.digest);
   return nullptr;
 }
 
@@ -49,7 +50,7 @@ bool ObjectFlights::answer_from_memory(const ObjectRequest& request) {
     answer_stored(request, content);
     return true;
   }
-  if (const auto fill = find_fill(request.resource, request.digest)) {
+  if (const auto fill = find_fill(request)) {
     fill->join(request);
     return true;
   }
@@ -91,13 +92,14 @@ void ObjectFlights::note(const ObjectRequest& request, const Looked& looked) {
 void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
   auto content = looked.object.content;
   if (!content) content = shared_.stored(request.resource, request.digest);
-  const auto fill = find_fill(request.resource, request.digest);
+  const auto fill = find_fill(request);
   request.had_link = looked.link.has_value();
   if (linked(request) && content) {
     return looked.object.doubtful ? check(std::move(request), content)
                                   : answer_stored(request, content);
   }
-  if (fill && (linked(request) || fill->repository() == request.repository)) {
+  const bool asks_for_it = fill && !fill->begun() && fill->repository() == request.repository;
+  if (fill && (linked(request) || asks_for_it)) {
     return fill->join(std::move(request));
   }
   const auto key = flight_key(request.resource, request.repository, request.digest);
@@ -105,7 +107,10 @@ void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
     return request.reply({Outcome::error, "negative", nullptr, *failure});
   }
   // Stored, or arriving, in another repository's name: ask for this one. HEAD: ask, do not fill.
-  if (content || fill || request.head) return prove(std::move(request));
+  // So it is with pieces that may all be there: nothing else would ask.
+  const bool pieces = request.wanted.pieces && shared_.partials.has(request.digest);
+  if (content || fill || request.head || (pieces && !linked(request)))
+    return prove(std::move(request));
   start_fill(std::move(request));
 }
 
@@ -183,8 +188,7 @@ void ObjectFlights::failed(const Repository& asked, Resource resource, const Dig
 void ObjectFlights::proven(const FetchHead& head, std::vector<ObjectRequest> waiting) {
   for (auto& request : waiting) {
     request.link_is_new = true;
-    const bool here = shared_.stored(request.resource, request.digest) ||
-                      find_fill(request.resource, request.digest);
+    const bool here = shared_.stored(request.resource, request.digest) || find_fill(request);
     const bool described =
         head.size && (request.resource == Resource::blob || !head.media_type.empty());
     if (!here && request.head && described) {

@@ -66,7 +66,7 @@ class ObjectFlights {
     return resource == Resource::manifest ? manifest_fills_ : blob_fills_;
   }
   /// The fill that a newcomer can join, or null.
-  std::shared_ptr<Fill> find_fill(Resource resource, const Digest& digest);
+  std::shared_ptr<Fill> find_fill(const ObjectRequest& request);
   bool linked(const ObjectRequest& request) const;
   bool answer_from_memory(const ObjectRequest& request);
   void look_on_disk(ObjectRequest request);

@@ -3,36 +3,46 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
+#include <utility>
 
 #include "cache/digest.h"
+#include "cache/extents.h"
 
 namespace entrepot::cache {
 
-/// Fills that ended in the middle and whose files wait for somebody to go on with them: the
-/// upstream was lost, or this process ended. What they hold is as little proven as what arrives;
-/// the digest decides at the end. A handful at most, so a list serves. Thread-safe.
+/// Blobs of which only pieces are there, in files that wait for somebody to go on with them: only
+/// pieces were asked for, the upstream was lost, or the process ended. What they hold is as little
+/// proven as what arrives; the digest decides at the end. Thread-safe.
 class Partials {
  public:
   struct Partial {
     Digest digest;
-    std::uint64_t size;  ///< of the file: bytes [0, size) have arrived
+    std::uint64_t size;  ///< of the whole blob, and of its sparse file
+    Extents extents;
   };
 
-  void add(const Partial& partial) {
+  void add(Partial partial) {
     const std::lock_guard lock(mutex_);
-    all_.push_back(partial);
-    bytes_.fetch_add(partial.size, std::memory_order_relaxed);
+    bytes_.fetch_add(partial.extents.bytes(), std::memory_order_relaxed);
+    const auto digest = partial.digest;
+    by_digest_[digest] = all_.insert(all_.end(), std::move(partial));
+  }
+
+  bool has(const Digest& digest) const {
+    const std::lock_guard lock(mutex_);
+    return by_digest_.contains(digest);
   }
 
   /// The caller's from now on.
   std::optional<Partial> take(const Digest& digest) {
     const std::lock_guard lock(mutex_);
-    for (auto at = all_.begin(); at != all_.end(); ++at)
-      if (at->digest == digest) return remove(at);
-    return std::nullopt;
+    const auto found = by_digest_.find(digest);
+    if (found == by_digest_.end()) return std::nullopt;
+    return remove(found->second);
   }
 
   /// The one that waits longest.
@@ -45,15 +55,18 @@ class Partials {
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
-  Partial remove(const std::deque<Partial>::iterator& at) {
-    const Partial partial = *at;
+  Partial remove(const std::list<Partial>::iterator& at) {
+    Partial partial = std::move(*at);
+    by_digest_.erase(partial.digest);
     all_.erase(at);
-    bytes_.fetch_sub(partial.size, std::memory_order_relaxed);
+    bytes_.fetch_sub(partial.extents.bytes(), std::memory_order_relaxed);
     return partial;
   }
 
-  std::mutex mutex_;
-  std::deque<Partial> all_;  // guarded by mutex_
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  std::list<Partial> all_;  // in the order in which they were left
+  std::unordered_map<Digest, std::list<Partial>::iterator> by_digest_;
   std::atomic<std::uint64_t> bytes_{0};
 };
 

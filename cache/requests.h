@@ -9,6 +9,7 @@
 #include "cache/digest.h"
 #include "cache/executor.h"
 #include "cache/source.h"
+#include "cache/wanted.h"
 
 namespace entrepot::cache {
 
@@ -36,6 +37,7 @@ struct ObjectRequest {
   Digest digest;
   bool head;
   ReplyTo<Answer> reply;
+  Wanted wanted{};
   /// What a local answer will be called: changed once the request had to wait for a link proof.
   Outcome outcome = Outcome::hit;
   std::string_view reason{};
@@ -45,6 +47,8 @@ struct ObjectRequest {
   bool accept_old_link = false;
   /// This request brought the proof about, so what a manifest names is not linked yet either.
   bool link_is_new = false;
+
+  bool wants_all() const { return !head && !wanted.pieces; }
 };
 
 struct TagRequest {

@@ -22,6 +22,7 @@
 #include "cache/options.h"
 #include "cache/partials.h"
 #include "cache/pins.h"
+#include "cache/ranged_uses.h"
 #include "cache/records.h"
 #include "cache/requests.h"
 #include "cache/rocks_index.h"
@@ -64,6 +65,7 @@ struct Shared final : Doubts {
   Keeping keeping;
   Partials partials;
   Space space;
+  RangedUses ranged_uses;
 
   // Caches in front of `rocks`.
   BoundedMap<Digest, Digest, ContentPtr> small_blobs;

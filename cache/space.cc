@@ -16,6 +16,8 @@ constexpr std::uint64_t largest_part = 4;
 constexpr std::uint64_t headroom_part = 50;
 /// Manifests may take this part before they leave while there are blobs.
 constexpr std::uint64_t manifests_part = 32;
+/// Pieces of blobs may take this part before they leave while there are whole ones.
+constexpr std::uint64_t partials_part = 8;
 /// Blobs that leave in one go, so that others have their turn.
 constexpr int evictions_at_once = 64;
 constexpr std::chrono::seconds distrust_for{30};
@@ -121,20 +123,28 @@ std::uint64_t Space::headroom() const {
   return can_be / headroom_part;
 }
 
+std::uint64_t Space::evict_partial() {
+  const auto partial = shared_.partials.take_oldest();
+  if (!partial) return 0;
+  shared_.files.discard_fill(partial->digest);
+  return std::max<std::uint64_t>(partial->extents.bytes(), 1);
+}
+
 std::uint64_t Space::evict_one(std::string_view reason) {
-  if (const auto partial = shared_.partials.take_oldest()) {
-    shared_.files.discard_fill(partial->digest);
-    return std::max<std::uint64_t>(partial->size, 1);
-  }
+  // Pieces of blobs may be all that a lazily pulling node ever needs, but not all of the cache.
+  if (shared_.partials.bytes() > shared_.max_size / partials_part)
+    if (const auto freed = evict_partial()) return freed;
   // Another thread may have emptied it meanwhile.
   if (shared_.files.quarantined_bytes() > 0)
     if (const auto freed = shared_.files.empty_quarantine()) return freed;
-  if (!shared_.loaded) return 0;
+  if (!shared_.loaded) return evict_partial();
   // Manifests are what an offline pull needs first, and small: they have room of their own.
   const bool manifests_first = shared_.manifests.bytes() > shared_.max_size / manifests_part;
   if (const auto freed = manifests_first ? evict_manifest(reason) : evict_blob(reason))
     return freed;
-  return manifests_first ? evict_blob(reason) : evict_manifest(reason);
+  if (const auto freed = manifests_first ? evict_blob(reason) : evict_manifest(reason))
+    return freed;
+  return evict_partial();
 }
 
 void Space::Rest::begin(SteadyTime now, std::uint64_t count) {

@@ -89,6 +89,8 @@ class Space {
   /// Lets one object go; its bytes, 0 where none may.
   std::uint64_t evict_one(std::string_view reason);
   std::uint64_t evict_blob(std::string_view reason);
+  /// Of a blob of which only pieces are there, those that were left first.
+  std::uint64_t evict_partial();
   /// Never one that was used in the last hour: an offline pull begins with it.
   std::uint64_t evict_manifest(std::string_view reason);
   /// Looking for a victim in vain goes through all of a kind, so where there are many it is not

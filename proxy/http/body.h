@@ -15,7 +15,7 @@ struct Piece {
   std::uint64_t length = 0;
 };
 
-/// A reply body that lives in a file, whole or still growing. The pump of a connection reads it at
+/// A reply body that lives in a file, whole or still arriving. The pump of a connection reads it at
 /// the client's pace. Used on one loop thread; shared with nobody.
 class Body {
  public:
@@ -24,8 +24,9 @@ class Body {
   virtual ~Body() = default;
   /// The file; valid while the body lives.
   virtual int fd() const = 0;
-  /// Bytes [0, available()) may be sent now. For a whole body: its size.
-  virtual std::uint64_t available() const = 0;
+  /// The end of what may be sent now from `offset` on; `offset` itself where that is nothing. For a
+  /// whole body: its size.
+  virtual std::uint64_t available(std::uint64_t offset) const = 0;
   /// `failed`: nothing more will come; the reply must be cut short.
   virtual State state() const = 0;
   /// True: the bytes may be gone once passed() was told, so they are copied to the socket.
@@ -34,9 +35,9 @@ class Body {
   virtual void passed(std::uint64_t offset) { static_cast<void>(offset); }
   /// The file could not be read; the reply is cut short.
   virtual void unreadable() {}
-  /// Calls `wake` once, on this loop, from the loop's queue, when available() > `seen` or state()
-  /// is no longer growing. `wake` is dropped with the body.
-  virtual void wait(std::uint64_t seen, std::function<void()> wake) = 0;
+  /// Calls `wake` once, on this loop, from the loop's queue, when something is available from
+  /// `offset` on or state() is no longer growing. `wake` is dropped with the body.
+  virtual void wait(std::uint64_t offset, std::function<void()> wake) = 0;
 };
 
 }  // namespace entrepot::http

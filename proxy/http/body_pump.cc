@@ -58,7 +58,7 @@ BodyPump::Result BodyPump::send_window() {
   // State before available(): a body that is whole now has its final size now.
   const Body::State state = body_->state();
   if (state == Body::State::failed) return Result::failed;
-  const std::uint64_t available = std::min(body_->available(), end_);
+  const std::uint64_t available = std::min(body_->available(offset_), end_);
   if (available <= offset_)
     return state == Body::State::growing ? wait_for_growth() : Result::failed;
   std::uint64_t length = std::min(available - offset_, window);

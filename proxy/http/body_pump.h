@@ -40,7 +40,8 @@ class BodyPump {
   Result file_failed();
   /// True if a byte can be sent now.
   bool ready() const {
-    return !pieces_.front().before.empty() || body_->available() > pieces_.front().offset;
+    return !pieces_.front().before.empty() ||
+           body_->available(pieces_.front().offset) > pieces_.front().offset;
   }
 
  private:

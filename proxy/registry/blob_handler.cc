@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -29,6 +30,27 @@ RangeDecision requested_range(const http::Request& request, const Call& call,
   return decision;
 }
 
+/// What the store should bring for it, where it has to.
+cache::Wanted wanted_of(const http::Request& request, const Call& call, const DigestText& digest) {
+  if (request.is_head() || call.fields.range.count != 1) return {};
+  if (!range_applies(call.fields, digest.text())) return {};
+  const auto outline = outline_range(call.fields.range.value);
+  if (!outline.pieces) return {};
+  cache::Wanted wanted{.pieces = true, .first = {}, .in = {}};
+  if (outline.first) wanted.first = cache::Span{outline.first->first, outline.first->last + 1};
+  wanted.in = [field = std::string(call.fields.range.value)](
+                  std::uint64_t size) -> std::optional<std::vector<cache::Span>> {
+    const auto decision = decide_range(field, size);
+    if (decision.kind == RangeDecision::Kind::whole) return std::nullopt;
+    if (decision.kind == RangeDecision::Kind::part && decision.ranges.front().length() == size)
+      return std::nullopt;
+    std::vector<cache::Span> spans;
+    for (const auto& range : decision.ranges) spans.push_back({range.first, range.last + 1});
+    return spans;
+  };
+  return wanted;
+}
+
 /// Of bytes in memory.
 std::string gather(const std::vector<http::Piece>& pieces, const std::string& bytes) {
   std::string body;
@@ -44,14 +66,17 @@ void BlobHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
   if (!call.digest)
     return refuse(*exchange, call,
                   {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, "digest"});
-  if (const auto found = store_.find_blob(call.repository_ref(), *call.digest))
+  const bool ranged = call.fields.range.count > 0;
+  if (const auto found = store_.find_blob(call.repository_ref(), *call.digest, ranged))
     return answer(*exchange, call, *found);
   begin_wait(call);
-  store_.fetch_blob(call.repository_ref(), *call.digest, exchange->request().is_head(),
-                    options_.executor_of(*exchange), [this, exchange](const cache::Answer& found) {
-                      if (Call* waiting = waiting_call(*exchange))
-                        answer(*exchange, *waiting, found);
-                    });
+  store_.fetch_blob(
+      call.repository_ref(), *call.digest, exchange->request().is_head(),
+      options_.executor_of(*exchange),
+      [this, exchange](const cache::Answer& found) {
+        if (Call* waiting = waiting_call(*exchange)) answer(*exchange, *waiting, found);
+      },
+      wanted_of(exchange->request(), call, DigestText(*call.digest)));
 }
 
 void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answer& answer) const {

@@ -6,8 +6,8 @@
 namespace entrepot::registry {
 
 std::optional<cache::Answer> CacheStore::find_blob(cache::RepositoryRef repository,
-                                                   const cache::Digest& digest) const {
-  return cache_.find_blob(repository, digest);
+                                                   const cache::Digest& digest, bool ranged) const {
+  return cache_.find_blob(repository, digest, ranged);
 }
 
 std::optional<cache::Answer> CacheStore::find_manifest(cache::RepositoryRef repository,
@@ -21,8 +21,10 @@ std::optional<cache::Answer> CacheStore::find_tag(cache::RepositoryRef repositor
 }
 
 void CacheStore::fetch_blob(cache::Repository repository, const cache::Digest& digest, bool head,
-                            cache::Executor& reply_on, cache::AnswerCallback done) {
-  cache_.fetch_blob(std::move(repository), digest, head, reply_on, std::move(done));
+                            cache::Executor& reply_on, cache::AnswerCallback done,
+                            cache::Wanted wanted) {
+  cache_.fetch_blob(std::move(repository), digest, head, reply_on, std::move(done),
+                    std::move(wanted));
 }
 
 void CacheStore::fetch_manifest(cache::Repository repository, const cache::Digest& digest,

@@ -12,13 +12,14 @@ class CacheStore final : public Store {
   explicit CacheStore(cache::Cache& cache) : cache_(cache) {}
 
   std::optional<cache::Answer> find_blob(cache::RepositoryRef repository,
-                                         const cache::Digest& digest) const override;
+                                         const cache::Digest& digest, bool ranged) const override;
   std::optional<cache::Answer> find_manifest(cache::RepositoryRef repository,
                                              const cache::Digest& digest) const override;
   std::optional<cache::Answer> find_tag(cache::RepositoryRef repository,
                                         std::string_view tag) const override;
   void fetch_blob(cache::Repository repository, const cache::Digest& digest, bool head,
-                  cache::Executor& reply_on, cache::AnswerCallback done) override;
+                  cache::Executor& reply_on, cache::AnswerCallback done,
+                  cache::Wanted wanted) override;
   void fetch_manifest(cache::Repository repository, const cache::Digest& digest, bool head,
                       cache::Executor& reply_on, cache::AnswerCallback done) override;
   void fetch_tag(cache::Repository repository, std::string tag, bool head, bool revalidate,

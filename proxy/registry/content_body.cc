@@ -14,8 +14,9 @@ ContentBody::ContentBody(std::shared_ptr<const cache::Content> content, cache::E
 
 int ContentBody::fd() const { return content_->file->fd(); }
 
-std::uint64_t ContentBody::available() const {
-  return content_->progress ? content_->progress->released() : content_->size;
+std::uint64_t ContentBody::available(std::uint64_t offset) const {
+  return content_->progress ? content_->progress->readable(offset, content_->reach)
+                            : content_->size;
 }
 
 http::Body::State ContentBody::state() const {
@@ -40,13 +41,13 @@ void ContentBody::unreadable() {
   if (content_->doubts != nullptr) content_->doubts->doubt(content_->digest);
 }
 
-void ContentBody::wait(std::uint64_t seen, std::function<void()> wake) {
+void ContentBody::wait(std::uint64_t offset, std::function<void()> wake) {
   wake_ = std::make_shared<const std::function<void()>>(std::move(wake));
   cache::Job job = [weak = std::weak_ptr(wake_)] {
     if (const auto alive = weak.lock()) (*alive)();
   };
   if (content_->progress)
-    content_->progress->wait(seen, executor_, std::move(job));
+    content_->progress->wait(offset, content_->reach, executor_, std::move(job));
   else
     executor_.post(std::move(job));  // whole already: there is nothing to wait for
 }

@@ -11,19 +11,19 @@
 
 namespace entrepot::registry {
 
-/// A file of the cache, whole or growing, as a reply body. Loop thread of its exchange.
+/// A file of the cache, whole or arriving, as a reply body. Loop thread of its exchange.
 class ContentBody final : public http::Body {
  public:
   /// `content` has a file. `executor` is the exchange's loop and outlives the body.
   ContentBody(std::shared_ptr<const cache::Content> content, cache::Executor& executor);
 
   int fd() const override;
-  std::uint64_t available() const override;
+  std::uint64_t available(std::uint64_t offset) const override;
   State state() const override;
   bool fleeting() const override { return content_->file->fleeting(); }
   void passed(std::uint64_t offset) override;
   void unreadable() override;
-  void wait(std::uint64_t seen, std::function<void()> wake) override;
+  void wait(std::uint64_t offset, std::function<void()> wake) override;
 
  private:
   const std::shared_ptr<const cache::Content> content_;

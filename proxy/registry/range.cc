@@ -95,4 +95,15 @@ RangeDecision decide_range(std::string_view field, std::uint64_t size) {
   return {RangeDecision::Kind::part, {*range}};
 }
 
+RangeOutline outline_range(std::string_view field) {
+  constexpr std::uint64_t endless = 1ULL << 62;
+  const auto specs = parse_field(field);
+  if (!specs || specs->empty()) return {};
+  for (const auto& [first, last] : *specs)
+    if (!last || (first && *last >= endless)) return {};
+  const auto& [first, last] = specs->front();
+  if (!first) return {true, std::nullopt};
+  return {true, ByteRange{*first, *last}};
+}
+
 }  // namespace entrepot::registry

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -44,5 +45,17 @@ struct RangeDecision {
 /// counts them. They are `whole` where they are longer together than the body, or none of them can
 /// be satisfied (416 to several is fatal in podman). Pure; any thread.
 RangeDecision decide_range(std::string_view field, std::uint64_t size);
+
+/// What of a Range field can be told before the size is known.
+struct RangeOutline {
+  /// Every range has an end of its own. Not so where one runs to the end of the body, whatever that
+  /// is, nor where the field means nothing.
+  bool pieces = false;
+  /// The first of them, where it does not depend on the size.
+  std::optional<ByteRange> first;
+
+  friend bool operator==(const RangeOutline&, const RangeOutline&) = default;
+};
+RangeOutline outline_range(std::string_view field);
 
 }  // namespace entrepot::registry

@@ -8,6 +8,7 @@
 #include "cache/answer.h"
 #include "cache/digest.h"
 #include "cache/executor.h"
+#include "cache/wanted.h"
 
 namespace entrepot::registry {
 
@@ -19,14 +20,16 @@ class Store {
   virtual ~Store() = default;
 
   virtual std::optional<cache::Answer> find_blob(cache::RepositoryRef repository,
-                                                 const cache::Digest& digest) const = 0;
+                                                 const cache::Digest& digest,
+                                                 bool ranged) const = 0;
   virtual std::optional<cache::Answer> find_manifest(cache::RepositoryRef repository,
                                                      const cache::Digest& digest) const = 0;
   virtual std::optional<cache::Answer> find_tag(cache::RepositoryRef repository,
                                                 std::string_view tag) const = 0;
 
   virtual void fetch_blob(cache::Repository repository, const cache::Digest& digest, bool head,
-                          cache::Executor& reply_on, cache::AnswerCallback done) = 0;
+                          cache::Executor& reply_on, cache::AnswerCallback done,
+                          cache::Wanted wanted) = 0;
   virtual void fetch_manifest(cache::Repository repository, const cache::Digest& digest, bool head,
                               cache::Executor& reply_on, cache::AnswerCallback done) = 0;
   virtual void fetch_tag(cache::Repository repository, std::string tag, bool head, bool revalidate,

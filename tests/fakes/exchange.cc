@@ -56,7 +56,7 @@ void Exchange::reply(const http::ReplyHead& head, std::unique_ptr<http::Body> bo
   ASSERT_FALSE(request_.is_head()) << "a HEAD needs no body";
   for (const auto& [before, offset, size] : pieces) {
     reply_.body += before;
-    const std::uint64_t end = std::min(offset + size, body->available());
+    const std::uint64_t end = std::min(offset + size, body->available(offset));
     if (end <= offset) continue;
     std::string bytes(end - offset, '\0');
     EXPECT_EQ(pread(body->fd(), bytes.data(), bytes.size(), static_cast<off_t>(offset)),

@@ -22,9 +22,12 @@ class Store final : public registry::Store {
   std::map<std::string, cache::ListingAnswer> listings;
   /// Every call of fetch_*: its key, then " head" and " revalidate" where they were set.
   std::vector<std::string> fetched;
+  /// With the last call of fetch_blob.
+  cache::Wanted last_wanted;
 
   std::optional<cache::Answer> find_blob(cache::RepositoryRef repository,
-                                         const cache::Digest& digest) const override {
+                                         const cache::Digest& digest,
+                                         bool /*ranged*/) const override {
     return find(key(repository) + "@" + digest.str());
   }
   std::optional<cache::Answer> find_manifest(cache::RepositoryRef repository,
@@ -36,7 +39,9 @@ class Store final : public registry::Store {
     return find(key(repository) + ":" + std::string(tag));
   }
   void fetch_blob(cache::Repository repository, const cache::Digest& digest, bool head,
-                  cache::Executor& reply_on, cache::AnswerCallback done) override {
+                  cache::Executor& reply_on, cache::AnswerCallback done,
+                  cache::Wanted wanted) override {
+    last_wanted = std::move(wanted);
     fetch(key(repository) + "@" + digest.str(), head ? " head" : "", reply_on, std::move(done));
   }
   void fetch_manifest(cache::Repository repository, const cache::Digest& digest, bool head,

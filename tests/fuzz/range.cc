@@ -21,6 +21,10 @@ void run(std::string_view input) {
     require(range.length() <= left, "more is answered than there is");
     left -= range.length();
   }
+  const auto outline = registry::outline_range(input);
+  require(outline.pieces || !outline.first, "a first piece where there are none");
+  require(!outline.first || outline.first->first <= outline.first->last,
+          "a piece that ends before it begins");
 }
 
 }  // namespace entrepot::fuzz

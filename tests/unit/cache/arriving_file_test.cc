@@ -71,12 +71,13 @@ TEST_F(ArrivingFileTest, SmallPiecesAreWrittenInAlignedRunsAndTheRestWhenTheTurn
   for (std::size_t at = 0; at < whole.size(); at += piece) {
     ASSERT_FALSE(
         file->take(at, bytes(whole).subspan(at, std::min(piece, whole.size() - at)), whole.size()));
-    EXPECT_EQ(size_of(*file), file->arrived() / run * run);
+    EXPECT_EQ(file->extents().bytes(), file->arrived() / run * run);
   }
-  EXPECT_EQ(file->progress()->released(), 0U);  // readers are told once, at the end of the turn
+  EXPECT_EQ(file->progress()->readable(0, Progress::Reach::proven),
+            0U);  // readers are told once, at the end of the turn
   executor.run();
-  EXPECT_EQ(size_of(*file), whole.size());
-  EXPECT_EQ(file->progress()->released(), whole.size());
+  EXPECT_EQ(file->extents().bytes(), whole.size());
+  EXPECT_EQ(file->progress()->readable(0, Progress::Reach::proven), whole.size());
   ASSERT_FALSE(file->finish());
   executor.run();
   ASSERT_EQ(proven.size(), 1U);
@@ -89,20 +90,63 @@ TEST_F(ArrivingFileTest, ReadersGetTheTailWithTheVerdictOnly) {
   ASSERT_FALSE(file->take(0, bytes(whole), whole.size()));
   ASSERT_FALSE(file->finish());
   executor.run();
-  EXPECT_EQ(file->progress()->released(), 900U);
+  EXPECT_EQ(file->progress()->readable(0, Progress::Reach::proven), 900U);
   file->finish_readers(Progress::State::whole);
-  EXPECT_EQ(file->progress()->released(), 1000U);
+  EXPECT_EQ(file->progress()->readable(0, Progress::Reach::proven), 1000U);
 }
 
-TEST_F(ArrivingFileTest, ResumeThatRepeatsBytesNotYetWrittenIsCompared) {
-  const auto whole = pattern(1000);
+TEST_F(ArrivingFileTest, ResumeThatRepeatsBytesIsComparedWithWhatSomebodyMayHaveRead) {
+  constexpr auto page = ArrivingFile::page;
+  const auto whole = pattern(3 * page);
   const auto file = arriving(whole.size());
-  ASSERT_FALSE(file->take(0, bytes(whole).first(600), whole.size()));
-  ASSERT_FALSE(file->take(200, bytes(whole).subspan(200, 700), whole.size()));
-  EXPECT_EQ(file->arrived(), 900U);
-  const auto failure = file->take(899, bytes("??"), whole.size());
+  ASSERT_FALSE(file->take(0, bytes(whole).first(page + 600), whole.size()));
+  executor.run();  // the first page is written and told
+  ASSERT_FALSE(file->take(page + 100, bytes("??"), whole.size())) << "nobody has seen the first";
+  EXPECT_EQ(file->arrived(), page + 102);
+  ASSERT_FALSE(file->take(200, bytes(whole).subspan(200), whole.size()));
+  ASSERT_FALSE(file->finish());
+  executor.run();
+  EXPECT_EQ(proven.at(0), sha256(whole));
+  const auto failure = file->take(200, bytes("?"), whole.size());
   ASSERT_TRUE(failure);
   EXPECT_EQ(failure->kind, FailureKind::bad_upstream);
+}
+
+TEST_F(ArrivingFileTest, WhatIsThereIsNotWrittenOver) {
+  constexpr auto page = ArrivingFile::page;
+  const auto whole = pattern(10 * page);
+  const std::string other(page, '?');
+  const auto file = arriving(whole.size());
+  ASSERT_TRUE(file->put(4 * page, bytes(whole).subspan(4 * page, page)));
+  ASSERT_TRUE(file->put(4 * page, bytes(other)));
+  ASSERT_FALSE(file->take(0, bytes(whole).first(3 * page), whole.size()));
+  executor.run();
+  ASSERT_TRUE(file->put(2 * page, bytes(other)));
+  // In order, over the piece: with other bytes there, of which nothing is written.
+  std::string rest = whole.substr(3 * page);
+  rest[page] = '?';
+  ASSERT_FALSE(file->take(3 * page, bytes(rest), whole.size()));
+  ASSERT_FALSE(file->finish());
+  EXPECT_EQ(file->extents().bytes(), whole.size());
+  executor.run();
+  EXPECT_EQ(proven.at(0), sha256(whole)) << "what was read is what is proven";
+}
+
+TEST_F(ArrivingFileTest, PiecesArePassedOver) {
+  constexpr auto page = ArrivingFile::page;
+  const auto whole = pattern(10 * page);
+  const auto file = arriving(whole.size());
+  ASSERT_TRUE(file->put(page, bytes(whole).subspan(page, 5 * page)));
+  EXPECT_EQ(file->progress()->readable(page, Progress::Reach::proven), 6 * page);
+  ASSERT_FALSE(file->take(0, bytes(whole).first(page), whole.size()));
+  file->pass_over();
+  EXPECT_EQ(file->arrived(), 6 * page);
+  executor.run();
+  EXPECT_EQ(file->progress()->readable(0, Progress::Reach::proven), 6 * page);
+  ASSERT_FALSE(file->take(6 * page, bytes(whole).subspan(6 * page), whole.size()));
+  ASSERT_FALSE(file->finish());
+  executor.run();
+  EXPECT_EQ(proven.at(0), sha256(whole));
 }
 
 TEST_F(ArrivingFileTest, MoreThanAnnouncedIsRefused) {
@@ -115,9 +159,10 @@ TEST_F(ArrivingFileTest, MoreThanAnnouncedIsRefused) {
 
 TEST_F(ArrivingFileTest, FailedWriteOfUnknownSizeIsToldAtTheNextPiece) {
   const auto file = arriving_on_full_disk({});
-  EXPECT_FALSE(file->take(0, bytes("x"), no_limit));
+  const std::string page(ArrivingFile::page, 'x');
+  EXPECT_FALSE(file->take(0, bytes(page), no_limit));
   executor.run();
-  EXPECT_EQ(file->take(1, bytes("y"), no_limit)->kind, FailureKind::store);
+  EXPECT_EQ(file->take(page.size(), bytes("y"), no_limit)->kind, FailureKind::store);
   EXPECT_THAT(metrics.text(),
               testing::HasSubstr(R"(entrepot_disk_errors_total{operation="write"} 1)"));
 }
@@ -220,7 +265,7 @@ TEST_F(ArrivingFileTest, GoneBeforeItsTurnEndsItIsNotTouched) {
   const auto progress = file->progress();
   file.reset();
   executor.run();
-  EXPECT_EQ(progress->released(), 0U);
+  EXPECT_EQ(progress->readable(0, Progress::Reach::proven), 0U);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "cache/layout.h"
 #include "cache/manifest.h"
 #include "cache/negative_table.h"
+#include "cache/ranged_uses.h"
 #include "cache/records.h"
 #include "cache/strand.h"
 #include "tests/unit/cache/cache_fixture.h"
@@ -128,6 +129,18 @@ TEST(NegativeTable, IsBoundedAndForgetsInTime) {
   const auto last = std::to_string(NegativeTable::max_entries);
   EXPECT_TRUE(table.find(last, now));
   EXPECT_FALSE(table.find(last, later));
+}
+
+TEST(RangedUses, OneInAMinuteForEachBlob) {
+  const RangedUses uses;
+  const SteadyTime start{std::chrono::hours(5)};
+  const auto one = sha256("one"), other = sha256("other");
+  EXPECT_TRUE(uses.counts(one, start));
+  EXPECT_TRUE(uses.counts(other, start));
+  EXPECT_FALSE(uses.counts(one, start));
+  EXPECT_FALSE(uses.counts(one, start + std::chrono::seconds(59)));
+  EXPECT_TRUE(uses.counts(one, start + std::chrono::seconds(60)));
+  EXPECT_FALSE(uses.counts(one, start + std::chrono::seconds(61)));
 }
 
 TEST(Manifest, NamesItsReferences) {

@@ -46,10 +46,12 @@ class GrowingFile {
       --file_.bodies_;
     }
     int fd() const override { return file_.fd_; }
-    std::uint64_t available() const override { return file_.available_; }
+    std::uint64_t available(std::uint64_t offset) const override {
+      return std::max(offset, file_.available_);
+    }
     State state() const override { return file_.state_; }
-    void wait(std::uint64_t seen, std::function<void()> wake) override {
-      EXPECT_GE(seen, file_.available_) << "waits for what is there";
+    void wait(std::uint64_t offset, std::function<void()> wake) override {
+      EXPECT_GE(offset, file_.available_) << "waits for what is there";
       EXPECT_EQ(file_.state_, State::growing);
       EXPECT_FALSE(file_.wake_) << "waits twice";
       file_.wake_ = std::move(wake);

@@ -11,7 +11,7 @@ namespace {
 TEST(ContentBody, WholeFile) {
   fakes::HandExecutor executor;
   ContentBody body(file_content("abc"), executor);
-  EXPECT_EQ(body.available(), 3u);
+  EXPECT_EQ(body.available(0), 3u);
   EXPECT_EQ(body.state(), http::Body::State::whole);
   EXPECT_GE(body.fd(), 0);
   int woken = 0;
@@ -25,7 +25,7 @@ TEST(ContentBody, FollowsTheProgress) {
   fakes::HandExecutor executor;
   const auto progress = std::make_shared<cache::Progress>(3);
   ContentBody body(file_content("abc", progress), executor);
-  EXPECT_EQ(body.available(), 0u);
+  EXPECT_EQ(body.available(0), 0u);
   EXPECT_EQ(body.state(), http::Body::State::growing);
   int woken = 0;
   body.wait(0, [&] { ++woken; });
@@ -34,9 +34,9 @@ TEST(ContentBody, FollowsTheProgress) {
   progress->release(2);
   executor.run();
   EXPECT_EQ(woken, 1);
-  EXPECT_EQ(body.available(), 2u);
+  EXPECT_EQ(body.available(0), 2u);
   progress->finish(cache::Progress::State::whole);
-  EXPECT_EQ(body.available(), 3u);
+  EXPECT_EQ(body.available(0), 3u);
   EXPECT_EQ(body.state(), http::Body::State::whole);
   executor.run();
   EXPECT_EQ(woken, 1) << "one wait, one wake";

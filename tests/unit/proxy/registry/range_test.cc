@@ -28,6 +28,23 @@ RangeDecision part(std::uint64_t first, std::uint64_t last) {
 }
 RangeDecision parts(std::vector<ByteRange> ranges) { return {Kind::parts, std::move(ranges)}; }
 
+RangeOutline outlined(std::optional<ByteRange> first) { return {true, first}; }
+
+TEST(OutlineRange, PiecesHaveEndsOfTheirOwn) {
+  EXPECT_EQ(outline_range("bytes=3-5"), outlined(ByteRange{3, 5}));
+  EXPECT_EQ(outline_range("bytes=3-5,0-1"), outlined(ByteRange{3, 5}));
+  EXPECT_EQ(outline_range("bytes=-5"), outlined(std::nullopt));
+  EXPECT_EQ(outline_range("bytes=-5,3-4"), outlined(std::nullopt));
+  EXPECT_EQ(outline_range("bytes=3-4,-5"), outlined(ByteRange{3, 4}));
+}
+
+TEST(OutlineRange, WhatRunsToTheEndIsNoPiece) {
+  for (const std::string_view field :
+       {"bytes=0-", "bytes=3-", "bytes=0-1,7-", "bytes=0-18446744073709551615",
+        "bytes=0-9223372036854775807", "", "bytes=", "bytes=a-b", "items=0-1", "bytes=5-3"})
+    EXPECT_EQ(outline_range(field), RangeOutline{}) << field;
+}
+
 TEST(DecideRange, OneRange) {
   EXPECT_EQ(decide_range("bytes=0-", 10), part(0, 9));
   EXPECT_EQ(decide_range("bytes=0-0", 10), part(0, 0));

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fill of which only pieces are wanted, or pieces before the rest.
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+#include "cache/fill.h"
+#include "cache/object_flights.h"
+
+namespace entrepot::cache {
+namespace {
+
+/// A blob that is no longer than this comes whole: its rest costs less than another request.
+constexpr std::uint64_t always_whole = 1 << 20;
+/// What arrives in order is waited for where it is so close.
+constexpr std::uint64_t near = 4 << 20;
+/// Pieces that are so close to each other are one.
+constexpr std::uint64_t closed_gap = Pieces::grain;
+constexpr std::uint64_t most_ahead = 4 << 20;
+/// Without a question the file is put down.
+constexpr std::chrono::seconds rest_for{10};
+
+std::vector<Span> joined(std::vector<Span> spans) {
+  std::ranges::sort(spans, {}, &Span::begin);
+  std::vector<Span> joined;
+  for (const auto& span : spans) {
+    if (joined.empty() || span.begin > joined.back().end + closed_gap)
+      joined.push_back(span);
+    else
+      joined.back().end = std::max(joined.back().end, span.end);
+  }
+  return joined;
+}
+
+}  // namespace
+
+/// With what an earlier fill left, or with the first piece, whose answer tells the size.
+void Fill::begin_with_pieces() {
+  if (partial_) {
+    head_.size = partial_->size;
+    claimed_ = partial_->extents.bytes();
+    if (resume_file(claimed_)) {
+      make_pieces();
+      set_growing_content();
+      answer_waiters();
+      return rest_if_idle();
+    }
+    forget_partial();
+    head_ = {};
+  }
+  const auto& first = waiting_.front().wanted.first;
+  if (!first) return ask_size();
+  make_pieces();
+  pieces_->want(*first);
+}
+
+void Fill::ask_size() {
+  auto head = request();
+  head.head = true;
+  fetch_ = source_.fetch(std::move(head), *this);
+}
+
+void Fill::make_pieces() {
+  Extents there;
+  if (file_) {
+    there = file_->extents();
+    there.add({*head_.size, std::numeric_limits<std::uint64_t>::max()});
+  }
+  pieces_ = std::make_unique<Pieces>(*this, source_, home_, request(), std::move(there));
+}
+
+void Fill::on_piece_head(const FetchHead& head) {
+  const auto self = shared_from_this();
+  if (content_) {
+    if (head.size && head.size != head_.size) return fail(another_size());
+    if (!head.from_beginning) return;
+    // It did not ignore ranges before. All of it comes in order, then.
+    ranges_ignored_ = true;
+    pieces_.reset();
+    if (!all_ && !bring_all())
+      fail({FailureKind::unavailable,
+            "the upstream does not do ranges any more, and all of it may not be kept"});
+    return;
+  }
+  const bool whole =
+      std::ranges::any_of(waiting_, [](const auto& request) { return request.wants_all(); });
+  head_ = head;
+  ranges_ignored_ = head.from_beginning;
+  if (whole || head.from_beginning || !head.size || *head.size <= always_whole || !open_pieces())
+    return turn_to_all();
+  shared_.link(repository_, digest_, LinkRecord::Proof::upstream);
+  if (!pieces_) make_pieces();
+  set_growing_content();
+  answer_waiters();
+  rest_if_idle();
+}
+
+bool Fill::open_pieces() {
+  const auto& first = waiting_.front().wanted.first;
+  claimed_ = std::min(*head_.size, first ? Pieces::grains(*first).length() : Pieces::grain);
+  auto room = shared_.space.reserve(claimed_).reservation;
+  if (room) file_ = ArrivingFile::create(file_parts(), std::move(room), when_proven());
+  return file_ != nullptr;
+}
+
+bool Fill::on_piece(std::uint64_t offset, std::span<const std::byte> data) {
+  const auto rest = *head_.size - std::min(offset, *head_.size);
+  return data.size() <= rest && file_->put(offset, data);
+}
+
+void Fill::on_piece_done(const std::optional<Failure>& failure) {
+  const auto self = shared_from_this();
+  if (failure) {
+    pieces_.reset();
+    if (all_) return;  // what comes in order brings it, too
+    // Nothing lies there, perhaps: the size says.
+    if (!content_ && failure->kind == FailureKind::bad_upstream) return ask_size();
+    return fail(*failure);
+  }
+  if (all_) return;
+  const bool half = file_->extents().bytes() >= *head_.size / 2;
+  if (!half || !bring_all()) rest_if_idle();
+}
+
+/// False where there is no room for all of it, or another fill has its name.
+bool Fill::bring_all() {
+  if (!ours_ || !file_->claim(*head_.size)) return false;
+  resting_.reset();
+  all_ = true;
+  file_->pass_over();
+  go_on_in_file();
+  return true;
+}
+
+/// Nothing was answered yet, and pieces are not the way.
+void Fill::turn_to_all() {
+  fetch_.reset();
+  pieces_.reset();
+  all_ = true;
+  --attempts_;
+  start();
+}
+
+void Fill::answer_pieces(const ObjectRequest& request) {
+  const auto spans = request.wanted.in(*head_.size);
+  if (!spans) {  // all of it after all
+    auto all = request;
+    all.wanted = {};
+    return flights_.fetch(std::move(all));
+  }
+  const auto there = file_->extents();
+  const bool all_there =
+      std::ranges::all_of(*spans, [&there](const Span& span) { return there.covers(span); });
+  const auto before = claimed_;
+  if (!all_there && !want(*spans)) {
+    auto anew = request;
+    if (!first_answered_) anew.wanted = {};  // it is more than may be kept even of it alone
+    step_aside();
+    return flights_.fetch(std::move(anew));
+  }
+  const bool first = !std::exchange(first_answered_, true);
+  const bool joined = !first && claimed_ == before;
+  reply_growing(request,
+                all_there ? Outcome::hit
+                : joined  ? Outcome::joined
+                          : Outcome::miss,
+                "range", Progress::Reach::pieces);
+}
+
+/// Asks for what of this is not on its way already. False where there is no room for it.
+bool Fill::want(const std::vector<Span>& spans) {
+  if (ranges_ignored_) return true;
+  if (!pieces_) make_pieces();
+  std::vector<Span> far;
+  std::uint64_t missing = 0;
+  const auto ahead = spans.size() == 1 ? read_ahead(spans.front()) : 0;
+  for (auto span : joined(spans)) {
+    span.end = std::min(span.end + ahead, *head_.size);
+    if (all_ && span.begin <= file_->arrived() + near) continue;
+    missing += pieces_->missing(span);
+    far.push_back(span);
+  }
+  if (missing > 0 && !all_ && !file_->claim(claimed_ + missing)) return false;
+  claimed_ += missing;
+  for (const auto& span : far) pieces_->want(span);
+  return true;
+}
+
+/// More and more for who goes on where it has stopped.
+std::uint64_t Fill::read_ahead(const Span& span) {
+  const bool goes_on =
+      span.begin <= last_end_ + closed_gap && span.end > last_end_ && last_end_ > 0;
+  ahead_ = goes_on ? std::min(std::max(ahead_ * 2, Pieces::grain), most_ahead) : 0;
+  last_end_ = span.end;
+  return ahead_;
+}
+
+/// No room for more of it. Whoever reads from the file has it open; its name is for the fill of
+/// whoever comes now.
+void Fill::step_aside() {
+  ours_ = false;
+  shared_.files.discard_fill(digest_);
+  rest_if_idle();
+}
+
+/// Nobody asks for more: in a while the file is left for whoever comes; at once where nobody can
+/// come any more. Those who still read have all they need.
+void Fill::rest_if_idle() {
+  if (all_ || !content_ || (pieces_ && !pieces_->idle())) return;
+  const std::chrono::milliseconds delay = ours_ ? rest_for : std::chrono::seconds(0);
+  resting_ = home_.after(delay, [this] {
+    const auto self = shared_from_this();
+    pieces_.reset();
+    leave_partial();
+    flights_.unlist(*this);
+  });
+}
+
+Failure Fill::another_size() {
+  return {FailureKind::bad_upstream, "the upstream tells another size than before"};
+}
+
+}  // namespace entrepot::cache

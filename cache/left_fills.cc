@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/left_fills.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "cache/arriving_file.h"
+#include "cache/blob_files.h"
+
+namespace entrepot::cache {
+namespace {
+
+Extents written_extents(int fd) {
+  Extents extents;
+  off_t end = 0;
+  for (;;) {
+    const off_t begin = ::lseek(fd, end, SEEK_DATA);
+    end = begin < 0 ? begin : ::lseek(fd, begin, SEEK_HOLE);
+    if (end < 0) return extents;
+    extents.add({static_cast<std::uint64_t>(begin), static_cast<std::uint64_t>(end)});
+  }
+}
+
+/// Whether the file system tells to the page what is there. Some have larger units, of which the
+/// rest would count as there, and some do not know about holes.
+bool tells_holes(const Layout& layout) {
+  constexpr std::uint64_t pages = 64, written = 31;
+  const auto path = layout.fills() / "probe";
+  const BlobFile file(
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const std::string bytes(ArrivingFile::page, 'x');
+  const bool made = ::ftruncate(file.fd(), pages * ArrivingFile::page) == 0 &&
+                    ::pwrite(file.fd(), bytes.data(), bytes.size(), written * ArrivingFile::page) ==
+                        static_cast<ssize_t>(bytes.size());
+  ::unlink(path.c_str());
+  Extents expected;
+  expected.add({written * ArrivingFile::page, (written + 1) * ArrivingFile::page});
+  return made && written_extents(file.fd()).spans() == expected.spans();
+}
+
+std::optional<Partials::Partial> left_fill(const Layout& layout,
+                                           const std::filesystem::path& path) {
+  const auto digest = layout.fill_digest(path);
+  if (!digest) return std::nullopt;
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return std::nullopt;
+  const BlobFile file(fd);
+  struct stat status;
+  const bool ours = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+                    (status.st_mode & S_ISVTX) != 0 && status.st_size > 0;
+  if (!ours) return std::nullopt;
+  auto extents = written_extents(fd);
+  if (extents.bytes() == 0) return std::nullopt;
+  return Partials::Partial{*digest, static_cast<std::uint64_t>(status.st_size), std::move(extents)};
+}
+
+}  // namespace
+
+std::vector<Partials::Partial> left_fills(const Layout& layout) {
+  std::vector<std::pair<std::filesystem::file_time_type, Partials::Partial>> found;
+  std::error_code error;
+  const bool trusted = tells_holes(layout);
+  for (const auto& entry : std::filesystem::directory_iterator(layout.fills(), error)) {
+    if (auto partial = trusted ? left_fill(layout, entry.path()) : std::nullopt) {
+      found.emplace_back(entry.last_write_time(error), std::move(*partial));
+    } else {
+      std::filesystem::remove_all(entry.path(), error);
+    }
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& one, const auto& two) { return one.first < two.first; });
+  std::vector<Partials::Partial> partials;
+  partials.reserve(found.size());
+  for (auto& [time, partial] : found) partials.push_back(std::move(partial));
+  return partials;
+}
+
+}  // namespace entrepot::cache

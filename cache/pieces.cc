@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/pieces.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "cache/arriving_file.h"
+
+namespace entrepot::cache {
+namespace {
+
+/// Of one blob at a time; registries count connections.
+constexpr std::size_t most_at_once = 4;
+/// Of one transfer, so that small pieces do not wait long behind large ones.
+constexpr std::uint64_t largest = 8 << 20;
+/// Gathered before it is written.
+constexpr std::size_t run_size = 256 << 10;
+
+}  // namespace
+
+class Pieces::Transfer final : public FetchSink, public std::enable_shared_from_this<Transfer> {
+ public:
+  Transfer(Pieces& pieces, const Span& span) : pieces_(pieces), front_(span.begin) {
+    auto request = pieces.request_;
+    request.offset = span.begin;
+    request.end = span.end;
+    fetch_ = pieces.source_.fetch(std::move(request), *this);
+  }
+
+  void on_head(const FetchHead& head) override {
+    const auto self = shared_from_this();
+    pieces_.owner_.on_piece_head(head);
+  }
+
+  bool on_data(std::uint64_t offset, std::span<const std::byte> data) override {
+    // After a resume the upstream may have begun anew.
+    const auto next = front_ + gathered_.size();
+    data = data.subspan(std::min<std::uint64_t>(data.size(), next - std::min(next, offset)));
+    gathered_.insert(gathered_.end(), data.begin(), data.end());
+    if (gathered_.size() >= run_size) {
+      refused_ = !write(gathered_.size() / ArrivingFile::page);
+      return !refused_;
+    }
+    if (!std::exchange(turn_end_posted_, true)) {
+      pieces_.home_.post([weak = weak_from_this()] {
+        if (const auto self = weak.lock(); self && self->fetch_) self->turn_ended();
+      });
+    }
+    return true;
+  }
+
+  void on_done(const std::optional<Failure>& failure) override {
+    const auto self = shared_from_this();
+    fetch_.reset();
+    if (refused_) return pieces_.ended(self, not_written());
+    if (failure) return pieces_.ended(self, failure);
+    const bool written = gathered_.empty() || pieces_.owner_.on_piece(front_, gathered_);
+    pieces_.ended(self, written ? std::nullopt : std::optional(not_written()));
+  }
+
+ private:
+  static Failure not_written() {
+    return {FailureKind::store, "the cache directory cannot be written"};
+  }
+
+  bool write(std::size_t pages) {
+    const std::size_t bytes = pages * ArrivingFile::page;
+    if (bytes == 0) return true;
+    if (!pieces_.owner_.on_piece(front_, std::span(gathered_).first(bytes))) return false;
+    front_ += bytes;
+    gathered_.erase(gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(bytes));
+    return true;
+  }
+
+  void turn_ended() {
+    turn_end_posted_ = false;
+    if (write(gathered_.size() / ArrivingFile::page)) return;
+    fetch_.reset();
+    pieces_.ended(shared_from_this(), not_written());
+  }
+
+  Pieces& pieces_;
+  std::uint64_t front_;  // written up to here
+  std::vector<std::byte> gathered_;
+  bool turn_end_posted_ = false;
+  bool refused_ = false;
+  std::unique_ptr<Fetch> fetch_;
+};
+
+Pieces::Pieces(Owner& owner, Source& source, Executor& home, FetchRequest request, Extents there)
+    : owner_(owner),
+      source_(source),
+      home_(home),
+      request_(std::move(request)),
+      asked_(std::move(there)) {}
+
+Pieces::~Pieces() = default;
+
+Span Pieces::grains(const Span& span) {
+  return {span.begin / grain * grain, (span.end + grain - 1) / grain * grain};
+}
+
+std::uint64_t Pieces::missing(const Span& span) const {
+  auto [begin, end] = grains(span);
+  std::uint64_t bytes = 0;
+  for (auto gap = asked_.gap_in({begin, end}); !gap.empty(); gap = asked_.gap_in({gap.end, end}))
+    bytes += gap.length();
+  return bytes;
+}
+
+void Pieces::want(const Span& span) {
+  const auto wanted = grains(span);
+  for (auto gap = asked_.gap_in(wanted); !gap.empty(); gap = asked_.gap_in(wanted)) {
+    gap.end = std::min(gap.end, gap.begin + largest);
+    asked_.add(gap);
+    waiting_.push_back(gap);
+  }
+  start_waiting();
+}
+
+void Pieces::start_waiting() {
+  while (running_.size() < most_at_once && !waiting_.empty()) {
+    running_.insert(std::make_shared<Transfer>(*this, waiting_.front()));
+    waiting_.pop_front();
+  }
+}
+
+void Pieces::ended(const std::shared_ptr<Transfer>& transfer,
+                   const std::optional<Failure>& failure) {
+  running_.erase(transfer);
+  if (failure) {
+    waiting_.clear();
+    running_.clear();
+  } else {
+    start_waiting();
+  }
+  owner_.on_piece_done(failure);
+}
+
+}  // namespace entrepot::cache

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <unordered_set>
+
+#include "cache/executor.h"
+#include "cache/extents.h"
+#include "cache/source.h"
+
+namespace entrepot::cache {
+
+/// Brings single pieces of one blob from the upstream, each by a fetch of its own, a few at a time;
+/// what has been asked for is not asked for again. On the home's thread.
+class Pieces {
+ public:
+  /// Who wants them.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    /// May destroy the Pieces.
+    virtual void on_piece_head(const FetchHead& head) = 0;
+    /// Whole pages of the blob, or its end. False: no more.
+    virtual bool on_piece(std::uint64_t offset, std::span<const std::byte> data) = 0;
+    /// One has ended. After a failure nothing more comes. May destroy the Pieces.
+    virtual void on_piece_done(const std::optional<Failure>& failure) = 0;
+  };
+
+  /// `request`: for the whole blob. `there` is not brought.
+  Pieces(Owner& owner, Source& source, Executor& home, FetchRequest request, Extents there);
+  ~Pieces();
+  Pieces(const Pieces&) = delete;
+  Pieces& operator=(const Pieces&) = delete;
+
+  /// The bytes of this, in whole grains, that have not been asked for.
+  std::uint64_t missing(const Span& span) const;
+  /// Asks for those. An `end` beyond that of the blob is cut by the upstream.
+  void want(const Span& span);
+  /// Nothing is on its way.
+  bool idle() const { return running_.empty(); }
+
+  /// What is asked for begins and ends on multiples of this: small, for lazy pullers read here and
+  /// there, and their registries charge by the byte; large enough for one request to be worth it.
+  static constexpr std::uint64_t grain = 64 << 10;
+  /// The whole ones that hold it.
+  static Span grains(const Span& span);
+
+ private:
+  class Transfer;
+  void start_waiting();
+  void ended(const std::shared_ptr<Transfer>& transfer, const std::optional<Failure>& failure);
+
+  Owner& owner_;
+  Source& source_;
+  Executor& home_;
+  const FetchRequest request_;
+  Extents asked_;
+  std::deque<Span> waiting_;
+  std::unordered_set<std::shared_ptr<Transfer>> running_;
+};
+
+}  // namespace entrepot::cache

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/extents.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <vector>
+
+namespace entrepot::cache {
+namespace {
+
+TEST(Extents, TouchingAndOverlappingSpansBecomeOne) {
+  Extents extents;
+  extents.add({10, 20});
+  extents.add({30, 40});
+  extents.add({20, 25});
+  EXPECT_EQ(extents.spans(), (std::map<std::uint64_t, std::uint64_t>{{10, 25}, {30, 40}}));
+  extents.add({5, 35});
+  EXPECT_EQ(extents.spans(), (std::map<std::uint64_t, std::uint64_t>{{5, 40}}));
+  EXPECT_EQ(extents.bytes(), 35U);
+  extents.add({7, 7});
+  extents.add({50, 40});
+  EXPECT_EQ(extents.bytes(), 35U) << "empty ones are nothing";
+}
+
+TEST(Extents, TellsWhatIsThereAndWhatIsNot) {
+  Extents extents;
+  extents.add({10, 20});
+  extents.add({30, 40});
+  EXPECT_EQ(extents.end_from(9), 9U);
+  EXPECT_EQ(extents.end_from(10), 20U);
+  EXPECT_EQ(extents.end_from(19), 20U);
+  EXPECT_EQ(extents.end_from(20), 20U);
+  EXPECT_EQ(extents.gap_in({0, 50}), (Span{0, 10}));
+  EXPECT_EQ(extents.gap_in({12, 50}), (Span{20, 30}));
+  EXPECT_EQ(extents.gap_in({35, 50}), (Span{40, 50}));
+  EXPECT_TRUE(extents.covers({10, 20}));
+  EXPECT_TRUE(extents.covers({15, 15}));
+  EXPECT_FALSE(extents.covers({19, 21}));
+}
+
+/// Beside a bit for each byte.
+TEST(Extents, IsASetOfBytes) {
+  constexpr std::uint64_t size = 200;
+  std::mt19937_64 random(1);  // NOLINT(cert-msc51-cpp): the same each time
+  for (int round = 0; round < 200; ++round) {
+    Extents extents;
+    std::vector<bool> there(size);
+    for (int step = 0; step < 30; ++step) {
+      const Span span{random() % size, random() % (size + 1)};
+      extents.add(span);
+      for (auto at = span.begin; at < span.end; ++at) there[at] = true;
+      const Span asked{random() % size, random() % (size + 1)};
+      Span gap{asked.end, asked.end};
+      for (auto at = asked.begin; at < asked.end && gap.empty(); ++at) {
+        if (there[at]) continue;
+        gap.begin = gap.end = at;
+        while (gap.end < asked.end && !there[gap.end]) ++gap.end;
+      }
+      const auto found = extents.gap_in(asked);
+      ASSERT_EQ(found.empty(), gap.empty());
+      ASSERT_TRUE(gap.empty() || found == gap);
+      auto end = asked.begin;
+      while (end < size && there[end]) ++end;
+      ASSERT_EQ(extents.end_from(asked.begin), end);
+    }
+    ASSERT_EQ(extents.bytes(),
+              static_cast<std::uint64_t>(std::count(there.begin(), there.end(), true)));
+    auto last_end = std::uint64_t{0};
+    for (const auto& [begin, end] : extents.spans()) {
+      ASSERT_LT(begin, end);
+      ASSERT_TRUE(last_end < begin || begin == 0);
+      last_end = end;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace entrepot::cache

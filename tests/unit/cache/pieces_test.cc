@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pieces of blobs: what is asked for, what is not asked for again, and what stays.
+#include "cache/pieces.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "cache/left_fills.h"
+#include "tests/unit/cache/cache_fixture.h"
+
+namespace entrepot::cache {
+namespace {
+
+constexpr std::uint64_t grain = Pieces::grain;
+
+class PiecesTest : public CacheTest {
+ protected:
+  const std::string blob = pattern(100 * grain + 1000);
+  const Digest digest = sha256(blob);
+
+  static Wanted piece(std::uint64_t begin, std::uint64_t end) {
+    return {.pieces = true, .first = Span{begin, end}, .in = [=](std::uint64_t size) {
+              return std::optional(std::vector{Span{begin, std::min(end, size)}});
+            }};
+  }
+  Pending ask(Wanted wanted, RepositoryRef repository = repo) {
+    const Pending pending;
+    cache->fetch_blob(repository, digest, false, executor, pending.callback(), std::move(wanted));
+    executor.run();
+    return pending;
+  }
+  Pending ask_piece(std::uint64_t begin, std::uint64_t end) { return ask(piece(begin, end)); }
+
+  static Span range_of(const fakes::Source::Asked& asked) {
+    return {asked.request.offset, asked.request.end.value_or(0)};
+  }
+  void bring_to(fakes::Source::Asked& asked) {
+    if (asked.sink == nullptr) return;
+    asked.head(blob.size());
+    executor.run();
+    if (asked.sink == nullptr) return;
+    const auto end = std::min<std::uint64_t>(asked.request.end.value_or(blob.size()), blob.size());
+    const auto offset = asked.request.offset;
+    if (!asked.request.head)
+      asked.data_at(offset, std::string_view(blob).substr(offset, end - offset));
+    asked.done();
+    executor.run();
+  }
+  /// What every open question of the upstream's asks for arrives.
+  void bring() {
+    for (std::size_t i = 0; i < source.asked.size(); ++i) bring_to(source.asked[i]);
+  }
+  std::string read_piece(const Pending& pending, std::uint64_t begin, std::uint64_t end) const {
+    const auto& content = *pending.answer().content;
+    if (content.progress) {
+      EXPECT_GE(content.progress->readable(begin, content.reach), end);
+    }
+    std::string bytes(end - begin, '\0');
+    EXPECT_EQ(::pread(content.file->fd(), bytes.data(), bytes.size(), static_cast<off_t>(begin)),
+              static_cast<ssize_t>(bytes.size()));
+    return bytes;
+  }
+  void expect_piece(std::uint64_t begin, std::uint64_t end) {
+    const auto pending = ask_piece(begin, end);
+    bring();
+    ASSERT_TRUE(pending.answered());
+    EXPECT_EQ(read_piece(pending, begin, end), blob.substr(begin, end - begin));
+  }
+  std::uint64_t asked_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const auto& asked : source.asked)
+      if (!asked.request.head)
+        bytes += std::min<std::uint64_t>(asked.request.end.value_or(blob.size()), blob.size()) -
+                 asked.request.offset;
+    return bytes;
+  }
+};
+
+TEST_F(PiecesTest, GrainsAreAskedForOnce) {
+  const auto first = ask_piece(10 * grain + 5, 10 * grain + 7);
+  ASSERT_EQ(source.asked.size(), 1U);
+  EXPECT_EQ(range_of(last()), (Span{10 * grain, 11 * grain}));
+  const auto second = ask_piece(10 * grain + 9, 12 * grain);
+  EXPECT_EQ(source.asked.size(), 1U) << "the size is not known yet";
+  bring();
+  ASSERT_EQ(source.asked.size(), 2U);
+  EXPECT_EQ(range_of(last()), (Span{11 * grain, 13 * grain})) << "and some more";
+  EXPECT_EQ(first.answer().outcome, Outcome::miss);
+  EXPECT_EQ(first.answer().content->size, blob.size());
+  EXPECT_EQ(read_piece(first, 10 * grain + 5, 10 * grain + 7), blob.substr(10 * grain + 5, 2));
+  EXPECT_EQ(read_piece(second, 10 * grain + 9, 12 * grain),
+            blob.substr(10 * grain + 9, 2 * grain - 9));
+  EXPECT_EQ(ask_piece(11 * grain, 12 * grain).answer().outcome, Outcome::hit);
+  EXPECT_EQ(source.asked.size(), 2U);
+}
+
+TEST_F(PiecesTest, AFewAtATime) {
+  expect_piece(0, 1);
+  std::vector<Span> spans;
+  for (std::uint64_t at = 4 * grain; at < 44 * grain; at += 4 * grain)
+    spans.push_back({at, at + 1});
+  const auto before = source.asked.size();
+  const auto pending = ask({.pieces = true, .first = spans[0], .in = [&](std::uint64_t) {
+                              return std::optional(spans);
+                            }});
+  EXPECT_EQ(source.asked.size() - before, 4U);
+  source.asked[before].done();  // it would be an error of the client's; here it makes room
+  executor.run();
+  EXPECT_EQ(source.asked.size() - before, 5U);
+  bring();
+  EXPECT_EQ(source.asked.size() - before, spans.size());
+}
+
+TEST_F(PiecesTest, WhoGoesOnIsReadAheadFor) {
+  expect_piece(10 * grain, 11 * grain);
+  expect_piece(11 * grain, 12 * grain);
+  EXPECT_EQ(range_of(last()), (Span{11 * grain, 13 * grain}));
+  EXPECT_EQ(ask_piece(12 * grain, 13 * grain).answer().outcome, Outcome::hit);
+  expect_piece(13 * grain, 14 * grain);
+  EXPECT_EQ(range_of(last()), (Span{13 * grain, 16 * grain}));
+  expect_piece(50 * grain, 51 * grain);
+  EXPECT_EQ(range_of(last()), (Span{50 * grain, 51 * grain})) << "elsewhere it begins anew";
+}
+
+TEST_F(PiecesTest, TheTailIsReadUnprovenByPiecesOnly) {
+  const auto tail = ask_piece(blob.size() - 10, blob.size());
+  bring();
+  EXPECT_EQ(read_piece(tail, blob.size() - 10, blob.size()), blob.substr(blob.size() - 10));
+  const auto all = ask_blob(digest);
+  ASSERT_TRUE(all.answered());
+  const auto& content = *all.answer().content;
+  EXPECT_EQ(content.progress->readable(blob.size() - 10, content.reach), blob.size() - 10);
+}
+
+TEST_F(PiecesTest, WhatDependsOnTheSizeAsksForThatFirst) {
+  const auto pending = ask({.pieces = true, .first = {}, .in = [](std::uint64_t size) {
+                              return std::optional(std::vector{Span{size - 10, size}});
+                            }});
+  ASSERT_EQ(source.asked.size(), 1U);
+  EXPECT_TRUE(last().request.head);
+  bring();
+  ASSERT_EQ(source.asked.size(), 2U);
+  EXPECT_EQ(read_piece(pending, blob.size() - 10, blob.size()), blob.substr(blob.size() - 10));
+}
+
+TEST_F(PiecesTest, NothingAtThatPlaceIsSettledByTheSize) {
+  const auto pending =
+      ask({.pieces = true, .first = Span{1ULL << 40, (1ULL << 40) + 1}, .in = [](std::uint64_t) {
+             return std::optional(std::vector<Span>{});
+           }});
+  last().fail(FailureKind::bad_upstream);
+  executor.run();
+  ASSERT_TRUE(last().request.head);
+  last().head(blob.size());
+  last().done();
+  executor.run();
+  ASSERT_TRUE(pending.answered());
+  EXPECT_EQ(pending.answer().content->size, blob.size());
+  EXPECT_EQ(source.asked.size(), 2U);
+}
+
+TEST_F(PiecesTest, AllOfItAsksForTheGapsOnlyAndIsProven) {
+  expect_piece(2 * grain, 3 * grain);
+  expect_piece(blob.size() - 1, blob.size());
+  const auto all = ask_blob(digest);
+  bring();
+  EXPECT_EQ(asked_bytes(), blob.size());
+  EXPECT_TRUE(cache->find_blob(repo, digest));
+  EXPECT_TRUE(read(*cache->find_blob(repo, digest)->content) == blob);
+}
+
+TEST_F(PiecesTest, AllOfItIsWantedWhileTheFirstPieceIsAskedFor) {
+  const auto part = ask_piece(0, 1);
+  const auto all = ask_blob(digest);
+  bring();
+  EXPECT_TRUE(read(*all.answer().content) == blob);
+  EXPECT_EQ(read_piece(part, 0, 1), blob.substr(0, 1));
+}
+
+TEST_F(PiecesTest, AWrongPieceSpoilsAllAndNothingIsKept) {
+  const auto part = ask_piece(0, 1);
+  last().head(blob.size());
+  executor.run();
+  last().data_at(0, std::string(grain, '?'));
+  last().done();
+  executor.run();
+  const auto all = ask_blob(digest);
+  bring();
+  EXPECT_EQ(all.answer().content->progress->state(), Progress::State::failed);
+  EXPECT_EQ(source.mismatches, 1);
+  EXPECT_FALSE(cache->find_blob(repo, digest));
+  const auto before = asked_bytes();
+  ask_blob(digest);
+  bring();
+  EXPECT_EQ(asked_bytes() - before, blob.size());
+  EXPECT_TRUE(cache->find_blob(repo, digest));
+}
+
+TEST_F(PiecesTest, HalfOfItBringsTheRest) {
+  expect_piece(0, 60 * grain);
+  EXPECT_TRUE(cache->find_blob(repo, digest));
+  EXPECT_EQ(asked_bytes(), blob.size());
+}
+
+TEST_F(PiecesTest, TheyStayWhenNobodyAsksAndOverARestart) {
+  expect_piece(3 * grain, 5 * grain);
+  executor.pass(std::chrono::seconds(11));
+  EXPECT_EQ(metrics.text().find("entrepot_flights 1"), std::string::npos) << "put down";
+  const auto before = source.asked.size();
+  EXPECT_EQ(ask_piece(3 * grain, 5 * grain).answer().outcome, Outcome::hit);
+  executor.pass(std::chrono::seconds(11));
+  open();
+  executor.run();
+  EXPECT_EQ(ask_piece(3 * grain, 5 * grain).answer().outcome, Outcome::hit);
+  EXPECT_EQ(source.asked.size(), before);
+  expect_piece(20 * grain, 21 * grain);
+  EXPECT_EQ(source.asked.size(), before + 1);
+}
+
+TEST_F(PiecesTest, AnotherRepositoryMustProveItsRight) {
+  expect_piece(0, 1);
+  executor.pass(std::chrono::seconds(11));
+  const auto before = source.asked.size();
+  const auto stranger = ask(piece(0, 1), other);
+  EXPECT_FALSE(stranger.answered());
+  ASSERT_EQ(source.asked.size(), before + 1);
+  EXPECT_TRUE(last().request.head);
+  EXPECT_EQ(last().request.repository, other.name);
+  last().fail(FailureKind::not_found);
+  executor.run();
+  EXPECT_FALSE(stranger.answer().content);
+}
+
+TEST_F(PiecesTest, AStrangerWhoWantsAllOfItBringsNothing) {
+  expect_piece(0, 1);
+  const auto before = source.asked.size();
+  const auto stranger = ask_blob(digest, other);
+  EXPECT_FALSE(stranger.answered());
+  ASSERT_EQ(source.asked.size(), before + 1);
+  EXPECT_TRUE(last().request.head);
+  EXPECT_EQ(last().request.repository, other.name);
+}
+
+/// Its file has lost its name to another, which must not be taken for it.
+TEST_F(PiecesTest, OneThatSteppedAsideIsNeverKept) {
+  options.max_size = 16 << 20;
+  open();
+  executor.run();
+  expect_piece(0, 1);
+  const auto slow = ask_piece(20 * grain, 79 * grain);
+  auto& piece = last();
+  const auto all = ask_blob(digest);
+  auto& anew = last();
+  ASSERT_NE(&piece, &anew) << "no room for all of it, so it has a fill of its own";
+  Options more = options;
+  more.max_size = 1 << 30;
+  cache->reconfigure(more);
+  anew.head(blob.size());
+  anew.data(std::string_view(blob).substr(0, 10 * grain));
+  executor.run();
+  bring_to(piece);  // half of it is there
+  for (std::size_t i = 0; i < source.asked.size(); ++i)
+    if (&source.asked[i] != &anew) bring_to(source.asked[i]);
+  const auto found = cache->find_blob(repo, digest);
+  EXPECT_TRUE(!found || read(*found->content) == blob);
+  EXPECT_FALSE(found) << "the one that has the name is not through";
+}
+
+TEST_F(PiecesTest, AHeadBringsNothing) {
+  expect_piece(0, 1);
+  const auto before = source.asked.size();
+  const auto head = ask_blob(digest, repo, /*head=*/true);
+  ASSERT_TRUE(head.answered());
+  EXPECT_EQ(head.answer().content->size, blob.size());
+  EXPECT_EQ(source.asked.size(), before);
+}
+
+TEST_F(PiecesTest, AnUpstreamThatIgnoresRangesIsAskedForAllOfIt) {
+  const auto part = ask_piece(50 * grain, 50 * grain + 1);
+  last().sink->on_head({blob.size(), {}, {}, "endpoint", /*from_beginning=*/true});
+  executor.run();
+  EXPECT_TRUE(source.asked[0].cancelled);
+  ASSERT_EQ(source.asked.size(), 2U);
+  EXPECT_FALSE(last().request.end);
+  bring();
+  EXPECT_EQ(read_piece(part, 50 * grain, 50 * grain + 1), blob.substr(50 * grain, 1));
+  EXPECT_EQ(source.asked.size(), 2U);
+}
+
+TEST_F(PiecesTest, AFailedPieceFailsWhoWaitsAndKeepsWhatIsThere) {
+  expect_piece(0, 1);
+  const auto part = ask_piece(50 * grain, 50 * grain + 1);
+  last().fail(FailureKind::unavailable);
+  executor.run();
+  EXPECT_EQ(part.answer().content->progress->state(), Progress::State::failed);
+  EXPECT_EQ(ask_piece(0, 1).answer().outcome, Outcome::hit);
+}
+
+TEST_F(PiecesTest, SmallBlobsComeWhole) {
+  const std::string small = pattern(700'000);
+  const Pending pending;
+  cache->fetch_blob(repo, sha256(small), false, executor, pending.callback(),
+                    piece(100'000, 100'001));
+  executor.run();
+  last().head(small.size());
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 2U);
+  EXPECT_FALSE(last().request.end);
+  last().answer(small);
+  executor.run();
+  EXPECT_TRUE(cache->find_blob(repo, sha256(small)));
+}
+
+TEST_F(PiecesTest, LeftFilesAreReadByTheirHoles) {
+  expect_piece(3 * grain, 5 * grain);
+  expect_piece(9 * grain, 9 * grain + 1);
+  const Layout layout(options.directory);
+  cache.reset();
+  std::ofstream(layout.fills() / "sha256-none") << "of ours";
+  const auto left = left_fills(layout);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].digest, digest);
+  EXPECT_EQ(left[0].size, blob.size());
+  EXPECT_EQ(left[0].extents.spans(), (std::map<std::uint64_t, std::uint64_t>{
+                                         {3 * grain, 5 * grain}, {9 * grain, 10 * grain}}));
+  EXPECT_FALSE(std::filesystem::exists(layout.fills() / "sha256-none"));
+}
+
+}  // namespace
+}  // namespace entrepot::cache
