@@ -92,7 +92,7 @@ void Fill::on_head(const FetchHead& head) {
     return;
   }
   head_ = head;
-  ranges_ignored_ = head.from_beginning;
+  ranges_ignored_ = ranges_ignored_ || head.from_beginning;
   if (partial_ && !resume_file(head.size.value_or(0))) {
     forget_partial();
     return start();
@@ -189,6 +189,9 @@ void Fill::end_arrival() {
 
 void Fill::fail(const Failure& failure) {
   const auto self = shared_from_this();
+  if (content_ && !proven_)
+    log::warn("{}: {} in {} did not arrive whole, and who reads it is cut short: {}",
+              repository_.upstream, digest_.str(), repository_.name, failure.message);
   end_arrival();
   if (failure.kind != FailureKind::bad_upstream && failure.kind != FailureKind::store) {
     leave_partial();

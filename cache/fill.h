@@ -76,6 +76,7 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   void turn_to_all();
   void make_pieces();
   bool want(const std::vector<Span>& spans);
+  bool want_with(const std::vector<Span>& spans, std::uint64_t ahead);
   std::uint64_t read_ahead(const Span& span);
   void step_aside();
   void answer_pieces(const ObjectRequest& request);

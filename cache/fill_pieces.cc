@@ -172,9 +172,13 @@ void Fill::answer_pieces(const ObjectRequest& request) {
 bool Fill::want(const std::vector<Span>& spans) {
   if (ranges_ignored_) return true;
   if (!pieces_) make_pieces();
+  const auto ahead = spans.size() == 1 ? read_ahead(spans.front()) : 0;
+  return want_with(spans, ahead) || (ahead > 0 && want_with(spans, 0));
+}
+
+bool Fill::want_with(const std::vector<Span>& spans, std::uint64_t ahead) {
   std::vector<Span> far;
   std::uint64_t missing = 0;
-  const auto ahead = spans.size() == 1 ? read_ahead(spans.front()) : 0;
   for (auto span : joined(spans)) {
     span.end = std::min(span.end + ahead, *head_.size);
     if (all_ && span.begin <= file_->arrived() + near) continue;

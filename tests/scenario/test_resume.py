@@ -95,6 +95,7 @@ def test_whole_and_not_yet_a_blob(start, upstream, blob):
     entrepot = start()
     entrepot.kill9()
     fill_of(entrepot, blob).write_bytes(blob.data)
+    fill_of(entrepot, blob).chmod(0o1600)  # as long as it will be
     entrepot.start()
     assert_whole(entrepot.get(blob_target(blob), keep=False), blob)
     assert upstream.body_bytes() <= 4096
@@ -119,10 +120,14 @@ def test_a_blob_that_is_gone(start, upstream, blob):
     entrepot.kill9()
     gate.open()
     download.finish()
-    del upstream.role.blobs[REPOSITORY][blob.digest]
+    entry = upstream.role.blobs[REPOSITORY].pop(blob.digest)
+    upstream.role.blobs["library/other"] = {blob.digest: entry}
     entrepot.start()
+    upstream.forget()
     assert_error(entrepot.get(blob_target(blob)), 404, code="BLOB_UNKNOWN")
-    assert not fill_of(entrepot, blob).exists()
+    # What had come stays for a repository that has it.
+    assert_whole(entrepot.get(blob_target(blob, "library/other"), keep=False), blob)
+    assert upstream.body_bytes() <= SIZE - HALF + 2 * MIB
 
 
 def test_what_is_left_counts_and_goes_first(start, upstream, blob):

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import gzip as gzip_codec
+import os
 from typing import Callable
 
 from .gate import Gate
@@ -144,8 +145,8 @@ def ignore_range(request: Request, reply: Reply) -> None:
         return
     reply.status, reply.reason = 200, "OK"
     reply.drop("Content-Range")
-    end = reply.offset + reply.size
-    reply.offset, reply.length = 0, end
+    reply.offset = 0
+    reply.length = os.stat(reply.path).st_size if reply.path else len(reply.body)
 
 
 def raw(data: bytes) -> Fault:
