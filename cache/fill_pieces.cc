@@ -52,7 +52,9 @@ void Fill::begin_with_pieces() {
   const auto& first = waiting_.front().wanted.first;
   if (!first) return ask_size();
   make_pieces();
-  pieces_->want(*first);
+  // One transfer, which tells the size; the rest of what is wanted is asked for then, up to there.
+  pieces_->want(
+      {first->begin, std::min(first->end, first->begin + Pieces::largest - Pieces::grain)});
 }
 
 void Fill::ask_size() {
@@ -98,7 +100,11 @@ void Fill::on_piece_head(const FetchHead& head) {
 
 bool Fill::open_pieces() {
   const auto& first = waiting_.front().wanted.first;
-  claimed_ = std::min(*head_.size, first ? Pieces::grains(*first).length() : Pieces::grain);
+  claimed_ = Pieces::grain;
+  if (first) {
+    const Span asked{first->begin, std::min(first->end, first->begin + Pieces::largest)};
+    claimed_ = std::min(*head_.size, Pieces::grains(asked).length());
+  }
   auto room = shared_.space.reserve(claimed_).reservation;
   if (room) file_ = ArrivingFile::create(file_parts(), std::move(room), when_proven());
   return file_ != nullptr;
@@ -149,13 +155,13 @@ void Fill::answer_pieces(const ObjectRequest& request) {
     all.wanted = {};
     return flights_.fetch(std::move(all));
   }
-  const auto there = file_->extents();
+  const auto& there = file_->extents();
   const bool all_there =
       std::ranges::all_of(*spans, [&there](const Span& span) { return there.covers(span); });
   const auto before = claimed_;
   if (!all_there && !want(*spans)) {
     auto anew = request;
-    if (!first_answered_) anew.wanted = {};  // it is more than may be kept even of it alone
+    if (there.bytes() == 0) anew.wanted = {};  // it is more than may be kept even of it alone
     step_aside();
     return flights_.fetch(std::move(anew));
   }
@@ -194,7 +200,7 @@ bool Fill::want_with(const std::vector<Span>& spans, std::uint64_t ahead) {
 /// More and more for who goes on where it has stopped.
 std::uint64_t Fill::read_ahead(const Span& span) {
   const bool goes_on =
-      span.begin <= last_end_ + closed_gap && span.end > last_end_ && last_end_ > 0;
+      last_end_ > 0 && span.end > last_end_ && span.begin <= last_end_ + ahead_ + closed_gap;
   ahead_ = goes_on ? std::min(std::max(ahead_ * 2, Pieces::grain), most_ahead) : 0;
   last_end_ = span.end;
   return ahead_;

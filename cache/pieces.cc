@@ -12,8 +12,6 @@ namespace {
 
 /// Of one blob at a time; registries count connections.
 constexpr std::size_t most_at_once = 4;
-/// Of one transfer, so that small pieces do not wait long behind large ones.
-constexpr std::uint64_t largest = 8 << 20;
 /// Gathered before it is written.
 constexpr std::size_t run_size = 256 << 10;
 

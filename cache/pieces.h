@@ -38,7 +38,8 @@ class Pieces {
 
   /// The bytes of this, in whole grains, that have not been asked for.
   std::uint64_t missing(const Span& span) const;
-  /// Asks for those. An `end` beyond that of the blob is cut by the upstream.
+  /// Asks for those. A span of at most `largest` may end beyond the blob, where the upstream cuts
+  /// it.
   void want(const Span& span);
   /// Nothing is on its way.
   bool idle() const { return running_.empty(); }
@@ -46,6 +47,8 @@ class Pieces {
   /// What is asked for begins and ends on multiples of this: small, for lazy pullers read here and
   /// there, and their registries charge by the byte; large enough for one request to be worth it.
   static constexpr std::uint64_t grain = 64 << 10;
+  /// Of one transfer, so that small pieces do not wait long behind large ones.
+  static constexpr std::uint64_t largest = 8 << 20;
   /// The whole ones that hold it.
   static Span grains(const Span& span);
 

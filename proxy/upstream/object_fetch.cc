@@ -53,7 +53,9 @@ AskRequest ObjectFetch::next_request() {
                  .headers = {}};
   if (manifest()) ask.headers.push_back("Accept: " + std::string(manifest_accept));
   // A manifest is small and a tag moves: it is had whole or again.
-  asked_ = manifest() && head_told_ ? 0 : delivered_;
+  // From where the last answer stopped, which may be before what was delivered: one that began anew
+  // has broken earlier than the one before it.
+  asked_ = manifest() && head_told_ ? 0 : next_;
   ranged_ = probing_ || (!request_.head && (asked_ > 0 || request_.end));
   if (!ranged_) return ask;
   std::string range = "Range: bytes=" + std::to_string(asked_) + '-';
@@ -144,7 +146,7 @@ bool ObjectFetch::on_body(std::span<const std::byte> data) {
 
 void ObjectFetch::on_whole() {
   const auto end = wanted_end();
-  if (!request_.head && end && delivered_ < *end) {
+  if (!request_.head && end && next_ < *end) {
     // A 206 may bring less than was asked for; a shorter 200 does not get here.
     const TransferEnd cut{.kind = TransferEnd::Kind::unreachable,
                           .reason = "reset",

@@ -118,6 +118,8 @@ TEST_F(PiecesTest, WhoGoesOnIsReadAheadFor) {
   EXPECT_EQ(ask_piece(12 * grain, 13 * grain).answer().outcome, Outcome::hit);
   expect_piece(13 * grain, 14 * grain);
   EXPECT_EQ(range_of(last()), (Span{13 * grain, 16 * grain}));
+  for (std::uint64_t at = 14; at < 30; ++at) expect_piece(at * grain, (at + 1) * grain);
+  EXPECT_GE(range_of(last()).length(), 8 * grain) << "more and more";
   expect_piece(50 * grain, 51 * grain);
   EXPECT_EQ(range_of(last()), (Span{50 * grain, 51 * grain})) << "elsewhere it begins anew";
 }
@@ -157,6 +159,15 @@ TEST_F(PiecesTest, NothingAtThatPlaceIsSettledByTheSize) {
   ASSERT_TRUE(pending.answered());
   EXPECT_EQ(pending.answer().content->size, blob.size());
   EXPECT_EQ(source.asked.size(), 2U);
+}
+
+TEST_F(PiecesTest, AnEndFarBeyondTheBlobIsNotBelieved) {
+  const auto huge = ask(piece(0, 1ULL << 62));
+  EXPECT_EQ(source.asked.size(), 1U);
+  EXPECT_LE(range_of(last()).length(), Pieces::largest);
+  last().fail(FailureKind::not_found);
+  executor.run();
+  EXPECT_FALSE(huge.answer().content);
 }
 
 TEST_F(PiecesTest, AllOfItAsksForTheGapsOnlyAndIsProven) {

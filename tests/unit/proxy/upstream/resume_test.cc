@@ -196,6 +196,27 @@ TEST(Resume, StartsAgainWhereTheRangeIsIgnored) {
   EXPECT_THAT(recorder.heads, SizeIs(1));
 }
 
+TEST(Resume, GoesOnWhereAnAnswerThatBeganAnewHasBrokenEarlier) {
+  const std::string body = counted(300'000);
+  int asked = 0;
+  ScriptedServer server([&](const Received& request, Reply& reply) {
+    if (++asked > 2) {
+      const std::size_t begin = asked_from(request);
+      return reply.send(206, part_headers(begin, body.size()), body.substr(begin));
+    }
+    reply.head(200, {}, body.size());
+    reply.raw(std::string_view(body).substr(0, asked == 1 ? 200'000 : 100'000));
+    reply.close();
+  });
+  Client client(quick_options(server.url()));
+  Recorder recorder;
+  ASSERT_TRUE(client.run(blob_request(), recorder));
+  EXPECT_FALSE(recorder.failure.has_value());
+  EXPECT_TRUE(recorder.body == body);
+  EXPECT_TRUE(recorder.repeats_agree);
+  EXPECT_LE(asked_from(server.received()[2]), 100'000U) << "no hole behind what it has last told";
+}
+
 TEST(Resume, RefusesAnotherRangeOrAnotherSize) {
   const std::string body = counted(1000);
   const std::vector<std::string> lies[] = {part_headers(0, 1000),
