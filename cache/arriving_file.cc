@@ -46,12 +46,10 @@ std::shared_ptr<ArrivingFile> ArrivingFile::resume(const Parts& parts, const Ext
                                                    Proven proven) {
   auto file = parts.files.reopen_fill(parts.digest, *parts.size);
   if (!file) return nullptr;
-  room->wrote(extents.bytes());
   auto resumed =
       std::make_shared<ArrivingFile>(parts, std::move(file), std::move(room), std::move(proven));
   resumed->there_ = extents;
   for (const auto& [begin, end] : extents.spans()) resumed->progress_->release(Span{begin, end});
-  resumed->pass_over();
   return resumed;
 }
 
@@ -210,7 +208,7 @@ bool ArrivingFile::write_run(std::uint64_t offset, std::span<const std::byte> ru
   return write() == 0;
 }
 
-/// Nobody told the size, or only pieces were asked for: room is reserved as it grows.
+/// Nobody told the size: room is reserved as it grows. (For pieces their fill claims it before.)
 bool ArrivingFile::reserve_more(std::uint64_t bytes) {
   if (there_.bytes() + bytes <= room_->bytes()) return true;
   return parts_.space.grow(*room_, std::max(bytes, growth));

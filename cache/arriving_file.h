@@ -58,7 +58,8 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   static std::shared_ptr<ArrivingFile> create(const Parts& parts,
                                               std::unique_ptr<Space::Reservation> room,
                                               Proven proven);
-  /// Goes on with the file of an earlier fill, where it is there, and null where it is not.
+  /// Goes on with the file of an earlier fill, where it is there, and null where it is not. Nothing
+  /// of it counts as arrived in order before pass_over().
   static std::shared_ptr<ArrivingFile> resume(const Parts& parts, const Extents& extents,
                                               std::unique_ptr<Space::Reservation> room,
                                               Proven proven);

@@ -167,7 +167,7 @@ std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest,
   }
   auto file = std::make_shared<const BlobFile>(fd);
   if (!size || ::ftruncate(fd, static_cast<off_t>(*size)) == 0) return file;
-  failed("open", path, errno);
+  failed("write", path, errno);
   discard_fill(digest);
   return nullptr;
 }

@@ -97,6 +97,7 @@ void Fill::on_head(const FetchHead& head) {
     forget_partial();
     return start();
   }
+  if (file_) file_->pass_over();
   // The upstream answered for this repository: that is the proof of the link (promise 8).
   shared_.link(repository_, digest_, LinkRecord::Proof::upstream);
   in_memory_ = resource_ == Resource::manifest || (head.size && *head.size <= shared_.options.tail);
@@ -121,8 +122,8 @@ void Fill::on_done(const std::optional<Failure>& failure) {
   fetch_.reset();
   if (refusal_) return fail(*refusal_);
   if (!all_) {  // its size was asked for
-    if (failure && !content_) fail(*failure);
-    return;
+    if (!failure || content_) return;
+    return failure->kind == FailureKind::bad_upstream ? turn_to_all() : fail(*failure);
   }
   if (failure && failure->kind == FailureKind::bad_upstream && partial_) {
     // It did not like the range: from the beginning, then.
@@ -163,7 +164,9 @@ void Fill::answer(const ObjectRequest& request) {
   if (request.wanted.pieces && content_->progress && !passing()) return answer_pieces(request);
   const bool first = !std::exchange(first_answered_, true);
   const Outcome outcome = !first ? Outcome::joined : passing() ? Outcome::bypass : Outcome::miss;
-  const auto why = passing() ? file_->bypass() : std::string_view("absent");
+  const auto why = passing()               ? file_->bypass()
+                   : request.wanted.pieces ? std::string_view("range-whole")
+                                           : std::string_view("absent");
   reply_growing(request, outcome, why, Progress::Reach::proven);
 }
 
@@ -189,7 +192,7 @@ void Fill::end_arrival() {
 
 void Fill::fail(const Failure& failure) {
   const auto self = shared_from_this();
-  if (content_ && !proven_)
+  if (content_ && !proven_ && file_->readers().slowest() != Readers::nobody)
     log::warn("{}: {} in {} did not arrive whole, and who reads it is cut short: {}",
               repository_.upstream, digest_.str(), repository_.name, failure.message);
   end_arrival();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,7 +26,8 @@ class ObjectFlights;
 /// somebody wants all, or half is there.
 ///
 ///   asking ─on_head─► arriving ─on_done─► proving ─digest right─► keeping ─► ended
-///      └──────────────────┴──────────────────┴──failure, wrong digest──────────┘
+///     │                  ▲   └──────────────────┴──failure, wrong digest───────►│
+///     └─first piece─► pieces ⇄ resting ──────────nobody asks, failure──────────►│
 ///
 /// Two forms. In memory (manifests, and blobs no longer than the tail): nothing is answered before
 /// the digest is proven, so a wrong body is asked for again unseen. In a file (everything else):
@@ -42,7 +44,8 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   void start();
   /// Answers the request as soon as there is something to answer with.
   void join(ObjectRequest request);
-  /// False once bytes that a newcomer would need are gone: it needs a fill of its own.
+  /// False once bytes that a newcomer would need are gone, or another fill may have the name of its
+  /// file: whoever comes needs a fill of its own.
   bool joinable() const {
     return ours_ && (proven_ ? !passing() : !file_ || !file_->begun_to_slide());
   }
@@ -62,7 +65,7 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
 
  private:
   void on_piece_head(const FetchHead& head) override;
-  bool on_piece(std::uint64_t offset, std::span<const std::byte> data) override;
+  std::optional<Failure> on_piece(std::uint64_t offset, std::span<const std::byte> data) override;
   void on_piece_done(const std::optional<Failure>& failure) override;
 
   FetchRequest request() const;
@@ -75,19 +78,20 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   bool bring_all();
   void turn_to_all();
   void make_pieces();
-  bool want(const std::vector<Span>& spans);
-  bool want_with(const std::vector<Span>& spans, std::uint64_t ahead);
+  std::optional<std::uint64_t> want(const std::vector<Span>& spans);
+  std::optional<std::uint64_t> want_with(const std::vector<Span>& spans, std::uint64_t ahead);
   std::uint64_t read_ahead(const Span& span);
   void step_aside();
   void answer_pieces(const ObjectRequest& request);
   void rest_if_idle();
+  void rest_after(std::chrono::milliseconds delay);
 
   bool take_in_memory(std::uint64_t offset, std::span<const std::byte> data);
   void prove_in_memory();
   void keep_in_memory(bool with_record);
   bool open_file();
   bool make_file();
-  bool resume_file(std::uint64_t room_for);
+  bool resume_file(std::uint64_t room);
   void set_growing_content();
   ArrivingFile::Parts file_parts() const;
   ArrivingFile::Proven when_proven();
@@ -101,9 +105,9 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   void proven_in_file(std::optional<Digest> actual);
   void keep_file();
 
-  /// Not kept: no room for it, or the disk fails.
   static Failure nobody_reads();
   static Failure another_size();
+  /// Not kept: no room for it, or the disk fails.
   bool passing() const { return file_ && file_->passing(); }
   std::uint64_t max_size() const;
   void mismatch();
@@ -131,6 +135,7 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   Span asked_;                    // by fetch_
   std::unique_ptr<Pieces> pieces_;
   std::uint64_t claimed_ = 0;    // room for pieces
+  bool all_refused_ = false;     // there was no room for more than pieces
   bool ranges_ignored_ = false;  // by the upstream
   std::uint64_t last_end_ = 0;   // of the piece wanted last
   std::uint64_t ahead_ = 0;      // brought behind it

@@ -147,11 +147,11 @@ void Fill::leave_slow_behind() {
 
 /// Goes on where an earlier fill ended. False where its file cannot be the beginning of this
 /// object.
-bool Fill::resume_file(std::uint64_t room_for) {
+bool Fill::resume_file(std::uint64_t room) {
   if (head_.size != partial_->size || *head_.size <= shared_.options.tail) return false;
-  auto room = shared_.space.reserve(room_for).reservation;
-  if (!room) return false;
-  file_ = ArrivingFile::resume(file_parts(), partial_->extents, std::move(room), when_proven());
+  auto reserved = shared_.space.reserve(room, partial_->extents.bytes()).reservation;
+  if (!reserved) return false;
+  file_ = ArrivingFile::resume(file_parts(), partial_->extents, std::move(reserved), when_proven());
   if (!file_) return false;
   partial_.reset();
   shared_.metrics.fills_resumed().add();

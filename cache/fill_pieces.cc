@@ -110,23 +110,33 @@ bool Fill::open_pieces() {
   return file_ != nullptr;
 }
 
-bool Fill::on_piece(std::uint64_t offset, std::span<const std::byte> data) {
-  const auto rest = *head_.size - std::min(offset, *head_.size);
-  return data.size() <= rest && file_->put(offset, data);
+std::optional<Failure> Fill::on_piece(std::uint64_t offset, std::span<const std::byte> data) {
+  if (offset > *head_.size || data.size() > *head_.size - offset)
+    return Failure{FailureKind::bad_upstream, "the upstream's piece is longer than the blob"};
+  if (file_->put(offset, data)) return std::nullopt;
+  return Failure{FailureKind::store, "the cache directory cannot be written"};
 }
 
 void Fill::on_piece_done(const std::optional<Failure>& failure) {
   const auto self = shared_from_this();
   if (failure) {
     pieces_.reset();
-    if (all_) return;  // what comes in order brings it, too
-    // Nothing lies there, perhaps: the size says.
-    if (!content_ && failure->kind == FailureKind::bad_upstream) return ask_size();
-    return fail(*failure);
+    if (failure->kind == FailureKind::bad_upstream) {
+      // Nothing lies there, perhaps: the size says.
+      if (!content_) return ask_size();
+      // Or it has no right answer to a range: it may have one to the question for all.
+      ranges_ignored_ = true;
+      if (!all_ && bring_all()) return;
+    }
+    if (!all_) fail(*failure);  // what comes in order brings it, too
+    return;
   }
   if (all_) return;
-  const bool half = file_->extents().bytes() >= *head_.size / 2;
-  if (!half || !bring_all()) rest_if_idle();
+  if (!all_refused_ && file_->extents().bytes() >= *head_.size / 2) {
+    if (bring_all()) return;
+    all_refused_ = true;
+  }
+  rest_if_idle();
 }
 
 /// False where there is no room for all of it, or another fill has its name.
@@ -158,31 +168,33 @@ void Fill::answer_pieces(const ObjectRequest& request) {
   const auto& there = file_->extents();
   const bool all_there =
       std::ranges::all_of(*spans, [&there](const Span& span) { return there.covers(span); });
-  const auto before = claimed_;
-  if (!all_there && !want(*spans)) {
+  const auto asked = all_there ? 0 : want(*spans);
+  if (!asked) {
     auto anew = request;
     if (there.bytes() == 0) anew.wanted = {};  // it is more than may be kept even of it alone
     step_aside();
     return flights_.fetch(std::move(anew));
   }
   const bool first = !std::exchange(first_answered_, true);
-  const bool joined = !first && claimed_ == before;
+  const bool joined = !first && *asked == 0;
   reply_growing(request,
                 all_there ? Outcome::hit
                 : joined  ? Outcome::joined
                           : Outcome::miss,
-                "range", Progress::Reach::pieces);
+                all_ ? "range-whole" : "range", Progress::Reach::pieces);
 }
 
-/// Asks for what of this is not on its way already. False where there is no room for it.
-bool Fill::want(const std::vector<Span>& spans) {
-  if (ranges_ignored_) return true;
+/// Asks for what of this is not on its way already, and says how many bytes; nullopt where there is
+/// no room for them.
+std::optional<std::uint64_t> Fill::want(const std::vector<Span>& spans) {
+  if (ranges_ignored_) return 0;
   if (!pieces_) make_pieces();
   const auto ahead = spans.size() == 1 ? read_ahead(spans.front()) : 0;
-  return want_with(spans, ahead) || (ahead > 0 && want_with(spans, 0));
+  const auto asked = want_with(spans, ahead);
+  return asked || ahead == 0 ? asked : want_with(spans, 0);
 }
 
-bool Fill::want_with(const std::vector<Span>& spans, std::uint64_t ahead) {
+std::optional<std::uint64_t> Fill::want_with(const std::vector<Span>& spans, std::uint64_t ahead) {
   std::vector<Span> far;
   std::uint64_t missing = 0;
   for (auto span : joined(spans)) {
@@ -191,10 +203,10 @@ bool Fill::want_with(const std::vector<Span>& spans, std::uint64_t ahead) {
     missing += pieces_->missing(span);
     far.push_back(span);
   }
-  if (missing > 0 && !all_ && !file_->claim(claimed_ + missing)) return false;
+  if (missing > 0 && !all_ && !file_->claim(claimed_ + missing)) return std::nullopt;
   claimed_ += missing;
   for (const auto& span : far) pieces_->want(span);
-  return true;
+  return missing;
 }
 
 /// More and more for who goes on where it has stopped.
@@ -215,11 +227,16 @@ void Fill::step_aside() {
 }
 
 /// Nobody asks for more: in a while the file is left for whoever comes; at once where nobody can
-/// come any more. Those who still read have all they need.
+/// come any more.
 void Fill::rest_if_idle() {
   if (all_ || !content_ || (pieces_ && !pieces_->idle())) return;
-  const std::chrono::milliseconds delay = ours_ ? rest_for : std::chrono::seconds(0);
+  rest_after(ours_ ? rest_for : std::chrono::seconds(0));
+}
+
+void Fill::rest_after(std::chrono::milliseconds delay) {
   resting_ = home_.after(delay, [this] {
+    // Who still reads has all it needs, but what it reads must not leave the disk's account.
+    if (file_->readers().slowest() != Readers::nobody) return rest_after(rest_for);
     const auto self = shared_from_this();
     pieces_.reset();
     leave_partial();

@@ -23,14 +23,13 @@ ObjectFlights::ObjectFlights(Shared& shared, Executor& home, Source& source)
 
 ObjectFlights::~ObjectFlights() = default;
 
-std::shared_ptr<Fill> ObjectFlights::find_fill(const ObjectRequest& request) {
-  auto& table = fills(request.resource);
-  const auto found = table.find(request.digest);
+std::shared_ptr<Fill> ObjectFlights::find_fill(Resource resource, const Digest& digest) {
+  auto& table = fills(resource);
+  const auto found = table.find(digest);
   if (found == table.end()) return nullptr;
-  const auto fill = found->second;
-  if (fill->joinable()) return fill;
-  closed_fills_.insert(fill);
-  table.erase(request.digest);
+  if (found->second->joinable()) return found->second;
+  closed_fills_.insert(found->second);
+  table.erase(found);
   return nullptr;
 }
 
@@ -50,7 +49,7 @@ bool ObjectFlights::answer_from_memory(const ObjectRequest& request) {
     answer_stored(request, content);
     return true;
   }
-  if (const auto fill = find_fill(request)) {
+  if (const auto fill = find_fill(request.resource, request.digest)) {
     fill->join(request);
     return true;
   }
@@ -92,7 +91,7 @@ void ObjectFlights::note(const ObjectRequest& request, const Looked& looked) {
 void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
   auto content = looked.object.content;
   if (!content) content = shared_.stored(request.resource, request.digest);
-  const auto fill = find_fill(request);
+  const auto fill = find_fill(request.resource, request.digest);
   request.had_link = looked.link.has_value();
   if (linked(request) && content) {
     return looked.object.doubtful ? check(std::move(request), content)
@@ -188,7 +187,8 @@ void ObjectFlights::failed(const Repository& asked, Resource resource, const Dig
 void ObjectFlights::proven(const FetchHead& head, std::vector<ObjectRequest> waiting) {
   for (auto& request : waiting) {
     request.link_is_new = true;
-    const bool here = shared_.stored(request.resource, request.digest) || find_fill(request);
+    const bool here = shared_.stored(request.resource, request.digest) ||
+                      find_fill(request.resource, request.digest);
     const bool described =
         head.size && (request.resource == Resource::blob || !head.media_type.empty());
     if (!here && request.head && described) {

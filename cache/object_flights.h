@@ -28,6 +28,8 @@ namespace entrepot::cache {
 ///   stored             | answer            | –                            | link proof, then anew
 ///   stored, doubtful   | check, then anew  | –                            | link proof, then anew
 ///   fill in flight     | join              | join                         | link proof, then anew
+///   pieces were left,
+///     pieces asked for | start a fill      | –                            | link proof, then anew
 ///   neither, GET       | start a fill      | –                            | start a fill
 ///   neither, HEAD      | HEAD upstream     | –                            | HEAD upstream
 class ObjectFlights {
@@ -66,7 +68,7 @@ class ObjectFlights {
     return resource == Resource::manifest ? manifest_fills_ : blob_fills_;
   }
   /// The fill that a newcomer can join, or null.
-  std::shared_ptr<Fill> find_fill(const ObjectRequest& request);
+  std::shared_ptr<Fill> find_fill(Resource resource, const Digest& digest);
   bool linked(const ObjectRequest& request) const;
   bool answer_from_memory(const ObjectRequest& request);
   void look_on_disk(ObjectRequest request);
@@ -85,7 +87,7 @@ class ObjectFlights {
   Source& source_;
   Fills blob_fills_;
   Fills manifest_fills_;
-  /// Passing through, for those who read it; nobody can join any more.
+  /// For those who read them; nobody can join any more (Fill::joinable).
   std::unordered_set<std::shared_ptr<Fill>> closed_fills_;
   std::unordered_map<std::string, std::shared_ptr<LinkProof>> proofs_;
   std::unordered_map<Digest, Check> checks_;

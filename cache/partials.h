@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <list>
 #include <mutex>
@@ -52,6 +53,10 @@ class Partials {
     return remove(all_.begin());
   }
 
+  std::size_t count() const {
+    const std::lock_guard lock(mutex_);
+    return all_.size();
+  }
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:

@@ -37,8 +37,8 @@ class Pieces::Transfer final : public FetchSink, public std::enable_shared_from_
     data = data.subspan(std::min<std::uint64_t>(data.size(), next - std::min(next, offset)));
     gathered_.insert(gathered_.end(), data.begin(), data.end());
     if (gathered_.size() >= run_size) {
-      refused_ = !write(gathered_.size() / ArrivingFile::page);
-      return !refused_;
+      refusal_ = write(gathered_.size() / ArrivingFile::page);
+      return !refusal_;
     }
     if (!std::exchange(turn_end_posted_, true)) {
       pieces_.home_.post([weak = weak_from_this()] {
@@ -51,38 +51,36 @@ class Pieces::Transfer final : public FetchSink, public std::enable_shared_from_
   void on_done(const std::optional<Failure>& failure) override {
     const auto self = shared_from_this();
     fetch_.reset();
-    if (refused_) return pieces_.ended(self, not_written());
+    if (refusal_) return pieces_.ended(self, refusal_);
     if (failure) return pieces_.ended(self, failure);
-    const bool written = gathered_.empty() || pieces_.owner_.on_piece(front_, gathered_);
-    pieces_.ended(self, written ? std::nullopt : std::optional(not_written()));
+    if (!gathered_.empty()) refusal_ = pieces_.owner_.on_piece(front_, gathered_);
+    pieces_.ended(self, refusal_);
   }
 
  private:
-  static Failure not_written() {
-    return {FailureKind::store, "the cache directory cannot be written"};
-  }
-
-  bool write(std::size_t pages) {
+  std::optional<Failure> write(std::size_t pages) {
     const std::size_t bytes = pages * ArrivingFile::page;
-    if (bytes == 0) return true;
-    if (!pieces_.owner_.on_piece(front_, std::span(gathered_).first(bytes))) return false;
+    if (bytes == 0) return std::nullopt;
+    if (auto refusal = pieces_.owner_.on_piece(front_, std::span(gathered_).first(bytes)))
+      return refusal;
     front_ += bytes;
     gathered_.erase(gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(bytes));
-    return true;
+    return std::nullopt;
   }
 
   void turn_ended() {
     turn_end_posted_ = false;
-    if (write(gathered_.size() / ArrivingFile::page)) return;
+    const auto refusal = write(gathered_.size() / ArrivingFile::page);
+    if (!refusal) return;
     fetch_.reset();
-    pieces_.ended(shared_from_this(), not_written());
+    pieces_.ended(shared_from_this(), refusal);
   }
 
   Pieces& pieces_;
   std::uint64_t front_;  // written up to here
   std::vector<std::byte> gathered_;
   bool turn_end_posted_ = false;
-  bool refused_ = false;
+  std::optional<Failure> refusal_;
   std::unique_ptr<Fetch> fetch_;
 };
 

@@ -24,8 +24,9 @@ class Pieces {
     virtual ~Owner() = default;
     /// May destroy the Pieces.
     virtual void on_piece_head(const FetchHead& head) = 0;
-    /// Whole pages of the blob, or its end. False: no more.
-    virtual bool on_piece(std::uint64_t offset, std::span<const std::byte> data) = 0;
+    /// Whole pages of the blob, or its end. A failure: no more.
+    virtual std::optional<Failure> on_piece(std::uint64_t offset,
+                                            std::span<const std::byte> data) = 0;
     /// One has ended. After a failure nothing more comes. May destroy the Pieces.
     virtual void on_piece_done(const std::optional<Failure>& failure) = 0;
   };
@@ -38,8 +39,8 @@ class Pieces {
 
   /// The bytes of this, in whole grains, that have not been asked for.
   std::uint64_t missing(const Span& span) const;
-  /// Asks for those. A span of at most `largest` may end beyond the blob, where the upstream cuts
-  /// it.
+  /// Asks for those, at once or when others have ended. The span begins within the blob; it may end
+  /// beyond it only where it is so short that it makes one transfer: the upstream cuts that one.
   void want(const Span& span);
   /// Nothing is on its way.
   bool idle() const { return running_.empty(); }

@@ -26,7 +26,8 @@ struct FetchRequest {
   Resource resource = Resource::blob;
   std::string reference;  ///< a digest, "sha256:…"; for manifests also a tag
   bool head = false;      ///< HEAD: on_head and on_done only
-  /// First byte wanted; > 0 sends `Range: bytes=offset-`.
+  /// First byte wanted; > 0 sends `Range: bytes=offset-` (and so does `end`). Whether that was
+  /// heard is for FetchHead::from_beginning to say.
   std::uint64_t offset = 0;
   /// An object larger than this ends in bad_upstream.
   std::uint64_t max_size = 0;

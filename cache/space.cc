@@ -54,27 +54,29 @@ std::uint64_t Space::used() const {
          reserved_.load(std::memory_order_relaxed) + index_bytes_.load(std::memory_order_relaxed);
 }
 
-Space::Room Space::reserve(std::uint64_t bytes) {
+Space::Room Space::reserve(std::uint64_t bytes, std::uint64_t there) {
   if (bytes > shared_.max_size / largest_part) return {nullptr, "too-large"};
   if (distrusted()) return {nullptr, "disk-error"};
   if (!shared_.rocks.takes_writes()) return {nullptr, "index"};
   if (!inode_left()) return {nullptr, "inodes"};
   bytes = Index::on_disk(bytes);
-  if (!take(bytes)) {
+  there = std::min(there, bytes);
+  if (!take(bytes, there)) {
     trim();
     return {nullptr, "disk-full"};
   }
   files_.fetch_add(1, std::memory_order_relaxed);
   trim();
-  return {std::make_unique<Reservation>(*this, bytes), {}};
+  return {std::make_unique<Reservation>(*this, bytes, there), {}};
 }
 
 bool Space::inode_left() {
   auto inodes = shared_.disk.inodes();
   // Where others took them, letting ours go would only feed those.
-  const bool ours = shared_.loaded && shared_.blobs.count() >= inodes.all / inodes_part;
+  const auto files = shared_.blobs.count() + shared_.partials.count();
+  const bool ours = shared_.loaded && files >= inodes.all / inodes_part;
   for (int i = 0; ours && i < evictions_at_once && inodes.left < inodes_wanted; ++i) {
-    if (evict_blob("reserve") == 0) break;
+    if (evict_blob("reserve") == 0 && evict_partial() == 0) break;
     inodes = shared_.disk.inodes();
   }
   return inodes.left >= inodes_kept;
@@ -87,29 +89,29 @@ bool Space::grow(Reservation& reservation, std::uint64_t bytes) {
   return true;
 }
 
-bool Space::take(std::uint64_t bytes) {
+bool Space::take(std::uint64_t bytes, std::uint64_t there) {
   const std::lock_guard lock(mutex_);
   // What is let go is believed to be free: some file systems say so seconds later.
   std::uint64_t freed = 0;
-  const auto [needed, reason] = missing(bytes);
+  const auto [needed, reason] = missing(bytes, there);
   for (int i = 0; freed < needed; ++i) {
     const auto more = i < evictions_at_once ? evict_one(reason) : 0;
     if (more == 0) return false;
     freed += more;
   }
   reserved_.fetch_add(bytes, std::memory_order_relaxed);
-  unwritten_.fetch_add(bytes, std::memory_order_relaxed);
+  unwritten_.fetch_add(bytes - there, std::memory_order_relaxed);
   return true;
 }
 
-Space::Missing Space::missing(std::uint64_t bytes) const {
-  const auto beyond = [](std::uint64_t wanted, std::uint64_t there) {
-    return wanted - std::min(wanted, there);
+Space::Missing Space::missing(std::uint64_t bytes, std::uint64_t there) const {
+  const auto beyond = [](std::uint64_t wanted, std::uint64_t bound) {
+    return wanted - std::min(wanted, bound);
   };
   // What others reserved and have not written yet is still free for the file system.
   const auto taken = shared_.reserve_free + unwritten_.load(std::memory_order_relaxed);
   const auto size = beyond(used() + bytes, shared_.max_size);
-  const auto reserve = beyond(taken + bytes, shared_.disk.free_bytes());
+  const auto reserve = beyond(taken + bytes - there, shared_.disk.free_bytes());
   return reserve > size ? Missing{reserve, "reserve"} : Missing{size, "size"};
 }
 

@@ -28,7 +28,8 @@ class Space {
   /// is gone.
   class Reservation {
    public:
-    Reservation(Space& space, std::uint64_t bytes) : space_(space), bytes_(bytes) {}
+    Reservation(Space& space, std::uint64_t bytes, std::uint64_t there)
+        : space_(space), bytes_(bytes), written_(there) {}
     ~Reservation();
     Reservation(const Reservation&) = delete;
     Reservation& operator=(const Reservation&) = delete;
@@ -40,7 +41,7 @@ class Space {
     friend class Space;
     Space& space_;
     std::uint64_t bytes_;
-    std::uint64_t written_ = 0;
+    std::uint64_t written_;
   };
 
   /// `shared` is being made; its options, index, files and rocks are there already.
@@ -50,7 +51,8 @@ class Space {
     std::unique_ptr<Reservation> reservation;  ///< null where there is none
     std::string_view refused;                  ///< why, as in entrepot_bypass_total
   };
-  Room reserve(std::uint64_t bytes);
+  /// `there`: how many of them are on the disk already, and counted nowhere.
+  Room reserve(std::uint64_t bytes, std::uint64_t there = 0);
   /// More room for an arriving file whose size nobody told. False where there is none.
   bool grow(Reservation& reservation, std::uint64_t bytes);
   /// The disk is full whatever the numbers say: lets blobs of `bytes` go. False when none can.
@@ -77,12 +79,12 @@ class Space {
     std::uint64_t bytes;
     std::string_view reason;
   };
-  Missing missing(std::uint64_t bytes) const;
+  Missing missing(std::uint64_t bytes, std::uint64_t there = 0) const;
   /// Warns, once an hour, that others leave us less of the disk than the configuration does.
   void tell_crowded();
   std::uint64_t headroom() const;
   /// Counts the bytes as reserved, after making room. False where that cannot be.
-  bool take(std::uint64_t bytes);
+  bool take(std::uint64_t bytes, std::uint64_t there = 0);
   bool distrusted() const;
   /// Whether another file can be made, after blobs were let go for it if that is ours to do.
   bool inode_left();

@@ -1,80 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pieces of blobs: what is asked for, what is not asked for again, and what stays.
-#include "cache/pieces.h"
-
-#include <algorithm>
 #include <fstream>
+#include <optional>
 
 #include "cache/left_fills.h"
-#include "tests/unit/cache/cache_fixture.h"
+#include "tests/unit/cache/pieces_fixture.h"
 
 namespace entrepot::cache {
 namespace {
-
-constexpr std::uint64_t grain = Pieces::grain;
-
-class PiecesTest : public CacheTest {
- protected:
-  const std::string blob = pattern(100 * grain + 1000);
-  const Digest digest = sha256(blob);
-
-  static Wanted piece(std::uint64_t begin, std::uint64_t end) {
-    return {.pieces = true, .first = Span{begin, end}, .in = [=](std::uint64_t size) {
-              return std::optional(std::vector{Span{begin, std::min(end, size)}});
-            }};
-  }
-  Pending ask(Wanted wanted, RepositoryRef repository = repo) {
-    const Pending pending;
-    cache->fetch_blob(repository, digest, false, executor, pending.callback(), std::move(wanted));
-    executor.run();
-    return pending;
-  }
-  Pending ask_piece(std::uint64_t begin, std::uint64_t end) { return ask(piece(begin, end)); }
-
-  static Span range_of(const fakes::Source::Asked& asked) {
-    return {asked.request.offset, asked.request.end.value_or(0)};
-  }
-  void bring_to(fakes::Source::Asked& asked) {
-    if (asked.sink == nullptr) return;
-    asked.head(blob.size());
-    executor.run();
-    if (asked.sink == nullptr) return;
-    const auto end = std::min<std::uint64_t>(asked.request.end.value_or(blob.size()), blob.size());
-    const auto offset = asked.request.offset;
-    if (!asked.request.head)
-      asked.data_at(offset, std::string_view(blob).substr(offset, end - offset));
-    asked.done();
-    executor.run();
-  }
-  /// What every open question of the upstream's asks for arrives.
-  void bring() {
-    for (std::size_t i = 0; i < source.asked.size(); ++i) bring_to(source.asked[i]);
-  }
-  std::string read_piece(const Pending& pending, std::uint64_t begin, std::uint64_t end) const {
-    const auto& content = *pending.answer().content;
-    if (content.progress) {
-      EXPECT_GE(content.progress->readable(begin, content.reach), end);
-    }
-    std::string bytes(end - begin, '\0');
-    EXPECT_EQ(::pread(content.file->fd(), bytes.data(), bytes.size(), static_cast<off_t>(begin)),
-              static_cast<ssize_t>(bytes.size()));
-    return bytes;
-  }
-  void expect_piece(std::uint64_t begin, std::uint64_t end) {
-    const auto pending = ask_piece(begin, end);
-    bring();
-    ASSERT_TRUE(pending.answered());
-    EXPECT_EQ(read_piece(pending, begin, end), blob.substr(begin, end - begin));
-  }
-  std::uint64_t asked_bytes() const {
-    std::uint64_t bytes = 0;
-    for (const auto& asked : source.asked)
-      if (!asked.request.head)
-        bytes += std::min<std::uint64_t>(asked.request.end.value_or(blob.size()), blob.size()) -
-                 asked.request.offset;
-    return bytes;
-  }
-};
 
 TEST_F(PiecesTest, GrainsAreAskedForOnce) {
   const auto first = ask_piece(10 * grain + 5, 10 * grain + 7);
@@ -83,6 +16,7 @@ TEST_F(PiecesTest, GrainsAreAskedForOnce) {
   const auto second = ask_piece(10 * grain + 9, 12 * grain);
   EXPECT_EQ(source.asked.size(), 1U) << "the size is not known yet";
   bring();
+  EXPECT_EQ(ask_piece(10 * grain, 10 * grain + 1).answer().outcome, Outcome::hit);
   ASSERT_EQ(source.asked.size(), 2U);
   EXPECT_EQ(range_of(last()), (Span{11 * grain, 13 * grain})) << "and some more";
   EXPECT_EQ(first.answer().outcome, Outcome::miss);
@@ -92,6 +26,12 @@ TEST_F(PiecesTest, GrainsAreAskedForOnce) {
             blob.substr(10 * grain + 9, 2 * grain - 9));
   EXPECT_EQ(ask_piece(11 * grain, 12 * grain).answer().outcome, Outcome::hit);
   EXPECT_EQ(source.asked.size(), 2U);
+}
+
+TEST_F(PiecesTest, WhoAsksForWhatIsOnItsWayJoins) {
+  expect_piece(0, 1);
+  EXPECT_EQ(ask_piece(20 * grain, 20 * grain + 1).answer().outcome, Outcome::miss);
+  EXPECT_EQ(ask_piece(20 * grain, 20 * grain + 1).answer().outcome, Outcome::joined);
 }
 
 TEST_F(PiecesTest, AFewAtATime) {
@@ -118,8 +58,6 @@ TEST_F(PiecesTest, WhoGoesOnIsReadAheadFor) {
   EXPECT_EQ(ask_piece(12 * grain, 13 * grain).answer().outcome, Outcome::hit);
   expect_piece(13 * grain, 14 * grain);
   EXPECT_EQ(range_of(last()), (Span{13 * grain, 16 * grain}));
-  for (std::uint64_t at = 14; at < 30; ++at) expect_piece(at * grain, (at + 1) * grain);
-  EXPECT_GE(range_of(last()).length(), 8 * grain) << "more and more";
   expect_piece(50 * grain, 51 * grain);
   EXPECT_EQ(range_of(last()), (Span{50 * grain, 51 * grain})) << "elsewhere it begins anew";
 }
@@ -208,14 +146,18 @@ TEST_F(PiecesTest, AWrongPieceSpoilsAllAndNothingIsKept) {
 }
 
 TEST_F(PiecesTest, HalfOfItBringsTheRest) {
-  expect_piece(0, 60 * grain);
+  expect_piece(0, 40 * grain);
+  EXPECT_EQ(asked_bytes(), 40 * grain);
+  expect_piece(45 * grain, 60 * grain);
   EXPECT_TRUE(cache->find_blob(repo, digest));
   EXPECT_EQ(asked_bytes(), blob.size());
 }
 
 TEST_F(PiecesTest, TheyStayWhenNobodyAsksAndOverARestart) {
   expect_piece(3 * grain, 5 * grain);
-  executor.pass(std::chrono::seconds(11));
+  executor.pass(std::chrono::seconds(9));
+  EXPECT_NE(metrics.text().find("entrepot_flights 1"), std::string::npos) << "for who goes on";
+  executor.pass(std::chrono::seconds(2));
   EXPECT_EQ(metrics.text().find("entrepot_flights 1"), std::string::npos) << "put down";
   const auto before = source.asked.size();
   EXPECT_EQ(ask_piece(3 * grain, 5 * grain).answer().outcome, Outcome::hit);
@@ -252,17 +194,83 @@ TEST_F(PiecesTest, AStrangerWhoWantsAllOfItBringsNothing) {
   EXPECT_EQ(last().request.repository, other.name);
 }
 
+TEST_F(PiecesTest, WhoStillReadsKeepsTheFileFromBeingPutDown) {
+  expect_piece(0, 1);  // whose answer is gone
+  auto slow = std::make_optional(ask_piece(0, 1));
+  executor.pass(std::chrono::seconds(25));
+  EXPECT_NE(metrics.text().find("entrepot_flights 1"), std::string::npos);
+  slow.reset();
+  executor.pass(std::chrono::seconds(11));
+  EXPECT_NE(metrics.text().find("entrepot_flights 0"), std::string::npos);
+}
+
+TEST_F(PiecesTest, AnotherSizeThanBeforeSpoilsAll) {
+  expect_piece(0, 1);
+  const auto part = ask_piece(50 * grain, 50 * grain + 1);
+  last().head(blob.size() + 1);
+  executor.run();
+  EXPECT_EQ(part.answer().content->progress->state(), Progress::State::failed);
+  const auto before = asked_bytes();
+  ask_blob(digest);
+  bring();
+  EXPECT_EQ(asked_bytes() - before, blob.size());
+}
+
+TEST_F(PiecesTest, WhereRangesEndAllOfItComes) {
+  expect_piece(0, 1);
+  const auto part = ask_piece(50 * grain, 50 * grain + 1);
+  last().sink->on_head({blob.size(), {}, {}, "endpoint", /*from_beginning=*/true});
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 3U);
+  EXPECT_TRUE(source.asked[1].cancelled);
+  EXPECT_FALSE(last().request.end);
+  const auto further = ask_piece(80 * grain, 80 * grain + 1);
+  EXPECT_EQ(source.asked.size(), 3U);
+  bring();
+  EXPECT_EQ(read_piece(part, 50 * grain, 50 * grain + 1), blob.substr(50 * grain, 1));
+  EXPECT_EQ(read_piece(further, 80 * grain, 80 * grain + 1), blob.substr(80 * grain, 1));
+  EXPECT_TRUE(cache->find_blob(repo, digest));
+}
+
+TEST_F(PiecesTest, AWrongAnswerToARangeIsNoReasonToForgetTheOthers) {
+  expect_piece(0, 1);
+  const auto part = ask_piece(50 * grain, 50 * grain + 1);
+  last().fail(FailureKind::bad_upstream);
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 3U) << "all of it is asked for";
+  EXPECT_EQ(last().request.offset, grain);
+  EXPECT_FALSE(last().request.end);
+  ask_piece(80 * grain, 81 * grain);
+  EXPECT_EQ(source.asked.size(), 3U) << "and no other range";
+  bring();
+  EXPECT_EQ(read_piece(part, 50 * grain, 50 * grain + 1), blob.substr(50 * grain, 1));
+}
+
+TEST_F(PiecesTest, WhereEvenTheSizeIsRefusedAllOfItIsAskedFor) {
+  const auto part = ask_piece(50 * grain, 50 * grain + 1);
+  last().fail(FailureKind::bad_upstream);
+  executor.run();
+  last().fail(FailureKind::bad_upstream);
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 3U);
+  EXPECT_EQ(range_of(last()), (Span{0, 0}));
+  EXPECT_FALSE(last().request.head);
+  bring();
+  EXPECT_EQ(read_piece(part, 50 * grain, 50 * grain + 1), blob.substr(50 * grain, 1));
+}
+
 /// Its file has lost its name to another, which must not be taken for it.
 TEST_F(PiecesTest, OneThatSteppedAsideIsNeverKept) {
   options.max_size = 16 << 20;
   open();
   executor.run();
   expect_piece(0, 1);
-  const auto slow = ask_piece(20 * grain, 79 * grain);
+  auto slow = std::make_optional(ask_piece(20 * grain, 79 * grain));
   auto& piece = last();
   const auto all = ask_blob(digest);
   auto& anew = last();
   ASSERT_NE(&piece, &anew) << "no room for all of it, so it has a fill of its own";
+  EXPECT_FALSE(std::filesystem::exists(Layout(options.directory).fill(digest)));
   Options more = options;
   more.max_size = 1 << 30;
   cache->reconfigure(more);
@@ -272,9 +280,10 @@ TEST_F(PiecesTest, OneThatSteppedAsideIsNeverKept) {
   bring_to(piece);  // half of it is there
   for (std::size_t i = 0; i < source.asked.size(); ++i)
     if (&source.asked[i] != &anew) bring_to(source.asked[i]);
-  const auto found = cache->find_blob(repo, digest);
-  EXPECT_TRUE(!found || read(*found->content) == blob);
-  EXPECT_FALSE(found) << "the one that has the name is not through";
+  EXPECT_FALSE(cache->find_blob(repo, digest)) << "the one that has the name is not through";
+  slow.reset();
+  executor.pass(std::chrono::seconds(11));
+  EXPECT_NE(metrics.text().find("entrepot_flights 1"), std::string::npos) << "the other has ended";
 }
 
 TEST_F(PiecesTest, AHeadBringsNothing) {
@@ -319,6 +328,7 @@ TEST_F(PiecesTest, SmallBlobsComeWhole) {
   EXPECT_FALSE(last().request.end);
   last().answer(small);
   executor.run();
+  EXPECT_EQ(pending.answer().reason, "range-whole");
   EXPECT_TRUE(cache->find_blob(repo, sha256(small)));
 }
 

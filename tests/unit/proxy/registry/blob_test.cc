@@ -73,6 +73,42 @@ TEST_P(StoredBlobs, SingleRanges) {
   }
 }
 
+TEST_F(Blobs, WhatTheStoreIsAskedToBring) {
+  const auto wanted = [this](const std::vector<std::string>& fields,
+                             std::string_view method = "GET") {
+    site.send(method, target, fields);
+    return site.store.last_wanted;
+  };
+  using Spans = std::vector<cache::Span>;
+  EXPECT_FALSE(wanted({}).pieces);
+  EXPECT_FALSE(wanted({"Range: bytes=3-"}).pieces) << "all from there on";
+  EXPECT_FALSE(wanted({"Range: bytes=0-1", "Range: bytes=0-1"}).pieces);
+  EXPECT_FALSE(wanted({"Range: bytes=0-1", "If-Range: \"other\""}).pieces);
+  EXPECT_FALSE(wanted({"Range: bytes=0-1"}, "HEAD").pieces);
+
+  const auto one = wanted({"Range: bytes=3-5"});
+  EXPECT_TRUE(one.pieces);
+  EXPECT_EQ(one.first, (cache::Span{3, 6}));
+  EXPECT_EQ(one.in(10), (Spans{{3, 6}}));
+  EXPECT_EQ(one.in(5), (Spans{{3, 5}}));
+  EXPECT_EQ(one.in(3), Spans{}) << "nothing is there";
+
+  const auto all = wanted({"Range: bytes=0-9"});
+  EXPECT_TRUE(all.pieces);
+  EXPECT_EQ(all.in(10), std::nullopt) << "that is the whole of it";
+  EXPECT_EQ(all.in(11), (Spans{{0, 10}}));
+
+  const auto last = wanted({"Range: bytes=-4"});
+  EXPECT_TRUE(last.pieces);
+  EXPECT_EQ(last.first, std::nullopt);
+  EXPECT_EQ(last.in(10), (Spans{{6, 10}}));
+
+  const auto several = wanted({"Range: bytes=7-8,0-1"});
+  EXPECT_EQ(several.first, (cache::Span{7, 9}));
+  EXPECT_EQ(several.in(10), (Spans{{7, 9}, {0, 2}}));
+  EXPECT_EQ(several.in(3), (Spans{{0, 2}}));
+}
+
 TEST_P(StoredBlobs, Unsatisfiable) {  // corpus case 88
   const fakes::Reply reply = site.get(target, {"Range: bytes=10-"});
   EXPECT_EQ(reply.status, 416);
