@@ -155,7 +155,7 @@ bool ArrivingFile::same_as_written(std::uint64_t offset, std::span<const std::by
 }
 
 void ArrivingFile::gather(std::span<const std::byte> data) {
-  while (!data.empty()) {
+  while (!data.empty() && !write_failed_) {
     const std::size_t room = run_size - arrived() % run_size;
     const auto piece = data.first(std::min(room, data.size()));
     std::memcpy(run_.get() + gathered_, piece.data(), piece.size());

@@ -30,7 +30,7 @@ namespace entrepot::cache {
 /// there is no room or the disk fails: a file in memory of which only a window exists, from the
 /// slowest reader and the hasher to what has arrived; full() then asks the fill to hold the
 /// upstream until slide() has made room. The disk's form becomes the other one in the middle if a
-/// write fails and nobody is far behind: the readers notice nothing.
+/// write fails, nobody is far behind, and no piece lies further on: the readers notice nothing.
 ///
 /// Made, called and told (`proven`) on the home's thread; hashing happens on the store pool.
 class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {

@@ -11,7 +11,6 @@ namespace {
 
 /// A body with the wrong digest that nobody has seen is asked for once more.
 constexpr int max_attempts = 2;
-constexpr std::uint64_t page = 4096;
 
 }  // namespace
 
@@ -47,15 +46,27 @@ FetchRequest Fill::request() const {
   return {repository_.upstream, repository_.name, resource_, digest_.str(), false, 0, max_size()};
 }
 
-/// The first of what is missing, up to what is there. `compare`: the page before it comes again,
-/// which says whether it is the same object, and gives something to ask for where all is there.
+/// The first of what is missing, up to what is there or on its way; nothing while pieces bring it.
+/// `compare`: the page before it comes again, which says whether it is the same object, and gives
+/// something to ask for where all is there.
 void Fill::ask_rest(const Extents& there, bool compare) {
   const auto size = file_ ? *head_.size : partial_ ? partial_->size : max_size();
   asked_ = there.gap_in({0, size});
+  if (pieces_ && !pieces_->idle()) {
+    const auto left = pieces_->asked().gap_in(asked_);
+    if (left.begin > asked_.begin) {
+      asked_ = {};
+      return;
+    }
+    asked_ = left;
+  }
   auto next = request();
-  next.offset = asked_.begin;
-  if (compare && next.offset > 0) next.offset = (next.offset - 1) / page * page;
-  if (asked_.end < size && !ranges_ignored_) next.end = asked_.end;
+  if (!ranges_ignored_) {
+    constexpr auto page = ArrivingFile::page;
+    next.offset = compare && asked_.begin > 0 ? (asked_.begin - 1) / page * page : asked_.begin;
+    if (asked_.end < size) next.end = asked_.end;
+  }
+  told_ = false;
   fetch_ = source_.fetch(std::move(next), *this);
 }
 
@@ -78,18 +89,20 @@ void Fill::join(ObjectRequest request) {
 void Fill::abandon(const Failure& failure) {
   end_arrival();
   leave_partial();
-  for (const auto& request : std::exchange(waiting_, {})) {
+  for (const auto& request : std::exchange(waiting_, {}))
     request.reply({Outcome::error, request.reason, nullptr, failure});
-  }
+  for (const auto& [request, outcome] : std::exchange(unheard_, {}))
+    request.reply({Outcome::error, request.reason, nullptr, failure});
 }
 
 void Fill::on_head(const FetchHead& head) {
+  told_ = true;
   if (!all_) return on_piece_head(head);
   if (file_ && !partial_) {  // for what is missing between pieces
     head_.endpoint = head.endpoint;
     ranges_ignored_ = ranges_ignored_ || head.from_beginning;
-    if (head.size && head.size != head_.size) fail(another_size());
-    return;
+    if (head.size && head.size != head_.size) return fail(another_size(), Left::goes);
+    return heard();
   }
   head_ = head;
   ranges_ignored_ = ranges_ignored_ || head.from_beginning;
@@ -97,7 +110,11 @@ void Fill::on_head(const FetchHead& head) {
     forget_partial();
     return start();
   }
-  if (file_) file_->pass_over();
+  heard_ = true;
+  if (file_) {
+    shared_.metrics.fills_resumed().add();
+    file_->pass_over();
+  }
   // The upstream answered for this repository: that is the proof of the link (promise 8).
   shared_.link(repository_, digest_, LinkRecord::Proof::upstream);
   in_memory_ = resource_ == Resource::manifest || (head.size && *head.size <= shared_.options.tail);
@@ -120,17 +137,19 @@ bool Fill::on_data(std::uint64_t offset, std::span<const std::byte> data) {
 void Fill::on_done(const std::optional<Failure>& failure) {
   const auto self = shared_from_this();
   fetch_.reset();
-  if (refusal_) return fail(*refusal_);
+  if (refusal_) return fail(*refusal_, Left::goes);
+  const bool bad = failure && failure->kind == FailureKind::bad_upstream;
   if (!all_) {  // its size was asked for
     if (!failure || content_) return;
-    return failure->kind == FailureKind::bad_upstream ? turn_to_all() : fail(*failure);
+    // Some let nobody ask for it alone.
+    return bad || failure->kind == FailureKind::denied ? turn_to_all() : fail(*failure);
   }
-  if (failure && failure->kind == FailureKind::bad_upstream && partial_) {
+  if (bad && partial_) {
     // It did not like the range: from the beginning, then.
     forget_partial();
     return start();
   }
-  if (failure) return fail(*failure);
+  if (failure) return fail(*failure, bad && told_ ? Left::goes : Left::stays);
   in_memory_ ? prove_in_memory() : go_on_in_file();
 }
 
@@ -153,7 +172,8 @@ void Fill::mismatch() {
   log::error("{}: {} in {} arrived from {} with another digest; nothing of it is kept",
              repository_.upstream, digest_.str(), repository_.name, head_.endpoint);
   if (in_memory_ && attempts_ < max_attempts) return start();
-  fail({FailureKind::bad_upstream, "the upstream's bytes do not have the digest asked for"});
+  fail({FailureKind::bad_upstream, "the upstream's bytes do not have the digest asked for"},
+       Left::goes);
 }
 
 void Fill::answer_waiters() {
@@ -190,13 +210,13 @@ void Fill::end_arrival() {
   if (file_) file_->abandon();
 }
 
-void Fill::fail(const Failure& failure) {
+void Fill::fail(const Failure& failure, Left left) {
   const auto self = shared_from_this();
   if (content_ && !proven_ && file_->readers().slowest() != Readers::nobody)
-    log::warn("{}: {} in {} did not arrive whole, and who reads it is cut short: {}",
+    log::warn("{}: {} in {} did not arrive whole, and who waits for more of it is cut short: {}",
               repository_.upstream, digest_.str(), repository_.name, failure.message);
   end_arrival();
-  if (failure.kind != FailureKind::bad_upstream && failure.kind != FailureKind::store) {
+  if (left == Left::stays && failure.kind != FailureKind::store) {
     leave_partial();
   } else if (partial_) {
     forget_partial();
@@ -204,6 +224,8 @@ void Fill::fail(const Failure& failure) {
     shared_.files.discard_fill(digest_);
   }
   auto waiting = std::exchange(waiting_, {});
+  for (auto& [request, outcome] : std::exchange(unheard_, {}))
+    waiting.push_back(std::move(request));
   flights_.unlist(*this);
   flights_.failed(repository_, resource_, digest_, std::move(waiting), failure);
 }

@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cache/arriving_file.h"
@@ -85,6 +87,10 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   void answer_pieces(const ObjectRequest& request);
   void rest_if_idle();
   void rest_after(std::chrono::milliseconds delay);
+  void heard();
+  void without_ranges();
+  bool first_lies_within() const;
+  std::string_view reason_for_pieces() const;
 
   bool take_in_memory(std::uint64_t offset, std::span<const std::byte> data);
   void prove_in_memory();
@@ -120,7 +126,9 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   void report_stored(bool kept, bool is_inline);
   /// Nothing more will arrive, and who reads what did is cut short.
   void end_arrival();
-  void fail(const Failure& failure);
+  /// What becomes of the bytes that are there, where the disk is not what failed.
+  enum class Left : std::uint8_t { stays, goes };
+  void fail(const Failure& failure, Left left = Left::stays);
   void stored(bool kept, bool is_inline);
 
   Shared& shared_;
@@ -133,14 +141,20 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
 
   std::unique_ptr<Fetch> fetch_;  // of all, or of its size
   Span asked_;                    // by fetch_
+  bool told_ = false;             // fetch_ has had its head
   std::unique_ptr<Pieces> pieces_;
   std::uint64_t claimed_ = 0;    // room for pieces
   bool all_refused_ = false;     // there was no room for more than pieces
   bool ranges_ignored_ = false;  // by the upstream
-  std::uint64_t last_end_ = 0;   // of the piece wanted last
-  std::uint64_t ahead_ = 0;      // brought behind it
-  bool all_;                     // not only pieces are wanted
-  bool ours_ = true;             // the name of the file
+  bool first_refused_ = false;   // the first piece
+  /// Since pieces were asked for last, the upstream has answered. Until then nobody is promised
+  /// any: an error of the upstream's is an answer of its own.
+  bool heard_ = false;
+  std::vector<std::pair<ObjectRequest, Outcome>> unheard_;
+  std::uint64_t last_end_ = 0;  // of the piece wanted last
+  std::uint64_t ahead_ = 0;     // brought behind it
+  bool all_;                    // not only pieces are wanted
+  bool ours_ = true;            // the name of the file
   std::unique_ptr<Timer> resting_;
   FetchHead head_;
   int attempts_ = 0;

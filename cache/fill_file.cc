@@ -63,7 +63,7 @@ ArrivingFile::Proven Fill::when_proven() {
   return [this](std::optional<Digest> actual) { proven_in_file(actual); };
 }
 
-/// What was asked for is there: the next of what is missing, or the proof.
+/// What was asked for in order is there, or a piece: the next of what is missing, or the proof.
 void Fill::go_on_in_file() {
   check(file_ != nullptr, "a head came before the end");
   if (head_.size && !passing()) file_->pass_over();
@@ -71,7 +71,8 @@ void Fill::go_on_in_file() {
     return fail({FailureKind::store, "the cache directory cannot be written"});
   if (!head_.size || file_->arrived() == *head_.size) return prove_file();
   if (file_->arrived() < std::min(asked_.end, *head_.size))
-    return fail({FailureKind::bad_upstream, "the upstream's answer is shorter than announced"});
+    return fail({FailureKind::bad_upstream, "the upstream's answer is shorter than announced"},
+                Left::goes);
   ask_rest(file_->extents(), /*compare=*/false);
 }
 
@@ -145,8 +146,8 @@ void Fill::leave_slow_behind() {
   file_->slide();
 }
 
-/// Goes on where an earlier fill ended. False where its file cannot be the beginning of this
-/// object.
+/// Goes on where an earlier fill ended. False where its file cannot be of this object, or there is
+/// no room for the rest.
 bool Fill::resume_file(std::uint64_t room) {
   if (head_.size != partial_->size || *head_.size <= shared_.options.tail) return false;
   auto reserved = shared_.space.reserve(room, partial_->extents.bytes()).reservation;
@@ -154,7 +155,6 @@ bool Fill::resume_file(std::uint64_t room) {
   file_ = ArrivingFile::resume(file_parts(), partial_->extents, std::move(reserved), when_proven());
   if (!file_) return false;
   partial_.reset();
-  shared_.metrics.fills_resumed().add();
   return true;
 }
 

@@ -75,27 +75,49 @@ void Fill::make_pieces() {
 void Fill::on_piece_head(const FetchHead& head) {
   const auto self = shared_from_this();
   if (content_) {
-    if (head.size && head.size != head_.size) return fail(another_size());
-    if (!head.from_beginning) return;
-    // It did not ignore ranges before. All of it comes in order, then.
-    ranges_ignored_ = true;
-    pieces_.reset();
-    if (!all_ && !bring_all())
-      fail({FailureKind::unavailable,
-            "the upstream does not do ranges any more, and all of it may not be kept"});
-    return;
+    head_.endpoint = head.endpoint;
+    if (head.size && head.size != head_.size) return fail(another_size(), Left::goes);
+    return head.from_beginning ? without_ranges() : heard();
   }
   const bool whole =
       std::ranges::any_of(waiting_, [](const auto& request) { return request.wants_all(); });
   head_ = head;
-  ranges_ignored_ = head.from_beginning;
-  if (whole || head.from_beginning || !head.size || *head.size <= always_whole || !open_pieces())
+  ranges_ignored_ = head.from_beginning || (first_refused_ && first_lies_within());
+  if (whole || ranges_ignored_ || !head.size || *head.size <= always_whole || !open_pieces())
     return turn_to_all();
+  heard_ = fetch_ == nullptr;
   shared_.link(repository_, digest_, LinkRecord::Proof::upstream);
   if (!pieces_) make_pieces();
   set_growing_content();
   answer_waiters();
   rest_if_idle();
+}
+
+/// It did ranges before. All of it comes in order, then; where it may not be kept, through a fill
+/// of those who have had no answer yet.
+void Fill::without_ranges() {
+  ranges_ignored_ = true;
+  pieces_.reset();
+  if (all_ && !fetch_) go_on_in_file();
+  if (all_ || bring_all()) return;
+  auto unheard = std::exchange(unheard_, {});
+  ours_ = false;
+  shared_.files.discard_fill(digest_);
+  fail({FailureKind::unavailable,
+        "the upstream does not do ranges any more, and all of it may not be kept"});
+  for (auto& [request, outcome] : unheard) flights_.fetch(std::move(request));
+}
+
+bool Fill::first_lies_within() const {
+  const auto& first = waiting_.front().wanted.first;
+  return first && head_.size && first->begin < *head_.size;
+}
+
+/// The upstream has answered.
+void Fill::heard() {
+  heard_ = true;
+  for (const auto& [request, outcome] : std::exchange(unheard_, {}))
+    reply_growing(request, outcome, reason_for_pieces(), Progress::Reach::pieces);
 }
 
 bool Fill::open_pieces() {
@@ -122,16 +144,16 @@ void Fill::on_piece_done(const std::optional<Failure>& failure) {
   if (failure) {
     pieces_.reset();
     if (failure->kind == FailureKind::bad_upstream) {
-      // Nothing lies there, perhaps: the size says.
-      if (!content_) return ask_size();
-      // Or it has no right answer to a range: it may have one to the question for all.
-      ranges_ignored_ = true;
-      if (!all_ && bring_all()) return;
+      // Nothing lies there, or it has no right answer to a range: the size says.
+      first_refused_ = true;
+      return content_ ? without_ranges() : ask_size();
     }
-    if (!all_) fail(*failure);  // what comes in order brings it, too
+    if (!all_) return fail(*failure);
+  }
+  if (all_) {  // what comes in order brings what has failed, too
+    if (!fetch_) go_on_in_file();
     return;
   }
-  if (all_) return;
   if (!all_refused_ && file_->extents().bytes() >= *head_.size / 2) {
     if (bring_all()) return;
     all_refused_ = true;
@@ -176,13 +198,16 @@ void Fill::answer_pieces(const ObjectRequest& request) {
     return flights_.fetch(std::move(anew));
   }
   const bool first = !std::exchange(first_answered_, true);
-  const bool joined = !first && *asked == 0;
-  reply_growing(request,
-                all_there ? Outcome::hit
-                : joined  ? Outcome::joined
-                          : Outcome::miss,
-                all_ ? "range-whole" : "range", Progress::Reach::pieces);
+  const auto outcome = all_there               ? Outcome::hit
+                       : !first && *asked == 0 ? Outcome::joined
+                                               : Outcome::miss;
+  if (all_there || heard_)
+    reply_growing(request, outcome, reason_for_pieces(), Progress::Reach::pieces);
+  else
+    unheard_.emplace_back(request, outcome);
 }
+
+std::string_view Fill::reason_for_pieces() const { return all_ ? "range-whole" : "range"; }
 
 /// Asks for what of this is not on its way already, and says how many bytes; nullopt where there is
 /// no room for them.
@@ -230,6 +255,7 @@ void Fill::step_aside() {
 /// come any more.
 void Fill::rest_if_idle() {
   if (all_ || !content_ || (pieces_ && !pieces_->idle())) return;
+  heard_ = false;
   rest_after(ours_ ? rest_for : std::chrono::seconds(0));
 }
 

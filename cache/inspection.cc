@@ -180,6 +180,10 @@ std::size_t Inspection::remove(const Digest& digest) {
       shared_.rocks.erase_manifest(digest);
       ++removed;
     }
+    if (shared_.partials.take(digest)) {
+      shared_.files.discard_fill(digest);
+      ++removed;
+    }
   });
   if (removed > 0) shared_.metrics.cache_evictions("deleted").add(removed);
   return removed;

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -28,10 +30,12 @@ Extents written_extents(int fd) {
   }
 }
 
-/// Whether the file system tells to the page what is there. Some have larger units, of which the
-/// rest would count as there, and some do not know about holes.
-bool tells_holes(const Layout& layout) {
-  constexpr std::uint64_t pages = 64, written = 31;
+enum class Holes : std::uint8_t { told, not_told, no_room };
+
+/// Whether the file system tells to the page what is there. Some have larger units, for large files
+/// at least, of which the rest would count as there, and some do not know about holes.
+Holes try_holes(const Layout& layout) {
+  constexpr std::uint64_t pages = 4096, written = 1031;
   const auto path = layout.fills() / "probe";
   const BlobFile file(
       ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -39,10 +43,27 @@ bool tells_holes(const Layout& layout) {
   const bool made = ::ftruncate(file.fd(), pages * ArrivingFile::page) == 0 &&
                     ::pwrite(file.fd(), bytes.data(), bytes.size(), written * ArrivingFile::page) ==
                         static_cast<ssize_t>(bytes.size());
+  const bool full = !made && (errno == ENOSPC || errno == EDQUOT);
   ::unlink(path.c_str());
+  if (full) return Holes::no_room;
   Extents expected;
   expected.add({written * ArrivingFile::page, (written + 1) * ArrivingFile::page});
-  return made && written_extents(file.fd()).spans() == expected.spans();
+  return made && written_extents(file.fd()).spans() == expected.spans() ? Holes::told
+                                                                        : Holes::not_told;
+}
+
+/// On a full disk one of them leaves for the others. False where none is left.
+bool remove_oldest(const Layout& layout) {
+  std::error_code error;
+  std::filesystem::path oldest;
+  auto since = std::filesystem::file_time_type::max();
+  for (const auto& entry : std::filesystem::directory_iterator(layout.fills(), error)) {
+    const auto time = entry.last_write_time(error);
+    if (error || time >= since) continue;
+    since = time;
+    oldest = entry.path();
+  }
+  return !oldest.empty() && std::filesystem::remove_all(oldest, error) > 0 && !error;
 }
 
 std::optional<Partials::Partial> left_fill(const Layout& layout,
@@ -66,9 +87,10 @@ std::optional<Partials::Partial> left_fill(const Layout& layout,
 std::vector<Partials::Partial> left_fills(const Layout& layout) {
   std::vector<std::pair<std::filesystem::file_time_type, Partials::Partial>> found;
   std::error_code error;
-  const bool trusted = tells_holes(layout);
+  auto holes = try_holes(layout);
+  while (holes == Holes::no_room && remove_oldest(layout)) holes = try_holes(layout);
   for (const auto& entry : std::filesystem::directory_iterator(layout.fills(), error)) {
-    if (auto partial = trusted ? left_fill(layout, entry.path()) : std::nullopt) {
+    if (auto partial = holes == Holes::told ? left_fill(layout, entry.path()) : std::nullopt) {
       found.emplace_back(entry.last_write_time(error), std::move(*partial));
     } else {
       std::filesystem::remove_all(entry.path(), error);

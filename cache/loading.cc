@@ -61,8 +61,12 @@ void Loading::begin() {
   rocks.put_note("running", text_of(shared_.clock.wall()), true);
   read_pins(shared_);
   pinned_since_ = shared_.pins.keep_notes();
-  for (auto& partial : left_fills(Layout(shared_.options.directory)))
-    shared_.partials.add(std::move(partial));
+  read_partials(shared_);
+}
+
+void Loading::read_partials(Shared& shared) {
+  for (auto& partial : left_fills(Layout(shared.options.directory)))
+    shared.partials.add(std::move(partial));
 }
 
 void Loading::read_pins(Shared& shared) {

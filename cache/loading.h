@@ -20,8 +20,10 @@ class Loading {
   /// not give all of it, or the process ends: to be run again.
   bool run();
 
-  /// Which patterns were pinned by command; part of begin(), for who does without it.
+  /// Which patterns were pinned by command, and which pieces of blobs were left; parts of begin(),
+  /// for who does without it.
   static void read_pins(Shared& shared);
+  static void read_partials(Shared& shared);
   /// For as long as the process lives, once a minute: what begin() of the next one will ask.
   static void note_alive(Shared& shared);
   /// The process ends in order. After the store pool has ended.

@@ -33,6 +33,7 @@ struct OfflineCache::Parts {
     Scrub scrub(shared);
     Loading loading(shared, scrub);
     Loading::read_pins(shared);
+    Loading::read_partials(shared);
     loading.run();
     shared.rocks.count_tags();
   }

@@ -28,6 +28,8 @@ class Partials {
 
   void add(Partial partial) {
     const std::lock_guard lock(mutex_);
+    if (const auto before = by_digest_.find(partial.digest); before != by_digest_.end())
+      remove(before->second);
     bytes_.fetch_add(partial.extents.bytes(), std::memory_order_relaxed);
     const auto digest = partial.digest;
     by_digest_[digest] = all_.insert(all_.end(), std::move(partial));
@@ -60,7 +62,7 @@ class Partials {
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
-  Partial remove(const std::list<Partial>::iterator& at) {
+  Partial remove(std::list<Partial>::iterator at) {
     Partial partial = std::move(*at);
     by_digest_.erase(partial.digest);
     all_.erase(at);

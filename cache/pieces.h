@@ -39,9 +39,12 @@ class Pieces {
 
   /// The bytes of this, in whole grains, that have not been asked for.
   std::uint64_t missing(const Span& span) const;
-  /// Asks for those, at once or when others have ended. The span begins within the blob; it may end
-  /// beyond it only where it is so short that it makes one transfer: the upstream cuts that one.
+  /// Asks for those, at once or when others have ended. Where the size is known the span lies
+  /// within the blob; before, it is so short that it makes one transfer, whose end the upstream
+  /// cuts.
   void want(const Span& span);
+  /// What is there, on its way, or going to be.
+  const Extents& asked() const { return asked_; }
   /// Nothing is on its way.
   bool idle() const { return running_.empty(); }
 

@@ -53,7 +53,7 @@ class Space {
   };
   /// `there`: how many of them are on the disk already, and counted nowhere.
   Room reserve(std::uint64_t bytes, std::uint64_t there = 0);
-  /// More room for an arriving file whose size nobody told. False where there is none.
+  /// More room for an arriving file. False where there is none.
   bool grow(Reservation& reservation, std::uint64_t bytes);
   /// The disk is full whatever the numbers say: lets blobs of `bytes` go. False when none can.
   bool make_room(std::uint64_t bytes);

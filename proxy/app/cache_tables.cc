@@ -60,7 +60,7 @@ void print_stats(std::ostream& out, const Json& stats) {
   line(out, "tags", std::to_string(stats.at("tags").get<std::uint64_t>()));
   line(out, "index", size_of(stats, "index_bytes"));
   line(out, "arriving", std::to_string(stats.at("fills").get<std::uint64_t>()) + " files");
-  line(out, "interrupted", size_of(stats, "partial_bytes"));
+  line(out, "not whole", size_of(stats, "partial_bytes"));
   line(out, "in quarantine", size_of(stats, "quarantined_bytes"));
   if (!stats.at("complete").get<bool>()) out << "(the index is still being loaded)\n";
 }

@@ -25,7 +25,7 @@ class Body {
   /// The file; valid while the body lives.
   virtual int fd() const = 0;
   /// The end of what may be sent now from `offset` on; `offset` itself where that is nothing. For a
-  /// whole body: its size.
+  /// whole body: its size. Where it is `whole` and this is `offset`, the reply is cut short.
   virtual std::uint64_t available(std::uint64_t offset) const = 0;
   /// `failed`: nothing more will come; the reply must be cut short.
   virtual State state() const = 0;

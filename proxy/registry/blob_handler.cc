@@ -51,6 +51,16 @@ cache::Wanted wanted_of(const http::Request& request, const Call& call, const Di
   return wanted;
 }
 
+/// All of it goes out behind its proof, whatever was asked for at first: the file may have turned
+/// into one that passes through meanwhile, of which no pieces are sent.
+std::shared_ptr<const cache::Content> as_whole(
+    const std::shared_ptr<const cache::Content>& content) {
+  if (content->reach == cache::Progress::Reach::proven) return content;
+  auto whole = *content;
+  whole.reach = cache::Progress::Reach::proven;
+  return std::make_shared<const cache::Content>(std::move(whole));
+}
+
 /// Of bytes in memory.
 std::string gather(const std::vector<http::Piece>& pieces, const std::string& bytes) {
   std::string body;
@@ -109,7 +119,8 @@ void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answ
     head.add("Content-Type", content_type);
     return send_pieces(exchange, head, answer.content, std::move(pieces));
   }
-  if (!part) return send_content(exchange, head, answer.content, options_.executor_of(exchange));
+  if (!part)
+    return send_content(exchange, head, as_whole(answer.content), options_.executor_of(exchange));
   const ByteRange& only = range.ranges.front();
   head.add("Content-Range", content_range(only, size));
   send_pieces(exchange, head, answer.content, {{{}, only.first, only.length()}});

@@ -28,7 +28,8 @@ http::Body::State ContentBody::state() const {
     case cache::Progress::State::whole:
       return State::whole;
     case cache::Progress::State::failed:
-      return State::failed;
+      // What is there of a blob of pieces is all that some readers need.
+      return content_->reach == cache::Progress::Reach::pieces ? State::whole : State::failed;
   }
   return State::failed;
 }

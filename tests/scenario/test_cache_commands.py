@@ -92,6 +92,19 @@ def test_ls(entrepot, image):
     assert all(blob.digest in text for blob in image.blobs)
 
 
+@pytest.mark.parametrize("entrepot", ["stopped"], indirect=True)
+def test_pieces_can_be_removed(entrepot, upstream):
+    """Nothing proves them before all of the blob is there."""
+    blob = upstream.add_blob(REPOSITORY, content.blob(8 * MIB, seed=99))
+    served(entrepot)
+    entrepot.get(blob_target(blob), headers=[("Range", "bytes=0-1")])
+    entrepot.terminate()
+    file = Path(entrepot.config["cache"]["directory"]) / "fills" / blob.digest.replace(":", "-")
+    assert file.exists()
+    command(entrepot, "rm", blob.digest)
+    assert not file.exists()
+
+
 @pytest.mark.parametrize("entrepot", ["running"], indirect=True)
 def test_ranges_of_a_blob_are_one_hit(entrepot, image):
     """A lazy puller's thousand small reads do not make a blob a thousand times as popular."""

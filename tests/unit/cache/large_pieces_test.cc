@@ -84,6 +84,58 @@ TEST_F(LargePiecesTest, AFailedPieceDoesNotEndTheDownload) {
   EXPECT_TRUE(cache->find_blob(repo, digest));
 }
 
+TEST_F(LargePiecesTest, AllOfItWaitsForPiecesThatAreOnTheirWay) {
+  expect_piece(0, 1);
+  const auto part = ask_piece(4 * grain, (30ULL << 20) + 4 * grain);
+  EXPECT_EQ(source.asked.size(), 5U);
+  const auto all = ask_blob(digest);
+  bring();
+  EXPECT_EQ(asked_bytes(), blob.size()) << "every byte once";
+  EXPECT_TRUE(read(*all.answer().content) == blob);
+}
+
+TEST_F(LargePiecesTest, AllOfItComesInOrderWhereRangesEndMeanwhile) {
+  expect_piece(0, 1);
+  const auto part = ask_piece(grain, grain + 1);
+  const auto all = ask_blob(digest);
+  ASSERT_EQ(source.asked.size(), 2U);
+  last().sink->on_head({blob.size(), {}, {}, "endpoint", /*from_beginning=*/true});
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 3U);
+  EXPECT_EQ(range_of(last()), (Span{0, 0}));
+  bring();
+  EXPECT_TRUE(read(*all.answer().content) == blob);
+  EXPECT_EQ(read_piece(part, grain, grain + 1), blob.substr(grain, 1));
+}
+
+TEST_F(LargePiecesTest, WhereRangesEndAndNotAllMayBeKeptItPassesThrough) {
+  limit_cache_to(16 << 20);
+  expect_piece(0, 1);
+  const auto part = ask_piece(4 * grain, 4 * grain + 1);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(part.answered());
+    last().sink->on_head({blob.size(), {}, {}, "endpoint", /*from_beginning=*/true});
+    executor.run();
+  }
+  EXPECT_EQ(range_of(last()), (Span{0, 0}));
+  last().head(blob.size());
+  executor.run();
+  EXPECT_EQ(part.answer().outcome, Outcome::bypass);
+}
+
+TEST_F(LargePiecesTest, AllOfItAsksForPiecesThatDoNotCome) {
+  expect_piece(0, 1);
+  const auto part = ask_piece(grain, grain + 1);
+  const auto all = ask_blob(digest);
+  ASSERT_EQ(source.asked.size(), 2U) << "that one first";
+  last().fail(FailureKind::unavailable);
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 3U);
+  EXPECT_EQ(range_of(last()), (Span{grain, 0}));
+  bring();
+  EXPECT_TRUE(read(*all.answer().content) == blob);
+}
+
 TEST_F(LargePiecesTest, PiecesLeaveBeforeBlobsWhereTheyAreMany) {
   limit_cache_to(64 << 20);
   const auto keep = [this](const std::string& bytes) {

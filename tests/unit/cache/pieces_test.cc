@@ -30,8 +30,14 @@ TEST_F(PiecesTest, GrainsAreAskedForOnce) {
 
 TEST_F(PiecesTest, WhoAsksForWhatIsOnItsWayJoins) {
   expect_piece(0, 1);
-  EXPECT_EQ(ask_piece(20 * grain, 20 * grain + 1).answer().outcome, Outcome::miss);
-  EXPECT_EQ(ask_piece(20 * grain, 20 * grain + 1).answer().outcome, Outcome::joined);
+  const auto first = ask_piece(20 * grain, 20 * grain + 1);
+  const auto second = ask_piece(20 * grain, 20 * grain + 1);
+  EXPECT_FALSE(first.answered() || second.answered()) << "the upstream may yet say no";
+  last().head(blob.size());
+  executor.run();
+  EXPECT_EQ(first.answer().outcome, Outcome::miss);
+  EXPECT_EQ(second.answer().outcome, Outcome::joined);
+  EXPECT_EQ(ask_piece(30 * grain, 30 * grain + 1).answer().outcome, Outcome::miss) << "it answers";
 }
 
 TEST_F(PiecesTest, AFewAtATime) {
@@ -209,7 +215,7 @@ TEST_F(PiecesTest, AnotherSizeThanBeforeSpoilsAll) {
   const auto part = ask_piece(50 * grain, 50 * grain + 1);
   last().head(blob.size() + 1);
   executor.run();
-  EXPECT_EQ(part.answer().content->progress->state(), Progress::State::failed);
+  EXPECT_FALSE(part.answer().content);
   const auto before = asked_bytes();
   ask_blob(digest);
   bring();
@@ -238,10 +244,21 @@ TEST_F(PiecesTest, AWrongAnswerToARangeIsNoReasonToForgetTheOthers) {
   last().fail(FailureKind::bad_upstream);
   executor.run();
   ASSERT_EQ(source.asked.size(), 3U) << "all of it is asked for";
-  EXPECT_EQ(last().request.offset, grain);
-  EXPECT_FALSE(last().request.end);
+  EXPECT_EQ(range_of(last()), (Span{0, 0})) << "without a range";
   ask_piece(80 * grain, 81 * grain);
   EXPECT_EQ(source.asked.size(), 3U) << "and no other range";
+  bring();
+  EXPECT_EQ(read_piece(part, 50 * grain, 50 * grain + 1), blob.substr(50 * grain, 1));
+}
+
+TEST_F(PiecesTest, WhereTheFirstRangeIsRefusedAllOfItIsAskedFor) {
+  const auto part = ask_piece(50 * grain, 50 * grain + 1);
+  last().fail(FailureKind::bad_upstream);
+  executor.run();
+  last().head(blob.size());
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 3U);
+  EXPECT_EQ(range_of(last()), (Span{0, 0}));
   bring();
   EXPECT_EQ(read_piece(part, 50 * grain, 50 * grain + 1), blob.substr(50 * grain, 1));
 }
@@ -309,10 +326,16 @@ TEST_F(PiecesTest, AnUpstreamThatIgnoresRangesIsAskedForAllOfIt) {
 
 TEST_F(PiecesTest, AFailedPieceFailsWhoWaitsAndKeepsWhatIsThere) {
   expect_piece(0, 1);
-  const auto part = ask_piece(50 * grain, 50 * grain + 1);
+  const auto early = ask_piece(50 * grain, 50 * grain + 1);
+  last().fail(FailureKind::rate_limited);
+  executor.run();
+  EXPECT_EQ(early.answer().failure.kind, FailureKind::rate_limited);
+  const auto late = ask_piece(50 * grain, 50 * grain + 1);
+  last().head(blob.size());
+  executor.run();
   last().fail(FailureKind::unavailable);
   executor.run();
-  EXPECT_EQ(part.answer().content->progress->state(), Progress::State::failed);
+  EXPECT_EQ(late.answer().content->progress->state(), Progress::State::failed);
   EXPECT_EQ(ask_piece(0, 1).answer().outcome, Outcome::hit);
 }
 

@@ -54,6 +54,19 @@ TEST(ContentBody, Failure) {
   EXPECT_EQ(body.state(), http::Body::State::failed);
 }
 
+TEST(ContentBody, WhoReadsPiecesGetsWhatIsThere) {
+  fakes::HandExecutor executor;
+  const auto progress = std::make_shared<cache::Progress>(3);
+  auto content = *file_content("abc", progress);
+  content.reach = cache::Progress::Reach::pieces;
+  const ContentBody body(std::make_shared<const cache::Content>(content), executor);
+  progress->release(cache::Span{1, 3});
+  progress->finish(cache::Progress::State::failed);
+  EXPECT_EQ(body.state(), http::Body::State::whole);
+  EXPECT_EQ(body.available(1), 3U);
+  EXPECT_EQ(body.available(0), 0U);
+}
+
 TEST(ContentBody, WakeLapsesWithTheBody) {
   fakes::HandExecutor executor;
   const auto progress = std::make_shared<cache::Progress>(3);
