@@ -16,6 +16,7 @@ from support.checks import (REPOSITORY, assert_error, assert_hit, assert_never_w
 from support.client import download_together
 from support.gate import Gate, eventually
 from support.load import cache_of
+from support.multipart import parts_of
 
 KIB, MIB = content.KIB, content.MIB
 GRAIN = 64 * KIB
@@ -95,9 +96,8 @@ def test_several_ranges_are_several_single_ones(entrepot, upstream, blob):
     random.Random(1).shuffle(places)
     response = ask(entrepot, blob, ",".join(f"{first}-{last}" for first, last in places))
     assert response.status == 206 and response.complete
-    parts = re.split(rb"\r\n--[0-9a-z]+(?:--)?\r\n", b"\r\n" + response.body)[1:-1]
-    assert [part.partition(b"\r\n\r\n")[2] for part in parts] == \
-        [blob.data[first:last + 1] for first, last in places]
+    assert parts_of(response) == [(first, last, blob.size, blob.data[first:last + 1])
+                                  for first, last in places]
     assert len(asked_ranges(upstream)) == len(places)
     assert upstream.body_bytes() <= 2 * GRAIN * len(places)
 
@@ -204,6 +204,36 @@ def test_an_upstream_without_ranges(entrepot, upstream, blob):
     # The one that was asked for a piece, and what it had sent before it was cut off.
     assert upstream.count("blob", method="GET") == 2
     assert upstream.body_bytes() <= 1.5 * blob.size
+
+
+def test_who_has_all_it_wants_is_not_cut(entrepot, upstream, blob):
+    """One reads what is there, slowly; what another one wants does not come."""
+    get_piece(entrepot, blob, 0, 12 * MIB)
+    slow = entrepot.connect(receive_buffer=4096)
+    slow.send_request("GET", blob_target(blob), [("Range", f"bytes=0-{12 * MIB}")])
+    assert slow.read_head().status == 206
+    upstream.script(faults.reset_after(1000), kind="blob", method="GET")
+    response = ask(entrepot, blob, f"{20 * MIB}-{21 * MIB}")
+    assert not response.complete
+    got = bytearray()
+    while len(got) <= 12 * MIB:
+        piece = slow.receive()
+        assert piece, f"cut short after {len(got)}"
+        got += piece
+    assert got == blob.data[:12 * MIB + 1]
+    slow.close()
+
+
+@pytest.mark.parametrize("status", [503, 429])
+def test_errors_are_told(entrepot, upstream, blob, status):
+    """Before a piece is promised, the registry has said that it has it."""
+    get_piece(entrepot, blob, 0, 1)
+    fault = faults.too_many_requests("7") if status == 429 else faults.status(503)
+    upstream.script(fault, kind="blob", method="GET")
+    response = ask(entrepot, blob, f"{20 * MIB}-{21 * MIB}")
+    assert_error(response, 503)
+    assert (response.headers.get("Retry-After") == "7") == (status == 429)
+    get_piece(entrepot, blob, 0, 1)
 
 
 def test_beyond_the_end(entrepot, upstream, blob):

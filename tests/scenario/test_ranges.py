@@ -5,16 +5,14 @@ to 2.6)."""
 from __future__ import annotations
 
 import random
-import re
 
 import pytest
 
 from support import content
 from support.checks import REPOSITORY, assert_error, assert_hit, assert_whole, blob_target
+from support.multipart import parts_of
 
 KIB, MIB = content.KIB, content.MIB
-BOUNDARY = re.compile(r"multipart/byteranges; boundary=([A-Za-z0-9]{1,70})")
-PART = re.compile(rb"Content-Type: application/octet-stream\r\nContent-Range: bytes (\d+)-(\d+)/(\d+)")
 
 
 @pytest.fixture(params=[2 * KIB, 200 * KIB, 20 * MIB], ids=["inline", "small", "large"])
@@ -31,24 +29,6 @@ def stored(start, upstream, request):
 
 def ask(entrepot, blob, ranges: str):
     return entrepot.get(blob_target(blob), headers=[("Range", f"bytes={ranges}")])
-
-
-def parts_of(response) -> list[tuple[int, int, int, bytes]]:
-    """As a strict client takes them apart: (first, last, size, bytes)."""
-    boundary = BOUNDARY.fullmatch(response.headers["Content-Type"])[1].encode()
-    assert len(response.body) == int(response.headers["Content-Length"])
-    rest = b"\r\n" + response.body
-    parts = []
-    while True:
-        assert rest.startswith(b"\r\n--" + boundary)
-        rest = rest[len(boundary) + 4:]
-        if rest == b"--\r\n":
-            return parts
-        assert rest.startswith(b"\r\n")
-        head, _, rest = rest[2:].partition(b"\r\n\r\n")
-        first, last, size = (int(number) for number in PART.fullmatch(head).groups())
-        parts.append((first, last, size, rest[:last - first + 1]))
-        rest = rest[last - first + 1:]
 
 
 def assert_parts(response, blob, ranges: list[tuple[int, int]]) -> None:

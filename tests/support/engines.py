@@ -114,21 +114,36 @@ insecure = true
 """)
         policy = path / "policy.json"
         policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+        # A layer in zstd:chunked is pulled by the files of it that are not here yet.
+        storage = path / "storage.conf"
+        storage.write_text(f"""
+[storage]
+driver = "overlay"
+graphroot = "{path}/root"
+runroot = "{path}/run"
+[storage.options]
+pull_options = {{enable_partial_images = "true", use_hard_links = "false", ostree_repos = ""}}
+""")
         self._policy, self._registries = policy, conf
         self._environment = {"CONTAINERS_REGISTRIES_CONF": str(conf),
+                             "CONTAINERS_STORAGE_CONF": str(storage),
                              "TMPDIR": str(path), "HOME": str(path)}
 
     def podman(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
         return run_command(
-            "podman", "--root", self.path / "root", "--runroot", self.path / "run",
-            "--tmpdir", self.path / "tmp", "--storage-driver", "overlay",
+            "podman", "--tmpdir", self.path / "tmp",
             # crun, the default, refuses systems with cgroups of both versions.
             "--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "file",
             *arguments,
             env=self._environment, check=check)
 
-    def pull(self, reference: str, *more: str) -> None:
-        self.podman("pull", "--signature-policy", str(self._policy), *more, reference)
+    def pull(self, reference: str, *more: str, check: bool = True) -> subprocess.CompletedProcess:
+        return self.podman("pull", "--signature-policy", str(self._policy), *more, reference,
+                           check=check)
+
+    def push(self, reference: str, to: str, *more: str) -> None:
+        self.podman("push", "--signature-policy", str(self._policy), "--tls-verify=false", *more,
+                    reference, f"docker://{to}")
 
     def run(self, reference: str) -> str:
         # Its default limits are higher than ours, and raising them is not allowed everywhere.
