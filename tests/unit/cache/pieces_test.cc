@@ -89,6 +89,18 @@ TEST_F(PiecesTest, WhatDependsOnTheSizeAsksForThatFirst) {
   EXPECT_EQ(read_piece(pending, blob.size() - 10, blob.size()), blob.substr(blob.size() - 10));
 }
 
+TEST_F(PiecesTest, ThatTheSizeIsToldIsNoPromiseOfPieces) {
+  const auto pending = ask({.pieces = true, .first = {}, .in = [](std::uint64_t size) {
+                              return std::optional(std::vector{Span{size - 10, size}});
+                            }});
+  last().head(blob.size());
+  executor.run();
+  EXPECT_FALSE(pending.answered());
+  last().fail(FailureKind::rate_limited);
+  executor.run();
+  EXPECT_EQ(pending.answer().failure.kind, FailureKind::rate_limited);
+}
+
 TEST_F(PiecesTest, NothingAtThatPlaceIsSettledByTheSize) {
   const auto pending =
       ask({.pieces = true, .first = Span{1ULL << 40, (1ULL << 40) + 1}, .in = [](std::uint64_t) {
