@@ -234,6 +234,27 @@ TEST_F(PiecesTest, AnotherSizeThanBeforeSpoilsAll) {
   EXPECT_EQ(asked_bytes() - before, blob.size());
 }
 
+TEST_F(PiecesTest, AnotherSizeOfTheRestSpoilsAll) {
+  expect_piece(2 * grain, 3 * grain);
+  ask_blob(digest);
+  last().head(blob.size() + 1);
+  executor.run();
+  EXPECT_FALSE(ask_piece(2 * grain, 2 * grain + 1).answered()) << "it is asked for anew";
+}
+
+TEST_F(PiecesTest, WhatIsSaidBeforeAnyByteSpoilsNothing) {
+  expect_piece(2 * grain, 20 * grain);
+  ask_blob(digest);
+  last().fail(FailureKind::bad_upstream);  // its certificate, say
+  executor.run();
+  EXPECT_EQ(ask_piece(2 * grain, 2 * grain + 1).answer().outcome, Outcome::hit);
+  ask_blob(digest);
+  last().head(blob.size());
+  last().fail(FailureKind::bad_upstream);  // what it sends contradicts itself
+  executor.run();
+  EXPECT_FALSE(ask_piece(2 * grain, 2 * grain + 1).answered());
+}
+
 TEST_F(PiecesTest, WhereRangesEndAllOfItComes) {
   expect_piece(0, 1);
   const auto part = ask_piece(50 * grain, 50 * grain + 1);
@@ -349,6 +370,14 @@ TEST_F(PiecesTest, AFailedPieceFailsWhoWaitsAndKeepsWhatIsThere) {
   executor.run();
   EXPECT_EQ(late.answer().content->progress->state(), Progress::State::failed);
   EXPECT_EQ(ask_piece(0, 1).answer().outcome, Outcome::hit);
+}
+
+TEST_F(PiecesTest, WhoWaitsIsToldThatTheProcessEnds) {
+  expect_piece(0, 1);
+  const auto pending = ask_piece(50 * grain, 50 * grain + 1);
+  cache->stop(executor, [] {});
+  executor.run();
+  EXPECT_EQ(pending.answer().failure.kind, FailureKind::unavailable);
 }
 
 TEST_F(PiecesTest, SmallBlobsComeWhole) {
