@@ -235,7 +235,7 @@ TEST_F(PiecesTest, AnotherSizeThanBeforeSpoilsAll) {
 }
 
 TEST_F(PiecesTest, AnotherSizeOfTheRestSpoilsAll) {
-  expect_piece(2 * grain, 3 * grain);
+  expect_piece(2 * grain, 20 * grain);
   ask_blob(digest);
   last().head(blob.size() + 1);
   executor.run();
