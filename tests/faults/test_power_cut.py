@@ -51,8 +51,8 @@ def test_power_cuts(make_disk, start_on, upstream, kind):
             entrepot.terminate()
             disk.remove()
     print(f"{kind}: {CUTS[kind]} cuts, {lives.answers} answers, {lives.interrupted} cut off, "
-          f"{lives.whole} files found whole, {lives.beginnings} beginnings, "
-          f"{lives.bad_beginnings} of them damaged ({lives.short} pulls short), "
+          f"{lives.whole} files found whole, {lives.parts} parts of blobs, "
+          f"{lives.bad_parts} of them damaged ({lives.short} pulls short), "
           f"slowest start {lives.slowest_start:.2f} s")
     assert lives.whole > 0 and lives.interrupted > 0, "no cut met anything: the load is no load"
 

@@ -23,8 +23,8 @@ def test_random_kills(prepare, upstream):
     for _ in range(KILLS):
         found = lives.work_until(entrepot.kill9)
         # What was written before a kill is in the kernel's hands: every file is as it was left.
-        assert not found.damaged and not found.bad_beginnings, found
+        assert not found.damaged and not found.bad_parts, found
         lives.start_again(found)
     print(f"{KILLS} kills, {lives.answers} answers, {lives.interrupted} cut off, "
-          f"{lives.beginnings} beginnings left, slowest start {lives.slowest_start:.2f} s")
+          f"{lives.parts} parts left, slowest start {lives.slowest_start:.2f} s")
     assert lives.interrupted > 0, "no kill met a client: the load is no load"

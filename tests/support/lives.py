@@ -27,9 +27,9 @@ class Lives:
         self.answers = 0
         self.interrupted = 0  # answers that broke off because of the end
         self.whole = 0  # files that were found, and so on
-        self.beginnings = 0
-        self.bad_beginnings = 0
-        self.short = 0  # pulls that ended short because of a damaged beginning
+        self.parts = 0
+        self.bad_parts = 0
+        self.short = 0  # pulls that ended short because of a damaged part
         self.slowest_start = 0.0
 
     def of(self, entrepot) -> None:
@@ -49,8 +49,8 @@ class Lives:
         self.answers += load.answers
         self.interrupted += load.interrupted
         self.whole += found.whole
-        self.beginnings += found.beginnings
-        self.bad_beginnings += len(found.bad_beginnings)
+        self.parts += found.parts
+        self.bad_parts += len(found.bad_parts)
         return found
 
     def start_again(self, found: Found) -> None:

@@ -7,6 +7,7 @@ All that is expected is kept here, outside the process and outside its disk.
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import threading
@@ -188,8 +189,24 @@ class Found:
     whole: int = 0
     damaged: list[str] = field(default_factory=list)  # files under blobs/, by name
     zeros: int = 0  # of them: as long as they should be, and not what they should be
-    beginnings: int = 0  # files under fills/
-    bad_beginnings: set[str] = field(default_factory=set)  # those that are no beginning of theirs
+    parts: int = 0  # files under fills/
+    bad_parts: set[str] = field(default_factory=set)  # those with other bytes than their blob
+
+
+def is_part_of(path: Path, data: bytes) -> bool:
+    """What is written of the sparse file, and not its holes."""
+    with open(path, "rb") as file:
+        end = 0
+        while True:
+            try:
+                begin = os.lseek(file.fileno(), end, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno == errno.ENXIO:  # no more of it
+                    return True
+                raise
+            end = os.lseek(file.fileno(), begin, os.SEEK_HOLE)
+            if os.pread(file.fileno(), end - begin, begin) != data[begin:end]:
+                return False
 
 
 def look_at(cache: Path, catalogue: Catalogue) -> Found:
@@ -205,9 +222,9 @@ def look_at(cache: Path, catalogue: Catalogue) -> Found:
             found.zeros += len(data) == len(expected)
     for path in (cache / "fills").glob("sha*"):
         name = path.name.split("-")[1]
-        found.beginnings += 1
-        if not catalogue.by_name[name].data.startswith(path.read_bytes()):
-            found.bad_beginnings.add(name)
+        found.parts += 1
+        if not is_part_of(path, catalogue.by_name[name].data):
+            found.bad_parts.add(name)
     return found
 
 
@@ -225,7 +242,7 @@ class Judge:
 
     def __init__(self, catalogue: Catalogue, limit: int):
         self._catalogue, self._limit = catalogue, limit
-        self.short = 0  # pulls that ended short because of a damaged beginning
+        self.short = 0  # pulls that ended short because of a damaged part
         # Tag → what it was confirmed to name in the last two lives: not less is believed now.
         self._confirmed = {tag: [0, 0] for tag in catalogue.tags}
 
@@ -257,7 +274,7 @@ class Judge:
             self._confirmed[tag] = [self._confirmed[tag][1], len(versions) - 1]
 
     def _check_blob(self, entrepot, blob: content.Blob, found: Found) -> None:
-        """I1, I8. A damaged beginning may cost one pull that ends short (docs/architecture.md)."""
+        """I1, I8. A damaged part may cost one pull that ends short (docs/architecture.md)."""
         for attempt in range(2):
             response = entrepot.get(blob_target(blob))
             assert response.status == 200, (blob.digest, response.status, response.body[:300])
@@ -265,7 +282,7 @@ class Judge:
                 assert response.body == blob.data, (
                     f"wrong bytes delivered whole: {blob.digest}, {response.headers}")
                 return
-            assert blob.digest[7:] in found.bad_beginnings and attempt == 0, (
+            assert blob.digest[7:] in found.bad_parts and attempt == 0, (
                 f"{blob.digest} ends after {response.received} of {blob.size}")
             self.short += 1
 
