@@ -8,6 +8,7 @@ from pathlib import Path
 
 from . import content
 from .checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
+from .client import Closed
 from .entrepot import EXIT_RESTART
 from .gate import eventually
 from .load import cache_of
@@ -53,7 +54,8 @@ def may_ask_for_restart(entrepot):
     """What runs in it may find that the process has ended, or is about to, to be started anew."""
     try:
         yield
-    except (ConnectionRefusedError, ConnectionResetError):
+    # Closed: a process that ends closes connections on which it has seen no request yet.
+    except (ConnectionRefusedError, ConnectionResetError, Closed):
         assert entrepot.log.search("ends in order to be started anew"), "nothing announced it"
         eventually(lambda: not entrepot.running, what="the end that refused connections announce")
 
