@@ -216,6 +216,8 @@ void Fill::fail(const Failure& failure, Left left) {
     log::warn("{}: {} in {} did not arrive whole, and who waits for more of it is cut short: {}",
               repository_.upstream, digest_.str(), repository_.name, failure.message);
   end_arrival();
+  // What is in doubt is not read to its end, not even by who checks it.
+  if (left == Left::goes && file_) file_->readers().cut_before(Readers::nobody, Readers::nobody);
   if (left == Left::stays && failure.kind != FailureKind::store) {
     leave_partial();
   } else if (partial_) {

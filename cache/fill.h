@@ -84,6 +84,7 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   std::optional<std::uint64_t> want_with(const std::vector<Span>& spans, std::uint64_t ahead);
   std::uint64_t read_ahead(const Span& span);
   void step_aside();
+  void give_name_up();
   void answer_pieces(const ObjectRequest& request);
   void rest_if_idle();
   void rest_after(std::chrono::milliseconds delay);

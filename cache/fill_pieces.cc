@@ -101,8 +101,7 @@ void Fill::without_ranges() {
   if (all_ && !fetch_) go_on_in_file();
   if (all_ || bring_all()) return;
   auto unheard = std::exchange(unheard_, {});
-  ours_ = false;
-  shared_.files.discard_fill(digest_);
+  give_name_up();
   fail({FailureKind::unavailable,
         "the upstream does not do ranges any more, and all of it may not be kept"});
   for (auto& [request, outcome] : unheard) flights_.fetch(std::move(request));
@@ -246,9 +245,13 @@ std::uint64_t Fill::read_ahead(const Span& span) {
 /// No room for more of it. Whoever reads from the file has it open; its name is for the fill of
 /// whoever comes now.
 void Fill::step_aside() {
-  ours_ = false;
-  shared_.files.discard_fill(digest_);
+  give_name_up();
   rest_if_idle();
+}
+
+/// Once: from then on the file of that name is another fill's.
+void Fill::give_name_up() {
+  if (std::exchange(ours_, false)) shared_.files.discard_fill(digest_);
 }
 
 /// Nobody asks for more: in a while the file is left for whoever comes; at once where nobody can

@@ -154,6 +154,7 @@ TEST_F(PiecesTest, AWrongPieceSpoilsAllAndNothingIsKept) {
   const auto all = ask_blob(digest);
   bring();
   EXPECT_EQ(all.answer().content->progress->state(), Progress::State::failed);
+  EXPECT_TRUE(part.answer().content->reader->cut()) << "it is known to be wrong now";
   EXPECT_EQ(source.mismatches, 1);
   EXPECT_FALSE(cache->find_blob(repo, digest));
   const auto before = asked_bytes();
@@ -336,6 +337,26 @@ TEST_F(PiecesTest, OneThatSteppedAsideIsNeverKept) {
   EXPECT_NE(metrics.text().find("entrepot_flights 1"), std::string::npos) << "the other has ended";
 }
 
+TEST_F(PiecesTest, OneThatSteppedAsideTakesNoFileFromAnother) {
+  options.max_size = 16 << 20;
+  open();
+  executor.run();
+  expect_piece(0, 1);
+  ask_piece(20 * grain, 30 * grain);
+  auto& piece = last();
+  ask_blob(digest);  // for which there is no room
+  Options more = options;
+  more.max_size = 1 << 30;
+  cache->reconfigure(more);
+  last().head(blob.size());
+  executor.run();
+  const auto file = Layout(options.directory).fill(digest);
+  ASSERT_TRUE(std::filesystem::exists(file));
+  piece.sink->on_head({blob.size(), {}, {}, "endpoint", /*from_beginning=*/true});
+  executor.run();
+  EXPECT_TRUE(std::filesystem::exists(file));
+}
+
 TEST_F(PiecesTest, AHeadBringsNothing) {
   expect_piece(0, 1);
   const auto before = source.asked.size();
@@ -369,6 +390,7 @@ TEST_F(PiecesTest, AFailedPieceFailsWhoWaitsAndKeepsWhatIsThere) {
   last().fail(FailureKind::unavailable);
   executor.run();
   EXPECT_EQ(late.answer().content->progress->state(), Progress::State::failed);
+  EXPECT_FALSE(late.answer().content->reader->cut()) << "it may read what is there";
   EXPECT_EQ(ask_piece(0, 1).answer().outcome, Outcome::hit);
 }
 

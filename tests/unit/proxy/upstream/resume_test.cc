@@ -49,6 +49,13 @@ ScriptedServer::Script cutting(const std::string& body, std::size_t piece, void 
   };
 }
 
+cache::FetchRequest piece_request(std::uint64_t offset, std::uint64_t end) {
+  auto request = blob_request();
+  request.offset = offset;
+  request.end = end;
+  return request;
+}
+
 TEST(Resume, GoesOnAfterFinAndAfterReset) {
   const std::string body = counted(500'000);
   for (auto cut : {&Reply::close, &Reply::reset}) {
@@ -105,9 +112,7 @@ TEST(Resume, APieceIsAskedForByBothItsEnds) {
   for (const std::uint64_t offset : {0U, 600U}) {
     ScriptedServer server(bounded(body, 1000));
     Client client(quick_options(server.url()));
-    cache::FetchRequest request = blob_request();
-    request.offset = offset;
-    request.end = offset + 100;
+    const auto request = piece_request(offset, offset + 100);
     Recorder recorder;
     ASSERT_TRUE(client.run(request, recorder));
     EXPECT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
@@ -124,9 +129,7 @@ TEST(Resume, APieceThatBreaksGoesOnToItsEnd) {
   const std::string body = counted(1000);
   ScriptedServer server(bounded(body, 60));
   Client client(quick_options(server.url()));
-  cache::FetchRequest request = blob_request();
-  request.offset = 600;
-  request.end = 700;
+  const auto request = piece_request(600, 700);
   Recorder recorder;
   ASSERT_TRUE(client.run(request, recorder));
   EXPECT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
@@ -139,9 +142,7 @@ TEST(Resume, APieceBeyondTheEndEndsWithTheObject) {
   const std::string body = counted(1000);
   ScriptedServer server(bounded(body, 1000));
   Client client(quick_options(server.url()));
-  cache::FetchRequest request = blob_request();
-  request.offset = 900;
-  request.end = 5000;
+  const auto request = piece_request(900, 5000);
   Recorder recorder;
   ASSERT_TRUE(client.run(request, recorder));
   EXPECT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
@@ -152,9 +153,7 @@ TEST(Resume, MoreThanThePieceIsNotTaken) {
   const std::string body = counted(1000);
   ScriptedServer server(bounded(body, 1000, 50));
   Client client(quick_options(server.url()));
-  cache::FetchRequest request = blob_request();
-  request.offset = 100;
-  request.end = 200;
+  const auto request = piece_request(100, 200);
   Recorder recorder;
   ASSERT_TRUE(client.run(request, recorder));
   EXPECT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
@@ -165,9 +164,7 @@ TEST(Resume, AnIgnoredPieceIsToldAndEndsThere) {
   const std::string body = counted(300'000);
   ScriptedServer server([&](const Received&, Reply& reply) { reply.send(200, {}, body); });
   Client client(quick_options(server.url()));
-  cache::FetchRequest request = blob_request();
-  request.offset = 1000;
-  request.end = 2000;
+  const auto request = piece_request(1000, 2000);
   Recorder recorder;
   ASSERT_TRUE(client.run(request, recorder));
   EXPECT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
