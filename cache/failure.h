@@ -19,12 +19,6 @@ enum class FailureKind {
   store,         ///< our disk or index failed
 };
 
-/// True for the failures that a stale answer may cover (design: network, 5xx, 429).
-constexpr bool stale_may_cover(FailureKind kind) {
-  return kind == FailureKind::rate_limited || kind == FailureKind::unavailable ||
-         kind == FailureKind::bad_upstream;
-}
-
 /// Log word of a kind, and the `reason` label of entrepot_endpoint_failures_total.
 std::string_view to_string(FailureKind kind);
 
@@ -37,6 +31,15 @@ struct Failure {
   int status = 0;
   /// What the upstream asked us to wait; 0 when it did not say.
   std::chrono::seconds retry_after{0};
+  /// not_found, denied: not all who could know were heard. It is an answer, and no reason to forget
+  /// what is stored.
+  bool doubtful = false;
 };
+
+/// True for the failures that a stale answer may cover (design: network, 5xx, 429).
+inline bool stale_may_cover(const Failure& failure) {
+  return failure.kind == FailureKind::rate_limited || failure.kind == FailureKind::unavailable ||
+         failure.kind == FailureKind::bad_upstream || failure.doubtful;
+}
 
 }  // namespace entrepot::cache

@@ -70,7 +70,7 @@ void ListingFlights::ended(const std::string& key_in, std::optional<Listing> lis
   const auto flight = std::move(flights_.extract(key).mapped());
   if (listing) return answer(flight->waiting, keep(key, std::move(*listing)));
   const auto kept = kept_.find(key);
-  if (kept != kept_.end() && stale_may_cover(failure.kind)) {
+  if (kept != kept_.end() && stale_may_cover(failure)) {
     ListingAnswer stale = kept->second.answer;
     stale.outcome = Outcome::stale;
     stale.reason = "upstream-unreachable";

@@ -207,7 +207,7 @@ void ObjectFlights::proof_failed(const Repository& asked, Resource resource, con
                                  std::vector<ObjectRequest> waiting, const Failure& failure) {
   remember_failure(asked, resource, digest, failure);
   for (auto& request : waiting) {
-    if (stale_may_cover(failure.kind) && request.had_link && !request.accept_old_link) {
+    if (stale_may_cover(failure) && request.had_link && !request.accept_old_link) {
       request.accept_old_link = true;
       request.outcome = Outcome::stale;
       request.reason = "proof-due";
@@ -221,7 +221,7 @@ void ObjectFlights::proof_failed(const Repository& asked, Resource resource, con
 void ObjectFlights::remember_failure(const Repository& asked, Resource resource,
                                      const Digest& digest, const Failure& failure) {
   if (failure.kind != FailureKind::not_found && failure.kind != FailureKind::denied) return;
-  shared_.unlink(asked, digest);
+  if (!failure.doubtful) shared_.unlink(asked, digest);
   // What is denied now may be allowed as soon as the operator has mended the credentials.
   if (failure.kind == FailureKind::denied) return;
   const auto now = shared_.clock.steady();

@@ -139,7 +139,7 @@ void TagFlight::settle(TagRecord record, std::string_view reason) {
 
 void TagFlight::fail(const Failure& failure) {
   patience_.reset();
-  if (!stale_may_cover(failure.kind)) forget();
+  if (!stale_may_cover(failure)) forget();
   const auto waiting = std::exchange(waiting_, {});
   flights_.unlist(*this);
   flights_.failed(*this, known_, waiting, failure);

@@ -157,10 +157,11 @@ void TagFlights::failed(const TagFlight& flight, const StatePtr& known,
                         const std::vector<TagRequest>& waiting, const Failure& failure) {
   const auto key = tag_key(flight.repository(), flight.tag());
   const auto now = shared_.clock.steady();
-  if (stale_may_cover(failure.kind) || failure.kind == FailureKind::store) {
+  if (stale_may_cover(failure) || failure.kind == FailureKind::store) {
     if (resting_until_.size() >= max_remembered) resting_until_.clear();
     if (known) resting_until_[key] = now + rest;
-    return answer_stale(known, waiting, "upstream-unreachable", failure);
+    if (known || !failure.doubtful)
+      return answer_stale(known, waiting, "upstream-unreachable", failure);
   }
   if (failure.kind == FailureKind::not_found) {
     negative_.put(key, failure, now + shared_.options.negative_manifest, now);

@@ -21,19 +21,20 @@ struct Listener {
   bool operator==(const Listener&) const = default;
 };
 
-/// One URL under which an upstream can be had.
-struct Endpoint {
-  std::string url;     ///< http or https, no user, query or fragment; a path is put before /v2/
-  std::string region;  ///< free text for people; may be empty
-  bool ns = false;     ///< send ?ns=<upstream>: the endpoint is another mirror
-  bool operator==(const Endpoint&) const = default;
-};
-
 struct Credential {
   std::string username;
   std::filesystem::path password_file;
   std::string password;  ///< what the file held, without its last line break; never logged
   bool operator==(const Credential&) const = default;
+};
+
+/// One URL under which an upstream can be had.
+struct Endpoint {
+  std::string url;     ///< http or https, no user, query or fragment; a path is put before /v2/
+  std::string region;  ///< free text for people; may be empty
+  bool ns = false;     ///< send ?ns=<upstream>: the endpoint is another mirror
+  std::vector<Credential> credentials = {};  ///< for this endpoint alone
+  bool operator==(const Endpoint&) const = default;
 };
 
 struct TagRule {
@@ -52,8 +53,8 @@ struct Tags {
 struct Upstream {
   std::string name;  ///< lower case, "docker.io"
   std::vector<std::string> aliases;
-  std::vector<Endpoint> endpoints;  ///< at least one
-  std::vector<Credential> credentials;
+  std::vector<Endpoint> endpoints;               ///< at least one
+  std::vector<Credential> credentials;           ///< for the first endpoint, the registry itself
   bool restricted = false;                       ///< "access": "restricted"
   std::optional<std::filesystem::path> ca_file;  ///< PEM; absent: the system's
   bool internal = false;  ///< redirects and realms may lead to private addresses

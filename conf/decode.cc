@@ -37,14 +37,6 @@ Listener read_listener(ObjectReader& in) {
   return listener;
 }
 
-Endpoint read_endpoint(ObjectReader& in) {
-  Endpoint endpoint;
-  required(in, "url", endpoint.url, fault_of_url);
-  in.text("region", endpoint.region);
-  in.boolean("ns", endpoint.ns);
-  return endpoint;
-}
-
 Credential read_credential(ObjectReader& in) {
   Credential credential;
   required(in, "username", credential.username, nullptr);
@@ -54,6 +46,20 @@ Credential read_credential(ObjectReader& in) {
   required(in, "password_file", file, nullptr);
   credential.password_file = file;
   return credential;
+}
+
+void read_credentials(ObjectReader& in, std::vector<Credential>& credentials) {
+  in.objects("credentials",
+             [&](ObjectReader& credential) { credentials.push_back(read_credential(credential)); });
+}
+
+Endpoint read_endpoint(ObjectReader& in) {
+  Endpoint endpoint;
+  required(in, "url", endpoint.url, fault_of_url);
+  in.text("region", endpoint.region);
+  in.boolean("ns", endpoint.ns);
+  read_credentials(in, endpoint.credentials);
+  return endpoint;
 }
 
 Tags read_tags(ObjectReader& in) {
@@ -85,9 +91,7 @@ Upstream read_upstream(const std::string& name, ObjectReader& in) {
   });
   if (upstream.endpoints.empty() && !in.problems().wrong(in.path("endpoints")))
     in.problems().error(in.path("endpoints"), "missing: an upstream needs at least one endpoint");
-  in.objects("credentials", [&](ObjectReader& credential) {
-    upstream.credentials.push_back(read_credential(credential));
-  });
+  read_credentials(in, upstream.credentials);
   std::size_t access = 0;
   in.word("access", access, {"public", "restricted"});
   upstream.restricted = access == 1;

@@ -90,11 +90,15 @@ Loaded load_text(std::string_view text, std::string_view name,
 }
 
 void forget_passwords(Config& config) {
-  for (auto& upstream : config.upstreams) {
-    for (auto& credential : upstream.credentials) {
+  const auto forget = [](std::vector<Credential>& credentials) {
+    for (auto& credential : credentials) {
       ::explicit_bzero(credential.password.data(), credential.password.size());
       credential.password.clear();
     }
+  };
+  for (auto& upstream : config.upstreams) {
+    forget(upstream.credentials);
+    for (auto& endpoint : upstream.endpoints) forget(endpoint.credentials);
   }
 }
 

@@ -70,7 +70,9 @@ void check_endpoints(const Upstream& upstream, Problems& problems) {
     const auto path = indexed(path_of(upstream) + ".endpoints", i) + ".url";
     if (!seen.insert(url).second && !problems.wrong(path))
       problems.error(path, "given twice; keep one of them");
-    if (!upstream.credentials.empty() && url.starts_with("http://"))
+    const bool credentials =
+        !upstream.endpoints[i].credentials.empty() || (i == 0 && !upstream.credentials.empty());
+    if (credentials && url.starts_with("http://"))
       problems.warn(path, "credentials go over the wire in clear text; use https://");
   }
 }
@@ -138,10 +140,12 @@ std::string password_in(int fd, const Credential& credential, const std::string&
   return *password;
 }
 
-void read_passwords(Upstream& upstream, Problems& problems) {
-  for (std::size_t i = 0; i < upstream.credentials.size(); ++i) {
-    auto& credential = upstream.credentials[i];
-    const auto path = indexed(path_of(upstream) + ".credentials", i) + ".password_file";
+/// `owner`: the path of the object whose credentials these are.
+void read_passwords(std::vector<Credential>& credentials, const std::string& owner,
+                    Problems& problems) {
+  for (std::size_t i = 0; i < credentials.size(); ++i) {
+    auto& credential = credentials[i];
+    const auto path = indexed(owner + ".credentials", i) + ".password_file";
     if (credential.password_file.empty()) continue;
     const int fd = open_file(credential.password_file, path, problems);
     if (fd < 0) continue;
@@ -177,7 +181,10 @@ void validate(Config& config, Problems& problems) {
   for (auto& upstream : config.upstreams) {
     check_endpoints(upstream, problems);
     check_ca_file(upstream, problems);
-    read_passwords(upstream, problems);
+    read_passwords(upstream.credentials, path_of(upstream), problems);
+    for (std::size_t i = 0; i < upstream.endpoints.size(); ++i)
+      read_passwords(upstream.endpoints[i].credentials,
+                     indexed(path_of(upstream) + ".endpoints", i), problems);
   }
   choose_directory(config.cache, problems);
 }

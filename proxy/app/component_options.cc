@@ -34,10 +34,16 @@ bool is_docker_hub(const conf::Upstream& upstream) {
 upstream::UpstreamOptions one_upstream(const conf::Upstream& configured) {
   upstream::UpstreamOptions options;
   options.name = configured.name;
-  for (const auto& endpoint : configured.endpoints)
-    options.endpoints.push_back({endpoint.url, endpoint.region, endpoint.ns});
-  for (const auto& credential : configured.credentials)
-    options.credentials.emplace_back(credential.username, credential.password);
+  for (const auto& endpoint : configured.endpoints) {
+    // The first is the registry itself; what is meant for it is no other's business.
+    const bool first = options.endpoints.empty();
+    auto& made = options.endpoints.emplace_back(
+        upstream::EndpointOptions{endpoint.url, endpoint.region, endpoint.ns, {}});
+    const auto& credentials =
+        first && endpoint.credentials.empty() ? configured.credentials : endpoint.credentials;
+    for (const auto& credential : credentials)
+      made.credentials.emplace_back(credential.username, credential.password);
+  }
   if (configured.ca_file) options.ca_file = configured.ca_file->string();
   options.internal = configured.internal;
   return options;

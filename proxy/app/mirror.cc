@@ -132,12 +132,9 @@ void Mirror::log_start() const {
             joined(config_.upstreams, [](const auto& upstream) { return upstream.name; }));
 }
 
-/// What is configured for choosing among several is read and checked, and not yet acted upon.
+/// What is configured for spreading the load is read and checked, and not yet acted upon.
 void Mirror::warn_of_unused_settings() const {
   for (const auto& upstream : config_.upstreams) {
-    if (upstream.endpoints.size() > 1)
-      log::warn("{}: this version uses the first of its {} endpoints only", upstream.name,
-                upstream.endpoints.size());
     if (upstream.credentials.size() > 1)
       log::warn("{}: this version uses the first of its {} credentials only", upstream.name,
                 upstream.credentials.size());

@@ -123,9 +123,25 @@ void Ask::send() {
   transfer_ = endpoint_.multi().start(std::move(transfer), *this);
 }
 
+/// What the endpoint's choice goes by: the wait for an object is that of all its hops.
+void Ask::learn(int status) {
+  const auto now = std::chrono::steady_clock::now();
+  const TransferTiming timing = transfer_->timing();
+  Knowledge& knowledge = endpoint_.knowledge();
+  if (timing.connect.count() > 0) knowledge.connected(timing.connect, now);
+  waited_ += timing.first_byte;
+  if (status >= 500) {
+    knowledge.faulty(now);
+  } else if (!is_redirect(status) && status != 401 && status != 429) {
+    knowledge.first_byte(waited_, now);
+    knowledge.succeeded(now);
+  }
+}
+
 Disposition Ask::on_head(const ResponseHead& head) {
   endpoint_.metrics().request(request_.kind, head.status);
   endpoint_.metrics().time_to_first_byte().observe(std::chrono::steady_clock::now() - sent_);
+  learn(head.status);
   if (at_endpoint()) {
     settle_circuit(nullptr);
     if (const auto left = parse_ratelimit(head.ratelimit_remaining)) {
@@ -155,9 +171,11 @@ void Ask::on_end(const TransferEnd& end) {
 }
 
 void Ask::broken(const TransferEnd& end) {
-  if (!delivered_) {
-    endpoint_.metrics().request(request_.kind, 0);
-    if (at_endpoint()) settle_circuit(&end);
+  if (!delivered_) endpoint_.metrics().request(request_.kind, 0);
+  if (!delivered_ && at_endpoint()) {
+    settle_circuit(&end);
+  } else {
+    endpoint_.knowledge().faulty(std::chrono::steady_clock::now());
   }
   fail(transport_failure(what(), end), end.reason, worth_retrying(end));
 }

@@ -97,6 +97,7 @@ class Ask : private TransferSink, private TokenSink {
   bool choose_key(const AuthScheme& scheme, const Url& asker);
   /// `broken`: how it ended without an answer; null: it was answered.
   void settle_circuit(const TransferEnd* broken);
+  void learn(int status);
   std::string what() const;
 
   Endpoint& endpoint_;
@@ -116,6 +117,7 @@ class Ask : private TransferSink, private TokenSink {
   ResponseHead head_;       ///< of an answer that is not the sink's
   bool delivered_ = false;  ///< the head went to the sink
   std::chrono::steady_clock::time_point sent_{};
+  std::chrono::microseconds waited_{0};  ///< for the first bytes of all answers
   std::unique_ptr<Tokens::Wait> wait_;
   std::unique_ptr<Transfer> transfer_;
 };

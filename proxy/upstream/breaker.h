@@ -33,6 +33,9 @@ class Breaker {
   /// to one caller, which holds the probe until it reports answered(), failed() or abandoned().
   std::chrono::milliseconds admit(Time now);
 
+  /// admit() would say 0 now; takes nothing.
+  bool admits(Time now) const { return !open_ || (now >= until_ && !probing_); }
+
   void answered();
   void failed(Time now);
   /// The attempt ended without telling anything about the endpoint (cancelled).

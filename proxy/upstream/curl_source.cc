@@ -121,6 +121,8 @@ void CurlSource::report_mismatch(const std::string& upstream, const std::string&
   const metrics::EndpointMetrics& series = metrics_.endpoint(upstream, endpoint);
   series.digest_mismatches().add();
   series.failure("digest");
+  for (const auto& one : find(upstream)->endpoints())
+    if (one->label() == endpoint) one->knowledge().mismatched(Endpoint::Clock::now());
 }
 
 }  // namespace entrepot::upstream

@@ -11,8 +11,8 @@
 namespace entrepot::upstream {
 namespace {
 
-const Credential* first_credential(const UpstreamOptions& upstream) {
-  return upstream.credentials.empty() ? nullptr : &upstream.credentials.front();
+const Credential* first_credential(const EndpointOptions& endpoint) {
+  return endpoint.credentials.empty() ? nullptr : &endpoint.credentials.front();
 }
 
 std::uint64_t random_seed() {
@@ -30,7 +30,7 @@ Endpoint::Endpoint(const UpstreamOptions& upstream, const EndpointOptions& optio
       ns_(options.ns),
       limits_(common.limits),
       timeouts_(common.timeouts),
-      credential_(first_credential(upstream)),
+      credential_(first_credential(options)),
       multi_(multi),
       metrics_(metrics),
       breaker_(common.breaker, random_seed()),
@@ -42,6 +42,11 @@ Endpoint::Endpoint(const UpstreamOptions& upstream, const EndpointOptions& optio
 Url Endpoint::address(std::string_view path) const {
   Url url = url_.with_path(path);
   return ns_ ? url.with_query("ns", upstream_.name) : url;
+}
+
+bool Endpoint::open() const {
+  const Clock::time_point now = Clock::now();
+  return now >= limited_until_ && breaker_.admits(now);
 }
 
 std::optional<cache::Failure> Endpoint::admit() {
@@ -72,9 +77,11 @@ void Endpoint::answered() {
     log::info("{}: {} answers again", upstream_.name, label_);
   }
   breaker_.answered();
+  knowledge_.answers(Clock::now());
 }
 
 void Endpoint::failed(std::string_view why) {
+  knowledge_.unreachable(Clock::now());
   const bool was_open = breaker_.open();
   breaker_.failed(Clock::now());
   if (was_open || !breaker_.open()) return;

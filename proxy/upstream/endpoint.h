@@ -12,6 +12,7 @@
 #include "metrics/metrics.h"
 #include "proxy/upstream/auth_scheme.h"
 #include "proxy/upstream/breaker.h"
+#include "proxy/upstream/knowledge.h"
 #include "proxy/upstream/options.h"
 #include "proxy/upstream/tokens.h"
 #include "proxy/upstream/url.h"
@@ -23,7 +24,7 @@ class Endpoint {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `upstream`, its first credential included, and `multi` outlive this.
+  /// `upstream`, `options` (its first credential) and `multi` outlive this.
   /// REQUIRES: `url` is what options.url parses to.
   Endpoint(const UpstreamOptions& upstream, const EndpointOptions& options, Url url,
            const Options& common, Multi& multi, const metrics::EndpointMetrics& metrics);
@@ -44,6 +45,10 @@ class Endpoint {
   }
 
   // Whether to ask at all.
+  /// admit() would let a question through now; takes nothing.
+  bool open() const;
+  /// It limits our rate: nothing is sent to it now.
+  bool limited() const { return Clock::now() < limited_until_; }
   /// The failure to answer with instead of asking: the upstream has told us to wait (429) or does
   /// not answer. nullopt: ask, and then report exactly one of answered, failed, abandoned.
   std::optional<cache::Failure> admit();
@@ -51,6 +56,9 @@ class Endpoint {
   /// `why`: one phrase for the log, which has a line whenever this changes what happens next.
   void failed(std::string_view why);
   void abandoned();
+  /// What is known of its speed and its failures.
+  Knowledge& knowledge() { return knowledge_; }
+  const Knowledge& knowledge() const { return knowledge_; }
   /// The upstream said 429: nothing is sent before `wait` is over (0: Timeouts::rate_limit).
   void rate_limited(std::chrono::seconds wait);
 
@@ -82,6 +90,7 @@ class Endpoint {
 
   Breaker breaker_;
   Clock::time_point limited_until_{};
+  Knowledge knowledge_;
   std::optional<AuthScheme> scheme_;
   Tokens tokens_;
   Tokens anonymous_tokens_;

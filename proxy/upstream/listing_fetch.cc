@@ -12,6 +12,8 @@
 namespace entrepot::upstream {
 namespace {
 
+constexpr std::uint64_t usual_page = 16384;  // a guess, for the choice of endpoint
+
 /// distribution-spec, "Referrers Tag Schema": the algorithm cut to 32 characters and the encoded
 /// part to 64; both are safe in a tag already.
 std::string referrers_tag(const cache::Digest& subject) {
@@ -26,8 +28,9 @@ ListingFetch::ListingFetch(Upstream& upstream, std::string repository,
       repository_(std::move(repository)),
       subject_(subject),
       sink_(sink),
-      endpoint_(upstream.choose_endpoint()),
+      endpoint_(upstream.choose(usual_page)),
       mode_(subject ? Mode::referrers : Mode::tags),
+      verdict_(upstream.endpoints().size()),
       retry_(upstream.limits(), upstream.timeouts(), std::chrono::steady_clock::now(),
              upstream.next_seed()),
       timer_(upstream.base(), [this] { attempt(); }) {
@@ -39,13 +42,13 @@ Url ListingFetch::first_url() const {
   const std::string base = "/v2/" + repository_;
   switch (mode_) {
     case Mode::tags:
-      return endpoint_.address(base + "/tags/list").with_query("n", "1000");
+      return endpoint_->address(base + "/tags/list").with_query("n", "1000");
     case Mode::referrers:
-      return endpoint_.address(base + "/referrers/" + subject_->str());
+      return endpoint_->address(base + "/referrers/" + subject_->str());
     case Mode::referrers_tag:
       break;
   }
-  return endpoint_.address(base + "/manifests/" + referrers_tag(*subject_));
+  return endpoint_->address(base + "/manifests/" + referrers_tag(*subject_));
 }
 
 void ListingFetch::attempt() {
@@ -60,7 +63,7 @@ void ListingFetch::attempt() {
   rejection_.reset();
   no_index_ = false;
   AskSink& self = *this;
-  ask_ = std::make_unique<Ask>(endpoint_, std::move(request), self);
+  ask_ = std::make_unique<Ask>(*endpoint_, std::move(request), self);
   ask_->start();
 }
 
@@ -86,7 +89,7 @@ bool ListingFetch::on_body(std::span<const std::byte> data) {
                                " bytes of listing");
     return false;
   }
-  endpoint_.metrics().bytes().add(data.size());
+  endpoint_->metrics().bytes().add(data.size());
   page_.append(reinterpret_cast<const char*>(data.data()), data.size());
   return true;
 }
@@ -109,7 +112,7 @@ bool ListingFetch::add_page() {
 
 void ListingFetch::turn_page() {
   auto next = url_->resolve(*link_);
-  if (!next || !next->same_origin(endpoint_.url())) {
+  if (!next || !next->same_origin(endpoint_->url())) {
     give_up(bad_answer(what(), "names a next page on another server, which is not followed"));
     return;
   }
@@ -129,7 +132,7 @@ void ListingFetch::fall_back() {
   timer_.set(std::chrono::milliseconds(0));
 }
 
-void ListingFetch::on_stopped() { give_up(*rejection_); }
+void ListingFetch::on_stopped() { lost({.failure = *rejection_, .reason = "bad-upstream"}); }
 
 void ListingFetch::on_failure(AskFailure failure) {
   const int status = failure.failure.status;
@@ -143,13 +146,29 @@ void ListingFetch::on_failure(AskFailure failure) {
     finish();
     return;
   }
-  if (failure.retryable) {
-    if (const auto wait = retry_.failed(std::chrono::steady_clock::now())) {
-      timer_.set(*wait);
-      return;
-    }
+  lost(failure);
+}
+
+void ListingFetch::lost(const AskFailure& failure) {
+  verdict_.add(*endpoint_, failure);
+  const bool begun = pages_ > 0;
+  Endpoint* const other = begun ? nullptr : upstream_.alternative(usual_page, verdict_.tried());
+  if (other != nullptr) {
+    endpoint_ = other;
+    mode_ = subject_ ? Mode::referrers : Mode::tags;
+    url_ = first_url();
+    timer_.set(std::chrono::milliseconds(0));
+    return;
   }
-  give_up(failure.failure);
+  const bool again = begun ? failure.retryable : verdict_.worth_another_round();
+  const auto wait = again ? retry_.failed(std::chrono::steady_clock::now()) : std::nullopt;
+  if (!wait) return give_up(verdict_.failure());
+  verdict_.next_round();
+  if (!begun) {
+    endpoint_ = upstream_.choose(usual_page, verdict_.tried());
+    url_ = first_url();
+  }
+  timer_.set(*wait);
 }
 
 void ListingFetch::finish() {
@@ -166,7 +185,7 @@ void ListingFetch::give_up(const cache::Failure& failure) {
 }
 
 std::string ListingFetch::what() const {
-  return upstream_.name() + ": " + endpoint_.label() + ": " +
+  return upstream_.name() + ": " + endpoint_->label() + ": " +
          (mode_ == Mode::tags ? "tags of " : "referrers in ") + repository_;
 }
 

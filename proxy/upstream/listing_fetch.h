@@ -13,12 +13,14 @@
 #include "proxy/upstream/retry.h"
 #include "proxy/upstream/timer.h"
 #include "proxy/upstream/upstream.h"
+#include "proxy/upstream/verdict.h"
 
 namespace entrepot::upstream {
 
 /// tags/list or referrers, page by page. Loop thread only; destroying it cancels it.
 ///
 ///   tags:      page → next page … → done
+///   any:       a first page that one endpoint does not give is asked of the others
 ///   referrers: page → next page … → done; where the API is missing (404, or an answer that is no
 ///              image index): the manifest of the referrers tag → done, empty when there is none
 class ListingFetch : public cache::Fetch, private AskSink {
@@ -40,6 +42,7 @@ class ListingFetch : public cache::Fetch, private AskSink {
   void attempt();
   Url first_url() const;
   void fall_back();
+  void lost(const AskFailure& failure);
   bool add_page();
   void turn_page();
   void finish();
@@ -50,7 +53,7 @@ class ListingFetch : public cache::Fetch, private AskSink {
   const std::string repository_;
   const std::optional<cache::Digest> subject_;
   cache::ListingSink& sink_;
-  Endpoint& endpoint_;  ///< one for all pages: another may order them otherwise
+  Endpoint* endpoint_;  ///< one for all pages: another may order them otherwise
   Mode mode_;
 
   std::optional<Url> url_;           ///< of the current page
@@ -63,6 +66,7 @@ class ListingFetch : public cache::Fetch, private AskSink {
   std::optional<cache::Failure> rejection_;  ///< why we stopped taking
   bool no_index_ = false;                    ///< referrers: the answer is no image index
 
+  Verdict verdict_;
   Retry retry_;
   std::unique_ptr<Ask> ask_;
   Timer timer_;  ///< the next attempt

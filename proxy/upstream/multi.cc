@@ -39,6 +39,9 @@ class Multi::Handle : public Transfer {
   void hold(bool on) override {
     if (running_ != nullptr) multi_.hold(*running_, on);
   }
+  TransferTiming timing() const override {
+    return running_ == nullptr ? TransferTiming{} : running_->timing();
+  }
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
 

@@ -3,8 +3,10 @@
 #include "proxy/upstream/object_fetch.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
+#include "metrics/log.h"
 #include "proxy/upstream/failures.h"
 #include "proxy/upstream/media_type.h"
 #include "proxy/upstream/text.h"
@@ -14,6 +16,29 @@ namespace {
 
 /// Longest wait for a circuit to close before a resume is tried all the same.
 constexpr std::chrono::milliseconds longest_circuit_wait{std::chrono::seconds(4)};
+
+// What is guessed of an object whose size is not known yet.
+constexpr std::uint64_t usual_manifest = 4096;
+constexpr std::uint64_t usual_layer = 8ULL * 1024 * 1024;
+
+// A body moves to another endpoint where that is this much faster, for so many seconds in a row,
+// and where more than this many seconds are left.
+constexpr double moving_factor = 4;
+constexpr int seconds_to_move = 2;
+constexpr double worth_moving = 3;
+
+/// An endpoint is late once it takes longer than for nearly all of its last answers, and than this.
+constexpr double late_share = 0.95;
+constexpr std::chrono::milliseconds least_patience{50};
+
+/// How long to wait for the first byte before another endpoint is asked as well.
+std::chrono::milliseconds patience(const Endpoint& endpoint) {
+  const auto usual = endpoint.knowledge().first_byte_time().percentile(late_share);
+  if (!usual) return endpoint.timeouts().patience;
+  const auto span = std::chrono::duration<double>(*usual);
+  return std::clamp(std::chrono::ceil<std::chrono::milliseconds>(span), least_patience,
+                    std::max(endpoint.timeouts().first_byte, least_patience));
+}
 
 metrics::Kind kind_of(cache::Resource resource) {
   return resource == cache::Resource::manifest ? metrics::Kind::manifest : metrics::Kind::blob;
@@ -27,95 +52,126 @@ ObjectFetch::ObjectFetch(Upstream& upstream, cache::FetchRequest request, cache:
       sink_(sink),
       next_(request_.offset),
       delivered_(request_.offset),
+      verdict_(upstream.endpoints().size()),
       retry_(upstream.limits(), upstream.timeouts(), std::chrono::steady_clock::now(),
              upstream.next_seed()),
       progress_from_(request_.offset),
       random_(upstream.next_seed()),
-      timer_(upstream.base(), [this] { attempt(); }) {
+      timer_(upstream.base(), [this] { attempt(); }),
+      hedge_timer_(upstream.base(), [this] { hedge(); }) {
   timer_.set(std::chrono::milliseconds(0));
 }
 
 void ObjectFetch::attempt() {
-  endpoint_ = &upstream_.choose_endpoint();
-  rejection_.reset();
-  AskSink& self = *this;
-  ask_ = std::make_unique<Ask>(*endpoint_, next_request(), self);
-  ask_->start();
+  // What was tried is never all there is: the end would have been told instead.
+  Endpoint* const endpoint = upstream_.choose(bytes_left(), verdict_.tried());
+  answered_ = false;
+  slow_seconds_ = 0;
+  attempt_ = ask(*endpoint);
+  if (upstream_.endpoints().size() > 1) hedge_timer_.set(patience(*endpoint));
+  attempt_->start();
 }
 
-AskRequest ObjectFetch::next_request() {
+/// The endpoint is late: another may be asked as well.
+void ObjectFetch::hedge() {
+  auto excluded = verdict_.tried();
+  excluded.push_back(&attempt_->endpoint());
+  Endpoint* const other = upstream_.alternative(bytes_left(), excluded);
+  if (other == nullptr || !upstream_.take_hedge()) return;
+  hedge_ = ask(*other);
+  hedge_->start();
+}
+
+std::unique_ptr<Attempt> ObjectFetch::ask(Endpoint& endpoint) {
   const std::string path =
       "/v2/" + request_.repository + (manifest() ? "/manifests/" : "/blobs/") + request_.reference;
   AskRequest ask{.kind = kind_of(request_.resource),
                  .head = request_.head && !probing_,
                  .repository = request_.repository,
-                 .url = endpoint_->address(path),
+                 .url = endpoint.address(path),
                  .headers = {}};
   if (manifest()) ask.headers.push_back("Accept: " + std::string(manifest_accept));
   // A manifest is small and a tag moves: it is had whole or again.
   // From where the last answer stopped, which may be before what was delivered: one that began anew
   // has broken earlier than the one before it.
-  asked_ = manifest() && head_told_ ? 0 : next_;
-  ranged_ = probing_ || (!request_.head && (asked_ > 0 || request_.end));
-  if (!ranged_) return ask;
-  std::string range = "Range: bytes=" + std::to_string(asked_) + '-';
-  if (probing_ || request_.end) range += std::to_string(probing_ ? 0 : *request_.end - 1);
-  ask.headers.push_back(std::move(range));
-  if (!probing_ && !etag_.empty()) ask.headers.push_back("If-Range: " + etag_);
-  return ask;
+  Attempt::Part part{.begin = manifest() && head_told_ ? 0 : next_, .ranged = false};
+  part.ranged = probing_ || (!request_.head && (part.begin > 0 || request_.end));
+  if (part.ranged) {
+    std::string range = "Range: bytes=" + std::to_string(part.begin) + '-';
+    if (probing_ || request_.end) range += std::to_string(probing_ ? 0 : *request_.end - 1);
+    ask.headers.push_back(std::move(range));
+    if (!probing_ && etag_of_ == &endpoint) ask.headers.push_back("If-Range: " + etag_);
+  }
+  Attempt::Owner& self = *this;
+  return std::make_unique<Attempt>(upstream_.base(), endpoint, std::move(ask), part, self);
 }
 
-Disposition ObjectFetch::on_answer(const ResponseHead& head) {
-  const auto place = place_of(head);
-  if (!place || !fits(*place)) return Disposition::abort;
-  next_ = place->begin;
-  if (!size_) size_ = place->total;
-  if (head.etag.starts_with('"')) etag_ = head.etag;
+Disposition ObjectFetch::on_answer(Attempt& attempt, const ResponseHead& head) {
+  const auto place = place_of(attempt, head);
+  if (!place || !fits(attempt, *place)) return Disposition::abort;
+  take(attempt, *place, head);
   const Disposition disposition = probing_ ? Disposition::discard : Disposition::take;
   if (head_told_) return disposition;
   head_told_ = true;
-  sink_.on_head(describe(head, *place));
+  verdict_.clear();
+  sink_.on_head(describe(attempt, head, *place));
   return disposition;
 }
 
-std::optional<ObjectFetch::Place> ObjectFetch::place_of(const ResponseHead& head) {
+/// The first answer is the one that counts; who else was asked is told to stop.
+void ObjectFetch::take(Attempt& winner, const Place& place, const ResponseHead& head) {
+  hedge_timer_.cancel();
+  if (&winner == hedge_.get()) attempt_.swap(hedge_);
+  hedge_.reset();
+  answered_ = true;
+  next_ = place.begin;
+  if (!size_) size_ = place.total;
+  etag_of_ = head.etag.starts_with('"') ? &winner.endpoint() : nullptr;
+  if (etag_of_ != nullptr) etag_ = head.etag;
+}
+
+std::optional<ObjectFetch::Place> ObjectFetch::place_of(Attempt& attempt,
+                                                        const ResponseHead& head) const {
   if (head.status == 200) return Place{.begin = 0, .total = head.content_length};
-  if (head.status == 206) return part_of(head);
-  reject("answered " + std::to_string(head.status) + " where an object was expected");
+  if (head.status == 206) return part_of(attempt, head);
+  reject(attempt, "answered " + std::to_string(head.status) + " where an object was expected");
   return std::nullopt;
 }
 
-std::optional<ObjectFetch::Place> ObjectFetch::part_of(const ResponseHead& head) {
+std::optional<ObjectFetch::Place> ObjectFetch::part_of(Attempt& attempt,
+                                                       const ResponseHead& head) const {
   const auto range = parse_content_range(head.content_range);
-  if (!ranged_ || !range || !range->part || range->part->first != asked_) {
-    reject("answered 206 with another range than the one asked for");
+  const auto& asked = attempt.part();
+  if (!asked.ranged || !range || !range->part || range->part->first != asked.begin) {
+    reject(attempt, "answered 206 with another range than the one asked for");
     return std::nullopt;
   }
-  return Place{.begin = asked_, .total = range->total};
+  return Place{.begin = asked.begin, .total = range->total};
 }
 
-bool ObjectFetch::fits(const Place& place) {
+bool ObjectFetch::fits(Attempt& attempt, const Place& place) const {
   if (place.total && request_.max_size > 0 && *place.total > request_.max_size) {
-    reject("announces " + std::to_string(*place.total) + " bytes, more than the limit of " +
-           std::to_string(request_.max_size));
+    reject(attempt, "announces " + std::to_string(*place.total) +
+                        " bytes, more than the limit of " + std::to_string(request_.max_size));
     return false;
   }
   if (place.total && size_ && *place.total != *size_) {
-    reject("announced " + std::to_string(*size_) + " bytes and now " +
-           std::to_string(*place.total));
+    reject(attempt, "announces " + std::to_string(*place.total) + " bytes where it was " +
+                        std::to_string(*size_) + " before");
     return false;
   }
   return true;
 }
 
-cache::FetchHead ObjectFetch::describe(const ResponseHead& head, const Place& place) const {
+cache::FetchHead ObjectFetch::describe(const Attempt& attempt, const ResponseHead& head,
+                                       const Place& place) const {
   cache::FetchHead described;
   described.size = place.total;
   described.media_type = parse_media_type(head.content_type);
   if (manifest() && !is_manifest_type(described.media_type)) described.media_type.clear();
   described.digest = cache::Digest::parse(head.docker_content_digest);
-  described.endpoint = endpoint_->label();
-  described.from_beginning = ranged_ && head.status == 200;
+  described.endpoint = attempt.endpoint().label();
+  described.from_beginning = attempt.part().ranged && head.status == 200;
   return described;
 }
 
@@ -123,7 +179,15 @@ std::optional<std::uint64_t> ObjectFetch::wanted_end() const {
   return request_.end && (!size_ || *request_.end < *size_) ? request_.end : size_;
 }
 
-bool ObjectFetch::on_body(std::span<const std::byte> data) {
+std::uint64_t ObjectFetch::bytes_left() const {
+  if (request_.head) return 0;
+  if (manifest()) return usual_manifest;
+  const auto end = wanted_end();
+  if (!end) return usual_layer;
+  return *end - std::min(*end, next_);
+}
+
+bool ObjectFetch::on_body(Attempt& attempt, std::span<const std::byte> data) {
   const std::uint64_t offset = next_;
   if (request_.end && offset + data.size() > *request_.end) {
     complete_ = true;  // it sends more than was asked for
@@ -131,80 +195,112 @@ bool ObjectFetch::on_body(std::span<const std::byte> data) {
   }
   next_ += data.size();
   if (request_.max_size > 0 && next_ > request_.max_size) {
-    reject("sends more than the limit of " + std::to_string(request_.max_size) + " bytes");
+    reject(attempt, "sends more than the limit of " + std::to_string(request_.max_size) + " bytes");
     return false;
   }
   if (size_ && next_ > *size_) {
-    reject("sends more than the " + std::to_string(*size_) + " bytes it announced");
+    reject(attempt, "sends more than the " + std::to_string(*size_) + " bytes it announced");
     return false;
   }
   delivered_ = std::max(delivered_, next_);
-  endpoint_->metrics().bytes().add(data.size());
+  attempt.endpoint().metrics().bytes().add(data.size());
   const bool more = !complete_;
   return sink_.on_data(offset, data) && more;
 }
 
-void ObjectFetch::on_whole() {
+void ObjectFetch::on_whole(Attempt& attempt) {
   const auto end = wanted_end();
-  if (!request_.head && end && next_ < *end) {
-    // A 206 may bring less than was asked for; a shorter 200 does not get here.
-    const TransferEnd cut{.kind = TransferEnd::Kind::unreachable,
-                          .reason = "reset",
-                          .detail = "the answer ended before the object did"};
-    AskFailure failure;
-    failure.failure = transport_failure(what(), cut);
-    failure.retryable = true;
-    resume(std::move(failure));
-    return;
-  }
-  sink_.on_done(std::nullopt);
+  if (request_.head || !end || next_ >= *end) return sink_.on_done(std::nullopt);
+  // A 206 may bring less than was asked for; a shorter 200 does not get here.
+  const TransferEnd cut{.kind = TransferEnd::Kind::unreachable,
+                        .reason = "reset",
+                        .detail = "the answer ended before the object did"};
+  lost(attempt,
+       {.failure = transport_failure(what(attempt), cut), .reason = cut.reason, .retryable = true});
 }
 
-void ObjectFetch::on_stopped() {
+void ObjectFetch::on_stopped(Attempt& attempt) {
   if (complete_) return sink_.on_done(std::nullopt);
-  if (!rejection_) reject("sent other bytes than before, or than the cache can take");
-  endpoint_->metrics().failure("bad-upstream");
-  const cache::Failure failure = *rejection_;
-  sink_.on_done(failure);
+  attempt.endpoint().metrics().failure("bad-upstream");
+  if (!attempt.rejection()) {
+    // It is the sink that takes no more: nobody else has other bytes for it.
+    const auto failure =
+        bad_answer(what(attempt), "sent other bytes than before, or than the cache can take");
+    return sink_.on_done(failure);
+  }
+  lost(attempt, {.failure = *attempt.rejection(), .reason = "bad-upstream"});
 }
 
-void ObjectFetch::on_failure(AskFailure failure) {
+void ObjectFetch::on_failure(Attempt& attempt, AskFailure failure) {
   // It broke behind the last byte of the piece.
   if (head_told_ && request_.end && delivered_ >= *wanted_end()) return sink_.on_done(std::nullopt);
-  if (head_told_ && !request_.head) {
-    resume(std::move(failure));
-    return;
-  }
-  if (size_by_get(failure)) return;
-  if (failure.retryable) {
-    if (const auto wait = retry_.failed(std::chrono::steady_clock::now())) {
-      timer_.set(*wait);
-      return;
-    }
-  }
-  sink_.on_done(failure.failure);
+  lost(attempt, failure);
 }
 
-void ObjectFetch::resume(AskFailure failure) {
-  const bool circuit_open =
-      failure.reason.empty() && failure.failure.kind == cache::FailureKind::unavailable;
+/// An attempt has ended without what was asked for.
+void ObjectFetch::lost(Attempt& attempt, const AskFailure& failure) {
+  if (hedge_ == nullptr && !head_told_ && size_by_get(failure)) return;
   if (delivered_ - progress_from_ >= upstream_.limits().resume_progress) {
     progress_from_ = delivered_;
     resumes_ = 0;
+    verdict_.clear();
   }
-  const bool again = failure.retryable || circuit_open;
-  if (!again || ++resumes_ > upstream_.limits().resumes) {
-    sink_.on_done(failure.failure);
+  verdict_.add(attempt.endpoint(), failure);
+  if (hedge_ != nullptr) {  // the other one goes on
+    if (&attempt == attempt_.get()) attempt_.swap(hedge_);
+    hedge_.reset();
     return;
   }
+  hedge_timer_.cancel();
+  if (head_told_ && !request_.head) {
+    resume();
+  } else {
+    ask_again();
+  }
+}
+
+void ObjectFetch::ask_again() {
+  if (upstream_.alternative(bytes_left(), verdict_.tried()) != nullptr) {
+    timer_.set(std::chrono::milliseconds(0));
+    return;
+  }
+  const bool again = verdict_.worth_another_round();
+  const auto wait = again ? retry_.failed(std::chrono::steady_clock::now()) : std::nullopt;
+  if (!wait) return sink_.on_done(verdict_.failure());
+  verdict_.next_round();
+  timer_.set(*wait);
+}
+
+void ObjectFetch::resume() {
+  const Limits& limits = upstream_.limits();
+  const auto circuit = verdict_.circuit_wait();
+  const bool again = verdict_.worth_another_round() || circuit;
+  const bool other = upstream_.alternative(bytes_left(), verdict_.tried()) != nullptr;
+  const auto most = limits.resumes * static_cast<int>(upstream_.endpoints().size());
+  if ((!again && !other) || ++resumes_ > most) return sink_.on_done(verdict_.failure());
   upstream_.fills_resumed().add();
+  if (other) return timer_.set(std::chrono::milliseconds(0));
   auto wait = backoff_delay(resumes_, upstream_.timeouts().backoff_first,
                             upstream_.timeouts().backoff_longest, random_);
-  if (circuit_open) {
-    wait = std::max(wait, std::min<std::chrono::milliseconds>(failure.failure.retry_after,
-                                                              longest_circuit_wait));
-  }
+  if (circuit) wait = std::max(wait, std::min(*circuit, longest_circuit_wait));
+  verdict_.next_round();
   timer_.set(wait);
+}
+
+/// Leaves an endpoint that has become slow for one that would have the rest much sooner.
+void ObjectFetch::on_second(Attempt& attempt, double rate) {
+  if (request_.head || manifest() || moves_ >= upstream_.limits().moves) return;
+  const std::uint64_t left = bytes_left();
+  const double here = static_cast<double>(left) / std::max(rate, 1.0);
+  Endpoint* const other = upstream_.alternative(left, {&attempt.endpoint()});
+  const bool slow = other != nullptr && here > worth_moving &&
+                    here > moving_factor * upstream_.expected_seconds(*other, left);
+  slow_seconds_ = slow ? slow_seconds_ + 1 : 0;
+  if (slow_seconds_ < seconds_to_move) return;
+  ++moves_;
+  log::debug("{} is slow ({:.0f} KiB/s); the rest is asked of {}", what(attempt), rate / 1024,
+             other->label());
+  this->attempt();
 }
 
 /// Where redirects are signed for GET only (ghcr.io, S3), a HEAD is refused behind them: the size
@@ -219,10 +315,12 @@ bool ObjectFetch::size_by_get(const AskFailure& failure) {
   return true;
 }
 
-void ObjectFetch::reject(std::string_view why) { rejection_ = bad_answer(what(), why); }
+void ObjectFetch::reject(Attempt& attempt, std::string_view why) const {
+  attempt.reject(bad_answer(what(attempt), why));
+}
 
-std::string ObjectFetch::what() const {
-  return upstream_.name() + ": " + endpoint_->label() + ": " + request_.repository + " " +
+std::string ObjectFetch::what(const Attempt& attempt) const {
+  return upstream_.name() + ": " + attempt.endpoint().label() + ": " + request_.repository + " " +
          request_.reference;
 }
 

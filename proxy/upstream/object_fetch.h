@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -9,30 +8,35 @@
 #include <string>
 
 #include "cache/source.h"
-#include "proxy/upstream/ask.h"
+#include "proxy/upstream/attempt.h"
 #include "proxy/upstream/content_range.h"
 #include "proxy/upstream/retry.h"
 #include "proxy/upstream/timer.h"
 #include "proxy/upstream/upstream.h"
+#include "proxy/upstream/verdict.h"
 
 namespace entrepot::upstream {
 
-/// A blob or a manifest as one logical transfer: asks, asks again where that may help, and goes on
-/// with a body that broke. Loop thread only; destroying it cancels it.
+/// A blob or a manifest as one logical transfer: asks an endpoint, asks another or the same again
+/// where that may help, and goes on with a body that broke. Loop thread only; destroying it cancels
+/// it.
 ///
-///   waiting for a head --connection failure, 5xx--> the same again (Retry)
+///   waiting for a head --late--> another endpoint is asked as well; who answers first is taken
+///   waiting for a head --failure--> another endpoint at once; all have failed: again (Retry)
 ///   waiting for a head --answer--> body
-///   body --broken, stalled, short--> Range from the first byte that is missing, Limits::resumes
-///        times without Limits::resume_progress bytes in between
-///   any --definitive--> done
-class ObjectFetch : public cache::Fetch, private AskSink {
+///   body --broken, stalled, short--> Range from the first byte that is missing, from another
+///        endpoint at once, from the same after a while; Limits::resumes times for each endpoint
+///        without Limits::resume_progress bytes in between
+///   body --much slower than another would be--> the same from that one, Limits::moves times
+///   any --no endpoint is left to ask--> done
+class ObjectFetch : public cache::Fetch, private Attempt::Owner {
  public:
   /// `upstream` and `sink` outlive this. Calls the sink from later turns only.
   /// request.max_size 0: no cap.
   ObjectFetch(Upstream& upstream, cache::FetchRequest request, cache::FetchSink& sink);
 
   void hold(bool on) override {
-    if (ask_) ask_->hold(on);
+    if (attempt_) attempt_->hold(on);
   }
 
  private:
@@ -42,49 +46,60 @@ class ObjectFetch : public cache::Fetch, private AskSink {
     std::optional<std::uint64_t> total;
   };
 
-  Disposition on_answer(const ResponseHead& head) override;
-  bool on_body(std::span<const std::byte> data) override;
-  void on_whole() override;
-  void on_stopped() override;
-  void on_failure(AskFailure failure) override;
+  Disposition on_answer(Attempt& attempt, const ResponseHead& head) override;
+  bool on_body(Attempt& attempt, std::span<const std::byte> data) override;
+  void on_whole(Attempt& attempt) override;
+  void on_stopped(Attempt& attempt) override;
+  void on_failure(Attempt& attempt, AskFailure failure) override;
+  void on_second(Attempt& attempt, double rate) override;
 
   void attempt();
-  AskRequest next_request();
+  void hedge();
+  std::unique_ptr<Attempt> ask(Endpoint& endpoint);
+  void take(Attempt& winner, const Place& place, const ResponseHead& head);
   bool manifest() const { return request_.resource == cache::Resource::manifest; }
-  std::optional<Place> place_of(const ResponseHead& head);
-  std::optional<Place> part_of(const ResponseHead& head);
-  bool fits(const Place& place);
-  cache::FetchHead describe(const ResponseHead& head, const Place& place) const;
-  void resume(AskFailure failure);
+  std::optional<Place> place_of(Attempt& attempt, const ResponseHead& head) const;
+  std::optional<Place> part_of(Attempt& attempt, const ResponseHead& head) const;
+  bool fits(Attempt& attempt, const Place& place) const;
+  cache::FetchHead describe(const Attempt& attempt, const ResponseHead& head,
+                            const Place& place) const;
+  void lost(Attempt& attempt, const AskFailure& failure);
+  void ask_again();
+  void resume();
   bool size_by_get(const AskFailure& failure);
-  void reject(std::string_view why);
+  void reject(Attempt& attempt, std::string_view why) const;
   /// One past the last byte wanted, as far as that is known.
   std::optional<std::uint64_t> wanted_end() const;
-  std::string what() const;
+  /// What an endpoint would have to bring; a guess where the size is not known.
+  std::uint64_t bytes_left() const;
+  std::string what(const Attempt& attempt) const;
 
   Upstream& upstream_;
   const cache::FetchRequest request_;
   cache::FetchSink& sink_;
-  Endpoint* endpoint_ = nullptr;  ///< of the current attempt
 
-  std::uint64_t asked_ = 0;  ///< begin of the range asked for
-  bool ranged_ = false;      ///< a range was asked for
   std::uint64_t next_;       ///< offset of the next byte of the body
   std::uint64_t delivered_;  ///< all bytes below it have been delivered
   std::optional<std::uint64_t> size_;
-  std::string etag_;  ///< a strong one, for If-Range
+  std::string etag_;                   ///< a strong one, for If-Range
+  const Endpoint* etag_of_ = nullptr;  ///< who gave it; to others it means nothing
   bool head_told_ = false;
-  bool probing_ = false;                     ///< a HEAD that is done by a GET of one byte
-  bool complete_ = false;                    ///< stopped because all that was wanted is there
-  std::optional<cache::Failure> rejection_;  ///< why we stopped taking
+  bool probing_ = false;   ///< a HEAD that is done by a GET of one byte
+  bool complete_ = false;  ///< stopped because all that was wanted is there
 
+  Verdict verdict_;
   Retry retry_;
   int resumes_ = 0;  ///< since progress_from_
   std::uint64_t progress_from_;
   std::uint64_t random_;
+  int moves_ = 0;
+  int slow_seconds_ = 0;  ///< in a row
 
-  std::unique_ptr<Ask> ask_;
-  Timer timer_;  ///< the next attempt
+  bool answered_ = false;             ///< attempt_ has brought a head
+  std::unique_ptr<Attempt> attempt_;  ///< the last one, which may have ended
+  std::unique_ptr<Attempt> hedge_;    ///< runs while attempt_ has not answered
+  Timer timer_;                       ///< the next attempt
+  Timer hedge_timer_;
 };
 
 }  // namespace entrepot::upstream

@@ -16,13 +16,14 @@ struct EndpointOptions {
   std::string url;     ///< "https://registry-1.docker.io", maybe with a path in front of /v2/
   std::string region;  ///< free text; empty when not said
   bool ns = false;     ///< the endpoint is another mirror: add `?ns=<upstream>`
+  /// Sent to this endpoint and its token server only. None: anonymous.
+  std::vector<Credential> credentials = {};
 };
 
 /// One registry as configured.
 struct UpstreamOptions {
   std::string name;  ///< "docker.io"
   std::vector<EndpointOptions> endpoints;
-  std::vector<Credential> credentials;
   /// PEM file of a private CA, trusted instead of the system's; empty for those.
   std::string ca_file;
   /// Redirects and realms may lead to private addresses and to any host.
@@ -36,6 +37,12 @@ struct Timeouts {
   std::chrono::milliseconds first_byte{std::chrono::seconds(30)};
   /// A body below Limits::stall_bytes_per_second for this long is a stall.
   std::chrono::milliseconds stall{std::chrono::seconds(20)};
+  /// An endpoint whose time to the first byte is unknown is not waited for longer than this before
+  /// another is asked as well.
+  std::chrono::milliseconds patience{std::chrono::seconds(1)};
+  /// Between two probes of an endpoint while its upstream is used, and while it is not.
+  std::chrono::milliseconds probe_used{std::chrono::seconds(15)};
+  std::chrono::milliseconds probe_idle{std::chrono::minutes(5)};
   /// No new try before the head begins once this much time has gone by.
   std::chrono::milliseconds retry_for{std::chrono::seconds(5)};
   /// First and longest wait between tries.
@@ -58,8 +65,10 @@ struct Limits {
   int tries = 3;    ///< before the head: connection failures and 5xx
   int resumes = 5;  ///< of a broken body without resume_progress in between
   std::uint64_t resume_progress = 1024 * 1024;
-  int redirects = 10;   ///< hops of one request
-  int cdn_returns = 2;  ///< times a redirect's target that answers 401 or 403 sends us back
+  double hedges = 0.05;  ///< share of questions that are put to a second endpoint as well
+  int moves = 3;         ///< times a body leaves an endpoint that is slow, not broken
+  int redirects = 10;    ///< hops of one request
+  int cdn_returns = 2;   ///< times a redirect's target that answers 401 or 403 sends us back
   std::uint64_t stall_bytes_per_second = 1024;
   int listing_pages = 1000;
   std::uint64_t listing_bytes = 64ULL * 1024 * 1024;

@@ -28,6 +28,7 @@ constexpr TextField text_fields[] = {
     {"location", &ResponseHead::location},
     {"retry-after", &ResponseHead::retry_after},
     {"ratelimit-remaining", &ResponseHead::ratelimit_remaining},
+    {"docker-distribution-api-version", &ResponseHead::api_version},
 };
 
 std::string_view without_line_end(std::string_view line) {

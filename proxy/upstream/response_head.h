@@ -21,6 +21,7 @@ struct ResponseHead {
   std::string location;
   std::string retry_after;
   std::string ratelimit_remaining;
+  std::string api_version;  ///< Docker-Distribution-API-Version
   std::vector<std::string> www_authenticate;
   std::vector<std::string> link;
 };

@@ -199,6 +199,21 @@ TransferEnd Running::judge(CURLcode result) const {
   return {.kind = meaning.kind, .reason = meaning.reason, .detail = printable_excerpt(text, 200)};
 }
 
+TransferTiming Running::timing() const {
+  const auto read = [this](CURLINFO what) {
+    curl_off_t value = 0;
+    curl_easy_getinfo(easy_, what, &value);
+    return std::chrono::microseconds(value);
+  };
+  long connections = 0;
+  curl_easy_getinfo(easy_, CURLINFO_NUM_CONNECTS, &connections);
+  TransferTiming timing;
+  if (connections > 0)
+    timing.connect = std::max(read(CURLINFO_CONNECT_TIME_T), read(CURLINFO_APPCONNECT_TIME_T));
+  timing.first_byte = read(CURLINFO_STARTTRANSFER_TIME_T) - read(CURLINFO_PRETRANSFER_TIME_T);
+  return timing;
+}
+
 bool Running::head_complete() {
   timer_.set(stall_.tick_length());
   disposition_ = Disposition::abort;  // what holds if the sink goes during the call

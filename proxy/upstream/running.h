@@ -55,6 +55,8 @@ class Running {
   bool wants_new_connection();
   /// What curl's result means, with what the callbacks noted.
   TransferEnd judge(CURLcode result) const;
+  /// See Transfer::timing(); from within a callback too.
+  TransferTiming timing() const;
 
  private:
   static std::size_t header_callback(char* data, std::size_t size, std::size_t count, void* self);

@@ -78,6 +78,14 @@ class TransferSink {
   virtual void on_end(const TransferEnd& end) = 0;
 };
 
+/// How long parts of a transfer took.
+struct TransferTiming {
+  /// Name, TCP and TLS; 0 where a kept connection was used.
+  std::chrono::microseconds connect{0};
+  /// From the request on the connection to the first byte of the answer.
+  std::chrono::microseconds first_byte{0};
+};
+
 /// A running transfer; destroying it cancels it without a further callback.
 class Transfer {
  public:
@@ -85,6 +93,8 @@ class Transfer {
   /// True: on_data is not called until hold(false), and the connection is not read. The stall watch
   /// rests meanwhile. Not to be called with false from within a sink.
   virtual void hold(bool on) = 0;
+  /// Complete from on_head on, until on_end.
+  virtual TransferTiming timing() const = 0;
 };
 
 }  // namespace entrepot::upstream

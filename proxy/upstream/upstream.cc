@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/upstream/upstream.h"
 
+#include <algorithm>
 #include <random>
 #include <stdexcept>
 #include <utility>
 
 namespace entrepot::upstream {
 namespace {
+
+/// Hedges that may be made at once after a quiet time.
+constexpr double most_hedges = 10;
 
 TransferOptions transfer_options(const UpstreamOptions& upstream, const Options& common) {
   return {.user_agent = common.user_agent,
@@ -27,7 +31,8 @@ Upstream::Upstream(event_base* base, UpstreamOptions options, const Options& com
       timeouts_(common.timeouts),
       fills_resumed_(metrics.fills_resumed()),
       seed_(std::random_device()()),
-      multi_(base, transfer_options(options_, common), common.limits.transfers) {
+      multi_(base, transfer_options(options_, common), common.limits.transfers),
+      hedges_(most_hedges) {
   for (const EndpointOptions& endpoint : options_.endpoints) {
     auto url = Url::parse(endpoint.url);
     if (!url) {
@@ -42,6 +47,59 @@ Upstream::Upstream(event_base* base, UpstreamOptions options, const Options& com
   if (endpoints_.empty()) {
     throw std::invalid_argument("upstream " + options_.name + " has no endpoint");
   }
+  if (endpoints_.size() == 1) return;
+  for (const auto& endpoint : endpoints_)
+    probes_.push_back(std::make_unique<Probe>(base, *endpoint, next_seed()));
+}
+
+std::vector<Candidate> Upstream::candidates(const Endpoints& excluded) const {
+  const auto now = Endpoint::Clock::now();
+  std::vector<Candidate> candidates;
+  for (const auto& endpoint : endpoints_) {
+    const bool out = std::find(excluded.begin(), excluded.end(), endpoint.get()) != excluded.end();
+    candidates.push_back({endpoint->knowledge().estimate(now), endpoint->open(), out});
+  }
+  return candidates;
+}
+
+Endpoint* Upstream::choose(std::uint64_t bytes, const Endpoints& excluded) {
+  hedges_ = std::min(hedges_ + limits_.hedges, most_hedges);
+  if (endpoints_.size() == 1) return excluded.empty() ? endpoints_.front().get() : nullptr;
+  for (const auto& probe : probes_) probe->used();
+  auto& incumbent = incumbents_[bytes <= small_object ? 0 : 1];
+  const auto all = candidates(excluded);
+  const auto choice = upstream::choose(all, bytes, incumbent);
+  if (!choice) return nullptr;
+  Endpoint& chosen = *endpoints_[choice->index];
+  if (choice->explores) {
+    chosen.knowledge().explored(Endpoint::Clock::now());
+  } else if (excluded.empty()) {
+    incumbent = choice->index;
+  }
+  if (all[choice->index].estimate.worse)
+    for (const auto& probe : probes_) probe->hurry();
+  return &chosen;
+}
+
+Endpoint* Upstream::alternative(std::uint64_t bytes, const Endpoints& excluded) const {
+  if (endpoints_.size() == 1) return nullptr;
+  const auto all = candidates(excluded);
+  const auto choice = upstream::choose(all, bytes, std::nullopt);
+  if (!choice || !all[choice->index].open || all[choice->index].estimate.down) return nullptr;
+  return endpoints_[choice->index].get();
+}
+
+double Upstream::expected_seconds(const Endpoint& endpoint, std::uint64_t bytes) const {
+  const auto at = std::find_if(endpoints_.begin(), endpoints_.end(),
+                               [&](const auto& one) { return one.get() == &endpoint; });
+  return upstream::expected_seconds(candidates({}),
+                                    static_cast<std::size_t>(at - endpoints_.begin()), bytes);
+}
+
+bool Upstream::take_hedge() {
+  if (hedges_ < 1) return false;
+  hedges_ -= 1;
+  return true;
 }
 
 }  // namespace entrepot::upstream

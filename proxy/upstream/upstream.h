@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "metrics/metrics.h"
+#include "proxy/upstream/choice.h"
 #include "proxy/upstream/endpoint.h"
 #include "proxy/upstream/multi.h"
 #include "proxy/upstream/options.h"
+#include "proxy/upstream/probe.h"
 
 struct event_base;
 
 namespace entrepot::upstream {
 
-/// One registry: its transfers and its endpoints. Loop thread only.
+/// One registry: its transfers, its endpoints, and which of them to ask. Loop thread only.
 class Upstream {
  public:
   /// Throws std::invalid_argument when there is no endpoint or a URL does not parse, naming both.
@@ -24,8 +30,18 @@ class Upstream {
   Upstream& operator=(const Upstream&) = delete;
 
   const std::string& name() const { return options_.name; }
-  /// The endpoint for the next attempt, asked anew for each.
-  Endpoint& choose_endpoint() { return *endpoints_.front(); }
+  using Endpoints = std::vector<const Endpoint*>;
+  /// The endpoint to ask for `bytes`; null when all are excluded. Asked anew for each attempt.
+  Endpoint* choose(std::uint64_t bytes, const Endpoints& excluded = {});
+  /// The one to ask besides or instead of the excluded ones, if there is one that works; changes
+  /// nothing.
+  Endpoint* alternative(std::uint64_t bytes, const Endpoints& excluded) const;
+  /// Expected seconds until `endpoint` has brought `bytes`.
+  double expected_seconds(const Endpoint& endpoint, std::uint64_t bytes) const;
+  /// All endpoints, in the order of the configuration.
+  const std::vector<std::unique_ptr<Endpoint>>& endpoints() const { return endpoints_; }
+  /// Whether a question may be put to a second endpoint as well, which counts: Limits::hedges.
+  bool take_hedge();
   event_base* base() const { return base_; }
   const Limits& limits() const { return limits_; }
   const Timeouts& timeouts() const { return timeouts_; }
@@ -35,6 +51,10 @@ class Upstream {
   std::uint64_t next_seed() { return seed_ += 0x9e3779b97f4a7c15U; }
 
  private:
+  static constexpr std::size_t sizes = 2;  ///< small and large (choice.h)
+
+  std::vector<Candidate> candidates(const Endpoints& excluded) const;
+
   // Constant after construction.
   event_base* const base_;
   const UpstreamOptions options_;
@@ -45,6 +65,9 @@ class Upstream {
   std::uint64_t seed_;
   Multi multi_;                                       // outlives the endpoints' tokens
   std::vector<std::unique_ptr<Endpoint>> endpoints_;  // never empty
+  std::vector<std::unique_ptr<Probe>> probes_;        // as endpoints_; none for a single one
+  std::array<std::optional<std::size_t>, sizes> incumbents_;
+  double hedges_;  ///< that may be made now; each question brings a share of one
 };
 
 }  // namespace entrepot::upstream

@@ -78,15 +78,28 @@ TEST_F(ComponentOptions, Upstream) {
   EXPECT_EQ(hub.endpoints[1].url, "http://10.0.0.1:5000/p/");
   EXPECT_EQ(hub.endpoints[1].region, "site");
   EXPECT_TRUE(hub.endpoints[1].ns);
-  ASSERT_EQ(hub.credentials.size(), 1U);
-  EXPECT_EQ(hub.credentials[0].username, "u");
-  EXPECT_EQ(hub.credentials[0].password, "s3cret");
+  ASSERT_EQ(hub.endpoints[0].credentials.size(), 1U);
+  EXPECT_EQ(hub.endpoints[0].credentials[0].username, "u");
+  EXPECT_EQ(hub.endpoints[0].credentials[0].password, "s3cret");
+  EXPECT_TRUE(hub.endpoints[1].credentials.empty()) << "another's password went to a mirror";
   EXPECT_EQ(hub.ca_file, "/ca.pem");
   EXPECT_FALSE(hub.internal);
   EXPECT_TRUE(options.upstreams[1].internal);
   EXPECT_EQ(options.timeouts.connect, 1s);
   EXPECT_EQ(options.timeouts.first_byte, 2s);
   EXPECT_EQ(options.timeouts.stall, 3s);
+}
+
+TEST_F(ComponentOptions, AnEndpointHasCredentialsOfItsOwn) {
+  auto config = config_;
+  config.upstreams[0].credentials.push_back({"u", "/run/p", "s3cret"});
+  config.upstreams[0].endpoints[0].credentials.push_back({"first", "/run/f", "f"});
+  config.upstreams[0].endpoints[1].credentials.push_back({"second", "/run/s", "s"});
+  const auto hub = upstream_options(config).upstreams.at(0);
+  ASSERT_EQ(hub.endpoints[0].credentials.size(), 1U);
+  EXPECT_EQ(hub.endpoints[0].credentials[0].username, "first");
+  ASSERT_EQ(hub.endpoints[1].credentials.size(), 1U);
+  EXPECT_EQ(hub.endpoints[1].credentials[0].username, "second");
 }
 
 TEST_F(ComponentOptions, Registry) {

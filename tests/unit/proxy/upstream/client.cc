@@ -59,12 +59,13 @@ bool ListingRecorder::wait() {
   return changed_.wait_for(lock, test_deadline, [this] { return done_; });
 }
 
-Options quick_options(const std::string& url) {
+Options quick_options(const std::vector<std::string>& urls) {
   using std::chrono::milliseconds;
   Options options;
   UpstreamOptions upstream;
   upstream.name = "test";
-  upstream.endpoints.push_back({.url = url, .region = {}, .ns = false});
+  for (const auto& url : urls)
+    upstream.endpoints.push_back({.url = url, .region = {}, .ns = false});
   options.upstreams.push_back(upstream);
   options.timeouts.connect = milliseconds(10000);  // a loaded machine is slow, not down
   options.timeouts.first_byte = milliseconds(8000);
@@ -75,9 +76,13 @@ Options quick_options(const std::string& url) {
   return options;
 }
 
+Options quick_options(const std::string& url) { return quick_options(std::vector{url}); }
+
 Client::Client(Options options) : label_(endpoint_label(options.upstreams[0].endpoints[0].url)) {
-  metrics_ = std::make_unique<metrics::Metrics>(
-      std::vector<metrics::UpstreamLabels>{{.name = "test", .endpoints = {label_}}});
+  metrics::UpstreamLabels labels{.name = "test", .endpoints = {}};
+  for (const auto& endpoint : options.upstreams[0].endpoints)
+    labels.endpoints.push_back(endpoint_label(endpoint.url));
+  metrics_ = std::make_unique<metrics::Metrics>(std::vector{labels});
   source_ = std::make_unique<CurlSource>(loop_, std::move(options), *metrics_);
   loop_.start();
 }

@@ -68,6 +68,8 @@ class ListingRecorder : public cache::ListingSink {
 
 /// Options with deadlines of milliseconds, for one upstream "test" at `url`.
 Options quick_options(const std::string& url);
+/// For several endpoints, in this order.
+Options quick_options(const std::vector<std::string>& urls);
 
 /// The client under test. The loop runs from the constructor to the destructor.
 class Client {

@@ -40,7 +40,7 @@ TEST(Redirect, IsFollowedWithRangeAndAcceptButNoAuthorization) {
     }
   });
   Options options = internal_options(registry.url());
-  options.upstreams[0].credentials.emplace_back("user", "secret");
+  options.upstreams[0].endpoints[0].credentials.emplace_back("user", "secret");
   Client client(options);
   cache::FetchRequest request = blob_request();
   request.offset = 4;
@@ -72,7 +72,7 @@ TEST(Redirect, OnTheSameOriginKeepsTheAuthorization) {
     }
   });
   Options options = quick_options(server.url());  // private addresses, but the endpoint's own
-  options.upstreams[0].credentials.emplace_back("user", "secret");
+  options.upstreams[0].endpoints[0].credentials.emplace_back("user", "secret");
   Client client(options);
   Recorder recorder;
   ASSERT_TRUE(client.run(blob_request(), recorder));
@@ -193,7 +193,7 @@ TEST(Redirect, ToAnotherRegistryGetsAnAnonymousToken) {
     reply.send(307, {"Location: " + other.url() + request.target}, "");
   });
   Options options = internal_options(registry.url());
-  options.upstreams[0].credentials.emplace_back("user", "secret");
+  options.upstreams[0].endpoints[0].credentials.emplace_back("user", "secret");
   Client client(options);
   Recorder recorder;
   ASSERT_TRUE(client.run(manifest_request(), recorder));

@@ -122,7 +122,7 @@ TEST(Tls, RealmOnPlainHttpIsNotAsked) {
       },
       &identity);
   Options options = trusting(server, identity);
-  options.upstreams[0].credentials.emplace_back("user", "secret");
+  options.upstreams[0].endpoints[0].credentials.emplace_back("user", "secret");
   Client client(options);
   Recorder recorder;
   ASSERT_TRUE(client.run(blob_request(), recorder));

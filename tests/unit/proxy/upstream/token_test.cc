@@ -69,7 +69,7 @@ class TokenRegistry {
 };
 
 Options with_credentials(Options options) {
-  options.upstreams[0].credentials.emplace_back("user", "secret");
+  options.upstreams[0].endpoints[0].credentials.emplace_back("user", "secret");
   return options;
 }
 

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The owner may destroy this in any call: a call to it is the last thing a function does.
+#include "proxy/upstream/attempt.h"
+
+#include <utility>
+
+namespace entrepot::upstream {
+namespace {
+
+constexpr std::chrono::milliseconds tick_length{std::chrono::seconds(1)};
+/// The end of a body shorter than this says nothing about the rate.
+constexpr std::uint64_t least_measured = 256 * 1024;
+
+}  // namespace
+
+Attempt::Attempt(event_base* base, Endpoint& endpoint, AskRequest request, Part part, Owner& owner)
+    : endpoint_(endpoint),
+      part_(part),
+      owner_(owner),
+      ask_(endpoint, std::move(request), *this),
+      timer_(base, [this] { tick(); }) {}
+
+Attempt::~Attempt() {
+  const auto now = Clock::now();
+  if (waiting_) endpoint_.knowledge().outrun(now - started_at_, now);
+}
+
+void Attempt::start() {
+  started_at_ = Clock::now();
+  waiting_ = true;
+  ask_.start();
+}
+
+void Attempt::hold(bool on) {
+  held_ = on;
+  spoiled_ = true;
+  ask_.hold(on);
+}
+
+Disposition Attempt::on_answer(const ResponseHead& head) {
+  waiting_ = false;
+  measure_anew();
+  timer_.set(tick_length);
+  return owner_.on_answer(*this, head);
+}
+
+bool Attempt::on_body(std::span<const std::byte> data) {
+  brought_ += data.size();
+  return owner_.on_body(*this, data);
+}
+
+void Attempt::on_whole() {
+  measure(least_measured);
+  owner_.on_whole(*this);
+}
+
+void Attempt::on_stopped() {
+  waiting_ = false;
+  owner_.on_stopped(*this);
+}
+
+void Attempt::on_failure(AskFailure failure) {
+  waiting_ = false;
+  owner_.on_failure(*this, std::move(failure));
+}
+
+void Attempt::tick() {
+  timer_.set(tick_length);
+  const bool counts = !spoiled_;
+  const double rate = measure(0);
+  if (counts) owner_.on_second(*this, rate);
+}
+
+/// Ends the stretch and tells the endpoint, unless it brought less than `least` or was held.
+double Attempt::measure(std::uint64_t least) {
+  const auto now = Clock::now();
+  const auto took = now - since_;
+  if (!spoiled_ && brought_ >= least) endpoint_.knowledge().received(brought_, took, now);
+  const double rate = static_cast<double>(brought_) / std::chrono::duration<double>(took).count();
+  measure_anew();
+  return rate;
+}
+
+void Attempt::measure_anew() {
+  since_ = Clock::now();
+  brought_ = 0;
+  spoiled_ = held_;
+}
+
+}  // namespace entrepot::upstream

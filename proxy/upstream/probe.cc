@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/probe.h"
+
+#include <algorithm>
+#include <string>
+
+#include "proxy/upstream/auth_scheme.h"
+#include "proxy/upstream/backoff.h"
+#include "proxy/upstream/challenge.h"
+#include "proxy/upstream/media_type.h"
+#include "proxy/upstream/retry_after.h"
+
+namespace entrepot::upstream {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Between two probes that are wanted at once.
+constexpr milliseconds hurry_again{std::chrono::seconds(2)};
+/// After a probe that failed, doubling.
+constexpr milliseconds failed_first{std::chrono::seconds(1)};
+constexpr milliseconds failed_longest{std::chrono::seconds(30)};
+
+}  // namespace
+
+bool is_registry_answer(const ResponseHead& head) {
+  if (head.status == 200)
+    return !head.api_version.empty() || parse_media_type(head.content_type) == "application/json";
+  // Whether we have credentials matters later.
+  return head.status == 401 && choose_scheme(parse_challenges(head.www_authenticate), true);
+}
+
+Probe::Probe(event_base* base, Endpoint& endpoint, std::uint64_t seed)
+    : endpoint_(endpoint), random_(seed), timer_(base, [this] { due(); }) {}
+
+void Probe::used() {
+  const bool first = !used_;
+  used_ = true;
+  if (!first || transfer_ || failures_ > 0) return;
+  // What was known before a long rest is soon known anew.
+  const auto age = std::chrono::duration_cast<milliseconds>(Clock::now() - asked_at_);
+  timer_.set(std::max(endpoint_.timeouts().probe_used - age, milliseconds(0)));
+}
+
+void Probe::hurry() {
+  if (transfer_ || Clock::now() - asked_at_ < hurry_again) return;
+  timer_.set(milliseconds(0));
+}
+
+void Probe::due() {
+  const auto now = Clock::now();
+  const Knowledge& knowledge = endpoint_.knowledge();
+  const bool asked_meanwhile =
+      now - knowledge.first_byte_time().last() < endpoint_.timeouts().probe_used / 2;
+  if (endpoint_.limited() || (asked_meanwhile && !knowledge.estimate(now).down)) {
+    wait();
+  } else {
+    ask();
+  }
+}
+
+void Probe::ask() {
+  asked_at_ = Clock::now();
+  used_ = false;
+  settled_ = false;
+  TransferRequest request{.url = endpoint_.address("/v2/"), .head = false, .headers = {}};
+  request.plain_http = endpoint_.plain_http();
+  request.private_addresses = endpoint_.private_addresses(request.url);
+  request.urgent = true;
+  TransferSink& self = *this;
+  transfer_ = endpoint_.multi().start(std::move(request), self);
+}
+
+Disposition Probe::on_head(const ResponseHead& head) {
+  endpoint_.metrics().request(metrics::Kind::ping, head.status);
+  settled_ = true;
+  learn(head);
+  return Disposition::discard;
+}
+
+void Probe::learn(const ResponseHead& head) {
+  if (head.status == 429) {
+    endpoint_.rate_limited(parse_retry_after(head.retry_after, std::chrono::system_clock::now())
+                               .value_or(std::chrono::seconds(0)));
+    return;
+  }
+  if (!is_registry_answer(head)) {
+    failed("its /v2/ answers " + std::to_string(head.status) + ", not as a registry does");
+    return;
+  }
+  failures_ = 0;
+  const auto now = Clock::now();
+  const TransferTiming timing = transfer_->timing();
+  if (timing.connect.count() > 0) endpoint_.knowledge().connected(timing.connect, now);
+  endpoint_.knowledge().first_byte(timing.first_byte, now);
+  endpoint_.answered();
+}
+
+bool Probe::on_data(std::span<const std::byte>) { return true; }
+
+void Probe::on_end(const TransferEnd& end) {
+  transfer_.reset();
+  if (!settled_) {
+    endpoint_.metrics().request(metrics::Kind::ping, 0);
+    endpoint_.metrics().failure(end.reason);
+    failed(end.detail);
+  }
+  wait();
+}
+
+void Probe::failed(std::string_view why) {
+  ++failures_;
+  endpoint_.failed(why);
+}
+
+void Probe::wait() {
+  const Timeouts& timeouts = endpoint_.timeouts();
+  auto span = used_ ? timeouts.probe_used : timeouts.probe_idle;
+  if (failures_ > 0) {
+    span = backoff_delay(failures_, failed_first, failed_longest, random_);
+  } else {
+    span = jittered_delay(span, random_);
+  }
+  timer_.set(span);
+}
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/verdict.h"
+
+#include <algorithm>
+
+namespace entrepot::upstream {
+namespace {
+
+int definiteness(cache::FailureKind kind) {
+  switch (kind) {
+    case cache::FailureKind::denied:
+      return 4;
+    case cache::FailureKind::not_found:
+      return 3;
+    case cache::FailureKind::rate_limited:
+      return 2;
+    case cache::FailureKind::unavailable:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+bool definite(cache::FailureKind kind) {
+  return kind == cache::FailureKind::denied || kind == cache::FailureKind::not_found;
+}
+
+}  // namespace
+
+void Verdict::add(const Endpoint& endpoint, const AskFailure& failure) {
+  tried_.push_back(&endpoint);
+  // A circuit that is open when a body breaks off may be closed when its turn comes again.
+  const bool unasked =
+      failure.reason.empty() && failure.failure.kind == cache::FailureKind::unavailable;
+  if (unasked) {
+    circuit_wait_ = failure.failure.retry_after;
+  } else if (failure.retryable) {
+    retryable_ = true;
+  } else if (failure.failure.kind != cache::FailureKind::rate_limited) {
+    final_.push_back(&endpoint);
+  }
+  last_[&endpoint] = failure.failure;
+}
+
+void Verdict::next_round() {
+  tried_ = final_;
+  retryable_ = false;
+  circuit_wait_.reset();
+}
+
+void Verdict::clear() {
+  final_.clear();
+  next_round();
+  last_.clear();
+}
+
+cache::Failure Verdict::failure() const {
+  const auto most = std::max_element(last_.begin(), last_.end(), [](const auto& a, const auto& b) {
+    return definiteness(a.second.kind) < definiteness(b.second.kind);
+  });
+  cache::Failure failure = most->second;
+  failure.doubtful = definite(failure.kind) && final_.size() < endpoints_;
+  return failure;
+}
+
+}  // namespace entrepot::upstream

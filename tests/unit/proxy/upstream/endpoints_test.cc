@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several endpoints of one upstream: who is asked, who is asked next, and what nobody notices.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "tests/fakes/scripted_server.h"
+#include "tests/unit/proxy/upstream/client.h"
+
+namespace entrepot::upstream {
+namespace {
+
+using cache::FailureKind;
+using fakes::Received;
+using fakes::ScriptedServer;
+using std::chrono::milliseconds;
+using Reply = ScriptedServer::Reply;
+
+const std::string content = "what all endpoints have";
+
+bool is_ping(const Received& request) { return request.target == "/v2/"; }
+
+void pong(Reply& reply) { reply.send(200, {"Content-Type: application/json"}, "{}"); }
+
+/// Answers probes as a registry does and leaves the rest to `script`.
+ScriptedServer::Script registry(ScriptedServer::Script script) {
+  return [script = std::move(script)](const Received& request, Reply& reply) {
+    if (is_ping(request)) return pong(reply);
+    script(request, reply);
+  };
+}
+
+ScriptedServer::Script answering(int status, std::string body = content) {
+  return registry([status, body = std::move(body)](const Received&, Reply& reply) {
+    reply.send(status, {"Content-Type: application/octet-stream"}, body);
+  });
+}
+
+int questions(const ScriptedServer& server) { return server.count("/blobs/"); }
+
+/// The value of a series; 0 where there is no such line.
+int sample(const Client& client, const std::string& series) {
+  const std::string text = client.metrics_text();
+  const auto at = text.find("\n" + series + " ");
+  return at == std::string::npos ? 0 : std::stoi(text.substr(at + series.size() + 2));
+}
+
+class Endpoints : public ::testing::Test {
+ protected:
+  void expect_content(Client& client) {
+    Recorder recorder;
+    ASSERT_TRUE(client.run(blob_request(), recorder));
+    ASSERT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
+    EXPECT_EQ(recorder.body, content);
+    EXPECT_EQ(recorder.dones, 1);
+  }
+  cache::Failure expect_failure(Client& client) {
+    Recorder recorder;
+    EXPECT_TRUE(client.run(blob_request(), recorder));
+    EXPECT_TRUE(recorder.failure.has_value());
+    EXPECT_EQ(recorder.dones, 1);
+    return recorder.failure.value_or(cache::Failure{});
+  }
+};
+
+TEST_F(Endpoints, AnyFailureOfOneIsMadeGoodByTheOther) {
+  for (const int status : {401, 403, 404, 429, 500, 503}) {
+    ScriptedServer bad(answering(status, "no"));
+    ScriptedServer good(answering(200));
+    Client client(quick_options({bad.url(), good.url()}));
+    expect_content(client);
+    EXPECT_LE(questions(bad), 1) << status;
+    EXPECT_EQ(questions(good), 1) << status;
+  }
+}
+
+TEST_F(Endpoints, ADeadOneCostsOneQuestion) {
+  std::string dead;
+  {
+    const ScriptedServer gone(answering(200));
+    dead = gone.url();
+  }
+  ScriptedServer good(answering(200));
+  Client client(quick_options({dead, good.url()}));
+  for (int i = 0; i < 10; ++i) expect_content(client);
+  EXPECT_EQ(questions(good), 10);
+  EXPECT_LE(sample(client, "entrepot_upstream_requests_total{upstream=\"test\",endpoint=\"" +
+                               endpoint_label(dead) + "\",kind=\"blob\",code=\"0\"}"),
+            1);
+}
+
+TEST_F(Endpoints, NotFoundIsSaidOnceAllHaveSaidSo) {
+  ScriptedServer first(answering(404, "no"));
+  ScriptedServer second(answering(404, "no"));
+  Client client(quick_options({first.url(), second.url()}));
+  const auto failure = expect_failure(client);
+  EXPECT_EQ(failure.kind, FailureKind::not_found);
+  EXPECT_FALSE(failure.doubtful);
+  EXPECT_EQ(questions(first), 1);
+  EXPECT_EQ(questions(second), 1);
+}
+
+TEST_F(Endpoints, NotFoundIsDoubtfulWhileOneCannotSay) {
+  ScriptedServer first(answering(503, "no"));
+  ScriptedServer second(answering(404, "no"));
+  Client client(quick_options({first.url(), second.url()}));
+  const auto failure = expect_failure(client);
+  EXPECT_EQ(failure.kind, FailureKind::not_found);
+  EXPECT_TRUE(failure.doubtful);
+  EXPECT_EQ(questions(second), 1) << "who has said no is not asked again";
+}
+
+TEST_F(Endpoints, ABodyThatBreaksGoesOnElsewhere) {
+  const std::string body(300'000, 'x');
+  for (const auto cut : {&Reply::close, &Reply::reset}) {
+    ScriptedServer breaking(registry([&](const Received&, Reply& reply) {
+      reply.head(200, {"ETag: \"mine\""}, body.size());
+      reply.raw(std::string_view(body).substr(0, 100'000));
+      (reply.*cut)();
+    }));
+    ScriptedServer other(registry([&](const Received& request, Reply& reply) {
+      const auto from = std::stoul(request.header("range").substr(6));
+      reply.head(206, {"Content-Range: bytes " + std::to_string(from) + "-299999/300000"},
+                 body.size() - from);
+      reply.raw(std::string_view(body).substr(from));
+    }));
+    Client client(quick_options({breaking.url(), other.url()}));
+    Recorder recorder;
+    ASSERT_TRUE(client.run(blob_request(), recorder));
+    EXPECT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
+    EXPECT_TRUE(recorder.body == body);
+    EXPECT_EQ(recorder.heads.size(), 1U);
+    EXPECT_EQ(questions(breaking), 1);
+    ASSERT_EQ(questions(other), 1);
+    for (const auto& request : other.received())
+      EXPECT_EQ(request.header("if-range"), "") << "another's ETag means nothing here";
+  }
+}
+
+TEST_F(Endpoints, ALateOneIsHedged) {
+  ScriptedServer late(registry([](const Received&, Reply& reply) { reply.wait_for_peer(); }));
+  ScriptedServer good(answering(200));
+  auto options = quick_options({late.url(), good.url()});
+  options.timeouts.patience = milliseconds(30);
+  Client client(options);
+  expect_content(client);
+  EXPECT_EQ(questions(late), 1);
+  expect_content(client);
+  EXPECT_EQ(questions(late), 1) << "its lateness has not been learnt";
+}
+
+TEST_F(Endpoints, TheFirstMayWinAfterAll) {
+  std::atomic<bool> asked = false;
+  ScriptedServer second(registry([&](const Received&, Reply& reply) {
+    asked = true;
+    asked.notify_all();
+    reply.wait_for_peer();
+  }));
+  ScriptedServer first(registry([&](const Received&, Reply& reply) {
+    asked.wait(false);  // answers once the second is on its way
+    reply.send(200, {}, content);
+  }));
+  auto options = quick_options({first.url(), second.url()});
+  options.timeouts.patience = milliseconds(1);
+  Client client(options);
+  expect_content(client);
+  EXPECT_EQ(questions(first), 1);
+  EXPECT_EQ(questions(second), 1);
+}
+
+TEST_F(Endpoints, AHedgeThatFailsLeavesTheFirstAlone) {
+  std::atomic<bool> refused = false;
+  ScriptedServer second(registry([&](const Received&, Reply& reply) {
+    reply.send(404, {}, "no");
+    refused = true;
+    refused.notify_all();
+  }));
+  ScriptedServer first(registry([&](const Received&, Reply& reply) {
+    refused.wait(false);
+    reply.send(200, {}, content);
+  }));
+  auto options = quick_options({first.url(), second.url()});
+  options.timeouts.patience = milliseconds(1);
+  Client client(options);
+  expect_content(client);
+  EXPECT_EQ(questions(first), 1);
+}
+
+TEST_F(Endpoints, HedgesAreFew) {
+  ScriptedServer first(answering(200));
+  ScriptedServer second(answering(200));
+  auto options = quick_options({first.url(), second.url()});
+  options.timeouts.patience = milliseconds(0);  // every answer is late
+  options.limits.hedges = 0;                    // and none is earned by asking
+  Client client(options);
+  for (int i = 0; i < 40; ++i) expect_content(client);
+  EXPECT_LE(questions(first) + questions(second), 50) << "ten to begin with";
+}
+
+TEST_F(Endpoints, ASlowBodyMovesToAFasterOne) {
+  const std::string body(2'000'000, 'y');
+  std::atomic<bool> moved = false;
+  ScriptedServer slow(registry([&](const Received&, Reply& reply) {
+    reply.head(200, {}, body.size());
+    // 10 KiB a second would take minutes.
+    for (std::size_t at = 0; at < body.size() && !moved; at += 1000) {
+      reply.raw(std::string_view(body).substr(at, 1000));
+      moved.wait(false);
+    }
+  }));
+  ScriptedServer fast(registry([&](const Received& request, Reply& reply) {
+    moved = true;
+    moved.notify_all();
+    const std::string range = request.header("range");
+    const auto from = range.empty() ? 0 : std::stoul(range.substr(6));
+    reply.head(206, {"Content-Range: bytes " + std::to_string(from) + "-1999999/2000000"},
+               body.size() - from);
+    reply.raw(std::string_view(body).substr(from));
+  }));
+  Client client(quick_options({slow.url(), fast.url()}));
+  Recorder recorder;
+  ASSERT_TRUE(client.run(blob_request(), recorder));
+  EXPECT_FALSE(recorder.failure.has_value());
+  EXPECT_TRUE(recorder.body == body);
+  EXPECT_EQ(questions(slow), 1);
+  EXPECT_EQ(questions(fast), 1);
+}
+
+TEST_F(Endpoints, WrongBytesMakeOneSuspect) {
+  ScriptedServer first(answering(200));
+  ScriptedServer second(answering(200));
+  Client client(quick_options({first.url(), second.url()}));
+  expect_content(client);
+  ASSERT_EQ(questions(first), 1);
+  client.on_loop([&] {
+    client.source().report_mismatch("test", endpoint_label(first.url()),
+                                    *cache::Digest::parse(digest_text()));
+  });
+  for (int i = 0; i < 5; ++i) expect_content(client);
+  EXPECT_EQ(questions(first), 1);
+  EXPECT_EQ(questions(second), 5);
+}
+
+TEST_F(Endpoints, CredentialsGoToTheirEndpointOnly) {
+  ScriptedServer first(registry([](const Received& request, Reply& reply) {
+    if (request.header("authorization").empty())
+      return reply.send(401, {"WWW-Authenticate: Basic realm=\"r\""}, "");
+    reply.reset();  // and breaks, so that the other is asked
+  }));
+  ScriptedServer second(registry([](const Received& request, Reply& reply) {
+    if (request.header("authorization").empty())
+      return reply.send(401, {"WWW-Authenticate: Basic realm=\"r\""}, "");
+    reply.send(200, {}, content);
+  }));
+  auto options = quick_options({first.url(), second.url()});
+  options.upstreams[0].endpoints[0].credentials.emplace_back("user", "secret");
+  Client client(options);
+  EXPECT_EQ(expect_failure(client).kind, FailureKind::denied);
+  EXPECT_GE(questions(first), 2);
+  for (const auto& request : second.received()) EXPECT_EQ(request.header("authorization"), "");
+}
+
+TEST_F(Endpoints, APageOfAnotherServerIsNoRegistry) {
+  ScriptedServer portal([](const Received& request, Reply& reply) {
+    reply.send(is_ping(request) ? 200 : 503, {"Content-Type: text/html"}, "<html>log in</html>");
+  });
+  ScriptedServer good(answering(200));
+  Client client(quick_options({portal.url(), good.url()}));
+  expect_content(client);
+  ASSERT_TRUE(portal.wait_for("/v2/", 1));
+  for (int i = 0; i < 5; ++i) expect_content(client);
+  EXPECT_LE(questions(portal), 1);
+}
+
+TEST_F(Endpoints, ALimitedOneIsNotAskedNotEvenByAProbe) {
+  ScriptedServer limited(
+      [](const Received&, Reply& reply) { reply.send(429, {"Retry-After: 60"}, ""); });
+  ScriptedServer good(answering(200));
+  auto options = quick_options({limited.url(), good.url()});
+  options.timeouts.probe_used = milliseconds(5);
+  Client client(options);
+  for (int i = 0; i < 20; ++i) expect_content(client);
+  // A probe and the first question may have been under way together.
+  EXPECT_LE(limited.count("/v2/"), 2);
+}
+
+TEST_F(Endpoints, TagsComeFromTheOtherToo) {
+  ScriptedServer bad(answering(500, "no"));
+  ScriptedServer good(registry([](const Received&, Reply& reply) {
+    reply.send(200, {"Content-Type: application/json"}, R"({"name":"a/b","tags":["one"]})");
+  }));
+  Client client(quick_options({bad.url(), good.url()}));
+  ListingRecorder recorder;
+  ASSERT_TRUE(client.list_tags(recorder));
+  ASSERT_TRUE(recorder.listing.has_value()) << recorder.failure.message;
+  EXPECT_THAT(recorder.listing->tags, testing::ElementsAre("one"));
+}
+
+TEST(OneEndpoint, IsNotProbed) {
+  ScriptedServer server(answering(200));
+  Client client(quick_options(server.url()));
+  Recorder recorder;
+  ASSERT_TRUE(client.run(blob_request(), recorder));
+  EXPECT_EQ(server.received().size(), 1U);
+}
+
+}  // namespace
+}  // namespace entrepot::upstream
