@@ -43,7 +43,9 @@ class Rule:
 class ScriptedUpstream:
     def __init__(self, tls: ssl.SSLContext | None = None, rate: float | None = None,
                  host: str = "127.0.0.1"):
-        self.host, self.tls, self.rate = host, tls, rate
+        self.host, self.tls, self.rate = host, tls, rate  # the rate is each reply's
+        self.delay = 0.0                    # seconds before each reply
+        self.line: wire.Line | None = None  # what all replies share instead of `rate`
         self.role = RegistryRole(self)
         self.log: list[Request] = []
         self.connections_seen = 0
@@ -241,6 +243,7 @@ class ScriptedUpstream:
         reply = self.role.reply(request)
         if self.rate and reply.rate is None:
             reply.rate = self.rate
+        reply.delay, reply.line = self.delay, self.line
         for rule in rules:
             rule.fault(request, reply)
         wire.Sender(connection, request, reply).send()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import threading
 import time
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -72,6 +73,8 @@ class Reply:
     raw: bytes | None = None  # sent instead of everything, then closed
     close: bool = False
     rate: float | None = None  # bytes/s
+    delay: float = 0           # seconds before the status line
+    line: "Line | None" = None  # shared with other replies
     piece: int = PIECE
     hold_request: Gate | None = None  # before the status line
     hold_at: list[tuple[int, Gate]] = field(default_factory=list)  # offsets within the object
@@ -154,17 +157,38 @@ def read_request(reader, connection: int) -> Request | None:
     return request
 
 
+class Line:
+    """What all replies of a server share: so many bytes a second in all, none saved up."""
+
+    def __init__(self, rate: float):
+        self._rate = rate
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    def piece(self) -> int:
+        return max(1, min(PIECE, int(self._rate / 100)))
+
+    def sent(self, count: int) -> None:
+        with self._lock:
+            now = time.monotonic()
+            self._free_at = max(self._free_at, now) + count / self._rate
+            ahead = self._free_at - now
+        time.sleep(ahead)
+
+
 class Sender:
     """Delivers one reply on one socket."""
 
     def __init__(self, connection: socket.socket, request: Request, reply: Reply):
         self._socket, self._request, self._reply = connection, request, reply
-        self._pacer = Pacer(reply.rate) if reply.rate else None
+        self._pacer = reply.line or (Pacer(reply.rate) if reply.rate else None)
 
     def send(self) -> None:
         reply, request = self._reply, self._request
         if reply.hold_request:
             reply.hold_request.pass_through()
+        if reply.delay:
+            time.sleep(reply.delay)
         if reply.raw is not None:
             self._socket.sendall(reply.raw)
             raise Hangup
@@ -192,7 +216,7 @@ class Sender:
 
     def _plain(self) -> bool:
         reply = self._reply
-        return not (reply.chunked or reply.rate or reply.hold_at or reply.cut_after is not None
+        return not (reply.chunked or self._pacer or reply.hold_at or reply.cut_after is not None
                     or reply.flip_at is not None or reply.size > 65536)
 
     def _send_body(self) -> None:

@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Several endpoints of one upstream, against the bars they are built for.
+
+    tests/bench/endpoints.py [--rounds N] [suite…]
+
+Suites: choice, failover, dead; all of them without arguments. Leaves nothing running. Ends with 1
+when a bar was missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import socket
+import statistics
+import sys
+import time
+
+from main_path import MIB, NAME, Site, bar, missed, spread
+from support import client, config, content
+from support.entrepot import Entrepot
+from support.gate import Gate
+from support.upstream import ScriptedUpstream
+from support.wire import Line
+
+NUMBERS = itertools.count(1)
+
+
+def start(site: Site, *urls: str, **changes) -> Entrepot:
+    directory = site.directory / f"several-{next(NUMBERS)}"
+    directory.mkdir()
+    settings = config.settings(
+        directory / "cache", {"docker.io": {"endpoints": [{"url": url} for url in urls]}},
+        cache={"max_size": "30GiB"}, log={"level": "info", "access": False}, **changes)
+    return site.keep(Entrepot(directory, settings)).start()
+
+
+def target_of(blob) -> str:
+    return f"/v2/{NAME}/blobs/{blob.digest}"
+
+
+def fetch(entrepot: Entrepot, blob) -> None:
+    answer = client.get(entrepot.port, target_of(blob), keep=False)
+    assert answer.status == 200 and answer.sha256 == blob.digest, answer
+
+
+def asked(upstream: ScriptedUpstream) -> int:
+    return upstream.count("blob", "GET")
+
+
+def near(upstream: ScriptedUpstream) -> None:
+    upstream.delay, upstream.line = 0.005, Line(50 * MIB)
+
+
+def far(upstream: ScriptedUpstream) -> None:
+    upstream.delay, upstream.line = 0.2, Line(2 * MIB)
+
+
+def seconds_to_move(entrepot: Entrepot, blobs, to: ScriptedUpstream, limit: float) -> float:
+    """Until five requests in a row go to `to`; four objects a second are asked for."""
+    began, in_a_row, moved_at = time.monotonic(), 0, 0.0
+    while in_a_row < 5:
+        if time.monotonic() - began > 2 * limit:
+            return float("inf")
+        before = asked(to)
+        fetch(entrepot, next(blobs))
+        if asked(to) == before:
+            in_a_row = 0
+        else:
+            moved_at = moved_at if in_a_row else time.monotonic() - began
+            in_a_row += 1
+        time.sleep(0.25)
+    return moved_at
+
+
+def choice(site: Site, rounds: int) -> None:
+    """One near and fast, one far and slow; they change places, and change back."""
+    shares, away, back = [], [], []
+    for turn in range(rounds):
+        fast, slow = site.keep(ScriptedUpstream()), site.keep(ScriptedUpstream())
+        near(fast)
+        far(slow)
+        made = [content.blob(256 * 1024 if i % 2 else 16 * 1024, seed=1000 * turn + i)
+                for i in range(900)]
+        for blob in made:
+            fast.add_blob(NAME, blob)
+            slow.add_blob(NAME, blob)
+        blobs = iter(made)
+        # The worse one is named first, so that it is not the order that decides.
+        entrepot = start(site, slow.url, fast.url)
+        for _ in range(20):
+            fetch(entrepot, next(blobs))
+        before = asked(fast), asked(slow)
+        for _ in range(100):
+            fetch(entrepot, next(blobs))
+        to_fast, to_slow = asked(fast) - before[0], asked(slow) - before[1]
+        shares.append(to_fast / (to_fast + to_slow))
+        far(fast)
+        near(slow)
+        away.append(seconds_to_move(entrepot, blobs, slow, 10))
+        near(fast)
+        far(slow)
+        back.append(seconds_to_move(entrepot, blobs, fast, 60))
+        for each in (entrepot, fast, slow):
+            site.close(each)
+    print(f"  5 ms and 50 MiB/s beside 200 ms and 2 MiB/s: {spread(shares)} of the requests to the "
+          f"fast one; moved {spread(away)} s after they changed places, {spread(back)} s after "
+          "they changed back")
+    bar("share to the fast one", min(shares), 0.95, at_least=True)
+    bar("moved away, s", max(away), 10)
+    bar("came back, s", max(back), 60)
+
+
+def failover(site: Site, rounds: int) -> None:
+    """The endpoint that is asked dies at half of a blob that ten read."""
+    for how, limit in (("reset", 0.3), ("stall", 3.0)):
+        pauses, shares = [], []
+        for number in range(rounds):
+            first, second = site.keep(ScriptedUpstream()), site.keep(ScriptedUpstream())
+            blob = content.blob(256 * MIB, seed=number)
+            for each in (first, second):
+                each.line = Line(100 * MIB)
+                each.add_blob(NAME, blob)
+            entrepot = start(site, first.url, second.url, timeouts={"stall": "2s"})
+            gate = Gate()
+            half = 128 * MIB
+            cut = {"cut": "reset"} if how == "reset" else {"cut": "stall", "stall_gate": gate}
+
+            def spoil(_request, reply, cut=cut):
+                reply.cut_after = half
+                for name, value in cut.items():
+                    setattr(reply, name, value)
+            first.script(spoil, kind="blob", method="GET", times=1)
+            downloads = client.download_together(entrepot.port, [target_of(blob)] * 10)
+            downloads[0].wait_received(half - MIB)
+            pauses.append(longest_pause(downloads[0]))
+            for download in downloads:
+                answer = download.finish()
+                assert answer.complete and answer.sha256 == blob.digest
+            gate.open()
+            shares.append((first.body_bytes() + second.body_bytes()) / blob.size)
+            for each in (entrepot, first, second):
+                site.close(each)
+        print(f"  {how} at half of 256 MiB, ten clients, all right: pause {spread(pauses)} s, "
+              f"{max(shares):.3f} × its bytes from both")
+        bar(f"pause after a {how}, s", max(pauses), limit)
+        bar("upstream bytes to size", max(shares), 1.05)
+
+
+def longest_pause(download: client.Download) -> float:
+    """The longest time in which nothing arrived, until the download ends."""
+    longest, at, last = 0.0, download.received, time.monotonic()
+    while download.is_alive():
+        time.sleep(0.002)
+        now = time.monotonic()
+        if download.received != at:
+            at, last = download.received, now
+        longest = max(longest, now - last)
+    return longest
+
+
+def dropping() -> tuple[str, list[socket.socket]]:
+    """An address that takes no connection and refuses none: its queue is full."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    port = listener.getsockname()[1]
+    waiting = []
+    for _ in range(4):
+        one = socket.socket()
+        one.setblocking(False)
+        one.connect_ex(("127.0.0.1", port))
+        waiting.append(one)
+    return f"http://127.0.0.1:{port}", [listener, *waiting]
+
+
+def dead(site: Site, _rounds: int) -> None:
+    """The first endpoint is dead in one of three ways; a new object is wanted every second or so."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        refused = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    silent, sockets = dropping()
+    for how, url in (("refuses", refused), ("drops packets", silent),
+                     ("has no address", "https://registry.invalid")):
+        good = site.keep(ScriptedUpstream())
+        blobs = [good.add_blob(NAME, content.blob(4096, seed=i)) for i in range(240)]
+        entrepot = start(site, url, good.url, timeouts={"connect": "2s"})
+        times = []
+        for blob in blobs:
+            began = time.monotonic()
+            fetch(entrepot, blob)
+            times.append(time.monotonic() - began)
+            time.sleep(0.25)
+        usual = statistics.median(times)
+        lost = sum(took - usual for took in times if took > usual + 0.05)
+        print(f"  a first endpoint that {how}: {lost:.2f} s lost in all by 240 requests in a "
+              f"minute, the slowest {max(times) * 1e3:.0f} ms, usually {usual * 1e3:.1f} ms")
+        bar("lost, in connect timeouts", lost / 2, 1)
+        site.close(entrepot)
+        site.close(good)
+    for one in sockets:
+        one.close()
+
+
+SUITES = {"choice": choice, "failover": failover, "dead": dead}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("suites", nargs="*", metavar="suite", choices=[[], *SUITES])
+    arguments = parser.parse_args()
+    for name in arguments.suites or SUITES:
+        print(f"{name}:", flush=True)
+        with Site() as site:
+            SUITES[name](site, arguments.rounds)
+    if missed:
+        print(f"missed: {', '.join(missed)}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An upstream with several endpoints: clients notice nothing of the one that fails."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from support import client, content, faults
+from support.checks import (REPOSITORY, assert_error, assert_hit, assert_whole, blob_target,
+                            manifest_target)
+from support.gate import Gate, eventually
+
+MIB = content.MIB
+NAME = "docker.io"
+
+
+@pytest.fixture
+def mirror(make_upstream):
+    return make_upstream()
+
+
+@pytest.fixture
+def both(start, upstream, mirror):
+    """Starts with two endpoints, the upstream first; `fields` are the upstream's."""
+    def make(fields=None, urls=None, **changes):
+        urls = urls or [upstream.url, mirror.url]
+        return start({NAME: {"endpoints": [{"url": url} for url in urls], **(fields or {})}},
+                     **changes)
+    return make
+
+
+def have(blob, *upstreams):
+    for each in upstreams:
+        each.add_blob(REPOSITORY, blob)
+    return blob
+
+
+def asked(upstream) -> int:
+    return upstream.count("blob") + upstream.count("manifest")
+
+
+def closed_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        return f"http://127.0.0.1:{gone.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("how", ["reset", "fin", "stall"])
+def test_one_dies_at_half_of_a_blob_ten_read(both, upstream, mirror, how):
+    blob = have(content.blob(32 * MIB), upstream, mirror)
+    entrepot = both(timeouts={"stall": "1s"})
+    gate = Gate()
+    cut = {"reset": lambda: faults.reset_after(16 * MIB), "fin": lambda: faults.fin_after(16 * MIB),
+           "stall": lambda: faults.stall_after(16 * MIB, gate)}[how]
+    upstream.script(cut(), kind="blob", method="GET", times=1)
+    downloads = client.download_together(entrepot.port, [blob_target(blob)] * 10)
+    for download in downloads:
+        assert_whole(download.finish(), blob)
+    gate.open()
+    assert upstream.count("blob", method="GET") == 1
+    (resumed,) = mirror.requests("blob", method="GET")
+    assert resumed.range is not None
+    brought = upstream.body_bytes() + mirror.body_bytes()
+    # What a reset finds in the buffers of both ends is lost.
+    assert brought <= blob.size + 8 * MIB, "fetched again what was there"
+    assert entrepot.metrics().sum("fills_resumed_total") == 1
+
+
+def test_a_dead_first_one_is_not_met_by_each_request(both, mirror):
+    blobs = [have(content.blob(5000, seed=i), mirror) for i in range(20)]
+    dead = closed_port()
+    entrepot = both(urls=[dead, mirror.url])
+    for blob in blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    label = dead.removeprefix("http://")
+    samples = entrepot.metrics()
+    assert samples.sum("upstream_requests_total", endpoint=label, kind="blob") <= 1
+    assert samples.sum("endpoint_failures_total", endpoint=label, reason="connect") >= 1
+
+
+def test_a_name_that_cannot_be_resolved(both, mirror):
+    blob = have(content.blob(5000), mirror)
+    entrepot = both(urls=["https://registry.invalid", mirror.url])
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+
+
+def test_one_that_comes_back_is_found(both, upstream, mirror):
+    first = have(content.blob(5000, seed=1), upstream, mirror)
+    second = have(content.blob(5000, seed=2), upstream)
+    upstream.go_down()
+    entrepot = both()
+    assert_whole(entrepot.get(blob_target(first)), first)
+    assert_error(entrepot.get(blob_target(second)), 404)
+    upstream.come_back()
+    upstream.wait_requests(1, kind="ping")
+    eventually(lambda: entrepot.metrics().sum("endpoint_up", endpoint=upstream.address) == 1,
+               what="the endpoint is up")
+    eventually(lambda: entrepot.get(blob_target(second)).status == 200,
+               what="what only it has is found (nothing is for a few seconds)")
+
+
+def test_the_mirrors_lag_is_not_seen(both, upstream, mirror):
+    """A mirror that lacks what the registry has; the registry is asked for that, too."""
+    image = upstream.add_image(REPOSITORY, content.image(), "latest")
+    entrepot = both(urls=[mirror.url, upstream.url])
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    for blob in image.blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+
+
+def test_absent_everywhere_is_absent(both, upstream, mirror):
+    entrepot = both()
+    assert_error(entrepot.get(manifest_target("nosuch")), 404, code="MANIFEST_UNKNOWN")
+    assert asked(upstream) >= 1 and asked(mirror) >= 1
+    before = asked(upstream) + asked(mirror)
+    assert_error(entrepot.get(manifest_target("nosuch")), 404)
+    assert asked(upstream) + asked(mirror) == before, "not remembered"
+
+
+def test_a_tag_outlives_its_registry_where_the_mirror_lacks_it(both, upstream, mirror):
+    """"Not found" by one says little while the other does not answer."""
+    image = upstream.add_image(REPOSITORY, content.image(), "latest")
+    entrepot = both({"tags": {"fresh_for": "1ms", "stale_for": "7d"}})
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    upstream.go_down()
+    mirror.forget()
+    answer = entrepot.get(manifest_target("latest"))
+    assert_whole(answer, image.manifest)
+    eventually(lambda: mirror.count("manifest") >= 1, what="the mirror is asked")
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+
+
+def test_wrong_bytes_of_one(both, upstream, mirror):
+    """The tail is withheld from who reads; the next who asks gets the other's."""
+    blob = have(content.blob(4 * MIB), upstream, mirror)
+    upstream.script(faults.flip_byte(1000), kind="blob")
+    entrepot = both()
+    broken = entrepot.download(blob_target(blob)).finish()
+    assert not broken.complete
+    assert_whole(entrepot.get(blob_target(blob), keep=False), blob)
+    assert mirror.count("blob", method="GET") == 1
+    assert entrepot.metrics().sum("digest_mismatches_total", endpoint=upstream.address) == 1
+    assert_hit(entrepot.get(blob_target(blob), keep=False), blob)
+
+
+def test_limited_by_one_the_other_serves(both, upstream, mirror):
+    blobs = [have(content.blob(5000, seed=i), upstream, mirror) for i in range(5)]
+    upstream.script(faults.too_many_requests("60"))
+    entrepot = both()
+    for blob in blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    # A probe and the first question may have left together; nothing after.
+    assert len(upstream.requests()) <= 2
