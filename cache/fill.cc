@@ -121,17 +121,25 @@ void Fill::on_head(const FetchHead& head) {
   if (in_memory_) {
     bytes_.reserve(head.size.value_or(0));
   } else if (!open_file()) {
-    fail({FailureKind::store, "the cache directory takes no new file (see the line before)"});
+    return fail(
+        {FailureKind::store, "the cache directory takes no new file (see the line before)"});
   }
+  watch_speed();
 }
 
 bool Fill::on_data(std::uint64_t offset, std::span<const std::byte> data) {
   if (in_memory_) return take_in_memory(offset, data);
+  if (widened() && pieces_ && offset < asked_.end)
+    data = data.first(std::min<std::uint64_t>(data.size(), asked_.end - offset));
   refusal_ = file_->take(offset, data, head_.size.value_or(max_size()));
   if (!refusal_ && file_->deserted()) refusal_ = nobody_reads();
   if (!refusal_ && file_->should_slide()) file_->slide();
   if (!refusal_ && file_->full()) hold_while_full();
-  return !refusal_;
+  if (refusal_ || !ends_before_segments()) return !refusal_;
+  const auto self = shared_from_this();
+  fetch_.reset();
+  go_on_in_file();
+  return false;
 }
 
 void Fill::on_done(const std::optional<Failure>& failure) {
@@ -207,6 +215,8 @@ void Fill::end_arrival() {
   fetch_.reset();
   pieces_.reset();
   resting_.reset();
+  speed_timer_.reset();
+  extra_.reset();
   if (file_) file_->abandon();
 }
 

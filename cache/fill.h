@@ -15,6 +15,7 @@
 #include "cache/requests.h"
 #include "cache/shared.h"
 #include "cache/source.h"
+#include "cache/widening.h"
 
 namespace entrepot::cache {
 
@@ -30,6 +31,9 @@ class ObjectFlights;
 ///   asking ─on_head─► arriving ─on_done─► proving ─digest right─► keeping ─► ended
 ///     │                  ▲   └──────────────────┴──failure, wrong digest───────►│
 ///     └─first piece─► pieces ⇄ resting ──────────nobody asks, failure──────────►│
+///
+/// A large blob that comes slowly is brought by several transfers at once, where that is faster
+/// (fill_widening.cc): one in order, the others in segments before it.
 ///
 /// Two forms. In memory (manifests, and blobs no longer than the tail): nothing is answered before
 /// the digest is proven, so a wrong body is asked for again unseen. In a file (everything else):
@@ -92,6 +96,16 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   void without_ranges();
   bool first_lies_within() const;
   std::string_view reason_for_pieces() const;
+
+  // Several transfers.
+  static constexpr std::uint64_t segment = Pieces::largest;
+  void watch_speed();
+  bool may_widen() const;
+  bool widened() const { return widening_ && widening_->transfers() > 1; }
+  void look_at_speed();
+  void stay_with_one();
+  void ask_segments();
+  bool ends_before_segments() const;
 
   bool take_in_memory(std::uint64_t offset, std::span<const std::byte> data);
   void prove_in_memory();
@@ -175,6 +189,10 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   struct Uneven {
     SteadyTime since, seen;
   };
+  // The rest over several transfers.
+  std::unique_ptr<Widening> widening_;
+  std::unique_ptr<ExtraTransfers::Share> extra_;
+  std::unique_ptr<Timer> speed_timer_;
   std::optional<Uneven> uneven_;  // passing: some readers hold others up
 };
 

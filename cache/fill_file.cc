@@ -73,11 +73,14 @@ void Fill::go_on_in_file() {
   if (file_->arrived() < std::min(asked_.end, *head_.size))
     return fail({FailureKind::bad_upstream, "the upstream's answer is shorter than announced"},
                 Left::goes);
+  if (widened() && may_widen()) return ask_segments();
   ask_rest(file_->extents(), /*compare=*/false);
 }
 
 void Fill::prove_file() {
   pieces_.reset();  // all is there
+  speed_timer_.reset();
+  extra_.reset();
   if (const auto failure = file_->finish()) fail(*failure);
 }
 

@@ -98,6 +98,7 @@ void Fill::on_piece_head(const FetchHead& head) {
 void Fill::without_ranges() {
   ranges_ignored_ = true;
   pieces_.reset();
+  stay_with_one();
   if (all_ && !fetch_) go_on_in_file();
   if (all_ || bring_all()) return;
   auto unheard = std::exchange(unheard_, {});
@@ -134,7 +135,10 @@ bool Fill::open_pieces() {
 std::optional<Failure> Fill::on_piece(std::uint64_t offset, std::span<const std::byte> data) {
   if (offset > *head_.size || data.size() > *head_.size - offset)
     return Failure{FailureKind::bad_upstream, "the upstream's piece is longer than the blob"};
-  if (file_->put(offset, data)) return std::nullopt;
+  if (file_->put(offset, data)) {
+    if (widened() && !fetch_ && offset <= file_->arrived()) file_->pass_over();
+    return std::nullopt;
+  }
   return Failure{FailureKind::store, "the cache directory cannot be written"};
 }
 
@@ -142,6 +146,7 @@ void Fill::on_piece_done(const std::optional<Failure>& failure) {
   const auto self = shared_from_this();
   if (failure) {
     pieces_.reset();
+    stay_with_one();
     if (failure->kind == FailureKind::bad_upstream) {
       // Nothing lies there, or it has no right answer to a range: the size says.
       first_refused_ = true;
@@ -150,7 +155,8 @@ void Fill::on_piece_done(const std::optional<Failure>& failure) {
     if (!all_) return fail(*failure);
   }
   if (all_) {  // what comes in order brings what has failed, too
-    if (!fetch_) go_on_in_file();
+    if (!fetch_) return go_on_in_file();
+    if (widened() && pieces_) ask_segments();
     return;
   }
   if (!all_refused_ && file_->extents().bytes() >= *head_.size / 2) {
@@ -166,6 +172,7 @@ bool Fill::bring_all() {
   resting_.reset();
   all_ = true;
   file_->pass_over();
+  watch_speed();
   go_on_in_file();
   return true;
 }

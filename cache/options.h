@@ -45,6 +45,10 @@ struct Options {
   std::uint64_t reserve_free = 0;
   /// Larger blobs are refused.
   std::uint64_t max_blob = 64ULL << 30;
+  /// Most transfers that bring one blob at once; 1: never more.
+  std::size_t transfers_per_blob = 8;
+  /// Of all blobs together, beyond the first of each.
+  int extra_transfers = 24;
   /// Larger manifests are refused (containerd's limit, protocol notes 1.10).
   std::uint64_t max_manifest = 4'393'216;
   /// Withheld from clients until the digest is proven.

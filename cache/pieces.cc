@@ -10,8 +10,6 @@
 namespace entrepot::cache {
 namespace {
 
-/// Of one blob at a time; registries count connections.
-constexpr std::size_t most_at_once = 4;
 /// Gathered before it is written.
 constexpr std::size_t run_size = 256 << 10;
 
@@ -115,8 +113,13 @@ void Pieces::want(const Span& span) {
   start_waiting();
 }
 
+void Pieces::set_at_once(std::size_t most) {
+  at_once_ = std::max(most, usual_at_once);
+  start_waiting();
+}
+
 void Pieces::start_waiting() {
-  while (running_.size() < most_at_once && !waiting_.empty()) {
+  while (running_.size() < at_once_ && !waiting_.empty()) {
     running_.insert(std::make_shared<Transfer>(*this, waiting_.front()));
     waiting_.pop_front();
   }

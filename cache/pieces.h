@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -47,12 +48,18 @@ class Pieces {
   const Extents& asked() const { return asked_; }
   /// Nothing is on its way.
   bool idle() const { return running_.empty(); }
+  /// How many are on their way or wait for others.
+  std::size_t under_way() const { return running_.size() + waiting_.size(); }
+  /// No fewer than usual_at_once come at once.
+  void set_at_once(std::size_t most);
 
   /// What is asked for begins and ends on multiples of this: small, for lazy pullers read here and
   /// there, and their registries charge by the byte; large enough for one request to be worth it.
   static constexpr std::uint64_t grain = 64 << 10;
   /// Of one transfer, so that small pieces do not wait long behind large ones.
   static constexpr std::uint64_t largest = 8 << 20;
+  /// Of one blob; registries count connections.
+  static constexpr std::size_t usual_at_once = 4;
   /// The whole ones that hold it.
   static Span grains(const Span& span);
 
@@ -66,6 +73,7 @@ class Pieces {
   Executor& home_;
   const FetchRequest request_;
   Extents asked_;
+  std::size_t at_once_ = usual_at_once;
   std::deque<Span> waiting_;
   std::unordered_set<std::shared_ptr<Transfer>> running_;
 };

@@ -28,6 +28,7 @@
 #include "cache/rocks_index.h"
 #include "cache/space.h"
 #include "cache/strand.h"
+#include "cache/widening.h"
 #include "metrics/metrics.h"
 
 namespace entrepot::cache {
@@ -82,6 +83,7 @@ struct Shared final : Doubts {
   std::uint64_t bytes_before = 0;
   /// And what came since then.
   std::atomic<std::uint64_t> bytes_since{0};
+  ExtraTransfers extra_transfers{options.extra_transfers};
   /// Blobs stored since then are doubtful, because a process ended badly; nothing is by default.
   WallTime doubtful_since = WallTime::max();
   /// The process is about to end: long work in the background stops.

@@ -92,6 +92,7 @@ struct Timeouts {
 struct Limits {
   std::uint64_t connections = 10000;
   std::uint64_t max_blob = 64ULL << 30;
+  std::uint64_t transfers_per_blob = 8;
   bool operator==(const Limits&) const = default;
 };
 

@@ -69,6 +69,7 @@ cache::Options cache_options(const conf::Config& config) {
   cache::Options options;
   options.directory = config.cache.directory;
   options.max_blob = config.limits.max_blob;
+  options.transfers_per_blob = config.limits.transfers_per_blob;
   options.max_size = config.cache.max_size;
   options.reserve_free = config.cache.reserve_free;
   options.pins = config.cache.pin;

@@ -23,6 +23,12 @@ Attempt::Attempt(event_base* base, Endpoint& endpoint, AskRequest request, Part 
 Attempt::~Attempt() {
   const auto now = Clock::now();
   if (waiting_) endpoint_.knowledge().outrun(now - started_at_, now);
+  ended();
+}
+
+void Attempt::ended() {
+  waiting_ = false;
+  if (std::exchange(taking_, false)) endpoint_.knowledge().body_ends();
 }
 
 void Attempt::start() {
@@ -39,6 +45,8 @@ void Attempt::hold(bool on) {
 
 Disposition Attempt::on_answer(const ResponseHead& head) {
   waiting_ = false;
+  taking_ = true;
+  endpoint_.knowledge().body_begins();
   measure_anew();
   timer_.set(tick_length);
   return owner_.on_answer(*this, head);
@@ -51,16 +59,17 @@ bool Attempt::on_body(std::span<const std::byte> data) {
 
 void Attempt::on_whole() {
   measure(least_measured);
+  ended();
   owner_.on_whole(*this);
 }
 
 void Attempt::on_stopped() {
-  waiting_ = false;
+  ended();
   owner_.on_stopped(*this);
 }
 
 void Attempt::on_failure(AskFailure failure) {
-  waiting_ = false;
+  ended();
   owner_.on_failure(*this, std::move(failure));
 }
 

@@ -61,6 +61,7 @@ class Attempt : private AskSink {
   void on_stopped() override;
   void on_failure(AskFailure failure) override;
 
+  void ended();
   void tick();
   double measure(std::uint64_t least);
   void measure_anew();
@@ -70,6 +71,7 @@ class Attempt : private AskSink {
   Owner& owner_;
   Clock::time_point started_at_{};
   bool waiting_ = false;  ///< for a first byte
+  bool taking_ = false;   ///< a body
   std::optional<cache::Failure> rejection_;
 
   // The stretch of the body that is measured now.

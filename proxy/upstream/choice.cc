@@ -47,10 +47,11 @@ Best best_of(std::span<const Candidate> candidates) {
   return {first_byte.value_or(assumed_first_byte), std::max(rate.value_or(assumed_rate), 1.0)};
 }
 
+/// What one more body would get.
 double rate_of(const Estimate& estimate, double best) {
-  if (!estimate.rate) return best;
-  const double trust = std::exp2(-estimate.rate_age / rate_half_life);
-  return std::max(trust * *estimate.rate + (1 - trust) * best, 1.0);
+  const double trust = estimate.rate ? std::exp2(-estimate.rate_age / rate_half_life) : 0;
+  const double all = trust * estimate.rate.value_or(0) + (1 - trust) * best;
+  return std::max(all / (estimate.bodies + 1), 1.0);
 }
 
 double cost(const Estimate& estimate, std::uint64_t bytes, const Best& best) {

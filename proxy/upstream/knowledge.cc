@@ -57,7 +57,8 @@ void Knowledge::outrun(Duration waited, Time now) {
 }
 
 void Knowledge::received(std::uint64_t bytes, Duration took, Time now) {
-  rate_.add(static_cast<double>(bytes) / std::max(seconds(took), 1e-6), now);
+  const int all = std::max(bodies_, 1);
+  rate_.add(all * static_cast<double>(bytes) / std::max(seconds(took), 1e-6), now);
 }
 
 void Knowledge::answers(Time now) {
@@ -94,6 +95,7 @@ Estimate Knowledge::estimate(Time now) const {
   return {.connect = connect_.mean(),
           .first_byte = first_byte_.mean(),
           .rate = rate_.mean(),
+          .bodies = bodies_,
           .rate_age = seconds(now - rate_.last()),
           .idle = seconds(now - answered_at_),
           .failure_rate = failure_rate_ * decay(now - outcome_at_, failure_half_life),

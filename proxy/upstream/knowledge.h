@@ -40,11 +40,12 @@ class Measure {
 struct Estimate {
   std::optional<double> connect;
   std::optional<double> first_byte;
-  std::optional<double> rate;
-  double rate_age = 0;      ///< since the last sample of the rate
-  double idle = 0;          ///< since it last answered: kept connections may be gone
-  double failure_rate = 0;  ///< 0 to 1, of the questions it was asked lately
-  double explored_age = 0;  ///< since it was asked only to measure it
+  std::optional<double> rate;  ///< of all its bodies together
+  int bodies = 0;              ///< that are on their way from it now
+  double rate_age = 0;         ///< since the last sample of the rate
+  double idle = 0;             ///< since it last answered: kept connections may be gone
+  double failure_rate = 0;     ///< 0 to 1, of the questions it was asked lately
+  double explored_age = 0;     ///< since it was asked only to measure it
   /// The best rate it has had for some time, whatever it is now.
   std::optional<double> usual_rate;
   bool worse = false;    ///< much slower than it was for most of its last samples
@@ -67,8 +68,12 @@ class Knowledge {
   void first_byte(Duration waited, Time now);
   /// It had not answered after `waited`, when we stopped waiting: it takes that long at least.
   void outrun(Duration waited, Time now);
-  /// A stretch of a body, while we could have taken more.
+  /// A stretch of a body, while we could have taken more. What the others that were on their way
+  /// brought meanwhile is taken to be the same.
   void received(std::uint64_t bytes, Duration took, Time now);
+  /// A body begins, or is over.
+  void body_begins() { ++bodies_; }
+  void body_ends() { --bodies_; }
 
   /// Any answer says that it is not down; only that of a question (not of a probe) says how often
   /// questions fail.
@@ -92,6 +97,7 @@ class Knowledge {
   Measure connect_;
   Measure first_byte_;
   Measure rate_;
+  int bodies_ = 0;
   double failure_rate_ = 0;
   Time outcome_at_{};
   Time answered_at_{};

@@ -15,9 +15,9 @@ namespace entrepot::upstream {
 /// What the endpoints have said to one question so far, and what that comes to: which of them need
 /// not be asked again, and the failure to report when none is left. Loop thread only.
 ///
-/// Of the endpoints' last failures the most definite is reported: denied, not found, rate limited, unavailable,
-/// an answer that cannot be used. "Denied" and "not found" are doubtful while an endpoint that may
-/// know better has not answered.
+/// Of the endpoints' last failures the most definite is reported: denied, not found, rate limited,
+/// unavailable, an answer that cannot be used. "Denied" and "not found" are doubtful while an
+/// endpoint that may know better has not answered.
 class Verdict {
  public:
   /// `endpoints`: how many the upstream has.

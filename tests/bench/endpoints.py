@@ -4,7 +4,7 @@
 
     tests/bench/endpoints.py [--rounds N] [suite…]
 
-Suites: choice, failover, dead; all of them without arguments. Leaves nothing running. Ends with 1
+Suites: choice, failover, dead, connections; all of them without arguments. Leaves nothing running. Ends with 1
 when a bar was missed.
 """
 
@@ -32,7 +32,8 @@ def start(site: Site, *urls: str, **changes) -> Entrepot:
     directory.mkdir()
     settings = config.settings(
         directory / "cache", {"docker.io": {"endpoints": [{"url": url} for url in urls]}},
-        cache={"max_size": "30GiB"}, log={"level": "info", "access": False}, **changes)
+        cache={"max_size": "30GiB"}, log={"level": "info", "access": False},
+        **{"limits": {"transfers_per_blob": 8}, **changes})
     return site.keep(Entrepot(directory, settings)).start()
 
 
@@ -202,7 +203,65 @@ def dead(site: Site, _rounds: int) -> None:
         one.close()
 
 
-SUITES = {"choice": choice, "failover": failover, "dead": dead}
+def timed_fetch(port: int, blob) -> float:
+    began = time.monotonic()
+    answer = client.get(port, target_of(blob), keep=False)
+    took = time.monotonic() - began
+    assert answer.status == 200 and answer.sha256 == blob.digest, answer
+    return took
+
+
+def through(site: Site, blob, *upstreams: ScriptedUpstream) -> tuple[float, float]:
+    """Seconds for the cold blob, and what the upstreams sent as a multiple of it."""
+    before = sum(each.body_bytes() for each in upstreams)
+    entrepot = start(site, *(each.url for each in upstreams))
+    client.get(entrepot.port, "/v2/")
+    took = timed_fetch(entrepot.port, blob)
+    site.close(entrepot)
+    return took, (sum(each.body_bytes() for each in upstreams) - before) / blob.size
+
+
+def connections(site: Site, rounds: int) -> None:
+    """One connection is the bottleneck, or an endpoint, or neither."""
+    gains, both, free, extra = [], [], [], []
+    for number in range(rounds):
+        blob = content.blob(256 * MIB, seed=number)
+        slow = site.keep(ScriptedUpstream(rate=10 * MIB))
+        slow.add_blob(NAME, blob)
+        direct = timed_fetch(slow.port, blob)
+        took, share = through(site, blob, slow)
+        gains.append(direct / took)
+        extra.append(share)
+
+        halves = [site.keep(ScriptedUpstream()), site.keep(ScriptedUpstream())]
+        for each in halves:
+            each.line = Line(20 * MIB)
+            each.add_blob(NAME, blob)
+        alone, share = through(site, blob, halves[0])
+        extra.append(share)
+        together, share = through(site, blob, *halves)
+        extra.append(share)
+        both.append(alone / together)
+
+        whole = site.keep(ScriptedUpstream())
+        whole.line = Line(40 * MIB)
+        whole.delay = 0.05
+        whole.add_blob(NAME, blob)
+        direct = timed_fetch(whole.port, blob)
+        took, share = through(site, blob, whole)
+        free.append(direct / took)
+        extra.append(share)
+        for each in (slow, *halves, whole):
+            site.close(each)
+    print(f"  256 MiB at 10 MiB/s a connection: {spread(gains)} × as fast as curl's one; two "
+          f"endpoints of 20 MiB/s: {spread(both)} × one of them; one of 40 MiB/s in all, 50 ms away: "
+          f"{spread(free)} × one connection; at most {max(extra):.3f} × its bytes")
+    bar("many connections to one", statistics.median(gains), 4, at_least=True)
+    bar("two endpoints to one", statistics.median(both), 1.8, at_least=True)
+    bar("where one is enough", statistics.median(free), 0.97, at_least=True)
+
+
+SUITES = {"choice": choice, "failover": failover, "dead": dead, "connections": connections}
 
 
 def main() -> int:

@@ -21,6 +21,8 @@ def settings(directory: Path, upstreams: dict, **changes) -> dict:
         # Long enough for a sanitizer build on a busy machine, short enough to wait for.
         "timeouts": {"connect": "2s", "first_byte": "20s", "stall": "20s", "header": "10s",
                      "idle": "60s", "send": "30s", "drain": "5s"},
+        # Tests count transfers; those of several for one blob ask for them.
+        "limits": {"transfers_per_blob": 1},
         "log": {"level": "debug", "format": "text", "access": True},
     }
     for key, value in changes.items():

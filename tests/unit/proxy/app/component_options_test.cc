@@ -30,7 +30,7 @@ constexpr std::string_view json = R"({
   "cache": { "directory": "/c", "max_size": "1GiB" },
   "timeouts": { "connect": "1s", "first_byte": "2s", "stall": "3s", "header": "4s", "idle": "5s",
                 "send": "6s" },
-  "limits": { "connections": 77, "max_blob": "8MiB" },
+  "limits": { "connections": 77, "max_blob": "8MiB", "transfers_per_blob": 3 },
   "log": { "level": "warn", "format": "json", "access": false }
 })";
 
@@ -56,6 +56,7 @@ TEST_F(ComponentOptions, Cache) {
   const auto options = cache_options(config_);
   EXPECT_EQ(options.directory, "/c");
   EXPECT_EQ(options.max_blob, 8ULL << 20);
+  EXPECT_EQ(options.transfers_per_blob, 3U);
   const auto& hub = options.upstreams.at("docker.io");
   EXPECT_FALSE(hub.restricted);
   EXPECT_EQ(hub.tags.fresh_for, 1min);

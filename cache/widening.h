@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace entrepot::cache {
+
+/// How many transfers bring one blob at once: one, and twice as many as long as that brings it
+/// faster; where it does not, as many as before. Pure arithmetic: it is told what has arrived, at
+/// even steps of time. One thread.
+class Widening {
+ public:
+  /// Between two steps.
+  static constexpr std::chrono::milliseconds interval{300};
+
+  /// An interval has passed; `arrived` bytes of the blob are there and `left` are not. Returns how
+  /// many transfers there are to be from now on: no more than `most`, unless they are there.
+  std::size_t step(std::uint64_t arrived, std::uint64_t left, std::size_t most);
+  std::size_t transfers() const { return transfers_; }
+  /// More than one made it worse, or may not be: stay with one.
+  void narrow();
+
+ private:
+  void change(std::size_t transfers);
+
+  std::size_t transfers_ = 1;
+  std::uint64_t arrived_ = 0;  ///< at the last step
+  int steps_ = 0;              ///< since transfers_ changed
+  double rate_before_ = 0;     ///< with half as many, bytes an interval
+  bool settled_ = false;
+};
+
+/// Transfers beyond the first of each blob that all blobs may have together: an upstream's
+/// manifests and small blobs must not wait behind one image's layers. Any thread.
+class ExtraTransfers {
+ public:
+  explicit ExtraTransfers(int limit) : free_(limit) {}
+
+  /// What one blob holds of them; given back with it. One thread.
+  class Share {
+   public:
+    explicit Share(ExtraTransfers& all) : all_(all) {}
+    ~Share() { hold(0); }
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+
+    /// The most it could hold now.
+    std::size_t most() const {
+      return held_ + static_cast<std::size_t>(std::max(all_.free_.load(), 0));
+    }
+    /// Takes or gives back, so that it holds so many. Two at once may take a few too many.
+    void hold(std::size_t count) {
+      all_.free_ += static_cast<int>(held_) - static_cast<int>(count);
+      held_ = count;
+    }
+
+   private:
+    ExtraTransfers& all_;
+    std::size_t held_ = 0;
+  };
+
+ private:
+  std::atomic<int> free_;
+};
+
+}  // namespace entrepot::cache
