@@ -67,6 +67,7 @@ void Fill::ask_rest(const Extents& there, bool compare) {
     if (asked_.end < size) next.end = asked_.end;
   }
   told_ = false;
+  shortened_ = false;
   fetch_ = source_.fetch(std::move(next), *this);
 }
 
@@ -129,7 +130,7 @@ void Fill::on_head(const FetchHead& head) {
 
 bool Fill::on_data(std::uint64_t offset, std::span<const std::byte> data) {
   if (in_memory_) return take_in_memory(offset, data);
-  if (widened() && pieces_ && offset < asked_.end)
+  if (shortened_ && offset < asked_.end)
     data = data.first(std::min<std::uint64_t>(data.size(), asked_.end - offset));
   refusal_ = file_->take(offset, data, head_.size.value_or(max_size()));
   if (!refusal_ && file_->deserted()) refusal_ = nobody_reads();
@@ -138,6 +139,7 @@ bool Fill::on_data(std::uint64_t offset, std::span<const std::byte> data) {
   if (refusal_ || !ends_before_segments()) return !refusal_;
   const auto self = shared_from_this();
   fetch_.reset();
+  shortened_ = false;
   go_on_in_file();
   return false;
 }

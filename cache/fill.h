@@ -90,6 +90,7 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   void step_aside();
   void give_name_up();
   void answer_pieces(const ObjectRequest& request);
+  void note_served(const std::vector<Span>& spans);
   void rest_if_idle();
   void rest_after(std::chrono::milliseconds delay);
   void heard();
@@ -157,6 +158,7 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   std::unique_ptr<Fetch> fetch_;  // of all, or of its size
   Span asked_;                    // by fetch_
   bool told_ = false;             // fetch_ has had its head
+  bool shortened_ = false;        // fetch_ was asked for more: what lies behind asked_ has segments
   std::unique_ptr<Pieces> pieces_;
   std::uint64_t claimed_ = 0;    // room for pieces
   bool all_refused_ = false;     // there was no room for more than pieces
@@ -166,6 +168,8 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   /// any: an error of the upstream's is an answer of its own.
   bool heard_ = false;
   std::vector<std::pair<ObjectRequest, Outcome>> unheard_;
+  Extents served_;              // pieces that somebody has been answered with
+  int served_again_ = 0;        // answers that brought nothing else
   std::uint64_t last_end_ = 0;  // of the piece wanted last
   std::uint64_t ahead_ = 0;     // brought behind it
   bool all_;                    // not only pieces are wanted

@@ -18,6 +18,8 @@ constexpr std::uint64_t near = 4 << 20;
 /// Pieces that are so close to each other are one.
 constexpr std::uint64_t closed_gap = Pieces::grain;
 constexpr std::uint64_t most_ahead = 4 << 20;
+/// Answers with what others have had already, until all of it is brought.
+constexpr int wanted_by_several = 3;
 /// Without a question the file is put down.
 constexpr std::chrono::seconds rest_for{10};
 
@@ -203,6 +205,7 @@ void Fill::answer_pieces(const ObjectRequest& request) {
     step_aside();
     return flights_.fetch(std::move(anew));
   }
+  note_served(*spans);
   const bool first = !std::exchange(first_answered_, true);
   const auto outcome = all_there               ? Outcome::hit
                        : !first && *asked == 0 ? Outcome::joined
@@ -211,6 +214,17 @@ void Fill::answer_pieces(const ObjectRequest& request) {
     reply_growing(request, outcome, reason_for_pieces(), Progress::Reach::pieces);
   else
     unheard_.emplace_back(request, outcome);
+}
+
+/// Pieces that are wanted again and again are wanted by several, and soon all of the blob is; or
+/// one of them is wrong, and whoever notices comes back for it. Either way all of it comes, and the
+/// proof says what the pieces are worth.
+void Fill::note_served(const std::vector<Span>& spans) {
+  const bool again =
+      std::ranges::all_of(spans, [this](const Span& span) { return served_.covers(span); });
+  for (const auto& span : spans) served_.add(span);
+  if (!again || all_ || all_refused_ || ++served_again_ < wanted_by_several) return;
+  all_refused_ = !bring_all();
 }
 
 std::string_view Fill::reason_for_pieces() const { return all_ ? "range-whole" : "range"; }

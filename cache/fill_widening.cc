@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fill whose rest comes over several transfers at once.
 #include <algorithm>
+#include <utility>
 
 #include "cache/fill.h"
 
@@ -36,7 +37,7 @@ void Fill::stay_with_one() {
   widening_->narrow();
   extra_.reset();
   speed_timer_.reset();
-  if (fetch_) asked_.end = *head_.size;
+  if (std::exchange(shortened_, false) && fetch_) asked_.end = *head_.size;
 }
 
 /// In order: so that who reads from the beginning is served first.
@@ -46,6 +47,7 @@ void Fill::ask_segments() {
   if (fetch_) {
     // What comes in order ends where the first segment begins.
     const Span next = Pieces::grains({file_->arrived(), file_->arrived() + segment});
+    shortened_ = shortened_ || next.end < asked_.end;
     asked_.end = std::min(asked_.end, next.end);
   }
   const std::size_t others = widening_->transfers() - (fetch_ ? 1 : 0);
@@ -58,7 +60,7 @@ void Fill::ask_segments() {
 
 /// The transfer in order has come to the segments: what lies behind them is theirs.
 bool Fill::ends_before_segments() const {
-  return widening_ && pieces_ && asked_.end < *head_.size && file_->arrived() >= asked_.end;
+  return shortened_ && file_->arrived() >= asked_.end;
 }
 
 }  // namespace entrepot::cache

@@ -130,7 +130,10 @@ void add_content_fields(http::ReplyHead& head, const Call& call, const cache::An
   if (!by_tag) {
     head.add("Cache-Control", call.upstream->restricted ? "private, max-age=31536000, immutable"
                                                         : "public, max-age=31536000, immutable");
-    head.add("Cache-Status", cache_status(answer.outcome));
+    // Pieces of a blob that is not whole: only whoever knows digests of them can tell.
+    const bool unproven = answer.outcome == metrics::Outcome::hit && answer.content->progress;
+    head.add("Cache-Status",
+             unproven ? "entrepot; hit; detail=unproven" : cache_status(answer.outcome));
     return;
   }
   head.add("Cache-Control", "no-cache");

@@ -283,13 +283,15 @@ class Client(threading.Thread):
 
     def _judge(self, response, data: bytes, what: str, was_there) -> None:
         soak = self._soak
-        hit = "; hit" in response.outcome
+        unproven = "detail=unproven" in response.outcome
+        hit = "; hit" in response.outcome and not unproven
         if response.status in (200, 206):
             # Of a body that was cut short, what came of it is held to the same.
             if response.status == 206 and not hit:
-                # A part of a blob that still arrives comes before its proof; who asks for parts
-                # verifies them.
-                pass
+                # A part of a blob that still arrives, or of which only parts are there, comes
+                # before its proof; who asks for parts verifies them.
+                if unproven and response.complete and response.body != data:
+                    soak.tally.note("wrong, unproven part")
             elif response.complete and response.body != data:
                 soak.wrong(f"{what}: {response.headers}")
             elif not response.complete and hit:

@@ -433,5 +433,32 @@ TEST_F(PiecesTest, LeftFilesAreReadByTheirHoles) {
   EXPECT_FALSE(std::filesystem::exists(layout.fills() / "sha256-none"));
 }
 
+TEST_F(PiecesTest, WhatIsWantedAgainAndAgainIsBroughtWhole) {
+  expect_piece(0, grain);
+  expect_piece(10 * grain, 11 * grain);
+  const auto asked = source.asked.size();
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(ask_piece(0, grain).answer().outcome, Outcome::hit);
+  EXPECT_EQ(source.asked.size(), asked);
+  EXPECT_EQ(ask_piece(100, 200).answer().outcome, Outcome::hit);
+  ASSERT_EQ(source.asked.size(), asked + 1);
+  bring();
+  EXPECT_TRUE(cache->find_blob(repo, digest));
+  EXPECT_EQ(asked_bytes(), blob.size()) << "and nothing twice";
+}
+
+TEST_F(PiecesTest, AWrongPieceIsFoundWhenItIsWantedAgain) {
+  const auto first = ask_piece(0, grain);
+  auto& asked = last();
+  asked.head(blob.size());
+  executor.run();
+  asked.data_at(0, "!" + blob.substr(1, grain - 1));
+  asked.done();
+  executor.run();
+  for (int i = 0; i < 3; ++i) EXPECT_NE(read_piece(ask_piece(0, grain), 0, grain)[0], blob[0]);
+  bring();
+  EXPECT_EQ(source.mismatches, 1);
+  expect_piece(0, grain);
+}
+
 }  // namespace
 }  // namespace entrepot::cache
