@@ -59,8 +59,6 @@ void Fill::ask_segments() {
 }
 
 /// The transfer in order has come to the segments: what lies behind them is theirs.
-bool Fill::ends_before_segments() const {
-  return shortened_ && file_->arrived() >= asked_.end;
-}
+bool Fill::ends_before_segments() const { return shortened_ && file_->arrived() >= asked_.end; }
 
 }  // namespace entrepot::cache

@@ -54,7 +54,7 @@ struct Upstream {
   std::string name;  ///< lower case, "docker.io"
   std::vector<std::string> aliases;
   std::vector<Endpoint> endpoints;               ///< at least one
-  std::vector<Credential> credentials;           ///< for the first endpoint, the registry itself
+  std::vector<Credential> credentials;           ///< which endpoints they are for: credentials.h
   bool restricted = false;                       ///< "access": "restricted"
   std::optional<std::filesystem::path> ca_file;  ///< PEM; absent: the system's
   bool internal = false;  ///< redirects and realms may lead to private addresses

@@ -12,6 +12,8 @@
 #include <set>
 #include <system_error>
 
+#include "conf/credentials.h"
+
 namespace entrepot::conf {
 namespace {
 
@@ -65,16 +67,22 @@ void check_names(Config& config, Problems& problems) {
 
 void check_endpoints(const Upstream& upstream, Problems& problems) {
   std::set<std::string> seen;
+  bool used = upstream.endpoints.empty();  // the upstream's credentials
   for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
     const auto& url = upstream.endpoints[i].url;
     const auto path = indexed(path_of(upstream) + ".endpoints", i) + ".url";
     if (!seen.insert(url).second && !problems.wrong(path))
       problems.error(path, "given twice; keep one of them");
-    const bool credentials =
-        !upstream.endpoints[i].credentials.empty() || (i == 0 && !upstream.credentials.empty());
-    if (credentials && url.starts_with("http://"))
+    const auto& endpoint = upstream.endpoints[i];
+    const bool given = !upstream.credentials.empty() && are_for(upstream, endpoint);
+    used = used || given;
+    if ((given || !endpoint.credentials.empty()) && url.starts_with("http://"))
       problems.warn(path, "credentials go over the wire in clear text; use https://");
   }
+  if (!upstream.credentials.empty() && !used)
+    problems.error(path_of(upstream) + ".credentials",
+                   "it is not clear which of the endpoints they are for: none has the upstream's "
+                   "name; put them into that endpoint");
 }
 
 /// A file open for reading, or -1 after a problem.

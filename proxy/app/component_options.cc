@@ -6,6 +6,8 @@
 #include <string_view>
 #include <thread>
 
+#include "conf/credentials.h"
+
 namespace entrepot::app {
 namespace {
 
@@ -35,12 +37,10 @@ upstream::UpstreamOptions one_upstream(const conf::Upstream& configured) {
   upstream::UpstreamOptions options;
   options.name = configured.name;
   for (const auto& endpoint : configured.endpoints) {
-    // The first is the registry itself; what is meant for it is no other's business.
-    const bool first = options.endpoints.empty();
     auto& made = options.endpoints.emplace_back(
         upstream::EndpointOptions{endpoint.url, endpoint.region, endpoint.ns, {}});
     const auto& credentials =
-        first && endpoint.credentials.empty() ? configured.credentials : endpoint.credentials;
+        conf::are_for(configured, endpoint) ? configured.credentials : endpoint.credentials;
     for (const auto& credential : credentials)
       made.credentials.emplace_back(credential.username, credential.password);
   }

@@ -3,11 +3,11 @@
 
 namespace entrepot::app {
 
-/// What a server process asks of its surroundings, once, on the main thread before any other thread: as
-/// many descriptors as it may have, no core files or tracers that would see credentials, no death
-/// by a closed pipe, and files that only its own user can read. Of the allocator it asks not to keep
-/// an arena for each thread: what is freed by another thread than took it (the index's and the
-/// loops' everyday) would lie about in all of them.
+/// What a server process asks of its surroundings, once, on the main thread before any other
+/// thread: as many descriptors as it may have, no core files or tracers that would see credentials,
+/// no death by a closed pipe, and files that only its own user can read. Of the allocator it asks
+/// not to keep an arena for each thread: what is freed by another thread than took it (the index's
+/// and the loops' everyday) would lie about in all of them.
 void prepare_process();
 
 }  // namespace entrepot::app

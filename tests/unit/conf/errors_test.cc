@@ -183,7 +183,16 @@ INSTANTIATE_TEST_SUITE_P(
              "such file"},
         Case{R"({ "upstreams": { "q.io": { "endpoints": [ { "url": "https://x" } ],
              "credentials": [ { "username": "u", "password_file": "/" } ] } } })",
-             "f.json: upstreams.q.io.credentials[0].password_file: / is not a file"}));
+             "f.json: upstreams.q.io.credentials[0].password_file: / is not a file"},
+        Case{R"({ "upstreams": { "q.io": {
+             "endpoints": [ { "url": "https://x" }, { "url": "https://notq.io" } ],
+             "credentials": [ { "username": "u", "password_file": "/dev/null" } ] } } })",
+             "f.json: upstreams.q.io.credentials: it is not clear which of the endpoints they are "
+             "for"},
+        Case{R"({ "upstreams": { "q.io": { "endpoints": [ { "url": "https://x", "credentials": [
+             { "username": "u", "password_file": "/" } ] } ] } } })",
+             "f.json: upstreams.q.io.endpoints[0].credentials[0].password_file: / is not a "
+             "file"}));
 
 TEST(ConfigErrorsTogether, AreAllTold) {
   EXPECT_THAT(
