@@ -184,11 +184,6 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({ "upstreams": { "q.io": { "endpoints": [ { "url": "https://x" } ],
              "credentials": [ { "username": "u", "password_file": "/" } ] } } })",
              "f.json: upstreams.q.io.credentials[0].password_file: / is not a file"},
-        Case{R"({ "upstreams": { "q.io": {
-             "endpoints": [ { "url": "https://x" }, { "url": "https://notq.io" } ],
-             "credentials": [ { "username": "u", "password_file": "/dev/null" } ] } } })",
-             "f.json: upstreams.q.io.credentials: it is not clear which of the endpoints they are "
-             "for"},
         Case{R"({ "upstreams": { "q.io": { "endpoints": [ { "url": "https://x", "credentials": [
              { "username": "u", "password_file": "/" } ] } ] } } })",
              "f.json: upstreams.q.io.endpoints[0].credentials[0].password_file: / is not a "
@@ -200,6 +195,23 @@ TEST(ConfigErrorsTogether, AreAllTold) {
                              "cache": { "max_size": "x", "colour": 1 } })"),
       testing::UnorderedElementsAre(HasSubstr("log.level"), HasSubstr("threads.store"),
                                     HasSubstr("cache.max_size"), HasSubstr("cache.colour")));
+}
+
+TEST(ConfigErrorsTogether, CredentialsThatCouldBeForAnyEndpoint) {
+  const auto credentials_of = [](const std::string& endpoints) {
+    return errors_of(R"({ "default_upstream": "", "upstreams": { "q.io": { "aliases": [ "hub" ],
+        "endpoints": [ )" +
+                     endpoints +
+                     R"( ], "credentials": [ { "username": "u", "password_file": "/" } ] } } })");
+  };
+  const auto unclear = testing::Contains(HasSubstr("upstreams.q.io.credentials: it is not clear"));
+  EXPECT_THAT(credentials_of(R"({ "url": "https://x" }, { "url": "https://notq.io:1/q.io" })"),
+              unclear);
+  for (const auto* url : {"https://q.io", "https://eu.q.io/p", "https://hub:5000"})
+    EXPECT_THAT(credentials_of(R"({ "url": "https://x" }, { "url": ")" + std::string(url) + "\" }"),
+                testing::Not(unclear))
+        << url;
+  EXPECT_THAT(credentials_of(R"({ "url": "https://x" })"), testing::Not(unclear));
 }
 
 TEST(ConfigErrorsTogether, NeverShowAPasswordGivenInTheWrongPlace) {
