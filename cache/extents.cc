@@ -21,6 +21,17 @@ void Extents::add(const Span& span) {
   bytes_ += end - begin;
 }
 
+void Extents::remove(const Span& span) {
+  if (span.empty()) return;
+  add(span);  // one span holds all of it now
+  const auto at = std::prev(spans_.upper_bound(span.begin));
+  const auto [begin, end] = *at;
+  spans_.erase(at);
+  bytes_ -= end - begin;
+  add({begin, span.begin});
+  add({span.end, end});
+}
+
 std::uint64_t Extents::end_from(std::uint64_t offset) const {
   const auto after = spans_.upper_bound(offset);
   if (after == spans_.begin()) return offset;

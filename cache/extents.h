@@ -20,6 +20,7 @@ struct Span {
 class Extents {
  public:
   void add(const Span& span);
+  void remove(const Span& span);
   /// The end of what is there from `offset` on; `offset` itself where it is not.
   std::uint64_t end_from(std::uint64_t offset) const;
   /// The first gap within `span`; empty where all of it is there.

@@ -43,7 +43,11 @@ void Fill::start() {
 }
 
 FetchRequest Fill::request() const {
-  return {repository_.upstream, repository_.name, resource_, digest_.str(), false, 0, max_size()};
+  FetchRequest request{
+      repository_.upstream, repository_.name, resource_, digest_.str(), false, 0, max_size()};
+  if (all_ && content_) request.size = head_.size;
+  request.one_endpoint = shared_.doubted.contains(digest_);
+  return request;
 }
 
 /// The first of what is missing, up to what is there or on its way; nothing while pieces bring it.
@@ -68,6 +72,7 @@ void Fill::ask_rest(const Extents& there, bool compare) {
   }
   told_ = false;
   shortened_ = false;
+  asked_end_ = asked_.end;
   fetch_ = source_.fetch(std::move(next), *this);
 }
 
@@ -99,8 +104,8 @@ void Fill::abandon(const Failure& failure) {
 void Fill::on_head(const FetchHead& head) {
   told_ = true;
   if (!all_) return on_piece_head(head);
+  endpoints_.insert(head.endpoint);
   if (file_ && !partial_) {  // for what is missing between pieces
-    head_.endpoint = head.endpoint;
     ranges_ignored_ = ranges_ignored_ || head.from_beginning;
     if (head.size && head.size != head_.size) return fail(another_size(), Left::goes);
     return heard();
@@ -166,6 +171,7 @@ void Fill::on_done(const std::optional<Failure>& failure) {
 // ---- ends
 
 void Fill::stored(bool kept, bool is_inline) {
+  shared_.doubted.remove(digest_);
   if (kept && resource_ == Resource::blob) {
     shared_.blobs.put(digest_, {content_->size, is_inline});
     if (!is_inline) shared_.bytes_since += Index::on_disk(content_->size);
@@ -178,9 +184,14 @@ void Fill::stored(bool kept, bool is_inline) {
 }
 
 void Fill::mismatch() {
-  source_.report_mismatch(repository_.upstream, head_.endpoint, digest_);
+  const bool one = endpoints_.size() == 1;
+  source_.report_mismatch(repository_.upstream, one ? *endpoints_.begin() : std::string(), digest_);
+  std::string from;
+  for (const auto& endpoint : std::exchange(endpoints_, {}))
+    from += (from.empty() ? "" : " and ") + endpoint;
   log::error("{}: {} in {} arrived from {} with another digest; nothing of it is kept",
-             repository_.upstream, digest_.str(), repository_.name, head_.endpoint);
+             repository_.upstream, digest_.str(), repository_.name, from);
+  shared_.doubted.add(digest_);
   if (in_memory_ && attempts_ < max_attempts) return start();
   fail({FailureKind::bad_upstream, "the upstream's bytes do not have the digest asked for"},
        Left::goes);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -68,9 +69,11 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   void on_head(const FetchHead& head) override;
   bool on_data(std::uint64_t offset, std::span<const std::byte> data) override;
   void on_done(const std::optional<Failure>& failure) override;
+  void on_endpoint(const std::string& endpoint) override { endpoints_.insert(endpoint); }
 
  private:
   void on_piece_head(const FetchHead& head) override;
+  void on_piece_endpoint(const std::string& endpoint) override { endpoints_.insert(endpoint); }
   std::optional<Failure> on_piece(std::uint64_t offset, std::span<const std::byte> data) override;
   void on_piece_done(const std::optional<Failure>& failure) override;
 
@@ -156,7 +159,8 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   const Digest digest_;
 
   std::unique_ptr<Fetch> fetch_;  // of all, or of its size
-  Span asked_;                    // by fetch_
+  Span asked_;                    // by fetch_, but for what segments bring
+  std::uint64_t asked_end_ = 0;   // by fetch_
   bool told_ = false;             // fetch_ has had its head
   bool shortened_ = false;        // fetch_ was asked for more: what lies behind asked_ has segments
   std::unique_ptr<Pieces> pieces_;
@@ -176,6 +180,7 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   bool ours_ = true;            // the name of the file
   std::unique_ptr<Timer> resting_;
   FetchHead head_;
+  std::set<std::string> endpoints_;  // that something came from
   int attempts_ = 0;
   bool in_memory_ = false;
   std::vector<ObjectRequest> waiting_;

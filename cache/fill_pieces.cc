@@ -20,6 +20,7 @@ constexpr std::uint64_t closed_gap = Pieces::grain;
 constexpr std::uint64_t most_ahead = 4 << 20;
 /// Answers with what others have had already, until all of it is brought.
 constexpr int wanted_by_several = 3;
+constexpr std::uint64_t least_to_count = 4096;
 /// Without a question the file is put down.
 constexpr std::chrono::seconds rest_for{10};
 
@@ -76,8 +77,8 @@ void Fill::make_pieces() {
 
 void Fill::on_piece_head(const FetchHead& head) {
   const auto self = shared_from_this();
+  endpoints_.insert(head.endpoint);
   if (content_) {
-    head_.endpoint = head.endpoint;
     if (head.size && head.size != head_.size) return fail(another_size(), Left::goes);
     return head.from_beginning ? without_ranges() : heard();
   }
@@ -147,8 +148,12 @@ std::optional<Failure> Fill::on_piece(std::uint64_t offset, std::span<const std:
 void Fill::on_piece_done(const std::optional<Failure>& failure) {
   const auto self = shared_from_this();
   if (failure) {
-    pieces_.reset();
     stay_with_one();
+    if (all_ && content_ && failure->kind != FailureKind::bad_upstream && !pieces_->idle()) {
+      if (!fetch_) go_on_in_file();  // brings what has failed; the others go on
+      return;
+    }
+    pieces_.reset();
     if (failure->kind == FailureKind::bad_upstream) {
       // Nothing lies there, or it has no right answer to a range: the size says.
       first_refused_ = true;
@@ -220,8 +225,10 @@ void Fill::answer_pieces(const ObjectRequest& request) {
 /// one of them is wrong, and whoever notices comes back for it. Either way all of it comes, and the
 /// proof says what the pieces are worth.
 void Fill::note_served(const std::vector<Span>& spans) {
-  const bool again =
-      std::ranges::all_of(spans, [this](const Span& span) { return served_.covers(span); });
+  // The first bytes alone are how lazy pullers see that the blob is still there.
+  const bool again = std::ranges::all_of(spans, [this](const Span& span) {
+    return span.length() >= least_to_count && served_.covers(span);
+  });
   for (const auto& span : spans) served_.add(span);
   if (!again || all_ || all_refused_ || ++served_again_ < wanted_by_several) return;
   all_refused_ = !bring_all();

@@ -17,7 +17,8 @@ void Fill::watch_speed() {
 
 /// Segments may lie anywhere in the file, and the upstream knows ranges.
 bool Fill::may_widen() const {
-  return all_ && file_ && head_.size && !passing() && !ranges_ignored_ && !proven_;
+  return all_ && file_ && head_.size && !passing() && !ranges_ignored_ && !proven_ &&
+         !shared_.doubted.contains(digest_);
 }
 
 void Fill::look_at_speed() {
@@ -37,13 +38,12 @@ void Fill::stay_with_one() {
   widening_->narrow();
   extra_.reset();
   speed_timer_.reset();
-  if (std::exchange(shortened_, false) && fetch_) asked_.end = *head_.size;
+  if (std::exchange(shortened_, false) && fetch_) asked_.end = asked_end_;
 }
 
 /// In order: so that who reads from the beginning is served first.
 void Fill::ask_segments() {
   if (!pieces_) make_pieces();
-  pieces_->set_at_once(widening_->transfers());
   if (fetch_) {
     // What comes in order ends where the first segment begins.
     const Span next = Pieces::grains({file_->arrived(), file_->arrived() + segment});
@@ -51,10 +51,10 @@ void Fill::ask_segments() {
     asked_.end = std::min(asked_.end, next.end);
   }
   const std::size_t others = widening_->transfers() - (fetch_ ? 1 : 0);
-  while (pieces_->under_way() < others) {
+  while (pieces_->segments() < others) {
     const auto gap = pieces_->asked().gap_in({fetch_ ? asked_.end : file_->arrived(), *head_.size});
     if (gap.empty()) return;
-    pieces_->want({gap.begin, std::min(gap.end, gap.begin + segment)});
+    pieces_->bring_segment({gap.begin, std::min(gap.end, gap.begin + segment)});
   }
 }
 

@@ -221,7 +221,8 @@ void ObjectFlights::proof_failed(const Repository& asked, Resource resource, con
 void ObjectFlights::remember_failure(const Repository& asked, Resource resource,
                                      const Digest& digest, const Failure& failure) {
   if (failure.kind != FailureKind::not_found && failure.kind != FailureKind::denied) return;
-  if (!failure.doubtful) shared_.unlink(asked, digest);
+  if (failure.doubtful) return;
+  shared_.unlink(asked, digest);
   // What is denied now may be allowed as soon as the operator has mended the credentials.
   if (failure.kind == FailureKind::denied) return;
   const auto now = shared_.clock.steady();

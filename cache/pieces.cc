@@ -10,6 +10,8 @@
 namespace entrepot::cache {
 namespace {
 
+/// Of one blob at a time, segments besides; registries count connections.
+constexpr std::size_t most_at_once = 4;
 /// Gathered before it is written.
 constexpr std::size_t run_size = 256 << 10;
 
@@ -17,7 +19,8 @@ constexpr std::size_t run_size = 256 << 10;
 
 class Pieces::Transfer final : public FetchSink, public std::enable_shared_from_this<Transfer> {
  public:
-  Transfer(Pieces& pieces, const Span& span) : pieces_(pieces), front_(span.begin) {
+  Transfer(Pieces& pieces, const Span& span, bool segment)
+      : pieces_(pieces), span_(span), segment_(segment), front_(span.begin) {
     auto request = pieces.request_;
     request.offset = span.begin;
     request.end = span.end;
@@ -28,6 +31,13 @@ class Pieces::Transfer final : public FetchSink, public std::enable_shared_from_
     const auto self = shared_from_this();
     pieces_.owner_.on_piece_head(head);
   }
+
+  void on_endpoint(const std::string& endpoint) override {
+    pieces_.owner_.on_piece_endpoint(endpoint);
+  }
+
+  Span missing() const { return {front_, span_.end}; }
+  bool segment() const { return segment_; }
 
   bool on_data(std::uint64_t offset, std::span<const std::byte> data) override {
     // After a resume the upstream may have begun anew.
@@ -75,6 +85,8 @@ class Pieces::Transfer final : public FetchSink, public std::enable_shared_from_
   }
 
   Pieces& pieces_;
+  const Span span_;
+  const bool segment_;
   std::uint64_t front_;  // written up to here
   std::vector<std::byte> gathered_;
   bool turn_end_posted_ = false;
@@ -113,14 +125,15 @@ void Pieces::want(const Span& span) {
   start_waiting();
 }
 
-void Pieces::set_at_once(std::size_t most) {
-  at_once_ = std::max(most, usual_at_once);
-  start_waiting();
+void Pieces::bring_segment(const Span& span) {
+  asked_.add(span);
+  ++segments_;
+  running_.insert(std::make_shared<Transfer>(*this, span, /*segment=*/true));
 }
 
 void Pieces::start_waiting() {
-  while (running_.size() < at_once_ && !waiting_.empty()) {
-    running_.insert(std::make_shared<Transfer>(*this, waiting_.front()));
+  while (running_.size() - segments_ < most_at_once && !waiting_.empty()) {
+    running_.insert(std::make_shared<Transfer>(*this, waiting_.front(), /*segment=*/false));
     waiting_.pop_front();
   }
 }
@@ -128,9 +141,10 @@ void Pieces::start_waiting() {
 void Pieces::ended(const std::shared_ptr<Transfer>& transfer,
                    const std::optional<Failure>& failure) {
   running_.erase(transfer);
+  if (transfer->segment()) --segments_;
   if (failure) {
-    waiting_.clear();
-    running_.clear();
+    asked_.remove(transfer->missing());
+    for (const auto& span : std::exchange(waiting_, {})) asked_.remove(span);
   } else {
     start_waiting();
   }

@@ -25,10 +25,13 @@ class Pieces {
     virtual ~Owner() = default;
     /// May destroy the Pieces.
     virtual void on_piece_head(const FetchHead& head) = 0;
+    /// What comes now is from another endpoint.
+    virtual void on_piece_endpoint(const std::string& endpoint) = 0;
     /// Whole pages of the blob, or its end. A failure: no more.
     virtual std::optional<Failure> on_piece(std::uint64_t offset,
                                             std::span<const std::byte> data) = 0;
-    /// One has ended. After a failure nothing more comes. May destroy the Pieces.
+    /// One has ended. After a failure the others go on, nothing that waited begins, and what it
+    /// did not bring counts as not asked for. May destroy the Pieces.
     virtual void on_piece_done(const std::optional<Failure>& failure) = 0;
   };
 
@@ -48,18 +51,16 @@ class Pieces {
   const Extents& asked() const { return asked_; }
   /// Nothing is on its way.
   bool idle() const { return running_.empty(); }
-  /// How many are on their way or wait for others.
-  std::size_t under_way() const { return running_.size() + waiting_.size(); }
-  /// No fewer than usual_at_once come at once.
-  void set_at_once(std::size_t most);
+  /// Brings this at once, beside what is wanted. REQUIRES: nothing of it has been asked for.
+  void bring_segment(const Span& span);
+  /// How many of those are on their way.
+  std::size_t segments() const { return segments_; }
 
   /// What is asked for begins and ends on multiples of this: small, for lazy pullers read here and
   /// there, and their registries charge by the byte; large enough for one request to be worth it.
   static constexpr std::uint64_t grain = 64 << 10;
   /// Of one transfer, so that small pieces do not wait long behind large ones.
   static constexpr std::uint64_t largest = 8 << 20;
-  /// Of one blob; registries count connections.
-  static constexpr std::size_t usual_at_once = 4;
   /// The whole ones that hold it.
   static Span grains(const Span& span);
 
@@ -73,7 +74,7 @@ class Pieces {
   Executor& home_;
   const FetchRequest request_;
   Extents asked_;
-  std::size_t at_once_ = usual_at_once;
+  std::size_t segments_ = 0;
   std::deque<Span> waiting_;
   std::unordered_set<std::shared_ptr<Transfer>> running_;
 };

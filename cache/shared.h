@@ -15,6 +15,7 @@
 #include "cache/bounded_map.h"
 #include "cache/clock.h"
 #include "cache/disk.h"
+#include "cache/doubted.h"
 #include "cache/executor.h"
 #include "cache/freshness.h"
 #include "cache/index.h"
@@ -84,6 +85,7 @@ struct Shared final : Doubts {
   /// And what came since then.
   std::atomic<std::uint64_t> bytes_since{0};
   ExtraTransfers extra_transfers{options.extra_transfers};
+  Doubted doubted;
   /// Blobs stored since then are doubtful, because a process ended badly; nothing is by default.
   WallTime doubtful_since = WallTime::max();
   /// The process is about to end: long work in the background stops.

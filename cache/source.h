@@ -34,6 +34,11 @@ struct FetchRequest {
   /// Blobs: one past the last byte wanted, > offset; sends `Range: bytes=offset-(end - 1)`. Where
   /// the object is shorter, it ends with the object.
   std::optional<std::uint64_t> end = std::nullopt;
+  /// The object's size, where a part of it has been had already: an answer that tells another is
+  /// not taken, and what fails is tried as patiently as when a body breaks.
+  std::optional<std::uint64_t> size = std::nullopt;
+  /// After a mismatch: all of it from one endpoint, so that it is clear whose bytes they are.
+  bool one_endpoint = false;
 };
 
 /// What the upstream said before the body.
@@ -65,6 +70,9 @@ class FetchSink {
   /// them and may refuse. The span is valid during the call only.
   /// Returns false to refuse: the fetch ends with on_done(bad_upstream).
   virtual bool on_data(std::uint64_t offset, std::span<const std::byte> data) = 0;
+
+  /// After on_head: what comes now is from another endpoint.
+  virtual void on_endpoint(const std::string& endpoint) { static_cast<void>(endpoint); }
 
   /// Once. nullopt: all that was asked for was delivered (for HEAD: the head was).
   virtual void on_done(const std::optional<Failure>& failure) = 0;
@@ -118,7 +126,8 @@ class Source {
                                                               ListingSink& sink) = 0;
 
   /// Tells that what `endpoint` delivered did not have the digest it was asked by: counts it in
-  /// entrepot_digest_mismatches_total and marks the endpoint suspect.
+  /// entrepot_digest_mismatches_total and marks the endpoint suspect. Empty: several delivered
+  /// parts of it, and nobody is marked.
   virtual void report_mismatch(const std::string& upstream, const std::string& endpoint,
                                const Digest& digest) = 0;
 };

@@ -97,6 +97,7 @@ void Ask::use_token(const TokenResult& result) {
       endpoint_.rate_limited(failure->retry_after);
     }
     const bool retryable = failure->kind == cache::FailureKind::unavailable;
+    if (retryable) endpoint_.knowledge().faulty(std::chrono::steady_clock::now());
     fail(*failure, "token", retryable);
     return;
   }
@@ -136,6 +137,11 @@ void Ask::learn(int status) {
     knowledge.first_byte(waited_, now);
     knowledge.succeeded(now);
   }
+}
+
+std::optional<std::chrono::nanoseconds> Ask::waited() const {
+  if (!transfer_ || head_.status != 0 || delivered_) return std::nullopt;
+  return transfer_->timing().running;
 }
 
 Disposition Ask::on_head(const ResponseHead& head) {

@@ -68,6 +68,8 @@ class Ask : private TransferSink, private TokenSink {
 
   /// Begins. May call the sink before it returns (a circuit is open).
   void start();
+  /// Since the request that has no answer yet was sent; nullopt while none is on the wire.
+  std::optional<std::chrono::nanoseconds> waited() const;
   /// See cache::Fetch::hold().
   void hold(bool on) {
     if (transfer_) transfer_->hold(on);

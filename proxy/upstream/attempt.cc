@@ -20,19 +20,19 @@ Attempt::Attempt(event_base* base, Endpoint& endpoint, AskRequest request, Part 
       ask_(endpoint, std::move(request), *this),
       timer_(base, [this] { tick(); }) {}
 
-Attempt::~Attempt() {
-  const auto now = Clock::now();
-  if (waiting_) endpoint_.knowledge().outrun(now - started_at_, now);
-  ended();
+Attempt::~Attempt() { ended(); }
+
+std::optional<std::chrono::nanoseconds> Attempt::waited() const {
+  return waiting_ ? ask_.waited() : std::nullopt;
 }
 
 void Attempt::ended() {
   waiting_ = false;
+  timer_.cancel();
   if (std::exchange(taking_, false)) endpoint_.knowledge().body_ends();
 }
 
 void Attempt::start() {
-  started_at_ = Clock::now();
   waiting_ = true;
   ask_.start();
 }

@@ -44,6 +44,8 @@ class Attempt : private AskSink {
 
   /// See Ask::start(): may call the owner before it returns.
   void start();
+  /// How long it has waited for an answer to what was sent; nullopt before that, and after.
+  std::optional<std::chrono::nanoseconds> waited() const;
   void hold(bool on);
 
   Endpoint& endpoint() const { return endpoint_; }
@@ -69,7 +71,6 @@ class Attempt : private AskSink {
   Endpoint& endpoint_;
   const Part part_;
   Owner& owner_;
-  Clock::time_point started_at_{};
   bool waiting_ = false;  ///< for a first byte
   bool taking_ = false;   ///< a body
   std::optional<cache::Failure> rejection_;

@@ -63,8 +63,9 @@ double cost(const Estimate& estimate, std::uint64_t bytes, const Best& best) {
 
 /// Lower is better; only the lowest that is there is chosen from.
 int tier(const Candidate& candidate) {
-  if (!candidate.open) return 2;
-  return candidate.estimate.down || candidate.estimate.suspect ? 1 : 0;
+  if (!candidate.open) return 3;
+  if (candidate.estimate.down) return 2;
+  return candidate.estimate.suspect ? 1 : 0;
 }
 
 }  // namespace

@@ -152,7 +152,8 @@ void ListingFetch::on_failure(AskFailure failure) {
 void ListingFetch::lost(const AskFailure& failure) {
   verdict_.add(*endpoint_, failure);
   const bool begun = pages_ > 0;
-  Endpoint* const other = begun ? nullptr : upstream_.alternative(usual_page, verdict_.tried());
+  Endpoint* const other =
+      begun ? nullptr : upstream_.alternative(usual_page, verdict_.tried(), Upstream::Only::open);
   if (other != nullptr) {
     endpoint_ = other;
     mode_ = subject_ ? Mode::referrers : Mode::tags;
@@ -166,6 +167,7 @@ void ListingFetch::lost(const AskFailure& failure) {
   verdict_.next_round();
   if (!begun) {
     endpoint_ = upstream_.choose(usual_page, verdict_.tried());
+    mode_ = subject_ ? Mode::referrers : Mode::tags;
     url_ = first_url();
   }
   timer_.set(*wait);

@@ -15,7 +15,7 @@ namespace entrepot::upstream {
 namespace {
 
 /// Longest wait for a circuit to close before a resume is tried all the same.
-constexpr std::chrono::milliseconds longest_circuit_wait{std::chrono::seconds(4)};
+constexpr std::chrono::milliseconds longest_circuit_wait{std::chrono::seconds(10)};
 
 // What is guessed of an object whose size is not known yet.
 constexpr std::uint64_t usual_manifest = 4096;
@@ -52,6 +52,7 @@ ObjectFetch::ObjectFetch(Upstream& upstream, cache::FetchRequest request, cache:
       sink_(sink),
       next_(request_.offset),
       delivered_(request_.offset),
+      size_(request_.size),
       verdict_(upstream.endpoints().size()),
       retry_(upstream.limits(), upstream.timeouts(), std::chrono::steady_clock::now(),
              upstream.next_seed()),
@@ -64,19 +65,29 @@ ObjectFetch::ObjectFetch(Upstream& upstream, cache::FetchRequest request, cache:
 
 void ObjectFetch::attempt() {
   // What was tried is never all there is: the end would have been told instead.
-  Endpoint* const endpoint = upstream_.choose(bytes_left(), verdict_.tried());
+  attempt(*upstream_.choose(bytes_left(), verdict_.tried()));
+}
+
+void ObjectFetch::attempt(Endpoint& endpoint) {
+  timer_.cancel();
   answered_ = false;
   slow_seconds_ = 0;
-  attempt_ = ask(*endpoint);
-  if (upstream_.endpoints().size() > 1) hedge_timer_.set(patience(*endpoint));
+  attempt_ = ask(endpoint);
+  if (upstream_.endpoints().size() > 1) hedge_timer_.set(patience(endpoint));
   attempt_->start();
 }
 
 /// The endpoint is late: another may be asked as well.
 void ObjectFetch::hedge() {
+  const auto limit = patience(attempt_->endpoint());
+  const auto waited = attempt_->waited();
+  if (!waited || *waited < limit) {  // it queued here, or for a token: that is not its fault
+    hedge_timer_.set(limit);
+    return;
+  }
   auto excluded = verdict_.tried();
   excluded.push_back(&attempt_->endpoint());
-  Endpoint* const other = upstream_.alternative(bytes_left(), excluded);
+  Endpoint* const other = upstream_.alternative(bytes_left(), excluded, Upstream::Only::working);
   if (other == nullptr || !upstream_.take_hedge()) return;
   hedge_ = ask(*other);
   hedge_->start();
@@ -111,9 +122,12 @@ Disposition ObjectFetch::on_answer(Attempt& attempt, const ResponseHead& head) {
   if (!place || !fits(attempt, *place)) return Disposition::abort;
   take(attempt, *place, head);
   const Disposition disposition = probing_ ? Disposition::discard : Disposition::take;
-  if (head_told_) return disposition;
+  if (head_told_) {
+    sink_.on_endpoint(attempt.endpoint().label());
+    return disposition;
+  }
   head_told_ = true;
-  verdict_.clear();
+  verdict_.answered();
   sink_.on_head(describe(attempt, head, *place));
   return disposition;
 }
@@ -122,7 +136,12 @@ Disposition ObjectFetch::on_answer(Attempt& attempt, const ResponseHead& head) {
 void ObjectFetch::take(Attempt& winner, const Place& place, const ResponseHead& head) {
   hedge_timer_.cancel();
   if (&winner == hedge_.get()) attempt_.swap(hedge_);
-  hedge_.reset();
+  if (hedge_ != nullptr) {
+    // It takes longer than this, at least.
+    const auto now = std::chrono::steady_clock::now();
+    if (const auto waited = hedge_->waited()) hedge_->endpoint().knowledge().outrun(*waited, now);
+    hedge_.reset();
+  }
   answered_ = true;
   next_ = place.begin;
   if (!size_) size_ = place.total;
@@ -243,7 +262,7 @@ void ObjectFetch::lost(Attempt& attempt, const AskFailure& failure) {
   if (delivered_ - progress_from_ >= upstream_.limits().resume_progress) {
     progress_from_ = delivered_;
     resumes_ = 0;
-    verdict_.clear();
+    verdict_.answered();
   }
   verdict_.add(attempt.endpoint(), failure);
   if (hedge_ != nullptr) {  // the other one goes on
@@ -252,7 +271,7 @@ void ObjectFetch::lost(Attempt& attempt, const AskFailure& failure) {
     return;
   }
   hedge_timer_.cancel();
-  if (head_told_ && !request_.head) {
+  if ((head_told_ || request_.size) && !request_.head) {
     resume();
   } else {
     ask_again();
@@ -260,7 +279,7 @@ void ObjectFetch::lost(Attempt& attempt, const AskFailure& failure) {
 }
 
 void ObjectFetch::ask_again() {
-  if (upstream_.alternative(bytes_left(), verdict_.tried()) != nullptr) {
+  if (upstream_.alternative(bytes_left(), verdict_.tried(), Upstream::Only::open) != nullptr) {
     timer_.set(std::chrono::milliseconds(0));
     return;
   }
@@ -275,9 +294,15 @@ void ObjectFetch::resume() {
   const Limits& limits = upstream_.limits();
   const auto circuit = verdict_.circuit_wait();
   const bool again = verdict_.worth_another_round() || circuit;
-  const bool other = upstream_.alternative(bytes_left(), verdict_.tried()) != nullptr;
+  const bool other =
+      upstream_.alternative(bytes_left(), verdict_.tried(), Upstream::Only::open) != nullptr;
   const auto most = limits.resumes * static_cast<int>(upstream_.endpoints().size());
-  if ((!again && !other) || ++resumes_ > most) return sink_.on_done(verdict_.failure());
+  if ((!again && !other) || ++resumes_ > most) {
+    auto failure = verdict_.failure();
+    // One that lacks it says nothing about an object of which a part has come.
+    if (failure.doubtful) failure.kind = cache::FailureKind::unavailable;
+    return sink_.on_done(failure);
+  }
   upstream_.fills_resumed().add();
   if (other) return timer_.set(std::chrono::milliseconds(0));
   auto wait = backoff_delay(resumes_, upstream_.timeouts().backoff_first,
@@ -289,10 +314,13 @@ void ObjectFetch::resume() {
 
 /// Leaves an endpoint that has become slow for one that would have the rest much sooner.
 void ObjectFetch::on_second(Attempt& attempt, double rate) {
-  if (request_.head || manifest() || moves_ >= upstream_.limits().moves) return;
+  if (request_.head || manifest() || request_.one_endpoint || moves_ >= upstream_.limits().moves)
+    return;
   const std::uint64_t left = bytes_left();
   const double here = static_cast<double>(left) / std::max(rate, 1.0);
-  Endpoint* const other = upstream_.alternative(left, {&attempt.endpoint()});
+  auto excluded = verdict_.tried();
+  excluded.push_back(&attempt.endpoint());
+  Endpoint* const other = upstream_.alternative(left, excluded, Upstream::Only::working);
   const bool slow = other != nullptr && here > worth_moving &&
                     here > moving_factor * upstream_.expected_seconds(*other, left);
   slow_seconds_ = slow ? slow_seconds_ + 1 : 0;
@@ -300,7 +328,7 @@ void ObjectFetch::on_second(Attempt& attempt, double rate) {
   ++moves_;
   log::debug("{} is slow ({:.0f} KiB/s); the rest is asked of {}", what(attempt), rate / 1024,
              other->label());
-  this->attempt();
+  this->attempt(*other);
 }
 
 /// Where redirects are signed for GET only (ghcr.io, S3), a HEAD is refused behind them: the size

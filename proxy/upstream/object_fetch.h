@@ -54,6 +54,7 @@ class ObjectFetch : public cache::Fetch, private Attempt::Owner {
   void on_second(Attempt& attempt, double rate) override;
 
   void attempt();
+  void attempt(Endpoint& endpoint);
   void hedge();
   std::unique_ptr<Attempt> ask(Endpoint& endpoint);
   void take(Attempt& winner, const Place& place, const ResponseHead& head);

@@ -43,7 +43,7 @@ void Probe::used() {
 }
 
 void Probe::hurry() {
-  if (transfer_ || Clock::now() - asked_at_ < hurry_again) return;
+  if (transfer_ || failures_ > 0 || Clock::now() - asked_at_ < hurry_again) return;
   timer_.set(milliseconds(0));
 }
 

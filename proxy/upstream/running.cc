@@ -154,7 +154,10 @@ void Running::set_headers() {
   set(easy_, CURLOPT_HTTPHEADER, headers_);
 }
 
-void Running::started() { timer_.set(head_deadline_); }
+void Running::started() {
+  started_at_ = std::chrono::steady_clock::now();
+  timer_.set(head_deadline_);
+}
 
 void Running::detach() {
   if (user_ != nullptr) *user_ = nullptr;
@@ -210,6 +213,7 @@ TransferTiming Running::timing() const {
   TransferTiming timing;
   if (connections > 0)
     timing.connect = std::max(read(CURLINFO_CONNECT_TIME_T), read(CURLINFO_APPCONNECT_TIME_T));
+  if (started_at_) timing.running = std::chrono::steady_clock::now() - *started_at_;
   timing.first_byte = read(CURLINFO_STARTTRANSFER_TIME_T) - read(CURLINFO_PRETRANSFER_TIME_T);
   return timing;
 }

@@ -75,6 +75,7 @@ class Running {
 
   TransferRequest request_;
   const std::chrono::milliseconds head_deadline_;
+  std::optional<std::chrono::steady_clock::time_point> started_at_;
   TransferSink* sink_;  ///< null once detached or finished
   Running** user_ = nullptr;
   Deadlines& deadlines_;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -84,6 +85,8 @@ struct TransferTiming {
   std::chrono::microseconds connect{0};
   /// From the request on the connection to the first byte of the answer.
   std::chrono::microseconds first_byte{0};
+  /// Since it left the queue; nullopt while it waits there.
+  std::optional<std::chrono::nanoseconds> running;
 };
 
 /// A running transfer; destroying it cancels it without a further callback.
@@ -93,7 +96,7 @@ class Transfer {
   /// True: on_data is not called until hold(false), and the connection is not read. The stall watch
   /// rests meanwhile. Not to be called with false from within a sink.
   virtual void hold(bool on) = 0;
-  /// Complete from on_head on, until on_end.
+  /// Complete from on_head on, until on_end; `running` before that, too.
   virtual TransferTiming timing() const = 0;
 };
 

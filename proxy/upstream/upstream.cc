@@ -76,16 +76,19 @@ Endpoint* Upstream::choose(std::uint64_t bytes, const Endpoints& excluded) {
   } else if (excluded.empty()) {
     incumbent = choice->index;
   }
-  if (all[choice->index].estimate.worse)
+  const bool down =
+      std::any_of(all.begin(), all.end(), [](const Candidate& one) { return one.estimate.down; });
+  if (down || all[choice->index].estimate.worse)
     for (const auto& probe : probes_) probe->hurry();
   return &chosen;
 }
 
-Endpoint* Upstream::alternative(std::uint64_t bytes, const Endpoints& excluded) const {
+Endpoint* Upstream::alternative(std::uint64_t bytes, const Endpoints& excluded, Only only) const {
   if (endpoints_.size() == 1) return nullptr;
   const auto all = candidates(excluded);
   const auto choice = upstream::choose(all, bytes, std::nullopt);
-  if (!choice || !all[choice->index].open || all[choice->index].estimate.down) return nullptr;
+  if (!choice || !all[choice->index].open) return nullptr;
+  if (only == Only::working && all[choice->index].estimate.down) return nullptr;
   return endpoints_[choice->index].get();
 }
 

@@ -33,9 +33,12 @@ class Upstream {
   using Endpoints = std::vector<const Endpoint*>;
   /// The endpoint to ask for `bytes`; null when all are excluded. Asked anew for each attempt.
   Endpoint* choose(std::uint64_t bytes, const Endpoints& excluded = {});
-  /// The one to ask besides or instead of the excluded ones, if there is one that works; changes
-  /// nothing.
-  Endpoint* alternative(std::uint64_t bytes, const Endpoints& excluded) const;
+  /// The one to ask besides or instead of the excluded ones, if there is one; changes nothing.
+  enum class Only : std::uint8_t {
+    working,  ///< one that answers
+    open,     ///< one whose circuit lets a question through: it may have what the others have not
+  };
+  Endpoint* alternative(std::uint64_t bytes, const Endpoints& excluded, Only only) const;
   /// Expected seconds until `endpoint` has brought `bytes`.
   double expected_seconds(const Endpoint& endpoint, std::uint64_t bytes) const;
   /// All endpoints, in the order of the configuration.

@@ -36,7 +36,9 @@ void Verdict::add(const Endpoint& endpoint, const AskFailure& failure) {
     circuit_wait_ = failure.failure.retry_after;
   } else if (failure.retryable) {
     retryable_ = true;
-  } else if (failure.failure.kind != cache::FailureKind::rate_limited) {
+  } else if (failure.failure.kind == cache::FailureKind::rate_limited) {
+    circuit_wait_ = failure.failure.retry_after;
+  } else {
     final_.push_back(&endpoint);
   }
   last_[&endpoint] = failure.failure;
@@ -48,8 +50,7 @@ void Verdict::next_round() {
   circuit_wait_.reset();
 }
 
-void Verdict::clear() {
-  final_.clear();
+void Verdict::answered() {
   next_round();
   last_.clear();
 }

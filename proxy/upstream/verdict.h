@@ -32,8 +32,9 @@ class Verdict {
   std::optional<std::chrono::milliseconds> circuit_wait() const { return circuit_wait_; }
   /// Begins a new round: only what was said for good counts on.
   void next_round();
-  /// Forgets all: the question has been answered.
-  void clear();
+  /// As a new round, with no failure to report: the question has been answered, or a good part of
+  /// it.
+  void answered();
   /// REQUIRES: something was added. The failure to report.
   cache::Failure failure() const;
 

@@ -210,10 +210,44 @@ TEST_F(WideningFillTest, ASegmentThatFailsAfterTheFirstHasEnded) {
   arrive(source.asked[0], 8 * mib);
   source.asked[1].fail(FailureKind::unavailable);
   executor.run();
-  EXPECT_EQ(under_way(), 1U) << "and the other segment is dropped";
+  EXPECT_EQ(under_way(), 2U) << "the other segment goes on";
   EXPECT_EQ(last().request.offset, 10 * mib);
+  EXPECT_EQ(last().request.end, 18 * mib);
+  EXPECT_EQ(last().request.size, blob.size()) << "it is tried as patiently as a body that broke";
   last().head(blob.size());
   finish(pending);
+}
+
+TEST_F(WideningFillTest, ASegmentThatFailsBeforeAPieceThatIsThere) {
+  expect_piece(40 * mib, 40 * mib + grain);
+  source.asked.clear();
+  const auto pending = ask_blob(digest);
+  ASSERT_EQ(last().request.end, 40 * mib);
+  last().head(blob.size());
+  executor.run();
+  interval(mib);
+  interval(mib);
+  ASSERT_EQ(source.asked.size(), 2U);
+  source.asked[1].fail(FailureKind::unavailable);
+  executor.run();
+  finish(pending);
+  EXPECT_LE(brought(), blob.size());
+}
+
+TEST_F(WideningFillTest, AfterAMismatchOneTransferFromOneEndpoint) {
+  const auto pending = widen();
+  source.asked[1].head(blob.size());
+  source.asked[1].sent = 1;
+  source.asked[1].data_at(10 * mib, "!");
+  for (int i = 0; i < 200 && source.mismatches == 0; ++i) interval(mib);
+  source.asked.clear();
+  const auto again = ask_blob(digest);
+  EXPECT_TRUE(last().request.one_endpoint);
+  last().head(blob.size());
+  executor.run();
+  for (int i = 0; i < 20; ++i) interval(mib);
+  EXPECT_EQ(source.asked.size(), 1U);
+  finish(again);
 }
 
 TEST_F(WideningFillTest, AnUpstreamThatForgetsRangesIsReadInOrder) {

@@ -111,6 +111,20 @@ TEST_F(Endpoints, NotFoundIsDoubtfulWhileOneCannotSay) {
   EXPECT_EQ(questions(second), 1) << "who has said no is not asked again";
 }
 
+TEST_F(Endpoints, OneThatWasDownIsAskedBeforeItIsSaidThatNobodyHasIt) {
+  std::atomic<int> asked = 0;
+  ScriptedServer registry_itself([&](const Received& request, Reply& reply) {
+    if (is_ping(request)) return reply.reset();
+    if (asked++ == 0) return reply.reset();
+    reply.send(200, {}, content);
+  });
+  ScriptedServer mirror(answering(404, "no"));
+  auto options = quick_options({registry_itself.url(), mirror.url()});
+  options.breaker.threshold = 1000;
+  Client client(options);
+  for (int i = 0; i < 3; ++i) expect_content(client);
+}
+
 TEST_F(Endpoints, ABodyThatBreaksGoesOnElsewhere) {
   const std::string body(300'000, 'x');
   for (const auto cut : {&Reply::close, &Reply::reset}) {
