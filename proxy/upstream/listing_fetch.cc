@@ -142,10 +142,6 @@ void ListingFetch::on_failure(AskFailure failure) {
     fall_back();
     return;
   }
-  if (mode_ == Mode::referrers_tag && failure.failure.kind == cache::FailureKind::not_found) {
-    finish();
-    return;
-  }
   lost(failure);
 }
 
@@ -161,6 +157,9 @@ void ListingFetch::lost(const AskFailure& failure) {
     timer_.set(std::chrono::milliseconds(0));
     return;
   }
+  // No tag either: there are none, then, wherever one looks.
+  if (mode_ == Mode::referrers_tag && failure.failure.kind == cache::FailureKind::not_found)
+    return finish();
   const bool again = begun ? failure.retryable : verdict_.worth_another_round();
   const auto wait = again ? retry_.failed(std::chrono::steady_clock::now()) : std::nullopt;
   if (!wait) return give_up(verdict_.failure());

@@ -20,7 +20,7 @@ namespace entrepot::upstream {
 /// tags/list or referrers, page by page. Loop thread only; destroying it cancels it.
 ///
 ///   tags:      page → next page … → done
-///   any:       a first page that one endpoint does not give is asked of the others
+///   both:      a first page that one endpoint does not give is asked of the others
 ///   referrers: page → next page … → done; where the API is missing (404, or an answer that is no
 ///              image index): the manifest of the referrers tag → done, empty when there is none
 class ListingFetch : public cache::Fetch, private AskSink {

@@ -311,6 +311,21 @@ TEST_F(Endpoints, TagsComeFromTheOtherToo) {
   EXPECT_THAT(recorder.listing->tags, testing::ElementsAre("one"));
 }
 
+TEST_F(Endpoints, ReferrersThatOneDoesNotHaveAreAskedOfTheOther) {
+  ScriptedServer mirror(registry([](const Received&, Reply& reply) { reply.send(404, {}, "no"); }));
+  ScriptedServer good(registry([](const Received& request, Reply& reply) {
+    if (request.target.find("/referrers/") == std::string::npos) return reply.send(404, {}, "no");
+    reply.send(200, {"Content-Type: application/vnd.oci.image.index.v1+json"},
+               R"({"schemaVersion":2,"manifests":[{"mediaType":"a/b","size":1,"digest":")" +
+                   digest_text('7') + R"("}]})");
+  }));
+  Client client(quick_options({mirror.url(), good.url()}));
+  ListingRecorder recorder;
+  ASSERT_TRUE(client.list_referrers(*cache::Digest::parse(digest_text()), recorder));
+  ASSERT_TRUE(recorder.listing.has_value()) << recorder.failure.message;
+  EXPECT_THAT(recorder.listing->referrers, testing::HasSubstr(digest_text('7')));
+}
+
 TEST(OneEndpoint, IsNotProbed) {
   ScriptedServer server(answering(200));
   Client client(quick_options(server.url()));
