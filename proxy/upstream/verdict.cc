@@ -30,14 +30,12 @@ bool definite(cache::FailureKind kind) {
 void Verdict::add(const Endpoint& endpoint, const AskFailure& failure) {
   tried_.push_back(&endpoint);
   // A circuit that is open when a body breaks off may be closed when its turn comes again.
-  const bool unasked =
-      failure.reason.empty() && failure.failure.kind == cache::FailureKind::unavailable;
-  if (unasked) {
+  const auto kind = failure.failure.kind;
+  const bool unasked = failure.reason.empty() && kind == cache::FailureKind::unavailable;
+  if (unasked || kind == cache::FailureKind::rate_limited) {
     circuit_wait_ = failure.failure.retry_after;
   } else if (failure.retryable) {
     retryable_ = true;
-  } else if (failure.failure.kind == cache::FailureKind::rate_limited) {
-    circuit_wait_ = failure.failure.retry_after;
   } else {
     final_.push_back(&endpoint);
   }
