@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/tag_flight.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cache/layout.h"
@@ -74,12 +75,21 @@ void TagFlight::on_done(const std::optional<Failure>& failure) {
 
 void TagFlight::head_arrived() {
   if (!head_.digest || !head_.size || head_.media_type.empty()) return ask(/*with_head=*/false);
-  shared_.link(repository_, *head_.digest, LinkRecord::Proof::upstream);
   const bool same = known_ && known_->record.digest == *head_.digest;
+  // A tag that has moved is not told before what it names is there: until then the manifest before
+  // it can be served, whatever becomes of this question. Who only looks has the head.
+  if (known_ && !same && !only_heads() && !shared_.stored(Resource::manifest, *head_.digest))
+    return ask(/*with_head=*/false);
+  shared_.link(repository_, *head_.digest, LinkRecord::Proof::upstream);
   settle({*head_.digest, head_.media_type, *head_.size, shared_.clock.wall()}, same ? "tag-due"
                                                                                : known_
                                                                                    ? "tag-moved"
                                                                                    : "absent");
+}
+
+bool TagFlight::only_heads() const {
+  return !waiting_.empty() &&
+         std::ranges::all_of(waiting_, [](const auto& request) { return request.head; });
 }
 
 void TagFlight::manifest_arrived() {

@@ -46,6 +46,7 @@ class TagFlight : public FetchSink, public std::enable_shared_from_this<TagFligh
  private:
   void ask(bool with_head);
   void head_arrived();
+  bool only_heads() const;
   void manifest_arrived();
   /// The digest of the bytes, in the upstream's own algorithm where it named one.
   Digest prove_bytes() const;

@@ -107,12 +107,35 @@ TEST_F(TagTest, MovedTagBringsTheNewManifest) {
   last().answer(moved, oci_manifest_type, sha256(moved));
   executor.run();
   ASSERT_EQ(source.asked.size(), 3U);
-  EXPECT_EQ(last().request.reference, sha256(moved).str());
+  EXPECT_FALSE(last().request.head);
+  EXPECT_EQ(last().request.reference, "latest");
   last().answer(moved, oci_manifest_type);
   executor.run();
   EXPECT_EQ(*asker.answer().content->bytes, moved);
   EXPECT_EQ(asker.answer().outcome, Outcome::miss);
   EXPECT_EQ(*cache->find_tag(repo, "latest")->content->bytes, moved);
+}
+
+TEST_F(TagTest, MovedTagWhoseManifestCannotBeHadIsServedAsItWas) {
+  pull();
+  clock.advance(seconds(61));
+  const auto asker = ask_tag("latest");
+  last().answer(moved, oci_manifest_type, sha256(moved));
+  executor.run();
+  last().fail(FailureKind::rate_limited);
+  executor.run();
+  EXPECT_EQ(asker.answer().outcome, Outcome::stale);
+  EXPECT_EQ(*asker.answer().content->bytes, manifest);
+}
+
+TEST_F(TagTest, WhoOnlyLooksAtAMovedTagDoesNotHaveItFetched) {
+  pull();
+  clock.advance(seconds(61));
+  const auto asker = ask_tag("latest", /*head=*/true);
+  last().answer(moved, oci_manifest_type, sha256(moved));
+  executor.run();
+  EXPECT_EQ(source.asked.size(), 2U);
+  EXPECT_EQ(asker.answer().content->digest, sha256(moved));
 }
 
 TEST_F(TagTest, StaleIsServedWhereTheUpstreamCannotBeAsked) {
