@@ -71,7 +71,6 @@ void Fill::ask_rest(const Extents& there, bool compare) {
     if (asked_.end < size) next.end = asked_.end;
   }
   told_ = false;
-  shortened_ = false;
   asked_end_ = asked_.end;
   fetch_ = source_.fetch(std::move(next), *this);
 }
@@ -135,16 +134,17 @@ void Fill::on_head(const FetchHead& head) {
 
 bool Fill::on_data(std::uint64_t offset, std::span<const std::byte> data) {
   if (in_memory_) return take_in_memory(offset, data);
-  if (shortened_ && offset < asked_.end)
+  if (shortened() && offset < asked_.end)
     data = data.first(std::min<std::uint64_t>(data.size(), asked_.end - offset));
   refusal_ = file_->take(offset, data, head_.size.value_or(max_size()));
   if (!refusal_ && file_->deserted()) refusal_ = nobody_reads();
   if (!refusal_ && file_->should_slide()) file_->slide();
   if (!refusal_ && file_->full()) hold_while_full();
-  if (refusal_ || !ends_before_segments()) return !refusal_;
+  if (refusal_ || !shortened() || file_->arrived() < asked_.end) return !refusal_;
+  // What lies behind is the segments'.
   const auto self = shared_from_this();
   fetch_.reset();
-  shortened_ = false;
+  asked_end_ = asked_.end;
   go_on_in_file();
   return false;
 }

@@ -109,7 +109,8 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   void look_at_speed();
   void stay_with_one();
   void ask_segments();
-  bool ends_before_segments() const;
+  /// fetch_ was asked for more: what lies behind asked_ has segments.
+  bool shortened() const { return asked_.end < asked_end_; }
 
   bool take_in_memory(std::uint64_t offset, std::span<const std::byte> data);
   void prove_in_memory();
@@ -160,9 +161,8 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
 
   std::unique_ptr<Fetch> fetch_;  // of all, or of its size
   Span asked_;                    // by fetch_, but for what segments bring
-  std::uint64_t asked_end_ = 0;   // by fetch_
+  std::uint64_t asked_end_ = 0;   // by fetch_, that included
   bool told_ = false;             // fetch_ has had its head
-  bool shortened_ = false;        // fetch_ was asked for more: what lies behind asked_ has segments
   std::unique_ptr<Pieces> pieces_;
   std::uint64_t claimed_ = 0;    // room for pieces
   bool all_refused_ = false;     // there was no room for more than pieces
@@ -198,11 +198,11 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   struct Uneven {
     SteadyTime since, seen;
   };
+  std::optional<Uneven> uneven_;  // passing: some readers hold others up
   // The rest over several transfers.
   std::unique_ptr<Widening> widening_;
   std::unique_ptr<ExtraTransfers::Share> extra_;
   std::unique_ptr<Timer> speed_timer_;
-  std::optional<Uneven> uneven_;  // passing: some readers hold others up
 };
 
 }  // namespace entrepot::cache

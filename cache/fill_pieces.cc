@@ -210,7 +210,6 @@ void Fill::answer_pieces(const ObjectRequest& request) {
     step_aside();
     return flights_.fetch(std::move(anew));
   }
-  note_served(*spans);
   const bool first = !std::exchange(first_answered_, true);
   const auto outcome = all_there               ? Outcome::hit
                        : !first && *asked == 0 ? Outcome::joined
@@ -219,6 +218,7 @@ void Fill::answer_pieces(const ObjectRequest& request) {
     reply_growing(request, outcome, reason_for_pieces(), Progress::Reach::pieces);
   else
     unheard_.emplace_back(request, outcome);
+  note_served(*spans);
 }
 
 /// Pieces that are wanted again and again are wanted by several, and soon all of the blob is; or

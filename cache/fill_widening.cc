@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fill whose rest comes over several transfers at once.
 #include <algorithm>
-#include <utility>
 
 #include "cache/fill.h"
 
@@ -32,13 +31,13 @@ void Fill::look_at_speed() {
   if (widened()) ask_segments();
 }
 
-/// Segments are not the way: what comes in order goes on to the end.
+/// Segments are not the way: what comes in order goes on to its end, unless some are on their way.
 void Fill::stay_with_one() {
   if (!widening_) return;
   widening_->narrow();
   extra_.reset();
   speed_timer_.reset();
-  if (std::exchange(shortened_, false) && fetch_) asked_.end = asked_end_;
+  if (!pieces_ || pieces_->idle()) asked_.end = asked_end_;
 }
 
 /// In order: so that who reads from the beginning is served first.
@@ -47,7 +46,6 @@ void Fill::ask_segments() {
   if (fetch_) {
     // What comes in order ends where the first segment begins.
     const Span next = Pieces::grains({file_->arrived(), file_->arrived() + segment});
-    shortened_ = shortened_ || next.end < asked_.end;
     asked_.end = std::min(asked_.end, next.end);
   }
   const std::size_t others = widening_->transfers() - (fetch_ ? 1 : 0);
@@ -57,8 +55,5 @@ void Fill::ask_segments() {
     pieces_->bring_segment({gap.begin, std::min(gap.end, gap.begin + segment)});
   }
 }
-
-/// The transfer in order has come to the segments: what lies behind them is theirs.
-bool Fill::ends_before_segments() const { return shortened_ && file_->arrived() >= asked_.end; }
 
 }  // namespace entrepot::cache

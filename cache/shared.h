@@ -14,12 +14,11 @@
 #include "cache/blob_files.h"
 #include "cache/bounded_map.h"
 #include "cache/clock.h"
+#include "cache/digest_set.h"
 #include "cache/disk.h"
-#include "cache/doubted.h"
 #include "cache/executor.h"
 #include "cache/freshness.h"
 #include "cache/index.h"
-#include "cache/keeping.h"
 #include "cache/options.h"
 #include "cache/partials.h"
 #include "cache/pins.h"
@@ -64,7 +63,9 @@ struct Shared final : Doubts {
   Index blobs;
   /// Of the manifests in `rocks`.
   Index manifests;
-  Keeping keeping;
+  /// Blobs whose files are being given their names and are not in the index yet: who finds such a
+  /// file leaves it alone.
+  DigestSet keeping;
   Partials partials;
   Space space;
   RangedUses ranged_uses;
@@ -85,7 +86,9 @@ struct Shared final : Doubts {
   /// And what came since then.
   std::atomic<std::uint64_t> bytes_since{0};
   ExtraTransfers extra_transfers{options.extra_transfers};
-  Doubted doubted;
+  /// Blobs that have arrived with another digest than they were asked by. The next time each comes
+  /// over one transfer, from one endpoint unless that breaks, so that it is clear who is to blame.
+  DigestSet doubted{1000};
   /// Blobs stored since then are doubtful, because a process ended badly; nothing is by default.
   WallTime doubtful_since = WallTime::max();
   /// The process is about to end: long work in the background stops.

@@ -37,7 +37,8 @@ struct FetchRequest {
   /// The object's size, where a part of it has been had already: an answer that tells another is
   /// not taken, and what fails is tried as patiently as when a body breaks.
   std::optional<std::uint64_t> size = std::nullopt;
-  /// After a mismatch: all of it from one endpoint, so that it is clear whose bytes they are.
+  /// After a mismatch: it leaves an endpoint only where that breaks, so that it is clear whose
+  /// bytes they are.
   bool one_endpoint = false;
 };
 

@@ -78,7 +78,8 @@ void TagFlight::head_arrived() {
   const bool same = known_ && known_->record.digest == *head_.digest;
   // A tag that has moved is not told before what it names is there: until then the manifest before
   // it can be served, whatever becomes of this question. Who only looks has the head.
-  if (known_ && !same && !only_heads() && !shared_.stored(Resource::manifest, *head_.digest))
+  if (known_ && !same && !only_heads() && !shared_.manifests.has(*head_.digest) &&
+      !shared_.stored(Resource::manifest, *head_.digest))
     return ask(/*with_head=*/false);
   shared_.link(repository_, *head_.digest, LinkRecord::Proof::upstream);
   settle({*head_.digest, head_.media_type, *head_.size, shared_.clock.wall()}, same ? "tag-due"

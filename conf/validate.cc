@@ -69,11 +69,11 @@ void check_endpoints(const Upstream& upstream, Problems& problems) {
   std::set<std::string> seen;
   bool used = upstream.endpoints.empty();  // the upstream's credentials
   for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
-    const auto& url = upstream.endpoints[i].url;
+    const auto& endpoint = upstream.endpoints[i];
+    const auto& url = endpoint.url;
     const auto path = indexed(path_of(upstream) + ".endpoints", i) + ".url";
     if (!seen.insert(url).second && !problems.wrong(path))
       problems.error(path, "given twice; keep one of them");
-    const auto& endpoint = upstream.endpoints[i];
     const bool given = !upstream.credentials.empty() && are_for(upstream, endpoint);
     used = used || given;
     if ((given || !endpoint.credentials.empty()) && url.starts_with("http://"))

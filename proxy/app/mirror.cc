@@ -135,9 +135,13 @@ void Mirror::log_start() const {
 /// What is configured for spreading the load is read and checked, and not yet acted upon.
 void Mirror::warn_of_unused_settings() const {
   for (const auto& upstream : config_.upstreams) {
-    if (upstream.credentials.size() > 1)
-      log::warn("{}: this version uses the first of its {} credentials only", upstream.name,
-                upstream.credentials.size());
+    const auto warn = [](const std::string& owner, std::size_t count) {
+      if (count > 1)
+        log::warn("{}: this version uses the first of its {} credentials only", owner, count);
+    };
+    warn(upstream.name, upstream.credentials.size());
+    for (const auto& endpoint : upstream.endpoints)
+      warn(upstream.name + ": " + endpoint.url, endpoint.credentials.size());
   }
 }
 

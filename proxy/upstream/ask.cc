@@ -178,7 +178,7 @@ void Ask::on_end(const TransferEnd& end) {
 
 void Ask::broken(const TransferEnd& end) {
   if (!delivered_) endpoint_.metrics().request(request_.kind, 0);
-  if (!delivered_ && at_endpoint()) {
+  if (circuit_pending_ && !delivered_ && at_endpoint()) {
     settle_circuit(&end);
   } else {
     endpoint_.knowledge().faulty(std::chrono::steady_clock::now());

@@ -68,15 +68,6 @@ int tier(const Candidate& candidate) {
   return candidate.estimate.suspect ? 1 : 0;
 }
 
-}  // namespace
-
-double expected_seconds(std::span<const Candidate> candidates, std::size_t candidate,
-                        std::uint64_t bytes) {
-  return cost(candidates[candidate].estimate, bytes, best_of(candidates));
-}
-
-namespace {
-
 /// The best of the lowest tier.
 std::optional<std::size_t> least_cost(std::span<const Candidate> candidates, std::uint64_t bytes,
                                       const Best& best) {
@@ -110,6 +101,11 @@ std::optional<std::size_t> unmeasured(std::span<const Candidate> candidates, std
 }
 
 }  // namespace
+
+double expected_seconds(std::span<const Candidate> candidates, std::size_t candidate,
+                        std::uint64_t bytes) {
+  return cost(candidates[candidate].estimate, bytes, best_of(candidates));
+}
 
 std::optional<Choice> choose(std::span<const Candidate> candidates, std::uint64_t bytes,
                              std::optional<std::size_t> incumbent) {

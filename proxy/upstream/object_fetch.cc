@@ -300,7 +300,7 @@ void ObjectFetch::resume() {
   if ((!again && !other) || ++resumes_ > most) {
     auto failure = verdict_.failure();
     // One that lacks it says nothing about an object of which a part has come.
-    if (failure.doubtful) failure.kind = cache::FailureKind::unavailable;
+    if (std::exchange(failure.doubtful, false)) failure.kind = cache::FailureKind::unavailable;
     return sink_.on_done(failure);
   }
   upstream_.fills_resumed().add();

@@ -39,7 +39,8 @@ void Probe::used() {
   if (!first || transfer_ || failures_ > 0) return;
   // What was known before a long rest is soon known anew.
   const auto age = std::chrono::duration_cast<milliseconds>(Clock::now() - asked_at_);
-  timer_.set(std::max(endpoint_.timeouts().probe_used - age, milliseconds(0)));
+  timer_.set(
+      std::max(jittered_delay(endpoint_.timeouts().probe_used, random_) - age, milliseconds(0)));
 }
 
 void Probe::hurry() {
@@ -115,13 +116,9 @@ void Probe::failed(std::string_view why) {
 
 void Probe::wait() {
   const Timeouts& timeouts = endpoint_.timeouts();
-  auto span = used_ ? timeouts.probe_used : timeouts.probe_idle;
-  if (failures_ > 0) {
-    span = backoff_delay(failures_, failed_first, failed_longest, random_);
-  } else {
-    span = jittered_delay(span, random_);
-  }
-  timer_.set(span);
+  timer_.set(failures_ > 0
+                 ? backoff_delay(failures_, failed_first, failed_longest, random_)
+                 : jittered_delay(used_ ? timeouts.probe_used : timeouts.probe_idle, random_));
 }
 
 }  // namespace entrepot::upstream

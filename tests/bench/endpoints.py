@@ -33,7 +33,7 @@ def start(site: Site, *urls: str, **changes) -> Entrepot:
     settings = config.settings(
         directory / "cache", {"docker.io": {"endpoints": [{"url": url} for url in urls]}},
         cache={"max_size": "30GiB"}, log={"level": "info", "access": False},
-        **{"limits": {"transfers_per_blob": 8}, **changes})
+        **{"limits": None, **changes})
     return site.keep(Entrepot(directory, settings)).start()
 
 
@@ -182,7 +182,7 @@ def dead(site: Site, _rounds: int) -> None:
         refused = f"http://127.0.0.1:{gone.getsockname()[1]}"
     silent, sockets = dropping()
     for how, url in (("refuses", refused), ("drops packets", silent),
-                     ("has no address", "https://registry.invalid")):
+                     ("has no address", "https://nowhere.invalid")):
         good = site.keep(ScriptedUpstream())
         blobs = [good.add_blob(NAME, content.blob(4096, seed=i)) for i in range(240)]
         entrepot = start(site, url, good.url, timeouts={"connect": "2s"})

@@ -88,7 +88,7 @@ class Site:
         directory.mkdir()
         settings = config.settings(directory / "cache", {"docker.io": {"endpoint": url}},
                                    cache={"max_size": "30GiB"},
-                                   threads={"serve": 0, "fetch": 1, "store": 4},
+                                   threads={"serve": 0, "fetch": 1, "store": 4}, limits=None,
                                    log={"level": "info", "access": False})
         ours = os.environ["ENTREPOT_BINARY"]
         os.environ["ENTREPOT_BINARY"] = binary or ours

@@ -338,7 +338,7 @@ class Soak:
         self.entrepot = Entrepot(directory, settings(
             self.cache, {"docker.io": upstream},
             cache={"max_size": str(CACHE), "reserve_free": 0},
-            timeouts={"connect": "2s", "first_byte": "3s", "stall": "2s"},
+            timeouts={"connect": "2s", "first_byte": "3s", "stall": "2s"}, limits=None,
             log={"level": "info", "format": "text", "access": False}))
 
     def wrong(self, text: str) -> None:

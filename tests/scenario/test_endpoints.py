@@ -81,7 +81,7 @@ def test_a_dead_first_one_is_not_met_by_each_request(both, mirror):
 
 def test_a_name_that_cannot_be_resolved(both, mirror):
     blob = have(content.blob(5000), mirror)
-    entrepot = both(urls=["https://registry.invalid", mirror.url])
+    entrepot = both(urls=["https://nowhere.invalid", mirror.url])
     assert_whole(entrepot.get(blob_target(blob)), blob)
 
 

@@ -256,6 +256,7 @@ class Download(threading.Thread):
         self._barrier, self._keep, self._pace = barrier, keep, pace
         self._condition = threading.Condition()
         self._connection: Connection | None = None
+        self.sent = threading.Event()
         self.received = 0
         self.response: Response | None = None
         self.error: BaseException | None = None
@@ -269,6 +270,7 @@ class Download(threading.Thread):
                 if self._barrier:
                     self._barrier.wait(DEADLINE)
                 connection.send_request("GET", self._target, [*self._headers, ("Connection", "close")])
+                self.sent.set()
                 response = connection.read_response(keep=self._keep, on_bytes=self._advance,
                                                     pace=self._pace)
             with self._condition:
@@ -283,6 +285,9 @@ class Download(threading.Thread):
         with self._condition:
             self.received = received
             self._condition.notify_all()
+
+    def wait_sent(self, timeout: float = DEADLINE) -> None:
+        assert self.sent.wait(timeout), f"no request sent in {timeout} s; {self.error}"
 
     def wait_received(self, count: int, timeout: float = DEADLINE) -> None:
         with self._condition:

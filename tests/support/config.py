@@ -10,7 +10,8 @@ from .upstream import ScriptedUpstream
 
 def settings(directory: Path, upstreams: dict, **changes) -> dict:
     """A whole configuration. `upstreams` maps names to ScriptedUpstream or to a dict in which
-    "endpoint" may be one; `changes` are merged into the sections they name."""
+    "endpoint" may be one; `changes` are merged into the sections they name, or take them away where
+    they are None: the product's own defaults."""
     config = {
         "listen": [{"address": "127.0.0.1:0"}],
         "admin": {"address": "127.0.0.1:0"},
@@ -26,7 +27,9 @@ def settings(directory: Path, upstreams: dict, **changes) -> dict:
         "log": {"level": "debug", "format": "text", "access": True},
     }
     for key, value in changes.items():
-        if isinstance(value, dict) and isinstance(config.get(key), dict):
+        if value is None:
+            del config[key]
+        elif isinstance(value, dict) and isinstance(config.get(key), dict):
             config[key] = {**config[key], **value}
         else:
             config[key] = value

@@ -41,6 +41,20 @@ TEST(Extents, TellsWhatIsThereAndWhatIsNot) {
   EXPECT_FALSE(extents.covers({19, 21}));
 }
 
+TEST(Extents, WhatIsRemovedLeavesItsEnds) {
+  Extents extents;
+  extents.add({10, 40});
+  extents.remove({20, 30});
+  EXPECT_EQ(extents.spans(), (std::map<std::uint64_t, std::uint64_t>{{10, 20}, {30, 40}}));
+  EXPECT_EQ(extents.bytes(), 20U);
+  extents.remove({15, 35});
+  EXPECT_EQ(extents.spans(), (std::map<std::uint64_t, std::uint64_t>{{10, 15}, {35, 40}}));
+  extents.remove({38, 38});
+  extents.remove({0, 100});
+  EXPECT_TRUE(extents.spans().empty());
+  EXPECT_EQ(extents.bytes(), 0U);
+}
+
 /// Beside a bit for each byte.
 TEST(Extents, IsASetOfBytes) {
   constexpr std::uint64_t size = 200;
@@ -52,6 +66,11 @@ TEST(Extents, IsASetOfBytes) {
       const Span span{random() % size, random() % (size + 1)};
       extents.add(span);
       for (auto at = span.begin; at < span.end; ++at) there[at] = true;
+      const Span gone{random() % size, random() % (size + 1)};
+      if (gone.length() < size / 4) {
+        extents.remove(gone);
+        for (auto at = gone.begin; at < gone.end; ++at) there[at] = false;
+      }
       const Span asked{random() % size, random() % (size + 1)};
       Span gap{asked.end, asked.end};
       for (auto at = asked.begin; at < asked.end && gap.empty(); ++at) {

@@ -128,6 +128,20 @@ TEST_F(TagTest, MovedTagWhoseManifestCannotBeHadIsServedAsItWas) {
   EXPECT_EQ(*asker.answer().content->bytes, manifest);
 }
 
+TEST_F(TagTest, MovedTagWhoseManifestIsThereNeedsNoTransfer) {
+  pull();
+  ask_manifest(sha256(moved));
+  last().answer(moved, oci_manifest_type);
+  executor.run();
+  clock.advance(seconds(61));
+  const auto asked = source.asked.size();
+  const auto asker = ask_tag("latest");
+  last().answer(moved, oci_manifest_type, sha256(moved));
+  executor.run();
+  EXPECT_EQ(source.asked.size(), asked + 1) << "one HEAD";
+  EXPECT_EQ(*asker.answer().content->bytes, moved);
+}
+
 TEST_F(TagTest, WhoOnlyLooksAtAMovedTagDoesNotHaveItFetched) {
   pull();
   clock.advance(seconds(61));

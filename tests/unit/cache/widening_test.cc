@@ -125,6 +125,16 @@ class WideningFillTest : public PiecesTest {
     interval(mib);
     return pending;
   }
+  /// A download one of whose segments has a wrong byte, until that is found.
+  Pending spoil() {
+    const auto pending = widen();
+    source.asked[1].head(blob.size());
+    source.asked[1].sent = 1;
+    source.asked[1].data_at(10 * mib, "!");
+    for (int i = 0; i < 200 && source.mismatches == 0; ++i) interval(mib);
+    EXPECT_EQ(source.mismatches, 1);
+    return pending;
+  }
   std::size_t under_way() const {
     return static_cast<std::size_t>(
         std::count_if(source.asked.begin(), source.asked.end(),
@@ -218,6 +228,18 @@ TEST_F(WideningFillTest, ASegmentThatFailsAfterTheFirstHasEnded) {
   finish(pending);
 }
 
+TEST_F(WideningFillTest, ASegmentThatFailsLeavesTheOthersTheirShare) {
+  const auto pending = widen();
+  interval(mib);
+  interval(mib);
+  ASSERT_EQ(under_way(), 4U);
+  source.asked[2].fail(FailureKind::unavailable);
+  executor.run();
+  EXPECT_EQ(under_way(), 3U) << "the first ends before the segments that are still on their way";
+  finish(pending);
+  EXPECT_LE(brought(), blob.size() + mib);
+}
+
 TEST_F(WideningFillTest, ASegmentThatFailsBeforeAPieceThatIsThere) {
   expect_piece(40 * mib, 40 * mib + grain);
   source.asked.clear();
@@ -235,11 +257,7 @@ TEST_F(WideningFillTest, ASegmentThatFailsBeforeAPieceThatIsThere) {
 }
 
 TEST_F(WideningFillTest, AfterAMismatchOneTransferFromOneEndpoint) {
-  const auto pending = widen();
-  source.asked[1].head(blob.size());
-  source.asked[1].sent = 1;
-  source.asked[1].data_at(10 * mib, "!");
-  for (int i = 0; i < 200 && source.mismatches == 0; ++i) interval(mib);
+  spoil();
   source.asked.clear();
   const auto again = ask_blob(digest);
   EXPECT_TRUE(last().request.one_endpoint);
@@ -260,12 +278,7 @@ TEST_F(WideningFillTest, AnUpstreamThatForgetsRangesIsReadInOrder) {
 }
 
 TEST_F(WideningFillTest, WrongBytesInASegmentAreFound) {
-  const auto pending = widen();
-  source.asked[1].head(blob.size());
-  source.asked[1].sent = 1;
-  source.asked[1].data_at(10 * mib, "!");
-  for (int i = 0; i < 200 && source.mismatches == 0; ++i) interval(mib);
-  EXPECT_EQ(source.mismatches, 1);
+  const auto pending = spoil();
   EXPECT_FALSE(cache->find_blob(repo, digest));
   EXPECT_EQ(pending.answer().content->progress->state(), Progress::State::failed);
 }

@@ -85,30 +85,25 @@ TEST_F(Endpoints, ADeadOneCostsOneQuestion) {
   Client client(quick_options({dead, good.url()}));
   for (int i = 0; i < 10; ++i) expect_content(client);
   EXPECT_EQ(questions(good), 10);
-  EXPECT_LE(sample(client, "entrepot_upstream_requests_total{upstream=\"test\",endpoint=\"" +
-                               endpoint_label(dead) + "\",kind=\"blob\",code=\"0\"}"),
-            1);
-}
-
-TEST_F(Endpoints, NotFoundIsSaidOnceAllHaveSaidSo) {
-  ScriptedServer first(answering(404, "no"));
-  ScriptedServer second(answering(404, "no"));
-  Client client(quick_options({first.url(), second.url()}));
-  const auto failure = expect_failure(client);
-  EXPECT_EQ(failure.kind, FailureKind::not_found);
-  EXPECT_FALSE(failure.doubtful);
-  EXPECT_EQ(questions(first), 1);
-  EXPECT_EQ(questions(second), 1);
+  const auto failed = [&](const std::string& kind) {
+    return sample(client, "entrepot_upstream_requests_total{upstream=\"test\",endpoint=\"" +
+                              endpoint_label(dead) + "\",kind=\"" + kind + "\",code=\"0\"}");
+  };
+  EXPECT_LE(failed("blob"), 1);
+  EXPECT_GE(failed("blob") + failed("ping"), 1) << "nobody has asked it";
 }
 
 TEST_F(Endpoints, NotFoundIsDoubtfulWhileOneCannotSay) {
-  ScriptedServer first(answering(503, "no"));
-  ScriptedServer second(answering(404, "no"));
-  Client client(quick_options({first.url(), second.url()}));
-  const auto failure = expect_failure(client);
-  EXPECT_EQ(failure.kind, FailureKind::not_found);
-  EXPECT_TRUE(failure.doubtful);
-  EXPECT_EQ(questions(second), 1) << "who has said no is not asked again";
+  for (const int status : {404, 503}) {
+    ScriptedServer first(answering(status, "no"));
+    ScriptedServer second(answering(404, "no"));
+    Client client(quick_options({first.url(), second.url()}));
+    const auto failure = expect_failure(client);
+    EXPECT_EQ(failure.kind, FailureKind::not_found) << status;
+    EXPECT_EQ(failure.doubtful, status == 503);
+    EXPECT_GE(questions(first), 1) << status;
+    EXPECT_EQ(questions(second), 1) << "who has said no is not asked again";
+  }
 }
 
 TEST_F(Endpoints, OneThatWasDownIsAskedBeforeItIsSaidThatNobodyHasIt) {
@@ -232,7 +227,9 @@ TEST_F(Endpoints, ASlowBodyMovesToAFasterOne) {
                body.size() - from);
     reply.raw(std::string_view(body).substr(from));
   }));
-  Client client(quick_options({slow.url(), fast.url()}));
+  auto options = quick_options({slow.url(), fast.url()});
+  options.timeouts.stall = std::chrono::minutes(1);  // it is slow and not still
+  Client client(options);
   Recorder recorder;
   ASSERT_TRUE(client.run(blob_request(), recorder));
   EXPECT_FALSE(recorder.failure.has_value());
@@ -277,14 +274,21 @@ TEST_F(Endpoints, CredentialsGoToTheirEndpointOnly) {
 
 TEST_F(Endpoints, APageOfAnotherServerIsNoRegistry) {
   ScriptedServer portal([](const Received& request, Reply& reply) {
-    reply.send(is_ping(request) ? 200 : 503, {"Content-Type: text/html"}, "<html>log in</html>");
+    if (is_ping(request))
+      return reply.send(200, {"Content-Type: text/html"}, "<html>log in</html>");
+    reply.send(200, {}, content);  // so that nothing but the probe speaks against it
   });
   ScriptedServer good(answering(200));
   Client client(quick_options({portal.url(), good.url()}));
   expect_content(client);
   ASSERT_TRUE(portal.wait_for("/v2/", 1));
-  for (int i = 0; i < 5; ++i) expect_content(client);
-  EXPECT_LE(questions(portal), 1);
+  int spared = 0;
+  for (int i = 0; i < 200 && spared < 5; ++i) {
+    const int before = questions(portal);
+    expect_content(client);
+    spared = questions(portal) == before ? spared + 1 : 0;
+  }
+  EXPECT_EQ(spared, 5);
 }
 
 TEST_F(Endpoints, ALimitedOneIsNotAskedNotEvenByAProbe) {
@@ -295,6 +299,7 @@ TEST_F(Endpoints, ALimitedOneIsNotAskedNotEvenByAProbe) {
   options.timeouts.probe_used = milliseconds(5);
   Client client(options);
   for (int i = 0; i < 20; ++i) expect_content(client);
+  EXPECT_GE(limited.count("/v2/"), 1) << "nobody has asked it";
   // A probe and the first question may have been under way together.
   EXPECT_LE(limited.count("/v2/"), 2);
 }

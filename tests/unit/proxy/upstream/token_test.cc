@@ -25,9 +25,11 @@ constexpr const char* basic_user_secret = "Basic dXNlcjpzZWNyZXQ=";
 
 /// A registry that wants a token, and its token server on the same port.
 class TokenRegistry {
- public:
-  ScriptedServer server{[this](const Received& request, Reply& reply) { serve(request, reply); }};
+  std::mutex mutex_;
+  std::set<std::string> good_;  // guarded by mutex_
+  int issued_ = 0;              // guarded by mutex_
 
+ public:
   std::atomic<int> lifetime{300};
   std::atomic<bool> accept_tokens{true};
   std::atomic<int> token_status{200};
@@ -37,6 +39,9 @@ class TokenRegistry {
     good_.clear();
   }
   int token_calls() const { return server.count("/token"); }
+
+  /// The last member: its threads use all others until it is gone.
+  ScriptedServer server{[this](const Received& request, Reply& reply) { serve(request, reply); }};
 
  private:
   void serve(const Received& request, Reply& reply) {
@@ -62,10 +67,6 @@ class TokenRegistry {
                 "/token\",service=\"the service\",scope=\"repository:a/b:pull\""},
                "unauthorized");
   }
-
-  std::mutex mutex_;
-  std::set<std::string> good_;  // guarded by mutex_
-  int issued_ = 0;              // guarded by mutex_
 };
 
 Options with_credentials(Options options) {

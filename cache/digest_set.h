@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <limits>
 #include <mutex>
 #include <unordered_set>
 
@@ -8,12 +10,15 @@
 
 namespace entrepot::cache {
 
-/// Blobs whose files are being given their names and are not in the index yet: who finds such a
-/// file leaves it alone. Thread-safe.
-class Keeping {
+/// Digests that several threads add, remove and look for. Thread-safe.
+class DigestSet {
  public:
+  /// One that would make it larger than `most` empties it first.
+  explicit DigestSet(std::size_t most = std::numeric_limits<std::size_t>::max()) : most_(most) {}
+
   void add(const Digest& digest) {
     const std::lock_guard lock(mutex_);
+    if (all_.size() >= most_) all_.clear();
     all_.insert(digest);
   }
   void remove(const Digest& digest) {
@@ -26,6 +31,7 @@ class Keeping {
   }
 
  private:
+  const std::size_t most_;
   mutable std::mutex mutex_;
   std::unordered_set<Digest> all_;  // guarded by mutex_
 };
