@@ -10,17 +10,16 @@ when a bar was missed.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import socket
 import statistics
-import sys
 import time
 
-from main_path import MIB, NAME, Site, bar, missed, spread
+from main_path import MIB, NAME, Site, bar, run_suites, spread
 from support import client, config, content
 from support.entrepot import Entrepot
 from support.gate import Gate
+from support.silence import Silence
 from support.upstream import ScriptedUpstream
 from support.wire import Line
 
@@ -161,27 +160,12 @@ def longest_pause(download: client.Download) -> float:
     return longest
 
 
-def dropping() -> tuple[str, list[socket.socket]]:
-    """An address that takes no connection and refuses none: its queue is full."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    port = listener.getsockname()[1]
-    waiting = []
-    for _ in range(4):
-        one = socket.socket()
-        one.setblocking(False)
-        one.connect_ex(("127.0.0.1", port))
-        waiting.append(one)
-    return f"http://127.0.0.1:{port}", [listener, *waiting]
-
-
 def dead(site: Site, _rounds: int) -> None:
     """The first endpoint is dead in one of three ways; a new object is wanted every second or so."""
     with socket.create_server(("127.0.0.1", 0)) as gone:
         refused = f"http://127.0.0.1:{gone.getsockname()[1]}"
-    silent, sockets = dropping()
-    for how, url in (("refuses", refused), ("drops packets", silent),
+    silence = site.keep(Silence())
+    for how, url in (("refuses", refused), ("drops packets", silence.url),
                      ("has no address", "https://nowhere.invalid")):
         good = site.keep(ScriptedUpstream())
         blobs = [good.add_blob(NAME, content.blob(4096, seed=i)) for i in range(240)]
@@ -199,8 +183,7 @@ def dead(site: Site, _rounds: int) -> None:
         bar("lost, in connect timeouts", lost / 2, 1)
         site.close(entrepot)
         site.close(good)
-    for one in sockets:
-        one.close()
+    site.close(silence)
 
 
 def timed_fetch(port: int, blob) -> float:
@@ -264,19 +247,5 @@ def connections(site: Site, rounds: int) -> None:
 SUITES = {"choice": choice, "failover": failover, "dead": dead, "connections": connections}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("suites", nargs="*", metavar="suite", choices=[[], *SUITES])
-    arguments = parser.parse_args()
-    for name in arguments.suites or SUITES:
-        print(f"{name}:", flush=True)
-        with Site() as site:
-            SUITES[name](site, arguments.rounds)
-    if missed:
-        print(f"missed: {', '.join(missed)}")
-    return 1 if missed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_suites(__doc__, SUITES, rounds=3)

@@ -82,14 +82,18 @@ class Site:
         self._open.append(thing)
         return thing
 
-    def entrepot(self, url: str, binary: str | None = None) -> Entrepot:
+    def entrepot(self, upstream: str | dict, binary: str | None = None, **changes) -> Entrepot:
+        """`upstream` is the URL of docker.io's one endpoint, or all that is configured for it;
+        `changes` as support.config.settings()."""
         self._count += 1
         directory = self.directory / f"entrepot-{self._count}"
         directory.mkdir()
-        settings = config.settings(directory / "cache", {"docker.io": {"endpoint": url}},
+        fields = upstream if isinstance(upstream, dict) else {"endpoint": upstream}
+        settings = config.settings(directory / "cache", {"docker.io": fields},
                                    cache={"max_size": "30GiB"},
-                                   threads={"serve": 0, "fetch": 1, "store": 4}, limits=None,
-                                   log={"level": "info", "access": False})
+                                   threads={"serve": 0, "fetch": 1, "store": 4},
+                                   log={"level": "info", "access": False},
+                                   **{"limits": None, **changes})
         ours = os.environ["ENTREPOT_BINARY"]
         os.environ["ENTREPOT_BINARY"] = binary or ours
         try:
@@ -108,6 +112,25 @@ class Site:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         return self.keep(Nginx.static(self.directory / "origin", root))
+
+
+def run_suites(doc: str, suites: dict, rounds: int = 5,
+               parser: argparse.ArgumentParser | None = None) -> None:
+    """The command line of a bench, whose `parser` has what only that one takes. Ends with 1 when a
+    bar was missed."""
+    parser = parser or argparse.ArgumentParser()
+    parser.description = doc.split("\n")[0]
+    parser.set_defaults(earlier=None)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("suites", nargs="*", metavar="suite", choices=[[], *suites],
+                        help=", ".join(suites))
+    options = parser.parse_args()
+    for name in options.suites or suites:
+        print(f"{name}:", flush=True)
+        with Site(options.earlier) as site:
+            suites[name](site, options.rounds)
+    if missed:
+        sys.exit("missed: " + "; ".join(missed))
 
 
 def curl(port: int, target: str) -> float:
@@ -364,18 +387,10 @@ SUITES = {"start": start, "herd": herd, "small-miss": small_miss, "hits": hits,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = argparse.ArgumentParser()
     parser.add_argument("--earlier", metavar="BINARY",
                         help="another build of entrepot, compared in the suite hits")
-    parser.add_argument("suites", nargs="*", metavar="suite", help=", ".join(SUITES))
-    options = parser.parse_args()
-    for name in options.suites or SUITES:
-        print(f"{name}:", flush=True)
-        with Site(options.earlier) as site:
-            SUITES[name](site, options.rounds)
-    if missed:
-        sys.exit("missed: " + "; ".join(missed))
+    run_suites(__doc__, SUITES, parser=parser)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ in turn within one call. Leaves nothing running. Ends with 1 when a bar was miss
 
 from __future__ import annotations
 
-import argparse
 import concurrent.futures
 import hashlib
 import os
@@ -18,10 +17,9 @@ import random
 import re
 import statistics
 import subprocess
-import sys
 import time
 
-from main_path import MIB, NAME, Site, bar, missed, ratio, spread
+from main_path import MIB, NAME, Site, bar, ratio, run_suites, spread
 from nginx import cpu_seconds
 from support import client, content
 from support.upstream import ScriptedUpstream
@@ -183,18 +181,5 @@ def random_suite(site: Site, rounds: int) -> None:
 SUITES = {"first": first, "parallel": parallel, "lazy": lazy, "random": random_suite}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("suites", nargs="*", metavar="suite", help=", ".join(SUITES))
-    options = parser.parse_args()
-    for name in options.suites or SUITES:
-        print(f"{name}:", flush=True)
-        with Site() as site:
-            SUITES[name](site, options.rounds)
-    if missed:
-        sys.exit("missed: " + "; ".join(missed))
-
-
 if __name__ == "__main__":
-    main()
+    run_suites(__doc__, SUITES)

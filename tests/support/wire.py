@@ -125,18 +125,34 @@ class Pacer:
 
     def __init__(self, rate: float):
         self._rate = rate
-        self._start = time.monotonic()
-        self._sent = 0
+        self._free_at = time.monotonic()
 
     def piece(self) -> int:
         # A hundredth of a second's worth, so that the flow is even and the rate exact.
         return max(1, min(PIECE, int(self._rate / 100)))
 
     def sent(self, count: int) -> None:
-        self._sent += count
-        ahead = self._sent / self._rate - (time.monotonic() - self._start)
+        ahead = self._take(count) - time.monotonic()
         if ahead > 0:
             time.sleep(ahead)
+
+    def _take(self, count: int) -> float:
+        """When so many more may have been sent."""
+        self._free_at += count / self._rate
+        return self._free_at
+
+
+class Line(Pacer):
+    """What all replies of a server share: so many bytes a second in all, none saved up."""
+
+    def __init__(self, rate: float):
+        super().__init__(rate)
+        self._lock = threading.Lock()
+
+    def _take(self, count: int) -> float:
+        with self._lock:
+            self._free_at = max(self._free_at, time.monotonic())
+            return super()._take(count)
 
 
 def read_request(reader, connection: int) -> Request | None:
@@ -155,25 +171,6 @@ def read_request(reader, connection: int) -> Request | None:
     length = int(request.header("Content-Length") or 0)
     request.body = reader.read(length) if length else b""
     return request
-
-
-class Line:
-    """What all replies of a server share: so many bytes a second in all, none saved up."""
-
-    def __init__(self, rate: float):
-        self._rate = rate
-        self._lock = threading.Lock()
-        self._free_at = 0.0
-
-    def piece(self) -> int:
-        return max(1, min(PIECE, int(self._rate / 100)))
-
-    def sent(self, count: int) -> None:
-        with self._lock:
-            now = time.monotonic()
-            self._free_at = max(self._free_at, now) + count / self._rate
-            ahead = self._free_at - now
-        time.sleep(ahead)
 
 
 class Sender:

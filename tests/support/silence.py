@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An address that drops packets: what is dialled there ends in a timeout."""
+
+from __future__ import annotations
+
+import socket
+
+
+class Silence:
+    """A listener that accepts nobody and whose queue is full, so that the kernel drops what comes."""
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0):
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind((host, port))
+        self._listener.listen(0)
+        self.host, self.port = self._listener.getsockname()
+        self._waiting = []
+        for _ in range(4):
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex((self.host, self.port))
+            self._waiting.append(one)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def close(self) -> None:
+        for one in (*self._waiting, self._listener):
+            one.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
