@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pieces of blobs that are wrong, refused or broken off.
+#include "cache/layout.h"
 #include "tests/unit/cache/pieces_fixture.h"
 
 namespace entrepot::cache {
