@@ -109,40 +109,44 @@ void Cache::route(ObjectRequest request) {
       [&home, request = std::move(request)]() mutable { home.objects.fetch(std::move(request)); });
 }
 
-void Cache::fetch_blob(Repository repository, const Digest& digest, bool head, Executor& reply_on,
+void Cache::fetch_blob(Repository repository, const Digest& digest, bool head, Asker asker,
                        AnswerCallback done, Wanted wanted) {
   route({Resource::blob,
          std::move(repository),
          digest,
          head,
-         {reply_on, std::move(done)},
+         {std::move(asker), std::move(done)},
          std::move(wanted)});
 }
 
-void Cache::fetch_manifest(Repository repository, const Digest& digest, bool head,
-                           Executor& reply_on, AnswerCallback done) {
-  route({Resource::manifest, std::move(repository), digest, head, {reply_on, std::move(done)}});
+void Cache::fetch_manifest(Repository repository, const Digest& digest, bool head, Asker asker,
+                           AnswerCallback done) {
+  route({Resource::manifest,
+         std::move(repository),
+         digest,
+         head,
+         {std::move(asker), std::move(done)}});
 }
 
 void Cache::fetch_tag(Repository repository, std::string tag, bool head, bool revalidate,
-                      Executor& reply_on, AnswerCallback done) {
+                      Asker asker, AnswerCallback done) {
   Home& home = home_of(std::hash<std::string>{}(tag_key(repository, tag)));
   home.executor.post([&home, request = TagRequest{std::move(repository),
                                                   std::move(tag),
                                                   head,
                                                   revalidate,
-                                                  {reply_on, std::move(done)}}]() mutable {
+                                                  {std::move(asker), std::move(done)}}]() mutable {
     home.tags.fetch(std::move(request));
   });
 }
 
-void Cache::fetch_tags(Repository repository, Executor& reply_on, ListingCallback done) {
-  list({std::move(repository), std::nullopt, {reply_on, std::move(done)}});
+void Cache::fetch_tags(Repository repository, Asker asker, ListingCallback done) {
+  list({std::move(repository), std::nullopt, {std::move(asker), std::move(done)}});
 }
 
-void Cache::fetch_referrers(Repository repository, const Digest& subject, Executor& reply_on,
+void Cache::fetch_referrers(Repository repository, const Digest& subject, Asker asker,
                             ListingCallback done) {
-  list({std::move(repository), subject, {reply_on, std::move(done)}});
+  list({std::move(repository), subject, {std::move(asker), std::move(done)}});
 }
 
 void Cache::list(ListingRequest request) {

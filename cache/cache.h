@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "cache/answer.h"
+#include "cache/asker.h"
 #include "cache/digest.h"
-#include "cache/executor.h"
 #include "cache/inspection.h"
 #include "cache/options.h"
 #include "cache/requests.h"
@@ -62,18 +62,18 @@ class Cache : private ObjectRouter {
   /// Also nullopt for a tag that is due.
   std::optional<Answer> find_tag(RepositoryRef repository, std::string_view tag) const;
 
-  // From disk or upstream. Any thread; `done` is posted to `reply_on` exactly once.
+  // From disk or upstream. Any thread; `done` is posted to `asker` exactly once.
   /// `head`: the caller wants no body, so an absent object is asked for with HEAD and not filled.
   /// `wanted`: what it wants of one; where those are pieces, only they are brought.
-  void fetch_blob(Repository repository, const Digest& digest, bool head, Executor& reply_on,
+  void fetch_blob(Repository repository, const Digest& digest, bool head, Asker asker,
                   AnswerCallback done, Wanted wanted = {});
-  void fetch_manifest(Repository repository, const Digest& digest, bool head, Executor& reply_on,
+  void fetch_manifest(Repository repository, const Digest& digest, bool head, Asker asker,
                       AnswerCallback done);
   /// `revalidate`: the client asked for a check with the upstream (Cache-Control: no-cache).
-  void fetch_tag(Repository repository, std::string tag, bool head, bool revalidate,
-                 Executor& reply_on, AnswerCallback done);
-  void fetch_tags(Repository repository, Executor& reply_on, ListingCallback done);
-  void fetch_referrers(Repository repository, const Digest& subject, Executor& reply_on,
+  void fetch_tag(Repository repository, std::string tag, bool head, bool revalidate, Asker asker,
+                 AnswerCallback done);
+  void fetch_tags(Repository repository, Asker asker, ListingCallback done);
+  void fetch_referrers(Repository repository, const Digest& subject, Asker asker,
                        ListingCallback done);
 
   /// Takes over what can change while the process runs: max_size, reserve_free, scrub_rate, pins,

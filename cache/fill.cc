@@ -23,6 +23,7 @@ Fill::Fill(Shared& shared, Executor& home, Source& source, ObjectFlights& flight
       resource_(first.resource),
       repository_(first.repository),
       digest_(first.digest),
+      via_(first.reply.via()),
       all_(!first.wanted.pieces) {
   shared_.metrics.flights().add(1);
 }
@@ -47,6 +48,7 @@ FetchRequest Fill::request() const {
       repository_.upstream, repository_.name, resource_, digest_.str(), false, 0, max_size()};
   if (all_ && content_) request.size = head_.size;
   request.one_endpoint = shared_.doubted.contains(digest_);
+  request.via = via_;
   return request;
 }
 

@@ -158,6 +158,7 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   const Resource resource_;
   const Repository repository_;
   const Digest digest_;
+  const std::string via_;
 
   std::unique_ptr<Fetch> fetch_;  // of all, or of its size
   Span asked_;                    // by fetch_, but for what segments bring

@@ -6,6 +6,7 @@
 //   <directory>/blobs/sha256/ab/abcdef…   whole and proven; named by its digest
 //   <directory>/fills/sha256-abcdef…      arriving
 //   <directory>/quarantine/sha256-abcdef… could not be read
+//   <directory>/endpoints.json            what the last process knew of endpoints
 //
 // RocksDB column families (keys; values are in records.h):
 //   blobs      digest
@@ -39,6 +40,7 @@ class Layout {
   std::filesystem::path index() const { return directory_ / "index"; }
   std::filesystem::path blobs() const { return directory_ / "blobs"; }
   std::filesystem::path fills() const { return directory_ / "fills"; }
+  std::filesystem::path endpoints() const { return directory_ / "endpoints.json"; }
   /// The folder that holds a blob (one of 256 per algorithm).
   std::filesystem::path blob_folder(const Digest& digest) const;
   std::filesystem::path blob(const Digest& digest) const;

@@ -14,7 +14,8 @@ LinkProof::LinkProof(Shared& shared, Source& source, ObjectFlights& flights,
       flights_(flights),
       resource_(first.resource),
       repository_(first.repository),
-      digest_(first.digest) {
+      digest_(first.digest),
+      via_(first.reply.via()) {
   shared_.metrics.flights().add(1);
 }
 
@@ -23,9 +24,10 @@ LinkProof::~LinkProof() { shared_.metrics.flights().add(-1); }
 void LinkProof::start() {
   const auto max_size =
       resource_ == Resource::manifest ? shared_.options.max_manifest : shared_.options.max_blob;
-  fetch_ = source_.fetch({repository_.upstream, repository_.name, resource_, digest_.str(),
-                          /*head=*/true, /*offset=*/0, max_size},
-                         *this);
+  FetchRequest request{repository_.upstream, repository_.name, resource_, digest_.str(),
+                       /*head=*/true,        /*offset=*/0,     max_size};
+  request.via = via_;
+  fetch_ = source_.fetch(std::move(request), *this);
 }
 
 void LinkProof::on_done(const std::optional<Failure>& failure) {

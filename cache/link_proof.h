@@ -40,6 +40,7 @@ class LinkProof : public FetchSink, public std::enable_shared_from_this<LinkProo
   const Resource resource_;
   const Repository repository_;
   const Digest digest_;
+  const std::string via_;
   std::unique_ptr<Fetch> fetch_;
   FetchHead head_;
   std::vector<ObjectRequest> waiting_;

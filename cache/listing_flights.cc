@@ -27,8 +27,9 @@ class ListingFlights::Flight : public ListingSink {
 
   void start(Source& source, const ListingRequest& request) {
     const auto& [upstream, name] = request.repository;
-    fetch_ = request.subject ? source.list_referrers(upstream, name, *request.subject, *this)
-                             : source.list_tags(upstream, name, *this);
+    const std::string& via = request.reply.via();
+    fetch_ = request.subject ? source.list_referrers(upstream, name, *request.subject, via, *this)
+                             : source.list_tags(upstream, name, via, *this);
   }
   void on_listing(std::optional<Listing> listing, const Failure& failure) override {
     owner_.ended(key_, std::move(listing), failure);

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "cache/answer.h"
+#include "cache/asker.h"
 #include "cache/digest.h"
-#include "cache/executor.h"
 #include "cache/source.h"
 #include "cache/wanted.h"
 
@@ -17,16 +17,18 @@ namespace entrepot::cache {
 template <typename Result>
 class ReplyTo {
  public:
-  ReplyTo(Executor& executor, std::function<void(Result)> done)
-      : executor_(&executor), done_(std::move(done)) {}
+  ReplyTo(Asker asker, std::function<void(Result)> done)
+      : asker_(std::move(asker)), done_(std::move(done)) {}
 
   void operator()(Result result) const {
-    executor_->post(
+    asker_.executor->post(
         [done = done_, result = std::move(result)]() mutable { done(std::move(result)); });
   }
+  /// See Asker.
+  const std::string& via() const { return asker_.via; }
 
  private:
-  Executor* executor_;
+  Asker asker_;
   std::function<void(Result)> done_;
 };
 

@@ -40,6 +40,10 @@ struct FetchRequest {
   /// After a mismatch: it leaves an endpoint only where that breaks, so that it is clear whose
   /// bytes they are.
   bool one_endpoint = false;
+  /// Of whom it is asked for (Asker::via).
+  std::string via = {};
+  /// Nobody waits for it: it goes behind what somebody waits for.
+  bool background = false;
 };
 
 /// What the upstream said before the body.
@@ -115,8 +119,9 @@ class Source {
   [[nodiscard]] virtual std::unique_ptr<Fetch> fetch(FetchRequest request, FetchSink& sink) = 0;
 
   /// All tags of a repository (follows Link on the same origin; pages and bytes are capped).
+  /// `via`: as in FetchRequest.
   [[nodiscard]] virtual std::unique_ptr<Fetch> list_tags(std::string upstream,
-                                                         std::string repository,
+                                                         std::string repository, std::string via,
                                                          ListingSink& sink) = 0;
 
   /// All referrers of a digest, unfiltered; where the upstream lacks the API, what the referrers
@@ -124,6 +129,7 @@ class Source {
   [[nodiscard]] virtual std::unique_ptr<Fetch> list_referrers(std::string upstream,
                                                               std::string repository,
                                                               const Digest& subject,
+                                                              std::string via,
                                                               ListingSink& sink) = 0;
 
   /// Tells that what `endpoint` delivered did not have the digest it was asked by: counts it in
@@ -131,6 +137,10 @@ class Source {
   /// parts of it, and nobody is marked.
   virtual void report_mismatch(const std::string& upstream, const std::string& endpoint,
                                const Digest& digest) = 0;
+
+  /// The upstream's rate limit (`ratelimit-remaining`) leaves few requests: it is asked with HEAD
+  /// where that tells enough, and not in the background.
+  virtual bool scarce(const std::string& upstream) const = 0;
 };
 
 }  // namespace entrepot::cache

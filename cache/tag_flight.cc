@@ -34,7 +34,9 @@ TagFlight::TagFlight(Shared& shared, Executor& home, Source& source, TagFlights&
 
 TagFlight::~TagFlight() { shared_.metrics.flights().add(-1); }
 
-void TagFlight::start(bool with_head) {
+void TagFlight::start(bool with_head, std::string via, bool background) {
+  via_ = std::move(via);
+  background_ = background;
   if (known_) {
     patience_ = home_.after(patience, [this] { answer_stale(); });
   }
@@ -50,9 +52,16 @@ void TagFlight::ask(bool with_head) {
   asked_with_head_ = with_head;
   head_ = {};
   bytes_.clear();
-  fetch_ = source_.fetch({repository_.upstream, repository_.name, Resource::manifest, tag_,
-                          with_head, /*offset=*/0, shared_.options.max_manifest},
-                         *this);
+  FetchRequest request{repository_.upstream,
+                       repository_.name,
+                       Resource::manifest,
+                       tag_,
+                       with_head,
+                       /*offset=*/0,
+                       shared_.options.max_manifest};
+  request.via = via_;
+  request.background = background_ && waiting_.empty();
+  fetch_ = source_.fetch(std::move(request), *this);
 }
 
 bool TagFlight::on_data(std::uint64_t offset, std::span<const std::byte> data) {

@@ -21,7 +21,8 @@ class TagFlights;
 ///       same digest → the record is fresh again
 ///       other digest → the record moves; its manifest is fetched by digest when asked for
 ///       no usable digest → GET
-///   without a record, for a GET: GET by tag, one request in all
+///   without a record, for a GET: GET by tag, one request in all; HEAD first where the upstream's
+///       rate limit leaves few requests, because the manifest may be here under another tag
 ///
 /// 404, 401 and 403 are definitive: the record goes. Anything else leaves it, for stale answers.
 class TagFlight : public FetchSink, public std::enable_shared_from_this<TagFlight> {
@@ -30,7 +31,8 @@ class TagFlight : public FetchSink, public std::enable_shared_from_this<TagFligh
             Repository repository, std::string tag, std::shared_ptr<const TagState> known);
   ~TagFlight() override;
 
-  void start(bool with_head);
+  /// `via`: of the request that brings it about; `background`: nobody will wait for it.
+  void start(bool with_head, std::string via, bool background);
   void join(TagRequest request);
   void abandon(const Failure& failure);
   /// Whoever can be answered from the known record is; the flight goes on.
@@ -63,6 +65,8 @@ class TagFlight : public FetchSink, public std::enable_shared_from_this<TagFligh
   const std::string key_;
   const std::shared_ptr<const TagState> known_;  // null: no record
 
+  std::string via_;
+  bool background_ = false;
   bool asked_with_head_ = false;
   std::unique_ptr<Fetch> fetch_;
   FetchHead head_;

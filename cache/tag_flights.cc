@@ -13,6 +13,8 @@ constexpr std::chrono::seconds rest{5};
 /// A client's no-cache is honoured at most this often for one tag.
 constexpr std::chrono::milliseconds forced_interval{1000};
 constexpr std::size_t max_remembered = 10'000;
+/// Where the upstream's rate limit leaves few requests, a tag is believed this much longer.
+constexpr int scarce_factor = 10;
 
 std::chrono::seconds whole_seconds(std::chrono::milliseconds time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time);
@@ -51,15 +53,19 @@ void TagFlights::decide(TagRequest request, const StatePtr& known) {
   const auto age = age_of(known->record.checked_at, shared_.clock.wall(), known->fresh_for);
   const auto stale_for = shared_.freshness(request.repository.upstream)->stale_for();
   const auto freshness = judge(age, known->fresh_for, stale_for);
+  const bool scarce = source_.scarce(request.repository.upstream);
   const auto key = tag_key(request.repository, request.tag);
   if (request.revalidate && may_force(key)) return join_or_start(std::move(request), known);
   switch (freshness) {
     case Freshness::fresh:
       return answer(request, *known, Outcome::hit, {});
     case Freshness::grace:
-      if (!flights_.contains(key)) start(request.repository, request.tag, true, known);
+      if (scarce) return answer(request, *known, Outcome::hit, {});
+      check_in_background(request, known);
       return answer(request, *known, Outcome::hit, "tag-refreshing");
     case Freshness::due:
+      if (scarce && age / scarce_factor < known->fresh_for)
+        return answer(request, *known, Outcome::stale, "rate-limit-low");
       if (!rests(request, known)) return join_or_start(std::move(request), known);
       return answer(request, *known, Outcome::stale, "upstream-unreachable");
     case Freshness::expired:
@@ -83,17 +89,23 @@ void TagFlights::join_or_start(TagRequest request, const StatePtr& known) {
     return request.reply({Outcome::error, "negative", nullptr, *failure});
   }
   const auto running = flights_.find(key);
-  const auto flight = running != flights_.end()
-                          ? running->second
-                          : start(request.repository, request.tag, request.head || known, known);
+  const bool head = request.head || known != nullptr || source_.scarce(request.repository.upstream);
+  const auto flight =
+      running != flights_.end() ? running->second : start(request, head, known, false);
   flight->join(std::move(request));
 }
 
-std::shared_ptr<TagFlight> TagFlights::start(const Repository& repository, const std::string& tag,
-                                             bool head, const StatePtr& known) {
-  auto flight = std::make_shared<TagFlight>(shared_, home_, source_, *this, repository, tag, known);
-  flights_.emplace(tag_key(repository, tag), flight);
-  flight->start(head);
+void TagFlights::check_in_background(const TagRequest& request, const StatePtr& known) {
+  if (!flights_.contains(tag_key(request.repository, request.tag)))
+    start(request, /*head=*/true, known, /*background=*/true);
+}
+
+std::shared_ptr<TagFlight> TagFlights::start(const TagRequest& request, bool head,
+                                             const StatePtr& known, bool background) {
+  auto flight = std::make_shared<TagFlight>(shared_, home_, source_, *this, request.repository,
+                                            request.tag, known);
+  flights_.emplace(tag_key(request.repository, request.tag), flight);
+  flight->start(head, request.reply.via(), background);
   return flight;
 }
 
@@ -127,7 +139,8 @@ void TagFlights::answer(const TagRequest& request, const TagState& state, Outcom
        request.repository,
        state.record.digest,
        request.head,
-       {home_, [reply = request.reply, answer = std::move(answer)](Answer object) mutable {
+       {{home_, request.reply.via()},
+        [reply = request.reply, answer = std::move(answer)](Answer object) mutable {
           // Fetching the manifest is work of its own only where the store did not have it.
           if (object.outcome != Outcome::hit) answer.outcome = object.outcome;
           if (answer.reason.empty()) answer.reason = object.reason;
@@ -174,9 +187,7 @@ bool TagFlights::rests(const TagRequest& request, const StatePtr& known) {
   const auto key = tag_key(request.repository, request.tag);
   const auto found = resting_until_.find(key);
   if (found == resting_until_.end()) return false;
-  if (found->second <= shared_.clock.steady() && !flights_.contains(key)) {
-    start(request.repository, request.tag, /*head=*/true, known);
-  }
+  if (found->second <= shared_.clock.steady()) check_in_background(request, known);
   return true;
 }
 

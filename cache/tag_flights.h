@@ -42,8 +42,9 @@ class TagFlights {
 
   void decide(TagRequest request, const StatePtr& known);
   void join_or_start(TagRequest request, const StatePtr& known);
-  std::shared_ptr<TagFlight> start(const Repository& repository, const std::string& tag, bool head,
-                                   const StatePtr& known);
+  std::shared_ptr<TagFlight> start(const TagRequest& request, bool head, const StatePtr& known,
+                                   bool background);
+  void check_in_background(const TagRequest& request, const StatePtr& known);
   bool may_force(const std::string& key);
   bool rests(const TagRequest& request, const StatePtr& known);
 

@@ -76,6 +76,8 @@ struct EndpointMetrics::Series {
   CounterSeries digest_mismatches{0};
   HistogramSeries time_to_first_byte;
   GaugeSeries up{1};
+  CounterSeries hedges{0};
+  GaugeSeries rate{std::numeric_limits<double>::quiet_NaN()};
   GaugeSeries ratelimit_remaining{std::numeric_limits<double>::quiet_NaN()};
 
   bool touched() const {
@@ -96,6 +98,8 @@ struct EndpointMetrics::Series {
     out.add(Id::upstream_bytes, {upstream, name}, bytes);
     out.add(Id::upstream_time_to_first_byte, {upstream, name}, time_to_first_byte);
     out.add(Id::endpoint_up, {upstream, name}, up);
+    out.add(Id::endpoint_rate, {upstream, name}, rate);
+    out.add(Id::hedges, {upstream, name}, hedges);
     out.add(Id::ratelimit_remaining, {upstream, name}, ratelimit_remaining);
     out.add(Id::digest_mismatches, {upstream, name}, digest_mismatches);
   }
@@ -112,6 +116,8 @@ Histogram EndpointMetrics::time_to_first_byte() const {
   return Histogram(&series_->time_to_first_byte);
 }
 Gauge EndpointMetrics::up() const { return Gauge(&series_->up); }
+Counter EndpointMetrics::hedges() const { return Counter(&series_->hedges); }
+Gauge EndpointMetrics::rate() const { return Gauge(&series_->rate); }
 Gauge EndpointMetrics::ratelimit_remaining() const { return Gauge(&series_->ratelimit_remaining); }
 Counter EndpointMetrics::digest_mismatches() const { return Counter(&series_->digest_mismatches); }
 

@@ -54,8 +54,10 @@ class EndpointMetrics {
   Histogram time_to_first_byte() const;
   /// 1 from the start: an endpoint is believed until it fails.
   Gauge up() const;
-  /// NaN until it is set, so that "unknown" is not taken for "none left".
+  /// NaN until they are set, so that "unknown" is not taken for "none".
+  Gauge rate() const;
   Gauge ratelimit_remaining() const;
+  Counter hedges() const;
   Counter digest_mismatches() const;
 
  private:

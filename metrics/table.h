@@ -22,6 +22,8 @@ enum class Id : std::size_t {
   upstream_time_to_first_byte,
   endpoint_up,
   endpoint_failures,
+  endpoint_rate,
+  hedges,
   ratelimit_remaining,
   cache_bytes,
   cache_max_bytes,

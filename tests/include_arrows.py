@@ -33,7 +33,7 @@ LIBRARIES = {
                  ["conf/", "cache/manifest.cc", "proxy/registry/referrers_filter.cc",
                   "proxy/upstream/json.", "proxy/upstream/listing_",
                   "proxy/upstream/token_reply.cc", "proxy/admin/cache_api.cc",
-                  "proxy/app/cache_"]),
+                  "proxy/app/cache_", "proxy/app/endpoint_memory.cc"]),
     "rocksdb": (r"rocksdb/", ["cache/rocks_"]),
     "libevent": (r"(event2/|event\.h|evutil\.h)",
                  ["proxy/loop/", "proxy/http/", "proxy/upstream/"]),

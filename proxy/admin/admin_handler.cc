@@ -27,11 +27,12 @@ AdminHandler::AdminHandler(Options options, const metrics::Metrics& metrics)
 void AdminHandler::handle(const http::ExchangePtr& exchange) {
   const auto& request = exchange->request();
   const auto path = request.path();
-  if (is_cache_api(path)) {
+  if (path.starts_with("/api/v1/")) {
     answer_api(exchange);
   } else if (path != "/metrics" && path != "/healthz" && path != "/readyz") {
     answer(*exchange, http::ReplyHead(404), plain,
-           "nothing here; there are /metrics, /healthz, /readyz and /api/v1/cache\n");
+           "nothing here; there are /metrics, /healthz, /readyz, /api/v1/upstreams and "
+           "/api/v1/cache\n");
   } else if (request.method() != http::Method::get && !request.is_head()) {
     http::ReplyHead head(405);
     head.add("Allow", "GET, HEAD");
@@ -60,7 +61,7 @@ void AdminHandler::answer_api(const http::ExchangePtr& exchange) const {
                  path = std::string(request.path()),
                  query = std::string(request.query())]() mutable {
     auto& loop = held->loop();
-    loop.post([held = std::move(held), done = options_.cache_api(method, path, query)] {
+    loop.post([held = std::move(held), done = options_.api(method, path, query)] {
       answer(*held, http::ReplyHead(done.status), json, done.body);
     });
   });

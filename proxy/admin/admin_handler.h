@@ -12,20 +12,20 @@
 namespace entrepot::admin {
 
 /// What the process says about itself. The functions are called on the admin loop and must not
-/// block, but for cache_api.
+/// block, but for api.
 struct Options {
   /// Why this process should get no requests now ("draining"); empty while it should.
   std::function<std::string_view()> unready;
   /// Brings gauges up to date that nobody keeps so; called before each scrape.
   std::function<void()> before_scrape;
-  /// Answers what cache_api.h lists; may block.
-  std::function<ApiAnswer(http::Method, std::string_view path, std::string_view query)> cache_api;
+  /// Answers what is below /api/v1/; may block.
+  std::function<ApiAnswer(http::Method, std::string_view path, std::string_view query)> api;
   /// Runs a job where it may block.
   std::function<void(std::function<void()>)> work;
 };
 
 /// The admin listener: /metrics, /healthz (the process lives and its loop turns), /readyz (clients
-/// may be sent here), and what cache_api.h lists. GET and HEAD only, but for that.
+/// may be sent here), and /api/v1/. GET and HEAD only, but for the last.
 /// Changes nothing after construction; its calls come on the admin loop.
 class AdminHandler final : public http::Handler {
  public:

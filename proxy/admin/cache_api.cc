@@ -168,11 +168,11 @@ ApiAnswer route(Inspection& inspection, Method method, std::string_view path,
   return refuse(404, "nothing here");
 }
 
-}  // namespace
-
 bool is_cache_api(std::string_view path) {
   return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
 }
+
+}  // namespace
 
 ApiAnswer answer_cache_api(cache::Inspection& inspection, Method method, std::string_view path,
                            std::string_view query) {

@@ -31,7 +31,4 @@ struct ApiAnswer {
 ApiAnswer answer_cache_api(cache::Inspection& inspection, http::Method method,
                            std::string_view path, std::string_view query);
 
-/// Whether answer_cache_api() knows the path.
-bool is_cache_api(std::string_view path);
-
 }  // namespace entrepot::admin

@@ -8,18 +8,30 @@
 #include <algorithm>
 #include <csignal>
 #include <exception>
+#include <random>
 #include <utility>
 
+#include "cache/layout.h"
 #include "metrics/check.h"
 #include "metrics/log.h"
 #include "proxy/app/changes.h"
 #include "proxy/app/component_options.h"
+#include "proxy/app/endpoint_memory.h"
 
 namespace entrepot::app {
 namespace {
 
 std::string with_port(const std::string& address, std::uint16_t port) {
   return address.substr(0, address.rfind(':') + 1) + std::to_string(port);
+}
+
+constexpr std::chrono::seconds report_patience{5};
+constexpr std::chrono::milliseconds report_step{50};
+constexpr std::chrono::minutes memory_interval{5};
+
+std::string random_id() {
+  std::random_device random;
+  return fmt::format("entrepot-{:08x}{:08x}", random(), random());
 }
 
 template <typename Range, typename Text>
@@ -33,7 +45,8 @@ std::string joined(const Range& range, Text text_of) {
 
 Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
                std::function<conf::Loaded()> load)
-    : config_(config),
+    : id_(random_id()),
+      config_(config),
       load_(std::move(load)),
       metrics_(metrics),
       serve_(make_loops("serve", thread_count(config.threads.serve))),
@@ -44,7 +57,7 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       admin_handler_({[this] { return unready(); },
                       [this] { metrics_.connections().set(static_cast<double>(connections())); },
                       [this](http::Method method, std::string_view path, std::string_view query) {
-                        return admin::answer_cache_api(cache_.inspection(), method, path, query);
+                        return answer_api(method, path, query);
                       },
                       [this](std::function<void()> job) { admin_pool_.post(std::move(job)); }},
                      metrics),
@@ -58,6 +71,8 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       }) {
   current_ = config;
   conf::forget_passwords(current_);
+  const auto known = load_reports(memory_file(), clock_.wall());
+  for (const auto& source : sources_) source->recall(known);
   listen();
 }
 
@@ -85,8 +100,15 @@ std::vector<cache::Cache::HomeParts> Mirror::homes() const {
   return homes;
 }
 
+upstream::Options Mirror::upstream_options(const conf::Config& config) const {
+  auto options = app::upstream_options(config);
+  options.id = id_;
+  return options;
+}
+
 registry::Options Mirror::registry_options() const {
   auto options = app::registry_options(config_);
+  options.id = id_;
   options.executor_of = [this](const http::Exchange& exchange) -> cache::Executor& {
     for (const auto& parts : serve_)
       if (&parts->loop == &exchange.loop()) return parts->executor;
@@ -118,8 +140,8 @@ bool Mirror::run() {
   for (const auto& server : servers_) server->start();
   if (admin_server_) admin_server_->start();
   ready_ = true;
+  control_.loop.post([this] { remember_endpoints(); });
   log_start();
-  warn_of_unused_settings();
   stopped_.get_future().wait();
   return restart_;
 }
@@ -130,19 +152,6 @@ void Mirror::log_start() const {
             admin_address_.empty() ? "no admin listener" : "admin on " + admin_address_,
             config_.cache.directory.string(),
             joined(config_.upstreams, [](const auto& upstream) { return upstream.name; }));
-}
-
-/// What is configured for spreading the load is read and checked, and not yet acted upon.
-void Mirror::warn_of_unused_settings() const {
-  for (const auto& upstream : config_.upstreams) {
-    const auto warn = [](const std::string& owner, std::size_t count) {
-      if (count > 1)
-        log::warn("{}: this version uses the first of its {} credentials only", owner, count);
-    };
-    warn(upstream.name, upstream.credentials.size());
-    for (const auto& endpoint : upstream.endpoints)
-      warn(upstream.name + ": " + endpoint.url, endpoint.credentials.size());
-  }
 }
 
 std::string_view Mirror::unready() const {
@@ -156,6 +165,54 @@ std::size_t Mirror::connections() const {
   std::size_t sum = 0;
   for (const auto& server : servers_) sum += server->connections();
   return sum;
+}
+
+std::optional<upstream::Reports> Mirror::reports_of_loops() {
+  std::vector<std::future<upstream::Reports>> asked;
+  for (std::size_t i = 0; i < fetch_.size(); ++i) {
+    const auto answer = std::make_shared<std::promise<upstream::Reports>>();
+    asked.push_back(answer->get_future());
+    fetch_[i]->loop.post([answer, &source = *sources_[i]] { answer->set_value(source.report()); });
+  }
+  const auto until = std::chrono::steady_clock::now() + report_patience;
+  std::vector<upstream::Reports> by_loop;
+  for (auto& answer : asked) {
+    while (answer.wait_for(report_step) != std::future_status::ready)
+      if (ending_ || std::chrono::steady_clock::now() > until) return std::nullopt;
+    try {
+      by_loop.push_back(answer.get());
+    } catch (const std::future_error&) {  // the loop has ended, and the job with it
+      return std::nullopt;
+    }
+  }
+  return merged(by_loop);
+}
+
+admin::ApiAnswer Mirror::answer_api(http::Method method, std::string_view path,
+                                    std::string_view query) {
+  if (path != "/api/v1/upstreams")
+    return admin::answer_cache_api(cache_.inspection(), method, path, query);
+  if (method != http::Method::get && method != http::Method::head)
+    return {405, "{\"error\":\"only GET and HEAD\"}\n"};
+  if (const auto reports = reports_of_loops()) return {200, reports_json(*reports)};
+  return {503,
+          "{\"error\":\"the fetch loops do not answer; the process is ending or overloaded\"}\n"};
+}
+
+std::filesystem::path Mirror::memory_file() const {
+  return cache::Layout(config_.cache.directory).endpoints();
+}
+
+/// Again and again, so that little is lost where the process does not end by itself.
+void Mirror::remember_endpoints() {
+  if (stopping_) return;
+  memory_timer_ = control_.loop.after(memory_interval, [this] {
+    admin_pool_.post([this] {
+      if (const auto reports = reports_of_loops())
+        save_reports(memory_file(), *reports, clock_.wall());
+    });
+    remember_endpoints();
+  });
 }
 
 void Mirror::on_signal(int signal) {
@@ -224,6 +281,7 @@ void Mirror::drain_in_loop() {
 void Mirror::end_flights(std::string_view cut_because) {
   if (std::exchange(stopping_, true)) return;
   drain_timer_.reset();
+  memory_timer_.reset();
   if (!cut_because.empty()) {
     log::warn("{}: cutting {} connections", cut_because, connections());
     for (const auto& server : servers_) server->close();
@@ -232,6 +290,7 @@ void Mirror::end_flights(std::string_view cut_because) {
 }
 
 void Mirror::end_threads() {
+  ending_ = true;
   for (const auto* loops : {&serve_, &fetch_})
     for (const auto& parts : *loops) parts->loop.stop();
   control_.loop.stop();
@@ -241,6 +300,9 @@ void Mirror::end_threads() {
   cache_.end_background();
   admin_pool_.stop();
   admin_pool_.join();
+  std::vector<upstream::Reports> reports;
+  for (const auto& source : sources_) reports.push_back(source->report());
+  save_reports(memory_file(), merged(reports), clock_.wall());
   pool_.stop();
   pool_.join();
   // What the pool posted back last holds pieces of the cache, which goes before the loops do.

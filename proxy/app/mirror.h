@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -81,11 +83,16 @@ class Mirror {
 
   static Loops make_loops(const std::string& name, int count);
   Sources make_sources() const;
+  upstream::Options upstream_options(const conf::Config& config) const;
   std::vector<cache::Cache::HomeParts> homes() const;
   registry::Options registry_options() const;
   void listen();
   void log_start() const;
-  void warn_of_unused_settings() const;
+  admin::ApiAnswer answer_api(http::Method method, std::string_view path, std::string_view query);
+  /// Posts to each fetch loop; null where one has not answered in time. Blocks.
+  std::optional<upstream::Reports> reports_of_loops();
+  std::filesystem::path memory_file() const;
+  void remember_endpoints();
   std::string_view unready() const;
   std::size_t connections() const;
   void end_threads();
@@ -99,6 +106,7 @@ class Mirror {
   /// `cut_because`: why connections are cut first; empty when there are none.
   void end_flights(std::string_view cut_because);
 
+  const std::string id_;  ///< registry::Options::id
   const conf::Config& config_;
   const std::function<conf::Loaded()> load_;
   const metrics::Metrics& metrics_;
@@ -111,8 +119,10 @@ class Mirror {
   conf::Config current_;  // after SIGHUP another than config_; without passwords
   std::size_t left_to_drain_ = 0;
   std::unique_ptr<loop::Loop::Timer> drain_timer_;
+  std::unique_ptr<loop::Loop::Timer> memory_timer_;
 
   std::atomic<bool> ready_{false};
+  std::atomic<bool> ending_{false};  ///< loops end: nobody waits for them
   std::promise<void> stopped_;
 
   // In the order of use, destroyed in reverse: servers, threads, then what the threads use. The

@@ -69,6 +69,8 @@ const char* reason_phrase(int status) {
       return "Gateway Timeout";
     case 505:
       return "HTTP Version Not Supported";
+    case 508:
+      return "Loop Detected";
     case 507:
       return "Insufficient Storage";
     default:

@@ -82,7 +82,7 @@ void BlobHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
   begin_wait(call);
   store_.fetch_blob(
       call.repository_ref(), *call.digest, exchange->request().is_head(),
-      options_.executor_of(*exchange),
+      asker_of(options_, *exchange, call),
       [this, exchange](const cache::Answer& found) {
         if (Call* waiting = waiting_call(*exchange)) answer(*exchange, *waiting, found);
       },

@@ -21,31 +21,30 @@ std::optional<cache::Answer> CacheStore::find_tag(cache::RepositoryRef repositor
 }
 
 void CacheStore::fetch_blob(cache::Repository repository, const cache::Digest& digest, bool head,
-                            cache::Executor& reply_on, cache::AnswerCallback done,
-                            cache::Wanted wanted) {
-  cache_.fetch_blob(std::move(repository), digest, head, reply_on, std::move(done),
+                            cache::Asker asker, cache::AnswerCallback done, cache::Wanted wanted) {
+  cache_.fetch_blob(std::move(repository), digest, head, std::move(asker), std::move(done),
                     std::move(wanted));
 }
 
 void CacheStore::fetch_manifest(cache::Repository repository, const cache::Digest& digest,
-                                bool head, cache::Executor& reply_on, cache::AnswerCallback done) {
-  cache_.fetch_manifest(std::move(repository), digest, head, reply_on, std::move(done));
+                                bool head, cache::Asker asker, cache::AnswerCallback done) {
+  cache_.fetch_manifest(std::move(repository), digest, head, std::move(asker), std::move(done));
 }
 
 void CacheStore::fetch_tag(cache::Repository repository, std::string tag, bool head,
-                           bool revalidate, cache::Executor& reply_on, cache::AnswerCallback done) {
-  cache_.fetch_tag(std::move(repository), std::move(tag), head, revalidate, reply_on,
+                           bool revalidate, cache::Asker asker, cache::AnswerCallback done) {
+  cache_.fetch_tag(std::move(repository), std::move(tag), head, revalidate, std::move(asker),
                    std::move(done));
 }
 
-void CacheStore::fetch_tags(cache::Repository repository, cache::Executor& reply_on,
+void CacheStore::fetch_tags(cache::Repository repository, cache::Asker asker,
                             cache::ListingCallback done) {
-  cache_.fetch_tags(std::move(repository), reply_on, std::move(done));
+  cache_.fetch_tags(std::move(repository), std::move(asker), std::move(done));
 }
 
 void CacheStore::fetch_referrers(cache::Repository repository, const cache::Digest& subject,
-                                 cache::Executor& reply_on, cache::ListingCallback done) {
-  cache_.fetch_referrers(std::move(repository), subject, reply_on, std::move(done));
+                                 cache::Asker asker, cache::ListingCallback done) {
+  cache_.fetch_referrers(std::move(repository), subject, std::move(asker), std::move(done));
 }
 
 }  // namespace entrepot::registry

@@ -18,16 +18,15 @@ class CacheStore final : public Store {
   std::optional<cache::Answer> find_tag(cache::RepositoryRef repository,
                                         std::string_view tag) const override;
   void fetch_blob(cache::Repository repository, const cache::Digest& digest, bool head,
-                  cache::Executor& reply_on, cache::AnswerCallback done,
-                  cache::Wanted wanted) override;
+                  cache::Asker asker, cache::AnswerCallback done, cache::Wanted wanted) override;
   void fetch_manifest(cache::Repository repository, const cache::Digest& digest, bool head,
-                      cache::Executor& reply_on, cache::AnswerCallback done) override;
+                      cache::Asker asker, cache::AnswerCallback done) override;
   void fetch_tag(cache::Repository repository, std::string tag, bool head, bool revalidate,
-                 cache::Executor& reply_on, cache::AnswerCallback done) override;
-  void fetch_tags(cache::Repository repository, cache::Executor& reply_on,
+                 cache::Asker asker, cache::AnswerCallback done) override;
+  void fetch_tags(cache::Repository repository, cache::Asker asker,
                   cache::ListingCallback done) override;
   void fetch_referrers(cache::Repository repository, const cache::Digest& subject,
-                       cache::Executor& reply_on, cache::ListingCallback done) override;
+                       cache::Asker asker, cache::ListingCallback done) override;
 
  private:
   cache::Cache& cache_;

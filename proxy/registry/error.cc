@@ -107,6 +107,8 @@ Error error_for(const cache::Failure& failure, Resource resource, bool docker_hu
     case cache::FailureKind::unavailable:
       return {503, ErrorCode::unavailable, failure.message, wait};
     case cache::FailureKind::bad_upstream:
+      // A circle of mirrors is told as such to each of them: asking again does not help.
+      if (failure.status == 508) return {508, ErrorCode::unavailable, failure.message};
       return {502, ErrorCode::unknown, failure.message};
     case cache::FailureKind::store:
       return {503, ErrorCode::unavailable, failure.message};

@@ -34,7 +34,7 @@ void ManifestHandler::ask_by_digest(const http::ExchangePtr& exchange, Call& cal
     return answer(*exchange, call, *found);
   begin_wait(call);
   store_.fetch_manifest(call.repository_ref(), *call.digest, exchange->request().is_head(),
-                        options_.executor_of(*exchange), later(exchange));
+                        asker_of(options_, *exchange, call), later(exchange));
 }
 
 void ManifestHandler::ask_by_tag(const http::ExchangePtr& exchange, Call& call) const {
@@ -45,7 +45,7 @@ void ManifestHandler::ask_by_tag(const http::ExchangePtr& exchange, Call& call) 
   }
   begin_wait(call);
   store_.fetch_tag(call.repository_ref(), std::string(call.route.reference),
-                   exchange->request().is_head(), revalidate, options_.executor_of(*exchange),
+                   exchange->request().is_head(), revalidate, asker_of(options_, *exchange, call),
                    later(exchange));
 }
 

@@ -36,6 +36,8 @@ struct Options {
   std::string default_upstream;
   /// Answer `_catalog` (with an empty list) instead of 404.
   bool catalog = false;
+  /// Our name in Via fields, another one for each process: a request that bears it has been here.
+  std::string id = "entrepot";
   /// Write a line per exchange.
   bool access_log = true;
   /// Where answers for an exchange are to be posted: the loop of the exchange, as an executor that

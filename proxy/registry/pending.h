@@ -2,8 +2,11 @@
 // The two ends of waiting for the store.
 #pragma once
 
+#include "cache/asker.h"
 #include "proxy/http/exchange.h"
 #include "proxy/registry/call.h"
+#include "proxy/registry/options.h"
+#include "proxy/registry/via.h"
 
 namespace entrepot::registry {
 
@@ -16,6 +19,12 @@ inline Call& call_of(const http::Exchange& exchange) {
 inline void begin_wait(Call& call) {
   call.outcome = metrics::Outcome::miss;
   call.reason = "client-left";
+}
+
+/// On whose behalf fetch_* asks, and where it answers.
+inline cache::Asker asker_of(const Options& options, const http::Exchange& exchange,
+                             const Call& call) {
+  return {options.executor_of(exchange), via_of(exchange.request(), call.fields)};
 }
 
 /// In the callback of fetch_*: the call to answer, or null when its client is gone.

@@ -24,7 +24,7 @@ void ReferrersHandler::handle(const http::ExchangePtr& exchange, Call& call) con
                   {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, "digest"});
   begin_wait(call);
   store_.fetch_referrers(
-      call.repository_ref(), *call.digest, options_.executor_of(*exchange),
+      call.repository_ref(), *call.digest, asker_of(options_, *exchange, call),
       [this, exchange, types = parse_artifact_types(exchange->request().query())](
           const cache::ListingAnswer& found) {
         if (Call* waiting = waiting_call(*exchange)) answer(*exchange, *waiting, types, found);

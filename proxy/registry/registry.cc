@@ -8,6 +8,7 @@
 #include "proxy/registry/pending.h"
 #include "proxy/registry/reply.h"
 #include "proxy/registry/target.h"
+#include "proxy/registry/via.h"
 
 namespace entrepot::registry {
 namespace {
@@ -38,6 +39,15 @@ Refusal unknown_resource() {
   return {{404, ErrorCode::name_unknown, "no such resource; registries live under /v2/"}, "route"};
 }
 
+/// RFC 5842 §7.2
+Refusal loop_detected() {
+  return {{508, ErrorCode::unavailable,
+           "this request has come through this mirror before, or through too many others (see its "
+           "Via field): endpoints lead in a circle; take the one that leads back out of the "
+           "configuration"},
+          "loop"};
+}
+
 }  // namespace
 
 Registry::Registry(Options options, Store& store, const metrics::Metrics& metrics)
@@ -64,6 +74,8 @@ void Registry::handle(const http::ExchangePtr& exchange) {
     return refuse(*exchange, call,
                   {{400, ErrorCode::unknown, "malformed Authorization field"}, "authorization"});
   if (answer_here(*exchange, call)) return;
+  if (call.fields.via && comes_back(via_of(request, call.fields), options_.id))
+    return refuse(*exchange, call, loop_detected());
   if (const auto refusal = select_target(upstreams_, request, call))
     return refuse(*exchange, call, *refusal);
   dispatch(exchange, call);

@@ -73,6 +73,9 @@ RequestFields scan_fields(const http::Request& request) {
   for (const http::Request::Field& field : request.fields()) {
     // By length first: nearly every field of nearly every request is none of these.
     switch (field.name.size()) {
+      case 3:
+        if (field.name == "via") take(fields.via, field.value);
+        break;
       case 5:
         if (field.name == "range") take(fields.range, field.value);
         break;

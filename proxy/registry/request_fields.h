@@ -23,6 +23,7 @@ struct RequestFields {
   FieldValue if_none_match;
   FieldValue if_range;
   FieldValue range;
+  FieldValue via;
   /// Cache-Control or Pragma asks for an answer checked with the upstream.
   bool no_cache = false;
 };

@@ -44,7 +44,7 @@ void TagsHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
                   {{400, ErrorCode::pagination_number_invalid, "invalid n or last"}, "page"});
   begin_wait(call);
   store_.fetch_tags(
-      call.repository_ref(), options_.executor_of(*exchange),
+      call.repository_ref(), asker_of(options_, *exchange, call),
       [this, exchange, request = std::move(*request)](const cache::ListingAnswer& found) {
         if (Call* waiting = waiting_call(*exchange)) answer(*exchange, *waiting, request, found);
       });

@@ -7,7 +7,6 @@
 #include "proxy/upstream/challenge.h"
 #include "proxy/upstream/failures.h"
 #include "proxy/upstream/realm.h"
-#include "proxy/upstream/retry_after.h"
 
 namespace entrepot::upstream {
 namespace {
@@ -32,6 +31,7 @@ void Ask::start() {
     return;
   }
   circuit_pending_ = true;
+  account_ = &endpoint_.account_for(request_.repository);
   authorize();
 }
 
@@ -44,7 +44,7 @@ void Ask::settle_circuit(const TransferEnd* broken) {
   }
 }
 
-Tokens& Ask::tokens() { return at_endpoint() ? endpoint_.tokens() : endpoint_.anonymous_tokens(); }
+Tokens& Ask::tokens() { return at_endpoint() ? account_->tokens() : endpoint_.anonymous_tokens(); }
 
 void Ask::authorize() {
   wipe(authorization_);
@@ -52,7 +52,7 @@ void Ask::authorize() {
     key_.reset();
     const AuthScheme* scheme = endpoint_.scheme();
     if (scheme != nullptr && scheme->kind == AuthScheme::Kind::basic) {
-      authorization_ = endpoint_.credential()->basic();
+      authorization_ = account_->credential()->basic();
     } else if (scheme != nullptr) {
       if (!choose_key(*scheme, endpoint_.url())) return;
     }
@@ -93,9 +93,8 @@ void Ask::on_token(const TokenResult& result) { use_token(result); }
 
 void Ask::use_token(const TokenResult& result) {
   if (const auto* failure = std::get_if<cache::Failure>(&result)) {
-    if (failure->kind == cache::FailureKind::rate_limited && at_endpoint()) {
-      endpoint_.rate_limited(failure->retry_after);
-    }
+    if (failure->kind == cache::FailureKind::rate_limited && at_endpoint())
+      return limited(*failure, "token");
     const bool retryable = failure->kind == cache::FailureKind::unavailable;
     if (retryable) endpoint_.knowledge().faulty(std::chrono::steady_clock::now());
     fail(*failure, "token", retryable);
@@ -113,11 +112,19 @@ void Ask::use_token(const TokenResult& result) {
 }
 
 void Ask::send() {
-  TransferRequest transfer{.url = url_, .head = request_.head, .headers = request_.headers};
+  TransferRequest transfer{.url = url_,
+                           .head = request_.head,
+                           .repository = request_.repository,
+                           .headers = request_.headers};
   transfer.plain_http = endpoint_.plain_http();
   transfer.private_addresses = endpoint_.private_addresses(url_);
   if (!authorization_.empty()) {
     transfer.headers.push_back("Authorization: " + authorization_);
+  }
+  transfer.background = request_.background;
+  if (at_endpoint()) {
+    if (auto via = endpoint_.via_line(request_.via); !via.empty())
+      transfer.headers.push_back(std::move(via));
   }
   head_ = ResponseHead{};
   sent_ = std::chrono::steady_clock::now();
@@ -150,9 +157,9 @@ Disposition Ask::on_head(const ResponseHead& head) {
   learn(head.status);
   if (at_endpoint()) {
     settle_circuit(nullptr);
-    if (const auto left = parse_ratelimit(head.ratelimit_remaining)) {
-      endpoint_.metrics().ratelimit_remaining().set(static_cast<double>(*left));
-    }
+    // What an anonymous question is told is not the account's.
+    if (!authorization_.empty() || account_->credential() == nullptr)
+      endpoint_.told(*account_, head);
   }
   if (head.status >= 200 && head.status < 300) {
     delivered_ = true;
@@ -194,12 +201,25 @@ void Ask::answered() {
     unauthorized();
   } else if (status == 403 && !at_endpoint()) {
     back_to_endpoint();
+  } else if (status == 429 && at_endpoint()) {
+    limited(status_failure(what(), head_, std::chrono::system_clock::now()),
+            failure_reason(status));
   } else {
     auto failure = status_failure(what(), head_, std::chrono::system_clock::now());
-    if (status == 429 && at_endpoint()) endpoint_.rate_limited(failure.retry_after);
     const bool retryable = failure.kind == cache::FailureKind::unavailable;
     fail(std::move(failure), failure_reason(status), retryable);
   }
+}
+
+/// The next account, where there is one that is not limited; each has one try.
+void Ask::limited(cache::Failure failure, std::string_view reason) {
+  endpoint_.rate_limited(*account_, failure.retry_after);
+  if (++limited_accounts_ >= endpoint_.accounts() || endpoint_.limited())
+    return fail(std::move(failure), reason);
+  endpoint_.metrics().failure(reason);
+  account_ = &endpoint_.account_for(request_.repository);
+  refused_ = 0;
+  authorize();
 }
 
 void Ask::unauthorized() {
@@ -208,7 +228,7 @@ void Ask::unauthorized() {
     return;
   }
   auto scheme =
-      choose_scheme(parse_challenges(head_.www_authenticate), endpoint_.credential() != nullptr);
+      choose_scheme(parse_challenges(head_.www_authenticate), account_->credential() != nullptr);
   const AuthScheme* known = endpoint_.scheme();
   // Some answer 401 without a challenge (gcr.io): what they said earlier holds.
   if (!scheme && head_.www_authenticate.empty() && known != nullptr) scheme = *known;
@@ -229,7 +249,7 @@ void Ask::refused_by_endpoint(const AuthScheme& scheme) {
   }
   if (!authorization_.empty() && key_) {
     refused_ = serial_;
-    endpoint_.tokens().refused(*key_, serial_);
+    account_->tokens().refused(*key_, serial_);
   }
   if (!bearer) {
     endpoint_.learn(scheme);
@@ -242,10 +262,10 @@ void Ask::refused_by_endpoint(const AuthScheme& scheme) {
   shape.scope.clear();
   endpoint_.learn(std::move(shape));
   wipe(authorization_);
-  if (const auto grant = endpoint_.tokens().look(*key_)) {
+  if (const auto grant = account_->tokens().look(*key_)) {
     use_token(*grant);
   } else {
-    wait_ = endpoint_.tokens().request(*key_, *this);
+    wait_ = account_->tokens().request(*key_, *this);
   }
 }
 

@@ -26,6 +26,9 @@ struct AskRequest {
   Url url;                 ///< on the endpoint's origin
   /// Header lines that go to every hop: Accept, Range, If-Range. Never an Authorization.
   std::vector<std::string> headers;
+  /// On whose behalf: see cache::FetchRequest. Via goes to the endpoint only.
+  std::string via = {};
+  bool background = false;
 };
 
 /// How an ask ended without the whole answer.
@@ -91,6 +94,7 @@ class Ask : private TransferSink, private TokenSink {
   void refused_by_hop();
   void redirected();
   void back_to_endpoint();
+  void limited(cache::Failure failure, std::string_view reason);
   void broken(const TransferEnd& end);
   void fail(cache::Failure failure, std::string_view reason, bool retryable = false);
 
@@ -103,6 +107,7 @@ class Ask : private TransferSink, private TokenSink {
   std::string what() const;
 
   Endpoint& endpoint_;
+  Account* account_ = nullptr;  ///< of the endpoint; from start() on
   const AskRequest request_;
   AskSink& sink_;
 
@@ -113,6 +118,7 @@ class Ask : private TransferSink, private TokenSink {
   std::uint64_t refused_ = 0;     ///< serial of the token the endpoint did not accept
   bool circuit_pending_ = false;  ///< admitted, and the circuit not told yet
   bool hop_token_ = false;        ///< an anonymous token for a hop was had
+  std::size_t limited_accounts_ = 0;
   int hops_ = 0;
   int returns_ = 0;
 

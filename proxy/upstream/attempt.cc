@@ -84,7 +84,10 @@ void Attempt::tick() {
 double Attempt::measure(std::uint64_t least) {
   const auto now = Clock::now();
   const auto took = now - since_;
-  if (!spoiled_ && brought_ >= least) endpoint_.knowledge().received(brought_, took, now);
+  if (!spoiled_ && brought_ >= least) {
+    endpoint_.knowledge().received(brought_, took, now);
+    endpoint_.metrics().rate().set(*endpoint_.knowledge().rate().mean());
+  }
   const double rate = static_cast<double>(brought_) / std::chrono::duration<double>(took).count();
   measure_anew();
   return rate;

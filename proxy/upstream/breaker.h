@@ -22,7 +22,7 @@ class Breaker {
   using Time = Clock::time_point;
 
   struct Options {
-    int threshold = 3;
+    int threshold = 4;
     std::chrono::milliseconds shortest{500};
     std::chrono::milliseconds longest{std::chrono::seconds(30)};
   };

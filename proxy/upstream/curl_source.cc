@@ -79,7 +79,12 @@ CurlSource::Upstreams CurlSource::make(Options options) const {
 
 void CurlSource::replace(Options options) {
   loop_.assert_in_loop();
-  for (auto& [name, upstream] : make(std::move(options))) upstreams_[name] = std::move(upstream);
+  const auto known = report();
+  for (auto& [name, upstream] : make(std::move(options))) {
+    upstreams_[name] = std::move(upstream);
+    for (const auto& one : known)
+      if (one.name == name) upstreams_[name]->recall(one);
+  }
 }
 
 const std::shared_ptr<Upstream>& CurlSource::find(const std::string& name) const {
@@ -97,22 +102,23 @@ std::unique_ptr<cache::Fetch> CurlSource::fetch(cache::FetchRequest request,
 }
 
 std::unique_ptr<cache::Fetch> CurlSource::list_tags(std::string upstream_name,
-                                                    std::string repository,
+                                                    std::string repository, std::string via,
                                                     cache::ListingSink& sink) {
   const auto& upstream = find(upstream_name);
-  return std::make_unique<Held>(
-      loop_, upstream,
-      std::make_unique<ListingFetch>(*upstream, std::move(repository), std::nullopt, sink));
+  return std::make_unique<Held>(loop_, upstream,
+                                std::make_unique<ListingFetch>(*upstream, std::move(repository),
+                                                               std::nullopt, std::move(via), sink));
 }
 
 std::unique_ptr<cache::Fetch> CurlSource::list_referrers(std::string upstream_name,
                                                          std::string repository,
                                                          const cache::Digest& subject,
+                                                         std::string via,
                                                          cache::ListingSink& sink) {
   const auto& upstream = find(upstream_name);
-  return std::make_unique<Held>(
-      loop_, upstream,
-      std::make_unique<ListingFetch>(*upstream, std::move(repository), subject, sink));
+  return std::make_unique<Held>(loop_, upstream,
+                                std::make_unique<ListingFetch>(*upstream, std::move(repository),
+                                                               subject, std::move(via), sink));
 }
 
 void CurlSource::report_mismatch(const std::string& upstream, const std::string& endpoint,
@@ -123,6 +129,31 @@ void CurlSource::report_mismatch(const std::string& upstream, const std::string&
   series.failure("digest");
   for (const auto& one : find(upstream)->endpoints())
     if (one->label() == endpoint) one->knowledge().mismatched(Endpoint::Clock::now());
+}
+
+Reports CurlSource::report() const {
+  loop_.assert_in_loop();
+  Reports reports;
+  for (const auto& [name, upstream] : upstreams_) reports.push_back(upstream->report());
+  return reports;
+}
+
+void CurlSource::recall(const Reports& known) {
+  loop_.assert_in_loop();
+  for (const auto& report : known) {
+    const auto found = upstreams_.find(report.name);
+    if (found != upstreams_.end()) found->second->recall(report);
+  }
+}
+
+bool CurlSource::scarce(const std::string& upstream) const {
+  bool asked = false;
+  for (const auto& endpoint : find(upstream)->endpoints()) {
+    if (!endpoint->open()) continue;
+    if (!endpoint->scarce()) return false;
+    asked = true;
+  }
+  return asked;
 }
 
 }  // namespace entrepot::upstream

@@ -21,7 +21,7 @@ class CurlSource : public cache::Source {
   /// Throws std::runtime_error naming what to do when libcurl is too old, has no resolver of its
   /// own thread, or an upstream cannot be used as configured.
   CurlSource(loop::Loop& loop, Options options, const metrics::Metrics& metrics);
-  /// From now on these upstreams are asked as configured here, with their tokens and breakers anew;
+  /// From now on these upstreams are asked as configured here, with their tokens and circuits anew;
   /// what is under way ends as it was begun. On the loop. Throws as the constructor does, and then
   /// nothing has changed.
   void replace(Options options);
@@ -32,12 +32,19 @@ class CurlSource : public cache::Source {
 
   std::unique_ptr<cache::Fetch> fetch(cache::FetchRequest request, cache::FetchSink& sink) override;
   std::unique_ptr<cache::Fetch> list_tags(std::string upstream, std::string repository,
-                                          cache::ListingSink& sink) override;
+                                          std::string via, cache::ListingSink& sink) override;
   std::unique_ptr<cache::Fetch> list_referrers(std::string upstream, std::string repository,
-                                               const cache::Digest& subject,
+                                               const cache::Digest& subject, std::string via,
                                                cache::ListingSink& sink) override;
   void report_mismatch(const std::string& upstream, const std::string& endpoint,
                        const cache::Digest& digest) override;
+  bool scarce(const std::string& upstream) const override;
+
+  /// What it knows of its upstreams. On the loop.
+  Reports report() const;
+  /// Begins with what another process knew; upstreams and endpoints it does not have are passed
+  /// over. On the loop.
+  void recall(const Reports& known);
 
  private:
   using Upstreams = std::map<std::string, std::shared_ptr<Upstream>>;

@@ -2,6 +2,8 @@
 #include "proxy/upstream/endpoint.h"
 
 #include <algorithm>
+#include <functional>
+#include <limits>
 #include <random>
 #include <utility>
 
@@ -11,8 +13,9 @@
 namespace entrepot::upstream {
 namespace {
 
-const Credential* first_credential(const EndpointOptions& endpoint) {
-  return endpoint.credentials.empty() ? nullptr : &endpoint.credentials.front();
+/// Empty for the anonymous user.
+std::string name_of(const Account& account) {
+  return account.credential() == nullptr ? std::string() : account.credential()->username;
 }
 
 std::uint64_t random_seed() {
@@ -27,15 +30,21 @@ Endpoint::Endpoint(const UpstreamOptions& upstream, const EndpointOptions& optio
     : upstream_(upstream),
       url_(std::move(url)),
       label_(url_.label()),
+      region_(options.region),
       ns_(options.ns),
       limits_(common.limits),
       timeouts_(common.timeouts),
-      credential_(first_credential(options)),
+      id_(common.id),
       multi_(multi),
       metrics_(metrics),
       breaker_(common.breaker, random_seed()),
-      tokens_(multi, common.timeouts, credential_, upstream.name),
       anonymous_tokens_(multi, common.timeouts, nullptr, upstream.name) {
+  const auto add = [&](const Credential* credential) {
+    accounts_.push_back(
+        std::make_unique<Account>(multi, common.timeouts, credential, upstream.name));
+  };
+  for (const Credential& credential : options.credentials) add(&credential);
+  if (accounts_.empty()) add(nullptr);
   metrics_.up().set(1);
 }
 
@@ -44,17 +53,109 @@ Url Endpoint::address(std::string_view path) const {
   return ns_ ? url.with_query("ns", upstream_.name) : url;
 }
 
+std::string Endpoint::via_line(const std::string& via) const {
+  if (id_.empty()) return {};
+  return "Via: " + (via.empty() ? "" : via + ", ") + "1.1 " + id_;
+}
+
 bool Endpoint::open() const {
   const Clock::time_point now = Clock::now();
-  return now >= limited_until_ && breaker_.admits(now);
+  return now >= limited_until() && breaker_.admits(now);
+}
+
+Endpoint::Clock::time_point Endpoint::limited_until() const {
+  auto until = Clock::time_point::max();
+  for (const auto& account : accounts_) until = std::min(until, account->limited_until());
+  return until;
+}
+
+bool Endpoint::scarce() const {
+  const Clock::time_point now = Clock::now();
+  return std::all_of(accounts_.begin(), accounts_.end(), [&](const auto& account) {
+    return account->limited(now) || account->budget().scarce(now);
+  });
+}
+
+Account& Endpoint::account_for(std::string_view repository) const {
+  const Clock::time_point now = Clock::now();
+  const auto first = std::hash<std::string_view>{}(repository) % accounts_.size();
+  const auto worth = [&](const Account& account) -> std::uint64_t {
+    if (account.limited(now)) return 0;
+    if (!account.budget().scarce(now)) return std::numeric_limits<std::uint64_t>::max();
+    return 1 + *account.budget().remaining(now);
+  };
+  Account* best = accounts_[first].get();
+  for (std::size_t i = 1; i < accounts_.size(); ++i) {
+    Account& next = *accounts_[(first + i) % accounts_.size()];
+    if (worth(next) > worth(*best)) best = &next;
+  }
+  return *best;
+}
+
+std::optional<std::uint64_t> Endpoint::remaining(Clock::time_point now) const {
+  std::optional<std::uint64_t> sum;
+  for (const auto& account : accounts_)
+    if (const auto left = account->budget().remaining(now)) sum = sum.value_or(0) + *left;
+  return sum;
+}
+
+void Endpoint::told(Account& account, const ResponseHead& head) {
+  const Clock::time_point now = Clock::now();
+  account.budget().told(head, now);
+  if (const auto left = remaining(now))
+    metrics_.ratelimit_remaining().set(static_cast<double>(*left));
+}
+
+EndpointReport Endpoint::report() const {
+  const Clock::time_point now = Clock::now();
+  const Estimate estimate = knowledge_.estimate(now);
+  EndpointReport report{.endpoint = label_, .region = region_};
+  report.down = estimate.down;
+  report.suspect = estimate.suspect;
+  report.unasked = !breaker_.admits(now);
+  report.failure_rate = estimate.failure_rate;
+  report.bodies = estimate.bodies;
+  report.connect = estimate.connect;
+  report.first_byte = estimate.first_byte;
+  report.late_first_byte = knowledge_.first_byte_time().percentile(0.95);
+  report.rate = estimate.rate;
+  if (estimate.rate) report.rate_ago = estimate.rate_age;
+  if (estimate.first_byte)
+    report.answered_ago =
+        std::chrono::duration<double>(now - knowledge_.first_byte_time().last()).count();
+  if (limited()) report.limited = std::chrono::ceil<std::chrono::seconds>(limited_until() - now);
+  for (const auto& account : accounts_) {
+    if (account->limited(now))
+      report.waits[name_of(*account)] =
+          std::chrono::ceil<std::chrono::seconds>(account->limited_until() - now);
+  }
+  report.remaining = remaining(now);
+  report.accounts = accounts_.size();
+  return report;
+}
+
+void Endpoint::recall(const EndpointReport& known) {
+  const Clock::time_point now = Clock::now();
+  const auto then = [now](double seconds_ago) {
+    return now -
+           std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds_ago));
+  };
+  if (known.answered_ago)
+    knowledge_.recall_times(known.connect, known.first_byte, then(*known.answered_ago));
+  if (known.rate && known.rate_ago) knowledge_.recall_rate(*known.rate, then(*known.rate_ago));
+  for (const auto& account : accounts_) {
+    const auto wait = known.waits.find(name_of(*account));
+    if (wait != known.waits.end())
+      account->limit_until(now + std::min<std::chrono::seconds>(wait->second, max_retry_after));
+  }
 }
 
 std::optional<cache::Failure> Endpoint::admit() {
   const Clock::time_point now = Clock::now();
   cache::Failure failure;
-  if (now < limited_until_) {
+  if (const auto until = limited_until(); now < until) {
     failure.kind = cache::FailureKind::rate_limited;
-    failure.retry_after = std::chrono::ceil<std::chrono::seconds>(limited_until_ - now);
+    failure.retry_after = std::chrono::ceil<std::chrono::seconds>(until - now);
     failure.message = upstream_.name + ": " + label_ +
                       " has limited our rate; not asked for another " +
                       std::to_string(failure.retry_after.count()) + " s";
@@ -95,16 +196,18 @@ void Endpoint::failed(std::string_view why) {
 
 void Endpoint::abandoned() { breaker_.abandoned(); }
 
-void Endpoint::rate_limited(std::chrono::seconds wait) {
+void Endpoint::rate_limited(Account& account, std::chrono::seconds wait) {
   const auto span = std::min<std::chrono::milliseconds>(
       wait.count() == 0 ? timeouts_.rate_limit : std::chrono::milliseconds(wait), max_retry_after);
   const auto now = Clock::now();
-  if (limited_until_ <= now) {
+  if (!account.limited(now)) {
+    const Credential* const credential = account.credential();
     log::warn("{}: {} limits our rate (429) and is not asked for {} s{}", upstream_.name, label_,
               std::chrono::ceil<std::chrono::seconds>(span).count(),
-              credential_ == nullptr ? "; credentials would raise the limit" : "");
+              credential == nullptr ? "; credentials would raise the limit"
+                                    : " as " + credential->username);
   }
-  limited_until_ = std::max(limited_until_, now + span);
+  account.limit_until(now + span);
 }
 
 }  // namespace entrepot::upstream

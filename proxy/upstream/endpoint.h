@@ -7,13 +7,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cache/failure.h"
 #include "metrics/metrics.h"
+#include "proxy/upstream/account.h"
 #include "proxy/upstream/auth_scheme.h"
 #include "proxy/upstream/breaker.h"
 #include "proxy/upstream/knowledge.h"
 #include "proxy/upstream/options.h"
+#include "proxy/upstream/report.h"
 #include "proxy/upstream/tokens.h"
 #include "proxy/upstream/url.h"
 
@@ -24,7 +27,7 @@ class Endpoint {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `upstream`, `options` (its first credential) and `multi` outlive this.
+  /// `upstream`, `options` (its credentials) and `multi` outlive this.
   /// REQUIRES: `url` is what options.url parses to.
   Endpoint(const UpstreamOptions& upstream, const EndpointOptions& options, Url url,
            const Options& common, Multi& multi, const metrics::EndpointMetrics& metrics);
@@ -47,8 +50,10 @@ class Endpoint {
   // Whether to ask at all.
   /// admit() would let a question through now; takes nothing.
   bool open() const;
-  /// It limits our rate: nothing is sent to it now.
-  bool limited() const { return Clock::now() < limited_until_; }
+  /// It limits the rate of all our accounts: nothing is sent to it now.
+  bool limited() const { return limited_until() > Clock::now(); }
+  /// Each account that may be used now has few requests left.
+  bool scarce() const;
   /// The failure to answer with instead of asking: the upstream has told us to wait (429) or does
   /// not answer. nullopt: ask, and then report exactly one of answered, failed, abandoned.
   std::optional<cache::Failure> admit();
@@ -59,40 +64,55 @@ class Endpoint {
   /// What is known of its speed and its failures.
   Knowledge& knowledge() { return knowledge_; }
   const Knowledge& knowledge() const { return knowledge_; }
-  /// The upstream said 429: nothing is sent before `wait` is over (0: Timeouts::rate_limit).
-  void rate_limited(std::chrono::seconds wait);
+  /// The upstream said 429: nothing is sent on behalf of the account before `wait` is over (0:
+  /// Timeouts::rate_limit).
+  void rate_limited(Account& account, std::chrono::seconds wait);
+  std::size_t accounts() const { return accounts_.size(); }
+
+  EndpointReport report() const;
+  /// Begins with what another process knew.
+  void recall(const EndpointReport& known);
+
+  // On whose behalf.
+  /// The account for questions about `repository`: always the same one, so that tokens serve again,
+  /// but for those that are limited or have few requests left.
+  Account& account_for(std::string_view repository) const;
+  /// What an answer to `account` says of its rate limit.
+  void told(Account& account, const ResponseHead& head);
 
   // How to authenticate, learnt from its last 401; null before.
   const AuthScheme* scheme() const { return scheme_ ? &*scheme_ : nullptr; }
   void learn(AuthScheme scheme) { scheme_ = std::move(scheme); }
-  const Credential* credential() const { return credential_; }
-  /// Tokens of the credential, for the endpoint's own origin.
-  Tokens& tokens() { return tokens_; }
   /// Tokens without a credential, for where redirects lead.
   Tokens& anonymous_tokens() { return anonymous_tokens_; }
 
   Multi& multi() { return multi_; }
   const metrics::EndpointMetrics& metrics() const { return metrics_; }
+  /// The header line for what has come `via` others; empty where none is sent.
+  std::string via_line(const std::string& via) const;
   const Limits& limits() const { return limits_; }
   const Timeouts& timeouts() const { return timeouts_; }
 
  private:
+  Clock::time_point limited_until() const;
+  std::optional<std::uint64_t> remaining(Clock::time_point now) const;
+
   // Constant after construction.
   const UpstreamOptions& upstream_;
   const Url url_;
   const std::string label_;
+  const std::string region_;
   const bool ns_;
   const Limits limits_;
   const Timeouts timeouts_;
-  const Credential* const credential_;  ///< null: anonymous
+  const std::string id_;
   Multi& multi_;
   const metrics::EndpointMetrics metrics_;
 
   Breaker breaker_;
-  Clock::time_point limited_until_{};
   Knowledge knowledge_;
   std::optional<AuthScheme> scheme_;
-  Tokens tokens_;
+  std::vector<std::unique_ptr<Account>> accounts_;  ///< never empty
   Tokens anonymous_tokens_;
 };
 

@@ -26,6 +26,10 @@ StatusMeaning meaning_of(int status) {
     case 429:
       return {Kind::rate_limited, "rate-limited",
               "the upstream wants fewer requests; credentials may raise the limit"};
+    case 508:
+      return {
+          Kind::bad_upstream, "server-error",
+          "it leads back to this mirror, or to one it asks itself; take it out of the endpoints"};
     case 408:
       return {Kind::unavailable, "server-error", "asking again later may help"};
     default:

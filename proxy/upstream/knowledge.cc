@@ -86,6 +86,12 @@ void Knowledge::outcome(double failure, Time now) {
   outcome_at_ = now;
 }
 
+void Knowledge::recall_times(std::optional<double> connect, std::optional<double> first_byte,
+                             Time then) {
+  if (connect) connect_.add(*connect, then);
+  if (first_byte) first_byte_.add(*first_byte, then);
+}
+
 Estimate Knowledge::estimate(Time now) const {
   const auto usual_first_byte = first_byte_.percentile(0.5);
   const auto usual_rate = rate_.percentile(0.5);

@@ -86,6 +86,10 @@ class Knowledge {
   void mismatched(Time now);
   void explored(Time now) { explored_at_ = now; }
 
+  /// What another process knew at `then`: one sample each, in seconds and bytes a second.
+  void recall_times(std::optional<double> connect, std::optional<double> first_byte, Time then);
+  void recall_rate(double rate, Time then) { rate_.add(rate, then); }
+
   Estimate estimate(Time now) const;
   const Measure& connect_time() const { return connect_; }
   const Measure& first_byte_time() const { return first_byte_; }

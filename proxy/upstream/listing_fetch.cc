@@ -23,10 +23,12 @@ std::string referrers_tag(const cache::Digest& subject) {
 }  // namespace
 
 ListingFetch::ListingFetch(Upstream& upstream, std::string repository,
-                           std::optional<cache::Digest> subject, cache::ListingSink& sink)
+                           std::optional<cache::Digest> subject, std::string via,
+                           cache::ListingSink& sink)
     : upstream_(upstream),
       repository_(std::move(repository)),
       subject_(subject),
+      via_(std::move(via)),
       sink_(sink),
       endpoint_(upstream.choose(usual_page)),
       mode_(subject ? Mode::referrers : Mode::tags),
@@ -57,7 +59,8 @@ void ListingFetch::attempt() {
                      .repository = repository_,
                      .url = *url_,
                      .headers = {mode_ == Mode::tags ? "Accept: application/json"
-                                                     : "Accept: " + std::string(oci_index)}};
+                                                     : "Accept: " + std::string(oci_index)},
+                     .via = via_};
   page_.clear();
   link_.reset();
   rejection_.reset();

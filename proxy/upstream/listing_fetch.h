@@ -28,7 +28,7 @@ class ListingFetch : public cache::Fetch, private AskSink {
   /// `upstream` and `sink` outlive this. Calls the sink from a later turn only.
   /// `subject`: whose referrers; nullopt: the tags of the repository.
   ListingFetch(Upstream& upstream, std::string repository, std::optional<cache::Digest> subject,
-               cache::ListingSink& sink);
+               std::string via, cache::ListingSink& sink);
 
  private:
   enum class Mode : std::uint8_t { tags, referrers, referrers_tag };
@@ -52,6 +52,7 @@ class ListingFetch : public cache::Fetch, private AskSink {
   Upstream& upstream_;
   const std::string repository_;
   const std::optional<cache::Digest> subject_;
+  const std::string via_;
   cache::ListingSink& sink_;
   Endpoint* endpoint_;  ///< one for all pages: another may order them otherwise
   Mode mode_;

@@ -53,7 +53,7 @@ class Multi::Handle : public Transfer {
 Multi::Multi(event_base* base, TransferOptions options, int slots)
     : base_(base),
       options_(std::move(options)),
-      slots_(static_cast<std::size_t>(std::max(slots, 1))),
+      queue_(static_cast<std::size_t>(std::max(slots, 1))),
       timer_(base, [this] { act(CURL_SOCKET_TIMEOUT, 0); }) {
   open();
 }
@@ -78,22 +78,14 @@ std::unique_ptr<Transfer> Multi::start(TransferRequest request, TransferSink& si
   auto running =
       std::make_unique<Running>(base_, options_, std::move(request), sink, self, sockets_);
   auto handle = std::make_unique<Handle>(*this, *running);
-  if (running->urgent()) {
-    queue_.push_front(std::move(running));
-  } else {
-    queue_.push_back(std::move(running));
-  }
+  queue_.add(std::move(running), std::chrono::steady_clock::now());
   if (!in_curl_) admit();
   return handle;
 }
 
 void Multi::admit() {
-  for (auto next = queue_.begin(); next != queue_.end();) {
-    const bool urgent = (*next)->urgent();
-    if (!urgent && slots_used_ >= slots_) return;
-    std::unique_ptr<Running> running = std::move(*next);
-    next = queue_.erase(next);
-    if (!urgent) ++slots_used_;
+  const auto now = std::chrono::steady_clock::now();
+  while (auto running = queue_.next(now)) {
     running->started();
     const CURLMcode result = curl_multi_add_handle(multi_, running->easy());
     check(result == CURLM_OK, "curl_multi_add_handle fails");
@@ -107,7 +99,7 @@ std::unique_ptr<Running> Multi::remove(Running& running) {
   check(found != active_.end(), "a transfer that is not active ends");
   std::unique_ptr<Running> owned = std::move(found->second);
   active_.erase(found);
-  if (!owned->urgent()) --slots_used_;
+  queue_.ended(*owned);
   curl_multi_remove_handle(multi_, owned->easy());
   return owned;
 }
@@ -123,9 +115,7 @@ void Multi::cancel(Running& running) {
     }
     return;
   }
-  const auto queued = std::find_if(queue_.begin(), queue_.end(),
-                                   [&](const auto& entry) { return entry.get() == &running; });
-  if (queued != queue_.end()) queue_.erase(queued);
+  queue_.drop(running);
 }
 
 void Multi::hold(Running& running, bool on) {
@@ -173,15 +163,28 @@ void Multi::collect(std::vector<Ended>& ended) {
     results.emplace_back(running, message->data.result);
   }
   for (const auto& [running, result] : results) {
-    if (running->wants_new_connection()) {
+    if (try_again(*running, result)) {
       curl_multi_remove_handle(multi_, running->easy());
       check(curl_multi_add_handle(multi_, running->easy()) == CURLM_OK,
             "curl_multi_add_handle fails");
       continue;
     }
+    if (const auto address = running->answered_from(); !address.empty())
+      last_addresses_.answered(running->host(), address, std::chrono::steady_clock::now());
     TransferEnd end = running->judge(result);
     ended.push_back({.running = remove(*running), .end = std::move(end)});
   }
+}
+
+/// Nothing has been sent yet, and there is another way.
+bool Multi::try_again(Running& running, CURLcode result) {
+  if (running.wants_new_connection()) return true;
+  if (!running.unresolved(result)) return false;
+  const std::string host = running.host();
+  const auto now = std::chrono::steady_clock::now();
+  if (!running.resolve_by(last_addresses_.resolve_entry(host, now))) return false;
+  log::warn("the name of {} cannot be resolved; the address it answered from last is used", host);
+  return true;
 }
 
 void Multi::expired(Running& running, TransferEnd end) {

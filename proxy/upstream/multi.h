@@ -3,16 +3,17 @@
 
 #include <curl/curl.h>
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "proxy/upstream/last_addresses.h"
 #include "proxy/upstream/running.h"
 #include "proxy/upstream/sockets.h"
 #include "proxy/upstream/timer.h"
 #include "proxy/upstream/transfer.h"
+#include "proxy/upstream/transfer_queue.h"
 
 struct event_base;
 
@@ -58,6 +59,7 @@ class Multi : private Running::Deadlines {
   void settle();
   void admit();
   void collect(std::vector<Ended>& ended);
+  bool try_again(Running& running, CURLcode result);
   std::unique_ptr<Running> remove(Running& running);
   void cancel(Running& running);
   void hold(Running& running, bool on);
@@ -65,15 +67,13 @@ class Multi : private Running::Deadlines {
 
   event_base* const base_;
   const TransferOptions options_;
-  const std::size_t slots_;
-
   Sockets sockets_;
+  LastAddresses last_addresses_;
   CURLM* multi_ = nullptr;  // owned
   bool in_curl_ = false;    ///< curl may be calling us: its functions must not be called
-  std::size_t slots_used_ = 0;
   std::unordered_map<curl_socket_t, std::unique_ptr<Watch>> watches_;
   std::unordered_map<Running*, std::unique_ptr<Running>> active_;  ///< curl has them
-  std::deque<std::unique_ptr<Running>> queue_;                     ///< curl has them not yet
+  TransferQueue queue_;                                            ///< curl has them not yet
   std::vector<Running*> detached_;  ///< active ones to take from curl once it has returned
   Timer timer_;                     ///< curl's one timer
 };

@@ -89,6 +89,7 @@ void ObjectFetch::hedge() {
   excluded.push_back(&attempt_->endpoint());
   Endpoint* const other = upstream_.alternative(bytes_left(), excluded, Upstream::Only::working);
   if (other == nullptr || !upstream_.take_hedge()) return;
+  other->metrics().hedges().add();
   hedge_ = ask(*other);
   hedge_->start();
 }
@@ -100,7 +101,9 @@ std::unique_ptr<Attempt> ObjectFetch::ask(Endpoint& endpoint) {
                  .head = request_.head && !probing_,
                  .repository = request_.repository,
                  .url = endpoint.address(path),
-                 .headers = {}};
+                 .headers = {},
+                 .via = request_.via,
+                 .background = request_.background};
   if (manifest()) ask.headers.push_back("Accept: " + std::string(manifest_accept));
   // A manifest is small and a tag moves: it is had whole or again.
   // From where the last answer stopped, which may be before what was delivered: one that began anew

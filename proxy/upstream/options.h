@@ -62,7 +62,7 @@ struct Timeouts {
 struct Limits {
   /// Transfers at once per upstream; the rest queue, token requests excepted.
   int transfers = 50;
-  int tries = 3;    ///< before the head: connection failures and 5xx
+  int tries = 4;    ///< before the head: connection failures and 5xx; three in ten may fail (U17)
   int resumes = 5;  ///< of a broken body without resume_progress in between
   std::uint64_t resume_progress = 1024 * 1024;
   double hedges = 0.05;  ///< share of questions that are put to a second endpoint as well
@@ -81,6 +81,8 @@ struct Options {
   Breaker::Options breaker;
   /// User-Agent; empty for "entrepot/<version>".
   std::string user_agent;
+  /// Our name in the Via of what endpoints are asked (registry::Options::id); empty: none is sent.
+  std::string id;
 };
 
 /// The `endpoint` label (metrics, FetchHead) of a configured URL: host, port if unusual, path.

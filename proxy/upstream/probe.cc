@@ -53,7 +53,8 @@ void Probe::due() {
   const Knowledge& knowledge = endpoint_.knowledge();
   const bool asked_meanwhile =
       now - knowledge.first_byte_time().last() < endpoint_.timeouts().probe_used / 2;
-  if (endpoint_.limited() || (asked_meanwhile && !knowledge.estimate(now).down)) {
+  if (endpoint_.limited() || now < not_before_ ||
+      (asked_meanwhile && !knowledge.estimate(now).down)) {
     wait();
   } else {
     ask();
@@ -81,8 +82,9 @@ Disposition Probe::on_head(const ResponseHead& head) {
 
 void Probe::learn(const ResponseHead& head) {
   if (head.status == 429) {
-    endpoint_.rate_limited(parse_retry_after(head.retry_after, std::chrono::system_clock::now())
-                               .value_or(std::chrono::seconds(0)));
+    // It asks for nobody: whether accounts are limited, their questions will tell.
+    const auto wait = parse_retry_after(head.retry_after, std::chrono::system_clock::now());
+    not_before_ = Clock::now() + wait.value_or(std::chrono::seconds(0));
     return;
   }
   if (!is_registry_answer(head)) {

@@ -47,6 +47,7 @@ class Probe : private TransferSink {
   bool settled_ = false;  ///< the probe under way has said what it had to
   int failures_ = 0;      ///< in a row
   Clock::time_point asked_at_{};
+  Clock::time_point not_before_{};  ///< it was told 429
   std::unique_ptr<Transfer> transfer_;
   Timer timer_;
 };

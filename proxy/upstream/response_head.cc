@@ -27,6 +27,7 @@ constexpr TextField text_fields[] = {
     {"etag", &ResponseHead::etag},
     {"location", &ResponseHead::location},
     {"retry-after", &ResponseHead::retry_after},
+    {"ratelimit-limit", &ResponseHead::ratelimit_limit},
     {"ratelimit-remaining", &ResponseHead::ratelimit_remaining},
     {"docker-distribution-api-version", &ResponseHead::api_version},
 };

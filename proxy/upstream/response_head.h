@@ -20,6 +20,7 @@ struct ResponseHead {
   std::string etag;
   std::string location;
   std::string retry_after;
+  std::string ratelimit_limit;
   std::string ratelimit_remaining;
   std::string api_version;  ///< Docker-Distribution-API-Version
   std::vector<std::string> www_authenticate;

@@ -11,6 +11,9 @@
 namespace entrepot::upstream {
 namespace {
 
+/// A year, in seconds: what is larger is no window.
+constexpr std::uint64_t longest_window = 365ULL * 24 * 3600;
+
 std::string_view leading_digits(std::string_view text) {
   std::size_t length = 0;
   while (length < text.size() && is_digit(text[length])) ++length;
@@ -39,12 +42,19 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
   return std::clamp<std::chrono::seconds>(wait, std::chrono::seconds(0), max_retry_after);
 }
 
-std::optional<std::uint64_t> parse_ratelimit(std::string_view value) {
+std::optional<RateLimit> parse_ratelimit(std::string_view value) {
   value = trim(value);
   const std::string_view digits = leading_digits(value);
   const std::string_view rest = trim(value.substr(digits.size()));
   if (!rest.empty() && rest.front() != ';' && rest.front() != ',') return std::nullopt;
-  return parse_number(digits);
+  const auto count = parse_number(digits);
+  if (!count) return std::nullopt;
+  RateLimit limit{.count = *count, .window = std::nullopt};
+  const std::string_view parameter = trim(rest.substr(rest.starts_with(';') ? 1 : 0));
+  if (!parameter.starts_with("w=")) return limit;
+  const auto window = parse_number(leading_digits(parameter.substr(2)));
+  if (window && *window <= longest_window) limit.window = std::chrono::seconds(*window);
+  return limit;
 }
 
 }  // namespace entrepot::upstream

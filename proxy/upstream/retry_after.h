@@ -16,8 +16,14 @@ inline constexpr std::chrono::seconds max_retry_after = std::chrono::minutes(10)
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
                                                       std::chrono::system_clock::time_point now);
 
-/// The count in `ratelimit-remaining: 20;w=21600` (Docker Hub) or a plain `20`; nullopt when it
-/// does not begin with digits. Pure; any thread.
-std::optional<std::uint64_t> parse_ratelimit(std::string_view value);
+struct RateLimit {
+  std::uint64_t count = 0;
+  std::optional<std::chrono::seconds> window;
+  friend bool operator==(const RateLimit&, const RateLimit&) = default;
+};
+
+/// `20;w=21600`, as in Docker Hub's ratelimit-remaining and ratelimit-limit, or a plain `20`;
+/// nullopt when it does not begin with digits. Pure; any thread.
+std::optional<RateLimit> parse_ratelimit(std::string_view value);
 
 }  // namespace entrepot::upstream

@@ -89,6 +89,7 @@ Running::~Running() {
     if (text.starts_with("Authorization:")) explicit_bzero(line->data, text.size());
   }
   curl_slist_free_all(headers_);
+  curl_slist_free_all(resolve_);
   for (std::string& line : request_.headers) wipe(line);
 }
 
@@ -110,6 +111,8 @@ void Running::set_options(const TransferOptions& options) {
   set(easy_, CURLOPT_TCP_NODELAY, 1L);
   set(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
   set(easy_, CURLOPT_MAXAGE_CONN, 60L);
+  // Resolvers know how long a name holds; curl only saves their being asked for each connection.
+  set(easy_, CURLOPT_DNS_CACHE_TIMEOUT, 15L);
   set(easy_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect.count()));
   // Without it, giving up on a name waits for the resolver's thread, and the loop with it.
   set(easy_, CURLOPT_QUICK_EXIT, 1L);
@@ -176,6 +179,29 @@ bool Running::wants_new_connection() {
   if (!unclean_ || detached()) return false;
   unclean_ = false;
   set(easy_, CURLOPT_FRESH_CONNECT, 1L);
+  return true;
+}
+
+std::string Running::answered_from() const {
+  const char* address = nullptr;
+  if (disposition_) curl_easy_getinfo(easy_, CURLINFO_PRIMARY_IP, &address);
+  return address == nullptr ? "" : address;
+}
+
+bool Running::unresolved(CURLcode result) const {
+  if (dialled_ || detached()) return false;
+  if (result == CURLE_COULDNT_RESOLVE_HOST) return true;
+  // A name service that does not answer ends as a connection that was not made in time.
+  curl_off_t lookup = 0;
+  curl_easy_getinfo(easy_, CURLINFO_NAMELOOKUP_TIME_T, &lookup);
+  return result == CURLE_OPERATION_TIMEDOUT && lookup == 0;
+}
+
+bool Running::resolve_by(const std::string& entry) {
+  if (entry.empty() || resolve_ != nullptr) return false;
+  resolve_ = curl_slist_append(nullptr, entry.c_str());
+  check(resolve_ != nullptr, "out of memory for an address");
+  set(easy_, CURLOPT_RESOLVE, resolve_);
   return true;
 }
 

@@ -37,7 +37,7 @@ class Running {
   Running& operator=(const Running&) = delete;
 
   CURL* easy() const { return easy_; }
-  bool urgent() const { return request_.urgent; }
+  const TransferRequest& request() const { return request_; }
 
   /// The Multi has given it to curl: the wait for the head begins.
   void started();
@@ -53,6 +53,15 @@ class Running {
   /// The kept connection curl chose was not clean, and nothing has been sent: true once, and the
   /// Multi gives it to curl again, for a new connection.
   bool wants_new_connection();
+  /// "name:port" of where it goes, and the address that answered; empty before one has.
+  std::string host() const {
+    return request_.url.host() + ":" + std::to_string(request_.url.port());
+  }
+  std::string answered_from() const;
+  /// `result` says that the name could not be resolved.
+  bool unresolved(CURLcode result) const;
+  /// The Multi gives it to curl again, with this entry of CURLOPT_RESOLVE; once.
+  bool resolve_by(const std::string& entry);
   /// What curl's result means, with what the callbacks noted.
   TransferEnd judge(CURLcode result) const;
   /// See Transfer::timing(); from within a callback too.
@@ -82,6 +91,7 @@ class Running {
   Sockets& sockets_;
   CURL* easy_;                     // owned
   curl_slist* headers_ = nullptr;  // owned
+  curl_slist* resolve_ = nullptr;  // owned
   char error_[CURL_ERROR_SIZE] = {};
 
   HeadReader reader_;

@@ -29,14 +29,18 @@ struct TransferOptions {
 struct TransferRequest {
   Url url;
   bool head = false;
+  /// On behalf of which repository: each has its turn.
+  std::string repository = {};
   /// Complete header lines, "Name: value". Wiped after use: one may be an Authorization.
-  std::vector<std::string> headers;
+  std::vector<std::string> headers = {};
   /// Plain http may be spoken (the URL's scheme decides whether it is).
   bool plain_http = false;
   /// Addresses other than global ones (address.h) may be dialled.
   bool private_addresses = false;
   /// Does not wait for a slot: a token, for which others already wait.
   bool urgent = false;
+  /// Nobody waits for it yet: others go first.
+  bool background = false;
 };
 
 /// What becomes of the body.

@@ -99,6 +99,18 @@ double Upstream::expected_seconds(const Endpoint& endpoint, std::uint64_t bytes)
                                     static_cast<std::size_t>(at - endpoints_.begin()), bytes);
 }
 
+UpstreamReport Upstream::report() const {
+  UpstreamReport report{.name = name(), .transfers = multi_.running(), .queued = multi_.queued()};
+  for (const auto& endpoint : endpoints_) report.endpoints.push_back(endpoint->report());
+  return report;
+}
+
+void Upstream::recall(const UpstreamReport& known) {
+  for (const auto& endpoint : endpoints_)
+    for (const auto& one : known.endpoints)
+      if (one.endpoint == endpoint->label()) endpoint->recall(one);
+}
+
 bool Upstream::take_hedge() {
   if (hedges_ < 1) return false;
   hedges_ -= 1;

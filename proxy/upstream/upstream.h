@@ -45,6 +45,9 @@ class Upstream {
   const std::vector<std::unique_ptr<Endpoint>>& endpoints() const { return endpoints_; }
   /// Whether a question may be put to a second endpoint as well, which counts: Limits::hedges.
   bool take_hedge();
+  UpstreamReport report() const;
+  /// Begins with what was known before; endpoints it does not have are passed over.
+  void recall(const UpstreamReport& known);
   event_base* base() const { return base_; }
   const Limits& limits() const { return limits_; }
   const Timeouts& timeouts() const { return timeouts_; }

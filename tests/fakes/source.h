@@ -56,6 +56,7 @@ class Source final : public cache::Source {
   std::deque<Asked> asked;  // a deque keeps references valid
   std::deque<Listed> listed;
   int mismatches = 0;
+  bool few_left = false;
 
   std::unique_ptr<cache::Fetch> fetch(cache::FetchRequest request,
                                       cache::FetchSink& sink) override {
@@ -63,12 +64,12 @@ class Source final : public cache::Source {
     return std::make_unique<Running>(asked.back());
   }
   std::unique_ptr<cache::Fetch> list_tags(std::string upstream, std::string repository,
-                                          cache::ListingSink& sink) override {
+                                          std::string /*via*/, cache::ListingSink& sink) override {
     listed.push_back({upstream + "/" + repository + " tags", &sink});
     return std::make_unique<cache::Fetch>();
   }
   std::unique_ptr<cache::Fetch> list_referrers(std::string upstream, std::string repository,
-                                               const cache::Digest& subject,
+                                               const cache::Digest& subject, std::string /*via*/,
                                                cache::ListingSink& sink) override {
     listed.push_back({upstream + "/" + repository + " " + subject.str(), &sink});
     return std::make_unique<cache::Fetch>();
@@ -76,6 +77,7 @@ class Source final : public cache::Source {
   void report_mismatch(const std::string&, const std::string&, const cache::Digest&) override {
     ++mismatches;
   }
+  bool scarce(const std::string&) const override { return few_left; }
 
  private:
   struct Running : cache::Fetch {

@@ -22,6 +22,8 @@ class Store final : public registry::Store {
   std::map<std::string, cache::ListingAnswer> listings;
   /// Every call of fetch_*: its key, then " head" and " revalidate" where they were set.
   std::vector<std::string> fetched;
+  /// With the last call.
+  std::string last_via;
   /// With the last call of fetch_blob.
   cache::Wanted last_wanted;
 
@@ -39,28 +41,27 @@ class Store final : public registry::Store {
     return find(key(repository) + ":" + std::string(tag));
   }
   void fetch_blob(cache::Repository repository, const cache::Digest& digest, bool head,
-                  cache::Executor& reply_on, cache::AnswerCallback done,
-                  cache::Wanted wanted) override {
+                  cache::Asker asker, cache::AnswerCallback done, cache::Wanted wanted) override {
     last_wanted = std::move(wanted);
-    fetch(key(repository) + "@" + digest.str(), head ? " head" : "", reply_on, std::move(done));
+    fetch(key(repository) + "@" + digest.str(), head ? " head" : "", asker, std::move(done));
   }
   void fetch_manifest(cache::Repository repository, const cache::Digest& digest, bool head,
-                      cache::Executor& reply_on, cache::AnswerCallback done) override {
-    fetch(key(repository) + "@" + digest.str(), head ? " head" : "", reply_on, std::move(done));
+                      cache::Asker asker, cache::AnswerCallback done) override {
+    fetch(key(repository) + "@" + digest.str(), head ? " head" : "", asker, std::move(done));
   }
   void fetch_tag(cache::Repository repository, std::string tag, bool head, bool revalidate,
-                 cache::Executor& reply_on, cache::AnswerCallback done) override {
+                 cache::Asker asker, cache::AnswerCallback done) override {
     fetch(key(repository) + ":" + tag,
-          std::string(head ? " head" : "") + (revalidate ? " revalidate" : ""), reply_on,
+          std::string(head ? " head" : "") + (revalidate ? " revalidate" : ""), asker,
           std::move(done));
   }
-  void fetch_tags(cache::Repository repository, cache::Executor& reply_on,
+  void fetch_tags(cache::Repository repository, cache::Asker asker,
                   cache::ListingCallback done) override {
-    list(key(repository) + "/tags", reply_on, std::move(done));
+    list(key(repository) + "/tags", asker, std::move(done));
   }
   void fetch_referrers(cache::Repository repository, const cache::Digest& subject,
-                       cache::Executor& reply_on, cache::ListingCallback done) override {
-    list(key(repository) + "/referrers/" + subject.str(), reply_on, std::move(done));
+                       cache::Asker asker, cache::ListingCallback done) override {
+    list(key(repository) + "/referrers/" + subject.str(), asker, std::move(done));
   }
 
  private:
@@ -73,23 +74,25 @@ class Store final : public registry::Store {
     const auto entry = in_memory.find(key);
     return entry == in_memory.end() ? std::nullopt : std::optional(entry->second);
   }
-  void fetch(const std::string& key, const std::string& flags, cache::Executor& reply_on,
+  void fetch(const std::string& key, const std::string& flags, const cache::Asker& asker,
              cache::AnswerCallback done) {
     fetched.push_back(key + flags);
+    last_via = asker.via;
     cache::Answer answer;
     answer.outcome = cache::Outcome::miss;
     answer.reason = "absent";
     answer.failure = absent();
     if (const auto entry = upstream.find(key); entry != upstream.end()) answer = entry->second;
-    reply_on.post([answer, done = std::move(done)] { done(answer); });
+    asker.executor->post([answer, done = std::move(done)] { done(answer); });
   }
-  void list(const std::string& key, cache::Executor& reply_on, cache::ListingCallback done) {
+  void list(const std::string& key, const cache::Asker& asker, cache::ListingCallback done) {
     fetched.push_back(key);
+    last_via = asker.via;
     cache::ListingAnswer answer;
     answer.outcome = cache::Outcome::miss;
     answer.failure = absent();
     if (const auto entry = listings.find(key); entry != listings.end()) answer = entry->second;
-    reply_on.post([answer, done = std::move(done)] { done(answer); });
+    asker.executor->post([answer, done = std::move(done)] { done(answer); });
   }
 };
 

@@ -124,6 +124,21 @@ def test_backward_over_a_restart(run, upstream, clock, images):
     assert_kept(entrepot, images[0])
 
 
+def test_u25_the_registry_is_away_for_a_day(run, upstream, clock, images):
+    """Every digest and the tag are served, over a restart too; the tag says how old it is."""
+    entrepot = run("60s")
+    entrepot.terminate()
+    upstream.go_down()
+    clock.step(DAY)
+    entrepot.start()
+    for _ in range(2):
+        answer = entrepot.get(manifest_target("latest"))
+        assert_whole(answer, images[0].manifest)
+        assert int(answer.headers["Age"]) >= DAY
+        assert_hit(entrepot.get(manifest_target(images[0].manifest.digest)), images[0].manifest)
+        assert_kept(entrepot, images[0])
+
+
 def test_step_in_a_transfer(run, upstream, clock):
     """Timers are of the time that passes: steps neither end a transfer nor keep it from its end."""
     entrepot = run("1h")

@@ -62,12 +62,20 @@ def test_basic(start, upstream, image, account):
     assert PASSWORD not in entrepot.log.text
 
 
-def test_more_than_is_used_is_told(start, upstream, image, account):
-    """Several credentials are for a later version: nobody is to wonder."""
-    entrepot = start({"docker.io": {"endpoint": upstream,
-                                    "credentials": [*account, {**account[0], "username": "b"}]}})
-    entrepot.log.wait_for(r"warn .*docker\.io: this version uses the first of its 2 credentials only")
-    pull(entrepot, image)
+def test_several_credentials_share_the_load(start, upstream, account):
+    """Each repository has one of them."""
+    upstream.role.require_bearer(users={USER: PASSWORD, "other": PASSWORD})
+    names = [f"library/r{n}" for n in range(20)]
+    blob = content.blob(1000)
+    for name in names:
+        upstream.add_blob(name, blob)
+    entrepot = start({"docker.io": {"endpoint": upstream, "credentials": [
+        *account, {**account[0], "username": "other"}]}})
+    for name in [*names, *names]:
+        assert_whole(entrepot.get(f"/v2/{name}/blobs/{blob.digest}"), blob)
+    tokens = upstream.requests("token")
+    assert len({token.authorization for token in tokens}) == 2
+    assert len(tokens) == len(names)
 
 
 def test_wrong_password(start, upstream, image, account):

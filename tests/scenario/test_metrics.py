@@ -25,6 +25,8 @@ METRICS = {
     "upstream_time_to_first_byte_seconds": {"upstream", "endpoint"},
     "endpoint_up": {"upstream", "endpoint"},
     "endpoint_failures_total": {"upstream", "endpoint", "reason"},
+    "endpoint_bytes_per_second": {"upstream", "endpoint"},
+    "hedges_total": {"upstream", "endpoint"},
     "ratelimit_remaining": {"upstream", "endpoint"},
     "cache_bytes": set(),
     "cache_max_bytes": set(),

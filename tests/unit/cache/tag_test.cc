@@ -152,6 +152,71 @@ TEST_F(TagTest, WhoOnlyLooksAtAMovedTagDoesNotHaveItFetched) {
   EXPECT_EQ(asker.answer().content->digest, sha256(moved));
 }
 
+TEST_F(TagTest, WhereFewRequestsAreLeftAnUnknownTagIsLookedAtFirst) {
+  pull();
+  source.few_left = true;
+  const auto known = ask_tag("v1");
+  EXPECT_TRUE(last().request.head);
+  last().answer(manifest, oci_manifest_type, sha256(manifest));
+  executor.run();
+  EXPECT_EQ(source.asked.size(), 2U) << "its manifest is here under another tag";
+  EXPECT_EQ(*known.answer().content->bytes, manifest);
+
+  const auto unknown = ask_tag("v2");
+  last().answer(moved, oci_manifest_type, sha256(moved));
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 4U);
+  EXPECT_FALSE(last().request.head);
+  EXPECT_EQ(last().request.reference, sha256(moved).str());
+  last().answer(moved, oci_manifest_type);
+  executor.run();
+  EXPECT_EQ(*unknown.answer().content->bytes, moved);
+}
+
+TEST_F(TagTest, WhereFewRequestsAreLeftATagIsBelievedTenTimesAsLong) {
+  pull();
+  source.few_left = true;
+  clock.advance(seconds(50));
+  EXPECT_EQ(ask_tag("latest").answer().outcome, Outcome::hit);
+  clock.advance(seconds(549));
+  const auto stale = ask_tag("latest");
+  EXPECT_EQ(stale.answer().outcome, Outcome::stale);
+  EXPECT_EQ(stale.answer().reason, "rate-limit-low");
+  EXPECT_EQ(source.asked.size(), 1U) << "nor is it checked behind";
+  clock.advance(seconds(1));
+  ask_tag("latest");
+  ASSERT_EQ(source.asked.size(), 2U);
+  EXPECT_TRUE(last().request.head);
+}
+
+TEST_F(TagTest, WhatNobodyWaitsForSaysSo) {
+  pull();
+  EXPECT_FALSE(last().request.background);
+  clock.advance(seconds(50));
+  ask_tag("latest");
+  EXPECT_TRUE(last().request.background);
+  last().answer(manifest, oci_manifest_type, sha256(manifest));
+  executor.run();
+  clock.advance(seconds(61));
+  ask_tag("latest");
+  EXPECT_FALSE(last().request.background);
+}
+
+TEST_F(TagTest, TheQuestionIsAskedOnBehalfOfWhoBringsItAbout) {
+  const Pending pending;
+  cache->fetch_tag(repo, "latest", false, false, Asker{executor, "1.1 fred"}, pending.callback());
+  executor.run();
+  EXPECT_EQ(last().request.via, "1.1 fred");
+  const Pending blob;
+  cache->fetch_blob(repo, sha256("layer"), false, Asker{executor, "1.1 wilma"}, blob.callback());
+  executor.run();
+  EXPECT_EQ(last().request.via, "1.1 wilma");
+  const Pending head;
+  cache->fetch_blob(repo, sha256("other"), true, Asker{executor, "1.1 barney"}, head.callback());
+  executor.run();
+  EXPECT_EQ(last().request.via, "1.1 barney");
+}
+
 TEST_F(TagTest, StaleIsServedWhereTheUpstreamCannotBeAsked) {
   for (const auto kind :
        {FailureKind::unavailable, FailureKind::rate_limited, FailureKind::bad_upstream}) {

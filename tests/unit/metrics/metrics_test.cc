@@ -68,7 +68,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 25);
+  EXPECT_EQ(families, 27);
 }
 
 TEST(Metrics, CountsRequestsByTheirLabels) {

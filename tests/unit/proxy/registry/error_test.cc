@@ -64,6 +64,11 @@ TEST(ErrorFor, EachKindOfFailure) {
   }
 }
 
+TEST(ErrorFor, ACircleIsToldAsOne) {
+  const cache::Failure failure{FailureKind::bad_upstream, "why", 508};
+  EXPECT_EQ(error_for(failure, Resource::blob, false).status, 508);
+}
+
 TEST(ErrorFor, RetryAfter) {
   using std::chrono::seconds;
   const auto wait = [](FailureKind kind, seconds asked) {

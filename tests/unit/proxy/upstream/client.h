@@ -91,6 +91,7 @@ class Client {
   void drop();
 
   cache::Source& source() { return *source_; }
+  CurlSource& curl() { return *source_; }
   const metrics::EndpointMetrics& series() const;
   std::string metrics_text() const { return metrics_->text(); }
 

@@ -31,8 +31,8 @@ TEST(Fetch, StatusesDecideTheKindAndWhetherItIsTriedAgain) {
        {StatusCase{404, FailureKind::not_found, 1}, StatusCase{401, FailureKind::denied, 1},
         StatusCase{403, FailureKind::denied, 1}, StatusCase{400, FailureKind::bad_upstream, 1},
         StatusCase{204, FailureKind::bad_upstream, 1},
-        StatusCase{304, FailureKind::bad_upstream, 1}, StatusCase{500, FailureKind::unavailable, 3},
-        StatusCase{503, FailureKind::unavailable, 3}}) {
+        StatusCase{304, FailureKind::bad_upstream, 1}, StatusCase{500, FailureKind::unavailable, 4},
+        StatusCase{503, FailureKind::unavailable, 4}}) {
     ScriptedServer server(
         [code = status](const Received&, Reply& reply) { reply.send(code, {}, ""); });
     Client client(quick_options(server.url()));
@@ -204,7 +204,7 @@ TEST(Fetch, TheCircuitClosesWhenTheUpstreamIsBack) {
   Recorder first;
   ASSERT_TRUE(client.run(blob_request(), first));
   ASSERT_TRUE(first.failure.has_value());
-  EXPECT_EQ(server.count("/blobs/"), 3);
+  EXPECT_EQ(server.count("/blobs/"), 4);
   up = true;
   const auto deadline = std::chrono::steady_clock::now() + test_deadline;
   std::optional<cache::Failure> failure = first.failure;
@@ -214,7 +214,7 @@ TEST(Fetch, TheCircuitClosesWhenTheUpstreamIsBack) {
     failure = next.failure;
   }
   EXPECT_FALSE(failure.has_value());
-  EXPECT_EQ(server.count("/blobs/"), 4) << "the closed circuit let requests through";
+  EXPECT_EQ(server.count("/blobs/"), 5) << "the closed circuit let requests through";
 }
 
 TEST(Fetch, NoHeadInTimeIsUnavailable) {

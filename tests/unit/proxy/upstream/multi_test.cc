@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
+#include <semaphore>
 
 #include "tests/fakes/scripted_server.h"
 #include "tests/unit/proxy/upstream/client.h"
@@ -65,10 +67,21 @@ class MultiTest : public ::testing::Test {
     done.get_future().wait();
   }
   void start(const ScriptedServer& server, TransferSink& sink, bool urgent = false) {
-    TransferRequest request{.url = *Url::parse(server.url() + "/x"), .headers = {}};
+    TransferRequest request{.url = *Url::parse(server.url() + "/x")};
+    request.urgent = urgent;
+    start(std::move(request), sink);
+  }
+  /// One of `repository` whose path says so.
+  void start_of(const ScriptedServer& server, TransferSink& sink, const std::string& repository,
+                bool background = false) {
+    TransferRequest request{.url = *Url::parse(server.url() + "/" + repository)};
+    request.repository = repository;
+    request.background = background;
+    start(std::move(request), sink);
+  }
+  void start(TransferRequest request, TransferSink& sink) {
     request.plain_http = true;
     request.private_addresses = true;
-    request.urgent = urgent;
     on_loop([&] { transfers_.push_back(multi_->start(std::move(request), sink)); });
   }
 
@@ -120,6 +133,60 @@ TEST_F(MultiTest, UrgentTransfersDoNotQueue) {
   start(server, urgent, true);
   EXPECT_EQ(urgent.wait().kind, TransferEnd::Kind::complete);
   on_loop([this] { transfers_.clear(); });  // before the sinks go
+}
+
+/// Two slots and a server that answers when it is told to.
+class QueueTest : public MultiTest {
+ protected:
+  /// What reaches the server while one after the other is answered.
+  std::vector<std::string> order(int answers) {
+    for (int i = 1; i <= answers; ++i) {
+      // Both slots are taken again before the next one is answered: they come in order.
+      EXPECT_TRUE(server.wait_for("/", std::min(i + 1, answers)));
+      go.release();
+    }
+    std::vector<std::string> targets;
+    for (const Received& request : server.received()) targets.push_back(request.target);
+    return targets;
+  }
+  std::counting_semaphore<> go{0};
+  ScriptedServer server{[this](const Received&, Reply& reply) {
+    if (!go.try_acquire_for(test_deadline)) return;
+    reply.send(200, {}, "body");
+  }};
+  EndSink sinks[8];
+};
+
+TEST_F(QueueTest, EachRepositoryHasItsTurn) {
+  for (int i = 0; i < 4; ++i) start_of(server, sinks[i], "large");
+  ASSERT_TRUE(server.wait_for("/large", 2));
+  start_of(server, sinks[4], "small");
+  const auto targets = order(5);
+  ASSERT_EQ(targets.size(), 5U);
+  EXPECT_EQ(targets[2], "/small") << "behind the two that were under way, and before the others";
+}
+
+TEST_F(QueueTest, WhatNobodyWaitsForIsLast) {
+  start_of(server, sinks[0], "a");
+  start_of(server, sinks[1], "a");
+  ASSERT_TRUE(server.wait_for("/a", 2));
+  start_of(server, sinks[2], "background", /*background=*/true);
+  for (int i = 3; i < 5; ++i) start_of(server, sinks[i], "a");
+  const auto targets = order(5);
+  ASSERT_EQ(targets.size(), 5U);
+  EXPECT_EQ(targets[4], "/background");
+}
+
+TEST_F(QueueTest, WhatNobodyWaitsForLeavesRoom) {
+  for (int i = 0; i < 3; ++i) start_of(server, sinks[i], "background", /*background=*/true);
+  ASSERT_TRUE(server.wait_for("/background", 1));
+  on_loop([this] {
+    EXPECT_EQ(multi_->running(), 1U) << "of two slots";
+    EXPECT_EQ(multi_->queued(), 2U);
+  });
+  start_of(server, sinks[3], "a");
+  EXPECT_TRUE(server.wait_for("/a", 1));
+  order(4);
 }
 
 TEST_F(MultiTest, ShortDiscardedBodiesKeepTheConnectionLongOnesCutIt) {

@@ -140,9 +140,15 @@ TEST(RetryAfter, TakesSecondsAndDatesAndClampsBoth) {
 }
 
 TEST(Ratelimit, ReadsDockerHubsForm) {
-  EXPECT_EQ(parse_ratelimit("20;w=21600"), 20U);
-  EXPECT_EQ(parse_ratelimit(" 0"), 0U);
-  EXPECT_EQ(parse_ratelimit("100, 100;w=60"), 100U);
+  const auto limit = [](std::uint64_t count, std::optional<int> window = std::nullopt) {
+    return RateLimit{count, window ? std::optional(std::chrono::seconds(*window)) : std::nullopt};
+  };
+  EXPECT_EQ(parse_ratelimit("20;w=21600"), limit(20, 21600));
+  EXPECT_EQ(parse_ratelimit("20 ; w=60;comment=x"), limit(20, 60));
+  EXPECT_EQ(parse_ratelimit(" 0"), limit(0));
+  EXPECT_EQ(parse_ratelimit("100, 100;w=60"), limit(100)) << "of the first one";
+  for (const char* value : {"7;w=", "7;w=x", "7;w=99999999999", "7;q=60"})
+    EXPECT_EQ(parse_ratelimit(value), limit(7)) << value;
   for (const char* value : {"", ";w=1", "-1", "many", "20x", "99999999999999999999"}) {
     EXPECT_EQ(parse_ratelimit(value), std::nullopt) << value;
   }

@@ -137,6 +137,7 @@ TEST(BreakerTest, OpensDoublesProbesAndCloses) {
 TEST(RetryTest, BoundsTriesAndTime) {
   const Retry::Time begun{};
   Limits limits;
+  limits.tries = 3;
   Timeouts timeouts;
   timeouts.backoff_first = milliseconds(100);
   timeouts.retry_for = seconds(5);

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/endpoint_memory.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <system_error>
+
+#include "metrics/log.h"
+
+namespace entrepot::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using upstream::EndpointReport;
+using upstream::Reports;
+using upstream::UpstreamReport;
+
+constexpr std::chrono::hours longest_kept{24};
+constexpr const char* saved_at = "saved_at";
+// What is more than these is not believed, in seconds and bytes a second.
+constexpr double longest_wait = 600;
+constexpr double longest_ago = 24 * 3600;
+constexpr double highest_rate = 1e12;
+constexpr double last_time = 1e11;
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+std::string_view state_of(const EndpointReport& report) {
+  if (report.limited.count() > 0) return "rate-limited";
+  if (report.down || report.unasked) return "down";
+  return report.suspect ? "suspect" : "working";
+}
+
+Json json_of(const EndpointReport& report) {
+  Json waits = Json::object();
+  for (const auto& [user, wait] : report.waits) waits[user] = wait.count();
+  return {{"endpoint", report.endpoint},
+          {"region", report.region},
+          {"state", state_of(report)},
+          {"connect_seconds", or_null(report.connect)},
+          {"first_byte_seconds", or_null(report.first_byte)},
+          {"first_byte_p95_seconds", or_null(report.late_first_byte)},
+          {"bytes_per_second", or_null(report.rate)},
+          {"failure_rate", report.failure_rate},
+          {"measured_seconds_ago", or_null(report.rate_ago)},
+          {"answered_seconds_ago", or_null(report.answered_ago)},
+          {"bodies", report.bodies},
+          {"accounts", report.accounts},
+          {"ratelimit_remaining", or_null(report.remaining)},
+          {"limited_seconds", report.limited.count()},
+          {"waits", std::move(waits)}};
+}
+
+Json json_of(const Reports& reports) {
+  Json all = Json::array();
+  for (const UpstreamReport& report : reports) {
+    Json endpoints = Json::array();
+    for (const EndpointReport& endpoint : report.endpoints) endpoints.push_back(json_of(endpoint));
+    all.push_back({{"name", report.name},
+                   {"transfers", report.transfers},
+                   {"queued", report.queued},
+                   {"endpoints", std::move(endpoints)}});
+  }
+  return {{"upstreams", std::move(all)}};
+}
+
+/// Whatever a damaged disk has made of the file: a number from 0 to `most`, or nothing.
+std::optional<double> number(const Json& json, double most) {
+  if (!json.is_number()) return std::nullopt;
+  const double value = json.get<double>();
+  return value >= 0 && value <= most ? std::optional(value) : std::nullopt;
+}
+
+std::optional<double> number_at(const Json& json, const char* key, double most) {
+  const auto found = json.find(key);
+  return found == json.end() ? std::nullopt : number(*found, most);
+}
+
+/// A time span in the file, and how much more it is by now.
+std::optional<double> aged(const Json& json, const char* key, std::chrono::seconds age) {
+  const auto then = number_at(json, key, longest_ago);
+  return then ? std::optional(*then + static_cast<double>(age.count())) : std::nullopt;
+}
+
+EndpointReport endpoint_of(const Json& json, std::chrono::seconds age) {
+  EndpointReport report;
+  report.endpoint = json.at("endpoint").get<std::string>();
+  report.connect = number_at(json, "connect_seconds", longest_wait);
+  report.first_byte = number_at(json, "first_byte_seconds", longest_wait);
+  report.rate = number_at(json, "bytes_per_second", highest_rate);
+  report.rate_ago = aged(json, "measured_seconds_ago", age);
+  report.answered_ago = aged(json, "answered_seconds_ago", age);
+  for (const auto& [user, wait] : json.at("waits").items()) {
+    const auto left = number(wait, longest_ago).value_or(0) - static_cast<double>(age.count());
+    if (left > 0) report.waits[user] = std::chrono::seconds(static_cast<std::int64_t>(left));
+  }
+  return report;
+}
+
+Reports reports_of(const Json& json, std::chrono::seconds age) {
+  Reports reports;
+  for (const Json& one : json.at("upstreams")) {
+    UpstreamReport& report = reports.emplace_back();
+    report.name = one.at("name").get<std::string>();
+    for (const Json& endpoint : one.at("endpoints"))
+      report.endpoints.push_back(endpoint_of(endpoint, age));
+  }
+  return reports;
+}
+
+bool heard_later(const EndpointReport& a, const EndpointReport& b) {
+  return a.answered_ago && (!b.answered_ago || *a.answered_ago < *b.answered_ago);
+}
+
+void merge(UpstreamReport& into, const UpstreamReport& other) {
+  into.transfers += other.transfers;
+  into.queued += other.queued;
+  for (std::size_t i = 0; i < std::min(into.endpoints.size(), other.endpoints.size()); ++i) {
+    EndpointReport& mine = into.endpoints[i];
+    const int bodies = mine.bodies + other.endpoints[i].bodies;
+    const auto limited = std::max(mine.limited, other.endpoints[i].limited);
+    auto waits = mine.waits;
+    for (const auto& [user, wait] : other.endpoints[i].waits)
+      waits[user] = std::max(waits[user], wait);
+    if (heard_later(other.endpoints[i], mine)) mine = other.endpoints[i];
+    mine.bodies = bodies;
+    mine.limited = limited;
+    mine.waits = std::move(waits);
+  }
+}
+
+}  // namespace
+
+Reports merged(const std::vector<Reports>& by_loop) {
+  if (by_loop.empty()) return {};
+  Reports all = by_loop.front();
+  for (std::size_t loop = 1; loop < by_loop.size(); ++loop)
+    for (std::size_t i = 0; i < std::min(all.size(), by_loop[loop].size()); ++i)
+      merge(all[i], by_loop[loop][i]);
+  return all;
+}
+
+std::string reports_json(const Reports& reports) { return json_of(reports).dump() + "\n"; }
+
+void save_reports(const std::filesystem::path& file, const Reports& reports, cache::WallTime now) {
+  Json json = json_of(reports);
+  json[saved_at] = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  auto part = file;
+  part += ".new";
+  std::ofstream out(part);
+  out << json.dump() << '\n';
+  out.close();
+  std::error_code error;
+  if (out) {
+    std::filesystem::rename(part, file, error);
+    if (!error) return;
+  }
+  log::warn("what is known of endpoints cannot be written to {}; the next process measures anew",
+            file.string());
+  std::filesystem::remove(part, error);
+}
+
+Reports load_reports(const std::filesystem::path& file, cache::WallTime now) {
+  std::ifstream in(file);
+  if (!in) return {};
+  try {
+    const Json json = Json::parse(in);
+    const auto then = number_at(json, saved_at, last_time);
+    if (!then) return {};
+    const cache::WallTime saved{std::chrono::seconds(static_cast<std::int64_t>(*then))};
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - saved);
+    if (age.count() < 0 || age > longest_kept) return {};
+    return reports_of(json, age);
+  } catch (const Json::exception& error) {
+    log::warn("{} cannot be read ({}); endpoints are measured anew", file.string(), error.what());
+    return {};
+  }
+}
+
+}  // namespace entrepot::app

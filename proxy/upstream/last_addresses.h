@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace entrepot::upstream {
+
+/// Where hosts answered last, for when their names cannot be resolved (U18 of the fault list): the
+/// name service is down more often than the hosts are. One thread.
+class LastAddresses {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  /// What is older is not used.
+  static constexpr std::chrono::hours kept{1};
+  /// Hosts remembered; the oldest goes first. CDNs have many names.
+  static constexpr std::size_t most = 256;
+
+  /// `host`, "name:port", has answered from `address`, an IP literal without brackets.
+  void answered(const std::string& host, std::string_view address, Time now);
+  /// "+name:port:address" for CURLOPT_RESOLVE; empty where nothing is known.
+  std::string resolve_entry(const std::string& host, Time now) const;
+
+ private:
+  struct Known {
+    std::string address;
+    Time at{};
+  };
+  std::map<std::string, Known> hosts_;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mirrors that ask mirrors: a node's asks the site's, which asks the registry; and those that were
+made to ask each other in a circle by mistake."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+import pytest
+
+from support import client, content, faults
+from support.checks import (REPOSITORY, assert_error, assert_hit, assert_whole, blob_target,
+                            manifest_target)
+from support.gate import Gate, eventually
+
+KIB, MIB = content.KIB, content.MIB
+NAME = "docker.io"
+LATEST = manifest_target("latest")
+OURS = r"1\.1 entrepot-[0-9a-f]+"
+FOREIGN = "1.0 fred, 1.1 p.example"
+
+
+def of(*endpoints) -> dict:
+    """An upstream with these: scripted ones, or ports of other mirrors, which are told the name."""
+    return {NAME: {"endpoints": [
+        {"url": f"http://127.0.0.1:{one}", "ns": True} if isinstance(one, int) else {"url": one.url}
+        for one in endpoints]}}
+
+
+@pytest.fixture
+def onprem(start):
+    """Asks the scripted upstream."""
+    return start()
+
+
+@pytest.fixture
+def node(start, onprem):
+    return start(of(onprem.port))
+
+
+def requests(entrepot, **labels) -> float:
+    return entrepot.metrics().sum("requests_total", **labels)
+
+
+def at_rest(*mirrors) -> None:
+    for mirror in mirrors:
+        eventually(lambda one=mirror: one.metrics().sum("flights") == 0, what="no flights")
+
+
+def pull(entrepot, image, check=assert_whole) -> None:
+    check(entrepot.get(LATEST), image.manifest)
+    for blob in image.blobs:
+        check(entrepot.get(blob_target(blob)), blob)
+
+
+def free_ports(count: int) -> list[int]:
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
+# A node, the site's mirror, the registry.
+
+def test_one_get_at_each_level(onprem, node, upstream):
+    blob = upstream.add_blob(REPOSITORY, content.blob(4 * MIB))
+    gate = Gate()
+    upstream.script(faults.hold_at(MIB, gate), kind="blob", method="GET")
+    downloads = client.download_together(node.port, [blob_target(blob)] * 12)
+    for download in downloads:
+        download.wait_received(MIB)  # through both, while the upstream has sent no more
+    gate.open()
+    for download in downloads:
+        assert_whole(download.finish(), blob)
+    assert upstream.count("blob") == 1 and upstream.body_bytes() == blob.size
+    eventually(lambda: requests(node, kind="blob") == 12, what="twelve requests counted")
+    assert requests(node, outcome="miss") == 1 and requests(node, outcome="joined") == 11
+    eventually(lambda: requests(onprem, kind="blob") == 1, what="one request counted")
+    assert requests(onprem, outcome="miss") == 1
+    for each in (node, onprem):
+        assert_hit(each.get(blob_target(blob)), blob)
+
+
+def test_what_one_node_has_pulled_is_there_for_the_next(start, onprem, node, upstream):
+    image = upstream.add_image(REPOSITORY, content.image((100_000, 3 * MIB)), "latest")
+    pull(node, image)
+    assert upstream.count("blob", "GET") == len(image.blobs)
+    assert upstream.count("manifest", "GET") == 1
+    at_rest(onprem)
+    upstream.forget()
+    second = start(of(onprem.port))
+    pull(second, image)
+    assert upstream.count() == 0
+    for each in (node, second):
+        pull(each, image, assert_hit)
+
+
+def test_a_range_brings_little_through_both(onprem, node, upstream):
+    blob = upstream.add_blob(REPOSITORY, content.blob(32 * MIB))
+    response = node.get(blob_target(blob), headers={"Range": "bytes=1000000-1000099"})
+    assert response.status == 206 and response.complete
+    assert response.body == blob.data[1000000:1000100]
+    assert response.headers["Content-Range"] == f"bytes 1000000-1000099/{blob.size}"
+    at_rest(node, onprem)
+    assert upstream.body_bytes() <= 256 * KIB
+    assert_whole(node.get(blob_target(blob), keep=False), blob)
+    assert upstream.body_bytes() <= blob.size + 256 * KIB
+
+
+# Who has had a request before.
+
+def via_of(request) -> str:
+    return ", ".join(value for name, value in request.fields if name.lower() == "via")
+
+
+@pytest.mark.parametrize("sent", [[], [FOREIGN], FOREIGN.split(", ")], ids=["none", "line", "lines"])
+def test_via_is_appended_to(start, upstream, sent):
+    image = upstream.add_image(REPOSITORY, content.image((MIB,)), "latest")
+    entrepot = start()
+    asking = [("Via", value) for value in sent]
+    for target in (LATEST, blob_target(image.config), f"/v2/{REPOSITORY}/tags/list",
+                   f"/v2/{REPOSITORY}/referrers/{image.manifest.digest}"):
+        assert entrepot.get(target, headers=asking).status == 200
+    layer = blob_target(image.layers[0])
+    assert entrepot.get(layer, headers=[*asking, ("Range", "bytes=0-9")]).status == 206
+    assert {request.kind for request in upstream.requests()} == {
+        "manifest", "blob", "tags", "referrers"}
+    for request in upstream.requests():
+        assert re.fullmatch(", ".join([*map(re.escape, sent), OURS]), via_of(request)), request
+
+
+def test_each_mirror_has_a_name_of_its_own(node, upstream):
+    blob = upstream.add_blob(REPOSITORY, content.blob(KIB))
+    assert_whole(node.get(blob_target(blob)), blob)
+    (asked,) = upstream.requests("blob")
+    assert re.fullmatch(f"{OURS}, {OURS}", via_of(asked)), asked
+    first, second = via_of(asked).split(", ")
+    assert first != second
+
+
+def test_via_is_not_for_whom_a_redirect_leads_to(start, upstream, make_upstream):
+    upstream.role.cdn = make_upstream(host="127.0.0.2")
+    blob = upstream.add_blob(REPOSITORY, content.blob(KIB))
+    entrepot = start({NAME: {"endpoint": upstream, "internal": True}})
+    assert_whole(entrepot.get(blob_target(blob), headers={"Via": FOREIGN}), blob)
+    assert via_of(upstream.requests("blob")[0]).startswith(f"{FOREIGN}, ")
+    (delivered,) = upstream.role.cdn.requests()
+    assert delivered.kind == "cdn" and via_of(delivered) == ""
+
+
+def test_more_than_sixteen_mirrors_are_a_circle(start, upstream):
+    blob = upstream.add_blob(REPOSITORY, content.blob(KIB))
+    entrepot = start()
+    passed = [f"1.1 m{n}.example" for n in range(17)]
+    for asking in ([("Via", ", ".join(passed))], [("Via", one) for one in passed]):
+        assert_error(entrepot.get(blob_target(blob), headers=asking), 508)
+    assert upstream.count() == 0
+    assert_whole(entrepot.get(blob_target(blob), headers={"Via": ", ".join(passed[:16])}), blob)
+
+
+def test_ones_own_name_is_a_circle(start, upstream):
+    first, second = (upstream.add_blob(REPOSITORY, content.blob(KIB, seed=n)) for n in range(2))
+    entrepot = start()
+    assert_whole(entrepot.get(blob_target(first)), first)
+    name = via_of(upstream.requests("blob")[0])
+    for via in (name, f"{FOREIGN}, {name}", f"{name}, {FOREIGN}"):
+        assert_error(entrepot.get(blob_target(second), headers={"Via": via}), 508)
+    assert upstream.count("blob") == 1
+    assert_whole(entrepot.get(blob_target(second), headers={"Via": f"{name}0"}), second)
+
+
+# Circles.
+
+@pytest.fixture
+def circle(start):
+    """So many mirrors, each an endpoint of the one before it and the first one of the last. `image`
+    is what they had pulled before that; `more` are further endpoints of each."""
+    def make(count: int, *more, image=None, **changes) -> list:
+        ports = free_ports(count)
+        mirrors = [start(listen=[{"address": f"127.0.0.1:{port}"}], **changes) for port in ports]
+        for number, mirror in enumerate(mirrors):
+            if image:
+                pull(mirror, image)
+                at_rest(mirror)
+            mirror.config["upstreams"][NAME].update(
+                of(ports[(number + 1) % count], *more)[NAME])
+            mirror.restart()
+        return mirrors
+    return make
+
+
+def refused_a_loop(mirrors) -> bool:
+    return any(mirror.log.search(r' access .*" 508 ') for mirror in mirrors)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_circle_ends(circle, upstream, count):
+    image = upstream.add_image(REPOSITORY, content.image(), "latest")
+    blob = upstream.add_blob(REPOSITORY, content.blob(KIB, seed=1))
+    mirrors = circle(count, image=image)
+    upstream.forget()
+    for target in (blob_target(blob), manifest_target("cold")):
+        assert_error(mirrors[0].get(target), 508, code="UNAVAILABLE")
+    eventually(lambda: refused_a_loop(mirrors), what="a request that was seen to come back")
+    for mirror in mirrors:
+        pull(mirror, image, assert_hit)
+    assert upstream.count() == 0
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_endpoint_beside_the_circle_is_asked(circle, upstream, count):
+    image = upstream.add_image(REPOSITORY, content.image((3 * MIB,)), "latest")
+    mirrors = circle(count, upstream)
+    pull(mirrors[0], image)
+    eventually(lambda: refused_a_loop(mirrors), what="a request that was seen to come back")
+    # Where the other mirror is late, the registry is asked beside it.
+    assert upstream.count("blob", "GET") <= count * len(image.blobs)
+    pull(mirrors[0], image, assert_hit)
