@@ -178,7 +178,7 @@ void Multi::collect(std::vector<Ended>& ended) {
 
 /// Nothing has been sent yet, and there is another way.
 bool Multi::try_again(Running& running, CURLcode result) {
-  if (running.wants_new_connection()) return true;
+  if (running.wants_new_connection() || running.wants_other_addresses(result)) return true;
   if (!running.unresolved(result)) return false;
   const std::string host = running.host();
   const auto now = std::chrono::steady_clock::now();

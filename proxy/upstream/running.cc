@@ -19,6 +19,9 @@ namespace entrepot::upstream {
 namespace {
 
 constexpr long receive_buffer = 512 * 1024;
+/// An address that has not taken a connection for longer than a round trip takes anywhere.
+constexpr std::chrono::milliseconds in_vain{800};
+constexpr int most_redials = 3;
 /// A longer body is cheaper to cut than to read: the price of a new connection.
 constexpr std::uint64_t max_discarded = 64 * 1024;
 
@@ -188,6 +191,33 @@ std::string Running::answered_from() const {
   return address == nullptr ? "" : address;
 }
 
+/// The first address of a try has all the time it needs: where another is dialled after that, it is
+/// dead. Of those in between libcurl does not wait for an answer.
+void Running::count_dial(const curl_sockaddr& address) {
+  const auto now = std::chrono::steady_clock::now();
+  if (++dials_ == 1) {
+    first_dialled_ = address;
+    dialled_at_ = now;
+  } else if (dials_ == 2 && now - dialled_at_ > in_vain) {
+    sockets_.note_dead(first_dialled_);
+    found_dead_ = true;
+  }
+}
+
+bool Running::wants_other_addresses(CURLcode result) {
+  if (result != CURLE_COULDNT_CONNECT && result != CURLE_OPERATION_TIMEDOUT) return false;
+  curl_off_t connected = 0;
+  curl_easy_getinfo(easy_, CURLINFO_CONNECT_TIME_T, &connected);
+  if (connected > 0 || detached()) return false;
+  const bool others = std::exchange(found_dead_, false) && redials_ < most_redials;
+  // Where nothing was dialled because all is dead, it may have come back.
+  const bool all = dials_ == 0 && redials_ == 0 && skipped_ && !all_addresses_;
+  all_addresses_ = all_addresses_ || all;
+  if (others) ++redials_;
+  dials_ = 0;
+  return others || all;
+}
+
 bool Running::unresolved(CURLcode result) const {
   if (dialled_ || detached()) return false;
   if (result == CURLE_COULDNT_RESOLVE_HOST) return true;
@@ -327,6 +357,12 @@ curl_socket_t Running::open_socket(void* self, curlsocktype, curl_sockaddr* addr
       return CURL_SOCKET_BAD;
     }
   }
+  if (!running->all_addresses_ && running->sockets_.dead(*address)) {
+    running->skipped_ = true;
+    errno = ETIMEDOUT;
+    return CURL_SOCKET_BAD;
+  }
+  running->count_dial(*address);
   running->dialled_ = true;
   return running->sockets_.open(*address);
 }

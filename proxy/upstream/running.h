@@ -58,6 +58,9 @@ class Running {
     return request_.url.host() + ":" + std::to_string(request_.url.port());
   }
   std::string answered_from() const;
+  /// No connection came about: true while the host has addresses that had no chance. libcurl (7.88)
+  /// gives none to those between the first and the last.
+  bool wants_other_addresses(CURLcode result);
   /// `result` says that the name could not be resolved.
   bool unresolved(CURLcode result) const;
   /// The Multi gives it to curl again, with this entry of CURLOPT_RESOLVE; once.
@@ -78,6 +81,7 @@ class Running {
   void set_options(const TransferOptions& options);
   void set_callbacks();
   void set_headers();
+  void count_dial(const curl_sockaddr& address);
   bool head_complete();
   bool take(std::span<const std::byte> data);
   void check_progress();
@@ -103,6 +107,13 @@ class Running {
   std::string forbidden_;  ///< the address classes that were not dialled
   bool dialled_ = false;   ///< some address was allowed
   bool unclean_ = false;   ///< see wants_new_connection
+  int dials_ = 0;          ///< of this try
+  int redials_ = 0;        ///< further tries
+  curl_sockaddr first_dialled_{};  ///< in this try
+  std::chrono::steady_clock::time_point dialled_at_{};
+  bool found_dead_ = false;
+  bool skipped_ = false;        ///< an address was left out
+  bool all_addresses_ = false;  ///< none is
 
   Timer timer_;  ///< the head's deadline, then the ticks of stall_
   StallWatch stall_;

@@ -46,6 +46,10 @@ bool has_unread_bytes(int fd) {
 
 }  // namespace
 
+std::string Sockets::key_of(const curl_sockaddr& address) {
+  return {reinterpret_cast<const char*>(&address.addr), address.addrlen};
+}
+
 curl_socket_t Sockets::open(const curl_sockaddr& address) {
   const int fd = ::socket(address.family, address.socktype | SOCK_CLOEXEC, address.protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
@@ -56,6 +60,17 @@ curl_socket_t Sockets::open(const curl_sockaddr& address) {
 int Sockets::close(curl_socket_t fd) {
   requests_.erase(fd);
   return ::close(fd);
+}
+
+void Sockets::note_dead(const curl_sockaddr& address) {
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(dead_until_, [now](const auto& one) { return one.second <= now; });
+  dead_until_[key_of(address)] = now + left_out;
+}
+
+bool Sockets::dead(const curl_sockaddr& address) const {
+  const auto found = dead_until_.find(key_of(address));
+  return found != dead_until_.end() && std::chrono::steady_clock::now() < found->second;
 }
 
 bool Sockets::clean(std::string_view remote_ip, int remote_port, int local_port) {

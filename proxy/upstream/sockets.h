@@ -3,17 +3,25 @@
 
 #include <curl/curl.h>
 
+#include <chrono>
 #include <cstdint>
+#include <map>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 
 namespace entrepot::upstream {
 
-/// The sockets of one multi handle, watched for one thing: bytes that arrive on a kept connection
-/// while nothing was asked. libcurl (7.88) would take them for the answer to the next request,
-/// which may be for another repository. Loop thread only; outlives the multi handle.
+/// The sockets of one multi handle, watched for two things. Bytes that arrive on a kept connection
+/// while nothing was asked: libcurl (7.88) would take them for the answer to the next request,
+/// which may be for another repository. And addresses that take no connection: libcurl would try
+/// them again for each (U19 of the fault list). Loop thread only; outlives the multi handle.
 class Sockets {
  public:
+  using Time = std::chrono::steady_clock::time_point;
+  /// How long a dead address is left out.
+  static constexpr std::chrono::minutes left_out{1};
+
   /// A new socket for `address`, close-on-exec.
   curl_socket_t open(const curl_sockaddr& address);
   int close(curl_socket_t fd);
@@ -22,10 +30,17 @@ class Sockets {
   /// before and holds unread bytes: it must not be used again.
   bool clean(std::string_view remote_ip, int remote_port, int local_port);
 
+  /// It has taken no connection.
+  void note_dead(const curl_sockaddr& address);
+  bool dead(const curl_sockaddr& address) const;
+
   std::size_t size() const { return requests_.size(); }
 
  private:
+  static std::string key_of(const curl_sockaddr& address);
+
   std::unordered_map<curl_socket_t, std::uint64_t> requests_;  ///< sent so far, by socket
+  std::map<std::string, Time> dead_until_;
 };
 
 }  // namespace entrepot::upstream

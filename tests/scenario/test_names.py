@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names that cannot be resolved any more (U18 of the fault list)."""
+"""Names that cannot be resolved any more, and those with dead addresses (U18, U19)."""
 
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
 from support import content
 from support.checks import REPOSITORY, assert_error, assert_whole, blob_target
+from support.daemon import Daemon
 from support.entrepot import binary
 from support.gate import DEADLINE, eventually
+from support.silence import Silence
 
 NAME = "registry.test"
 # In a mount namespace of its own, where the files that names come from are the test's.
@@ -55,3 +58,28 @@ def test_the_last_address_serves_where_the_name_service_is_down(start, upstream,
     def is_back() -> bool:
         return entrepot.get(blob_target(blob)).status == 200
     eventually(is_back, what="the name")
+
+
+@pytest.mark.parametrize("dead", [(1,), (1, 2), (1, 2, 4)])
+def test_u19_a_dead_address_is_not_dialled_each_time(start, make_upstream, hosts, dead):
+    """Of each name of a host one address answers; the others drop what comes."""
+    upstream = make_upstream(host="127.0.0.3")
+    blobs = [upstream.add_blob(REPOSITORY, content.blob(1 << 10, seed=n)) for n in range(10)]
+    hosts.write_text("".join(f"127.0.0.{n} {NAME}\n" for n in sorted((*dead, 3))))
+    silences = [Silence(f"127.0.0.{n}", upstream.port) for n in dead]
+    entrepot = start({"docker.io": {"endpoint": f"http://{NAME}:{upstream.port}"}},
+                     timeouts={"connect": "4s"})
+    tracer = Daemon("strace", "-f", "-p", str(entrepot.pid), "-e", "trace=connect")
+    tracer.log.wait_for("attached")
+    for blob in blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+        upstream.cut_connections()
+    tracer.stop()
+    tracer.log.wait_for("detached")
+    for silence in silences:
+        silence.close()
+    # Those of the resolver, which only looks for the way there, are no EINPROGRESS.
+    dialled = re.findall(rf'htons\({upstream.port}\), sin_addr=inet_addr\("(.+?)"\).*EINPROGRESS',
+                         tracer.log.text)
+    assert dialled[0] == "127.0.0.1" and dialled.count("127.0.0.1") == 1
+    assert dialled[1 - len(blobs):] == ["127.0.0.3"] * (len(blobs) - 1)
