@@ -274,14 +274,19 @@ TEST_F(Endpoints, CredentialsGoToTheirEndpointOnly) {
 }
 
 TEST_F(Endpoints, APageOfAnotherServerIsNoRegistry) {
-  ScriptedServer portal([](const Received& request, Reply& reply) {
-    if (is_ping(request))
+  std::atomic<bool> served = false;
+  ScriptedServer portal([&](const Received& request, Reply& reply) {
+    if (is_ping(request)) {
+      served.wait(false);  // an answer that comes later would speak for it
       return reply.send(200, {"Content-Type: text/html"}, "<html>log in</html>");
+    }
     reply.send(200, {}, content);  // so that nothing but the probe speaks against it
   });
   ScriptedServer good(answering(200));
   Client client(quick_options({portal.url(), good.url()}));
   expect_content(client);
+  served = true;
+  served.notify_all();
   const auto deadline = std::chrono::steady_clock::now() + test_deadline;
   const auto probed = [&] {
     return sample(client, "entrepot_upstream_requests_total{upstream=\"test\",endpoint=\"" +
