@@ -6,6 +6,7 @@
 
 #include "proxy/http/request_parser.h"
 #include "proxy/registry/request_fields.h"
+#include "proxy/registry/via.h"
 #include "tests/fuzz/target.h"
 
 namespace entrepot::fuzz {
@@ -55,6 +56,10 @@ void check_request(const Request& request) {
   registry::none_match_hits(request, fields, "sha256:00");
   registry::range_applies(fields, "sha256:00");
   registry::well_formed_authorization(fields.authorization.value);
+  const std::string via = registry::via_of(request, fields);
+  require(via.empty() || fields.via, "a Via out of nothing");
+  registry::comes_back(via, "me");
+  require(registry::comes_back(via + ", 1.1 me", "me"), "a Via that hides what follows");
 }
 
 }  // namespace
