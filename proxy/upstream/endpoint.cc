@@ -196,6 +196,11 @@ void Endpoint::failed(std::string_view why) {
 
 void Endpoint::abandoned() { breaker_.abandoned(); }
 
+void Endpoint::anonymous_limited(std::chrono::seconds wait) {
+  for (const auto& account : accounts_)
+    if (account->credential() == nullptr) rate_limited(*account, wait);
+}
+
 void Endpoint::rate_limited(Account& account, std::chrono::seconds wait) {
   const auto span = std::min<std::chrono::milliseconds>(
       wait.count() == 0 ? timeouts_.rate_limit : std::chrono::milliseconds(wait), max_retry_after);

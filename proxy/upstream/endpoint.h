@@ -67,6 +67,8 @@ class Endpoint {
   /// The upstream said 429: nothing is sent on behalf of the account before `wait` is over (0:
   /// Timeouts::rate_limit).
   void rate_limited(Account& account, std::chrono::seconds wait);
+  /// The same where nobody was named: credentials have a limit of their own.
+  void anonymous_limited(std::chrono::seconds wait);
   std::size_t accounts() const { return accounts_.size(); }
 
   EndpointReport report() const;

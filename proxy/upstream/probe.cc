@@ -82,9 +82,12 @@ Disposition Probe::on_head(const ResponseHead& head) {
 
 void Probe::learn(const ResponseHead& head) {
   if (head.status == 429) {
-    // It asks for nobody: whether accounts are limited, their questions will tell.
-    const auto wait = parse_retry_after(head.retry_after, std::chrono::system_clock::now());
-    not_before_ = Clock::now() + wait.value_or(std::chrono::seconds(0));
+    // It asks for nobody: whether a credential is limited, its own questions will tell.
+    const auto wait = parse_retry_after(head.retry_after, std::chrono::system_clock::now())
+                          .value_or(std::chrono::seconds(0));
+    not_before_ =
+        Clock::now() + (wait.count() > 0 ? milliseconds(wait) : endpoint_.timeouts().rate_limit);
+    endpoint_.anonymous_limited(wait);
     return;
   }
   if (!is_registry_answer(head)) {

@@ -196,7 +196,7 @@ std::string Running::answered_from() const {
 void Running::count_dial(const curl_sockaddr& address) {
   const auto now = std::chrono::steady_clock::now();
   if (++dials_ == 1) {
-    first_dialled_ = address;
+    first_dialled_ = Sockets::key_of(address);
     dialled_at_ = now;
   } else if (dials_ == 2 && now - dialled_at_ > in_vain) {
     sockets_.note_dead(first_dialled_);

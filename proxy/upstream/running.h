@@ -109,7 +109,7 @@ class Running {
   bool unclean_ = false;   ///< see wants_new_connection
   int dials_ = 0;          ///< of this try
   int redials_ = 0;        ///< further tries
-  curl_sockaddr first_dialled_{};  ///< in this try
+  std::string first_dialled_;  ///< in this try
   std::chrono::steady_clock::time_point dialled_at_{};
   bool found_dead_ = false;
   bool skipped_ = false;        ///< an address was left out

@@ -62,10 +62,10 @@ int Sockets::close(curl_socket_t fd) {
   return ::close(fd);
 }
 
-void Sockets::note_dead(const curl_sockaddr& address) {
+void Sockets::note_dead(const std::string& key) {
   const auto now = std::chrono::steady_clock::now();
   std::erase_if(dead_until_, [now](const auto& one) { return one.second <= now; });
-  dead_until_[key_of(address)] = now + left_out;
+  dead_until_[key] = now + left_out;
 }
 
 bool Sockets::dead(const curl_sockaddr& address) const {

@@ -30,15 +30,15 @@ class Sockets {
   /// before and holds unread bytes: it must not be used again.
   bool clean(std::string_view remote_ip, int remote_port, int local_port);
 
+  /// What an address is known by; its structure is longer than its type says (IPv6).
+  static std::string key_of(const curl_sockaddr& address);
   /// It has taken no connection.
-  void note_dead(const curl_sockaddr& address);
+  void note_dead(const std::string& key);
   bool dead(const curl_sockaddr& address) const;
 
   std::size_t size() const { return requests_.size(); }
 
  private:
-  static std::string key_of(const curl_sockaddr& address);
-
   std::unordered_map<curl_socket_t, std::uint64_t> requests_;  ///< sent so far, by socket
   std::map<std::string, Time> dead_until_;
 };

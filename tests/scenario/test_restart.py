@@ -123,7 +123,7 @@ def refused(port: int) -> bool:
 
 
 def test_starts_without_network(start):
-    entrepot = start({"docker.io": {"endpoint": "https://registry.invalid"}})
+    entrepot = start({"docker.io": {"endpoint": "https://nowhere.invalid"}})
     assert entrepot.get("/v2/").status == 200
     assert entrepot.get(LATEST).status == 503
 
