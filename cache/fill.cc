@@ -106,6 +106,7 @@ void Fill::on_head(const FetchHead& head) {
   told_ = true;
   if (!all_) return on_piece_head(head);
   endpoints_.insert(head.endpoint);
+  near_mirror_ = head.near_mirror;
   if (file_ && !partial_) {  // for what is missing between pieces
     ranges_ignored_ = ranges_ignored_ || head.from_beginning;
     if (head.size && head.size != head_.size) return fail(another_size(), Left::goes);

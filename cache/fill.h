@@ -168,6 +168,7 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   std::uint64_t claimed_ = 0;    // room for pieces
   bool all_refused_ = false;     // there was no room for more than pieces
   bool ranges_ignored_ = false;  // by the upstream
+  bool near_mirror_ = false;     // what answered last
   bool first_refused_ = false;   // the first piece
   /// Since pieces were asked for last, the upstream has answered. Until then nobody is promised
   /// any: an error of the upstream's is an answer of its own.

@@ -78,6 +78,7 @@ void Fill::make_pieces() {
 void Fill::on_piece_head(const FetchHead& head) {
   const auto self = shared_from_this();
   endpoints_.insert(head.endpoint);
+  near_mirror_ = head.near_mirror;
   if (content_) {
     if (head.size && head.size != head_.size) return fail(another_size(), Left::goes);
     return head.from_beginning ? without_ranges() : heard();

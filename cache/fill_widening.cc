@@ -14,10 +14,11 @@ void Fill::watch_speed() {
   speed_timer_ = home_.after(Widening::interval, [this] { look_at_speed(); });
 }
 
-/// Segments may lie anywhere in the file, and the upstream knows ranges.
+/// Segments may lie anywhere in the file, and the upstream knows ranges. A mirror nearby widens by
+/// itself: segments would make it bring far parts out of turn, and look faster when it gets faster.
 bool Fill::may_widen() const {
-  return all_ && file_ && head_.size && !passing() && !ranges_ignored_ && !proven_ &&
-         !shared_.doubted.contains(digest_);
+  return all_ && file_ && head_.size && !passing() && !ranges_ignored_ && !near_mirror_ &&
+         !proven_ && !shared_.doubted.contains(digest_);
 }
 
 void Fill::look_at_speed() {

@@ -59,6 +59,9 @@ struct FetchHead {
   std::string endpoint;
   /// The range asked for was ignored: the body begins with the object.
   bool from_beginning = false;
+  /// It is another mirror's, nearby, which brings it here as fast as it can itself: it would not
+  /// come faster over several transfers.
+  bool near_mirror = false;
 };
 
 /// Takes what a fetch brings. Every method is called on the fetch loop, in the order on_head,

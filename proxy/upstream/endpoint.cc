@@ -18,6 +18,9 @@ std::string name_of(const Account& account) {
   return account.credential() == nullptr ? std::string() : account.credential()->username;
 }
 
+/// A round trip that fills any usual window in no time, with room for a busy machine. In seconds.
+constexpr double nearby = 0.01;
+
 std::uint64_t random_seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
@@ -51,6 +54,10 @@ Endpoint::Endpoint(const UpstreamOptions& upstream, const EndpointOptions& optio
 Url Endpoint::address(std::string_view path) const {
   Url url = url_.with_path(path);
   return ns_ ? url.with_query("ns", upstream_.name) : url;
+}
+
+bool Endpoint::near_mirror() const {
+  return ns_ && knowledge_.connect_time().mean().value_or(nearby) < nearby;
 }
 
 std::string Endpoint::via_line(const std::string& via) const {

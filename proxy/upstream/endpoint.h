@@ -37,6 +37,8 @@ class Endpoint {
   const std::string& upstream() const { return upstream_.name; }
   const std::string& label() const { return label_; }
   const Url& url() const { return url_; }
+  /// Another mirror, in the same site: one connection to it is as fast as several.
+  bool near_mirror() const;
   bool internal() const { return upstream_.internal; }
   /// `path` (below the endpoint's own, "/v2/…") with what every request carries.
   Url address(std::string_view path) const;

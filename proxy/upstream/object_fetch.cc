@@ -194,6 +194,7 @@ cache::FetchHead ObjectFetch::describe(const Attempt& attempt, const ResponseHea
   described.digest = cache::Digest::parse(head.docker_content_digest);
   described.endpoint = attempt.endpoint().label();
   described.from_beginning = attempt.part().ranged && head.status == 200;
+  described.near_mirror = attempt.endpoint().near_mirror();
   return described;
 }
 

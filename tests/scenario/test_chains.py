@@ -83,6 +83,19 @@ def test_one_get_at_each_level(onprem, node, upstream):
         assert_hit(each.get(blob_target(blob)), blob)
 
 
+def test_only_who_asks_the_registry_uses_several_connections(start, upstream):
+    upstream.rate = 4 * MIB  # of each: 6 s for all
+    blob = upstream.add_blob(REPOSITORY, content.blob(24 * MIB))
+    widening = {"limits": {"transfers_per_blob": 8}}
+    onprem = start(**widening)
+    node = start(of(onprem.port), **widening)
+    assert_whole(node.get(blob_target(blob)), blob)
+    assert upstream.count("blob", "GET") > 2, "one connection brought it all"
+    assert upstream.body_bytes() <= blob.size + 2 * MIB
+    eventually(lambda: requests(onprem, kind="blob") == 1, what="one request counted")
+    assert_hit(onprem.get(blob_target(blob)), blob)
+
+
 def test_what_one_node_has_pulled_is_there_for_the_next(start, onprem, node, upstream):
     image = upstream.add_image(REPOSITORY, content.image((100_000, 3 * MIB)), "latest")
     pull(node, image)

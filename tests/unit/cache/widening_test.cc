@@ -206,6 +206,18 @@ TEST_F(WideningFillTest, NotFasterMeansOneAgain) {
   EXPECT_LE(brought(), blob.size() + mib);
 }
 
+TEST_F(WideningFillTest, OfAMirrorNearbyAllComesInOrder) {
+  const auto pending = ask_blob(digest);
+  cache::FetchHead head;
+  head.size = blob.size();
+  head.near_mirror = true;
+  last().sink->on_head(head);
+  executor.run();
+  for (int i = 0; i < 20; ++i) interval(mib);
+  EXPECT_EQ(source.asked.size(), 1U);
+  finish(pending);
+}
+
 TEST_F(WideningFillTest, ASegmentThatFailsEndsIt) {
   const auto pending = widen();
   source.asked[1].fail(FailureKind::unavailable);

@@ -64,6 +64,7 @@ TEST(Fetch, NamesTheUpstreamToAnotherMirror) {
   Recorder recorder;
   ASSERT_TRUE(client.run(manifest_request(), recorder));
   EXPECT_EQ(server.received()[0].target, "/v2/a/b/manifests/latest?ns=test");
+  EXPECT_TRUE(recorder.heads.at(0).near_mirror);
 }
 
 TEST(Fetch, HeadBringsAHeadOnly) {
@@ -78,6 +79,7 @@ TEST(Fetch, HeadBringsAHeadOnly) {
   ASSERT_TRUE(client.run(request, recorder));
   EXPECT_FALSE(recorder.failure.has_value());
   EXPECT_EQ(recorder.heads.at(0).size, 1234U);
+  EXPECT_FALSE(recorder.heads.at(0).near_mirror) << "it is the registry itself";
   EXPECT_EQ(recorder.heads.at(0).media_type, oci_index);
   EXPECT_EQ(recorder.heads.at(0).digest, std::nullopt);
   EXPECT_EQ(recorder.body, "");
