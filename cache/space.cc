@@ -66,7 +66,7 @@ Space::Room Space::reserve(std::uint64_t bytes, std::uint64_t there) {
   if (!inode_left()) return {nullptr, "inodes"};
   bytes = Index::on_disk(bytes);
   there = std::min(there, bytes);
-  if (!take(bytes, there)) {
+  if (bytes - there > can_be() / largest_part || !take(bytes, there)) {
     trim();
     return {nullptr, "disk-full"};
   }
@@ -120,15 +120,16 @@ Space::Missing Space::missing(std::uint64_t bytes, std::uint64_t there) const {
   return reserve > size ? Missing{reserve, "reserve"} : Missing{size, "size"};
 }
 
-/// A part of what the cache can be here: max_size, or less on a smaller disk.
-std::uint64_t Space::headroom() const {
+/// How large the cache can get here: max_size, or less on a smaller disk.
+std::uint64_t Space::can_be() const {
   const auto free = shared_.disk.free_bytes();
   const auto ours = free - std::min(free, shared_.reserve_free.load());
   const auto used_now = used();
   const std::uint64_t max_size = shared_.max_size;
-  const auto can_be = ours < max_size - std::min(used_now, max_size) ? used_now + ours : max_size;
-  return can_be / headroom_part;
+  return ours < max_size - std::min(used_now, max_size) ? used_now + ours : max_size;
 }
+
+std::uint64_t Space::headroom() const { return can_be() / headroom_part; }
 
 std::uint64_t Space::evict_partial() {
   const auto partial = shared_.partials.take_oldest();

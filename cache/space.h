@@ -82,6 +82,8 @@ class Space {
   Missing missing(std::uint64_t bytes, std::uint64_t there = 0) const;
   /// Warns, once an hour, that others leave us less of the disk than the configuration does.
   void tell_crowded();
+  std::uint64_t can_be() const;
+  /// What the background job keeps free of it.
   std::uint64_t headroom() const;
   /// Counts the bytes as reserved, after making room. False where that cannot be.
   bool take(std::uint64_t bytes, std::uint64_t there = 0);

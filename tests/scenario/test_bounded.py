@@ -259,6 +259,22 @@ def test_the_rest_of_the_disk_is_someone_elses(start, upstream, small_disk):
     assert 40 <= len(kept) <= 48
 
 
+def test_nobody_leaves_for_what_is_too_large_for_this_disk(start, upstream, small_disk):
+    """max_size would have room for it."""
+    entrepot = start(cache={"directory": str(small_disk / "cache"), "max_size": "10GiB",
+                            "reserve_free": "16MiB"})
+    kept = blobs(upstream, 30, MIB)
+    for blob in kept:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    large = upstream.add_blob(REPOSITORY, content.blob(100 * MIB, seed=9))
+    assert "fwd=bypass" in entrepot.get(blob_target(large), keep=False).outcome
+    eventually(lambda: entrepot.metrics().sum("bypass_total", reason="disk-full") == 1,
+               what="one counted")
+    for blob in kept:
+        assert_hit(entrepot.get(blob_target(blob)), blob)
+    assert entrepot.metrics().sum("cache_evictions_total") == 0
+
+
 def test_a_disk_filled_by_others(start, upstream, small_disk):
     """D1: what cannot be kept is passed through, and kept again when there is room."""
     entrepot = start(cache={"directory": str(small_disk / "cache"), "max_size": "48MiB",
