@@ -4,21 +4,24 @@
 
     tests/bench/endpoints.py [--rounds N] [suite…]
 
-Suites: choice, failover, dead, connections; all of them without arguments. Leaves nothing running. Ends with 1
+Suites: choice, failover, dead, names, connections; all of them without arguments. Leaves nothing running. Ends with 1
 when a bar was missed.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import socket
 import statistics
 import time
+from unittest import mock
 
 from main_path import MIB, NAME, Site, bar, run_suites, spread
 from support import client, config, content
 from support.entrepot import Entrepot
 from support.gate import Gate
+from support.names import DeafNameServer, Names
 from support.silence import Silence
 from support.upstream import ScriptedUpstream
 from support.wire import Line
@@ -186,6 +189,43 @@ def dead(site: Site, _rounds: int) -> None:
     site.close(silence)
 
 
+def names(site: Site, _rounds: int) -> None:
+    """What is stored, while the name of its registry is asked of a server that says nothing."""
+    upstream = site.keep(ScriptedUpstream())
+    directory = site.directory / "names"
+    directory.mkdir()
+    own = Names(directory)
+    own.hosts.write_text("127.0.0.1 registry.test\n")
+    blobs = [upstream.add_blob(NAME, content.blob(4096, seed=n)) for n in range(40)]
+    with mock.patch.dict(os.environ, ENTREPOT_BINARY=str(own.wrapper)):
+        entrepot = start(site, f"http://registry.test:{upstream.port}")
+    fetch(entrepot, blobs[0])
+    server = site.keep(DeafNameServer())
+    own.ask(server.host, timeout=30)
+    own.hosts.write_text("")
+    upstream.cut_connections()
+    # Remembered names are used for a while; then each miss waits for the server.
+    missing = []
+    while not server.asked.is_set():
+        missing.append(client.Download(entrepot.port, target_of(blobs[1 + len(missing) % 39])))
+        upstream.cut_connections()
+        server.asked.wait(1)
+    times = []
+    with client.Connection(entrepot.port) as connection:
+        for _ in range(5000):
+            began = time.monotonic()
+            connection.send_request("GET", target_of(blobs[0]))
+            assert connection.read_response().status == 200
+            times.append(time.monotonic() - began)
+    times.sort()
+    print(f"  hits while a name server is silent: median {statistics.median(times) * 1e3:.2f} ms, "
+          f"p99 {times[-50] * 1e3:.2f} ms, slowest {times[-1] * 1e3:.1f} ms")
+    bar("p99 of hits, ms", times[-50] * 1e3, 10)
+    site.close(entrepot)
+    site.close(upstream)
+    site.close(server)
+
+
 def timed_fetch(port: int, blob) -> float:
     began = time.monotonic()
     answer = client.get(port, target_of(blob), keep=False)
@@ -244,7 +284,8 @@ def connections(site: Site, rounds: int) -> None:
     bar("where one is enough", statistics.median(free), 0.97, at_least=True)
 
 
-SUITES = {"choice": choice, "failover": failover, "dead": dead, "connections": connections}
+SUITES = {"choice": choice, "failover": failover, "dead": dead, "names": names,
+          "connections": connections}
 
 
 if __name__ == "__main__":

@@ -9,31 +9,28 @@ import re
 import pytest
 
 from support import content
-from support.checks import REPOSITORY, assert_error, assert_whole, blob_target
+from support.checks import REPOSITORY, assert_error, assert_hit, assert_whole, blob_target
 from support.daemon import Daemon
-from support.entrepot import binary
 from support.gate import DEADLINE, eventually
+from support.names import DeafNameServer, Names
 from support.silence import Silence
 
 NAME = "registry.test"
-# In a mount namespace of its own, where the files that names come from are the test's.
-WRAPPER = """#!/bin/sh
-exec unshare --mount --propagation private sh -c '
-  mount --bind {hosts} /etc/hosts && mount --bind {resolver} /etc/resolv.conf && exec {binary} "$@"
-' sh "$@"
-"""
 
 
 @pytest.fixture
-def hosts(tmp_path, monkeypatch):
-    """The /etc/hosts of the mirrors that are started; no name server answers them."""
-    hosts, resolver, wrapper = (tmp_path / name for name in ("hosts", "resolv.conf", "entrepot"))
-    hosts.write_text(f"127.0.0.1 {NAME}\n")
-    resolver.write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
-    wrapper.write_text(WRAPPER.format(hosts=hosts, resolver=resolver, binary=binary()))
-    wrapper.chmod(0o755)
-    monkeypatch.setenv("ENTREPOT_BINARY", str(wrapper))
-    return hosts
+def names(tmp_path, monkeypatch):
+    """Those of the mirrors that are started."""
+    names = Names(tmp_path)
+    monkeypatch.setenv("ENTREPOT_BINARY", str(names.wrapper))
+    return names
+
+
+@pytest.fixture
+def hosts(names):
+    """Their /etc/hosts; no name server answers them."""
+    names.hosts.write_text(f"127.0.0.1 {NAME}\n")
+    return names.hosts
 
 
 def test_the_last_address_serves_where_the_name_service_is_down(start, upstream, hosts):
@@ -58,6 +55,33 @@ def test_the_last_address_serves_where_the_name_service_is_down(start, upstream,
     def is_back() -> bool:
         return entrepot.get(blob_target(blob)).status == 200
     eventually(is_back, what="the name")
+
+
+def of_other(blob) -> str:
+    return blob_target(blob) + "?ns=other"
+
+
+def test_u18_nobody_waits_for_a_name_but_who_needs_it(start, upstream, names):
+    """A name server that is silent for minutes holds up neither hits nor what other registries have,
+    nor the end of the process; who needs the name is told so after the connect timeout."""
+    names.hosts.write_text("127.0.0.1 other.test\n")
+    server = DeafNameServer()
+    names.ask(server.host, timeout=30, attempts=5)
+    stored, wanted, *others = (upstream.add_blob(REPOSITORY, content.blob(1 << 10, seed=n))
+                               for n in range(4))
+    entrepot = start({"docker.io": {"endpoint": f"http://{NAME}:{upstream.port}"},
+                      "other": {"endpoint": f"http://other.test:{upstream.port}"}})
+    assert_whole(entrepot.get(of_other(stored)), stored)
+    waiting = entrepot.download(blob_target(wanted), keep=True)
+    assert server.asked.wait(DEADLINE)
+    for _ in range(100):
+        assert_hit(entrepot.get(of_other(stored)), stored)
+    assert_whole(entrepot.get(of_other(others[0])), others[0])
+    assert waiting.is_alive(), "the name was resolved"
+    assert_error(waiting.finish(), 503)
+    assert_whole(entrepot.get(of_other(others[1])), others[1])
+    entrepot.terminate()
+    server.close()
 
 
 @pytest.mark.parametrize("dead", [(1,), (1, 2), (1, 2, 4)])
