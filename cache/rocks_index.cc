@@ -256,6 +256,13 @@ bool RocksIndex::erase_note(std::string_view name) {
   return written(impl_->erase(meta_family, name));
 }
 
+std::uint64_t RocksIndex::memory_bytes() const {
+  std::uint64_t kept = 0, unsorted = 0;
+  impl_->db->GetIntProperty(rocksdb::DB::Properties::kBlockCacheUsage, &kept);
+  impl_->db->GetAggregatedIntProperty(rocksdb::DB::Properties::kSizeAllMemTables, &unsorted);
+  return kept + unsorted;
+}
+
 void RocksIndex::count_tags() {
   static_cast<void>(for_each_tag([this](std::string_view, const TagRecord&) {
     tag_count_.fetch_add(1, std::memory_order_relaxed);

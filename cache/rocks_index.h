@@ -80,6 +80,8 @@ class RocksIndex {
 
   /// Counts what was there before; before the first put_tag or erase_tag.
   void count_tags();
+  /// What it takes of memory, but for its fixed parts. Takes RocksDB's mutex.
+  std::uint64_t memory_bytes() const;
   std::int64_t tag_count() const { return tag_count_.load(std::memory_order_relaxed); }
 
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }

@@ -10,6 +10,7 @@
 #include "metrics/codes.h"
 #include "metrics/exposition.h"
 #include "metrics/log.h"
+#include "metrics/process.h"
 #include "metrics/series.h"
 #include "metrics/words.h"
 
@@ -79,6 +80,7 @@ struct EndpointMetrics::Series {
   CounterSeries hedges{0};
   GaugeSeries rate{std::numeric_limits<double>::quiet_NaN()};
   GaugeSeries ratelimit_remaining{std::numeric_limits<double>::quiet_NaN()};
+  GaugeSeries ratelimit_limit{std::numeric_limits<double>::quiet_NaN()};
 
   bool touched() const {
     std::uint64_t sum = bytes + digest_mismatches + time_to_first_byte.nanoseconds;
@@ -101,6 +103,7 @@ struct EndpointMetrics::Series {
     out.add(Id::endpoint_rate, {upstream, name}, rate);
     out.add(Id::hedges, {upstream, name}, hedges);
     out.add(Id::ratelimit_remaining, {upstream, name}, ratelimit_remaining);
+    out.add(Id::ratelimit_limit, {upstream, name}, ratelimit_limit);
     out.add(Id::digest_mismatches, {upstream, name}, digest_mismatches);
   }
 };
@@ -119,6 +122,7 @@ Gauge EndpointMetrics::up() const { return Gauge(&series_->up); }
 Counter EndpointMetrics::hedges() const { return Counter(&series_->hedges); }
 Gauge EndpointMetrics::rate() const { return Gauge(&series_->rate); }
 Gauge EndpointMetrics::ratelimit_remaining() const { return Gauge(&series_->ratelimit_remaining); }
+Gauge EndpointMetrics::ratelimit_limit() const { return Gauge(&series_->ratelimit_limit); }
 Counter EndpointMetrics::digest_mismatches() const { return Counter(&series_->digest_mismatches); }
 
 // --- One upstream -----------------------------------------------------------------------------
@@ -126,6 +130,8 @@ Counter EndpointMetrics::digest_mismatches() const { return Counter(&series_->di
 struct UpstreamMetrics::Series {
   std::array<std::array<CodeSeries, outcome_count>, kind_count> requests{};
   std::array<CounterSeries, outcome_count> bytes{};
+  WordSeries<CounterSeries, not_hit_words.size()> not_hit{not_hit_words};
+  GaugeSeries transfers{0}, transfers_queued{0};
 
   void write(Exposition& out, std::string_view upstream) const {
     for_kinds_and_codes([&](auto kind, auto code) {
@@ -139,6 +145,10 @@ struct UpstreamMetrics::Series {
     });
     for (std::size_t i = 0; i < outcome_count; ++i)
       out.add(Id::response_bytes, {upstream, outcome_word(i)}, bytes[i]);
+    for (std::size_t i = 0; i < not_hit_words.size(); ++i)
+      out.add(Id::not_hit, {upstream, not_hit_words[i]}, not_hit.series[i]);
+    out.add(Id::transfers, {upstream}, transfers);
+    out.add(Id::transfers_queued, {upstream}, transfers_queued);
   }
 };
 
@@ -149,6 +159,11 @@ void UpstreamMetrics::request(Kind kind, Outcome outcome, int code) const {
 Counter UpstreamMetrics::response_bytes(Outcome outcome) const {
   return Counter(&series_->bytes[at(outcome)]);
 }
+void UpstreamMetrics::not_hit(std::string_view reason) const {
+  series_->not_hit.at(reason)->fetch_add(1, std::memory_order_relaxed);
+}
+Gauge UpstreamMetrics::transfers() const { return Gauge(&series_->transfers); }
+Gauge UpstreamMetrics::transfers_queued() const { return Gauge(&series_->transfers_queued); }
 
 // --- The process ------------------------------------------------------------------------------
 
@@ -163,8 +178,12 @@ struct Metrics::Families {
   Upstream* none = nullptr;
 
   std::array<HistogramSeries, outcome_count> request_duration, time_to_first_byte;
-  GaugeSeries connections{0}, flights{0}, cache_bytes{0}, cache_max_bytes{0}, scrub_progress{0};
-  CounterSeries evicted_bytes{0}, fills_resumed{0}, scrubbed_bytes{0}, log_dropped{0};
+  GaugeSeries connections{0}, connections_limit{0}, flights{0}, cache_bytes{0}, cache_max_bytes{0};
+  GaugeSeries disk_free{0}, disk_reserve{0}, index_memory{0}, scrub_progress{0};
+  GaugeSeries store_jobs_queued{0};
+  CounterSeries connections_refused{0}, evicted_bytes{0}, fills_resumed{0}, scrubbed_bytes{0};
+  CounterSeries log_dropped{0};
+  WordSeries<HistogramSeries, loop_words.size()> loop_lag{loop_words};
   WordSeries<GaugeSeries, object_words.size()> objects{object_words};
   WordSeries<CounterSeries, eviction_words.size()> evictions{eviction_words};
   WordSeries<CounterSeries, disk_words.size()> disk_errors{disk_words};
@@ -189,16 +208,29 @@ void Metrics::Families::write_process(Exposition& out) const {
     out.add(Id::request_duration, {outcome_word(i)}, request_duration[i]);
     out.add(Id::time_to_first_byte, {outcome_word(i)}, time_to_first_byte[i]);
   }
+  write(out, Id::loop_lag, loop_lag);
   out.add(Id::connections, {}, connections);
+  out.add(Id::connections_limit, {}, connections_limit);
+  out.add(Id::connections_refused, {}, connections_refused);
   out.add(Id::flights, {}, flights);
   out.add(Id::cache_bytes, {}, cache_bytes);
   out.add(Id::cache_max_bytes, {}, cache_max_bytes);
+  out.add(Id::disk_free_bytes, {}, disk_free);
+  out.add(Id::disk_reserve_bytes, {}, disk_reserve);
+  out.add(Id::index_memory_bytes, {}, index_memory);
   out.add(Id::cache_evicted_bytes, {}, evicted_bytes);
   out.add(Id::fills_resumed, {}, fills_resumed);
   out.add(Id::scrubbed_bytes, {}, scrubbed_bytes);
   out.add(Id::scrub_progress, {}, scrub_progress);
   out.add(Id::log_dropped, {}, static_cast<double>(log_dropped + log::dropped()));
+  out.add(Id::store_jobs_queued, {}, store_jobs_queued);
   out.add(Id::build_info, {ENTREPOT_VERSION}, 1);
+  const ProcessUse use = process_use();
+  out.add(Id::process_cpu, {}, use.cpu_seconds);
+  out.add(Id::process_memory, {}, use.resident_bytes);
+  out.add(Id::process_open_fds, {}, use.open_fds);
+  out.add(Id::process_max_fds, {}, use.max_fds);
+  out.add(Id::process_start_time, {}, use.start_time);
   write(out, Id::cache_objects, objects);
   write(out, Id::cache_evictions, evictions);
   write(out, Id::disk_errors, disk_errors);
@@ -239,12 +271,17 @@ Histogram Metrics::time_to_first_byte(Outcome outcome) const {
   return Histogram(&families_->time_to_first_byte[at(outcome)]);
 }
 Gauge Metrics::connections() const { return Gauge(&families_->connections); }
+Gauge Metrics::connections_limit() const { return Gauge(&families_->connections_limit); }
+Counter Metrics::connections_refused() const { return Counter(&families_->connections_refused); }
 Gauge Metrics::flights() const { return Gauge(&families_->flights); }
 Gauge Metrics::cache_bytes() const { return Gauge(&families_->cache_bytes); }
 Gauge Metrics::cache_max_bytes() const { return Gauge(&families_->cache_max_bytes); }
 Gauge Metrics::cache_objects(std::string_view kind) const {
   return Gauge(families_->objects.at(kind));
 }
+Gauge Metrics::disk_free_bytes() const { return Gauge(&families_->disk_free); }
+Gauge Metrics::disk_reserve_bytes() const { return Gauge(&families_->disk_reserve); }
+Gauge Metrics::index_memory_bytes() const { return Gauge(&families_->index_memory); }
 Counter Metrics::cache_evicted_bytes() const { return Counter(&families_->evicted_bytes); }
 Counter Metrics::cache_evictions(std::string_view reason) const {
   return Counter(families_->evictions.at(reason));
@@ -259,6 +296,10 @@ Counter Metrics::bypass(std::string_view reason) const {
 Counter Metrics::scrubbed_bytes() const { return Counter(&families_->scrubbed_bytes); }
 Gauge Metrics::scrub_progress() const { return Gauge(&families_->scrub_progress); }
 Counter Metrics::log_dropped() const { return Counter(&families_->log_dropped); }
+Histogram Metrics::loop_lag(std::string_view loop) const {
+  return Histogram(families_->loop_lag.at(loop));
+}
+Gauge Metrics::store_jobs_queued() const { return Gauge(&families_->store_jobs_queued); }
 
 std::string Metrics::text() const {
   Exposition out;

@@ -57,6 +57,7 @@ class EndpointMetrics {
   /// NaN until they are set, so that "unknown" is not taken for "none".
   Gauge rate() const;
   Gauge ratelimit_remaining() const;
+  Gauge ratelimit_limit() const;
   Counter hedges() const;
   Counter digest_mismatches() const;
 
@@ -72,6 +73,11 @@ class UpstreamMetrics {
   /// entrepot_requests_total. A few atomic adds; no lookup by string.
   void request(Kind kind, Outcome outcome, int code) const;
   Counter response_bytes(Outcome outcome) const;
+  /// entrepot_not_hit_total; `reason` as in the access log (words.h), others count as "other".
+  void not_hit(std::string_view reason) const;
+  // Sums over the fetch loops: each adds what has changed on it.
+  Gauge transfers() const;
+  Gauge transfers_queued() const;
 
  private:
   friend class Metrics;
@@ -103,11 +109,16 @@ class Metrics {
   Histogram time_to_first_byte(Outcome outcome) const;
 
   Gauge connections() const;
+  Gauge connections_limit() const;
+  Counter connections_refused() const;
   Gauge flights() const;
   Gauge cache_bytes() const;
   Gauge cache_max_bytes() const;
   /// kind: "blob", "manifest", "tag", "fill".
   Gauge cache_objects(std::string_view kind) const;
+  Gauge disk_free_bytes() const;
+  Gauge disk_reserve_bytes() const;
+  Gauge index_memory_bytes() const;
   Counter cache_evicted_bytes() const;
   // Words of a fixed list (words.h); others count as "other".
   Counter cache_evictions(std::string_view reason) const;
@@ -119,8 +130,11 @@ class Metrics {
   Gauge scrub_progress() const;
   /// Lines dropped elsewhere than in the log's own queue, which text() adds (log::dropped()).
   Counter log_dropped() const;
+  /// loop: "serve", "fetch", "admin".
+  Histogram loop_lag(std::string_view loop) const;
+  Gauge store_jobs_queued() const;
 
-  /// The text exposition format 0.0.4.
+  /// The text exposition format 0.0.4. Reads /proc/self.
   std::string text() const;
 
  private:

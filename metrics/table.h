@@ -12,10 +12,13 @@ namespace entrepot::metrics {
 
 enum class Id : std::size_t {
   requests,
+  not_hit,
   response_bytes,
   request_duration,
   time_to_first_byte,
   connections,
+  connections_limit,
+  connections_refused,
   flights,
   upstream_requests,
   upstream_bytes,
@@ -25,9 +28,15 @@ enum class Id : std::size_t {
   endpoint_rate,
   hedges,
   ratelimit_remaining,
+  ratelimit_limit,
+  transfers,
+  transfers_queued,
   cache_bytes,
   cache_max_bytes,
   cache_objects,
+  disk_free_bytes,
+  disk_reserve_bytes,
+  index_memory_bytes,
   cache_evicted_bytes,
   cache_evictions,
   digest_mismatches,
@@ -37,9 +46,16 @@ enum class Id : std::size_t {
   scrubbed_bytes,
   scrub_progress,
   log_dropped,
+  loop_lag,
+  store_jobs_queued,
   build_info,
+  process_cpu,
+  process_memory,
+  process_open_fds,
+  process_max_fds,
+  process_start_time,
 };
-inline constexpr std::size_t id_count = static_cast<std::size_t>(Id::build_info) + 1;
+inline constexpr std::size_t id_count = static_cast<std::size_t>(Id::process_start_time) + 1;
 
 enum class Type { counter, gauge, histogram };
 

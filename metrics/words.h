@@ -11,6 +11,30 @@ namespace entrepot::metrics {
 inline constexpr std::array<std::string_view, 15> failure_words = {
     "not-found", "denied", "rate-limited", "bad-upstream", "connect", "dns",    "tls",  "timeout",
     "stall",     "reset",  "server-error", "redirect",     "token",   "digest", "other"};
+inline constexpr std::array<std::string_view, 23> not_hit_words = {"absent",
+                                                                   "negative",
+                                                                   "not-linked",
+                                                                   "proof-due",
+                                                                   "corrupt",
+                                                                   "doubtful",
+                                                                   "range",
+                                                                   "range-whole",
+                                                                   "tag-due",
+                                                                   "tag-moved",
+                                                                   "no-cache",
+                                                                   "client-left",
+                                                                   "upstream-unreachable",
+                                                                   "upstream-slow",
+                                                                   "rate-limited",
+                                                                   "rate-limit-low",
+                                                                   "disk-full",
+                                                                   "inodes",
+                                                                   "disk-error",
+                                                                   "index",
+                                                                   "too-large",
+                                                                   "no-size",
+                                                                   "other"};
+inline constexpr std::array<std::string_view, 3> loop_words = {"serve", "fetch", "admin"};
 inline constexpr std::array<std::string_view, 6> eviction_words = {"size",    "reserve", "expired",
                                                                    "corrupt", "deleted", "other"};
 inline constexpr std::array<std::string_view, 8> disk_words = {

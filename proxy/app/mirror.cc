@@ -54,8 +54,7 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       pool_("store", static_cast<std::size_t>(config.threads.store)),
       sources_(make_sources()),
       registry_(registry_options(), store_, metrics),
-      admin_handler_({[this] { return unready(); },
-                      [this] { metrics_.connections().set(static_cast<double>(connections())); },
+      admin_handler_({[this] { return unready(); }, [this] { bring_gauges_up_to_date(); },
                       [this](http::Method method, std::string_view path, std::string_view query) {
                         return answer_api(method, path, query);
                       },
@@ -73,6 +72,8 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
   conf::forget_passwords(current_);
   const auto known = load_reports(memory_file(), clock_.wall());
   for (const auto& source : sources_) source->recall(known);
+  metrics_.connections_limit().set(static_cast<double>(config.limits.connections));
+  watch_loops();
   listen();
 }
 
@@ -123,6 +124,7 @@ void Mirror::listen() {
   for (const auto& [address] : config_.listen) {
     auto options = server_options(config_, address);
     options.readers = &pool_;
+    options.turned_away = metrics_.connections_refused();
     servers_.push_back(std::make_unique<http::Server>(std::move(options), loops, registry_));
     addresses_.push_back(with_port(address, servers_.back()->port()));
   }
@@ -140,7 +142,10 @@ bool Mirror::run() {
   for (const auto& server : servers_) server->start();
   if (admin_server_) admin_server_->start();
   ready_ = true;
-  control_.loop.post([this] { remember_endpoints(); });
+  control_.loop.post([this] {
+    remember_endpoints();
+    loop_lag_.begin();
+  });
   log_start();
   stopped_.get_future().wait();
   return restart_;
@@ -165,6 +170,19 @@ std::size_t Mirror::connections() const {
   std::size_t sum = 0;
   for (const auto& server : servers_) sum += server->connections();
   return sum;
+}
+
+void Mirror::bring_gauges_up_to_date() const {
+  metrics_.connections().set(static_cast<double>(connections()));
+  metrics_.store_jobs_queued().set(static_cast<double>(pool_.queued()));
+}
+
+void Mirror::watch_loops() {
+  for (const auto& parts : serve_) loop_lag_.watch(parts->loop, "serve");
+  for (std::size_t i = 0; i < fetch_.size(); ++i)
+    loop_lag_.watch(fetch_[i]->loop, "fetch",
+                    [&source = *sources_[i]] { source.bring_gauges_up_to_date(); });
+  loop_lag_.watch(control_.loop, "admin");
 }
 
 std::optional<upstream::Reports> Mirror::reports_of_loops() {
@@ -297,6 +315,7 @@ void Mirror::end_threads() {
   for (const auto* loops : {&serve_, &fetch_})
     for (const auto& parts : *loops) parts->loop.join();
   control_.loop.join();
+  loop_lag_.end();
   cache_.end_background();
   admin_pool_.stop();
   admin_pool_.join();

@@ -20,6 +20,7 @@
 #include "metrics/metrics.h"
 #include "proxy/admin/admin_handler.h"
 #include "proxy/app/executors.h"
+#include "proxy/app/loop_lag.h"
 #include "proxy/http/server.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/signals.h"
@@ -95,6 +96,8 @@ class Mirror {
   void remember_endpoints();
   std::string_view unready() const;
   std::size_t connections() const;
+  void bring_gauges_up_to_date() const;
+  void watch_loops();
   void end_threads();
 
   // Control loop only.
@@ -131,6 +134,7 @@ class Mirror {
   LoopParts control_{"control"};  // signals, draining, admin listener
   Loops serve_;
   Loops fetch_;
+  LoopLag loop_lag_{control_.loop, metrics_};
   loop::StorePool pool_;
   PoolPoster pool_poster_{pool_};
   loop::StorePool admin_pool_{"admin", 1};  // its jobs wait for those of the other

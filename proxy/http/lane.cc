@@ -55,6 +55,7 @@ void Lane::accepted(int fd, std::string peer) {
   auto connection = std::make_shared<Connection>(*this, fd, std::move(peer));
   connection->index = connections_.size();
   connections_.push_back(connection);
+  if (others >= options_.max_connections && options_.turned_away) options_.turned_away->add();
   if (others >= options_.max_connections + answered_over_limit)
     connection->cut();
   else if (others >= options_.max_connections)

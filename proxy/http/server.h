@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "metrics/metrics.h"
 #include "proxy/http/exchange.h"
 
 namespace entrepot::loop {
@@ -31,6 +33,8 @@ struct ServerOptions {
   std::chrono::milliseconds send_timeout{std::chrono::seconds(60)};
   /// Over all loops of this server; more are answered 503 and closed.
   std::size_t max_connections = 10000;
+  /// Counts those over the limit.
+  std::optional<metrics::Counter> turned_away;
   /// "Name: value\r\n" lines added to every reply.
   std::string common_fields;
   /// Reads file bodies that are not in the page cache, so that no loop waits for a disk. Outlives

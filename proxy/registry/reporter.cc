@@ -51,6 +51,8 @@ void Reporter::finished(const http::Exchange& exchange, const Call& call,
   const metrics::UpstreamMetrics& series = call.upstream ? *call.upstream->metrics : no_upstream_;
   const auto outcome = static_cast<std::size_t>(call.outcome);
   series.request(call.kind, call.outcome, stats.status);
+  if (call.outcome != metrics::Outcome::hit && call.outcome != metrics::Outcome::refused)
+    series.not_hit(call.reason);
   if (stats.body_bytes > 0) series.response_bytes(call.outcome).add(stats.body_bytes);
   durations_[outcome].observe(stats.finished - stats.started);
   if (stats.first_byte >= stats.started) first_bytes_[outcome].observe(time_to_first_byte(stats));

@@ -37,7 +37,8 @@ struct Best {
 Best best_of(std::span<const Candidate> candidates) {
   std::optional<double> first_byte;
   std::optional<double> rate;
-  for (const auto& [estimate, open, excluded] : candidates) {
+  for (const auto& candidate : candidates) {
+    const Estimate& estimate = candidate.estimate;
     if (estimate.first_byte)
       first_byte = std::min(*estimate.first_byte, first_byte.value_or(*estimate.first_byte));
     if (estimate.rate) rate = std::max(*estimate.rate, rate.value_or(0));
@@ -63,9 +64,10 @@ double cost(const Estimate& estimate, std::uint64_t bytes, const Best& best) {
 
 /// Lower is better; only the lowest that is there is chosen from.
 int tier(const Candidate& candidate) {
-  if (!candidate.open) return 3;
-  if (candidate.estimate.down) return 2;
-  return candidate.estimate.suspect ? 1 : 0;
+  if (!candidate.open) return 4;
+  if (candidate.estimate.down) return 3;
+  if (candidate.estimate.suspect) return 2;
+  return candidate.scarce ? 1 : 0;
 }
 
 /// The best of the lowest tier.
@@ -90,8 +92,8 @@ std::optional<std::size_t> unmeasured(std::span<const Candidate> candidates, std
   if (bytes <= small_object || tier(candidates[chosen]) != 0) return std::nullopt;
   const double price = exploring_price * cost(candidates[chosen].estimate, bytes, best);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const auto& [estimate, open, excluded] = candidates[i];
-    if (i == chosen || excluded || tier(candidates[i]) != 0) continue;
+    const Estimate& estimate = candidates[i].estimate;
+    if (i == chosen || candidates[i].excluded || tier(candidates[i]) != 0) continue;
     // What has not even answered yet is left to the probes.
     const bool unknown = !estimate.rate || estimate.rate_age > rate_too_old;
     if (!estimate.first_byte || !unknown || estimate.explored_age < explore_again) continue;

@@ -17,6 +17,7 @@ struct Candidate {
   Estimate estimate;
   bool open = true;       ///< its circuit lets a question through
   bool excluded = false;  ///< not for this question: it has failed it already
+  bool scarce = false;    ///< its rate limit leaves few questions of this kind
 };
 
 /// Objects of up to this size are chosen for by the time to their first byte alone, more or less;
@@ -29,7 +30,7 @@ struct Choice {
 };
 
 /// The candidate with the least expected time to bring `bytes`, among the best of these: those that
-/// work; those that are suspect; those that are down; those whose circuit is open. The incumbent
+/// work; those that are scarce; those that are suspect; those that are down; those whose circuit is open. The incumbent
 /// (who was asked last) stays unless another is clearly better. What is not known is assumed to be
 /// as good as the best that is; and so is, more and more, what was measured long ago: a slow
 /// endpoint is tried again when it could be the best by now. Bodies that are on their way from an

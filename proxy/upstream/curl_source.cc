@@ -138,6 +138,11 @@ Reports CurlSource::report() const {
   return reports;
 }
 
+void CurlSource::bring_gauges_up_to_date() {
+  loop_.assert_in_loop();
+  for (const auto& [name, upstream] : upstreams_) upstream->bring_gauges_up_to_date();
+}
+
 void CurlSource::recall(const Reports& known) {
   loop_.assert_in_loop();
   for (const auto& report : known) {

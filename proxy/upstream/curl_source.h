@@ -45,6 +45,8 @@ class CurlSource : public cache::Source {
   /// Begins with what another process knew; upstreams and endpoints it does not have are passed
   /// over. On the loop.
   void recall(const Reports& known);
+  /// Those that change by themselves. On the loop.
+  void bring_gauges_up_to_date();
 
  private:
   using Upstreams = std::map<std::string, std::shared_ptr<Upstream>>;

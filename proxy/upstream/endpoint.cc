@@ -99,18 +99,29 @@ Account& Endpoint::account_for(std::string_view repository) const {
   return *best;
 }
 
-std::optional<std::uint64_t> Endpoint::remaining(Clock::time_point now) const {
+std::optional<std::uint64_t> Endpoint::sum_of(BudgetFigure figure, Clock::time_point now) const {
   std::optional<std::uint64_t> sum;
   for (const auto& account : accounts_)
-    if (const auto left = account->budget().remaining(now)) sum = sum.value_or(0) + *left;
+    if (const auto count = (account->budget().*figure)(now)) sum = sum.value_or(0) + *count;
   return sum;
 }
 
+std::optional<std::uint64_t> Endpoint::remaining(Clock::time_point now) const {
+  return sum_of(&RateBudget::remaining, now);
+}
+
 void Endpoint::told(Account& account, const ResponseHead& head) {
+  account.budget().told(head, Clock::now());
+  bring_gauges_up_to_date();
+}
+
+void Endpoint::bring_gauges_up_to_date() const {
   const Clock::time_point now = Clock::now();
-  account.budget().told(head, now);
-  if (const auto left = remaining(now))
-    metrics_.ratelimit_remaining().set(static_cast<double>(*left));
+  const auto known = [](std::optional<std::uint64_t> count) {
+    return count ? static_cast<double>(*count) : std::numeric_limits<double>::quiet_NaN();
+  };
+  metrics_.ratelimit_remaining().set(known(remaining(now)));
+  metrics_.ratelimit_limit().set(known(sum_of(&RateBudget::limit, now)));
 }
 
 EndpointReport Endpoint::report() const {

@@ -83,6 +83,8 @@ class Endpoint {
   Account& account_for(std::string_view repository) const;
   /// What an answer to `account` says of its rate limit.
   void told(Account& account, const ResponseHead& head);
+  /// What is left of the rate limit, and whether that is known still.
+  void bring_gauges_up_to_date() const;
 
   // How to authenticate, learnt from its last 401; null before.
   const AuthScheme* scheme() const { return scheme_ ? &*scheme_ : nullptr; }
@@ -99,6 +101,9 @@ class Endpoint {
 
  private:
   Clock::time_point limited_until() const;
+  using BudgetFigure = std::optional<std::uint64_t> (RateBudget::*)(RateBudget::Time) const;
+  /// Over the accounts; nullopt where none knows.
+  std::optional<std::uint64_t> sum_of(BudgetFigure figure, Clock::time_point now) const;
   std::optional<std::uint64_t> remaining(Clock::time_point now) const;
 
   // Constant after construction.

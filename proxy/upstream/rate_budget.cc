@@ -21,7 +21,7 @@ void RateBudget::told(const ResponseHead& head, Time now) {
   if (!left) return;
   const auto limit = parse_ratelimit(head.ratelimit_limit);
   remaining_ = left->count;
-  few_ = limit ? limit->count / few_share : few_of_unknown;
+  limit_ = limit ? std::optional(limit->count) : std::nullopt;
   const auto window = limit && limit->window ? limit->window : left->window;
   until_ = now + std::min(window.value_or(usual_window), longest_window);
 }
@@ -30,6 +30,12 @@ std::optional<std::uint64_t> RateBudget::remaining(Time now) const {
   return now < until_ ? std::optional(remaining_) : std::nullopt;
 }
 
-bool RateBudget::scarce(Time now) const { return now < until_ && remaining_ <= few_; }
+std::optional<std::uint64_t> RateBudget::limit(Time now) const {
+  return now < until_ ? limit_ : std::nullopt;
+}
+
+bool RateBudget::scarce(Time now) const {
+  return now < until_ && remaining_ <= (limit_ ? *limit_ / few_share : few_of_unknown);
+}
 
 }  // namespace entrepot::upstream

@@ -19,12 +19,14 @@ class RateBudget {
   void told(const ResponseHead& head, Time now);
   /// Requests left; nullopt where nobody has said so, or so long ago that the window is over.
   std::optional<std::uint64_t> remaining(Time now) const;
+  /// Requests in a window; nullopt where that is not known, or was not told with remaining().
+  std::optional<std::uint64_t> limit(Time now) const;
   /// A tenth or less is left (of a limit that is not told: ten or fewer).
   bool scarce(Time now) const;
 
  private:
   std::uint64_t remaining_ = 0;
-  std::uint64_t few_ = 0;
+  std::optional<std::uint64_t> limit_;
   Time until_{};
 };
 

@@ -30,6 +30,7 @@ Upstream::Upstream(event_base* base, UpstreamOptions options, const Options& com
       limits_(common.limits),
       timeouts_(common.timeouts),
       fills_resumed_(metrics.fills_resumed()),
+      metrics_(metrics.upstream(options_.name)),
       seed_(std::random_device()()),
       multi_(base, transfer_options(options_, common), common.limits.transfers),
       hedges_(most_hedges) {
@@ -52,12 +53,17 @@ Upstream::Upstream(event_base* base, UpstreamOptions options, const Options& com
     probes_.push_back(std::make_unique<Probe>(base, *endpoint, next_seed()));
 }
 
-std::vector<Candidate> Upstream::candidates(const Endpoints& excluded) const {
+Upstream::~Upstream() { tell_transfers(0, 0); }
+
+std::vector<Candidate> Upstream::candidates(std::uint64_t bytes,
+                                            const Endpoints& excluded) const {
   const auto now = Endpoint::Clock::now();
   std::vector<Candidate> candidates;
   for (const auto& endpoint : endpoints_) {
     const bool out = std::find(excluded.begin(), excluded.end(), endpoint.get()) != excluded.end();
-    candidates.push_back({endpoint->knowledge().estimate(now), endpoint->open(), out});
+    // Manifests are what is counted; where a blob comes from need not change for them.
+    const bool scarce = bytes <= small_object && endpoint->scarce();
+    candidates.push_back({endpoint->knowledge().estimate(now), endpoint->open(), out, scarce});
   }
   return candidates;
 }
@@ -67,7 +73,7 @@ Endpoint* Upstream::choose(std::uint64_t bytes, const Endpoints& excluded) {
   if (endpoints_.size() == 1) return excluded.empty() ? endpoints_.front().get() : nullptr;
   for (const auto& probe : probes_) probe->used();
   auto& incumbent = incumbents_[bytes <= small_object ? 0 : 1];
-  const auto all = candidates(excluded);
+  const auto all = candidates(bytes, excluded);
   const auto choice = upstream::choose(all, bytes, incumbent);
   if (!choice) return nullptr;
   Endpoint& chosen = *endpoints_[choice->index];
@@ -85,7 +91,7 @@ Endpoint* Upstream::choose(std::uint64_t bytes, const Endpoints& excluded) {
 
 Endpoint* Upstream::alternative(std::uint64_t bytes, const Endpoints& excluded, Only only) const {
   if (endpoints_.size() == 1) return nullptr;
-  const auto all = candidates(excluded);
+  const auto all = candidates(bytes, excluded);
   const auto choice = upstream::choose(all, bytes, std::nullopt);
   if (!choice || !all[choice->index].open) return nullptr;
   if (only == Only::working && all[choice->index].estimate.down) return nullptr;
@@ -95,7 +101,7 @@ Endpoint* Upstream::alternative(std::uint64_t bytes, const Endpoints& excluded, 
 double Upstream::expected_seconds(const Endpoint& endpoint, std::uint64_t bytes) const {
   const auto at = std::find_if(endpoints_.begin(), endpoints_.end(),
                                [&](const auto& one) { return one.get() == &endpoint; });
-  return upstream::expected_seconds(candidates({}),
+  return upstream::expected_seconds(candidates(bytes, {}),
                                     static_cast<std::size_t>(at - endpoints_.begin()), bytes);
 }
 
@@ -109,6 +115,19 @@ void Upstream::recall(const UpstreamReport& known) {
   for (const auto& endpoint : endpoints_)
     for (const auto& one : known.endpoints)
       if (one.endpoint == endpoint->label()) endpoint->recall(one);
+}
+
+void Upstream::bring_gauges_up_to_date() {
+  tell_transfers(multi_.running(), multi_.queued());
+  for (const auto& endpoint : endpoints_) endpoint->bring_gauges_up_to_date();
+}
+
+void Upstream::tell_transfers(std::size_t running, std::size_t queued) {
+  const auto change = [](std::size_t now, std::size_t told) {
+    return static_cast<double>(now) - static_cast<double>(told);
+  };
+  metrics_.transfers().add(change(running, std::exchange(told_running_, running)));
+  metrics_.transfers_queued().add(change(queued, std::exchange(told_queued_, queued)));
 }
 
 bool Upstream::take_hedge() {

@@ -28,6 +28,7 @@ class Upstream {
            const metrics::Metrics& metrics);
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
+  ~Upstream();
 
   const std::string& name() const { return options_.name; }
   using Endpoints = std::vector<const Endpoint*>;
@@ -48,6 +49,8 @@ class Upstream {
   UpstreamReport report() const;
   /// Begins with what was known before; endpoints it does not have are passed over.
   void recall(const UpstreamReport& known);
+  /// Called each second.
+  void bring_gauges_up_to_date();
   event_base* base() const { return base_; }
   const Limits& limits() const { return limits_; }
   const Timeouts& timeouts() const { return timeouts_; }
@@ -59,7 +62,8 @@ class Upstream {
  private:
   static constexpr std::size_t sizes = 2;  ///< small and large (choice.h)
 
-  std::vector<Candidate> candidates(const Endpoints& excluded) const;
+  std::vector<Candidate> candidates(std::uint64_t bytes, const Endpoints& excluded) const;
+  void tell_transfers(std::size_t running, std::size_t queued);
 
   // Constant after construction.
   event_base* const base_;
@@ -67,6 +71,7 @@ class Upstream {
   const Limits limits_;
   const Timeouts timeouts_;
   const metrics::Counter fills_resumed_;
+  const metrics::UpstreamMetrics metrics_;
 
   std::uint64_t seed_;
   Multi multi_;                                       // outlives the endpoints' tokens
@@ -74,6 +79,7 @@ class Upstream {
   std::vector<std::unique_ptr<Probe>> probes_;        // as endpoints_; none for a single one
   std::array<std::optional<std::size_t>, sizes> incumbents_;
   double hedges_;  ///< that may be made now; each question brings a share of one
+  std::size_t told_running_ = 0, told_queued_ = 0;  ///< our share of the gauges, of all loops
 };
 
 }  // namespace entrepot::upstream

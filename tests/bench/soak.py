@@ -327,6 +327,7 @@ class Soak:
         self.rest, self.over, self.tally = Rest(), threading.Event(), Tally()
         self.served: set[str] = set()
         self.lives = [Life()]
+        self.index_memory: list[float] = []  # MiB, in all lives
         self._pipe, theirs = multiprocessing.Pipe()
         self._upstream = multiprocessing.Process(
             target=serve_upstream, args=(theirs, self.catalogue, self.seed), daemon=True)
@@ -408,6 +409,8 @@ class Soak:
             while (now := time.monotonic()) < end and self.entrepot.running:
                 if now >= warm or self.restart_every:
                     self.lives[-1].memory.append((now, self.entrepot.memory()["RssAnon"] / MIB))
+                    self.index_memory.append(
+                        self.entrepot.metrics().sum("index_memory_bytes") / MIB)
                 if rests and now >= rests[0]:
                     rests.pop(0)
                     self.at_rest()
@@ -473,6 +476,9 @@ class Soak:
             bar("RocksDB's descriptors", max(one["index"] for _, one in life.rests) <= 256,
                 f"{max(one['index'] for _, one in life.rests)}")
         self.report_memory(life.memory, bar)
+        if self.index_memory:
+            print(f"    of it the index, which is bounded: {self.index_memory[0]:.1f} MiB, then "
+                  f"{self.index_memory[-1]:.1f} MiB")
         print(f"missed: {', '.join(missed)}" if missed else "all held")
         return 1 if missed else 0
 

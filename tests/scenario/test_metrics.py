@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metrics, log and health: what an operator sees."""
 
+import contextlib
 import json
+import math
 import re
+import time
+from pathlib import Path
 
 import pytest
 
-from support import content, faults
+from support import client, content, faults
 from support.checks import (REPOSITORY, assert_error, assert_whole, blob_target, manifest_target)
 from support.gate import Gate, eventually
 
@@ -18,8 +22,15 @@ METRICS = {
     "response_bytes_total": {"upstream", "outcome"},
     "request_duration_seconds": {"outcome"},
     "time_to_first_byte_seconds": {"outcome"},
+    "not_hit_total": {"upstream", "reason"},
     "connections": set(),
+    "connections_limit": set(),
+    "connections_refused_total": set(),
     "flights": set(),
+    "transfers": {"upstream"},
+    "transfers_queued": {"upstream"},
+    "loop_lag_seconds": {"loop"},
+    "store_jobs_queued": set(),
     "upstream_requests_total": {"upstream", "endpoint", "kind", "code"},
     "upstream_bytes_total": {"upstream", "endpoint"},
     "upstream_time_to_first_byte_seconds": {"upstream", "endpoint"},
@@ -28,9 +39,13 @@ METRICS = {
     "endpoint_bytes_per_second": {"upstream", "endpoint"},
     "hedges_total": {"upstream", "endpoint"},
     "ratelimit_remaining": {"upstream", "endpoint"},
+    "ratelimit_limit": {"upstream", "endpoint"},
     "cache_bytes": set(),
     "cache_max_bytes": set(),
     "cache_objects": {"kind"},
+    "disk_free_bytes": set(),
+    "disk_reserve_bytes": set(),
+    "index_memory_bytes": set(),
     "cache_evicted_bytes_total": set(),
     "cache_evictions_total": {"reason"},
     "digest_mismatches_total": {"upstream", "endpoint"},
@@ -57,7 +72,7 @@ def test_present_from_the_start(start, name):
     assert found, f"no series of entrepot_{name}"
     for labels, value in found:
         assert set(labels) == METRICS[name]
-        if kind != "gauge":
+        if kind != "gauge" and name != "loop_lag_seconds":  # which are never at rest
             assert value == 0
 
 
@@ -144,18 +159,106 @@ def test_gauges_of_what_is_going_on(start, upstream):
         download.wait_received(content.MIB)
     metrics = entrepot.metrics()
     assert metrics.sum("flights") == 1 and metrics.sum("connections") >= 3
+    eventually(lambda: entrepot.metrics().sum("transfers", upstream="docker.io") == 1,
+               what="one transfer")
     gate.open()
     for download in downloads:
         assert_whole(download.finish(), blob)
     eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
     eventually(lambda: entrepot.metrics().sum("connections") <= 1, what="no connections")
+    eventually(lambda: entrepot.metrics().sum("transfers") == 0, what="no transfers")
+
+
+def test_transfers_that_wait(start, upstream):
+    """64 at once may ask an upstream; the others wait."""
+    gate = Gate()
+    upstream.script(faults.hold_at(0, gate), kind="blob", method="GET")
+    blobs = [upstream.add_blob(REPOSITORY, content.blob(1024, seed=n)) for n in range(100)]
+    entrepot = start()
+    downloads = [entrepot.download(blob_target(blob)) for blob in blobs]
+
+    def all_there() -> bool:
+        metrics = entrepot.metrics()
+        under_way, waiting = metrics.sum("transfers"), metrics.sum("transfers_queued")
+        return under_way + waiting == 100 and waiting > 0
+    eventually(all_there, what="some under way, some waiting")
+    gate.open()
+    for download, blob in zip(downloads, blobs):
+        assert_whole(download.finish(), blob)
+    eventually(lambda: entrepot.metrics().sum("transfers_queued") == 0, what="nobody waiting")
+
+
+def test_what_was_no_hit_and_why(start, upstream, image):
+    entrepot = start(upstreams={"docker.io": {"endpoint": upstream, "tags": {"fresh_for": "0s"}}})
+    for _ in range(2):
+        assert entrepot.get(blob_target(image.layers[0]), keep=False).status == 200
+    assert_whole(entrepot.get(LATEST), image.manifest)
+    upstream.go_down()
+    assert_whole(entrepot.get(LATEST), image.manifest)
+    assert_error(entrepot.get("/v2/UPPER/manifests/latest"), 400)
+
+    def counted() -> bool:
+        reasons = {labels["reason"]: value for labels, value in
+                   entrepot.metrics().named("not_hit_total")
+                   if labels["upstream"] == "docker.io" and value}
+        return reasons == {"absent": 2, "upstream-unreachable": 1}
+    eventually(counted, what="two that were absent and one that could not be asked about")
+
+
+def test_the_limit_of_connections(start):
+    entrepot = start(limits={"connections": 4})
+    assert entrepot.metrics().sum("connections_limit") == 4
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            one = stack.enter_context(client.Connection(entrepot.port))
+            one.send_request("GET", "/v2/")
+            assert one.read_response().status == 200
+        assert_error(entrepot.get("/v2/"), 503)
+    eventually(lambda: entrepot.metrics().sum("connections_refused_total") == 1, what="one counted")
+
+
+def test_each_kind_of_loop_is_asked_how_late_it_is(start):
+    entrepot = start()
+    for loop in ("serve", "fetch", "admin"):
+        eventually(lambda loop=loop: entrepot.metrics().sum(
+            "loop_lag_seconds_count", loop=loop) >= 2, what=f"two answers of {loop}")
+
+
+def test_the_process(start):
+    """The names that dashboards for any process use."""
+    entrepot = start()
+    text = entrepot.admin("/metrics").body.decode()
+    found = dict(re.findall(r"^(process_\w+) (\S+)$", text, re.MULTILINE))
+    proc = Path(f"/proc/{entrepot.pid}")
+    resident = int(re.search(r"VmRSS:\s+(\d+)", (proc / "status").read_text()).group(1)) * 1024
+    assert 0.5 <= float(found["process_resident_memory_bytes"]) / resident <= 1.5
+    assert float(found["process_open_fds"]) <= len(list((proc / "fd").iterdir())) + 4
+    assert float(found["process_open_fds"]) >= 20
+    assert 0 < float(found["process_cpu_seconds_total"]) < 60
+    assert abs(time.time() - float(found["process_start_time_seconds"])) < 60
+    limit = re.search(r"Max open files\s+(\d+)", (proc / "limits").read_text()).group(1)
+    assert float(found["process_max_fds"]) == float(limit)
+    again = entrepot.admin("/metrics").body.decode()
+    start_time = f"process_start_time_seconds {found['process_start_time_seconds']}\n"
+    assert start_time in again, "it began once"
 
 
 def test_ratelimit_of_the_upstream(start, upstream, image):
-    upstream.script(faults.field("ratelimit-remaining", "76;w=21600"), kind="manifest")
+    def limited(_request, reply):
+        reply.set("ratelimit-limit", "100;w=2")
+        reply.set("ratelimit-remaining", "76;w=2")
+    upstream.script(limited, kind="manifest")
     entrepot = start()
     assert_whole(entrepot.get(LATEST), image.manifest)
-    assert entrepot.metrics().sum("ratelimit_remaining") == 76
+    metrics = entrepot.metrics()
+    assert metrics.sum("ratelimit_remaining") == 76
+    assert metrics.sum("ratelimit_limit") == 100
+
+    def unknown(name: str) -> bool:
+        ((_, value),) = entrepot.metrics().named(name)
+        return math.isnan(value)
+    for name in ("ratelimit_remaining", "ratelimit_limit"):
+        eventually(lambda name=name: unknown(name), what=f"the end of the window of {name}")
 
 
 def test_failures_of_an_endpoint(start, upstream, image):

@@ -34,6 +34,14 @@ INSTANTIATE_TEST_SUITE_P(
         R"(entrepot_requests_total{upstream="none",kind="ping",outcome="hit",code="200"} 0)",
         R"(entrepot_requests_total{upstream="none",kind="other",outcome="refused",code="404"} 0)",
         R"(entrepot_response_bytes_total{upstream="docker.io",outcome="hit"} 0)",
+        R"(entrepot_not_hit_total{upstream="quay.io",reason="absent"} 0)",
+        R"(entrepot_transfers{upstream="quay.io"} 0)",
+        R"(entrepot_transfers_queued{upstream="none"} 0)",
+        R"(entrepot_ratelimit_limit{upstream="quay.io",endpoint="quay.io"} Nan)",
+        R"(entrepot_loop_lag_seconds_count{loop="admin"} 0)", "entrepot_connections_limit 0",
+        "entrepot_connections_refused_total 0", "entrepot_disk_free_bytes 0",
+        "entrepot_disk_reserve_bytes 0", "entrepot_index_memory_bytes 0",
+        "entrepot_store_jobs_queued 0",
         R"(entrepot_request_duration_seconds_count{outcome="revalidated"} 0)",
         R"(entrepot_request_duration_seconds_bucket{outcome="hit",le="0.0005"} 0)",
         R"(entrepot_request_duration_seconds_bucket{outcome="hit",le="30"} 0)",
@@ -59,7 +67,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
   int families = 0;
   bool open = false;
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("# HELP entrepot_")) {
+    if (line.starts_with("# HELP ")) {
       EXPECT_FALSE(open) << "no series before: " << line;
       ++families;
       open = true;
@@ -68,7 +76,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 27);
+  EXPECT_EQ(families, 43);
 }
 
 TEST(Metrics, CountsRequestsByTheirLabels) {
@@ -115,10 +123,12 @@ TEST(Metrics, UnknownWordsAreOther) {
   const Metrics metrics(sample());
   metrics.endpoint("quay.io", "quay.io").failure("gremlins");
   metrics.bypass("moon phase").add();
+  metrics.upstream("quay.io").not_hit("");
   metrics.disk_errors("sync").add(3);
   const std::string text = metrics.text();
   EXPECT_THAT(text, HasSubstr(R"(endpoint="quay.io",reason="other"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(entrepot_bypass_total{reason="other"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(not_hit_total{upstream="quay.io",reason="other"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(entrepot_disk_errors_total{operation="sync"} 3)"));
 }
 

@@ -101,6 +101,29 @@ TEST_F(Accounts, WhereOneIsLimitedTheNextIsUsedForTheSameQuestion) {
   EXPECT_EQ(std::count(askers.begin(), askers.end(), first), 2) << "once before and once limited";
 }
 
+TEST_F(Accounts, AnEndpointWithFewPullsLeftIsSparedManifests) {
+  const auto answering = [](std::vector<std::string> fields) {
+    return [fields = std::move(fields)](const Received& request, Reply& reply) {
+      const bool ping = request.target == "/v2/";
+      reply.send(200, ping ? std::vector<std::string>{"Content-Type: application/json"} : fields,
+                 ping ? "{}" : "body");
+    };
+  };
+  ScriptedServer few(answering({"ratelimit-limit: 100;w=3600", "ratelimit-remaining: 7;w=3600"}));
+  ScriptedServer other(answering({}));
+  Client client(quick_options({few.url(), other.url()}));
+  const auto ask = [&client](cache::FetchRequest request) {
+    Recorder recorder;
+    EXPECT_TRUE(client.run(std::move(request), recorder));
+    EXPECT_FALSE(recorder.failure);
+  };
+  ask(manifest_request());
+  ASSERT_EQ(few.count("/manifests/"), 1);
+  for (int i = 0; i < 5; ++i) ask(manifest_request());
+  EXPECT_EQ(few.count("/manifests/"), 1);
+  EXPECT_EQ(other.count("/manifests/"), 5);
+}
+
 TEST_F(Accounts, WhereAllAreLimitedNothingIsSent) {
   Client client(options());
   EXPECT_FALSE(ask(client));

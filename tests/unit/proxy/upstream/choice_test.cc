@@ -109,6 +109,19 @@ TEST_F(ChoiceTest, TheSuspectIsAskedOnlyWhenNobodyElseIsThere) {
   EXPECT_EQ(chosen(manifest), 0U);
 }
 
+TEST_F(ChoiceTest, TheScarceIsSparedButStillBetterThanTheSuspect) {
+  serves(first_, milliseconds(5), 50 * mib, now_ - seconds(2));
+  serves(second_, milliseconds(200), 2 * mib, now_ - seconds(2));
+  auto all = candidates();
+  all[0].scarce = true;
+  EXPECT_EQ(choose(all, manifest, 0).value().index, 1U);
+  all[1].scarce = true;
+  EXPECT_EQ(choose(all, manifest, 0).value().index, 0U);
+  second_.mismatched(now_);
+  all[1] = {.estimate = second_.estimate(now_)};
+  EXPECT_EQ(choose(all, manifest, 1).value().index, 0U);
+}
+
 TEST_F(ChoiceTest, FailuresCountAndFade) {
   serves(first_, milliseconds(20), 50 * mib, now_ - seconds(2));
   serves(second_, milliseconds(100), 50 * mib, now_ - seconds(2));

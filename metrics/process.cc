@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metrics/process.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <sstream>
+#include <string>
+
+namespace entrepot::metrics {
+namespace {
+
+constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+
+/// proc(5): fields of /proc/self/stat behind the name, which may hold anything.
+struct Stat {
+  std::uint64_t user = 0, system = 0, start = 0;  // in ticks
+  std::uint64_t resident = 0;                     // in pages
+};
+
+bool read_stat(Stat& stat) {
+  std::ifstream file("/proc/self/stat");
+  std::string line;
+  if (!std::getline(file, line)) return false;
+  std::istringstream fields(line.substr(line.rfind(')') + 1));
+  std::string skipped;
+  for (int field = 3; field < 14; ++field) fields >> skipped;
+  fields >> stat.user >> stat.system;  // 14, 15
+  for (int field = 16; field < 22; ++field) fields >> skipped;
+  fields >> stat.start >> skipped >> stat.resident;  // 22, 23, 24
+  return static_cast<bool>(fields);
+}
+
+double open_fds() {
+  std::error_code error;
+  double count = 0;
+  for (std::filesystem::directory_iterator it("/proc/self/fd", error), end; !error && it != end;
+       it.increment(error))
+    ++count;
+  return error ? unknown : count - 1;  // but for that of the listing
+}
+
+double max_fds() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<double>(limit.rlim_cur) : unknown;
+}
+
+/// From the age, as the kernel counts ticks since the machine started and the clock may be set.
+double start_time(std::uint64_t start_ticks, double ticks) {
+  double up = 0;
+  if (!(std::ifstream("/proc/uptime") >> up)) return unknown;
+  const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+  return now.count() - up + static_cast<double>(start_ticks) / ticks;
+}
+
+}  // namespace
+
+ProcessUse process_use() {
+  ProcessUse use{unknown, unknown, open_fds(), max_fds(), unknown};
+  Stat stat;
+  if (!read_stat(stat)) return use;
+  const auto ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
+  use.cpu_seconds = static_cast<double>(stat.user + stat.system) / ticks;
+  use.resident_bytes =
+      static_cast<double>(stat.resident) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  static const double started = start_time(stat.start, ticks);
+  use.start_time = started;
+  return use;
+}
+
+}  // namespace entrepot::metrics

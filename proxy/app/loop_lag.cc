@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/loop_lag.h"
+
+#include <atomic>
+#include <chrono>
+#include <utility>
+
+namespace entrepot::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds interval{1};
+
+}  // namespace
+
+struct LoopLag::Watched {
+  loop::Loop& loop;
+  const metrics::Histogram lag;
+  const loop::Job job;
+  std::atomic<bool> asked{false};
+};
+
+void LoopLag::watch(loop::Loop& loop, std::string_view kind, loop::Job job) {
+  watched_.push_back(std::make_shared<Watched>(loop, metrics_.loop_lag(kind), std::move(job)));
+}
+
+void LoopLag::ask() {
+  for (const auto& watched : watched_) {
+    if (watched->asked.exchange(true)) continue;
+    watched->loop.post([watched, since = Clock::now()] {
+      watched->lag.observe(Clock::now() - since);
+      if (watched->job) watched->job();
+      watched->asked = false;
+    });
+  }
+  timer_ = home_.after(interval, [this] { ask(); });
+}
+
+}  // namespace entrepot::app
