@@ -192,11 +192,13 @@ std::string Running::answered_from() const {
 }
 
 /// The first address of a try has all the time it needs: where another is dialled after that, it is
-/// dead. Of those in between libcurl does not wait for an answer.
+/// dead; and also where one of another family, dialled a moment later (RFC 8305), is there first.
+/// Of those in between libcurl does not wait for an answer.
 void Running::count_dial(const curl_sockaddr& address) {
   const auto now = std::chrono::steady_clock::now();
   if (++dials_ == 1) {
     first_dialled_ = Sockets::key_of(address);
+    first_ip_ = Sockets::ip_of(address);
     dialled_at_ = now;
   } else if (dials_ == 2 && now - dialled_at_ > in_vain) {
     sockets_.note_dead(first_dialled_);
@@ -373,6 +375,8 @@ int Running::close_socket(void* sockets, curl_socket_t fd) {
 
 int Running::before_request(void* self, char* remote_ip, char*, int remote_port, int local_port) {
   auto* running = static_cast<Running*>(self);
+  if (running->dials_ > 1 && remote_ip != running->first_ip_)
+    running->sockets_.note_dead(running->first_dialled_);
   running->unclean_ = !running->sockets_.clean(remote_ip, remote_port, local_port);
   return running->unclean_ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }

@@ -110,6 +110,7 @@ class Running {
   int dials_ = 0;          ///< of this try
   int redials_ = 0;        ///< further tries
   std::string first_dialled_;  ///< in this try
+  std::string first_ip_;       ///< its text
   std::chrono::steady_clock::time_point dialled_at_{};
   bool found_dead_ = false;
   bool skipped_ = false;        ///< an address was left out

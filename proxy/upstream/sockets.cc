@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
 #include <string>
 
 namespace entrepot::upstream {
@@ -48,6 +50,12 @@ bool has_unread_bytes(int fd) {
 
 std::string Sockets::key_of(const curl_sockaddr& address) {
   return {reinterpret_cast<const char*>(&address.addr), address.addrlen};
+}
+
+std::string Sockets::ip_of(const curl_sockaddr& address) {
+  sockaddr_storage copy{};
+  std::memcpy(&copy, &address.addr, std::min<std::size_t>(address.addrlen, sizeof copy));
+  return end_of(copy).ip;
 }
 
 curl_socket_t Sockets::open(const curl_sockaddr& address) {

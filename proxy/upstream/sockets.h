@@ -32,6 +32,7 @@ class Sockets {
 
   /// What an address is known by; its structure is longer than its type says (IPv6).
   static std::string key_of(const curl_sockaddr& address);
+  static std::string ip_of(const curl_sockaddr& address);
   /// It has taken no connection.
   void note_dead(const std::string& key);
   bool dead(const curl_sockaddr& address) const;

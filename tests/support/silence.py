@@ -10,14 +10,15 @@ class Silence:
     """A listener that accepts nobody and whose queue is full, so that the kernel drops what comes."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0):
-        self._listener = socket.socket()
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.socket(family)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind((host, port))
         self._listener.listen(0)
-        self.host, self.port = self._listener.getsockname()
+        self.host, self.port = self._listener.getsockname()[:2]
         self._waiting = []
         for _ in range(4):
-            one = socket.socket()
+            one = socket.socket(family)
             one.setblocking(False)
             one.connect_ex((self.host, self.port))
             self._waiting.append(one)
