@@ -18,6 +18,10 @@ namespace {
 constexpr mode_t private_files = 0077;
 /// Two threads seldom wait for an arena: what is small comes from a cache of each thread's own.
 constexpr int most_arenas = 2;
+/// Buffers of transfers come and go by the hundred kilobytes: they are given back to the system.
+/// Otherwise malloc raises these bounds by itself, and the heap keeps what many of them left open.
+constexpr int mapped_from = 128 << 10;
+constexpr int trimmed_from = 1 << 20;
 
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -39,6 +43,8 @@ void prepare_process() {
   raise_descriptor_limit();
 #ifdef __GLIBC__
   ::mallopt(M_ARENA_MAX, most_arenas);
+  ::mallopt(M_MMAP_THRESHOLD, mapped_from);
+  ::mallopt(M_TRIM_THRESHOLD, trimmed_from);
 #endif
 }
 
