@@ -24,7 +24,8 @@ test_packages=(
   'libgmock-dev' 'libgtest-dev'
   'python3' 'python3-pytest'
   'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io' 'docker-cli|docker.io' 'e2fsprogs'
-  'faketime' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci'
+  'faketime' 'kubernetes-client|kubectl' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'python3-kubernetes'
+  'python3-yaml' 'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci'
   'util-linux' 'wrk' 'xfsprogs'
 )
 
