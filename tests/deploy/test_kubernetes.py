@@ -4,13 +4,16 @@ built binary."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
 import re
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -394,40 +397,43 @@ def test_nodes_are_chained(both):
 # --- The real process.
 
 
+@dataclass
 class Pod:
+    cache: Path
+    ports: dict[str, int]
+
+
+@contextlib.contextmanager
+def running(objects: Objects, workload: dict) -> Iterator[Pod]:
     """The container "entrepot" of a workload as its manifest runs it: its command, its user without
     privileges, its configuration. Ports and folder are the test's own."""
-
-    def __init__(self, objects: Objects, workload: dict):
-        self._directory = ShortDirectory("pod")
-        path = self._directory.path
+    with contextlib.ExitStack() as at_end:
+        directory = ShortDirectory("pod")
+        at_end.callback(directory.remove)
+        path = directory.path
         path.chmod(0o755)
-        self.cache = path / "cache"
-        self.cache.mkdir(mode=0o755)
-        give_away(workload, self.cache)
+        cache = path / "cache"
+        cache.mkdir(mode=0o755)
+        give_away(workload, cache)
         # Wherever the binary was built: the pod's user may not go there.
         shutil.copy(process.binary(), path / "entrepot")
         (path / "entrepot.json").write_text(objects.config(workload)["entrepot.json"])
         command = container(workload, "entrepot")["command"]
-        assert command[:3] == ["entrepot", "serve", "--config"] and len(command) == 4
+        assert command[0] == "entrepot" and len(command) == 4
         user = pod_of(workload)["securityContext"]
-        self._daemon = Daemon(
+        daemon = Daemon(
             "setpriv", "--pdeathsig", "TERM", "--reuid", str(user["runAsUser"]),
-            "--regid", str(user["runAsGroup"]), "--clear-groups", *NO_CAPABILITIES,
+            "--regid", str(user["runAsGroup"]),
+            *(["--groups", str(user["fsGroup"])] if "fsGroup" in user else ["--clear-groups"]),
+            "--bounding-set=-all", "--inh-caps=-all",
             "--no-new-privs", path / "entrepot", *command[1:3], path / "entrepot.json",
-            "-s", f"cache.directory={self.cache}", "-s", "admin.address=127.0.0.1:0",
+            "-s", f"cache.directory={cache}", "-s", "admin.address=127.0.0.1:0",
             "-s", 'listen=[{"address":"127.0.0.1:0"}]',
             "-s", "cache.reserve_free=1MiB",  # what this machine's disk has left is not the pod's
             env=process.environment())
-        self.ports = {"registry": int(self._daemon.log.wait_for(process.LISTENING)["port"]),
-                      "admin": int(self._daemon.log.wait_for(process.ADMIN)["port"])}
-
-    def stop(self) -> None:
-        self._daemon.stop()
-        self._directory.remove()
-
-
-NO_CAPABILITIES = ["--bounding-set=-all", "--inh-caps=-all"]
+        at_end.callback(daemon.stop)
+        yield Pod(cache, {"registry": int(daemon.log.wait_for(process.LISTENING)["port"]),
+                          "admin": int(daemon.log.wait_for(process.ADMIN)["port"])})
 
 
 def give_away(workload: dict, cache: Path) -> None:
@@ -452,8 +458,7 @@ def give_away(workload: dict, cache: Path) -> None:
 def test_it_runs_and_answers_its_probes(rendered, folder, kind):
     objects = rendered[folder]
     workload = objects.one(kind)
-    pod = Pod(objects, workload)
-    try:
+    with running(objects, workload) as pod:
         one = container(workload, "entrepot")
         probes = [one[name]["httpGet"] for name in ("startupProbe", "livenessProbe",
                                                     "readinessProbe")]
@@ -466,5 +471,3 @@ def test_it_runs_and_answers_its_probes(rendered, folder, kind):
         files = list(pod.cache.rglob("*"))
         assert files and {file.stat().st_uid for file in files} == {
             pod_of(workload)["securityContext"]["runAsUser"]}
-    finally:
-        pod.stop()
