@@ -67,7 +67,7 @@ class Node:
             f"{name} {url}\n" for name, url in registries.items())
         (self.directory / "registries").write_text(lines)
 
-    def start(self, name: str, mirror: str = MIRROR) -> subprocess.Popen:
+    def start(self, name: str, mirror: str = MIRROR, by_hand: str = "") -> subprocess.Popen:
         one = container(self.workload, name)
         places = {"MIRROR": mirror, "REGISTRIES": str(self.directory / "registries"),
                   "CERTS_D": str(self.certs_d)}
@@ -78,7 +78,8 @@ class Node:
         return subprocess.Popen(
             [*DIES_WITH_THE_TEST, *powerless, "env", "-i", f"PATH={self.shell}",
              *(f"{variable}={value}" for variable, value in places.items()),
-             str(self.shell / "sh"), str(self.directory / "hosts.sh"), *arguments],
+             str(self.shell / "sh"), str(self.directory / "hosts.sh"),
+             *([by_hand] if by_hand else arguments)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def run(self, name: str, code: int = 0, **options: str) -> str:
@@ -196,6 +197,13 @@ def test_the_end_of_the_pod_removes_all(node):
     node.end_of_pod()
     assert node.folders() == set()
     assert node.end_of_pod() == ""  # nothing there is no failure
+
+
+def test_one_node_is_taken_off_by_hand(node):
+    node.write()
+    node.run("remove-hosts", by_hand="remove")
+    assert node.folders() == set()
+    assert "usage" in node.run("remove-hosts", code=64, by_hand="uninstall")
 
 
 def test_what_is_listed_no_more_goes(node):

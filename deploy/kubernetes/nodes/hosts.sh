@@ -3,7 +3,8 @@
 # Makes the containerd of this node ask Entrepot first, and takes that back.
 #
 #   hosts.sh write    one hosts.toml for each registry of the list; those of others are removed
-#   hosts.sh remove   none is left
+#   hosts.sh remove   none is left; by hand, to take one node off the mirror until its pod starts again:
+#                     kubectl -n entrepot-nodes exec POD -c remove-hosts -- sh /etc/entrepot/hosts.sh remove
 #   hosts.sh hold     waits for SIGTERM, then as `remove`
 #
 # MIRROR      the URL by which containerd reaches Entrepot
@@ -65,7 +66,7 @@ write_one() {
     fi
     if [ "$(cat "$file")" = "$(content "$2")" ]; then return 0; fi
   fi
-  # Whole or not at all, after a power cut too: with half a file containerd could pull nothing.
+  # Whole or not at all, after a power cut too.
   content "$2" >"$unfinished"
   sync "$unfinished"
   mkdir -p "$folder"
