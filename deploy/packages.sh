@@ -23,9 +23,10 @@ test_packages=(
   'clang' 'clang-format' 'clang-tidy' 'clang-runtime'
   'libgmock-dev' 'libgtest-dev'
   'python3' 'python3-pytest' 'python3-yaml'
-  'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io' 'docker-cli|docker.io'
-  'docker-compose-v2|docker-compose' 'e2fsprogs' 'faketime' 'iproute2' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci'
+  'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io' 'docker-cli|docker.io' 'e2fsprogs'
+  'faketime' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci'
   'util-linux' 'wrk' 'xfsprogs'
+  'docker-compose-v2|docker-compose' 'iproute2'
 )
 
 say() { printf '==> %s\n' "$*" >&2; }

@@ -2,10 +2,10 @@
 """The container image and compose.yaml: built, started and used by a real engine.
 
 Here the binary under test takes the place of the Dockerfile's compiling stage. All of the Dockerfile,
-which compiles for many minutes: ENTREPOT_COMPILE_IMAGE=1 before
+many minutes by two compilers at once, as root:
 
-    ENTREPOT_BINARY=build/release/entrepot ENTREPOT_BUILD_DIR=build/release \
-      /usr/bin/python3 -B -m pytest -s tests/clients/test_image.py
+    ENTREPOT_COMPILE_IMAGE=2 ENTREPOT_BINARY=build/release/entrepot \
+      ENTREPOT_BUILD_DIR=build/release /usr/bin/python3 -B -m pytest -s tests/clients/test_image.py
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def image(builder, image_store, work) -> Image:
     finally:
         registry.stop()
     begun = time.monotonic()
-    if os.environ.get("ENTREPOT_COMPILE_IMAGE"):
-        images.build_compiled(builder)
+    if jobs := os.environ.get("ENTREPOT_COMPILE_IMAGE"):
+        images.build_compiled(builder, jobs)
     else:
         images.build_with_binary(builder, work)
     built_in = time.monotonic() - begun

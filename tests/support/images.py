@@ -43,10 +43,10 @@ def make_base(docker: Docker, registry: DockerRegistry, work: Path) -> None:
     _build(docker, _BASE, context)
 
 
-def build_compiled(docker: Docker) -> None:
+def build_compiled(docker: Docker, jobs: str) -> None:
     """All that the Dockerfile says: many minutes."""
     _build(docker, IMAGE, SOURCES, "--file", DOCKERFILE, "--build-arg", f"BASE={_BASE}",
-           "--build-arg", "JOBS=1", timeout=4 * 3600)
+           "--build-arg", f"JOBS={jobs}", timeout=4 * 3600)
 
 
 def build_with_binary(docker: Docker, work: Path) -> None:
