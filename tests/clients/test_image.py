@@ -100,7 +100,8 @@ def test_context_is_the_sources(builder, work):
     built = re.findall(r"^add_subdirectory\((\w+)", (SOURCES / "CMakeLists.txt").read_text(),
                        re.MULTILINE)
     assert {"cache", "proxy"} <= set(built)
-    expected = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "deploy/packages.sh"}
+    expected = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "deploy/image_root.sh",
+                "deploy/packages.sh"}
     for folder in {*built, "cmake", "deploy/docker"}:
         expected |= {str(path.relative_to(SOURCES)) for path in (SOURCES / folder).rglob("*")
                      if path.is_file()}

@@ -6,8 +6,8 @@
 #   image_root.sh BINARY DIRECTORY
 set -euo pipefail
 
-user=65532  # as the Dockerfile says; nobody on the machine has this number
-sources=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+user=65532  # as the Dockerfile says
+sources=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # Sets owner[FILE] for the files given, by their names without /usr: of merged systems dpkg knows some
 # by /lib and some by /usr/lib.
