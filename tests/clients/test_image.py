@@ -156,14 +156,16 @@ def composition() -> dict:
     return yaml.safe_load(done.stdout)
 
 
-def binds_of(service: dict) -> list[Path]:
-    """Of this machine. Compose writes a volume as a line or as a mapping, by its version."""
-    sources = []
+def binds_of(service: dict) -> dict[Path, str]:
+    """What of this machine is where. Compose writes a volume as a line or as a mapping, by its
+    version."""
+    binds = {}
     for volume in service.get("volumes", []):
-        source = volume.split(":")[0] if isinstance(volume, str) else volume["source"]
+        source, target = (volume.split(":")[:2] if isinstance(volume, str)
+                          else (volume["source"], volume["target"]))
         if source.startswith("/"):
-            sources.append(Path(source))
-    return sources
+            binds[Path(source)] = target
+    return binds
 
 
 def published_by(service: dict) -> list[tuple[str, str, str]]:
@@ -199,12 +201,41 @@ def test_compose_services(composition):
 
 
 def test_compose_mounts_what_is_there(composition):
-    mounted = [path for service in composition["services"].values() for path in binds_of(service)]
-    assert DEPLOY / "docker" in mounted and DEPLOY / "prometheus" in mounted
+    services = composition["services"]
+    assert binds_of(services["entrepot"]) == {DEPLOY / "docker": "/etc/entrepot"}
     if not any((DEPLOY / name).exists() for name in ("prometheus", "grafana")):
-        mounted = binds_of(composition["services"]["entrepot"])  # the others come with their files
-    missing = [path for path in mounted if not path.exists()]
+        pytest.skip("what Prometheus and Grafana are given is not here")
+    missing = [path for service in services.values() for path in binds_of(service)
+               if not path.exists()]
     assert not missing
+
+
+def test_prometheus_and_grafana_find_each_other(composition):
+    """What their files name is what compose.yaml calls it."""
+    if not any((DEPLOY / name).exists() for name in ("prometheus", "grafana")):
+        pytest.skip("what Prometheus and Grafana are given is not here")
+    services = composition["services"]
+    prometheus, grafana = binds_of(services["prometheus"]), binds_of(services["grafana"])
+    assert prometheus == {DEPLOY / "prometheus": "/etc/prometheus"}
+    scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    targets = [target for job in scraped["scrape_configs"] for static in job["static_configs"]
+               for target in static["targets"]]
+    assert targets == [f"entrepot:{ADMIN_PORT}"]
+    for rules in scraped["rule_files"]:
+        assert (DEPLOY / "prometheus" / rules).is_file(), rules
+
+    provisioning = DEPLOY / "grafana" / "provisioning"
+    assert grafana.pop(provisioning) == "/etc/grafana/provisioning"
+    [[dashboard, place]] = grafana.items()
+    [source] = provisioned(provisioning / "datasources", "datasources")
+    assert source["url"] == "http://prometheus:9090"
+    [provider] = provisioned(provisioning / "dashboards", "providers")
+    assert place == f"{provider['options']['path']}/{dashboard.name}"
+
+
+def provisioned(folder: Path, what: str) -> list[dict]:
+    return [entry for file in folder.glob("*.yaml")
+            for entry in yaml.safe_load(file.read_text())[what]]
 
 
 # --- The service entrepot of compose.yaml, for real: its registry is behind TLS, under a name, and
@@ -311,6 +342,12 @@ def test_service_is_healthy_pulls_and_stops(service, engine, front, registry):
     gets = registry.gets("blobs")
     assert gets and set(gets.values()) == {1}
     assert "docker.io" in service.entrepot("cache", "ls", "--config", "/etc/entrepot/entrepot.json")
+
+    # As Prometheus does, from another container; as an operator does after a change.
+    assert engine("run", "--rm", "--network", "entrepot_default", IMAGE, "health", "--address",
+                  f"entrepot:{ADMIN_PORT}").stdout == "ok\n"
+    service("kill", "-s", "HUP", "entrepot")
+    eventually(lambda: "SIGHUP: the configuration is read" in service.log, what="the reload")
 
     # A reply in progress when it is told to stop ends whole, and the process by itself.
     digest = largest_layer()
