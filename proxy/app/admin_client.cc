@@ -24,8 +24,8 @@ std::size_t take(const char* bytes, std::size_t, std::size_t count, void* to) {
 
 }  // namespace
 
-AdminClient::AdminClient(const std::string& address)
-    : address_(reachable(address)), easy_(curl_easy_init()) {
+AdminClient::AdminClient(const std::string& address, std::chrono::milliseconds patience)
+    : address_(reachable(address)), patience_(patience), easy_(curl_easy_init()) {
   if (easy_ == nullptr) throw std::runtime_error("libcurl cannot be used");
 }
 
@@ -40,13 +40,13 @@ admin::ApiAnswer AdminClient::ask(const char* method, const std::string& target)
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(patience_.count()));
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer.body);
   const CURLcode result = curl_easy_perform(easy);
   if (result != CURLE_OK)
-    throw std::runtime_error("a process uses the cache, and its admin listener on " + address_ +
-                             " does not answer (" + curl_easy_strerror(result) +
-                             "); name its configuration with --config, or stop it");
+    throw std::runtime_error("the admin listener on " + address_ + " does not answer (" +
+                             curl_easy_strerror(result) + ")");
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   answer.status = static_cast<int>(status);

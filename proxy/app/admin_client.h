@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "proxy/admin/cache_api.h"
@@ -8,11 +9,12 @@
 namespace entrepot::app {
 
 /// Asks the admin listener of a running process and waits for the answer. Throws
-/// std::runtime_error, saying what to do, when nobody answers.
+/// std::runtime_error when nobody answers.
 class AdminClient {
  public:
   /// `address`: "ADDRESS:PORT" as configured; of one for every address, this machine is asked.
-  explicit AdminClient(const std::string& address);
+  /// `patience`: how long the whole answer may take; 0 for as long as it takes.
+  explicit AdminClient(const std::string& address, std::chrono::milliseconds patience = {});
   ~AdminClient();
   AdminClient(const AdminClient&) = delete;
   AdminClient& operator=(const AdminClient&) = delete;
@@ -21,6 +23,7 @@ class AdminClient {
 
  private:
   const std::string address_;
+  const std::chrono::milliseconds patience_;
   void* easy_;  // CURL, owned
 };
 

@@ -46,7 +46,7 @@ class Cache {
   /// nullopt, after telling why, when it was refused.
   std::optional<Json> ask(const char* method, http::Method as, const std::string& path,
                           const std::string& query = {}) {
-    const auto answer = client_ ? client_->ask(method, path + (query.empty() ? "" : "?" + query))
+    const auto answer = client_ ? ask_process(method, path + (query.empty() ? "" : "?" + query))
                                 : admin::answer_cache_api(offline_->inspection(), as, path, query);
     auto json = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
     if (json.is_discarded() || !json.is_object())
@@ -57,6 +57,15 @@ class Cache {
   }
 
  private:
+  admin::ApiAnswer ask_process(const char* method, const std::string& target) {
+    try {
+      return client_->ask(method, target);
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error(std::string("a process uses the cache, and ") + error.what() +
+                               "; name its configuration with --config, or stop it");
+    }
+  }
+
   std::unique_ptr<cache::OfflineCache> offline_;
   std::unique_ptr<AdminClient> client_;
 };

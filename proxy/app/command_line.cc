@@ -10,9 +10,9 @@ namespace entrepot::app {
 namespace {
 
 constexpr const char* footer =
-    "Exit codes: 0 done, 1 not there or found wrong (cache), 64 wrong usage, 75 try again later, "
-    "78 fix the configuration,\n"
-    "70 a bug. Without --config the built-in configuration is used: conf/entrepot.json.";
+    "Exit codes: 0 done, 1 not there or found wrong (cache), not well (health), 64 wrong usage,\n"
+    "75 try again later, 78 fix the configuration, 70 a bug.\n"
+    "Without --config the built-in configuration is used: conf/entrepot.json.";
 
 constexpr const char* set_help =
     "Change one key of the configuration; may be given again. Names with dots need no quotes where "
@@ -68,6 +68,10 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   auto* cache = app.add_subcommand(
       "cache", "Look at the cache and change it, whether a process uses it or not");
   add_cache_commands(*cache, result);
+  auto* health = app.add_subcommand("health", "Ask a running process whether it is well");
+  health->add_option("-a,--address", result.address, "Its admin listener")
+      ->type_name("ADDRESS:PORT")
+      ->capture_default_str();
   add_configuration(*serve, result);
   add_configuration(*check, result);
   try {
@@ -80,6 +84,7 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   if (check->parsed()) result.action = Action::check;
   if (version->parsed()) result.action = Action::version;
   if (cache->parsed()) result.action = Action::cache;
+  if (health->parsed()) result.action = Action::health;
   return result;
 }
 

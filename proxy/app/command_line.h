@@ -9,7 +9,7 @@
 
 namespace entrepot::app {
 
-enum class Action { serve, check, version, cache };
+enum class Action { serve, check, version, cache, health };
 enum class CacheAction { stats, list, verify, remove, pins, pin, unpin };
 
 /// What the command line asks for.
@@ -24,6 +24,9 @@ struct Command {
   bool repair = false;
   std::string sort = "size";  ///< "size", "age", "hits"
   std::string argument;       ///< what to remove, or the pattern to pin
+
+  // Of `health`.
+  std::string address = "127.0.0.1:5080";  ///< of the admin listener
 };
 
 /// The command line asked for help, or was not understood: say this and end.

@@ -6,6 +6,7 @@ namespace entrepot::app {
 // Of sysexits.h; README.md tells operators.
 inline constexpr int exit_ok = 0;
 /// `entrepot cache`: what was asked for is not there, or a check has found something.
+/// `entrepot health`: the process is not well.
 inline constexpr int exit_found = 1;
 /// The command line was not understood.
 inline constexpr int exit_usage = 64;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/run.h"
 
+#include <chrono>
 #include <exception>
 #include <iostream>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include "cache/options.h"
 #include "conf/load.h"
 #include "metrics/log.h"
+#include "proxy/app/admin_client.h"
 #include "proxy/app/cache_command.h"
 #include "proxy/app/component_options.h"
 #include "proxy/app/exit_codes.h"
@@ -19,6 +21,9 @@
 
 namespace entrepot::app {
 namespace {
+
+/// Less than the 10 s that container engines give a health check by themselves.
+constexpr std::chrono::seconds health_patience{5};
 
 /// The exit code for the exception in flight, told in one line by `tell`. What may pass by itself,
 /// such as an instance that is still draining, asks for another start.
@@ -105,6 +110,22 @@ int work_on_cache(const Command& command) {
   }
 }
 
+/// Reads no configuration: a file that was spoilt after the start says nothing about the process
+/// that runs, and whoever asks may end it for the answer.
+int health(const Command& command) {
+  try {
+    const auto answer = AdminClient(command.address, health_patience).ask("GET", "/healthz");
+    if (answer.status == 200) {
+      std::cout << answer.body;
+      return exit_ok;
+    }
+    tell_operator("the admin listener answers " + std::to_string(answer.status));
+  } catch (const std::runtime_error& error) {
+    tell_operator(error.what());
+  }
+  return exit_found;
+}
+
 }  // namespace
 
 int run(const Command& command) {
@@ -116,6 +137,8 @@ int run(const Command& command) {
         return check(command);
       case Action::cache:
         return work_on_cache(command);
+      case Action::health:
+        return health(command);
       case Action::version:
         std::cout << "entrepot " ENTREPOT_VERSION "\n";
         return exit_ok;

@@ -4,7 +4,9 @@
 import contextlib
 import json
 import math
+import os
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from support import client, content, faults
 from support.checks import (REPOSITORY, assert_error, assert_whole, blob_target, manifest_target)
+from support.entrepot import run
 from support.gate import Gate, eventually
 
 LATEST = manifest_target("latest")
@@ -368,6 +371,28 @@ def test_health(start, upstream, target):
     entrepot = start()
     upstream.go_down()  # no reason to be unwell
     assert entrepot.admin(target).status == 200
+
+
+def test_health_command(start):
+    """What a container's health check runs: no file, no shell, an exit code."""
+    entrepot = start()
+    address = f"127.0.0.1:{entrepot.admin_port}"
+    done = run("health", "--address", address)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+    done = run("health", "--address", f"0.0.0.0:{entrepot.admin_port}")  # as it may be configured
+    assert done.returncode == 0, done.stderr
+
+    done = run("health", "--address", entrepot.address)
+    assert done.returncode == 1 and "answers 404" in done.stderr
+    os.kill(entrepot.pid, signal.SIGSTOP)
+    try:
+        done = run("health", "--address", address)  # run() has a deadline
+    finally:
+        os.kill(entrepot.pid, signal.SIGCONT)
+    assert done.returncode == 1 and f"{address} does not answer" in done.stderr
+    entrepot.terminate()
+    done = run("health", "--address", address)
+    assert done.returncode == 1 and f"{address} does not answer" in done.stderr
 
 
 def test_admin_is_not_for_clients(start):

@@ -92,10 +92,10 @@ def _until_closed(connection: client.Connection, answer: client.Response, method
         yield from connection.read_body(answer, method)
 
 
-def secured_front(registry: DockerRegistry, tls: ssl.SSLContext,
-                  users: dict[str, str]) -> ScriptedUpstream:
+def secured_front(registry: DockerRegistry, tls: ssl.SSLContext, users: dict[str, str],
+                  host: str = "127.0.0.1") -> ScriptedUpstream:
     """The registry behind TLS and bearer tokens."""
-    front = ScriptedUpstream(tls=tls)
+    front = ScriptedUpstream(tls=tls, host=host)
     front.role = Front(front, registry)
     front.role.require_bearer(users=users)
     return front

@@ -59,9 +59,10 @@ class Containerd:
 
 
 class Docker:
-    """A dockerd with the given mirrors, on a containerd of its own."""
+    """A dockerd with the given mirrors, on a containerd of its own. With `bridge`, its containers
+    may have networks of their own: for a test that has one, see support.network."""
 
-    def __init__(self, *mirrors: str):
+    def __init__(self, *mirrors: str, bridge: bool = False):
         self.containerd = Containerd()
         self._directory = ShortDirectory("docker")
         path = self._directory.path
@@ -72,13 +73,16 @@ class Docker:
             "dockerd", "--config-file", config, "--host", self.address,
             "--containerd", self.containerd.address, "--data-root", path / "data",
             "--exec-root", path / "exec", "--pidfile", path / "pid", "--storage-driver", "overlay2",
-            "--iptables=false", "--ip-masq=false", "--bridge=none")
+            "--iptables=false", "--ip-masq=false", *(() if bridge else ("--bridge=none",)))
         self._daemon.log.wait_for("API listen on", timeout=60)
         self._config = path / "client"
 
-    def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+    def __call__(self, *arguments: str | Path, **options) -> subprocess.CompletedProcess:
         return run_command("docker", "--config", self._config, "--host", self.address, *arguments,
-                           check=check)
+                           **options)
+
+    def compose(self, *arguments: str | Path) -> subprocess.CompletedProcess:
+        return run_command(*compose_command(), *arguments, env={"DOCKER_HOST": self.address})
 
     def run(self, reference: str) -> str:
         return self("run", "--rm", "--network", "host", reference).stdout
@@ -92,6 +96,12 @@ class Docker:
         self._daemon.stop(60)
         self.containerd.stop()
         self._directory.remove()
+
+
+def compose_command() -> list[str]:
+    """A plugin of docker on newer systems, a program of its own on older ones."""
+    plugin = run_command("docker", "compose", "version", check=False).returncode == 0
+    return ["docker", "compose"] if plugin else ["docker-compose"]
 
 
 class Podman:

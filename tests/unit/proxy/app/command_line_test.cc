@@ -53,6 +53,12 @@ TEST(CommandLine, Check) {
 
 TEST(CommandLine, Version) { EXPECT_EQ(command({"version"}).action, Action::version); }
 
+TEST(CommandLine, Health) {
+  EXPECT_EQ(command({"health"}).action, Action::health);
+  EXPECT_EQ(command({"health"}).address, "127.0.0.1:5080");
+  EXPECT_EQ(command({"health", "--address", "[::1]:1"}).address, "[::1]:1");
+}
+
 TEST(CommandLine, HelpIsNoError) {
   EXPECT_EQ(farewell({"--help"}).exit_code, 0);
   EXPECT_THAT(farewell({"--help"}).text, HasSubstr("serve"));
@@ -72,6 +78,7 @@ TEST(CommandLine, WrongUsageIs64) {
       {"serve", "--config"},
       {"serve", "--config", "a", "--config", "b"},
       {"version", "--config", "a"},
+      {"health", "--config", "a"},
   };
   for (const auto& arguments : wrong) {
     const auto said = parse(arguments);
