@@ -22,7 +22,7 @@ build_packages=(
 test_packages=(
   'clang' 'clang-format' 'clang-tidy' 'clang-runtime'
   'libgmock-dev' 'libgtest-dev'
-  'python3' 'python3-pytest'
+  'python3' 'python3-pytest' 'python3-yaml' 'prometheus'
   'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io' 'docker-cli|docker.io' 'e2fsprogs'
   'faketime' 'kubernetes-client|kubectl' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'python3-kubernetes'
   'python3-yaml' 'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci'
