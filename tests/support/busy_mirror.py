@@ -4,9 +4,6 @@ mirror in months. For what looks at its metrics."""
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from pathlib import Path
 
 from . import content, faults
@@ -183,11 +180,24 @@ class BusyMirror:
             tracer.stop()
         self.pull_many(MIB, MIB)
 
-    def stand_still(self, seconds: float = 1.5) -> None:
-        """What a machine does that swaps."""
-        os.kill(self.entrepot.pid, signal.SIGSTOP)
-        time.sleep(seconds)  # the length of the standstill is what is measured
-        os.kill(self.entrepot.pid, signal.SIGCONT)
+    def slow_a_loop(self) -> None:
+        """One thread wakes a third of a second late, as on a machine that has too much to do."""
+        threads = Path(f"/proc/{self.entrepot.pid}/task")
+        thread = next(entry.name for entry in threads.iterdir()
+                      if (entry / "comm").read_text() == "serve-0\n")
+        waits = "epoll_wait,epoll_pwait,epoll_pwait2"
+        tracer = Daemon("strace", "-p", thread, "-e", f"trace={waits}",
+                        "-e", f"inject={waits}:delay_exit=300000")
+        try:
+            tracer.log.wait_for("attached")
+            eventually(lambda: self._late_looks() > 0, what="a look at a loop that was late")
+        finally:
+            tracer.stop()
+
+    def _late_looks(self) -> float:
+        metrics = self.entrepot.metrics()
+        return (metrics.sum("loop_lag_seconds_count", loop="serve")
+                - metrics.sum("loop_lag_seconds_bucket", loop="serve", le="0.1"))
 
     def take_all_connections(self) -> list[Connection]:
         """The caller closes them."""

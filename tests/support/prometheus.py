@@ -59,7 +59,7 @@ class Prometheus:
         text = (SHIPPED / "prometheus.yml").read_text()
         text = replace_once(text, r"scrape_interval: \S+", f"scrape_interval: {interval}")
         text = replace_once(text, r"evaluation_interval: \S+", f"evaluation_interval: {interval}")
-        text = replace_once(text, r'targets: \["localhost:5080"\]', f'targets: ["{target}"]')
+        text = replace_once(text, r'targets: \["entrepot:5080"\]', f'targets: ["{target}"]')
         (directory / "prometheus.yml").write_text(text)
         rules = (SHIPPED / "entrepot.rules.yml").read_text()
         (directory / "entrepot.rules.yml").write_text(re.sub(r"(?m)^( *for:) .*$", r"\1 0s", rules))
