@@ -126,7 +126,7 @@ def figure(value: float, unit: str) -> str:
         name = next(names)
         while abs(value) >= 1024:
             value, name = value / 1024, next(names)
-        return f"{value:.4g} {name}{'/s' if unit == 'Bps' else ''}"
+        return f"{value:.{3 if abs(value) < 999 else 4}g} {name}{'/s' if unit == 'Bps' else ''}"
     text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return text + {"reqps": " /s", "ops": " /s"}.get(unit, "")
 
@@ -293,7 +293,8 @@ class Picture:
         span = self._end - self._start
         for number in range(5):
             self._text(round(x + number * width / 4, 1), y + height + 12,
-                       figure(round(number * span / 4), "s"), text_anchor="middle", fill=PALE)
+                       figure(round(number * span / 4), "s"), fill=PALE,
+                       text_anchor="end" if number == 4 else "middle")
         for curve in reversed(curves):
             dashes = ' stroke-dasharray="5 4"' if re.search(r"(^| )(bound|limit|reserve)$",
                                                             curve.name) else ""
@@ -336,7 +337,7 @@ def linear_scale(values, unit: str):
     top = max(values) if max(values) > 0 and unit != "percentunit" else 1.0
     base = 1024 ** int(math.log(top, 1024)) if unit in ("bytes", "Bps") and top >= 1 else 1
     power = 10 ** math.floor(math.log10(top / base))
-    step = next(base * power * factor for factor in (0.25, 0.5, 1, 2.5)
+    step = next(base * power * factor for factor in (0.25, 0.5, 0.75, 1, 1.5, 2, 2.5)
                 if top <= 4 * base * power * factor)
     return (lambda value: value / (4 * step)), [number * step for number in range(5)]
 
