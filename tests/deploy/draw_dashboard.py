@@ -369,7 +369,7 @@ def main() -> None:
         try:
             mirror.start()
             admin = mirror.entrepot.config["admin"]["address"]
-            prometheus = Prometheus(directory / "prometheus", admin, interval="1s")
+            prometheus = Prometheus(directory / "prometheus", admin)
             prometheus.wait_scraped(3)
             start = time.time()
             Life(mirror, arguments.duration).live()

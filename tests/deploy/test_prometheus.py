@@ -290,7 +290,8 @@ def test_rules_are_judged_without_errors(seen):
 
 
 def test_a_good_day_raises_no_alert(seen):
-    assert seen.quiet == []
+    """But that of a machine which is busy with other tests."""
+    assert {labels["alertname"] for labels, _ in seen.quiet} <= {"EntrepotLoopLag"}
 
 
 @pytest.mark.parametrize("name", sorted(set(ALERTS) - TOO_SLOW))

@@ -42,9 +42,9 @@ def _time(text: str) -> datetime.datetime:
 class Prometheus:
     """Answers from a directory of its own; stop() ends it."""
 
-    def __init__(self, directory: Path, target: str, interval: str = "500ms"):
+    def __init__(self, directory: Path, target: str):
         directory.mkdir()
-        self._write_configuration(directory, target, interval)
+        self._write_configuration(directory, target)
         port = free_port()
         self._url = f"http://127.0.0.1:{port}"
         self._daemon = Daemon(
@@ -55,10 +55,10 @@ class Prometheus:
         eventually(self._is_ready, what="Prometheus")
 
     @staticmethod
-    def _write_configuration(directory: Path, target: str, interval: str) -> None:
+    def _write_configuration(directory: Path, target: str) -> None:
         text = (SHIPPED / "prometheus.yml").read_text()
-        text = replace_once(text, r"scrape_interval: \S+", f"scrape_interval: {interval}")
-        text = replace_once(text, r"evaluation_interval: \S+", f"evaluation_interval: {interval}")
+        text = replace_once(text, r"scrape_interval: \S+", "scrape_interval: 1s")
+        text = replace_once(text, r"evaluation_interval: \S+", "evaluation_interval: 1s")
         text = replace_once(text, r'targets: \["entrepot:5080"\]', f'targets: ["{target}"]')
         (directory / "prometheus.yml").write_text(text)
         rules = (SHIPPED / "entrepot.rules.yml").read_text()
