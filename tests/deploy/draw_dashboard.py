@@ -293,7 +293,7 @@ class Picture:
         span = self._end - self._start
         for number in range(5):
             self._text(round(x + number * width / 4, 1), y + height + 12,
-                       figure(round(number * span / 4), "s"), fill=PALE,
+                       figure(round(number * span / 4, -1 if span > 60 else 0), "s"), fill=PALE,
                        text_anchor="end" if number == 4 else "middle")
         for curve in reversed(curves):
             dashes = ' stroke-dasharray="5 4"' if re.search(r"(^| )(bound|limit|reserve)$",

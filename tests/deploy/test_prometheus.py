@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import math
 import re
+import time
+import xml.etree.ElementTree as xml
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from draw_dashboard import Picture
 from support.busy_mirror import CACHE, BusyMirror
 from support.daemon import run_command
 from support.dashboard import Dashboard, expand, metric_names, selectors
@@ -49,6 +52,7 @@ class Seen:
     rules: list[dict]
     firing: list[dict]             # alerts that were seen firing, with their annotations
     asked_of_upstreams: int        # bytes of bodies, as the registries count them
+    picture: str
 
 
 def good_days(mirror: BusyMirror) -> None:
@@ -106,6 +110,7 @@ def seen(tmp_path_factory):
         prometheus = Prometheus(directory / "prometheus",
                                 mirror.entrepot.config["admin"]["address"])
         prometheus.wait_scraped(2)
+        began = time.time()
         good_days(mirror)
         prometheus.wait_scraped(2)
         quiet = prometheus.query("ALERTS")
@@ -117,9 +122,10 @@ def seen(tmp_path_factory):
                   for name, query in QUERIES.items()}
         selected = {selector: prometheus.query(expand(selector)) for selector in all_selectors()}
         rules = prometheus.rules()
+        picture = Picture(prometheus, {}, began, time.time()).draw(DASHBOARD)
         firing += worst_days(mirror, prometheus)
         yield Seen(samples, quiet, panels, selected, rules,
-                   [alert for alert in firing if alert["state"] == "firing"], asked)
+                   [alert for alert in firing if alert["state"] == "firing"], asked, picture)
     finally:
         if prometheus:
             prometheus.stop()
@@ -159,7 +165,7 @@ def test_dashboard_is_well_formed():
                     for x in range(panel.x, panel.x + panel.width)
                     for y in range(panel.y, panel.y + panel.height))
     assert max(cells.values()) == 1, "panels lie on each other"
-    assert all(panel.x + panel.width <= 24 for panel in panels)
+    assert all(0 <= panel.x and panel.x + panel.width <= 24 for panel in panels)
     for panel in panels:
         assert panel.kind == "row" or panel.document["description"], panel.title
         for target in panel.document.get("targets", []):
@@ -280,6 +286,12 @@ def test_savings_are_what_the_registries_were_spared(seen):
     share = 1 - seen.asked_of_upstreams / sent
     assert only_value(seen, "Saved, of bytes sent") == pytest.approx(share, abs=0.03)
     assert only_value(seen, "Waiting spared") > 0
+
+
+def test_the_picture_shows_every_panel(seen):
+    texts = {element.text for element in xml.fromstring(seen.picture).iter()}
+    assert {panel.title for panel in DASHBOARD.panels} <= texts
+    assert "no data" not in texts
 
 
 # Alerts.
