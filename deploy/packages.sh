@@ -22,12 +22,11 @@ build_packages=(
 test_packages=(
   'clang' 'clang-format' 'clang-tidy' 'clang-runtime'
   'libgmock-dev' 'libgtest-dev'
-  'python3' 'python3-pytest' 'python3-yaml'
-  'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io' 'docker-cli|docker.io' 'e2fsprogs'
-  'faketime' 'kubernetes-client|kubectl' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'python3-kubernetes'
-  'python3-yaml' 'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci'
-  'util-linux' 'wrk' 'xfsprogs'
-  'docker-compose-v2|docker-compose' 'iproute2'
+  'python3' 'python3-kubernetes' 'python3-pytest' 'python3-yaml'
+  'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io'
+  'docker-cli|docker.io' 'docker-compose-v2|docker-compose' 'e2fsprogs' 'faketime' 'iproute2'
+  'kubernetes-client|kubectl' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'prometheus'
+  'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci' 'util-linux' 'wrk' 'xfsprogs'
 )
 
 say() { printf '==> %s\n' "$*" >&2; }

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A mirror in use: two endpoints of one registry, a second registry, and in small what happens to a
+mirror in months. For what looks at its metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import content, faults
+from .checks import REPOSITORY, blob_target, manifest_target
+from .client import Connection, download_together
+from .config import settings
+from .daemon import Daemon
+from .entrepot import Entrepot
+from .gate import eventually
+from .prometheus import free_port
+from .upstream import ScriptedUpstream
+
+KIB, MIB = content.KIB, content.MIB
+CACHE = 48 * MIB
+CONNECTIONS = 40
+LIMIT = 100  # pulls that the registry grants
+
+
+class BusyMirror:
+    """`near` and `far` are endpoints of docker.io, `other` is ghcr.io's. Each step does one thing
+    and returns when it is done."""
+
+    def __init__(self, directory: Path):
+        self.near, self.far, self.other = (ScriptedUpstream() for _ in range(3))
+        self.near.delay, self.near.rate = 0.003, 60 * MIB
+        self.far.delay, self.far.rate = 0.03, 20 * MIB
+        self.other.delay = 0.01
+        self.granted = LIMIT
+        self.near.script(self._count_pull, kind="manifest", method="GET")
+        self._numbers = iter(range(1, 1_000_000))
+        config = settings(
+            directory / "cache",
+            {"docker.io": {"endpoints": [{"url": self.near.url}, {"url": self.far.url}],
+                           "tags": {"fresh_for": "1h", "rules": [
+                               {"match": "^latest$", "fresh_for": "0s"}]}},
+             "ghcr.io": {"endpoint": self.other, "tags": {"fresh_for": "0s"}}},
+            # The one address that lasts over restarts: Prometheus knows it.
+            admin={"address": f"127.0.0.1:{free_port()}"},
+            cache={"directory": str(directory / "cache"), "max_size": f"{CACHE // MIB}MiB",
+                   "reserve_free": "1MiB"},
+            limits={"connections": CONNECTIONS, "transfers_per_blob": 4},
+            timeouts={"connect": "500ms", "first_byte": "2s"},
+            log={"level": "info", "access": False})
+        self.entrepot = Entrepot(directory, config)
+        self.image = self._add_image(self.near, self.far, tag="latest")
+        self.other_image = self._add_image(self.other, tag="latest")
+
+    def start(self) -> "BusyMirror":
+        self.entrepot.start()
+        return self
+
+    def close(self) -> None:
+        try:
+            self.entrepot.close()
+        finally:
+            for upstream in (self.near, self.far, self.other):
+                upstream.stop()
+
+    # Content.
+
+    def _count_pull(self, request, reply) -> None:
+        self.granted = max(0, self.granted - 1)
+        reply.set("ratelimit-limit", f"{LIMIT};w=21600")
+        reply.set("ratelimit-remaining", f"{self.granted};w=21600")
+
+    def _add_image(self, *upstreams: ScriptedUpstream, tag: str) -> content.Image:
+        image = content.image((200 * KIB, 2 * MIB), seed=next(self._numbers))
+        for upstream in upstreams:
+            upstream.add_image(REPOSITORY, image, tag)
+        return image
+
+    def new_blob(self, size: int) -> content.Blob:
+        blob = content.blob(size, seed=next(self._numbers))
+        for upstream in (self.near, self.far):
+            upstream.add_blob(REPOSITORY, blob)
+        return blob
+
+    # What happens on a good day.
+
+    def pull(self, reference: str = "latest", image: content.Image | None = None,
+             upstream: str = "docker.io") -> list[int]:
+        """The statuses of what a pull asks for."""
+        image = image or (self.image if upstream == "docker.io" else self.other_image)
+        targets = [manifest_target(reference), manifest_target(image.manifest),
+                   *map(blob_target, image.blobs)]
+        return [self.entrepot.get(f"{target}?ns={upstream}").status for target in targets]
+
+    def pull_new_image(self) -> list[int]:
+        tag = f"v{next(self._numbers)}"
+        return self.pull(tag, self._add_image(self.near, self.far, tag=tag))
+
+    def pull_together(self, clients: int = 8, size: int = 3 * MIB) -> None:
+        """One download for all of them."""
+        target = blob_target(self.new_blob(size))
+        for download in download_together(self.entrepot.port, [target] * clients):
+            assert download.finish().status == 200
+
+    def pull_many(self, bytes_in_all: int, size: int = 2 * MIB) -> None:
+        for _ in range(-(-bytes_in_all // size)):
+            assert self.entrepot.get(blob_target(self.new_blob(size))).status == 200
+
+    def read_lazily(self) -> None:
+        """A range far into a layer that is not stored."""
+        target = blob_target(self.new_blob(6 * MIB))
+        first = 5 * MIB
+        answer = self.entrepot.get(target, headers={"Range": f"bytes={first}-{first + 99}"})
+        assert answer.status == 206
+
+    def ask_wrongly(self) -> None:
+        assert self.entrepot.request("DELETE", manifest_target("latest")).status == 405
+        assert self.entrepot.get(f"/v2/{REPOSITORY}/blobs/bad").status == 400
+        assert self.entrepot.get(manifest_target("missing")).status == 404
+        assert self.entrepot.get(f"{manifest_target('x')}?ns=unknown.test").status == 404
+
+    # What does not.
+
+    def pull_too_large(self) -> None:
+        """More than a quarter of the cache passes through."""
+        assert self.entrepot.get(blob_target(self.new_blob(CACHE // 4 + MIB))).status == 200
+
+    def break_a_download(self) -> None:
+        """It goes on where it stopped."""
+        blob = self.new_blob(3 * MIB)
+        for upstream in (self.near, self.far):
+            upstream.script(faults.reset_after(MIB), times=1, kind="blob", digest=blob.digest)
+        assert self.entrepot.get(blob_target(blob)).status == 200
+
+    def send_wrong_bytes(self) -> None:
+        blob = self.new_blob(100 * KIB)
+        for upstream in (self.near, self.far):
+            upstream.script(faults.flip_byte(10), times=1, kind="blob", digest=blob.digest)
+        self.entrepot.get(blob_target(blob))
+
+    def be_limited(self) -> None:
+        """429 of the far endpoint, for what the near one does not have."""
+        self.far.script(faults.too_many_requests("1"), times=1, kind="manifest")
+        self.entrepot.get(manifest_target("only-elsewhere"))
+
+    def spend_the_budget(self) -> None:
+        self.granted = LIMIT // 10
+        self.pull_new_image()
+
+    def lose_an_endpoint(self) -> None:
+        """The far one: the near one does its work."""
+        self.far.go_down()
+        eventually(lambda: self._ask_all() and self._up(self.far) == 0, what="an endpoint down")
+
+    def _ask_all(self) -> bool:
+        self.entrepot.get(manifest_target(f"missing-{next(self._numbers)}"))
+        return True
+
+    def _up(self, upstream: ScriptedUpstream) -> float:
+        return self.entrepot.metrics().sum("endpoint_up", endpoint=upstream.address)
+
+    def lose_a_registry(self, questions: int = 12) -> None:
+        """Its tags are served stale; what is not there is answered 503."""
+        self.other.go_down()
+        for _ in range(questions):
+            assert self.pull(upstream="ghcr.io")[0] == 200
+            missing = manifest_target(f"new-{next(self._numbers)}")
+            assert self.entrepot.get(f"{missing}?ns=ghcr.io").status == 503
+
+    def fail_the_disk(self) -> None:
+        """A write fails: that body, and for half a minute all others, are passed through."""
+        blob = self.new_blob(3 * MIB)
+        file = Path(self.entrepot.config["cache"]["directory"], "fills",
+                    blob.digest.replace(":", "-"))
+        tracer = Daemon("strace", "-f", "-p", str(self.entrepot.pid), "-e", "trace=pwrite64",
+                        "-e", "inject=pwrite64:error=EIO", "-P", str(file))
+        try:
+            tracer.log.wait_for("attached")
+            assert self.entrepot.get(blob_target(blob)).status == 200
+        finally:
+            tracer.stop()
+        self.pull_many(MIB, MIB)
+
+    def slow_a_loop(self) -> None:
+        """One thread wakes a third of a second late, as on a machine that has too much to do."""
+        threads = Path(f"/proc/{self.entrepot.pid}/task")
+        thread = next(entry.name for entry in threads.iterdir()
+                      if (entry / "comm").read_text() == "serve-0\n")
+        waits = "epoll_wait,epoll_pwait,epoll_pwait2"
+        tracer = Daemon("strace", "-p", thread, "-e", f"trace={waits}",
+                        "-e", f"inject={waits}:delay_exit=300000")
+        try:
+            tracer.log.wait_for("attached")
+            eventually(lambda: self._late_looks() > 0, what="a look at a loop that was late")
+        finally:
+            tracer.stop()
+
+    def _late_looks(self) -> float:
+        metrics = self.entrepot.metrics()
+        return (metrics.sum("loop_lag_seconds_count", loop="serve")
+                - metrics.sum("loop_lag_seconds_bucket", loop="serve", le="0.1"))
+
+    def take_all_connections(self) -> list[Connection]:
+        """The caller closes them."""
+        held = [Connection(self.entrepot.port) for _ in range(CONNECTIONS)]
+        eventually(lambda: self.entrepot.metrics().sum("connections") >= CONNECTIONS,
+                   what="all connections")
+        held.append(Connection(self.entrepot.port))
+        held[-1].send_request("GET", "/v2/")
+        assert held[-1].read_response().status == 503
+        return held
+
+    def restart(self) -> None:
+        self.entrepot.restart()
