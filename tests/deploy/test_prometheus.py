@@ -202,6 +202,14 @@ def test_provisioning():
     assert provider["providers"][0]["options"]["path"]
 
 
+def test_service_monitors_keep_our_label():
+    """The Prometheus operator gives targets a label "endpoint" too, and its own would win."""
+    monitors = yaml.safe_load_all(
+        (DEPLOY / "kubernetes" / "monitoring" / "servicemonitors.yaml").read_text())
+    endpoints = [endpoint for monitor in monitors for endpoint in monitor["spec"]["endpoints"]]
+    assert endpoints and all(endpoint.get("honorLabels") for endpoint in endpoints)
+
+
 # Names: whoever renames a metric, a label or a word of one has to come here.
 
 
