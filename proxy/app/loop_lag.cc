@@ -24,15 +24,25 @@ void LoopLag::watch(loop::Loop& loop, std::string_view kind, loop::Job job) {
   watched_.push_back(std::make_shared<Watched>(loop, metrics_.loop_lag(kind), std::move(job)));
 }
 
+void LoopLag::begin() {
+  due_ = Clock::now();
+  ask();
+}
+
 void LoopLag::ask() {
   for (const auto& watched : watched_) {
     if (watched->asked.exchange(true)) continue;
-    watched->loop.post([watched, since = Clock::now()] {
+    watched->loop.post([watched, since = due_] {
       watched->lag.observe(Clock::now() - since);
       if (watched->job) watched->job();
       watched->asked = false;
     });
   }
+  ask_later();
+}
+
+void LoopLag::ask_later() {
+  due_ = Clock::now() + interval;
   timer_ = home_.after(interval, [this] { ask(); });
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
+#include <chrono>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -11,8 +11,9 @@
 
 namespace entrepot::app {
 
-/// Asks each loop once a second to do something, and counts how late it does (loop_lag). One that
-/// has not done it yet is not asked again, so that a loop that hangs gathers no jobs.
+/// Asks each loop once a second to do something, and counts how late it does (loop_lag); where the
+/// whole process was held up, from when it should have asked. One that has not done it yet is not
+/// asked again, so that a loop that hangs gathers no jobs.
 class LoopLag {
  public:
   /// `home` (its loop asks the others) and `metrics` outlive it.
@@ -23,17 +24,19 @@ class LoopLag {
   /// Before begin(). `kind` as in Metrics::loop_lag; `job`, if any, is what the loop does then.
   void watch(loop::Loop& loop, std::string_view kind, loop::Job job = {});
   /// On `home`, or once its thread has ended.
-  void begin() { ask(); }
+  void begin();
   void end() { timer_.reset(); }
 
  private:
   struct Watched;
 
   void ask();
+  void ask_later();
 
   loop::Loop& home_;
   const metrics::Metrics& metrics_;
   std::vector<std::shared_ptr<Watched>> watched_;  ///< constant once it has begun
+  std::chrono::steady_clock::time_point due_;
   std::unique_ptr<loop::Loop::Timer> timer_;
 };
 

@@ -227,6 +227,24 @@ def test_each_kind_of_loop_is_asked_how_late_it_is(start):
             "loop_lag_seconds_count", loop=loop) >= 2, what=f"two answers of {loop}")
 
 
+def test_a_process_that_is_held_up_was_late(start):
+    entrepot = start()
+
+    def late() -> float:
+        """Answers that came later than a second after they were due."""
+        metrics = entrepot.metrics()
+        return (metrics.sum("loop_lag_seconds_count")
+                - metrics.sum("loop_lag_seconds_bucket", le="1"))
+    eventually(lambda: entrepot.metrics().sum("loop_lag_seconds_count") >= 3, what="answers")
+    before = late()
+    os.kill(entrepot.pid, signal.SIGSTOP)
+    try:
+        time.sleep(2.5)  # it cannot tell us when a second is over
+    finally:
+        os.kill(entrepot.pid, signal.SIGCONT)
+    eventually(lambda: late() >= before + 3, what="one late answer of each loop")
+
+
 def test_the_process(start):
     """The names that dashboards for any process use."""
     entrepot = start()
