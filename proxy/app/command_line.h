@@ -9,8 +9,9 @@
 
 namespace entrepot::app {
 
-enum class Action { serve, check, version, cache };
+enum class Action { serve, check, version, cache, client_config };
 enum class CacheAction { stats, list, verify, remove, pins, pin, unpin };
+enum class Engine { docker, containerd, podman };
 
 /// What the command line asks for.
 struct Command {
@@ -24,6 +25,12 @@ struct Command {
   bool repair = false;
   std::string sort = "size";  ///< "size", "age", "hits"
   std::string argument;       ///< what to remove, or the pattern to pin
+
+  // Of `client-config`.
+  Engine engine = Engine::docker;
+  std::optional<std::string> mirror;  ///< a URL that client_mirror() takes
+  bool write = false;
+  std::filesystem::path root = "/";  ///< of the system whose files are meant
 };
 
 /// The command line asked for help, or was not understood: say this and end.

@@ -10,6 +10,7 @@
 #include "conf/load.h"
 #include "metrics/log.h"
 #include "proxy/app/cache_command.h"
+#include "proxy/app/client_config.h"
 #include "proxy/app/component_options.h"
 #include "proxy/app/exit_codes.h"
 #include "proxy/app/mirror.h"
@@ -105,6 +106,12 @@ int work_on_cache(const Command& command) {
   }
 }
 
+int configure_client(const Command& command) {
+  auto loaded = conf::load(command.config, command.overrides);
+  conf::forget_passwords(loaded.config);
+  return run_client_config(command, loaded.config);
+}
+
 }  // namespace
 
 int run(const Command& command) {
@@ -116,6 +123,8 @@ int run(const Command& command) {
         return check(command);
       case Action::cache:
         return work_on_cache(command);
+      case Action::client_config:
+        return configure_client(command);
       case Action::version:
         std::cout << "entrepot " ENTREPOT_VERSION "\n";
         return exit_ok;
