@@ -59,7 +59,7 @@ bool add(OrderedJson& document, const ListEntry& entry, Problems& problems) {
 
 /// As the text does it: after the first line break, what stands before something.
 std::string written(const OrderedJson& document, std::string_view text) {
-  const auto end = text.find_first_of("\n");
+  const auto end = text.find('\n');
   const auto indent = end == std::string_view::npos ? "" : text.substr(end + 1);
   const auto width = std::min(indent.find_first_not_of(" \t"), indent.size());
   constexpr int usual = 2;

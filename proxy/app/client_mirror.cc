@@ -60,7 +60,7 @@ std::string server_of(const conf::Upstream& upstream, const std::string& name) {
 }  // namespace
 
 std::optional<std::string> fault_of_mirror(std::string_view url) {
-  if (const auto fault = conf::fault_of_url(url)) return fault;
+  if (auto fault = conf::fault_of_url(url)) return fault;
   if (without_scheme(without_slash(url)).find('/') != std::string_view::npos)
     return "the URL of a mirror has no path; which registry is meant is put there for each engine";
   return std::nullopt;

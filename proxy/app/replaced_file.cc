@@ -120,7 +120,7 @@ fs::path path_below(const fs::path& root, const fs::path& path) {
   const auto top = fs::weakly_canonical(fs::absolute(root), error);
   if (error) fail(error.value(), "cannot look at " + root.string());
   const auto file = top / path.relative_path();
-  const auto real = fs::weakly_canonical(file, error);
+  auto real = fs::weakly_canonical(file, error);
   if (error) fail(error.value(), "cannot look at " + file.string());
   if (fs::is_symlink(fs::symlink_status(real, error)))
     throw std::runtime_error(file.string() + " is a link to nothing");

@@ -5,12 +5,18 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
+from support.client import get
 from support.entrepot import (EXIT_CONFIG, EXIT_RESTART, EXIT_USAGE, binary, environment, run)
+from support.gate import DEADLINE
 
 MIRROR = "http://10.0.0.5:5000"
 NAMES = ["docker.io", "ghcr.io", "quay.io", "registry.k8s.io", "gcr.io", "mcr.microsoft.com"]
@@ -86,6 +92,17 @@ def test_another_mirror_takes_its_place(engine, root):
         assert backup.read_bytes() == before[name][0]
         assert f"{root / name}: changed; as it was: {backup}\n" in said
     assert len(tree(root)) == 2 * len(FILES[engine])
+
+
+@pytest.mark.parametrize("engine", FILES)
+def test_engines_can_read_it_whatever_the_umask(engine, root):
+    umask = os.umask(0o077)
+    try:
+        write(engine, root)
+    finally:
+        os.umask(umask)
+    made = [path for path in root.rglob("*")]
+    assert {path.stat().st_mode & 0o7777 for path in made} == {0o755, 0o644}
 
 
 def test_says_what_to_do_next(root):
@@ -202,6 +219,53 @@ def test_a_link_stays_a_link(root):
     before = Path("/usr/bin/env").read_bytes()
     assert "leads out of" in write("docker", root, code=EXIT_CONFIG).stderr
     assert Path("/usr/bin/env").read_bytes() == before
+
+
+def free_port() -> int:
+    """The hint names a port, so it is chosen before the process starts."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+def test_quickstart_shows_the_command(root, tmp_path):
+    """What it prints, pasted, points Docker at what it serves. Packages and compiler are left out."""
+    project = tmp_path / "project"
+    (project / "deploy").mkdir(parents=True)
+    (project / "build/release").mkdir(parents=True)
+    (project / "build/release/entrepot").symlink_to(binary())
+    (project / "deploy/packages.sh").symlink_to("/bin/true")
+    (project / "bin").mkdir()
+    (project / "bin/cmake").symlink_to("/bin/true")
+    shutil.copy(Path(__file__).parents[2] / "deploy/quickstart.sh", project / "deploy")
+    config = tmp_path / "its config.json"
+    config.write_text('{ "admin": null }')
+    port = free_port()
+    quickstart = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", project / "deploy/quickstart.sh", "--config", config,
+         "-s", f'listen=[{{"address":"127.0.0.1:{port}"}}]',
+         "-s", f"cache.directory={tmp_path / 'cache'}"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment() | {"PATH": f"{project}/bin:{os.environ['PATH']}"})
+    overdue = threading.Timer(DEADLINE, quickstart.kill)
+    overdue.start()
+    try:
+        words = shlex.split(quickstart.stdout.readline())
+        assert words, "it shows no command"
+        done = subprocess.run([*words[words[0] == "sudo":], "--root", root], capture_output=True, text=True,
+                              env=environment(), check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads((root / FILES["docker"][0]).read_text()) == {
+            "registry-mirrors": [f"http://127.0.0.1:{port}"]}
+        said = []
+        while not said or f"listening on 127.0.0.1:{port}" not in said[-1]:
+            said.append(quickstart.stderr.readline())
+            assert said[-1], "".join(said)
+        assert get(port, "/v2/").status == 200
+    finally:
+        overdue.cancel()
+        quickstart.terminate()
+        _, rest = quickstart.communicate()
+    assert quickstart.returncode == 0, rest
 
 
 @pytest.fixture

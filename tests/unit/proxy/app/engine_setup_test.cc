@@ -154,7 +154,7 @@ TEST(ContainerdSetup, FolderThatItsConfigurationNames) {
 }
 
 TEST(ContainerdSetup, SaysWhatItsConfigurationLacks) {
-  const auto note = [](std::optional<std::string> config) {
+  const auto note = [](const std::optional<std::string>& config) {
     const auto notes = containerd_setup(there, registries, config).notes;
     EXPECT_EQ(notes.size(), 1U);
     return notes.empty() ? "" : notes[0];
