@@ -7,23 +7,31 @@
 namespace entrepot::conf {
 namespace {
 
-/// Of a URL that has passed its check: no user, no query.
-std::string_view host_of(std::string_view url) {
+/// "host:port" or "host" of a URL that has passed its check: no user, no query.
+std::string_view authority_of(std::string_view url) {
   const auto scheme = url.find("://");
   if (scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
-  if (url.starts_with('[')) return url.substr(0, url.find(']') + 1);
-  return url.substr(0, url.find_first_of(":/"));
+  return url.substr(0, url.find('/'));
+}
+
+std::string_view without_port(std::string_view authority) {
+  if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
+  return authority.substr(0, authority.find(':'));
 }
 
 }  // namespace
 
+bool is_registry_itself(const Upstream& upstream, const Endpoint& endpoint) {
+  const auto authority = authority_of(endpoint.url);
+  const auto host = without_port(authority);
+  const auto is_here = [&](const std::string& name) { return name == host || name == authority; };
+  return is_here(upstream.name) || host.ends_with("." + upstream.name) ||
+         std::any_of(upstream.aliases.begin(), upstream.aliases.end(), is_here);
+}
+
 bool are_for(const Upstream& upstream, const Endpoint& endpoint) {
   if (!endpoint.credentials.empty()) return false;
-  if (upstream.endpoints.size() == 1) return true;
-  const auto host = host_of(endpoint.url);
-  return host == upstream.name || host.ends_with("." + upstream.name) ||
-         std::find(upstream.aliases.begin(), upstream.aliases.end(), host) !=
-             upstream.aliases.end();
+  return upstream.endpoints.size() == 1 || is_registry_itself(upstream, endpoint);
 }
 
 }  // namespace entrepot::conf

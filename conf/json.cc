@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "conf/json.h"
 
+#include <algorithm>
+
 namespace entrepot::conf {
+namespace {
+
+/// "[json.exception.parse_error.101] parse error at line 3, column 5: <what we want>"
+std::string parser_message(std::string_view text) {
+  const auto colon = text.find(": ");
+  return std::string(colon == std::string_view::npos ? text : text.substr(colon + 2));
+}
+
+}  // namespace
 
 std::string_view kind_of(const Json& value) {
   if (value.is_null()) return "null";
@@ -18,6 +29,17 @@ std::string shown(const Json& value) {
   std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
   if (text.size() > longest) text = text.substr(0, longest) + "…";
   return text;
+}
+
+std::string syntax_fault(std::string_view text, const Json::parse_error& error) {
+  // `byte` counts what has been read, the offending byte included; at the end it is one further.
+  const auto before = text.substr(0, std::min(text.size(), error.byte > 0 ? error.byte - 1 : 0));
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const auto line_start = before.rfind('\n');
+  const auto column =
+      before.size() - (line_start == std::string_view::npos ? 0 : line_start + 1) + 1;
+  return "line " + std::to_string(line) + ", column " + std::to_string(column) +
+         ": not JSON: " + parser_message(error.what());
 }
 
 }  // namespace entrepot::conf

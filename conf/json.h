@@ -15,4 +15,7 @@ std::string_view kind_of(const Json& value);
 /// A value for a message: on one line, printable, and cut when it is long.
 std::string shown(const Json& value);
 
+/// What a parser said of `text`: "line 3, column 5: not JSON: …".
+std::string syntax_fault(std::string_view text, const Json::parse_error& error);
+
 }  // namespace entrepot::conf

@@ -15,18 +15,12 @@ usage() {
 }
 
 config=
-listens_elsewhere=false
 arguments=()
 while [[ $# -gt 0 ]]; do
   case $1 in
     --config) [[ $# -ge 2 ]] || usage; config=$2; arguments+=("$1" "$2"); shift 2 ;;
     --config=*) config=${1#--config=}; arguments+=("$1"); shift ;;
-    -s)
-      [[ $# -ge 2 ]] || usage
-      if [[ $2 == listen* ]]; then listens_elsewhere=true; fi
-      arguments+=("$1" "$2")
-      shift 2
-      ;;
+    -s) [[ $# -ge 2 ]] || usage; arguments+=("$1" "$2"); shift 2 ;;
     *) usage ;;
   esac
 done
@@ -45,11 +39,10 @@ say "Step 2 of 3: build (release; a few minutes the first time)"
 cmake --build "$root/build/release" --target entrepot >&2
 
 say 'Step 3 of 3: serve'
-if [[ -z $config ]] && ! $listens_elsewhere; then
-  say 'Point Docker at it: put this into /etc/docker/daemon.json and restart Docker'
-  printf '{"registry-mirrors": ["http://127.0.0.1:5000"]}\n'
-else
-  say "Point Docker at it: \"registry-mirrors\" in /etc/docker/daemon.json, with the address under \"listen\""
-fi
+point=("$root/build/release/entrepot" client-config docker --write "${arguments[@]}")
+if [[ $EUID -ne 0 ]]; then point=(sudo "${point[@]}"); fi
+say "Point an engine of this machine at it, from another terminal (docker, containerd or podman;"
+say "without --write it is only shown):"
+printf '   %s\n' "$(printf ' %q' "${point[@]}")"
 say "Stop it with Ctrl-C (or: kill $$)"
 exec "$root/build/release/entrepot" serve "${arguments[@]}"

@@ -2,8 +2,10 @@
 #include "proxy/app/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <sstream>
 
+#include "proxy/app/client_mirror.h"
 #include "proxy/app/exit_codes.h"
 
 namespace entrepot::app {
@@ -55,6 +57,28 @@ void add_cache_commands(CLI::App& cache, Command& result) {
       ->required();
 }
 
+void add_client_options(CLI::App& client, Command& result) {
+  static const std::map<std::string, Engine> engines = {
+      {"docker", Engine::docker}, {"containerd", Engine::containerd}, {"podman", Engine::podman}};
+  client
+      .add_option_function<std::string>(
+          "ENGINE", [&result](const std::string& name) { result.engine = engines.at(name); },
+          "docker, containerd or podman")
+      ->required()
+      ->type_name("")
+      ->check(CLI::IsMember({"docker", "containerd", "podman"}).description(""));
+  client
+      .add_option("--mirror", result.mirror,
+                  "Where the engine finds the mirror; without it, where it listens")
+      ->type_name("URL")
+      ->check(CLI::Validator(
+          [](const std::string& url) { return fault_of_mirror(url).value_or(""); }, ""));
+  client.add_flag("--write", result.write, "Write it into the engine's files, with backups");
+  client.add_option("--root", result.root, "The system whose files are meant")
+      ->type_name("DIR")
+      ->check(CLI::Validator(CLI::ExistingDirectory).description(""));
+}
+
 }  // namespace
 
 std::variant<Command, Farewell> parse_command_line(int argc, const char* const* argv) {
@@ -67,11 +91,15 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   auto* version = app.add_subcommand("version", "Print the version");
   auto* cache = app.add_subcommand(
       "cache", "Look at the cache and change it, whether a process uses it or not");
+  auto* client = app.add_subcommand(
+      "client-config", "Print or write the configuration with which an engine uses the mirror");
   add_cache_commands(*cache, result);
   auto* health = app.add_subcommand("health", "Ask a running process whether it is well");
   health->add_option("-a,--address", result.address, "Its admin listener")
       ->type_name("ADDRESS:PORT")
       ->capture_default_str();
+  add_client_options(*client, result);
+  add_configuration(*client, result);
   add_configuration(*serve, result);
   add_configuration(*check, result);
   try {
@@ -85,6 +113,7 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   if (version->parsed()) result.action = Action::version;
   if (cache->parsed()) result.action = Action::cache;
   if (health->parsed()) result.action = Action::health;
+  if (client->parsed()) result.action = Action::client_config;
   return result;
 }
 

@@ -9,8 +9,9 @@
 
 namespace entrepot::app {
 
-enum class Action { serve, check, version, cache, health };
+enum class Action { serve, check, version, cache, health, client_config };
 enum class CacheAction { stats, list, verify, remove, pins, pin, unpin };
+enum class Engine { docker, containerd, podman };
 
 /// What the command line asks for.
 struct Command {
@@ -27,6 +28,12 @@ struct Command {
 
   // Of `health`.
   std::string address = "127.0.0.1:5080";  ///< of the admin listener
+
+  // Of `client-config`.
+  Engine engine = Engine::docker;
+  std::optional<std::string> mirror;  ///< a URL that client_mirror() takes
+  bool write = false;
+  std::filesystem::path root = "/";  ///< of the system whose files are meant
 };
 
 /// The command line asked for help, or was not understood: say this and end.

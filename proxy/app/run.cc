@@ -12,6 +12,7 @@
 #include "metrics/log.h"
 #include "proxy/app/admin_client.h"
 #include "proxy/app/cache_command.h"
+#include "proxy/app/client_config.h"
 #include "proxy/app/component_options.h"
 #include "proxy/app/exit_codes.h"
 #include "proxy/app/mirror.h"
@@ -126,6 +127,12 @@ int health(const Command& command) {
   return exit_found;
 }
 
+int configure_client(const Command& command) {
+  auto loaded = conf::load(command.config, command.overrides);
+  conf::forget_passwords(loaded.config);
+  return run_client_config(command, loaded.config);
+}
+
 }  // namespace
 
 int run(const Command& command) {
@@ -139,6 +146,8 @@ int run(const Command& command) {
         return work_on_cache(command);
       case Action::health:
         return health(command);
+      case Action::client_config:
+        return configure_client(command);
       case Action::version:
         std::cout << "entrepot " ENTREPOT_VERSION "\n";
         return exit_ok;

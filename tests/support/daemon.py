@@ -32,6 +32,9 @@ class Daemon:
                                         daemon=True)
         self._reader.start()
 
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
     def stop(self, timeout: float = DEADLINE) -> None:
         if self._process.poll() is not None:
             return

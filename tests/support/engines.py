@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -59,15 +60,17 @@ class Containerd:
 
 
 class Docker:
-    """A dockerd with the given mirrors, on a containerd of its own. With `bridge`, its containers
-    may have networks of their own: for a test that has one, see support.network."""
+    """A dockerd with the given mirrors, or the given daemon.json, on a containerd of its own. With
+    `bridge`, its containers may have networks of their own: for a test that has one, see
+    support.network."""
 
-    def __init__(self, *mirrors: str, bridge: bool = False):
+    def __init__(self, *mirrors: str, config: Path | None = None, bridge: bool = False):
         self.containerd = Containerd()
         self._directory = ShortDirectory("docker")
         path = self._directory.path
-        config = path / "daemon.json"
-        config.write_text(json.dumps({"registry-mirrors": list(mirrors)}))
+        if config is None:
+            config = path / "daemon.json"
+            config.write_text(json.dumps({"registry-mirrors": list(mirrors)}))
         self.address = f"unix://{path / 'd.sock'}"
         self._daemon = Daemon(
             "dockerd", "--config-file", config, "--host", self.address,
@@ -83,6 +86,11 @@ class Docker:
 
     def compose(self, *arguments: str | Path) -> subprocess.CompletedProcess:
         return run_command(*compose_command(), *arguments, env={"DOCKER_HOST": self.address})
+
+    def reload(self) -> None:
+        """What `systemctl reload docker` does."""
+        self._daemon.signal(signal.SIGHUP)
+        self._daemon.log.wait_for("Reloaded configuration")
 
     def run(self, reference: str) -> str:
         return self("run", "--rm", "--network", "host", reference).stdout
@@ -105,14 +113,16 @@ def compose_command() -> list[str]:
 
 
 class Podman:
-    """podman and skopeo with a registries.conf whose docker.io has the given mirror."""
+    """podman and skopeo with a registries.conf whose docker.io has the given mirror, or with the
+    given one."""
 
-    def __init__(self, mirror: str):
+    def __init__(self, mirror: str = "", registries: Path | None = None):
         self._directory = ShortDirectory("podman")
         path = self._directory.path
         self.path = path
-        conf = path / "registries.conf"
-        conf.write_text(f"""
+        conf = registries or path / "registries.conf"
+        if registries is None:
+            conf.write_text(f"""
 unqualified-search-registries = []
 [[registry]]
 prefix = "docker.io"

@@ -59,6 +59,32 @@ TEST(CommandLine, Health) {
   EXPECT_EQ(command({"health", "--address", "[::1]:1"}).address, "[::1]:1");
 }
 
+TEST(CommandLine, ClientConfig) {
+  const auto plain = command({"client-config", "podman"});
+  EXPECT_EQ(plain.action, Action::client_config);
+  EXPECT_EQ(plain.engine, Engine::podman);
+  EXPECT_EQ(plain.mirror, std::nullopt);
+  EXPECT_FALSE(plain.write);
+  EXPECT_EQ(plain.root, "/");
+
+  const auto full = command({"client-config", "--mirror", "http://10.0.0.5:5000", "--write",
+                             "--root", "/tmp", "--config", "e.json", "-s", "a=1", "containerd"});
+  EXPECT_EQ(full.engine, Engine::containerd);
+  EXPECT_EQ(full.mirror, "http://10.0.0.5:5000");
+  EXPECT_TRUE(full.write);
+  EXPECT_EQ(full.root, "/tmp");
+  EXPECT_EQ(full.config, "e.json");
+  EXPECT_THAT(full.overrides, ElementsAre("a=1"));
+  EXPECT_EQ(command({"client-config", "docker"}).engine, Engine::docker);
+}
+
+TEST(CommandLine, ClientConfigSaysWhatIsWrongWithAMirror) {
+  EXPECT_THAT(farewell({"client-config", "docker", "--mirror", "10.0.0.5:5000"}).text,
+              HasSubstr("neither an https:// nor an http:// URL"));
+  EXPECT_THAT(farewell({"client-config", "docker", "--mirror", "http://a/docker.io"}).text,
+              HasSubstr("has no path"));
+}
+
 TEST(CommandLine, HelpIsNoError) {
   EXPECT_EQ(farewell({"--help"}).exit_code, 0);
   EXPECT_THAT(farewell({"--help"}).text, HasSubstr("serve"));
@@ -79,6 +105,13 @@ TEST(CommandLine, WrongUsageIs64) {
       {"serve", "--config", "a", "--config", "b"},
       {"version", "--config", "a"},
       {"health", "--config", "a"},
+      {"client-config"},
+      {"client-config", "crio"},
+      {"client-config", "0"},
+      {"client-config", "docker", "podman"},
+      {"client-config", "docker", "--mirror"},
+      {"client-config", "docker", "--mirror", "10.0.0.5:5000"},
+      {"client-config", "docker", "--write", "--root", "/nonexistent"},
   };
   for (const auto& arguments : wrong) {
     const auto said = parse(arguments);

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engines with the files that `entrepot client-config … --write` makes, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from support import rootfs
+from support.config import settings
+from support.daemon import run_command
+from support.engines import Containerd, Docker, Podman
+from support.entrepot import Entrepot, run
+
+SAYS = rootfs.BUSYBOX_SAYS + "\n"
+# Of a registry with a name of its own, beside Docker Hub.
+OTHER = "registry.test"
+
+
+@pytest.fixture
+def mirror(registry, tmp_path):
+    """Of two upstreams, which are one registry here."""
+    config = settings(tmp_path / "cache", {"docker.io": {"endpoint": registry.url},
+                                           OTHER: {"endpoint": registry.url}})
+    entrepot = Entrepot(tmp_path, config).start()
+    yield entrepot
+    entrepot.close()
+
+
+@pytest.fixture
+def system(tmp_path):
+    directory = tmp_path / "system"
+    directory.mkdir()
+    return directory
+
+
+def configure(engine: str, mirror: Entrepot, system, at: str | None = None) -> str:
+    done = run("client-config", engine, "--write", "--root", str(system), "--config",
+               str(mirror.config_path), "--mirror", at or f"http://{mirror.address}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def assert_asked(mirror: Entrepot, upstream: str) -> None:
+    """The mirror has served a manifest of this upstream by now."""
+    mirror.log.wait_for(rf'access .*/manifests/.* 200 .* {re.escape(upstream)} manifest')
+
+
+@pytest.fixture
+def docker(system):
+    """With a daemon.json that knows no mirror."""
+    file = system / "etc/docker/daemon.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{ "labels": ["kept=yes"], "max-concurrent-downloads": 2 }\n')
+    engine = Docker(config=file)
+    yield engine
+    engine.stop()
+
+
+def info(docker: Docker) -> dict:
+    return json.loads(docker("info", "--format", "{{json .}}").stdout)
+
+
+def test_docker_reloads_what_was_merged(mirror, system, docker):
+    assert not info(docker)["RegistryConfig"]["Mirrors"]
+    configure("docker", mirror, system)
+    docker.reload()
+    said = info(docker)
+    assert said["RegistryConfig"]["Mirrors"] == [f"http://{mirror.address}/"]
+    assert said["Labels"] == ["kept=yes"]
+    docker("pull", f"{rootfs.BUSYBOX}:latest")
+    assert docker.run(rootfs.BUSYBOX) == SAYS
+    assert_asked(mirror, "docker.io")
+    # As the command says it: images of other registries by the mirror's name.
+    docker("pull", f"{mirror.address}/{OTHER}/{rootfs.MULTI}:latest")
+    assert_asked(mirror, OTHER)
+
+
+def test_docker_starts_with_it_and_takes_plain_http_from_elsewhere(mirror, system):
+    configure("docker", mirror, system, at="http://192.0.2.5:5000")
+    docker = Docker(config=system / "etc/docker/daemon.json")
+    try:
+        registries = info(docker)["RegistryConfig"]
+        assert registries["Mirrors"] == ["http://192.0.2.5:5000/"]
+        assert registries["IndexConfigs"]["192.0.2.5:5000"]["Secure"] is False
+    finally:
+        docker.stop()
+
+
+@pytest.fixture
+def containerd():
+    engine = Containerd()
+    yield engine
+    engine.stop()
+
+
+@pytest.mark.parametrize("upstream", ["docker.io", OTHER])
+def test_containerd_pulls(mirror, system, containerd, upstream):
+    configure("containerd", mirror, system)
+    containerd.pull(f"{upstream}/{rootfs.BUSYBOX}:latest", system / "etc/containerd/certs.d")
+    assert_asked(mirror, upstream)
+
+
+def config_path(system) -> str:
+    """What containerd makes of its configuration."""
+    dump = run_command("containerd", "--config", system / "etc/containerd/config.toml", "config",
+                       "dump").stdout
+    table = re.split(r"(?m)^\s*\[", dump)
+    registry = [part for part in table
+                if re.match(r"plugins\.[\"'][^]]*cri[^]]*[\"']\.registry\]", part)]
+    assert registry, dump
+    return re.search(r"config_path = [\"'](.*)[\"']", registry[0])[1]
+
+
+def test_containerd_takes_the_advice(mirror, system):
+    """The lines that it is told to have in its own configuration are the right ones."""
+    said = configure("containerd", mirror, system)
+    lines = re.search(r"no config_path.*:\n((?:.*\n)*?  config_path = .*\n)", said)[1]
+    file = system / "etc/containerd/config.toml"
+    file.write_text("version = 2\n")
+    assert config_path(system) != "/etc/containerd/certs.d"
+    file.write_text(lines)
+    assert config_path(system) == "/etc/containerd/certs.d"
+    assert "config_path" not in configure("containerd", mirror, system)
+
+
+@pytest.fixture
+def podman(system, mirror):
+    configure("podman", mirror, system)
+    engine = Podman(registries=system / "etc/containers/registries.conf.d/entrepot.conf")
+    yield engine
+    engine.stop()
+
+
+@pytest.mark.parametrize("upstream", ["docker.io", OTHER])
+def test_podman_pulls(mirror, podman, upstream):
+    reference = f"{upstream}/{rootfs.BUSYBOX}:latest"
+    podman.pull(reference)
+    assert podman.run(reference) == SAYS
+    assert_asked(mirror, upstream)
+
+
+def test_skopeo_reads_it_in_its_folder(mirror, system):
+    """/etc/containers/registries.conf.d/, beside files of others and the main one."""
+    configure("podman", mirror, system)
+    main = system / "etc/containers/registries.conf"
+    main.write_text('unqualified-search-registries = ["docker.io"]\n')
+    folder = system / "etc/containers/registries.conf.d"
+    (folder / "zz-other.conf").write_text('[[registry]]\nlocation = "quay.io"\n')
+    engine = Podman(registries=main)
+    try:
+        # The folder's path is built into skopeo: there it sees the test's, and nobody else does.
+        manifest = run_command(
+            "unshare", "--mount", "sh", "-euc",
+            'mount --bind "$1" /etc/containers/registries.conf.d; shift; exec "$@"', "sh", folder,
+            *engine.skopeo_command("inspect", "--raw",
+                                   f"docker://{OTHER}/{rootfs.BUSYBOX}:latest"),
+            env=engine.environment).stdout
+    finally:
+        engine.stop()
+    assert json.loads(manifest)["schemaVersion"] == 2
+    assert_asked(mirror, OTHER)
