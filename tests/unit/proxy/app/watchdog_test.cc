@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/watchdog.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <future>
+#include <latch>
+#include <mutex>
+
+namespace entrepot::app {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+/// Two loops that are watched from a third.
+class WatchdogTest : public testing::Test {
+ protected:
+  WatchdogTest() {
+    for (auto* loop : all_) loop->start();
+  }
+  ~WatchdogTest() override {
+    for (auto* loop : all_) loop->stop();
+    for (auto* loop : all_) loop->join();
+  }
+
+  void watch(std::chrono::milliseconds interval) {
+    home_.post([this, interval] {
+      watchdog_ = std::make_unique<Watchdog>(home_, std::vector<loop::Loop*>{&serve_, &fetch_},
+                                             interval, [this] { alive(); });
+    });
+  }
+  void wait_alive(int times) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return alive_ >= times; });
+  }
+  int times_alive() {
+    const std::lock_guard lock(mutex_);
+    return alive_;
+  }
+  /// Time goes by at home, where rounds begin.
+  void let_pass(std::chrono::milliseconds time) {
+    std::promise<void> passed;
+    std::unique_ptr<loop::Loop::Timer> timer;
+    home_.post([&] { timer = home_.after(time, [&] { passed.set_value(); }); });
+    passed.get_future().wait();
+    std::promise<void> gone;
+    home_.post([&] {
+      timer.reset();
+      gone.set_value();
+    });
+    gone.get_future().wait();
+  }
+
+  loop::Loop home_{"home"};
+  loop::Loop serve_{"serve-0"};
+  loop::Loop fetch_{"fetch-0"};
+  const std::vector<loop::Loop*> all_{&serve_, &fetch_, &home_};
+  std::unique_ptr<Watchdog> watchdog_;  // goes after the threads have ended, before the loops
+
+ private:
+  void alive() {
+    EXPECT_TRUE(home_.in_loop());
+    const std::lock_guard lock(mutex_);
+    ++alive_;
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int alive_ = 0;
+};
+
+/// Keeps a loop's thread until released.
+class Held {
+ public:
+  explicit Held(loop::Loop& loop) {
+    loop.post([this] {
+      holds_.count_down();
+      released_.wait();
+      over_.count_down();
+    });
+    holds_.wait();
+  }
+  ~Held() {
+    if (!released_.try_wait()) release();
+  }
+  void release() {
+    released_.count_down();
+    over_.wait();
+  }
+
+ private:
+  std::latch holds_{1};
+  std::latch released_{1};
+  std::latch over_{1};
+};
+
+TEST_F(WatchdogTest, SaysAliveAtOnceAndAgain) {
+  watch(1h);
+  wait_alive(1);
+}
+
+TEST_F(WatchdogTest, GoesOnAsLongAsAllLoopsTurn) {
+  watch(2ms);
+  wait_alive(10);
+}
+
+TEST_F(WatchdogTest, ALoopThatIsHeldSilencesItUntilItTurnsAgain) {
+  testing::internal::CaptureStderr();
+  watch(10ms);
+  wait_alive(2);
+  {
+    Held held(fetch_);
+    let_pass(50ms);  // the round that was open may still end
+    const int before = times_alive();
+    let_pass(200ms);
+    EXPECT_EQ(times_alive(), before);
+    held.release();
+    wait_alive(before + 3);
+  }
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr(" ms: fetch-0;"));
+  EXPECT_THAT(said, Not(HasSubstr("serve-0")));
+}
+
+TEST_F(WatchdogTest, ALateAnswerIsSaidAtOnce) {
+  Held held(serve_);
+  watch(1h);  // the next round would be too late
+  let_pass(20ms);
+  EXPECT_EQ(times_alive(), 0);
+  held.release();
+  wait_alive(1);
+}
+
+TEST_F(WatchdogTest, GoesWithTheThreadsInTheMiddleOfARound) {
+  auto held = std::make_unique<Held>(serve_);
+  watch(1h);
+  let_pass(1ms);
+  fetch_.stop();
+  home_.stop();
+  home_.join();
+  held.reset();  // its answer comes to a loop that takes no more
+}
+
+}  // namespace
+}  // namespace entrepot::app
