@@ -78,25 +78,23 @@ class WatchdogTest : public testing::Test {
 class Held {
  public:
   explicit Held(loop::Loop& loop) {
-    loop.post([this] {
-      holds_.count_down();
-      released_.wait();
-      over_.count_down();
+    loop.post([state = state_] {
+      state->holds.count_down();
+      state->released.wait();
     });
-    holds_.wait();
+    state_->holds.wait();
   }
-  ~Held() {
-    if (!released_.try_wait()) release();
-  }
+  ~Held() { release(); }
   void release() {
-    released_.count_down();
-    over_.wait();
+    if (!state_->released.try_wait()) state_->released.count_down();
   }
 
  private:
-  std::latch holds_{1};
-  std::latch released_{1};
-  std::latch over_{1};
+  struct State {
+    std::latch holds{1};
+    std::latch released{1};
+  };
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 TEST_F(WatchdogTest, SaysAliveAtOnceAndAgain) {
