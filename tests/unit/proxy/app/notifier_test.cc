@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "tests/unit/proxy/app/captured_log.h"
 #include "tests/unit/proxy/app/notify_socket.h"
 #include "tests/unit/proxy/app/scratch.h"
 
@@ -70,13 +71,13 @@ TEST_F(NotifierTest, AnAbstractNameIsNoPath) {
 }
 
 TEST_F(NotifierTest, WithoutASocketNobodyIsTold) {
-  testing::internal::CaptureStderr();
+  CapturedLog log;
   Notifier notifier({"", 30s});
   notifier.ready("");
   notifier.alive();
   notifier.stopping("");
   EXPECT_EQ(notifier.alive_every(), 0ms) << "who would hear it?";
-  EXPECT_THAT(testing::internal::GetCapturedStderr(), IsEmpty());
+  EXPECT_THAT(log.text(), IsEmpty());
 }
 
 TEST_F(NotifierTest, ASocketThatIsNoneIsTold) {
@@ -85,27 +86,26 @@ TEST_F(NotifierTest, ASocketThatIsNoneIsTold) {
         {"vsock:2:1234", "neither a path nor an abstract name"},
         {"/", "neither a path nor an abstract name"},
         {"/" + std::string(120, 'x'), "too long for a socket"}}) {
-    testing::internal::CaptureStderr();
+    CapturedLog log;
     Notifier notifier({name, 30s});
     notifier.ready("");
     EXPECT_EQ(notifier.alive_every(), 0ms);
-    EXPECT_THAT(testing::internal::GetCapturedStderr(),
-                HasSubstr("NOTIFY_SOCKET " + name + ": " + why));
+    EXPECT_THAT(log.text(), HasSubstr("NOTIFY_SOCKET " + name + ": " + why));
   }
 }
 
 TEST_F(NotifierTest, WhatCannotBeSentIsToldOnce) {
-  testing::internal::CaptureStderr();
+  CapturedLog log;
   Notifier notifier({path()});
   notifier.ready("");
   notifier.alive();
-  const auto said = testing::internal::GetCapturedStderr();
+  const auto said = log.text();
   EXPECT_THAT(said, HasSubstr("No such file or directory"));
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1);
 }
 
 TEST_F(NotifierTest, AManagerThatTakesNothingHoldsNobodyForLong) {
-  testing::internal::CaptureStderr();
+  CapturedLog log;
   NotifySocket socket(path());
   Notifier notifier({path()});
   std::chrono::steady_clock::duration took{};
@@ -115,7 +115,7 @@ TEST_F(NotifierTest, AManagerThatTakesNothingHoldsNobodyForLong) {
     took = std::chrono::steady_clock::now() - begun;
   }
   EXPECT_LT(took, 10s);
-  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("temporarily unavailable"));
+  EXPECT_THAT(log.text(), HasSubstr("temporarily unavailable"));
   EXPECT_EQ(socket.take(), "WATCHDOG=1");
 }
 

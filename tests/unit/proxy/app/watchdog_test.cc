@@ -9,6 +9,8 @@
 #include <latch>
 #include <mutex>
 
+#include "tests/unit/proxy/app/captured_log.h"
+
 namespace entrepot::app {
 namespace {
 
@@ -22,7 +24,9 @@ class WatchdogTest : public testing::Test {
   WatchdogTest() {
     for (auto* loop : all_) loop->start();
   }
-  ~WatchdogTest() override {
+  ~WatchdogTest() override { end_threads(); }
+
+  void end_threads() {
     for (auto* loop : all_) loop->stop();
     for (auto* loop : all_) loop->join();
   }
@@ -55,6 +59,7 @@ class WatchdogTest : public testing::Test {
     gone.get_future().wait();
   }
 
+  CapturedLog log_;
   loop::Loop home_{"home"};
   loop::Loop serve_{"serve-0"};
   loop::Loop fetch_{"fetch-0"};
@@ -108,7 +113,6 @@ TEST_F(WatchdogTest, GoesOnAsLongAsAllLoopsTurn) {
 }
 
 TEST_F(WatchdogTest, ALoopThatIsHeldSilencesItUntilItTurnsAgain) {
-  testing::internal::CaptureStderr();
   watch(10ms);
   wait_alive(2);
   {
@@ -120,9 +124,9 @@ TEST_F(WatchdogTest, ALoopThatIsHeldSilencesItUntilItTurnsAgain) {
     held.release();
     wait_alive(before + 3);
   }
-  const auto said = testing::internal::GetCapturedStderr();
-  EXPECT_THAT(said, HasSubstr(" ms: fetch-0;"));
-  EXPECT_THAT(said, Not(HasSubstr("serve-0")));
+  end_threads();
+  EXPECT_THAT(log_.text(), HasSubstr(" ms: fetch-0;"));
+  EXPECT_THAT(log_.text(), Not(HasSubstr("serve-0")));
 }
 
 TEST_F(WatchdogTest, ALateAnswerIsSaidAtOnce) {
