@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// text → document → overrides → decoded → validated; each step adds to one list of problems.
+// text → document → overrides → decoded → its files found → validated; each step adds to one list
+// of problems.
 #include "conf/load.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "conf/decode.h"
 #include "conf/document.h"
+#include "conf/named_files.h"
 #include "conf/override.h"
 #include "conf/problems.h"
 #include "conf/validate.h"
@@ -40,12 +42,14 @@ void prefix(std::vector<std::string>& lines, std::string_view name) {
 
 /// `document`: top-level keys that replace the built-in ones.
 Loaded load_document(const Json& document, std::string_view name,
-                     const std::vector<std::string>& overrides, Problems problems) {
+                     const std::vector<std::string>& overrides, Problems problems,
+                     const std::filesystem::path& folder) {
   Json whole = builtin_document();
   for (const auto& [key, value] : document.items()) whole[key] = value;
   for (const auto& assignment : overrides) apply_override(assignment, whole, problems);
   Loaded loaded;
   loaded.config = decode(whole, problems);
+  find_named_files(loaded.config, folder);
   validate(loaded.config, problems);
   if (!problems.errors.empty()) fail(std::move(problems), name);
   prefix(problems.warnings, name);
@@ -77,16 +81,16 @@ ConfigError::ConfigError(std::vector<std::string> lines)
 
 Loaded load(const std::optional<std::filesystem::path>& file,
             const std::vector<std::string>& overrides) {
-  if (!file) return load_document(Json::object(), builtin_name, overrides, {});
-  return load_text(content_of(*file), file->string(), overrides);
+  if (!file) return load_document(Json::object(), builtin_name, overrides, {}, {});
+  return load_text(content_of(*file), file->string(), overrides, file->parent_path());
 }
 
 Loaded load_text(std::string_view text, std::string_view name,
-                 const std::vector<std::string>& overrides) {
+                 const std::vector<std::string>& overrides, const std::filesystem::path& folder) {
   Problems problems;
   const auto document = parse_document(text, problems);
   if (!document) fail(std::move(problems), name);
-  return load_document(*document, name, overrides, std::move(problems));
+  return load_document(*document, name, overrides, std::move(problems), folder);
 }
 
 void forget_passwords(Config& config) {

@@ -45,9 +45,11 @@ struct Loaded {
 Loaded load(const std::optional<std::filesystem::path>& file,
             const std::vector<std::string>& overrides);
 
-/// The same from text; `name` stands for the file in messages.
+/// The same from text; `name` stands for the file in messages, `folder` is where relative names of
+/// files begin (named_files.h).
 Loaded load_text(std::string_view text, std::string_view name,
-                 const std::vector<std::string>& overrides);
+                 const std::vector<std::string>& overrides,
+                 const std::filesystem::path& folder = {});
 
 /// Overwrites every password, once the components that need them have them.
 void forget_passwords(Config& config);

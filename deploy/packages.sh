@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages Entrepot needs, where they are missing.
 #
-#   deploy/packages.sh build   what it takes to build and run it
-#   deploy/packages.sh test    that, and what the tests use (engines, registries, tools)
+#   deploy/packages.sh build     what it takes to build and run it
+#   deploy/packages.sh package   that, and what makes a Debian package of it
+#   deploy/packages.sh test      all that, and what the tests use (engines, registries, tools)
 #
 # Works as root or through sudo. Touches nothing when all is there: no apt-get then.
 set -euo pipefail
@@ -19,20 +20,22 @@ build_packages=(
   'librocksdb-dev' 'libspdlog-dev' 'libssl-dev' 'nlohmann-json3-dev'
   'prometheus-cpp-dev|libprometheus-cpp-dev'
 )
+package_packages=('dpkg-dev' 'file' 'gzip')
 test_packages=(
   'clang' 'clang-format' 'clang-tidy' 'clang-runtime'
   'libgmock-dev' 'libgtest-dev'
   'python3' 'python3-kubernetes' 'python3-pytest' 'python3-yaml'
   'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io'
   'docker-cli|docker.io' 'docker-compose-v2|docker-compose' 'e2fsprogs' 'faketime' 'iproute2'
-  'kubernetes-client|kubectl' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'prometheus'
-  'rocksdb-tools' 'runc' 'skopeo' 'strace' 'umoci' 'util-linux' 'wrk' 'xfsprogs'
+  'kubernetes-client|kubectl' 'mandoc' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'prometheus'
+  'rocksdb-tools' 'runc' 'skopeo' 'strace' 'systemd' 'systemd-container' 'umoci' 'util-linux' 'wrk'
+  'xfsprogs'
 )
 
 say() { printf '==> %s\n' "$*" >&2; }
 fail() { printf 'packages.sh: %s\n' "$*" >&2; exit 1; }
 
-usage() { printf 'usage: %s build|test\n' "$0" >&2; exit 64; }
+usage() { printf 'usage: %s build|package|test\n' "$0" >&2; exit 64; }
 
 installed() {
   [[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
@@ -114,7 +117,8 @@ main() {
   local wanted
   case $1 in
     build) wanted=("${build_packages[@]}") ;;
-    test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
+    package) wanted=("${build_packages[@]}" "${package_packages[@]}") ;;
+    test) wanted=("${build_packages[@]}" "${package_packages[@]}" "${test_packages[@]}") ;;
     *) usage ;;
   esac
   command -v apt-get >/dev/null ||

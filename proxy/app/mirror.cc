@@ -44,7 +44,7 @@ std::string joined(const Range& range, Text text_of) {
 }  // namespace
 
 Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
-               std::function<conf::Loaded()> load)
+               std::function<conf::Loaded()> load, NotifierOptions notify)
     : id_(random_id()),
       config_(config),
       load_(std::move(load)),
@@ -61,6 +61,7 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
                       [this](std::function<void()> job) { admin_pool_.post(std::move(job)); }},
                      metrics),
       signals_(control_.loop, [this](int signal) { on_signal(signal); }),
+      notifier_(std::move(notify)),
       cache_(cache_options(config), clock_, metrics, pool_poster_, homes(), [this] {
         control_.loop.post([this] {
           if (draining_) return;
@@ -142,21 +143,33 @@ bool Mirror::run() {
   for (const auto& server : servers_) server->start();
   if (admin_server_) admin_server_->start();
   ready_ = true;
+  log::info("{}; cache in {}; upstreams {}", status(), config_.cache.directory.string(),
+            joined(config_.upstreams, [](const auto& upstream) { return upstream.name; }));
   control_.loop.post([this] {
     remember_endpoints();
     loop_lag_.begin();
+    watch();
+    if (!draining_) notifier_.ready(status());
   });
-  log_start();
   stopped_.get_future().wait();
   return restart_;
 }
 
-void Mirror::log_start() const {
-  log::info("listening on {}; {}; cache in {}; upstreams {}",
-            joined(addresses_, [](const auto& address) { return address; }),
-            admin_address_.empty() ? "no admin listener" : "admin on " + admin_address_,
-            config_.cache.directory.string(),
-            joined(config_.upstreams, [](const auto& upstream) { return upstream.name; }));
+std::string Mirror::status() const {
+  return fmt::format("listening on {}; {}",
+                     joined(addresses_, [](const auto& address) { return address; }),
+                     admin_address_.empty() ? "no admin listener" : "admin on " + admin_address_);
+}
+
+/// Until the threads end: draining may be held, too.
+void Mirror::watch() {
+  const auto interval = notifier_.alive_every();
+  if (interval.count() == 0) return;
+  std::vector<loop::Loop*> loops;
+  for (const auto* parts : {&serve_, &fetch_})
+    for (const auto& part : *parts) loops.push_back(&part->loop);
+  watchdog_ = std::make_unique<Watchdog>(control_.loop, std::move(loops), interval,
+                                         [this] { notifier_.alive(); });
 }
 
 std::string_view Mirror::unready() const {
@@ -235,22 +248,26 @@ void Mirror::remember_endpoints() {
 
 void Mirror::on_signal(int signal) {
   if (signal != SIGHUP) return drain_in_loop();
-  if (!draining_ && load_) reload();
+  if (draining_ || !load_) return;
+  notifier_.reloading();
+  notifier_.ready(reload() ? status() : status() + "; the last SIGHUP was refused, see the log");
 }
 
-void Mirror::reload() {
+bool Mirror::reload() {
   try {
     auto loaded = load_();
     for (const auto& warning : loaded.warnings) log::warn("{}", warning);
     change_to(loaded.config);
     conf::forget_passwords(loaded.config);
     current_ = std::move(loaded.config);
+    return true;
   } catch (const conf::ConfigError& error) {
     for (const auto& line : error.lines()) log::error("{}", line);
     log::error("SIGHUP: this configuration cannot be used; the one before stays");
   } catch (const std::exception& error) {
     log::error("SIGHUP: {}; the configuration before stays", error.what());
   }
+  return false;
 }
 
 void Mirror::change_to(const conf::Config& next) {
@@ -283,6 +300,7 @@ void Mirror::drain() {
 void Mirror::drain_in_loop() {
   if (std::exchange(draining_, true)) return end_flights("told twice to stop");
   ready_ = false;
+  notifier_.stopping("draining");
   log::info("draining: replies in progress have {} ms", config_.timeouts.drain.count());
   drain_timer_ = control_.loop.after(config_.timeouts.drain,
                                      [this] { end_flights("the time to drain is over"); });

@@ -21,6 +21,8 @@
 #include "proxy/admin/admin_handler.h"
 #include "proxy/app/executors.h"
 #include "proxy/app/loop_lag.h"
+#include "proxy/app/notifier.h"
+#include "proxy/app/watchdog.h"
 #include "proxy/http/server.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/signals.h"
@@ -46,9 +48,9 @@ class Mirror {
   /// cache::OpenError, http::ListenError, std::runtime_error for an upstream or a CA file that
   /// cannot be used, std::system_error for threads that cannot be made.
   /// `load` reads the configuration anew (SIGHUP) and throws ConfigError where it cannot be used;
-  /// control loop.
+  /// control loop. `notify`: who is told that it serves, reads anew, lives and stops.
   Mirror(const conf::Config& config, const metrics::Metrics& metrics,
-         std::function<conf::Loaded()> load = {});
+         std::function<conf::Loaded()> load = {}, NotifierOptions notify = {});
   ~Mirror();
   Mirror(const Mirror&) = delete;
   Mirror& operator=(const Mirror&) = delete;
@@ -88,7 +90,8 @@ class Mirror {
   std::vector<cache::Cache::HomeParts> homes() const;
   registry::Options registry_options() const;
   void listen();
-  void log_start() const;
+  std::string status() const;
+  void watch();
   admin::ApiAnswer answer_api(http::Method method, std::string_view path, std::string_view query);
   /// Posts to each fetch loop; null where one has not answered in time. Blocks.
   std::optional<upstream::Reports> reports_of_loops();
@@ -102,7 +105,8 @@ class Mirror {
 
   // Control loop only.
   void on_signal(int signal);
-  void reload();
+  /// False: the configuration before stays.
+  bool reload();
   /// Throws where what it names cannot be used; then nothing has changed.
   void change_to(const conf::Config& next);
   void drain_in_loop();
@@ -143,6 +147,8 @@ class Mirror {
   registry::Registry registry_;
   admin::AdminHandler admin_handler_;
   loop::Signals signals_;
+  Notifier notifier_;
+  std::unique_ptr<Watchdog> watchdog_;
   cache::Cache cache_;
   ThreadsEnd threads_end_{*this};
   std::vector<std::unique_ptr<http::Server>> servers_;

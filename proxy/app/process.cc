@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/process.h"
 
+#include <grp.h>
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -46,6 +48,14 @@ void prepare_process() {
   ::mallopt(M_MMAP_THRESHOLD, mapped_from);
   ::mallopt(M_TRIM_THRESHOLD, trimmed_from);
 #endif
+}
+
+void become_owner_of(const std::filesystem::path& directory) {
+  struct stat status {};
+  if (::geteuid() != 0 || ::stat(directory.c_str(), &status) != 0 || status.st_uid == 0) return;
+  if (::setgroups(0, nullptr) != 0 || ::setgid(status.st_gid) != 0 || ::setuid(status.st_uid) != 0)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot become the owner of " + directory.string());
 }
 
 }  // namespace entrepot::app

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
+
 namespace entrepot::app {
 
 /// What a server process asks of its surroundings, once, on the main thread before any other
@@ -9,5 +11,10 @@ namespace entrepot::app {
 /// not to keep an arena for each thread: what is freed by another thread than took it (the index's
 /// and the loops' everyday) would lie about in all of them.
 void prepare_process();
+
+/// Root goes on as the owner of a directory that is another user's: the files that are made in it
+/// are to be that user's, who could not open them otherwise. Everyone else, and where it is not
+/// there: nothing. Main thread, before any other. Throws std::system_error.
+void become_owner_of(const std::filesystem::path& directory);
 
 }  // namespace entrepot::app

@@ -59,23 +59,26 @@ int exit_code_of_failure(Tell tell) {
 void tell_operator(std::string_view line) { std::cerr << "entrepot: " << line << '\n'; }
 
 /// The exit code.
-int serve_until_stopped(conf::Loaded& loaded, const Command& command) {
+int serve_until_stopped(conf::Loaded& loaded, const Command& command,
+                        const NotifierOptions& notify) {
   for (const auto& warning : loaded.warnings) log::warn("{}", warning);
   prepare_process();
   const metrics::Metrics metrics(metric_labels(loaded.config));
-  Mirror mirror(loaded.config, metrics,
-                [&command] { return conf::load(command.config, command.overrides); });
+  Mirror mirror(
+      loaded.config, metrics, [&command] { return conf::load(command.config, command.overrides); },
+      notify);
   conf::forget_passwords(loaded.config);
   return mirror.run() ? exit_restart : exit_ok;
 }
 
 int serve(const Command& command) {
   loop::hold_signals();
+  const auto notify = notifier_options();
   auto loaded = conf::load(command.config, command.overrides);
   log::start(log_options(loaded.config));
   int code = exit_ok;
   try {
-    code = serve_until_stopped(loaded, command);
+    code = serve_until_stopped(loaded, command, notify);
     log::info("stopped");
   } catch (...) {
     code = exit_code_of_failure([](std::string_view line) { log::error("{}", line); });
@@ -100,6 +103,7 @@ int check(const Command& command) {
 int work_on_cache(const Command& command) {
   auto loaded = conf::load(command.config, command.overrides);
   conf::forget_passwords(loaded.config);
+  become_owner_of(loaded.config.cache.directory);
   log::start({.level = "warn", .json = false});
   try {
     const int code = run_cache_command(command, loaded.config);

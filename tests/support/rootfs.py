@@ -108,7 +108,9 @@ def _debian_layers(cache: Path, work: Path) -> list[Layer]:
     """Four layers with more than 100 MB: the system without /usr, /usr, its documents, data."""
     root = ShortDirectory("debian")
     try:
-        _debootstrap(cache, root.path)
+        debootstrap(cache, root.path)
+        for leftover in (root.path / "dev", root.path / "var/cache/apt"):
+            shutil.rmtree(leftover, ignore_errors=True)
         (root.path / "opt").mkdir(exist_ok=True)
         (root.path / "opt/hello").write_text(DEBIAN_SAYS + "\n")
         (root.path / "opt/data").write_bytes(content.random_bytes(64 * content.MIB))
@@ -119,20 +121,34 @@ def _debian_layers(cache: Path, work: Path) -> list[Layer]:
         root.remove()
 
 
-def _debootstrap(cache: Path, target: Path) -> None:
-    """Unpacks a minimal Debian. What was downloaded is kept, the rest is quick."""
+def suite_of_this_system() -> str:
     release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().split("\n")
                    if "=" in line)
-    suite = release["VERSION_CODENAME"].strip('"')
-    packages = cache / f"debootstrap-{suite}.tar"
-    if not packages.exists():
-        _checked("debootstrap", "--variant=minbase", f"--make-tarball={packages}.new", suite,
-                 str(target / "download"))
-        shutil.rmtree(target / "download", ignore_errors=True)
-        os.rename(f"{packages}.new", packages)
-    _checked("debootstrap", "--variant=minbase", f"--unpack-tarball={packages}", suite, str(target))
-    for leftover in (target / "dev", target / "var/cache/apt"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    return release["VERSION_CODENAME"].strip('"')
+
+
+def debootstrap(cache: Path, target: Path) -> None:
+    """Unpacks a minimal Debian. It is made once. Whoever calls holds the lock of `cache`."""
+    suite = suite_of_this_system()
+    system = cache / f"debian-{suite}.tar"
+    if not system.exists():
+        _checked("debootstrap", "--variant=minbase", suite, str(target))
+        pack(target, system)
+        return
+    unpack(system, target)
+
+
+def pack(tree: Path, tar: Path) -> None:
+    """A system with its owners and devices; all of it or nothing."""
+    _checked("tar", "--create", "--numeric-owner", "--one-file-system", f"--file={tar}.new",
+             f"--directory={tree}", ".")
+    os.rename(f"{tar}.new", tar)
+
+
+def unpack(tar: Path, tree: Path) -> None:
+    tree.mkdir(exist_ok=True)
+    _checked("tar", "--extract", "--numeric-owner", "--same-permissions", f"--file={tar}",
+             f"--directory={tree}")
 
 
 def _layer_of_tar(work: Path, root: Path, number: int, part: list[str]) -> Layer:

@@ -14,6 +14,7 @@
 
 #include "conf/load.h"
 #include "proxy/app/component_options.h"
+#include "tests/unit/proxy/app/notify_socket.h"
 #include "tests/unit/proxy/app/scratch.h"
 
 namespace entrepot::app {
@@ -76,10 +77,11 @@ class MirrorTest : public testing::Test {
 /// A mirror that serves on a thread of its own until told to stop.
 class Running {
  public:
-  explicit Running(conf::Config config)
+  explicit Running(conf::Config config, std::function<conf::Loaded()> load = {},
+                   NotifierOptions notify = {})
       : config_(std::move(config)),
         metrics_(metric_labels(config_)),
-        mirror_(std::make_unique<Mirror>(config_, metrics_)),
+        mirror_(std::make_unique<Mirror>(config_, metrics_, std::move(load), std::move(notify))),
         thread_([this] { mirror_->run(); }) {}
   ~Running() {
     if (thread_.joinable()) thread_.join();
@@ -148,6 +150,29 @@ TEST_F(MirrorTest, WithoutAdminListener) {
   EXPECT_EQ(mirror->admin_address(), "");
   EXPECT_THAT(Client(mirror->addresses()[0]).get("/v2/"), StartsWith("HTTP/1.1 200 "));
   mirror->drain();
+  mirror.stopped();
+}
+
+TEST_F(MirrorTest, TellsTheServiceManagerHowItDoes) {
+  NotifySocket manager((scratch_.path() / "notify").string());
+  std::atomic<bool> good{false};
+  const auto load = [&]() -> conf::Loaded {
+    if (!good) throw conf::ConfigError({"f.json: wrong"});
+    return {config(), {}};
+  };
+  Running mirror(config(), load, {manager.name(), std::chrono::hours(1)});
+  const auto status = "STATUS=listening on " + mirror->addresses()[0] + ", " +
+                      mirror->addresses()[1] + "; admin on " + mirror->admin_address();
+  std::vector<std::string> begun{manager.take(), manager.take()};
+  EXPECT_THAT(begun, testing::UnorderedElementsAre("READY=1\n" + status, "WATCHDOG=1"));
+  for (const auto* refused : {"; the last SIGHUP was refused, see the log", ""}) {
+    ::kill(::getpid(), SIGHUP);
+    EXPECT_THAT(manager.take(), StartsWith("RELOADING=1\nMONOTONIC_USEC="));
+    EXPECT_EQ(manager.take(), "READY=1\n" + status + refused);
+    good = true;
+  }
+  mirror->drain();
+  EXPECT_EQ(manager.take(), "STOPPING=1\nSTATUS=draining");
   mirror.stopped();
 }
 

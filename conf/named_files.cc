@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conf/named_files.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+
+namespace entrepot::conf {
+namespace {
+
+/// Empty without one.
+std::filesystem::path handed_over(const std::filesystem::path& name) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here ever changes the environment
+  const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
+  if (folder == nullptr || folder[0] != '/') return {};
+  std::string id = name.lexically_normal().string();
+  std::replace(id.begin(), id.end(), '/', '_');
+  auto file = std::filesystem::path(folder) / id;
+  std::error_code absent;
+  return std::filesystem::exists(file, absent) ? file : std::filesystem::path();
+}
+
+void find_passwords(std::vector<Credential>& credentials, const std::filesystem::path& folder) {
+  for (auto& credential : credentials) {
+    auto& file = credential.password_file;
+    if (file.empty() || file.is_absolute()) continue;
+    const auto handed = handed_over(file);
+    file = handed.empty() ? folder / file : handed;
+  }
+}
+
+}  // namespace
+
+void find_named_files(Config& config, const std::filesystem::path& folder) {
+  for (auto& upstream : config.upstreams) {
+    if (upstream.ca_file) upstream.ca_file = folder / *upstream.ca_file;
+    find_passwords(upstream.credentials, folder);
+    for (auto& endpoint : upstream.endpoints) find_passwords(endpoint.credentials, folder);
+  }
+}
+
+}  // namespace entrepot::conf

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the process says to the service manager that started it, and takes from it (systemd's
+Type=notify, WatchdogSec= and LoadCredential=)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from support import content, faults
+from support.checks import REPOSITORY, assert_whole, blob_target, manifest_target
+from support.daemon import ShortDirectory
+from support.entrepot import EXIT_CONFIG, EXIT_RESTART, Entrepot
+from support.gate import Gate, eventually
+from support.service_manager import ServiceManager
+
+MIB = content.MIB
+# Said twice in this time; long enough for a sanitizer build on a busy machine to do so.
+WATCHDOG = 1.0
+
+
+@pytest.fixture
+def manage():
+    """Service managers; named before `start`, so that they outlive the process."""
+    directory = ShortDirectory("notify")
+    made: list[ServiceManager] = []
+
+    def make(watchdog: float | None = None) -> ServiceManager:
+        made.append(ServiceManager(directory.path / str(len(made)), watchdog))
+        return made[-1]
+    yield make
+    for manager in made:
+        manager.close()
+    directory.remove()
+
+
+def test_ready_when_it_serves(manage, start):
+    manager = manage()
+    entrepot = start(environ=manager.environ)
+    told = manager.hear_of("READY")
+    assert told["READY"] == "1"
+    assert entrepot.get("/v2/").status == 200
+    assert told["STATUS"] == (f"listening on 127.0.0.1:{entrepot.port}; "
+                              f"admin on 127.0.0.1:{entrepot.admin_port}")
+    assert manager.hear(0.2) is None, "nobody watches it"
+
+
+def test_not_ready_when_it_cannot_serve(manage, start, prepare):
+    manager = manage()
+    taken = start()
+    for changes, code in (({"listen": [{"address": taken.address}]}, EXIT_RESTART),
+                          ({"cache": {"directory": "/dev/null"}}, EXIT_CONFIG)):
+        refused = prepare(environ=manager.environ, **changes)
+        with pytest.raises(AssertionError, match="no line like"):
+            refused.start()
+        assert refused.wait_exit() == code
+        assert manager.hear(0.1) is None
+
+
+def test_says_that_it_lives_twice_in_the_time_it_has(manage, start):
+    manager = manage(WATCHDOG)
+    start(environ=manager.environ)
+    manager.hear_of("WATCHDOG")
+    begun = time.monotonic()
+    for _ in range(4):
+        assert manager.hear_of("WATCHDOG")["WATCHDOG"] == "1"
+    took = time.monotonic() - begun
+    assert took > 3 * WATCHDOG / 2, f"4 times in {took:.2f} s is too often"
+
+
+def test_another_process_is_watched(manage, start):
+    manager = manage(WATCHDOG)
+    start(environ={**manager.environ, "WATCHDOG_PID": "1"})
+    manager.hear_of("READY")
+    assert manager.hear(WATCHDOG) is None
+
+
+def test_a_loop_that_is_held_ends_the_feeding(manage, start, upstream, failing):
+    """The fetch loop does not come back from a write. What is stored is still served."""
+    manager = manage(WATCHDOG)
+    image = upstream.add_image(REPOSITORY, content.image((MIB,)), "latest")
+    blob = upstream.add_blob(REPOSITORY, content.blob(4 * MIB, seed=1))
+    entrepot = start(environ=manager.environ)
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
+    tracer = failing(entrepot, "pwrite64", "delay_enter=120s")
+    download = entrepot.download(blob_target(blob))
+    entrepot.log.wait_for(r"held for \d+ ms: fetch-0; the service manager restarts")
+    manager.wait_silence(1.5 * WATCHDOG)
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    tracer.stop()
+    manager.hear_of("WATCHDOG")
+    assert download.finish().sha256 == blob.digest
+
+
+def test_lives_while_it_drains(manage, start, upstream):
+    manager = manage(WATCHDOG)
+    blob = upstream.add_blob(REPOSITORY, content.blob(4 * MIB, seed=2))
+    gate = Gate()
+    upstream.script(faults.hold_at(MIB, gate), kind="blob")
+    entrepot = start(environ=manager.environ, timeouts={"drain": "60s"})
+    download = entrepot.download(blob_target(blob))
+    download.wait_received(1)
+    os.kill(entrepot.pid, signal.SIGTERM)
+    assert manager.hear_of("STOPPING") == {"STOPPING": "1", "STATUS": "draining"}
+    for _ in range(2):
+        manager.hear_of("WATCHDOG")
+    gate.open()
+    assert download.finish().sha256 == blob.digest
+    assert entrepot.wait_exit() == 0
+    manager.wait_silence(0.2)
+
+
+def reload(entrepot: Entrepot, manager: ServiceManager, text: str) -> str:
+    """The status after SIGHUP."""
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    entrepot.config_path.write_text(text)
+    os.kill(entrepot.pid, signal.SIGHUP)
+    began = manager.hear_of("RELOADING")
+    assert began["RELOADING"] == "1" and int(began["MONOTONIC_USEC"]) >= before
+    return manager.hear_of("READY")["STATUS"]
+
+
+def test_tells_of_a_reload(manage, start):
+    manager = manage()
+    entrepot = start(environ=manager.environ)
+    status = manager.hear_of("READY")["STATUS"]
+    assert reload(entrepot, manager, "{ nonsense") == (
+        f"{status}; the last SIGHUP was refused, see the log")
+    assert reload(entrepot, manager, json.dumps(entrepot.config)) == status
+
+
+def test_takes_a_password_that_is_handed_over(start, upstream, tmp_path):
+    """LoadCredential=credentials:/etc/entrepot/credentials, where there is a file `hub`."""
+    image = upstream.add_image(REPOSITORY, content.image((1000,)), "latest")
+    upstream.role.require_basic({"robot": "s3cret"})
+    (tmp_path / "credentials_hub").write_text("s3cret\n")
+    (tmp_path / "credentials_hub").chmod(0o400)
+    account = {"username": "robot", "password_file": "credentials/hub"}
+    entrepot = start({"docker.io": {"endpoint": upstream, "credentials": [account]}},
+                     environ={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)

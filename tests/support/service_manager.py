@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A service manager as sd_notify(3) has it: it listens for what the process says of itself."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+from .gate import DEADLINE
+
+
+class ServiceManager:
+    """`watchdog`: seconds within which the process is to say that it lives."""
+
+    def __init__(self, path: Path, watchdog: float | None = None):
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self.environ = {"NOTIFY_SOCKET": str(path)}
+        if watchdog:
+            self.environ["WATCHDOG_USEC"] = str(round(watchdog * 1e6))
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def hear(self, timeout: float = DEADLINE) -> dict[str, str] | None:
+        """The assignments of the next message; None when none comes in time."""
+        self._socket.settimeout(timeout)
+        try:
+            message = self._socket.recv(65536).decode()
+        except (TimeoutError, BlockingIOError):
+            return None
+        return dict(line.split("=", 1) for line in message.split("\n"))
+
+    def hear_of(self, name: str, timeout: float = DEADLINE) -> dict[str, str]:
+        """The next message that assigns `name`; others before it are passed over."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            if (message := self.hear(left)) and name in message:
+                return message
+        raise AssertionError(f"no {name} in {timeout} s")
+
+    def wait_silence(self, duration: float, timeout: float = DEADLINE) -> None:
+        """Until nothing was said for so long."""
+        deadline = time.monotonic() + timeout
+        while self.hear(duration) is not None:
+            assert time.monotonic() < deadline, f"it went on talking for {timeout} s"

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conf/named_files.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "conf/load.h"
+
+namespace entrepot::conf {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder for the configuration and one that a service manager would fill.
+class NamedFiles : public testing::Test {
+ protected:
+  NamedFiles() {
+    fs::create_directories(etc_ / "credentials");
+    fs::create_directories(handed_);
+  }
+  ~NamedFiles() override {
+    ::unsetenv("CREDENTIALS_DIRECTORY");
+    fs::remove_all(root_);
+  }
+
+  static fs::path new_folder() {
+    std::string name = (fs::temp_directory_path() / "entrepot-conf-XXXXXX").string();
+    return ::mkdtemp(name.data());
+  }
+  static void write(const fs::path& file, const std::string& content) {
+    std::ofstream(file) << content;
+    fs::permissions(file, fs::perms::owner_read);
+  }
+  void hand_over() const { ::setenv("CREDENTIALS_DIRECTORY", handed_.c_str(), 1); }
+
+  /// The password of a configuration in etc_ that names `file`.
+  std::string password(const std::string& file) const {
+    std::ofstream(etc_ / "entrepot.json")
+        << R"({ "upstreams": { "q.io": { "endpoints": [ { "url": "https://q.io" } ],
+            "credentials": [ { "username": "u", "password_file": ")"
+        << file << R"(" } ] } }, "default_upstream": null })";
+    return load(etc_ / "entrepot.json", {}).config.upstreams[0].credentials[0].password;
+  }
+
+  const fs::path root_ = new_folder();
+  const fs::path etc_ = root_ / "etc";
+  const fs::path handed_ = root_ / "handed";
+};
+
+TEST_F(NamedFiles, APasswordLiesBesideTheConfiguration) {
+  write(etc_ / "credentials/hub", "beside\n");
+  EXPECT_EQ(password("credentials/hub"), "beside");
+  EXPECT_EQ(password("./credentials/hub"), "beside");
+}
+
+TEST_F(NamedFiles, WhatTheServiceManagerHandsOverCountsFirst) {
+  write(etc_ / "credentials/hub", "beside\n");
+  write(handed_ / "credentials_hub", "handed\n");
+  hand_over();
+  EXPECT_EQ(password("credentials/hub"), "handed");
+  EXPECT_EQ(password("./credentials/hub"), "handed");
+  EXPECT_EQ(password((etc_ / "credentials/hub").string()), "beside") << "told where it lies";
+}
+
+TEST_F(NamedFiles, WhatIsNotHandedOverLiesBesideTheConfiguration) {
+  write(etc_ / "credentials/hub", "beside\n");
+  hand_over();
+  EXPECT_EQ(password("credentials/hub"), "beside");
+}
+
+TEST_F(NamedFiles, NothingLeavesTheFolderThatIsHandedOver) {
+  write(root_ / "elsewhere", "elsewhere\n");
+  write(etc_ / "elsewhere", "beside\n");
+  hand_over();
+  EXPECT_EQ(password("../elsewhere"), "elsewhere") << "below etc/, not below handed/";
+  EXPECT_THROW(password("../nowhere"), ConfigError);
+}
+
+TEST_F(NamedFiles, AnAuthorityLiesBesideTheConfigurationToo) {
+  Config config;
+  config.upstreams.resize(2);
+  config.upstreams[0].ca_file = "ca.pem";
+  config.upstreams[1].ca_file = "/ca.pem";
+  find_named_files(config, "/etc/entrepot");
+  EXPECT_EQ(config.upstreams[0].ca_file, "/etc/entrepot/ca.pem");
+  EXPECT_EQ(config.upstreams[1].ca_file, "/ca.pem");
+}
+
+TEST_F(NamedFiles, OfAnEndpointAsWell) {
+  Config config;
+  config.upstreams.resize(1);
+  config.upstreams[0].endpoints.resize(1);
+  config.upstreams[0].endpoints[0].credentials.push_back({"u", "hub", ""});
+  find_named_files(config, "/etc/entrepot");
+  EXPECT_EQ(config.upstreams[0].endpoints[0].credentials[0].password_file, "/etc/entrepot/hub");
+}
+
+}  // namespace
+}  // namespace entrepot::conf
