@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -52,10 +53,11 @@ double max_fds() {
 
 /// From the age, as the kernel counts ticks since the machine started and the clock may be set.
 double start_time(std::uint64_t start_ticks, double ticks) {
-  double up = 0;
-  if (!(std::ifstream("/proc/uptime") >> up)) return unknown;
+  timespec up{};
+  if (::clock_gettime(CLOCK_BOOTTIME, &up) != 0) return unknown;
   const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
-  return now.count() - up + static_cast<double>(start_ticks) / ticks;
+  const double since_boot = static_cast<double>(up.tv_sec) + static_cast<double>(up.tv_nsec) * 1e-9;
+  return now.count() - since_boot + static_cast<double>(start_ticks) / ticks;
 }
 
 }  // namespace
