@@ -66,7 +66,9 @@ Space::Room Space::reserve(std::uint64_t bytes, std::uint64_t there) {
   if (!inode_left()) return {nullptr, "inodes"};
   bytes = Index::on_disk(bytes);
   there = std::min(there, bytes);
-  if (bytes - there > can_be() / largest_part || !take(bytes, there)) {
+  if (bytes - there > can_be() / largest_part)
+    return {nullptr, crowded() ? "disk-full" : "too-large"};
+  if (!take(bytes, there)) {
     trim();
     return {nullptr, "disk-full"};
   }
@@ -89,7 +91,7 @@ bool Space::inode_left() {
 
 bool Space::grow(Reservation& reservation, std::uint64_t bytes) {
   bytes = Index::on_disk(bytes);
-  if (reservation.bytes_ + bytes > shared_.max_size / largest_part || !take(bytes)) return false;
+  if (reservation.bytes_ + bytes > can_be() / largest_part || !take(bytes)) return false;
   reservation.bytes_ += bytes;
   return true;
 }
@@ -127,6 +129,12 @@ std::uint64_t Space::can_be() const {
   const auto used_now = used();
   const std::uint64_t max_size = shared_.max_size;
   return ours < max_size - std::min(used_now, max_size) ? used_now + ours : max_size;
+}
+
+bool Space::crowded() const {
+  const auto all = shared_.disk.all_bytes();
+  return can_be() < (all - std::min(all, shared_.reserve_free.load())) / 2 &&
+         can_be() < shared_.max_size / 2;
 }
 
 std::uint64_t Space::headroom() const { return can_be() / headroom_part; }

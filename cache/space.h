@@ -83,6 +83,8 @@ class Space {
   /// Warns, once an hour, that others leave us less of the disk than the configuration does.
   void tell_crowded();
   std::uint64_t can_be() const;
+  /// Others have taken most of the disk.
+  bool crowded() const;
   /// What the background job keeps free of it.
   std::uint64_t headroom() const;
   /// Counts the bytes as reserved, after making room. False where that cannot be.

@@ -36,7 +36,7 @@ constexpr std::array<Description, id_count> table = {{
      "entrepot_connections_limit",
      Type::gauge,
      {},
-     "Configured bound of client connections (limits.connections)."},
+     "Most client connections there may be (limits.connections of each listener)."},
     {Id::connections_refused,
      "entrepot_connections_refused_total",
      Type::counter,

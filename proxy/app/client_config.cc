@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <exception>
 #include <iostream>
+#include <string>
 
 #include "proxy/app/client_mirror.h"
 #include "proxy/app/containerd_setup.h"
@@ -73,15 +75,28 @@ bool write(const EngineFile& file, const fs::path& root) {
               << (merged.text.ends_with('\n') ? "" : "\n");
     return false;
   }
-  std::cout << path.string() << ": ";
-  if (merged.outcome == Merged::Outcome::unchanged) {
-    std::cout << "nothing to do\n";
-  } else if (const auto backup = replace_file(path, before, merged.text)) {
-    std::cout << "changed; as it was: " << backup->string() << "\n";
-  } else {
-    std::cout << "written\n";
+  std::string did = "nothing to do";
+  if (merged.outcome != Merged::Outcome::unchanged) {
+    const auto backup = replace_file(path, before, merged.text);
+    did = backup ? "changed; as it was: " + backup->string() : "written";
   }
+  std::cout << path.string() << ": " << did << "\n";
   return true;
+}
+
+/// A file that cannot be written keeps nothing from the others; it is told in the end.
+bool write_all(const EngineSetup& setup, const fs::path& root) {
+  bool all = true;
+  std::exception_ptr failed;
+  for (const auto& file : setup.files) {
+    try {
+      all &= write(file, root);
+    } catch (const std::exception&) {
+      if (!failed) failed = std::current_exception();
+    }
+  }
+  if (failed) std::rethrow_exception(failed);
+  return all;
 }
 
 }  // namespace
@@ -98,7 +113,7 @@ int run_client_config(const Command& command, const conf::Config& config) {
   const auto setup = setup_for(command, config, *mirror);
   bool all = true;
   if (command.write)
-    for (const auto& file : setup.files) all &= write(file, command.root);
+    all = write_all(setup, command.root);
   else
     print(setup);
   auto& advice = command.write ? std::cout : std::cerr;

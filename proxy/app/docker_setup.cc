@@ -39,6 +39,10 @@ EngineSetup docker_setup(const ClientMirror& mirror,
   setup.next = {
       "systemctl reload docker (containers go on), or start it; docker info then shows "
       "the mirror under Registry Mirrors"};
+  setup.notes.push_back(
+      "a dockerd that is started with --registry-mirror or --insecure-registry must lose that "
+      "flag: "
+      "with the same in daemon.json it refuses to start");
   const auto other = std::find_if(
       registries.begin(), registries.end(),
       [](const ClientRegistry& one) { return one.name != "docker.io" && !one.path.empty(); });

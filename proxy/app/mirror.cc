@@ -73,7 +73,9 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
   conf::forget_passwords(current_);
   const auto known = load_reports(memory_file(), clock_.wall());
   for (const auto& source : sources_) source->recall(known);
-  metrics_.connections_limit().set(static_cast<double>(config.limits.connections));
+  // Of each listener; the gauge beside it counts those of all.
+  metrics_.connections_limit().set(
+      static_cast<double>(config.limits.connections * config.listen.size()));
   watch_loops();
   listen();
 }

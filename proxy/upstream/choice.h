@@ -30,13 +30,13 @@ struct Choice {
 };
 
 /// The candidate with the least expected time to bring `bytes`, among the best of these: those that
-/// work; those that are scarce; those that are suspect; those that are down; those whose circuit is open. The incumbent
-/// (who was asked last) stays unless another is clearly better. What is not known is assumed to be
-/// as good as the best that is; and so is, more and more, what was measured long ago: a slow
-/// endpoint is tried again when it could be the best by now. Bodies that are on their way from an
-/// endpoint share what it can do. Where a large object's way there would not cost much, one whose
-/// rate is not known, or was long ago, is asked now and then to measure it (Choice::explores).
-/// nullopt when all are excluded.
+/// work; those that are scarce; those that are suspect; those that are down; those whose circuit is
+/// open. The incumbent (who was asked last) stays unless another is clearly better. What is not
+/// known is assumed to be as good as the best that is; and so is, more and more, what was measured
+/// long ago: a slow endpoint is tried again when it could be the best by now. Bodies that are on
+/// their way from an endpoint share what it can do. Where a large object's way there would not cost
+/// much, one whose rate is not known, or was long ago, is asked now and then to measure it
+/// (Choice::explores). nullopt when all are excluded.
 std::optional<Choice> choose(std::span<const Candidate> candidates, std::uint64_t bytes,
                              std::optional<std::size_t> incumbent);
 

@@ -115,8 +115,10 @@ void Endpoint::told(Account& account, const ResponseHead& head) {
   bring_gauges_up_to_date();
 }
 
-void Endpoint::bring_gauges_up_to_date() const {
+void Endpoint::bring_gauges_up_to_date() {
   const Clock::time_point now = Clock::now();
+  const bool known_now = remaining(now).has_value();
+  if (!std::exchange(told_ratelimit_, known_now) && !known_now) return;
   const auto known = [](std::optional<std::uint64_t> count) {
     return count ? static_cast<double>(*count) : std::numeric_limits<double>::quiet_NaN();
   };

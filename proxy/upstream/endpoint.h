@@ -84,7 +84,7 @@ class Endpoint {
   /// What an answer to `account` says of its rate limit.
   void told(Account& account, const ResponseHead& head);
   /// What is left of the rate limit, and whether that is known still.
-  void bring_gauges_up_to_date() const;
+  void bring_gauges_up_to_date();
 
   // How to authenticate, learnt from its last 401; null before.
   const AuthScheme* scheme() const { return scheme_ ? &*scheme_ : nullptr; }
@@ -118,6 +118,7 @@ class Endpoint {
   Multi& multi_;
   const metrics::EndpointMetrics metrics_;
 
+  bool told_ratelimit_ = false;  ///< the gauges, which other loops may know better
   Breaker breaker_;
   Knowledge knowledge_;
   std::optional<AuthScheme> scheme_;

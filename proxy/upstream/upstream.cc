@@ -55,8 +55,7 @@ Upstream::Upstream(event_base* base, UpstreamOptions options, const Options& com
 
 Upstream::~Upstream() { tell_transfers(0, 0); }
 
-std::vector<Candidate> Upstream::candidates(std::uint64_t bytes,
-                                            const Endpoints& excluded) const {
+std::vector<Candidate> Upstream::candidates(std::uint64_t bytes, const Endpoints& excluded) const {
   const auto now = Endpoint::Clock::now();
   std::vector<Candidate> candidates;
   for (const auto& endpoint : endpoints_) {

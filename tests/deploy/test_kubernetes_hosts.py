@@ -196,7 +196,14 @@ def test_the_end_of_the_pod_removes_all(node):
     node.write()
     node.end_of_pod()
     assert node.folders() == set()
-    assert node.end_of_pod() == ""  # nothing there is no failure
+    assert node.run("remove-hosts", by_hand="remove") == ""  # nothing there is no failure
+
+
+def test_a_container_that_alone_is_started_anew_writes_again(node):
+    node.write()
+    node.end_of_pod()
+    assert "docker.io/hosts.toml written" in node.end_of_pod()
+    assert node.folders() == set()
 
 
 def test_one_node_is_taken_off_by_hand(node):

@@ -268,7 +268,7 @@ def test_nobody_leaves_for_what_is_too_large_for_this_disk(start, upstream, smal
         assert_whole(entrepot.get(blob_target(blob)), blob)
     large = upstream.add_blob(REPOSITORY, content.blob(100 * MIB, seed=9))
     assert "fwd=bypass" in entrepot.get(blob_target(large), keep=False).outcome
-    eventually(lambda: entrepot.metrics().sum("bypass_total", reason="disk-full") == 1,
+    eventually(lambda: entrepot.metrics().sum("bypass_total", reason="too-large") == 1,
                what="one counted")
     for blob in kept:
         assert_hit(entrepot.get(blob_target(blob)), blob)

@@ -5,7 +5,7 @@
 #   hosts.sh write    one hosts.toml for each registry of the list; those of others are removed
 #   hosts.sh remove   none is left; by hand, to take one node off the mirror until its pod starts again:
 #                     kubectl -n entrepot-nodes exec POD -c remove-hosts -- sh /etc/entrepot/hosts.sh remove
-#   hosts.sh hold     waits for SIGTERM, then as `remove`
+#   hosts.sh hold     as `write`, waits for SIGTERM, then as `remove`
 #
 # MIRROR      the URL by which containerd reaches Entrepot
 # REGISTRIES  a file with lines of a registry's name and its own URL
@@ -105,26 +105,29 @@ remove_unlisted() {
 hold() {
   # A shell looks at signals when its command has ended; `wait` ends at once.
   trap 'remove_all; kill ${!:+"$!"} 2>/dev/null || true; exit 0' TERM INT
+  write_all  # again where this container alone was started anew
   while :; do
     sleep 86400 >/dev/null 2>&1 &
     wait "$!" || true
   done
 }
 
+write_all() {
+  case ${MIRROR:?is not set} in
+    *[!A-Za-z0-9.:/_-]*) fail "MIRROR: $MIRROR is not a URL" ;;
+    http://?* | https://?*) ;;
+    *) fail "MIRROR: $MIRROR is not a URL" ;;
+  esac
+  [ -r "${REGISTRIES:?is not set}" ] || fail "$REGISTRIES cannot be read"
+  each_registry check  # all of them before anything is changed
+  each_registry write_one
+  remove_unlisted
+}
+
 [ -d "${CERTS_D:?is not set}" ] || fail "$CERTS_D is not a folder"
 unfinished=$CERTS_D/.entrepot-unfinished  # no name of a registry, so containerd does not look at it
 case $#:${1-} in
-  1:write)
-    case ${MIRROR:?is not set} in
-      *[!A-Za-z0-9.:/_-]*) fail "MIRROR: $MIRROR is not a URL" ;;
-      http://?* | https://?*) ;;
-      *) fail "MIRROR: $MIRROR is not a URL" ;;
-    esac
-    [ -r "${REGISTRIES:?is not set}" ] || fail "$REGISTRIES cannot be read"
-    each_registry check  # all of them before anything is changed
-    each_registry write_one
-    remove_unlisted
-    ;;
+  1:write) write_all ;;
   1:remove) remove_all ;;
   1:hold) hold ;;
   *) say 'usage: hosts.sh write|remove|hold'; exit 64 ;;

@@ -17,6 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::SizeIs;
 using Outcome = Merged::Outcome;
 
 const ClientMirror here = client_mirror("http://127.0.0.1:5000");
@@ -77,8 +78,9 @@ TEST(DockerSetup, CommentsAreRefused) {
 TEST(DockerSetup, SaysHowOtherRegistriesArePulled) {
   const auto setup = docker_setup(there, registries);
   EXPECT_THAT(setup.next, ElementsAre(HasSubstr("systemctl reload docker")));
-  EXPECT_THAT(setup.notes, ElementsAre(HasSubstr("docker pull 10.0.0.5:5000/corp/")));
-  EXPECT_THAT(docker_setup(there, {registries[0]}).notes, IsEmpty());
+  EXPECT_THAT(setup.notes, ElementsAre(HasSubstr("--registry-mirror"),
+                                       HasSubstr("docker pull 10.0.0.5:5000/corp/")));
+  EXPECT_THAT(docker_setup(there, {registries[0]}).notes, SizeIs(1));
 }
 
 TEST(ContainerdSetup, FreshFiles) {
