@@ -14,6 +14,9 @@ constexpr std::chrono::seconds interval{1};
 }  // namespace
 
 struct LoopLag::Watched {
+  Watched(loop::Loop& loop_in, metrics::Histogram lag_in, loop::Job job_in)
+      : loop(loop_in), lag(lag_in), job(std::move(job_in)) {}
+
   loop::Loop& loop;
   const metrics::Histogram lag;
   const loop::Job job;

@@ -44,9 +44,11 @@ void prepare_process() {
               std::generic_category().message(errno));
   raise_descriptor_limit();
 #ifdef __GLIBC__
+  // NOLINTBEGIN(concurrency-mt-unsafe): there is no other thread yet
   ::mallopt(M_ARENA_MAX, most_arenas);
   ::mallopt(M_MMAP_THRESHOLD, mapped_from);
   ::mallopt(M_TRIM_THRESHOLD, trimmed_from);
+  // NOLINTEND(concurrency-mt-unsafe)
 #endif
 }
 
