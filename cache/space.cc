@@ -66,8 +66,8 @@ Space::Room Space::reserve(std::uint64_t bytes, std::uint64_t there) {
   if (!inode_left()) return {nullptr, "inodes"};
   bytes = Index::on_disk(bytes);
   there = std::min(there, bytes);
-  if (bytes - there > can_be() / largest_part)
-    return {nullptr, crowded() ? "disk-full" : "too-large"};
+  // Nobody leaves for what finds no room even then.
+  if (bytes - there > can_be()) return {nullptr, crowded() ? "disk-full" : "too-large"};
   if (!take(bytes, there)) {
     trim();
     return {nullptr, "disk-full"};
@@ -91,7 +91,7 @@ bool Space::inode_left() {
 
 bool Space::grow(Reservation& reservation, std::uint64_t bytes) {
   bytes = Index::on_disk(bytes);
-  if (reservation.bytes_ + bytes > can_be() / largest_part || !take(bytes)) return false;
+  if (reservation.bytes_ + bytes > shared_.max_size / largest_part || !take(bytes)) return false;
   reservation.bytes_ += bytes;
   return true;
 }
