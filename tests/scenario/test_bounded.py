@@ -4,6 +4,7 @@ own: what cannot be kept is passed through."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -23,7 +24,12 @@ MIB = content.MIB
 
 
 def disk_usage(directory: Path) -> int:
-    return sum(path.lstat().st_blocks * 512 for path in directory.rglob("*"))
+    """As du counts. A file may go while we look."""
+    used = 0
+    for path in directory.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            used += path.lstat().st_blocks * 512
+    return used
 
 
 def in_memory_files(entrepot) -> int:
