@@ -82,7 +82,8 @@ void ObjectFetch::hedge() {
   const auto limit = patience(attempt_->endpoint());
   const auto waited = attempt_->waited();
   if (!waited || *waited < limit) {  // it queued here, or for a token: that is not its fault
-    hedge_timer_.set(limit);
+    using std::chrono::milliseconds;
+    hedge_timer_.set(waited ? std::chrono::ceil<milliseconds>(limit - *waited) : limit);
     return;
   }
   auto excluded = verdict_.tried();
