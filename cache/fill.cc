@@ -81,6 +81,7 @@ void Fill::join(ObjectRequest request) {
   resting_.reset();
   if (proven_) {
     // On its way to the disk: as good as stored.
+    ++uses_;
     request.reply({request.outcome, request.reason, content_, {}});
   } else if (content_ && !all_ && request.wants_all() && !bring_all()) {
     step_aside();
@@ -177,6 +178,7 @@ void Fill::stored(bool kept, bool is_inline) {
   shared_.doubted.remove(digest_);
   if (kept && resource_ == Resource::blob) {
     shared_.blobs.put(digest_, {content_->size, is_inline});
+    for (; uses_ > 0; --uses_) shared_.blobs.use(digest_);
     if (!is_inline) shared_.bytes_since += Index::on_disk(content_->size);
   }
   shared_.keeping.remove(digest_);

@@ -187,6 +187,7 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   bool in_memory_ = false;
   std::vector<ObjectRequest> waiting_;
   bool first_answered_ = false;
+  int uses_ = 0;  // since it was proven: the index does not know the object yet
   bool proven_ = false;
   /// What waiters get, once there is something.
   ContentPtr content_;

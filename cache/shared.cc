@@ -271,9 +271,6 @@ bool Shared::keep_manifest(const Content& manifest) {
 void Shared::update_gauges() {
   space.measure_index();
   metrics.cache_bytes().set(static_cast<double>(space.used()));
-  metrics.disk_free_bytes().set(static_cast<double>(disk.free_bytes()));
-  metrics.disk_reserve_bytes().set(static_cast<double>(reserve_free));
-  metrics.index_memory_bytes().set(static_cast<double>(rocks.memory_bytes()));
   metrics.cache_objects("fill").set(static_cast<double>(space.reserved_files()));
   metrics.cache_objects("blob").set(static_cast<double>(blobs.count()));
   metrics.cache_objects("manifest").set(static_cast<double>(manifests.count()));

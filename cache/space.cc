@@ -66,11 +66,9 @@ Space::Room Space::reserve(std::uint64_t bytes, std::uint64_t there) {
   if (!inode_left()) return {nullptr, "inodes"};
   bytes = Index::on_disk(bytes);
   there = std::min(there, bytes);
-  // Nobody leaves for what finds no room even then.
-  if (bytes - there > can_be()) return {nullptr, crowded() ? "disk-full" : "too-large"};
   if (!take(bytes, there)) {
     trim();
-    return {nullptr, "disk-full"};
+    return {nullptr, bytes - there > can_be() && !crowded() ? "too-large" : "disk-full"};
   }
   files_.fetch_add(1, std::memory_order_relaxed);
   trim();
@@ -101,6 +99,8 @@ bool Space::take(std::uint64_t bytes, std::uint64_t there) {
   // What is let go is believed to be free: some file systems say so seconds later.
   std::uint64_t freed = 0;
   const auto [needed, reason] = missing(bytes, there);
+  // Nobody leaves for what finds no room even then.
+  if (needed > 0 && bytes - there > can_be()) return false;
   for (int i = 0; freed < needed; ++i) {
     const auto more = i < evictions_at_once ? evict_one(reason) : 0;
     if (more == 0) return false;

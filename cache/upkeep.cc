@@ -47,8 +47,17 @@ void Upkeep::tick() {
   });
 }
 
+/// Not for each object that is stored: the disk is asked, and RocksDB's mutex is taken.
+void Upkeep::measure() {
+  const auto& metrics = shared_.metrics;
+  metrics.disk_free_bytes().set(static_cast<double>(shared_.disk.free_bytes()));
+  metrics.disk_reserve_bytes().set(static_cast<double>(shared_.reserve_free));
+  metrics.index_memory_bytes().set(static_cast<double>(shared_.rocks.memory_bytes()));
+}
+
 void Upkeep::work(unsigned second) {
   if (shared_.stopping) return;
+  measure();
   look_at_disk(second);
   if (!shared_.loaded && second > 0 && shared_.load_failed.exchange(false)) load_();
   shared_.space.trim();

@@ -30,6 +30,7 @@ class Upkeep {
  private:
   void tick();
   /// On the store pool, one after the other.
+  void measure();
   void work(unsigned second);
   void look_at_disk(unsigned second);
 

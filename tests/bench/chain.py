@@ -107,7 +107,7 @@ def piece(site: Site) -> None:
 
 
 def chain_suite(site: Site, _rounds: int) -> None:
-    together(site, 32 * MIB, 1, 1.01)
+    together(site, 64 * MIB, 1, 1.01)
     together(site, 256 * MIB, 4, 1.05)
     first_byte(site)
     piece(site)

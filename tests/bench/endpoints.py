@@ -195,10 +195,10 @@ def names(site: Site, _rounds: int) -> None:
     directory = site.directory / "names"
     directory.mkdir()
     own = Names(directory)
-    own.hosts.write_text("127.0.0.1 registry.test\n")
+    own.hosts.write_text("127.0.0.1 names.test\n")
     blobs = [upstream.add_blob(NAME, content.blob(4096, seed=n)) for n in range(40)]
     with mock.patch.dict(os.environ, ENTREPOT_BINARY=str(own.wrapper)):
-        entrepot = start(site, f"http://registry.test:{upstream.port}")
+        entrepot = start(site, f"http://names.test:{upstream.port}")
     fetch(entrepot, blobs[0])
     server = site.keep(DeafNameServer())
     own.ask(server.host, timeout=30)

@@ -17,9 +17,9 @@ Ends with 1 when one of these is missed, and says which:
 - nothing unexpected elsewhere: a miss may end in 502, 503 or 504 or break off, as the upstream did;
 - descriptors at rest within 5 of what they were at rest after the warm-up. RocksDB's files are told
   apart: their number follows its compactions, and is bounded by max_open_files;
-- anonymous memory grows by less than 1 MiB an hour after the warm-up. That of RocksDB is told apart,
-  too: its block cache fills up for hours, as blocks of files that are gone leave last, and is held
-  to its bound and that of its write buffers together. The slope is that of least
+- RocksDB's memory keeps within the bounds of its block cache, which fills up for hours, and of its
+  write buffers;
+- anonymous memory, that included, grows by less than 1 MiB an hour after the warm-up. The slope is that of least
   squares over the means of 20 stretches, and is missed where its lower limit of two standard
   errors is above the bar, so that noise alone fails no run. Windows below two hours have an
   allowance of 10 MiB in all besides: in two minutes 1 MiB/h is 35 KiB, less than one step of
@@ -413,8 +413,7 @@ class Soak:
                 if now >= warm or self.restart_every:
                     index = self.entrepot.metrics().sum("index_memory_bytes")
                     self.index_memory.append(index / MIB)
-                    memory = self.entrepot.memory()["RssAnon"] - index
-                    self.lives[-1].memory.append((now, memory / MIB))
+                    self.lives[-1].memory.append((now, self.entrepot.memory()["RssAnon"] / MIB))
                 if rests and now >= rests[0]:
                     rests.pop(0)
                     self.at_rest()

@@ -70,6 +70,10 @@ TEST_F(FillTest, ProvenContentIsAHitBeforeItIsOnDisk) {
   while (progress->state() != Progress::State::whole) ASSERT_TRUE(executor.run_one());
   ASSERT_FALSE(cache->find_blob(repo, sha256(large)));
   EXPECT_EQ(ask_blob(sha256(large)).answer().outcome, Outcome::hit);
+  executor.run();
+  const auto listed = cache->inspection().list({}, 1).objects;
+  ASSERT_EQ(listed.size(), 1U);
+  EXPECT_EQ(listed[0].hits, 1U) << "it was a use of what is stored now";
 }
 
 TEST_F(FillTest, WakesReadersOncePerTurn) {
