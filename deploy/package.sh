@@ -7,6 +7,7 @@
 #
 # Then, on the machine that is to have it: apt-get install ./entrepot_*.deb
 set -euo pipefail
+umask 022  # the modes in the package are everybody's
 
 say() { printf '==> %s\n' "$*" >&2; }
 usage() { printf 'usage: deploy/package.sh [--built BUILD] [FOLDER]\n' >&2; exit 64; }

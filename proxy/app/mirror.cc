@@ -17,6 +17,7 @@
 #include "proxy/app/changes.h"
 #include "proxy/app/component_options.h"
 #include "proxy/app/endpoint_memory.h"
+#include "proxy/app/process.h"
 
 namespace entrepot::app {
 namespace {
@@ -28,6 +29,8 @@ std::string with_port(const std::string& address, std::uint16_t port) {
 constexpr std::chrono::seconds report_patience{5};
 constexpr std::chrono::milliseconds report_step{50};
 constexpr std::chrono::minutes memory_interval{5};
+/// The index included, unless it is a very large one.
+constexpr std::chrono::seconds start_takes{5};
 
 std::string random_id() {
   std::random_device random;
@@ -153,7 +156,9 @@ bool Mirror::run() {
     watch();
     if (!draining_) notifier_.ready(status());
   });
-  stopped_.get_future().wait();
+  auto stopped = stopped_.get_future();
+  if (stopped.wait_for(start_takes) == std::future_status::timeout) let_go_of_start();
+  stopped.wait();
   return restart_;
 }
 

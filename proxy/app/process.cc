@@ -2,7 +2,10 @@
 #include "proxy/app/process.h"
 
 #include <grp.h>
+#include <link.h>
 #include <malloc.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -10,6 +13,8 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <system_error>
 
 #include "metrics/log.h"
@@ -51,6 +56,27 @@ void prepare_process() {
   // NOLINTEND(concurrency-mt-unsafe)
 #endif
 }
+
+namespace {
+
+/// Of one loaded object, for dl_iterate_phdr(): what no relocation writes, so that the file has it.
+int let_go_of_object(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*/) {
+  if (object->dlpi_addr == ::getauxval(AT_SYSINFO_EHDR)) return 0;  // the kernel's own, of no file
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  for (int i = 0; i < object->dlpi_phnum; ++i) {
+    const auto& part = object->dlpi_phdr[i];
+    if (part.p_type != PT_LOAD || (part.p_flags & PF_W) != 0) continue;
+    const auto begin = (object->dlpi_addr + part.p_vaddr) & ~(page - 1);
+    const auto end = object->dlpi_addr + part.p_vaddr + part.p_memsz;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): addresses of segments are numbers
+    ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // or they stay
+  }
+  return 0;
+}
+
+}  // namespace
+
+void let_go_of_start() { ::dl_iterate_phdr(&let_go_of_object, nullptr); }
 
 void become_owner_of(const std::filesystem::path& directory) {
   struct stat status {};

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A registry that counts its manifests, as Docker Hub does, against the bars that hold it at bay.
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A node's mirror that asks the site's, which asks the registry, against the bars for such chains.
 

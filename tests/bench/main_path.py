@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The main path beside nginx and beside the bars it is built for.
 
@@ -90,10 +90,10 @@ class Site:
         directory.mkdir()
         fields = upstream if isinstance(upstream, dict) else {"endpoint": upstream}
         settings = config.settings(directory / "cache", {"docker.io": fields},
-                                   cache={"max_size": "30GiB"},
-                                   threads={"serve": 0, "fetch": 1, "store": 4},
-                                   log={"level": "info", "access": False},
-                                   **{"limits": None, **changes})
+                                   **{"cache": {"max_size": "30GiB"},
+                                      "threads": {"serve": 0, "fetch": 1, "store": 4},
+                                      "log": {"level": "info", "access": False},
+                                      "limits": None, **changes})
         ours = os.environ["ENTREPOT_BINARY"]
         os.environ["ENTREPOT_BINARY"] = binary or ours
         try:

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Ranges: of cold blobs beside the bars they are built for, of stored ones beside nginx.
 

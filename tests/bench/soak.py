@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The soak: hours of pulls through a registry that keeps failing, and nothing drifts.
 

@@ -21,6 +21,7 @@ from support.gate import Gate, eventually
 from support.keeping import settled
 
 KIB, MIB = content.KIB, content.MIB
+MOST_IDLE = 25 * MIB
 SANITIZED = bool(os.environ.get("ENTREPOT_SANITIZE"))
 
 
@@ -38,6 +39,15 @@ def stored(entrepot, upstream, size: int, seed: int = 0) -> content.Blob:
     assert_whole(entrepot.get(blob_target(blob)), blob)
     settled(entrepot)
     return blob
+
+
+@pytest.mark.skipif(SANITIZED, reason="a figure of memory")
+def test_gives_back_what_the_start_alone_needed(start, upstream):
+    entrepot = start()
+    blob = stored(entrepot, upstream, MIB)
+    eventually(lambda: entrepot.memory()["VmRSS"] <= MOST_IDLE, what="little memory")
+    print(f"{entrepot.memory()['VmRSS'] / MIB:.1f} MiB resident")
+    assert_hit(entrepot.get(blob_target(blob)), blob)  # with the same code
 
 
 @dataclass

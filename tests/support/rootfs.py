@@ -133,6 +133,7 @@ def debootstrap(cache: Path, target: Path) -> None:
     system = cache / f"debian-{suite}.tar"
     if not system.exists():
         _checked("debootstrap", "--variant=minbase", suite, str(target))
+        target.chmod(0o755)  # the root of it, whoever may look at the directory until now
         pack(target, system)
         return
     unpack(system, target)
