@@ -47,7 +47,9 @@ install(FILES deploy/systemd/entrepot.service DESTINATION /usr/lib/systemd/syste
 install(FILES "${packaging}/entrepot.8.gz" DESTINATION share/man/man8 ${system})
 file(GLOB documents CONFIGURE_DEPENDS docs/*.md)
 install(FILES deploy/debian/copyright README.md ${documents} DESTINATION share/doc/entrepot ${system})
-install(FILES conf/china.json conf/node.json DESTINATION share/doc/entrepot/examples ${system})
+install(FILES conf/china.json conf/node.json deploy/grafana/entrepot.json
+              deploy/prometheus/entrepot.rules.yml
+        DESTINATION share/doc/entrepot/examples ${system})
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME entrepot)
@@ -69,7 +71,10 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
 # release has the higher version, so that an upgrade of the system takes its package.
 set(system_release "")
 foreach(key IN ITEMS ID VERSION_ID)
-  file(STRINGS /etc/os-release line REGEX "^${key}=")
+  set(line "")
+  if(EXISTS /etc/os-release)
+    file(STRINGS /etc/os-release line REGEX "^${key}=")
+  endif()
   string(REGEX REPLACE "^[^=]*=|\"" "" value "${line}")
   string(APPEND system_release "${value}")
 endforeach()

@@ -13,7 +13,7 @@ import random
 import threading
 import time
 
-from main_path import NAME, Site, bar, run_suites
+from harness import NAME, Site, bar, run_suites
 from support import client, content
 from support.budget import Budget
 from support.gate import eventually

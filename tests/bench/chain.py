@@ -12,7 +12,7 @@ from __future__ import annotations
 import statistics
 import time
 
-from main_path import MIB, NAME, Site, bar, run_suites, spread
+from harness import MIB, NAME, Site, bar, run_suites, spread
 from support import client, content
 from support.entrepot import Entrepot
 from support.gate import eventually

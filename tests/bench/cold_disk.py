@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from main_path import MIB, Site, bar, run_suites
+from harness import MIB, Site, bar, run_suites
 from support import client
 from support.cold_disk import GIB, SETTINGS, ColdDisk, cache_settings
 from support.disk import Disk

@@ -17,7 +17,7 @@ import statistics
 import time
 from unittest import mock
 
-from main_path import MIB, NAME, Site, bar, run_suites, spread
+from harness import MIB, NAME, Site, bar, run_suites, spread
 from support import client, config, content
 from support.entrepot import Entrepot
 from support.gate import Gate

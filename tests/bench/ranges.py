@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import time
 
-from main_path import MIB, NAME, Site, bar, ratio, run_suites, spread
+from harness import MIB, NAME, Site, bar, ratio, run_suites, spread
 from nginx import cpu_seconds
 from support import client, content
 from support.upstream import ScriptedUpstream
