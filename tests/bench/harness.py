@@ -93,13 +93,16 @@ class Site:
         self._open.remove(thing)
         thing.close() if hasattr(thing, "close") else thing.stop()
 
-    def static(self, files: dict[str, bytes]) -> Nginx:
+    def static(self, files: dict[str, bytes], tags: dict[str, str] | None = None) -> Nginx:
+        """A registry of files, named as below its repository; `tags` has the digest of each manifest
+        that is named otherwise."""
         root = self.directory / "root"
         for name, data in files.items():
             path = root / "v2" / NAME / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        return self.keep(Nginx.static(self.directory / "origin", root))
+        return self.keep(Nginx.static(self.directory / "origin", root, tags={
+            f"/v2/{NAME}/{name}": digest for name, digest in (tags or {}).items()}))
 
 
 def run_suites(doc: str, suites: dict, rounds: int = 5,
@@ -133,8 +136,9 @@ def blob_target(data: bytes) -> str:
     return f"/v2/{NAME}/blobs/sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def wrk(port: int, target: str, seconds: int = 4) -> float:
-    done = subprocess.run(["wrk", "-t1", "-c64", f"-d{seconds}s",
+def wrk(port: int, target: str, seconds: int = 4, connections: int = 64) -> float:
+    """Requests a second."""
+    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
                            f"http://127.0.0.1:{port}{target}"],
                           capture_output=True, text=True, check=True)
     assert "Non-2xx" not in done.stdout, done.stdout

@@ -89,7 +89,7 @@ def hits(site: Site, rounds: int) -> None:
     digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
     origin = site.static({f"blobs/{layer['digest']}": blob, f"manifests/{digest}": manifest,
                           "manifests/latest": manifest})
-    peer = site.keep(Nginx.cache(site.directory / "peer", origin.port))
+    peer = site.keep(Nginx.cache(site.directory / "peer", f"127.0.0.1:{origin.port}"))
     entrepot = site.entrepot(f"http://127.0.0.1:{origin.port}")
     url = f"http://127.0.0.1:{origin.port}"
     earlier = site.entrepot(url, site.earlier) if site.earlier else None
@@ -177,7 +177,7 @@ def bulk_miss(site: Site, rounds: int) -> None:
         mine = curl(entrepot.port, target)
         site.close(entrepot)
         shutil.rmtree(entrepot.directory)
-        peer = site.keep(Nginx.cache(site.directory / f"peer-{number}", origin.port))
+        peer = site.keep(Nginx.cache(site.directory / f"peer-{number}", f"127.0.0.1:{origin.port}"))
         theirs = curl(peer.port, target)
         site.close(peer)
         shutil.rmtree(peer.directory)

@@ -36,13 +36,24 @@ _STATIC = """
     listen 127.0.0.1:{port} reuseport;
     root {root};
     location = /v2/ {{ default_type application/json; return 200 '{{}}'; }}
-    location ~ /manifests/ {{ default_type %s; }}
+    {tags}
+    location ~ "/manifests/(sha256:[0-9a-f]+)$" {{
+      default_type %(type)s;
+      add_header Docker-Content-Digest $1;
+    }}
+    location ~ /manifests/ {{ default_type %(type)s; }}
     location / {{ default_type application/octet-stream; }}
   }}
-""" % OCI_MANIFEST
+""" % {"type": OCI_MANIFEST}
+
+_TAG = """location = {target} {{
+      default_type %s;
+      add_header Docker-Content-Digest {digest};
+    }}
+    """ % OCI_MANIFEST
 
 _CACHE = """
-  proxy_cache_path {directory}/cache levels=2 keys_zone=all:16m max_size=20g inactive=1d
+  proxy_cache_path {directory}/cache levels=2 keys_zone=all:16m max_size={size} inactive=1d
                    use_temp_path=off;
   upstream origin {{ server {origin}; keepalive 32; }}
   server {{
@@ -52,15 +63,21 @@ _CACHE = """
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_cache all;
-      proxy_cache_key $request_uri;
+      {key}
       proxy_cache_lock on;
       proxy_cache_lock_timeout 1h;
       proxy_cache_lock_age 1h;
-      proxy_cache_valid 200 1d;
+      proxy_cache_valid 200 206 1d;
       proxy_max_temp_file_size 20480m;
     }}
   }}
 """
+
+
+_WHOLE = "proxy_cache_key $request_uri;"
+_SLICED = """slice 4m;
+      proxy_cache_key $request_uri$slice_range;
+      proxy_set_header Range $slice_range;"""
 
 
 def free_port() -> int:
@@ -85,12 +102,19 @@ class Nginx:
         self._wait()
 
     @classmethod
-    def static(cls, directory: Path, root: Path, workers: int = 1) -> "Nginx":
-        return cls(directory, _STATIC, workers, root=root)
+    def static(cls, directory: Path, root: Path, workers: int = 1,
+               tags: dict[str, str] | None = None) -> "Nginx":
+        """`tags`: the digest of each manifest that is asked for by a name, by its target."""
+        locations = "".join(_TAG.format(target=target, digest=digest)
+                            for target, digest in (tags or {}).items())
+        return cls(directory, _STATIC, workers, root=root, tags=locations)
 
     @classmethod
-    def cache(cls, directory: Path, origin: int, workers: int = 2) -> "Nginx":
-        return cls(directory, _CACHE, workers, origin=f"127.0.0.1:{origin}")
+    def cache(cls, directory: Path, origin: str, workers: int = 2, sliced: bool = False,
+              size: int = 20 << 30) -> "Nginx":
+        """`origin` as host:port, or a URL of http."""
+        return cls(directory, _CACHE, workers, origin=origin.removeprefix("http://"),
+                   key=_SLICED if sliced else _WHOLE, size=size)
 
     def _wait(self) -> None:
         for _ in range(500):

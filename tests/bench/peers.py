@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator would run instead, each set up as a cache of registries that its users would call
+well tuned. All of them have one life: made for an origin, started with an empty cache, asked, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from harness import Site
+from nginx import Nginx, cpu_seconds, free_port
+from support import client
+
+GIB = 1 << 30
+DEADLINE = 30
+
+
+class Peer:
+    """`port` answers on 127.0.0.1, or on the address that start() was given."""
+
+    name = ""
+    port = 0
+
+    def pids(self) -> list[int]:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+    def setup(self) -> str:
+        """What its user would have to write to have the same."""
+        raise NotImplementedError
+
+    def stored(self) -> list[Path]:
+        """The files of its cache that hold large bodies."""
+        raise NotImplementedError
+
+    def cpu(self) -> float:
+        return cpu_seconds(self.pids())
+
+    def memory(self) -> dict[str, int]:
+        """Bytes by kind, the sum over its processes."""
+        total: dict[str, int] = {}
+        for pid in self.pids():
+            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+            for kind, value in re.findall(r"^(VmRSS|Rss\w+):\s+(\d+) kB$", status, re.MULTILINE):
+                total[kind] = total.get(kind, 0) + 1024 * int(value)
+        return total
+
+
+def wait_for_answer(port: int, process: subprocess.Popen, log: Path, host: str) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        try:
+            client.get(port, "/v2/", host=host)
+            return
+        except (ConnectionError, TimeoutError):
+            if process.poll() is not None:
+                break
+            time.sleep(0.02)
+    raise RuntimeError(f"no answer on port {port}: {log.read_text()[-2000:]}")
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [pid, *map(int, found)]
+
+
+class Entrepot(Peer):
+    def __init__(self, site: Site, origin: str, loops: int = 0, **changes):
+        self.name = "Entrepot" if not loops else f"Entrepot, {loops} loop{'s' if loops > 1 else ''}"
+        changes.setdefault("threads", {"serve": loops, "fetch": 1, "store": 4})
+        self._site = site
+        self.process = site.entrepot(origin, **changes)
+        self.port, self.host = self.process.port, self.process.host
+
+    def pids(self) -> list[int]:
+        return [self.process.pid]
+
+    def stop(self) -> None:
+        self._site.close(self.process)
+        shutil.rmtree(self.process.directory)
+
+    def setup(self) -> str:
+        return json.dumps(self.process.config, indent=2)
+
+    def stored(self) -> list[Path]:
+        return files_below(Path(self.process.config["cache"]["directory"]) / "blobs")
+
+
+class NginxCache(Peer):
+    """proxy_cache with its lock, two workers. With `slice`, as recipes against its slow first byte of
+    large bodies have it: bodies are fetched and kept in pieces."""
+
+    def __init__(self, site: Site, origin: str, sliced: bool = False, size: int = 20 * GIB):
+        self.name = "nginx, slices" if sliced else "nginx"
+        self._directory = new_directory(site, "nginx")
+        self._server = Nginx.cache(self._directory, origin, sliced=sliced, size=size)
+        self.port, self.host = self._server.port, "127.0.0.1"
+
+    def pids(self) -> list[int]:
+        return self._server.pids
+
+    def stop(self) -> None:
+        self._server.stop()
+        shutil.rmtree(self._directory)
+
+    def setup(self) -> str:
+        return (self._directory / "nginx.conf").read_text()
+
+    def stored(self) -> list[Path]:
+        return files_below(self._directory / "cache")
+
+
+class ProcessPeer(Peer):
+    """One that is a command of Debian's."""
+
+    def __init__(self, site: Site, kind: str, port: int = 0, host: str = "127.0.0.1"):
+        self.directory = new_directory(site, kind)
+        self.port, self.host = port or free_port(), host
+        self._log = self.directory / "log"
+        self._process: subprocess.Popen | None = None
+
+    def launch(self, *command: object) -> None:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *map(str, command)], stdout=log,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                env={name: value for name, value in os.environ.items()
+                     if not name.startswith("OTEL_")})
+        wait_for_answer(self.port, self._process, self._log, self.host)
+
+    def pids(self) -> list[int]:
+        return children(self._process.pid)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Distribution(ProcessPeer):
+    """docker-registry as a pull-through cache."""
+
+    name = "distribution"
+
+    def __init__(self, site: Site, origin: str):
+        super().__init__(site, "distribution")
+        self._config = {
+            "version": 0.1, "log": {"level": "error", "accesslog": {"disabled": True}},
+            "storage": {"filesystem": {"rootdirectory": str(self.directory / "cache")},
+                        "cache": {"blobdescriptor": "inmemory"}, "delete": {"enabled": True}},
+            "http": {"addr": f"{self.host}:{self.port}"},
+            "proxy": {"remoteurl": origin}}
+        file = self.directory / "config.yml"
+        file.write_text(json.dumps(self._config, indent=2))  # JSON is YAML
+        self.launch("docker-registry", "serve", file)
+
+    def setup(self) -> str:
+        return json.dumps(self._config, indent=2)
+
+    def stored(self) -> list[Path]:
+        return files_below(self.directory / "cache")
+
+
+class Varnish(ProcessPeer):
+    """With its cache in a file, as memory would not hold layers."""
+
+    name = "varnish"
+
+    def __init__(self, site: Site, origin: str, size: int = 8 * GIB):
+        super().__init__(site, "varnish")
+        host, port = origin.removeprefix("http://").split(":")
+        self._vcl = f"""vcl 4.1;
+backend origin {{ .host = "{host}"; .port = "{port}"; .first_byte_timeout = 1h; }}
+sub vcl_backend_response {{
+  set beresp.ttl = 1d;
+  set beresp.do_stream = true;
+}}
+"""
+        file = self.directory / "cache.vcl"
+        file.write_text(self._vcl)
+        self._command = ["varnishd", "-F", "-j", "none", "-n", self.directory / "work",
+                         "-a", f"{self.host}:{self.port}", "-T", "none", "-f", file,
+                         "-s", f"file,{self.directory / 'cache'},{size}",
+                         "-p", "thread_pool_min=100", "-p", "thread_pool_max=2000"]
+        self.launch(*self._command)
+
+    def setup(self) -> str:
+        return f"{' '.join(map(str, self._command))}\n\n{self._vcl}"
+
+    def stored(self) -> list[Path]:
+        return [self.directory / "cache"]
+
+
+def new_directory(site: Site, kind: str) -> Path:
+    number = 0
+    while (made := site.directory / f"{kind}-{number}").exists():
+        number += 1
+    made.mkdir()
+    return made
+
+
+def files_below(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file()]
+
+
+ALL = {"Entrepot": Entrepot, "nginx": NginxCache, "varnish": Varnish, "distribution": Distribution}
+
+
+def versions() -> dict[str, str]:
+    """As each tells it, of what is compared and of what measures."""
+    def first(pattern: str, *command: str) -> str:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False)
+        found = re.search(pattern, done.stdout)
+        return found[1] if found else "unknown"
+    return {
+        "Entrepot": first(r"entrepot (\S+)", os.environ["ENTREPOT_BINARY"], "version"),
+        "nginx": first(r"nginx/(\S+)", "nginx", "-v"),
+        "varnish": first(r"varnish-([\d.]+)", "varnishd", "-V"),
+        "distribution": first(r"distribution (\S+)", "docker-registry", "--version"),
+        "docker": first(r"version ([\w.+~-]+)", "docker", "--version"),
+        "wrk": first(r"wrk (\S+)", "wrk", "-v"),
+    }

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small objects that the cache has, asked for as fast as `wrk -t1` can over kept connections. `wrk` takes
+a core of its own and ends near 100 thousand a second, so the CPU a request costs tells more than the rate.
+Who asks the registry about a tag each time it is named (distribution) pays for that here."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+
+from harness import NAME, wrk
+from nginx import OCI_MANIFEST
+from peers import Distribution, Entrepot, NginxCache, Peer, Varnish
+from report import Column, in_turns
+from support import client
+
+TITLE = "Hits of small objects"
+COLUMNS = [Column("rate", "thousand requests/s", 1e-3, 1, more_is_better=True),
+           Column("cpu", "CPU µs a request", 1e6, 1)]
+
+
+def measure(peer: Peer, target: str, connections: int, seconds: int) -> dict[str, float]:
+    before = peer.cpu()
+    rate = wrk(peer.port, target, seconds, connections)
+    return {"rate": rate, "cpu": (peer.cpu() - before) / (rate * seconds)}
+
+
+def run(lab) -> None:
+    blob = os.urandom(4096)
+    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": len(blob),
+             "digest": "sha256:" + hashlib.sha256(blob).hexdigest()}
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": layer,
+                           "layers": [layer] * 8}).encode()
+    digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
+    origin = lab.static({f"blobs/{layer['digest']}": blob, f"manifests/{digest}": manifest,
+                         "manifests/latest": manifest}, tags={"manifests/latest": digest})
+    url = f"http://127.0.0.1:{origin.port}"
+    everyone = [Entrepot(lab, url), Entrepot(lab, url, loops=1), NginxCache(lab, url),
+                Varnish(lab, url), Distribution(lab, url)]
+    for peer in everyone:
+        lab.note_setup(peer)
+        lab.keep(peer) if not isinstance(peer, Entrepot) else None
+    for what, name in (("4 KiB blob", f"blobs/{layer['digest']}"),
+                       ("Manifest by digest", f"manifests/{digest}"),
+                       ("Manifest by tag", "manifests/latest")):
+        target = f"/v2/{NAME}/{name}"
+        for peer in everyone:
+            assert client.get(peer.port, target).status == 200, peer.name
+        for connections in (64, 1000):
+            one_target(lab, everyone, what, target, connections)
+
+
+def one_target(lab, everyone: list[Peer], what: str, target: str, connections: int) -> None:
+    seconds = 1 if lab.quick else 2
+    results = in_turns({peer.name: functools.partial(measure, peer, target, connections, seconds)
+                        for peer in everyone}, lab.rounds(3 if connections == 64 else 1))
+    lab.report.table(f"{what}, {connections} connections", results, COLUMNS)
+    if connections == 64:
+        lab.report.bar(f"{what}: requests a second to nginx", results.ratio("rate", "nginx"), 1,
+                       at_least=True)
+        lab.report.bar(f"{what}: CPU a request to nginx", results.ratio("cpu", "nginx"), 0.85)
+        if what == "4 KiB blob":
+            lab.report.chart("hits", "4 KiB hits, CPU µs a request", results, COLUMNS[1])
