@@ -42,7 +42,7 @@ void make_folder(const std::filesystem::path& path) {
 
 /// Follows no symbolic link on the way: what lies outside of the cache is never served. The path of
 /// the cache itself has none any more.
-int open_within(const std::filesystem::path& path) {
+int open_within(const std::string& path) {
   open_how how{};
   // O_NONBLOCK: something other than a regular file under that name must not stop the loop.
   how.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
@@ -117,7 +117,7 @@ BlobFiles::Opened BlobFiles::open_apart(const Digest& digest, std::uint64_t size
 }
 
 BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size, Wait wait) const {
-  const auto path = layout_.blob(digest);
+  const auto path = layout_.blob_text(digest);
   // Who may not wait is followed by one who may, and it is there that failures count.
   const bool tells = wait == Wait::may_wait;
   const int fd = open_within(path);
@@ -133,8 +133,7 @@ BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size,
   if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
       static_cast<std::uint64_t>(status.st_size) != size) {
     if (tells)
-      log::warn("cache: {} is not a file of {} bytes; it is dropped and fetched again",
-                path.string(), size);
+      log::warn("cache: {} is not a file of {} bytes; it is dropped and fetched again", path, size);
     return {nullptr, true};
   }
   if (const int error = read_beginning(fd, wait)) {
@@ -146,7 +145,7 @@ BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size,
 
 bool BlobFiles::is_stored(const Digest& digest, const BlobFile& file) const {
   struct stat one, other;
-  return ::fstat(file.fd(), &one) == 0 && ::lstat(layout_.blob(digest).c_str(), &other) == 0 &&
+  return ::fstat(file.fd(), &one) == 0 && ::lstat(layout_.blob_text(digest).c_str(), &other) == 0 &&
          one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 

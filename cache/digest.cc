@@ -62,11 +62,11 @@ std::string_view Digest::algorithm_name() const {
 }
 
 std::string Digest::hex() const {
-  std::string text;
-  text.reserve(2 * length(algorithm_));
+  std::string text(2 * length(algorithm_), '0');
+  auto at = text.begin();
   for (const std::uint8_t byte : bytes()) {
-    text.push_back(hex_digits[byte >> 4]);
-    text.push_back(hex_digits[byte & 15]);
+    *at++ = hex_digits[byte >> 4];
+    *at++ = hex_digits[byte & 15];
   }
   return text;
 }

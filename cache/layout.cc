@@ -39,8 +39,15 @@ std::filesystem::path Layout::blob_folder(const Digest& digest) const {
   return blobs() / digest.algorithm_name() / digest.hex().substr(0, 2);
 }
 
-std::filesystem::path Layout::blob(const Digest& digest) const {
-  return blob_folder(digest) / digest.hex();
+std::filesystem::path Layout::blob(const Digest& digest) const { return blob_text(digest); }
+
+std::string Layout::blob_text(const Digest& digest) const {
+  const auto hex = digest.hex();
+  std::string text;
+  text.reserve(directory_.native().size() + hex.size() + 20);
+  text.append(directory_.native()).append("/blobs/").append(digest.algorithm_name());
+  text.append("/").append(hex, 0, 2).append("/").append(hex);
+  return text;
 }
 
 std::filesystem::path Layout::fill(const Digest& digest) const {

@@ -44,6 +44,9 @@ class Layout {
   /// The folder that holds a blob (one of 256 per algorithm).
   std::filesystem::path blob_folder(const Digest& digest) const;
   std::filesystem::path blob(const Digest& digest) const;
+  /// The same for who only opens it: a path, which takes its text apart, costs more than the
+  /// opening.
+  std::string blob_text(const Digest& digest) const;
   std::filesystem::path fill(const Digest& digest) const;
   /// Written and removed again, to see whether the index can be written.
   std::filesystem::path probe() const { return index() / "probe"; }

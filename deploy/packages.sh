@@ -5,6 +5,7 @@
 #   deploy/packages.sh build     what it takes to build and run it
 #   deploy/packages.sh package   that, and what makes a Debian package of it
 #   deploy/packages.sh test      all that, and what the tests use (engines, registries, tools)
+#   deploy/packages.sh bench     all that, and what the benchmarks compare with
 #
 # Works as root or through sudo. Touches nothing when all is there: no apt-get then.
 set -euo pipefail
@@ -31,11 +32,12 @@ test_packages=(
   'rocksdb-tools' 'runc' 'skopeo' 'strace' 'systemd' 'systemd-container' 'umoci' 'util-linux' 'wrk'
   'xfsprogs'
 )
+bench_packages=('linux-perf|linux-tools-generic' 'valgrind' 'varnish')
 
 say() { printf '==> %s\n' "$*" >&2; }
 fail() { printf 'packages.sh: %s\n' "$*" >&2; exit 1; }
 
-usage() { printf 'usage: %s build|package|test\n' "$0" >&2; exit 64; }
+usage() { printf 'usage: %s build|package|test|bench\n' "$0" >&2; exit 64; }
 
 installed() {
   [[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
@@ -119,6 +121,10 @@ main() {
     build) wanted=("${build_packages[@]}") ;;
     package) wanted=("${build_packages[@]}" "${package_packages[@]}") ;;
     test) wanted=("${build_packages[@]}" "${package_packages[@]}" "${test_packages[@]}") ;;
+    bench)
+      wanted=("${build_packages[@]}" "${package_packages[@]}" "${test_packages[@]}"
+        "${bench_packages[@]}")
+      ;;
     *) usage ;;
   esac
   command -v apt-get >/dev/null ||

@@ -26,11 +26,11 @@ const char* check_target(std::string_view target) {
 
 const char* decode_path(std::string_view path, std::string& out) {
   const std::size_t begin = out.size();
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    if (path[i] != '%') {
-      out += path[i];
-      continue;
-    }
+  for (std::size_t i = 0;; i += 3) {
+    const auto plain = path.substr(i, path.find('%', i) - i);
+    out += plain;
+    i += plain.size();
+    if (i == path.size()) break;
     const int high = i + 2 < path.size() ? hex_value(path[i + 1]) : -1;
     const int low = high >= 0 ? hex_value(path[i + 2]) : -1;
     if (low < 0) return "bad percent-encoding";
@@ -38,7 +38,6 @@ const char* decode_path(std::string_view path, std::string& out) {
     if (value == '/') return "encoded slash in the path";
     if (value < 0x20 || value == 0x7f) return "encoded control byte in the path";
     out += static_cast<char>(value);
-    i += 2;
   }
   if (has_dot_segment(std::string_view(out).substr(begin))) return "dot segment in the path";
   return nullptr;

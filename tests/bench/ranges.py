@@ -36,7 +36,8 @@ def timed_range(port: int, blob, first: int, last: int) -> float:
     began = time.monotonic()
     answer = client.get(port, target_of(blob), headers=[("Range", f"bytes={first}-{last}")])
     took = time.monotonic() - began
-    assert answer.status == 206 and answer.body == blob.data[first:last + 1]
+    assert answer.status == 206, f"status {answer.status}, {len(answer.body)} bytes"
+    assert answer.body == blob.data[first:last + 1], "wrong bytes"
     return took * 1e3
 
 
@@ -65,7 +66,7 @@ def open_range(port: int, blob, begin: int, length: int) -> str:
     with client.Connection(port) as connection:
         connection.send_request("GET", target_of(blob), [("Range", f"bytes={begin}-")])
         head = connection.read_head()
-        assert head.status == 206
+        assert head.status == 206, f"status {head.status}"
         assert head.headers["Content-Range"] == f"bytes {begin}-{blob.size - 1}/{blob.size}"
         sha, left = hashlib.sha256(), length
         while left:
