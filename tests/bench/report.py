@@ -60,9 +60,11 @@ class Results:
 
 def in_turns(sides: dict[str, Callable[[], dict[str, float]]], rounds: int,
              warm_up: bool = True) -> Results:
-    """Each side once a round, so that a machine whose speed drifts drifts for all. The first round is
-    not counted where it warms up. A side that fails is not asked again."""
+    """Each side once a round, so that a machine whose speed drifts drifts for all. A round before them
+    warms up and is not counted; a single round (--quick) has none. A side that fails is not asked
+    again."""
     results = Results()
+    warm_up = warm_up and rounds > 1
     for number in range(rounds + warm_up):
         for side, measure in sides.items():
             if side in results.failures:

@@ -19,6 +19,7 @@ from ranges import KIB, RANDOM_RANGES, open_range, random_ranges, target_of, tim
 from report import Column, in_turns
 from support import client, content
 from support.upstream import ScriptedUpstream
+from support.wire import Line
 
 TITLE = "Ranges"
 SLICES = functools.partial(NginxCache, sliced=True)
@@ -28,7 +29,8 @@ MADE = {"Entrepot": Entrepot, "nginx": NginxCache, "nginx, slices": SLICES, "var
 
 def cold(lab, made, size: int, rate: int, ask) -> dict[str, float]:
     """A fresh cache before a fresh registry, and what `ask` of the two finds."""
-    upstream = ScriptedUpstream(rate=rate)
+    upstream = ScriptedUpstream()
+    upstream.line = Line(rate)  # of the registry, however many connections ask
     try:
         blob = upstream.add_blob(NAME, content.blob(size, seed=1))
         peer = made(lab, upstream.url)
