@@ -18,6 +18,7 @@ import importlib
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,35 @@ Made by `{words}` on {datetime.date.today()}, commit {commit()}; not written by 
         report.text("**A quick run: its figures say nothing.**")
 
 
+def measured(name: str, report: Report, quick: bool, setups: dict[str, str]) -> bool:
+    """Whether the suite came to its end."""
+    began = time.monotonic()
+    print(f"{name}:", flush=True)
+    suite = importlib.import_module(f"suites.{name}")
+    report.text(f"## {suite.TITLE}\n\n{suite.__doc__.strip()}")
+    failure = None
+    try:
+        with Lab(report, quick, setups) as lab:
+            suite.run(lab)
+    except Exception as error:  # pylint: disable=broad-exception-caught
+        if TERMINATED:
+            sys.exit("terminated")
+        failure = error
+        report.text(f"**The suite failed**: {error}")
+        print(f"  the suite failed: {error!r}", file=sys.stderr, flush=True)
+    print(f"  ({time.monotonic() - began:.0f} s)", flush=True)
+    return failure is None
+
+
+TERMINATED: list[int] = []
+
+
+def terminate(number: int, _frame) -> None:
+    """Stops what runs. What was told to end as well, and so is no longer well, is no failure."""
+    TERMINATED.append(number)
+    sys.exit("terminated")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="the shortest of each suite")
@@ -112,25 +142,17 @@ def main() -> None:
     parser.add_argument("suites", nargs="*", metavar="suite", choices=[[], *SUITES],
                         help=", ".join(SUITES))
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, terminate)
     whole = not options.suites and not options.quick
     out = options.out or (PROJECT / "docs/benchmarks.md" if whole else
                           Path(tempfile.mkdtemp(prefix="entrepot-figures-")) / "benchmarks.md")
     report, setups, broken = Report(out), {}, []
     introduce(report, options)
     for name in options.suites or SUITES:
-        began = time.monotonic()
-        print(f"{name}:", flush=True)
-        suite = importlib.import_module(f"suites.{name}")
-        report.text(f"## {suite.TITLE}\n\n{suite.__doc__.strip()}")
-        try:
-            with Lab(report, options.quick, setups) as lab:
-                suite.run(lab)
-        except Exception as error:  # pylint: disable=broad-exception-caught
+        if not measured(name, report, options.quick, setups):
             broken.append(name)
-            report.text(f"**The suite failed**: {error}")
-            print(f"  the suite failed: {error!r}", file=sys.stderr, flush=True)
-        print(f"  ({time.monotonic() - began:.0f} s)", flush=True)
     report.write()
+    out.with_suffix("").mkdir(exist_ok=True)
     for name, text in setups.items():
         (out.with_suffix("") / f"{name}.txt").write_text(text)
     print(f"written: {out}")

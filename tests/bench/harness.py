@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -62,9 +63,10 @@ class Site:
         return self
 
     def __exit__(self, *_):
-        for each in reversed(self._open):
-            each.stop() if hasattr(each, "stop") else each.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        with ExitStack() as ends:  # one that fails to stop keeps no other from it
+            ends.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            for each in self._open:
+                ends.callback(each.stop if hasattr(each, "stop") else each.close)
 
     def keep(self, thing):
         self._open.append(thing)
@@ -126,8 +128,8 @@ def run_suites(doc: str, suites: dict, rounds: int = 5,
 
 def curl(port: int, target: str) -> float:
     """Seconds for a whole download by curl; fails unless it is whole."""
-    done = subprocess.run(["curl", "-sS", "-f", "-o", "/dev/null", "-w", "%{time_total}",
-                           f"http://127.0.0.1:{port}{target}"],
+    done = subprocess.run(["curl", "-sS", "-f", "-m", "120", "-o", "/dev/null",
+                           "-w", "%{time_total}", f"http://127.0.0.1:{port}{target}"],
                           capture_output=True, text=True, check=True)
     return float(done.stdout)
 
@@ -145,13 +147,14 @@ def wrk(port: int, target: str, seconds: int = 4, connections: int = 64) -> floa
     return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])
 
 
-def large_file(site: Site) -> tuple[Nginx, str]:
-    """1 GiB that no one can compress or deduplicate, at a fast upstream."""
+def large_file(site: Site, pieces: int = 64) -> tuple[Nginx, str]:
+    """1 GiB, or fewer pieces of 16 MiB, that no one can compress or deduplicate, at a fast
+    upstream."""
     path = site.directory / "root" / "v2" / NAME / "blobs" / "arriving"
     path.parent.mkdir(parents=True)
     sha = hashlib.sha256()
     with open(path, "wb") as out:
-        for _ in range(64):
+        for _ in range(pieces):
             piece = os.urandom(16 * MIB)
             sha.update(piece)
             out.write(piece)

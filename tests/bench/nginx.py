@@ -96,7 +96,9 @@ class Nginx:
         # As root the workers would change user and lose sight of our directories.
         user = "user root;\n" if os.geteuid() == 0 else ""
         config.write_text(user + _COMMON.format(directory=directory, workers=workers, http=body))
-        self._process = subprocess.Popen(["nginx", "-e", str(directory / "error.log"),
+        # It ends with a bench that is killed.
+        self._process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM",
+                                          "nginx", "-e", str(directory / "error.log"),
                                           "-c", str(config), "-p", str(directory)],
                                          stderr=subprocess.DEVNULL)
         self._wait()

@@ -10,6 +10,8 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness import Site
@@ -215,6 +217,18 @@ def files_below(directory: Path) -> list[Path]:
 
 
 ALL = {"Entrepot": Entrepot, "nginx": NginxCache, "varnish": Varnish, "distribution": Distribution}
+
+
+@contextmanager
+def fresh(lab, made: Callable[..., Peer], origin: str) -> Iterator[Peer]:
+    """One with an empty cache, which has answered a first time, for as long as it is needed."""
+    peer = made(lab, origin)
+    try:
+        lab.note_setup(peer)
+        client.get(peer.port, "/v2/", host=peer.host)
+        yield peer
+    finally:
+        peer.stop()
 
 
 def versions() -> dict[str, str]:
