@@ -5,7 +5,7 @@
 #   deploy/packages.sh build     what it takes to build and run it
 #   deploy/packages.sh package   that, and what makes a Debian package of it
 #   deploy/packages.sh test      all that, and what the tests use (engines, registries, tools)
-#   deploy/packages.sh bench     all that, and what the benchmarks compare with
+#   deploy/packages.sh bench     all that, and what tests/bench/profile.sh uses
 #
 # Works as root or through sudo. Touches nothing when all is there: no apt-get then.
 set -euo pipefail
@@ -29,10 +29,10 @@ test_packages=(
   'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io'
   'docker-cli|docker.io' 'docker-compose-v2|docker-compose' 'e2fsprogs' 'faketime' 'iproute2'
   'kubernetes-client|kubectl' 'mandoc' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'prometheus'
-  'rocksdb-tools' 'runc' 'skopeo' 'strace' 'systemd' 'systemd-container' 'umoci' 'util-linux' 'wrk'
-  'xfsprogs'
+  'rocksdb-tools' 'runc' 'skopeo' 'strace' 'systemd' 'systemd-container' 'umoci' 'util-linux' 'varnish'
+  'wrk' 'xfsprogs'
 )
-bench_packages=('linux-perf|linux-tools-generic' 'valgrind' 'varnish')
+bench_packages=('linux-perf|linux-tools-generic' 'valgrind')
 
 say() { printf '==> %s\n' "$*" >&2; }
 fail() { printf 'packages.sh: %s\n' "$*" >&2; exit 1; }

@@ -20,7 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 os.environ.setdefault("ENTREPOT_BINARY",
                       str(HERE.parent.parent / "build/release/entrepot"))
 
-from nginx import Nginx  # noqa: E402
+from nginx import OCI_MANIFEST, Nginx  # noqa: E402
 from support import config  # noqa: E402
 from support.entrepot import Entrepot  # noqa: E402
 
@@ -139,8 +139,8 @@ def blob_target(data: bytes) -> str:
 
 
 def wrk(port: int, target: str, seconds: int = 4, connections: int = 64) -> float:
-    """Requests a second."""
-    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+    """Requests a second, which accept what engines accept."""
+    done = subprocess.run(["wrk", "-t1", "-H", f"Accept: {OCI_MANIFEST}", f"-c{connections}", f"-d{seconds}s",
                            f"http://127.0.0.1:{port}{target}"],
                           capture_output=True, text=True, check=True)
     assert "Non-2xx" not in done.stdout, done.stdout

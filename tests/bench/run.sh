@@ -20,7 +20,7 @@ fi
 
 if [[ -z ${ENTREPOT_BINARY:-} ]]; then
   say 'Step 1 of 3: packages'
-  "$root/deploy/packages.sh" bench
+  "$root/deploy/packages.sh" test
   say 'Step 2 of 3: build (release; a few minutes the first time)'
   if [[ ! -f $root/build/release/CMakeCache.txt ]]; then
     (cd "$root" && cmake --preset release -DENTREPOT_TESTS=OFF >&2)

@@ -50,7 +50,7 @@ def measure(peer: Peer, target: str, ask, prepare) -> dict[str, float]:
 
 
 def run(lab) -> None:
-    origin, target = large_file(lab)
+    origin, target = large_file(lab, **({"pieces": 4} if lab.quick else {}))
     url = f"http://127.0.0.1:{origin.port}"
     everyone: list[Peer] = [Entrepot(lab, url), StaticFile(origin, lab.directory / "root" / target[1:]),
                             *(lab.keep(made(lab, url)) for made in (NginxCache, Varnish, Distribution))]

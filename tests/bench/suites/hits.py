@@ -22,8 +22,11 @@ COLUMNS = [Column("rate", "thousand requests/s", 1e-3, 1, more_is_better=True),
 
 
 def measure(peer: Peer, target: str, connections: int, seconds: int) -> dict[str, float]:
+    status = client.get(peer.port, target, headers=[("Accept", OCI_MANIFEST)]).status
+    assert status == 200, f"status {status}"
     before = peer.cpu()
     rate = wrk(peer.port, target, seconds, connections)
+    assert rate, f"no answer in {seconds} s"
     return {"rate": rate, "cpu": (peer.cpu() - before) / (rate * seconds)}
 
 
@@ -46,8 +49,6 @@ def run(lab) -> None:
                        ("Manifest by digest", f"manifests/{digest}"),
                        ("Manifest by tag", "manifests/latest")):
         target = f"/v2/{NAME}/{name}"
-        for peer in everyone:
-            assert client.get(peer.port, target).status == 200, peer.name
         for connections in (64, 1000):
             one_target(lab, everyone, what, target, connections)
 
