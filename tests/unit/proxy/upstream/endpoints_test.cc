@@ -149,8 +149,16 @@ TEST_F(Endpoints, ABodyThatBreaksGoesOnElsewhere) {
 }
 
 TEST_F(Endpoints, ALateOneIsHedged) {
-  ScriptedServer late(registry([](const Received&, Reply& reply) { reply.wait_for_peer(); }));
-  ScriptedServer good(answering(200));
+  std::atomic<bool> asked = false;
+  ScriptedServer late(registry([&](const Received&, Reply& reply) {
+    asked = true;
+    asked.notify_all();
+    reply.wait_for_peer();
+  }));
+  ScriptedServer good(registry([&](const Received&, Reply& reply) {
+    asked.wait(false);  // answers once the late one is being asked
+    reply.send(200, {}, content);
+  }));
   auto options = quick_options({late.url(), good.url()});
   options.timeouts.patience = milliseconds(30);
   Client client(options);
