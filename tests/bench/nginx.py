@@ -17,8 +17,8 @@ daemon off;
 pid {directory}/nginx.pid;
 error_log {directory}/error.log warn;
 worker_processes {workers};
-worker_rlimit_nofile 8192;
-events {{ worker_connections 4096; }}
+worker_rlimit_nofile {files};
+events {{ worker_connections {connections}; }}
 http {{
   access_log off;
   sendfile on;
@@ -87,7 +87,8 @@ def free_port() -> int:
 
 
 class Nginx:
-    def __init__(self, directory: Path, http: str, workers: int, **values):
+    def __init__(self, directory: Path, http: str, workers: int, connections: int = 4096,
+                 **values):
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -95,8 +96,12 @@ class Nginx:
         config = directory / "nginx.conf"
         # As root the workers would change user and lose sight of our directories.
         user = "user root;\n" if os.geteuid() == 0 else ""
-        config.write_text(user + _COMMON.format(directory=directory, workers=workers, http=body))
-        self._process = subprocess.Popen(["nginx", "-e", str(directory / "error.log"),
+        config.write_text(user + _COMMON.format(
+            directory=directory, workers=workers, connections=connections, files=2 * connections,
+            http=body))
+        # It ends, with its workers, when who started it is killed.
+        self._process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM",
+                                          "nginx", "-e", str(directory / "error.log"),
                                           "-c", str(config), "-p", str(directory)],
                                          stderr=subprocess.DEVNULL)
         self._wait()
@@ -111,9 +116,9 @@ class Nginx:
 
     @classmethod
     def cache(cls, directory: Path, origin: str, workers: int = 2, sliced: bool = False,
-              size: int = 20 << 30) -> "Nginx":
-        """`origin` as host:port, or a URL of http."""
-        return cls(directory, _CACHE, workers, origin=origin.removeprefix("http://"),
+              size: int = 20 << 30, connections: int = 4096) -> "Nginx":
+        """`origin` as host:port, or a URL of http; `connections` are each worker's."""
+        return cls(directory, _CACHE, workers, connections, origin=origin.removeprefix("http://"),
                    key=_SLICED if sliced else _WHOLE, size=size)
 
     def _wait(self) -> None:

@@ -97,10 +97,12 @@ class NginxCache(Peer):
     """proxy_cache with its lock, two workers. With `slice`, as recipes against its slow first byte of
     large bodies have it: bodies are fetched and kept in pieces."""
 
-    def __init__(self, site: Site, origin: str, sliced: bool = False, size: int = 20 * GIB):
+    def __init__(self, site: Site, origin: str, sliced: bool = False, size: int = 20 * GIB,
+                 connections: int = 4096):
         self.name = "nginx, slices" if sliced else "nginx"
         self._directory = new_directory(site, "nginx")
-        self._server = Nginx.cache(self._directory, origin, sliced=sliced, size=size)
+        self._server = Nginx.cache(self._directory, origin, sliced=sliced, size=size,
+                                   connections=connections)
         self.port, self.host = self._server.port, "127.0.0.1"
 
     def pids(self) -> list[int]:
@@ -177,8 +179,10 @@ class Varnish(ProcessPeer):
 
     name = "varnish"
 
-    def __init__(self, site: Site, origin: str, size: int = 8 * GIB):
+    def __init__(self, site: Site, origin: str, size: int = 8 * GIB, **parameters: object):
+        """`parameters` as its option -p has them."""
         super().__init__(site, "varnish")
+        parameters = {"thread_pool_min": 100, "thread_pool_max": 2000, **parameters}
         host, port = origin.removeprefix("http://").split(":")
         self._vcl = f"""vcl 4.1;
 backend origin {{ .host = "{host}"; .port = "{port}"; .first_byte_timeout = 1h; }}
@@ -192,7 +196,7 @@ sub vcl_backend_response {{
         self._command = ["varnishd", "-F", "-j", "none", "-n", self.directory / "work",
                          "-a", f"{self.host}:{self.port}", "-T", "none", "-f", file,
                          "-s", f"file,{self.directory / 'cache'},{size}",
-                         "-p", "thread_pool_min=100", "-p", "thread_pool_max=2000"]
+                         *(f"-p{name}={value}" for name, value in parameters.items())]
         self.launch(*self._command)
 
     def setup(self) -> str:
