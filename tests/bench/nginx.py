@@ -5,6 +5,7 @@ own in a directory of its own."""
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -20,7 +21,8 @@ worker_processes {workers};
 worker_rlimit_nofile {files};
 events {{ worker_connections {connections}; }}
 http {{
-  access_log off;
+  log_format asked "$request_method $uri $status $body_bytes_sent";
+  access_log {log};
   sendfile on;
   tcp_nopush on;
   keepalive_requests 1000000000;
@@ -88,17 +90,18 @@ def free_port() -> int:
 
 class Nginx:
     def __init__(self, directory: Path, http: str, workers: int, connections: int = 4096,
-                 **values):
+                 log: bool = False, **values):
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
+        self._access = directory / "access.log"
         body = http.format(directory=directory, port=self.port, **values)
         config = directory / "nginx.conf"
         # As root the workers would change user and lose sight of our directories.
         user = "user root;\n" if os.geteuid() == 0 else ""
         config.write_text(user + _COMMON.format(
             directory=directory, workers=workers, connections=connections, files=2 * connections,
-            http=body))
+            log=f"{self._access} asked" if log else "off", http=body))
         # It ends, with its workers, when who started it is killed.
         self._process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM",
                                           "nginx", "-e", str(directory / "error.log"),
@@ -108,11 +111,12 @@ class Nginx:
 
     @classmethod
     def static(cls, directory: Path, root: Path, workers: int = 1,
-               tags: dict[str, str] | None = None) -> "Nginx":
-        """`tags`: the digest of each manifest that is asked for by a name, by its target."""
+               tags: dict[str, str] | None = None, log: bool = False) -> "Nginx":
+        """`tags`: the digest of each manifest that is asked for by a name, by its target. With
+        `log`, it can tell what it was asked."""
         locations = "".join(_TAG.format(target=target, digest=digest)
                             for target, digest in (tags or {}).items())
-        return cls(directory, _STATIC, workers, root=root, tags=locations)
+        return cls(directory, _STATIC, workers, log=log, root=root, tags=locations)
 
     @classmethod
     def cache(cls, directory: Path, origin: str, workers: int = 2, sliced: bool = False,
@@ -136,6 +140,18 @@ class Nginx:
         parent = self._process.pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         return [parent, *map(int, children)]
+
+    def asked(self) -> list[tuple[str, str, int, int]]:
+        """Method, path, status and bytes of the body of each reply until now."""
+        return [(method, path, int(status), int(sent)) for method, path, status, sent in map(
+            str.split, self._access.read_text(encoding="ascii").splitlines())]
+
+    def look_at_size(self) -> None:
+        """Has the limit of the cache kept now. Its manager looks when it starts, and every ten
+        seconds then."""
+        for pid in self.pids[1:]:
+            if b"cache manager" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGTERM)  # another one is started at once
 
     def stop(self) -> None:
         self._process.terminate()
