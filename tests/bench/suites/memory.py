@@ -107,12 +107,12 @@ class Crowd:
             one.close()
 
 
-def crowd(peer: Peer, count: int) -> dict[str, float]:
+def crowd(peer: Peer, count: int, settle: float) -> dict[str, float]:
     before = peer.memory()
     connections = Crowd()
     try:
         connections.come(peer.port, count)
-        time.sleep(1)
+        time.sleep(settle)
         memory = peer.memory()
         left = connections.still_open()
         assert left == count, f"{count - left} of {count} idle connections were closed"
@@ -152,7 +152,7 @@ def slow_readers(made, name: str, target: str, data: bytes, count: int,
         stack.callback(peer.stop)
         got = client.get(peer.port, target)
         assert got.body == data, f"not the blob: {got.status}, {got.received} bytes"
-        time.sleep(1)
+        time.sleep(seconds / 8)
         before = peer.memory()["RssAnon"]
         readers: list[Reader] = []
         for _ in range(count):
@@ -194,7 +194,7 @@ def run(lab) -> None:
     with files_allowed(connections + 2000):
         with contextlib.ExitStack() as stack:
             peers, quiet = idle(made, stack, wait)
-            crowded = in_turns({name: functools.partial(crowd, peer, connections)
+            crowded = in_turns({name: functools.partial(crowd, peer, connections, wait / 10)
                                 for name, peer in peers.items()}, 1, warm_up=False)
         read = in_turns({name: functools.partial(slow_readers, made, name, target, data, count,
                                                  seconds) for name in ALL}, 1, warm_up=False)
