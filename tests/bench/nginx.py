@@ -5,6 +5,7 @@ own in a directory of its own."""
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -17,10 +18,11 @@ daemon off;
 pid {directory}/nginx.pid;
 error_log {directory}/error.log warn;
 worker_processes {workers};
-worker_rlimit_nofile 8192;
-events {{ worker_connections 4096; }}
+worker_rlimit_nofile {files};
+events {{ worker_connections {connections}; }}
 http {{
-  access_log off;
+  log_format asked "$request_method $uri $status $body_bytes_sent";
+  access_log {log};
   sendfile on;
   tcp_nopush on;
   keepalive_requests 1000000000;
@@ -87,16 +89,20 @@ def free_port() -> int:
 
 
 class Nginx:
-    def __init__(self, directory: Path, http: str, workers: int, **values):
+    def __init__(self, directory: Path, http: str, workers: int, connections: int = 4096,
+                 log: bool = False, **values):
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
+        self._access = directory / "access.log"
         body = http.format(directory=directory, port=self.port, **values)
         config = directory / "nginx.conf"
         # As root the workers would change user and lose sight of our directories.
         user = "user root;\n" if os.geteuid() == 0 else ""
-        config.write_text(user + _COMMON.format(directory=directory, workers=workers, http=body))
-        # It ends with a bench that is killed.
+        config.write_text(user + _COMMON.format(
+            directory=directory, workers=workers, connections=connections, files=2 * connections,
+            log=f"{self._access} asked" if log else "off", http=body))
+        # It ends, with its workers, when who started it is killed.
         self._process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM",
                                           "nginx", "-e", str(directory / "error.log"),
                                           "-c", str(config), "-p", str(directory)],
@@ -105,17 +111,18 @@ class Nginx:
 
     @classmethod
     def static(cls, directory: Path, root: Path, workers: int = 1,
-               tags: dict[str, str] | None = None) -> "Nginx":
-        """`tags`: the digest of each manifest that is asked for by a name, by its target."""
+               tags: dict[str, str] | None = None, log: bool = False) -> "Nginx":
+        """`tags`: the digest of each manifest that is asked for by a name, by its target. With
+        `log`, it can tell what it was asked."""
         locations = "".join(_TAG.format(target=target, digest=digest)
                             for target, digest in (tags or {}).items())
-        return cls(directory, _STATIC, workers, root=root, tags=locations)
+        return cls(directory, _STATIC, workers, log=log, root=root, tags=locations)
 
     @classmethod
     def cache(cls, directory: Path, origin: str, workers: int = 2, sliced: bool = False,
-              size: int = 20 << 30) -> "Nginx":
-        """`origin` as host:port, or a URL of http."""
-        return cls(directory, _CACHE, workers, origin=origin.removeprefix("http://"),
+              size: int = 20 << 30, connections: int = 4096) -> "Nginx":
+        """`origin` as host:port, or a URL of http; `connections` are each worker's."""
+        return cls(directory, _CACHE, workers, connections, origin=origin.removeprefix("http://"),
                    key=_SLICED if sliced else _WHOLE, size=size)
 
     def _wait(self) -> None:
@@ -133,6 +140,18 @@ class Nginx:
         parent = self._process.pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         return [parent, *map(int, children)]
+
+    def asked(self) -> list[tuple[str, str, int, int]]:
+        """Method, path, status and bytes of the body of each reply until now."""
+        return [(method, path, int(status), int(sent)) for method, path, status, sent in map(
+            str.split, self._access.read_text(encoding="ascii").splitlines())]
+
+    def look_at_size(self) -> None:
+        """Has the limit of the cache kept now. Its manager looks when it starts, and every ten
+        seconds then."""
+        for pid in self.pids[1:]:
+            if b"cache manager" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGTERM)  # another one is started at once
 
     def stop(self) -> None:
         self._process.terminate()

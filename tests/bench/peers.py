@@ -42,6 +42,17 @@ class Peer:
         """The files of its cache that hold large bodies."""
         raise NotImplementedError
 
+    def cache(self) -> Path:
+        """Where all of its cache is: a directory or a file."""
+        raise NotImplementedError
+
+    def disk(self) -> int:
+        """Bytes that its cache takes there."""
+        if self.cache().is_file():
+            return on_disk(self.cache())
+        return sum(on_disk(Path(directory, name)) for directory, _, files in os.walk(self.cache())
+                   for name in [".", *files])
+
     def cpu(self) -> float:
         return cpu_seconds(self.pids())
 
@@ -92,17 +103,22 @@ class Entrepot(Peer):
         return json.dumps(self.process.config, indent=2)
 
     def stored(self) -> list[Path]:
-        return files_below(Path(self.process.config["cache"]["directory"]) / "blobs")
+        return files_below(self.cache() / "blobs")
+
+    def cache(self) -> Path:
+        return Path(self.process.config["cache"]["directory"])
 
 
 class NginxCache(Peer):
     """proxy_cache with its lock, two workers. With `slice`, as recipes against its slow first byte of
     large bodies have it: bodies are fetched and kept in pieces."""
 
-    def __init__(self, site: Site, origin: str, sliced: bool = False, size: int = 20 * GIB):
+    def __init__(self, site: Site, origin: str, sliced: bool = False, size: int = 20 * GIB,
+                 connections: int = 4096):
         self.name = "nginx, slices" if sliced else "nginx"
         self._directory = new_directory(site, "nginx")
-        self._server = Nginx.cache(self._directory, origin, sliced=sliced, size=size)
+        self._server = Nginx.cache(self._directory, origin, sliced=sliced, size=size,
+                                   connections=connections)
         self.port, self.host = self._server.port, "127.0.0.1"
 
     def pids(self) -> list[int]:
@@ -116,7 +132,13 @@ class NginxCache(Peer):
         return (self._directory / "nginx.conf").read_text()
 
     def stored(self) -> list[Path]:
-        return files_below(self._directory / "cache")
+        return files_below(self.cache())
+
+    def cache(self) -> Path:
+        return self._directory / "cache"
+
+    def look_at_size(self) -> None:
+        self._server.look_at_size()
 
 
 class ProcessPeer(Peer):
@@ -139,6 +161,9 @@ class ProcessPeer(Peer):
 
     def pids(self) -> list[int]:
         return children(self._process.pid)
+
+    def cache(self) -> Path:
+        return self.directory / "cache"
 
     def stop(self) -> None:
         self._process.terminate()
@@ -171,7 +196,7 @@ class Distribution(ProcessPeer):
         return json.dumps(self._config, indent=2)
 
     def stored(self) -> list[Path]:
-        return files_below(self.directory / "cache")
+        return files_below(self.cache())
 
 
 class Varnish(ProcessPeer):
@@ -179,8 +204,10 @@ class Varnish(ProcessPeer):
 
     name = "varnish"
 
-    def __init__(self, site: Site, origin: str, size: int = 8 * GIB):
+    def __init__(self, site: Site, origin: str, size: int = 8 * GIB, **parameters: object):
+        """`parameters` as its option -p has them."""
         super().__init__(site, "varnish")
+        parameters = {"thread_pool_min": 100, "thread_pool_max": 2000, **parameters}
         host, port = origin.removeprefix("http://").split(":")
         self._vcl = f"""vcl 4.1;
 backend origin {{ .host = "{host}"; .port = "{port}"; .first_byte_timeout = 1h; }}
@@ -193,15 +220,15 @@ sub vcl_backend_response {{
         file.write_text(self._vcl)
         self._command = ["varnishd", "-F", "-j", "none", "-n", self.directory / "work",
                          "-a", f"{self.host}:{self.port}", "-T", "none", "-f", file,
-                         "-s", f"file,{self.directory / 'cache'},{size}",
-                         "-p", "thread_pool_min=100", "-p", "thread_pool_max=2000"]
+                         "-s", f"file,{self.cache()},{size}",
+                         *(f"-p{name}={value}" for name, value in parameters.items())]
         self.launch(*self._command)
 
     def setup(self) -> str:
         return f"{' '.join(map(str, self._command))}\n\n{self._vcl}"
 
     def stored(self) -> list[Path]:
-        return [self.directory / "cache"]
+        return [self.cache()]
 
 
 def new_directory(site: Site, kind: str) -> Path:
@@ -210,6 +237,13 @@ def new_directory(site: Site, kind: str) -> Path:
         number += 1
     made.mkdir()
     return made
+
+
+def on_disk(path: Path) -> int:
+    try:
+        return 512 * path.lstat().st_blocks
+    except FileNotFoundError:  # it has just been evicted
+        return 0
 
 
 def files_below(directory: Path) -> list[Path]:
