@@ -151,6 +151,8 @@ def main() -> None:
     for name in options.suites or SUITES:
         if not measured(name, report, options.quick, setups):
             broken.append(name)
+    if whole:
+        report.text((harness.HERE / "profiles.md").read_text(encoding="utf-8"))
     report.write()
     out.with_suffix("").mkdir(exist_ok=True)
     for name, text in setups.items():
