@@ -36,7 +36,7 @@ std::optional<Prefix> split_prefix(std::string_view key) {
 }  // namespace
 
 std::filesystem::path Layout::blob_folder(const Digest& digest) const {
-  return blobs() / digest.algorithm_name() / digest.hex().substr(0, 2);
+  return blob(digest).parent_path();
 }
 
 std::filesystem::path Layout::blob(const Digest& digest) const { return blob_text(digest); }

@@ -20,7 +20,7 @@ void become_owner_of(const std::filesystem::path& directory);
 /// Takes the pages of code and constants out of this process's resident memory, its own and the
 /// libraries': most of them were read by the start alone, and the kernel brings sixteen for each
 /// that is touched. Whoever needs one again finds it in the page cache, for a fault of a
-/// microsecond. Any thread.
+/// microsecond; a debugger's breakpoints that were set before are gone. Any thread.
 void let_go_of_start();
 
 }  // namespace entrepot::app

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -140,11 +141,26 @@ def blob_target(data: bytes) -> str:
 
 def wrk(port: int, target: str, seconds: int = 4, connections: int = 64) -> float:
     """Requests a second, which accept what engines accept."""
-    done = subprocess.run(["wrk", "-t1", "-H", f"Accept: {OCI_MANIFEST}", f"-c{connections}", f"-d{seconds}s",
-                           f"http://127.0.0.1:{port}{target}"],
+    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+                           "-H", f"Accept: {OCI_MANIFEST}", f"http://127.0.0.1:{port}{target}"],
                           capture_output=True, text=True, check=True)
     assert "Non-2xx" not in done.stdout, done.stdout
     return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])
+
+
+def small_objects(site: Site) -> tuple[Nginx, dict[str, str]]:
+    """A registry with a blob of 4 KiB and a manifest, and the target of each by what it is."""
+    blob = os.urandom(4096)
+    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": len(blob),
+             "digest": "sha256:" + hashlib.sha256(blob).hexdigest()}
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": layer,
+                           "layers": [layer] * 8}).encode()
+    digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
+    names = {"4 KiB blob": f"blobs/{layer['digest']}",
+             "Manifest by digest": f"manifests/{digest}", "Manifest by tag": "manifests/latest"}
+    origin = site.static(dict(zip(names.values(), (blob, manifest, manifest))),
+                         tags={"manifests/latest": digest})
+    return origin, {what: f"/v2/{NAME}/{name}" for what, name in names.items()}
 
 
 def large_file(site: Site, pieces: int = 64) -> tuple[Nginx, str]:

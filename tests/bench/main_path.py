@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import shutil
 import statistics
@@ -23,8 +22,8 @@ import time
 from pathlib import Path
 
 from harness import (MIB, NAME, Nginx, Site, bar, blob_target, curl, into_page_cache, large_file,
-                     out_of_page_cache, ratio, run_suites, spread, wrk)
-from nginx import OCI_MANIFEST, cpu_seconds
+                     out_of_page_cache, ratio, run_suites, small_objects, spread, wrk)
+from nginx import cpu_seconds
 from support import client, content
 from support.upstream import ScriptedUpstream
 
@@ -81,22 +80,12 @@ def small_miss(site: Site, _rounds: int) -> None:
 
 
 def hits(site: Site, rounds: int) -> None:
-    blob = os.urandom(4096)
-    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": len(blob),
-             "digest": "sha256:" + hashlib.sha256(blob).hexdigest()}
-    manifest = json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": layer,
-                           "layers": [layer] * 8}).encode()
-    digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
-    origin = site.static({f"blobs/{layer['digest']}": blob, f"manifests/{digest}": manifest,
-                          "manifests/latest": manifest})
+    origin, targets = small_objects(site)
     peer = site.keep(Nginx.cache(site.directory / "peer", f"127.0.0.1:{origin.port}"))
     entrepot = site.entrepot(f"http://127.0.0.1:{origin.port}")
     url = f"http://127.0.0.1:{origin.port}"
     earlier = site.entrepot(url, site.earlier) if site.earlier else None
-    for what, target in (("4 KiB blob", f"blobs/{layer['digest']}"),
-                         ("manifest by digest", f"manifests/{digest}"),
-                         ("manifest by tag", "manifests/latest")):
-        target = f"/v2/{NAME}/{target}"
+    for what, target in targets.items():
         rates: dict[str, list[float]] = {"entrepot": [], "nginx": []}
         costs: dict[str, list[float]] = {"entrepot": [], "nginx": []}
         sides = [("entrepot", entrepot.port, [entrepot.pid]), ("nginx", peer.port, peer.pids)]

@@ -17,16 +17,17 @@ from pathlib import Path
 from harness import Site
 from nginx import Nginx, cpu_seconds, free_port
 from support import client
+from support.daemon import Daemon
 
 GIB = 1 << 30
 DEADLINE = 30
 
 
 class Peer:
-    """`port` answers on 127.0.0.1, or on the address that start() was given."""
+    """`port` answers on `host`."""
 
     name = ""
-    port = 0
+    host, port = "127.0.0.1", 0
 
     def pids(self) -> list[int]:
         raise NotImplementedError
@@ -66,17 +67,15 @@ class Peer:
         return total
 
 
-def wait_for_answer(port: int, process: subprocess.Popen, log: Path, host: str) -> None:
+def wait_for_answer(port: int, process: Daemon) -> None:
     deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and process.running:
         try:
-            client.get(port, "/v2/", host=host)
+            client.get(port, "/v2/")
             return
         except (ConnectionError, TimeoutError):
-            if process.poll() is not None:
-                break
             time.sleep(0.02)
-    raise RuntimeError(f"no answer on port {port}: {log.read_text()[-2000:]}")
+    raise RuntimeError(f"no answer on port {port}: {process.log.text[-2000:]}")
 
 
 def children(pid: int) -> list[int]:
@@ -90,7 +89,7 @@ class Entrepot(Peer):
         changes.setdefault("threads", {"serve": loops, "fetch": 1, "store": 4})
         self._site = site
         self.process = site.entrepot(origin, **changes)
-        self.port, self.host = self.process.port, self.process.host
+        self.port = self.process.port
 
     def pids(self) -> list[int]:
         return [self.process.pid]
@@ -119,7 +118,7 @@ class NginxCache(Peer):
         self._directory = new_directory(site, "nginx")
         self._server = Nginx.cache(self._directory, origin, sliced=sliced, size=size,
                                    connections=connections)
-        self.port, self.host = self._server.port, "127.0.0.1"
+        self.port = self._server.port
 
     def pids(self) -> list[int]:
         return self._server.pids
@@ -144,20 +143,14 @@ class NginxCache(Peer):
 class ProcessPeer(Peer):
     """One that is a command of Debian's."""
 
-    def __init__(self, site: Site, kind: str, port: int = 0, host: str = "127.0.0.1"):
+    def __init__(self, site: Site, kind: str):
         self.directory = new_directory(site, kind)
-        self.port, self.host = port or free_port(), host
-        self._log = self.directory / "log"
-        self._process: subprocess.Popen | None = None
+        self.port = free_port()
+        self._process: Daemon | None = None
 
     def launch(self, *command: object) -> None:
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *map(str, command)], stdout=log,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                env={name: value for name, value in os.environ.items()
-                     if not name.startswith("OTEL_")})
-        wait_for_answer(self.port, self._process, self._log, self.host)
+        self._process = Daemon(*command)
+        wait_for_answer(self.port, self._process)
 
     def pids(self) -> list[int]:
         return children(self._process.pid)
@@ -166,12 +159,7 @@ class ProcessPeer(Peer):
         return self.directory / "cache"
 
     def stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(DEADLINE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

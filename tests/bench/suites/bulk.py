@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from harness import curl, into_page_cache, large_file, out_of_page_cache
-from peers import Distribution, Entrepot, NginxCache, Peer, Varnish
+from peers import ALL, Peer
 from report import Column, in_turns
 
 TITLE = "Hits of 1 GiB"
@@ -53,8 +53,8 @@ def measure(peer: Peer, target: str, ask, prepare) -> dict[str, float]:
 def run(lab) -> None:
     origin, target = large_file(lab, **({"pieces": 4} if lab.quick else {}))
     url = f"http://127.0.0.1:{origin.port}"
-    everyone: list[Peer] = [Entrepot(lab, url), StaticFile(origin, lab.directory / "root" / target[1:]),
-                            *(lab.keep(made(lab, url)) for made in (NginxCache, Varnish, Distribution))]
+    everyone: list[Peer] = [lab.keep(made(lab, url)) for made in ALL.values()]
+    everyone.insert(1, StaticFile(origin, lab.directory / "root" / target[1:]))
     for peer in everyone:
         curl(peer.port, target)
     lab.settle()

@@ -6,11 +6,8 @@ Who asks the registry about a tag each time it is named (distribution) pays for 
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
-import os
 
-from harness import NAME, wrk
+from harness import small_objects, wrk
 from nginx import OCI_MANIFEST
 from peers import Distribution, Entrepot, NginxCache, Peer, Varnish
 from report import Column, in_turns
@@ -31,24 +28,14 @@ def measure(peer: Peer, target: str, connections: int, seconds: int) -> dict[str
 
 
 def run(lab) -> None:
-    blob = os.urandom(4096)
-    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": len(blob),
-             "digest": "sha256:" + hashlib.sha256(blob).hexdigest()}
-    manifest = json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": layer,
-                           "layers": [layer] * 8}).encode()
-    digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
-    origin = lab.static({f"blobs/{layer['digest']}": blob, f"manifests/{digest}": manifest,
-                         "manifests/latest": manifest}, tags={"manifests/latest": digest})
+    origin, targets = small_objects(lab)
     url = f"http://127.0.0.1:{origin.port}"
-    everyone = [Entrepot(lab, url), Entrepot(lab, url, loops=1), NginxCache(lab, url),
-                Varnish(lab, url), Distribution(lab, url)]
+    everyone = [lab.keep(peer) for peer in (
+        Entrepot(lab, url), Entrepot(lab, url, loops=1), NginxCache(lab, url), Varnish(lab, url),
+        Distribution(lab, url))]
     for peer in everyone:
         lab.note_setup(peer)
-        lab.keep(peer) if not isinstance(peer, Entrepot) else None
-    for what, name in (("4 KiB blob", f"blobs/{layer['digest']}"),
-                       ("Manifest by digest", f"manifests/{digest}"),
-                       ("Manifest by tag", "manifests/latest")):
-        target = f"/v2/{NAME}/{name}"
+    for what, target in targets.items():
         for connections in (64, 1000):
             one_target(lab, everyone, what, target, connections)
 

@@ -54,7 +54,7 @@ def bulk(lab) -> None:
         return {"time": took, "cpu": took}
 
     results = in_turns({**{name: functools.partial(through, made) for name, made in ALL.items()},
-                        "SHA-256 alone": alone}, lab.rounds(2), warm_up=not lab.quick)
+                        "SHA-256 alone": alone}, lab.rounds(2))
     lab.report.table("1 GiB that nobody has", results, [Column("time", "seconds"),
                                                         Column("cpu", "CPU s by then")])
     lab.report.bar("1 GiB miss: time to nginx, which proves nothing",
