@@ -191,6 +191,10 @@ class Sender:
             raise Hangup
         request.status = reply.status
         head = reply.head_bytes()
+        if reply.extra:
+            # The end of the body and what follows it in one segment: whoever has the whole body
+            # has the rest as well, and never asks for more before it came.
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         if request.method == "HEAD" or reply.status in (204, 304):
             self._socket.sendall(head)
         elif reply.stream is not None:
@@ -207,6 +211,7 @@ class Sender:
             self._send_body()
         if reply.extra:
             self._socket.sendall(reply.extra)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
         request.finished = True
         if reply.close or reply.content_length is not None:
             raise Hangup
