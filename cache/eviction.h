@@ -113,8 +113,9 @@ class S3Fifo {
 class EvictionPolicy {
  public:
   static constexpr std::uint64_t small_limit = 1 << 20;
-  /// Of the capacity, for the small class.
-  static constexpr double small_share = 0.05;
+  /// Of the capacity, for the small class. A registry's own mix of sizes fills less than half
+  /// of it and leaves the rest to layers (docs/eviction.md); caches whose images are small fill it.
+  static constexpr double small_share = 0.20;
 
   /// `resident` has its fingerprint and size, and stays where it is until it is removed or evicted.
   void admit(Resident& resident) { class_of(resident.size).admit(resident); }
