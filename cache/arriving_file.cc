@@ -20,6 +20,8 @@ namespace {
 /// Of one write: long enough to make the call cheap, short enough to be still in a core's
 /// second-level cache when the kernel copies it.
 constexpr std::size_t run_size = 256 << 10;
+/// Told at the latest.
+constexpr std::uint64_t untold_at_most = 1 << 20;
 /// Of a reader, when others wait for it.
 constexpr std::uint64_t far_behind = ArrivingFile::window / 2;
 /// Reserved at a time where the size is not known.
@@ -162,6 +164,7 @@ void ArrivingFile::gather(std::span<const std::byte> data) {
     gathered_ += piece.size();
     data = data.subspan(piece.size());
     if (piece.size() == room) write_gathered();
+    if (written_ - told_ >= untold_at_most) tell();
   }
 }
 
@@ -269,6 +272,11 @@ void ArrivingFile::slide() {
 void ArrivingFile::turn_ended() {
   turn_end_posted_ = false;
   write_gathered(arrived() == parts_.size ? 0 : arrived() % page);
+  tell();
+}
+
+void ArrivingFile::tell() {
+  told_ = written_;
   hasher_->advance(written_);
   if (progress_ && progress_->state() == Progress::State::growing) progress_->release(written_);
 }

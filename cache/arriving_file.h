@@ -20,7 +20,8 @@ namespace entrepot::cache {
 /// The file that a fill writes, its hasher and its readers' progress. What arrives in order is
 /// gathered and written in aligned runs, the last one of a turn of the loop up to its last whole
 /// page: few system calls, and a page cache made of large folios, which every later hit is cheaper
-/// for. Readers and the hasher are told once per turn.
+/// for. Readers and the hasher are told once per turn, and in the middle of one that brings much: a
+/// near upstream fills its socket as fast as a turn empties it.
 ///
 /// Pieces may lie beyond what has arrived in order: put() writes them, and pass_over() goes on
 /// behind them. The file is sparse, and its holes tell a later process what is missing
@@ -136,6 +137,7 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   bool move_to_memory();
   std::uint64_t needed_from() const;
   void turn_ended();
+  void tell();
   std::uint64_t front() const;
 
   const Parts parts_;
@@ -150,6 +152,7 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   std::unique_ptr<std::byte[]> run_;
   std::size_t gathered_ = 0;  // bytes in run_, which follow the written ones
   bool turn_end_posted_ = false;
+  std::uint64_t told_ = 0;  // what readers and the hasher know of written_
   bool write_failed_ = false;
   std::string_view bypass_;
   std::uint64_t slid_ = 0;  // passing: bytes before this are gone

@@ -84,6 +84,21 @@ TEST_F(ArrivingFileTest, SmallPiecesAreWrittenInAlignedRunsAndTheRestWhenTheTurn
   EXPECT_EQ(proven[0], sha256(whole));
 }
 
+TEST_F(ArrivingFileTest, TurnThatBringsMuchTellsReadersInItsMiddle) {
+  const auto whole = pattern(5 * run + 1000);
+  const auto file = arriving(whole.size());
+  const auto readable = [&] { return file->progress()->readable(0, Progress::Reach::proven); };
+  ASSERT_FALSE(file->take(0, bytes(whole).first(3 * run), whole.size()));
+  EXPECT_EQ(readable(), 0U);
+  ASSERT_FALSE(file->take(3 * run, bytes(whole).subspan(3 * run), whole.size()));
+  EXPECT_EQ(readable(), 4 * run) << "1 MiB, in the same turn";
+  executor.run();
+  EXPECT_EQ(readable(), whole.size());
+  ASSERT_FALSE(file->finish());
+  executor.run();
+  EXPECT_EQ(proven.at(0), sha256(whole));
+}
+
 TEST_F(ArrivingFileTest, ReadersGetTheTailWithTheVerdictOnly) {
   const auto whole = pattern(1000);
   const auto file = arriving(whole.size(), 100);
