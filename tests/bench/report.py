@@ -40,6 +40,12 @@ class Results:
         self.failures[side] = reason[:160]
         print(f"  {side} failed: {reason}", flush=True)
 
+    def precede(self, earlier: "Results") -> None:
+        """The samples that these sides have there are their first ones."""
+        for side, metrics in self.samples.items():
+            for metric, values in metrics.items():
+                values[:0] = earlier.samples.get(side, {}).get(metric, [])
+
     def sides(self) -> list[str]:
         return list(dict.fromkeys([*self.samples, *self.failures]))
 
