@@ -81,9 +81,13 @@ def busy_with() -> float:
 
 
 def commit() -> str:
-    done = subprocess.run(["git", "-C", PROJECT, "describe", "--always", "--dirty"], text=True,
-                          capture_output=True, check=False)
-    return done.stdout.strip() or "unknown"
+    command = ["git", "-c", f"safe.directory={PROJECT}", "-C", PROJECT, "describe", "--always",
+               "--dirty"]
+    try:
+        done = subprocess.run(command, text=True, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"  # no git here, or no clone
+    return done.stdout.strip()
 
 
 def introduce(report: Report, options: argparse.Namespace) -> None:

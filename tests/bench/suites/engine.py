@@ -33,7 +33,7 @@ TITLE = "A pull by the Docker engine"
 COLUMNS = [Column("cold", "cold, s"), Column("warm", "warm, s"),
            Column("cold_cpu", "mirror's CPU s, cold"), Column("warm_cpu", "warm")]
 DIRECT = "direct"
-ROUNDS, PAIRS = 3, 12  # of all sides; of the two that the bars are about
+ROUNDS, PAIRS = 3, 8  # of all sides; of the two that the bars are about
 PULL_AT_MOST = 60
 
 

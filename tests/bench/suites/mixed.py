@@ -6,7 +6,7 @@ without any would have. Blobs only: what a tag costs is in other suites.
 
 Layers are shorter than real ones, in two ways. *As in a registry* those of at most a megabyte are
 two thirds of the layers and under a hundredth of the bytes; it is for such proportions that
-Entrepot sets a twentieth of its disk apart for what is at most 1 MiB. *Mostly small layers* is what
+Entrepot sets a fifth of its disk apart for what is at most 1 MiB. *Mostly small layers* is what
 that is not made for: nine of ten layers are that small, and they have a third of the bytes.
 
 The first fifth fills the caches and is not counted. Hits are what the registry did not have to

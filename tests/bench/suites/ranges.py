@@ -64,7 +64,7 @@ def eight_parts(peer: Peer, blob) -> dict[str, float]:
 
 def at_random(lab) -> None:
     files = {}
-    for _ in range(2 if lab.quick else 16):
+    for _ in range(2 if lab.quick else 8):
         data = os.urandom(64 * MIB)
         files[f"blobs/sha256:{hashlib.sha256(data).hexdigest()}"] = data
     origin = lab.static(files)
@@ -79,7 +79,7 @@ def at_random(lab) -> None:
     listed, script = lab.directory / "targets", lab.directory / "random.lua"
     listed.write_text("\n".join(targets) + "\n")
     script.write_text(RANDOM_RANGES % {"targets": listed, "last": 64 * MIB - 65536})
-    seconds = 1 if lab.quick else 4
+    seconds = 1 if lab.quick else 3
 
     def measure(peer: Peer) -> dict[str, float]:
         before = peer.cpu()
