@@ -411,7 +411,8 @@ def test_pulls_go_through_the_node_and_the_site(whole):
     whole.pull(reference, image)
     assert whole.askers() == {"entrepot"}
     # "ns" said so, to both.
-    assert asked(whole.cache, reference) == asked(whole.above, reference) == {REGISTRY}
+    eventually(lambda: asked(whole.cache, reference) == asked(whole.above, reference) == {REGISTRY},
+               what="the lines of both")
     for blob in image.blobs:
         assert whole.registry.count("blob", "GET", blob.digest) == 1
     # Whatever happens above: this node has it.
@@ -426,7 +427,8 @@ def test_the_site_may_be_gone(whole):
     whole.above.terminate()
     reference, image = whole.new_image()
     whole.pull(reference, image)
-    assert whole.askers() == {"entrepot"} and asked(whole.cache, reference)
+    assert whole.askers() == {"entrepot"}
+    eventually(lambda: asked(whole.cache, reference), what="the node's lines")
 
 
 def test_the_mirror_may_be_gone(whole):

@@ -224,7 +224,7 @@ def test_without_systemd(package, root, upstream, tmp_path):
     eventually(lambda: "\nentrepot_flights 0\n" in client.get(ADMIN, "/metrics").body.decode(),
                what="no flights")
     daemon.stop()
-    assert daemon.log.search("stopped")
+    daemon.log.wait_for("stopped")
 
     # What root looks at stays the service's.
     listing = root.run("entrepot", "cache", "ls", "--json", "--config", CONFIG).stdout

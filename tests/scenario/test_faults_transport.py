@@ -148,8 +148,8 @@ def test_u7_wrong_digest(start, upstream, size, where):
     assert_never_wrong(entrepot.get(blob_target(blob)), blob)
     assert_whole(entrepot.get(blob_target(blob)), blob)
     assert entrepot.metrics().sum("digest_mismatches_total", upstream="docker.io") == 1
-    assert entrepot.log.search(rf"error .*docker\.io: {blob.digest} in {REPOSITORY} arrived from "
-                               rf"{upstream.address} with another digest")
+    entrepot.log.wait_for(rf"error .*docker\.io: {blob.digest} in {REPOSITORY} arrived from "
+                         rf"{upstream.address} with another digest")
 
 
 @pytest.mark.parametrize("size", [1000, BIG])

@@ -66,7 +66,7 @@ def test_the_scrub_finds_them_while_nobody_asks(start, upstream):
     eventually(lambda: entrepot.metrics().sum("cache_evictions_total", reason="corrupt") == 5,
                what="five found")
     assert entrepot.metrics().sum("scrubbed_bytes_total") == 5 * MIB
-    assert entrepot.log.search(r"error .*does not have that digest any more")
+    entrepot.log.wait_for(r"error .*does not have that digest any more")
     for blob in blobs:
         assert_whole(entrepot.get(blob_target(blob)), blob)
 
@@ -80,4 +80,4 @@ def test_what_is_right_is_not_fetched_again(start, upstream):
     for blob in blobs:
         assert_hit(entrepot.get(blob_target(blob)), blob)
     assert upstream.count("blob") == 0
-    assert entrepot.log.search(r"warn .*the last process did not end in order")
+    entrepot.log.wait_for(r"warn .*the last process did not end in order")

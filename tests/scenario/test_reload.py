@@ -59,7 +59,7 @@ def test_a_bad_one_is_refused(start, upstream, text, why):
     entrepot.config_path.write_text(text)
     os.kill(entrepot.pid, signal.SIGHUP)
     entrepot.log.wait_for(r"SIGHUP: this configuration cannot be used; the one before stays")
-    assert entrepot.log.search(why)
+    entrepot.log.wait_for(why)
     assert_whole(entrepot.get(blob_target(blob)), blob)
     assert entrepot.admin("/readyz").status == 200
 

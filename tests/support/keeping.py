@@ -56,7 +56,7 @@ def may_ask_for_restart(entrepot):
         yield
     # Closed: a process that ends closes connections on which it has seen no request yet.
     except (ConnectionRefusedError, ConnectionResetError, Closed):
-        assert entrepot.log.search("ends in order to be started anew"), "nothing announced it"
+        entrepot.log.wait_for("ends in order to be started anew")
         eventually(lambda: not entrepot.running, what="the end that refused connections announce")
 
 
