@@ -13,6 +13,8 @@ from support.gate import Gate, eventually
 
 BIG = 3 * content.MIB
 QUICK = {"connect": "500ms", "first_byte": "2s", "stall": "400ms"}
+# Where requests are counted: a machine that is busy must not look like a registry that stalls.
+COUNTED = {**QUICK, "stall": "1500ms"}
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ def test_u2_u5_always_broken_ends(start, upstream, blob, cut):
 def test_u3_drip(start, upstream, blob):
     """100 bytes a second: given up after the stall time, and resumed."""
     upstream.script(faults.together(faults.rate(100)), kind="blob", method="GET", times=1)
-    entrepot = start(timeouts=QUICK)
+    entrepot = start(timeouts=COUNTED)
     assert_whole(entrepot.get(blob_target(blob)), blob)
     assert upstream.count("blob", method="GET") == 2
 
@@ -105,7 +107,7 @@ def test_u4_stall(start, upstream, blob, after):
     gate = Gate()
     other = upstream.add_blob(REPOSITORY, content.blob(1000, seed=9))
     upstream.script(faults.stall_after(after, gate), kind="blob", digest=blob.digest, times=1)
-    entrepot = start(timeouts=QUICK)
+    entrepot = start(timeouts=COUNTED)
     download = entrepot.download(blob_target(blob))
     gate.wait_arrived()
     assert_whole(entrepot.get(blob_target(other)), other)
