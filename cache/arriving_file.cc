@@ -20,7 +20,7 @@ namespace {
 /// Of one write: long enough to make the call cheap, short enough to be still in a core's
 /// second-level cache when the kernel copies it.
 constexpr std::size_t run_size = 256 << 10;
-/// Told at the latest.
+/// Of what is written, before readers and the hasher are told within a turn.
 constexpr std::uint64_t untold_at_most = 1 << 20;
 /// Of a reader, when others wait for it.
 constexpr std::uint64_t far_behind = ArrivingFile::window / 2;

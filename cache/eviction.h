@@ -113,8 +113,8 @@ class S3Fifo {
 class EvictionPolicy {
  public:
   static constexpr std::uint64_t small_limit = 1 << 20;
-  /// Of the capacity, for the small class. A registry's own mix of sizes fills less than half
-  /// of it and leaves the rest to layers (docs/eviction.md); caches whose images are small fill it.
+  /// Of the capacity, for the small class. From 8 % on it hardly matters where sizes are
+  /// those of a registry (docs/eviction.md); the rest is for caches whose images are small.
   static constexpr double small_share = 0.20;
 
   /// `resident` has its fingerprint and size, and stays where it is until it is removed or evicted.

@@ -40,11 +40,9 @@ class Results:
         self.failures[side] = reason[:160]
         print(f"  {side} failed: {reason}", flush=True)
 
-    def precede(self, earlier: "Results") -> None:
-        """The samples that these sides have there are their first ones."""
-        for side, metrics in self.samples.items():
-            for metric, values in metrics.items():
-                values[:0] = earlier.samples.get(side, {}).get(metric, [])
+    def only(self, *sides: str) -> "Results":
+        return Results(*({side: of[side] for side in sides if side in of}
+                         for of in (self.samples, self.failures)))
 
     def sides(self) -> list[str]:
         return list(dict.fromkeys([*self.samples, *self.failures]))
@@ -65,11 +63,11 @@ class Results:
 
 
 def in_turns(sides: dict[str, Callable[[], dict[str, float]]], rounds: int,
-             warm_up: bool = True) -> Results:
+             warm_up: bool = True, into: Results | None = None) -> Results:
     """Each side once a round, so that a machine whose speed drifts drifts for all. A round before them
     warms up and is not counted; a single round (--quick) has none. A side that fails is not asked
-    again."""
-    results = Results()
+    again. With `into`, the rounds follow those that it has."""
+    results = into or Results()
     warm_up = warm_up and rounds > 1
     for number in range(rounds + warm_up):
         for side, measure in sides.items():

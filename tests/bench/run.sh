@@ -6,8 +6,8 @@
 #   tests/bench/run.sh [--quick] [--out FILE] [suite…]     as root, on a machine that does little else
 #
 # Suites: hits, bulk, miss, herd, ranges, wan, memory, mixed, engine; all of them without arguments.
-# Under 25 minutes on two cores, packages and build included; asks nothing, leaves nothing running. With
-# --quick or with suites named the document goes to FILE, or to a directory that is told at the end.
+# Some 24 minutes with the build on two cores; asks nothing, leaves nothing running. With --quick or
+# with suites named the document goes to FILE, or to a directory that is told at the end.
 set -euo pipefail
 
 say() { printf '==> %s\n' "$*" >&2; }

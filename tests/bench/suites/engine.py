@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`docker pull` by a real dockerd: a Debian of four layers and 158 MB, from a registry on this
-machine. *direct* has the registry itself in `registry-mirrors`, the others have the mirror there,
-so that the engine does the same for all. *cold* is with a mirror that has just been started with
-nothing, *warm* the same pull once more, from that mirror; *direct* pulls twice as well, and the mean
+"""`docker pull` by a real dockerd: a Debian of four layers, from a registry on this machine. *direct*
+has the registry itself in `registry-mirrors`, the others have the mirror there, so that the engine
+does the same for all. *cold* is with a mirror that has just been started with nothing, *warm* the same pull once more, from that mirror; *direct* pulls twice as well, and the mean
 of the two is what the others are compared with. Before each pull the engine has nothing of the image
 and what was written is on the disk. The time is what the user waits: most of it the engine's own,
 which unpacks layers while others still come.
@@ -118,13 +117,12 @@ class Pulls:
         return took
 
 
-def round_by_round(both: Results, everyone: Results) -> str:
+def round_by_round(results: Results) -> str:
     """Each side's times to *direct* in the same round."""
     lines = ["**To direct, round by round**\n", "|  | cold | warm |", "|---|---|---|"]
-    for side in everyone.sides():
+    for side in results.sides():
         if side == DIRECT:
             continue
-        results = both if side == OURS else everyone
         cells = []
         for metric in ("cold", "warm"):
             ours, theirs = (results.samples.get(name, {}).get(metric, [])
@@ -146,13 +144,12 @@ def run(lab) -> None:
     results = in_turns(sides, lab.rounds(ROUNDS), warm_up=False)
     lab.report.table(f"Pull of {name}, {layers} layers", results, COLUMNS)
     lab.report.chart("engine", "docker pull, cold, seconds", results, COLUMNS[0])
-    both = in_turns({side: sides[side] for side in (DIRECT, OURS)}, lab.rounds(PAIRS),
-                    warm_up=False)
-    both.precede(results)
-    lab.report.table(f"{OURS} and direct, all {len(both.samples[DIRECT]['cold'])} rounds", both,
-                     COLUMNS)
-    lab.report.bar("Warm pull to direct", both.ratio("warm", DIRECT), 1)
-    lab.report.bar("Cold pull to direct", both.ratio("cold", DIRECT), 1.02)
-    table = round_by_round(both, results)
+    in_turns({side: sides[side] for side in (DIRECT, OURS)}, lab.rounds(PAIRS), warm_up=False,
+             into=results)
+    lab.report.table(f"{OURS} and direct, all {lab.rounds(ROUNDS) + lab.rounds(PAIRS)} rounds",
+                     results.only(DIRECT, OURS), COLUMNS)
+    lab.report.bar("Warm pull to direct", results.ratio("warm", DIRECT), 1)
+    lab.report.bar("Cold pull to direct", results.ratio("cold", DIRECT), 1.02)
+    table = round_by_round(results)
     lab.report.text(table)
     print(table, flush=True)

@@ -5,9 +5,9 @@ the same disk, a tenth of what all layers take; *distribution* knows no bound an
 without any would have. Blobs only: what a tag costs is in other suites.
 
 Layers are shorter than real ones, in two ways. *As in a registry* those of at most a megabyte are
-two thirds of the layers and under a hundredth of the bytes; it is for such proportions that
-Entrepot sets a fifth of its disk apart for what is at most 1 MiB. *Mostly small layers* is what
-that is not made for: nine of ten layers are that small, and they have a third of the bytes.
+two thirds of the layers and under a hundredth of the bytes. *Mostly small layers*: nine of ten are
+that small, and they have a third of the bytes, more than the fifth of its disk that Entrepot sets
+apart for them.
 
 The first fifth fills the caches and is not counted. Hits are what the registry did not have to
 send: one minus its replies with blobs (or their bytes) by the clients'; who fetches a blob twice to
