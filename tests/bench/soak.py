@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The soak: hours of pulls through a registry that keeps failing, and nothing drifts.
 
-    tests/bench/soak.py --duration 3m|8h [--rate N] [--restart-every T] [--seed N]
+    tests/bench/soak.py --duration 3m|8h [--rate N] [--clients N] [--restart-every T] [--seed N]
 
 Clients pull blobs by a Zipf popularity from a catalogue that is three times the cache, so evictions
 always run; some read ranges, some leave in the middle, some ask for tags that move. The upstream
@@ -19,13 +19,15 @@ Ends with 1 when one of these is missed, and says which:
   apart: their number follows its compactions, and is bounded by max_open_files;
 - RocksDB's memory keeps within the bounds of its block cache, which fills up for hours, and of its
   write buffers;
-- anonymous memory, that included, grows by less than 1 MiB an hour after the warm-up. The slope is that of least
-  squares over the means of 20 stretches, and is missed where its lower limit of two standard
-  errors is above the bar, so that noise alone fails no run. Windows below two hours have an
+- anonymous memory, that included, grows by less than 1 MiB an hour after the warm-up. The slope is
+  that of least squares over the means of 20 stretches, and is missed where its lower limit of two
+  standard errors is above the bar, so that noise alone fails no run. Windows below two hours have an
   allowance of 10 MiB in all besides: in two minutes 1 MiB/h is 35 KiB, less than one step of
   malloc, and the block cache of RocksDB alone (8 MiB) is still filling up. What a 3-minute
   run can find is a leak of two kilobytes a request; one of 1 MiB an hour takes the 8-hour run;
 - the process is alive at the end, and ends with 0.
+
+Sixteen times a line says how far it is, so that one who comes after hours sees what became of it.
 
 Memory and descriptors are compared within the longest life where --restart-every ends lives, in
 turn by kill -9 and SIGTERM.
@@ -66,10 +68,10 @@ from support.upstream import ScriptedUpstream  # noqa: E402
 KIB, MIB = content.KIB, content.MIB
 HOUR = 3600.0
 CACHE = 64 * MIB
-CLIENTS = 6
 ALPHA = 0.9
 TAGS, VERSIONS = 8, 4
 INDEX_MEMORY = 12  # MiB: 8 of blocks, 4 of write buffers (cache/rocks_open.cc)
+PROGRESS = 16  # lines
 SLOPE, ALLOWANCE = 1.0, 10.0  # MiB an hour, MiB
 DESCRIPTORS = 5
 BATCHES = 20
@@ -158,8 +160,8 @@ def serve_upstream(pipe, catalogue: Catalogue, seed: int) -> None:
 class Rest:
     """Clients stand still while somebody measures at rest, or restarts the process."""
 
-    def __init__(self):
-        self._condition = threading.Condition()
+    def __init__(self, clients: int):
+        self._clients, self._condition = clients, threading.Condition()
         self._wanted = self._over = False
         self._standing = 0
 
@@ -177,7 +179,7 @@ class Rest:
     def __enter__(self) -> None:
         with self._condition:
             self._wanted = True
-            if not self._condition.wait_for(lambda: self._standing == CLIENTS, 120):
+            if not self._condition.wait_for(lambda: self._standing == self._clients, 120):
                 raise AssertionError("a client hangs")
 
     def __exit__(self, *_) -> None:
@@ -216,7 +218,7 @@ class Client(threading.Thread):
                 with Connection(soak.entrepot.port, timeout=60) as connection:
                     while self._ask(connection) and not soak.rest.wanted:
                         # The pace of the load, not a wait for anything.
-                        if soak.over.wait(self._rng.expovariate(soak.rate / CLIENTS)):
+                        if soak.over.wait(self._rng.expovariate(soak.rate / soak.clients)):
                             break
             except (OSError, Closed) as error:
                 # Nobody stops the process while we ask: restarts wait until all stand.
@@ -324,10 +326,11 @@ class Life:
 class Soak:
     def __init__(self, arguments, directory: Path):
         self.duration, self.rate = arguments.duration, arguments.rate
+        self.clients = arguments.clients
         self.restart_every, self.seed = arguments.restart_every, arguments.seed
         self.warm_up = min(2 * HOUR, self.duration / 3)
         self.catalogue = Catalogue(self.seed)
-        self.rest, self.over, self.tally = Rest(), threading.Event(), Tally()
+        self.rest, self.over, self.tally = Rest(self.clients), threading.Event(), Tally()
         self.served: set[str] = set()
         self.lives = [Life()]
         self.index_memory: list[float] = []  # MiB, in all lives
@@ -396,9 +399,18 @@ class Soak:
             self.entrepot.restart(kill=number % 2 == 0)
             self.lives.append(Life())
 
+    def say_progress(self, after: float) -> None:
+        with self.tally.lock:
+            requests, wrong, unexpected = (sum(self.tally.outcomes.values()),
+                                           len(self.tally.wrong), len(self.tally.unexpected))
+        memory = self.entrepot.memory()["RssAnon"] / MIB
+        index = self.entrepot.metrics().sum("index_memory_bytes") / MIB
+        print(f"    {after:.0f} s: {requests} requests, {wrong} wrong bodies, {unexpected} unexpected "
+              f"answers, {memory:.1f} MiB of memory, {index:.1f} of them RocksDB's", flush=True)
+
     def run(self) -> int:
         self.entrepot.start()
-        clients = [Client(self, self.seed * 100 + n) for n in range(CLIENTS)]
+        clients = [Client(self, self.seed * 100 + n) for n in range(self.clients)]
         begun = time.monotonic()
         end, warm = begun + self.duration, begun + self.warm_up
         # At rest after the warm-up, and each hour.
@@ -406,7 +418,7 @@ class Soak:
         restarts = ([begun + n * self.restart_every for n in
                      range(1, int(self.duration / self.restart_every) + 1)]
                     if self.restart_every else [])
-        done = 0
+        done = said = 0
         pause = min(5.0, self.duration / 300)
         try:
             while (now := time.monotonic()) < end and self.entrepot.running:
@@ -422,6 +434,9 @@ class Soak:
                     self.restart(done)
                     done += 1
                     self.at_rest()
+                if now - begun >= said * self.duration / PROGRESS:
+                    said = int((now - begun) / self.duration * PROGRESS) + 1
+                    self.say_progress(now - begun)
                 self.over.wait(pause)
             alive = self.entrepot.running
             if alive:
@@ -519,6 +534,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--duration", type=seconds, default=seconds("3m"))
     parser.add_argument("--rate", type=float, default=80, help="requests a second, all clients")
+    parser.add_argument("--clients", type=int, default=6,
+                        help="one waits while its request stalls, so that few do not reach a high rate")
     parser.add_argument("--restart-every", type=seconds, help="ends a life that often")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     arguments = parser.parse_args()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`docker pull` by a real dockerd: a Debian of four layers, from a registry on this machine. *direct*
 has the registry itself in `registry-mirrors`, the others have the mirror there, so that the engine
-does the same for all. *cold* is with a mirror that has just been started with nothing, *warm* the same pull once more, from that mirror; *direct* pulls twice as well, and the mean
-of the two is what the others are compared with. Before each pull the engine has nothing of the image
-and what was written is on the disk. The time is what the user waits: most of it the engine's own,
+does the same for all. *cold* is with a mirror that has just been started with nothing, *warm* the
+same pull once more, from that mirror; *direct* pulls twice as well, and the mean of the two is what
+the others are compared with. Before each pull the engine has nothing of the image and what was
+written is on the disk. The time is what the user waits: most of it the engine's own,
 which unpacks layers while others still come.
 
 Counted only where the engine had the one mirror in its list, got the image it was to get, and the
