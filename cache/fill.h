@@ -102,7 +102,6 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   std::string_view reason_for_pieces() const;
 
   // Several transfers.
-  static constexpr std::uint64_t segment = Pieces::largest;
   void watch_speed();
   bool may_widen() const;
   bool widened() const { return widening_ && widening_->transfers() > 1; }

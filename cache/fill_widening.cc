@@ -44,16 +44,19 @@ void Fill::stay_with_one() {
 /// In order: so that who reads from the beginning is served first.
 void Fill::ask_segments() {
   if (!pieces_) make_pieces();
+  const auto segment = [this] {
+    return widening_->segment(pieces_->missing({file_->arrived(), *head_.size}));
+  };
   if (fetch_) {
     // What comes in order ends where the first segment begins.
-    const Span next = Pieces::grains({file_->arrived(), file_->arrived() + segment});
+    const Span next = Pieces::grains({file_->arrived(), file_->arrived() + segment()});
     asked_.end = std::min(asked_.end, next.end);
   }
   const std::size_t others = widening_->transfers() - (fetch_ ? 1 : 0);
   while (pieces_->segments() < others) {
     const auto gap = pieces_->asked().gap_in({fetch_ ? asked_.end : file_->arrived(), *head_.size});
     if (gap.empty()) return;
-    pieces_->bring_segment({gap.begin, std::min(gap.end, gap.begin + segment)});
+    pieces_->bring_segment({gap.begin, std::min(gap.end, gap.begin + segment())});
   }
 }
 

@@ -21,13 +21,20 @@ class Widening {
   /// many transfers there are to be from now on: no more than `most`, unless they are there.
   std::size_t step(std::uint64_t arrived, std::uint64_t left, std::size_t most);
   std::size_t transfers() const { return transfers_; }
+  /// Bytes of the next segment, where so many of the blob have not been asked for: what one
+  /// transfer brings in 2.4 s, and less towards the end, so that all end at about the same time.
+  /// In 1.2 s while it is on trial whether a second one helps: what comes in order, at half the
+  /// speed if it does not, then soon meets the segment, and who reads gets no flood all at once.
+  std::uint64_t segment(std::uint64_t unasked) const;
   /// More than one made it worse, or may not be: stay with one.
   void narrow();
 
  private:
   void change(std::size_t transfers);
+  void plan_segments(double rate_of_each, double intervals);
 
   std::size_t transfers_ = 1;
+  std::uint64_t segment_ = 0;
   std::uint64_t arrived_ = 0;  ///< at the last step
   int steps_ = 0;              ///< since transfers_ changed
   double rate_before_ = 0;     ///< with half as many, bytes an interval

@@ -3,6 +3,7 @@
 #include "cache/widening.h"
 
 #include <algorithm>
+#include <array>
 
 #include "tests/unit/cache/pieces_fixture.h"
 
@@ -63,6 +64,28 @@ TEST(Widening, WhatWasThereBeforeIsNoSpeed) {
   EXPECT_EQ(widening.step(501 * mib, 499 * mib, 8), 2U);
   widening.step(502 * mib, 498 * mib, 8);
   EXPECT_EQ(widening.step(504 * mib, 496 * mib, 8), 4U);
+}
+
+TEST(Widening, SegmentsLastAboutAsLongHoweverFastTheLineIs) {
+  for (const auto [rate, on_trial, after_it] : {std::array{mib / 100, mib, mib},
+                                                {mib / 2, 2 * mib, 4 * mib},
+                                                {4 * mib, 8 * mib, 8 * mib}}) {
+    Widening widening;
+    run(widening, 2, 1000 * mib, [rate = rate](auto n) { return n * rate; });
+    EXPECT_EQ(widening.segment(1000 * mib), on_trial);
+    run(widening, 10, 1000 * mib, [rate = rate](auto n) { return n * rate; });
+    EXPECT_EQ(widening.segment(1000 * mib), after_it);
+  }
+}
+
+TEST(Widening, SegmentsBecomeSmallTowardsTheEndAndNoSmaller) {
+  Widening widening;
+  run(widening, 10, 1000 * mib, [](auto n) { return n * mib; });
+  ASSERT_EQ(widening.transfers(), 8U);
+  EXPECT_EQ(widening.segment(64 * mib), 8 * mib);
+  EXPECT_EQ(widening.segment(32 * mib), 4 * mib);
+  EXPECT_EQ(widening.segment(20 * mib + 8), 41 * Pieces::grain);
+  EXPECT_EQ(widening.segment(mib), 2 * mib);
 }
 
 TEST(ExtraTransfers, AreSharedAndGivenBack) {
@@ -130,7 +153,7 @@ class WideningFillTest : public PiecesTest {
     const auto pending = widen();
     source.asked[1].head(blob.size());
     source.asked[1].sent = 1;
-    source.asked[1].data_at(10 * mib, "!");
+    source.asked[1].data_at(6 * mib, "!");
     for (int i = 0; i < 200 && source.mismatches == 0; ++i) interval(mib);
     EXPECT_EQ(source.mismatches, 1);
     return pending;
@@ -155,29 +178,29 @@ class WideningFillTest : public PiecesTest {
 TEST_F(WideningFillTest, ASegmentBeginsAheadOfWhatComesInOrder) {
   widen();
   ASSERT_EQ(source.asked.size(), 2U);
-  EXPECT_EQ(range_of(source.asked[1]), (Span{10 * mib, 18 * mib}));
+  EXPECT_EQ(range_of(source.asked[1]), (Span{6 * mib, 10 * mib}));
 }
 
 TEST_F(WideningFillTest, WhatComesInOrderEndsWhereTheSegmentBegins) {
   widen();
   auto& in_order = source.asked[0];
-  arrive(in_order, 8 * mib - 1000);
+  arrive(in_order, 4 * mib - 1000);
   ASSERT_NE(in_order.sink, nullptr);
   arrive(in_order, 5000);
   EXPECT_EQ(in_order.sink, nullptr);
   EXPECT_TRUE(in_order.cancelled);
   ASSERT_EQ(under_way(), 2U);
-  EXPECT_EQ(range_of(last()), (Span{18 * mib, 26 * mib}));
+  EXPECT_EQ(range_of(last()), (Span{10 * mib, 14 * mib}));
 }
 
 TEST_F(WideningFillTest, WhoReadsInOrderFollowsTheSegments) {
   const auto pending = widen();
-  arrive(source.asked[0], 8 * mib);
+  arrive(source.asked[0], 4 * mib);
   const auto& content = *pending.answer().content;
-  EXPECT_EQ(content.progress->readable(0, Progress::Reach::proven), 10 * mib);
+  EXPECT_EQ(content.progress->readable(0, Progress::Reach::proven), 6 * mib);
   source.asked[1].head(blob.size());
   arrive(source.asked[1], mib);
-  EXPECT_EQ(content.progress->readable(0, Progress::Reach::proven), 11 * mib);
+  EXPECT_EQ(content.progress->readable(0, Progress::Reach::proven), 7 * mib);
 }
 
 TEST_F(WideningFillTest, EveryByteComesOnce) {
@@ -192,6 +215,19 @@ TEST_F(WideningFillTest, FasterMeansMore) {
   interval(mib);
   interval(mib);
   EXPECT_EQ(under_way(), 4U);
+  finish(pending);
+}
+
+TEST_F(WideningFillTest, AllEndAtAboutTheSameTime) {
+  const auto pending = widen();
+  for (int i = 0; i < 10 && under_way() < 4; ++i) interval(mib);
+  int fewer = 0;
+  for (int i = 0; i < 200 && !cache->find_blob(repo, digest); ++i) {
+    interval(mib);
+    fewer += under_way() < 4 ? 1 : 0;
+  }
+  EXPECT_LE(fewer, 2) << "intervals in which some wait for the last";
+  EXPECT_LE(source.asked.size(), 24U) << "each is a request";
   finish(pending);
 }
 
@@ -229,12 +265,12 @@ TEST_F(WideningFillTest, ASegmentThatFailsEndsIt) {
 
 TEST_F(WideningFillTest, ASegmentThatFailsAfterTheFirstHasEnded) {
   const auto pending = widen();
-  arrive(source.asked[0], 8 * mib);
+  arrive(source.asked[0], 4 * mib);
   source.asked[1].fail(FailureKind::unavailable);
   executor.run();
   EXPECT_EQ(under_way(), 2U) << "the other segment goes on";
-  EXPECT_EQ(last().request.offset, 10 * mib);
-  EXPECT_EQ(last().request.end, 18 * mib);
+  EXPECT_EQ(last().request.offset, 6 * mib);
+  EXPECT_EQ(last().request.end, 10 * mib);
   EXPECT_EQ(last().request.size, blob.size()) << "it is tried as patiently as a body that broke";
   last().head(blob.size());
   finish(pending);
@@ -304,7 +340,7 @@ TEST_F(WideningFillTest, WhatWasLeftOfSegmentsIsNotAskedForAgain) {
   const auto before = source.asked.size();
   const auto pending = ask_blob(digest);
   ASSERT_EQ(source.asked.size(), before + 1);
-  EXPECT_EQ(last().request.end, 10 * mib);
+  EXPECT_EQ(last().request.end, 6 * mib);
   last().head(blob.size());
   finish(pending);
 }
