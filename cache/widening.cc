@@ -8,39 +8,70 @@
 namespace entrepot::cache {
 namespace {
 
-/// New transfers take a while to be at their speed: the second step after a change is what counts.
-constexpr int steps_to_judge = 2;
-/// Twice as many are worth it when they bring this much more.
+/// New transfers take a while to be at their speed: the second half of the steps after a change is
+/// what counts. So many steps at least, and where there is time, up to so many: bytes come in
+/// bursts over a long way, and where some are lost.
+constexpr std::size_t least_steps = 2;
+constexpr std::size_t most_steps = 16;
+/// A trial may take this part of the time to go.
+constexpr double part_for_trial = 16;
+/// Twice as many are worth it when they bring this much more; so much, and it is clear at once.
 constexpr double worth_it = 1.25;
+constexpr double clearly = 1.6;
 /// Fewer intervals than these to go, at the present rate, are not worth a change.
 constexpr double least_to_begin = 10;  // 3 s
 constexpr double least_to_go_on = 5;   // 1.5 s
 /// Of one segment. A request each: longer than the way to the registry and back, by far.
 constexpr double segment_on_trial = 4;
 constexpr double segment_after_it = 8;
-constexpr std::uint64_t least_segment = 1 << 20;
+constexpr std::uint64_t least_segment = 256 << 10;
+constexpr std::uint64_t largest_segment = Pieces::largest;
 /// Of a segment, at the end.
 constexpr std::uint64_t least_part = 4;
 
 }  // namespace
 
 std::size_t Widening::step(std::uint64_t arrived, std::uint64_t left, std::size_t most) {
-  const auto rate = static_cast<double>(arrived - std::min(arrived, arrived_));
-  arrived_ = arrived;
-  if (settled_ || ++steps_ < steps_to_judge) return transfers_;
-  if (transfers_ > 1 && rate < rate_before_ * worth_it) {
-    change(transfers_ / 2);
-    settled_ = true;
-    return transfers_;
+  arrived_.push_back(arrived);
+  if (arrived_.size() > most_steps) arrived_.pop_front();
+  rest_ = std::max(rest_ - 1, 0);
+  if (settled_ || arrived_.size() < least_steps) return transfers_;
+  const double now = speed();
+  const double to_go = static_cast<double>(left) / std::max(now, 1.0);
+  if (on_trial_) {
+    const auto verdict = judge(now, left);
+    if (verdict == Verdict::not_yet) return transfers_;
+    on_trial_ = false;
+    if (verdict == Verdict::no_better) {
+      change(transfers_ / 2);
+      rest_ = next_rest_;
+      next_rest_ *= 2;
+      return transfers_;
+    }
   }
-  if (transfers_ > 1) plan_segments(rate / static_cast<double>(transfers_), segment_after_it);
-  const double to_go = static_cast<double>(left) / std::max(rate, 1.0);
+  if (transfers_ > 1) plan_segments(now / static_cast<double>(transfers_), segment_after_it);
   const bool time_enough = to_go > (transfers_ == 1 ? least_to_begin : least_to_go_on);
-  if (transfers_ * 2 > most || !time_enough) return transfers_;
-  if (transfers_ == 1) plan_segments(rate, segment_on_trial);
-  rate_before_ = rate;
+  if (rest_ > 0 || transfers_ * 2 > most || !time_enough) return transfers_;
+  if (transfers_ == 1) plan_segments(now, segment_on_trial);
+  speed_before_ = now;
+  on_trial_ = true;
   change(transfers_ * 2);
   return transfers_;
+}
+
+double Widening::speed() const {
+  const auto last = arrived_.size() - 1;
+  const auto steps = arrived_.size() / 2;
+  const auto before = std::min(arrived_[last - steps], arrived_[last]);
+  return static_cast<double>(arrived_[last] - before) / static_cast<double>(steps);
+}
+
+Widening::Verdict Widening::judge(double speed, std::uint64_t left) const {
+  if (speed >= speed_before_ * clearly) return Verdict::better;
+  const double to_go = static_cast<double>(left) / std::max({speed, speed_before_, 1.0});
+  const double steps = std::clamp(to_go / part_for_trial, double{least_steps}, double{most_steps});
+  if (static_cast<double>(arrived_.size()) < steps) return Verdict::not_yet;
+  return speed < speed_before_ * worth_it ? Verdict::no_better : Verdict::better;
 }
 
 std::uint64_t Widening::segment(std::uint64_t unasked) const {
@@ -55,12 +86,12 @@ void Widening::narrow() {
 
 void Widening::change(std::size_t transfers) {
   transfers_ = transfers;
-  steps_ = 0;
+  arrived_.clear();
 }
 
-void Widening::plan_segments(double rate_of_each, double intervals) {
-  const auto bytes = static_cast<std::uint64_t>(rate_of_each * intervals);
-  segment_ = std::clamp(bytes, least_segment, Pieces::largest);
+void Widening::plan_segments(double speed_of_each, double intervals) {
+  const auto bytes = static_cast<std::uint64_t>(speed_of_each * intervals);
+  segment_ = std::clamp(bytes, least_segment, largest_segment);
 }
 
 }  // namespace entrepot::cache

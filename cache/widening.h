@@ -6,12 +6,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 
 namespace entrepot::cache {
 
 /// How many transfers bring one blob at once: one, and twice as many as long as that brings it
-/// faster; where it does not, as many as before. Pure arithmetic: it is told what has arrived, at
-/// even steps of time. One thread.
+/// faster; where it does not, as many as before, until it is tried again. Pure arithmetic: it is
+/// told what has arrived, at even steps of time. One thread.
 class Widening {
  public:
   /// Between two steps.
@@ -30,14 +31,20 @@ class Widening {
   void narrow();
 
  private:
+  enum class Verdict { better, no_better, not_yet };
+
+  double speed() const;
+  Verdict judge(double speed, std::uint64_t left) const;
   void change(std::size_t transfers);
-  void plan_segments(double rate_of_each, double intervals);
+  void plan_segments(double speed_of_each, double intervals);
 
   std::size_t transfers_ = 1;
   std::uint64_t segment_ = 0;
-  std::uint64_t arrived_ = 0;  ///< at the last step
-  int steps_ = 0;              ///< since transfers_ changed
-  double rate_before_ = 0;     ///< with half as many, bytes an interval
+  std::deque<std::uint64_t> arrived_;  ///< at the last steps since transfers_ changed
+  bool on_trial_ = false;              ///< twice as many as were enough, so far
+  double speed_before_ = 0;            ///< with half as many, bytes an interval
+  int rest_ = 0;                       ///< steps until the next trial
+  int next_rest_ = 16;                 ///< after one that did not help
   bool settled_ = false;
 };
 

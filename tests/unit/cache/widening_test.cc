@@ -33,16 +33,45 @@ TEST(Widening, DoublesWhileThatIsFaster) {
 
 TEST(Widening, GoesBackWhereItIsNot) {
   Widening widening;
-  const auto taken = run(widening, 8, 1000 * mib, [](auto) { return 4 * mib; });
+  const auto taken = run(widening, 8, 100 * mib, [](auto) { return 4 * mib; });
   EXPECT_EQ(taken, (std::vector<std::size_t>{1, 2, 2, 1, 1, 1, 1, 1}));
 }
 
 TEST(Widening, StaysWithWhatTheLineCanDo) {
   Widening widening;
   const auto taken =
-      run(widening, 12, 1000 * mib, [](auto n) { return std::min<std::uint64_t>(n, 4) * mib; });
+      run(widening, 12, 150 * mib, [](auto n) { return std::min<std::uint64_t>(n, 4) * mib; });
   EXPECT_EQ(taken.back(), 4U);
   EXPECT_EQ(*std::max_element(taken.begin(), taken.end()), 8U);
+}
+
+TEST(Widening, WhatTakesLongIsLookedAtForLonger) {
+  Widening widening;
+  // Two bring twice as much, in bursts.
+  int step = 0;
+  const auto rate = [&step](auto n) { return n == 1 ? mib : ++step % 4 == 0 ? 8 * mib : 0; };
+  EXPECT_EQ(run(widening, 40, 4000 * mib, rate, 2).back(), 2U);
+  Widening impatient;
+  step = 0;
+  EXPECT_EQ(run(impatient, 5, 20 * mib, rate, 2).back(), 1U);
+}
+
+TEST(Widening, IsTriedAgainAfterARestThatGrows) {
+  Widening widening;
+  std::vector<std::size_t> trials;
+  const auto taken = run(widening, 300, 100000 * mib, [](auto) { return 4 * mib; });
+  for (std::size_t i = 1; i < taken.size(); ++i) {
+    if (taken[i] > taken[i - 1]) trials.push_back(i);
+  }
+  EXPECT_EQ(trials, (std::vector<std::size_t>{1, 33, 81, 161}));
+}
+
+TEST(Widening, WhereOneIsToBeItStaysOne) {
+  Widening widening;
+  run(widening, 4, 1000 * mib, [](auto n) { return n * mib; });
+  widening.narrow();
+  const auto taken = run(widening, 300, 100000 * mib, [](auto n) { return n * mib; });
+  EXPECT_EQ(*std::max_element(taken.begin(), taken.end()), 1U);
 }
 
 TEST(Widening, NeverMoreThanMayBe) {
@@ -67,7 +96,7 @@ TEST(Widening, WhatWasThereBeforeIsNoSpeed) {
 }
 
 TEST(Widening, SegmentsLastAboutAsLongHoweverFastTheLineIs) {
-  for (const auto [rate, on_trial, after_it] : {std::array{mib / 100, mib, mib},
+  for (const auto [rate, on_trial, after_it] : {std::array{mib / 100, mib / 4, mib / 4},
                                                 {mib / 2, 2 * mib, 4 * mib},
                                                 {4 * mib, 8 * mib, 8 * mib}}) {
     Widening widening;
@@ -233,9 +262,8 @@ TEST_F(WideningFillTest, AllEndAtAboutTheSameTime) {
 
 TEST_F(WideningFillTest, NotFasterMeansOneAgain) {
   const auto pending = widen();
-  for (int i = 0; i < 4; ++i) interval(mib / 2);
   const auto asked = source.asked.size();
-  for (int i = 0; i < 40; ++i) interval(mib / 2);
+  for (int i = 0; i < 12; ++i) interval(mib / under_way());
   EXPECT_EQ(source.asked.size(), asked + 1) << "the rest in order, and nothing else";
   EXPECT_FALSE(last().request.end.has_value());
   finish(pending);
