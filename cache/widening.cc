@@ -2,6 +2,7 @@
 #include "cache/widening.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cache/pieces.h"
 
@@ -14,13 +15,17 @@ namespace {
 constexpr std::size_t least_steps = 2;
 constexpr std::size_t most_steps = 16;
 /// A trial may take this part of the time to go.
-constexpr double part_for_trial = 16;
+constexpr double part_for_trial = 24;
 /// Twice as many are worth it when they bring this much more; so much, and it is clear at once.
 constexpr double worth_it = 1.25;
 constexpr double clearly = 1.6;
 /// Fewer intervals than these to go, at the present rate, are not worth a change.
 constexpr double least_to_begin = 10;  // 3 s
 constexpr double least_to_go_on = 5;   // 1.5 s
+/// To the same speed with twice as many belongs a line that is full, where a trial costs readers
+/// something and brings nothing: it then rests so much longer.
+constexpr int rests_when_same = 4;
+bool same_speed(double a, double b) { return std::abs(a - b) < b / 10; }
 /// Of one segment. A request each: longer than the way to the registry and back, by far.
 constexpr double segment_on_trial = 4;
 constexpr double segment_after_it = 8;
@@ -44,7 +49,7 @@ std::size_t Widening::step(std::uint64_t arrived, std::uint64_t left, std::size_
     on_trial_ = false;
     if (verdict == Verdict::no_better) {
       change(transfers_ / 2);
-      rest_ = next_rest_;
+      rest_ = next_rest_ * (same_speed(now, speed_before_) ? rests_when_same : 1);
       next_rest_ *= 2;
       return transfers_;
     }
