@@ -30,7 +30,6 @@ bool same_speed(double a, double b) { return std::abs(a - b) < b / 10; }
 constexpr double segment_on_trial = 4;
 constexpr double segment_after_it = 8;
 constexpr std::uint64_t least_segment = 256 << 10;
-constexpr std::uint64_t largest_segment = Pieces::largest;
 /// Of a segment, at the end.
 constexpr std::uint64_t least_part = 4;
 
@@ -96,7 +95,7 @@ void Widening::change(std::size_t transfers) {
 
 void Widening::plan_segments(double speed_of_each, double intervals) {
   const auto bytes = static_cast<std::uint64_t>(speed_of_each * intervals);
-  segment_ = std::clamp(bytes, least_segment, largest_segment);
+  segment_ = std::clamp(bytes, least_segment, Pieces::largest);
 }
 
 }  // namespace entrepot::cache
