@@ -41,6 +41,7 @@ function(entrepot_library folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
   add_library(entrepot_${folder} STATIC ${arg_SOURCES})
   target_link_libraries(entrepot_${folder} PUBLIC entrepot_flags ${arg_LIBRARIES})
+  entrepot_use_precompiled(entrepot_${folder} entrepot_precompiled)
 endfunction()
 
 # entrepot_unit_test(<folder> SOURCES ... LIBRARIES ...): one GoogleTest binary unit_<folder>,
@@ -49,6 +50,7 @@ function(entrepot_unit_test folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
   add_executable(unit_${folder} ${arg_SOURCES})
   target_link_libraries(unit_${folder} PRIVATE ${arg_LIBRARIES} GTest::gmock GTest::gtest_main)
+  entrepot_use_precompiled(unit_${folder} entrepot_precompiled_tests)
   gtest_discover_tests(unit_${folder} TEST_PREFIX "unit.${folder}."
     DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
 endfunction()

@@ -4,7 +4,7 @@
 #
 #   tests/tidy.sh BUILD [FILE…]
 #
-# BUILD: a configured build folder of clang, such as build/fuzz; all sources without FILEs.
+# BUILD: a configured build folder of clang, such as build/asan; all sources without FILEs.
 # TIDY_CHECKS adds to the checks configured. The analyzer doubles the time: CI leaves it out with
 # TIDY_CHECKS=-clang-analyzer-*.
 set -euo pipefail

@@ -116,7 +116,7 @@ TEST_F(HealingTest, FoundByARequestAndByTheScrubAtOnceItIsOneBlobLess) {
     executor.run();
     EXPECT_TRUE(read(*asker.answer().content) == large);
     EXPECT_EQ(corrupt(), std::to_string(begun + 1));
-    EXPECT_EQ(source.asked.size(), begun + 2U);
+    EXPECT_EQ(source.asked.size(), static_cast<std::size_t>(begun) + 2);
   }
 }
 
