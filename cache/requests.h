@@ -26,6 +26,7 @@ class ReplyTo {
   }
   /// See Asker.
   const std::string& via() const { return asker_.via; }
+  Client client() const { return asker_.client; }
 
  private:
   Asker asker_;

@@ -139,7 +139,7 @@ void TagFlights::answer(const TagRequest& request, const TagState& state, Outcom
        request.repository,
        state.record.digest,
        request.head,
-       {{home_, request.reply.via()},
+       {{home_, request.reply.via(), request.reply.client()},
         [reply = request.reply, answer = std::move(answer)](Answer object) mutable {
           // Fetching the manifest is work of its own only where the store did not have it.
           if (object.outcome != Outcome::hit) answer.outcome = object.outcome;

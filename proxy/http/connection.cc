@@ -37,7 +37,7 @@ bool is_write(Method method) {
 
 }  // namespace
 
-Connection::Connection(Lane& lane, int fd, std::string peer)
+Connection::Connection(Lane& lane, int fd, Peer peer)
     : lane_(lane),
       socket_(new_socket(lane.loop(), fd)),
       peer_(std::move(peer)),

@@ -13,6 +13,7 @@
 #include "proxy/http/body_pump.h"
 #include "proxy/http/connection_exchange.h"
 #include "proxy/http/exchange.h"
+#include "proxy/http/listener.h"
 #include "proxy/http/output.h"
 #include "proxy/http/request_parser.h"
 
@@ -40,7 +41,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using Clock = std::chrono::steady_clock;
 
   /// Takes the connected, non-blocking socket `fd`.
-  Connection(Lane& lane, int fd, std::string peer);
+  Connection(Lane& lane, int fd, Peer peer);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -105,7 +106,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Constant after construction.
   Lane& lane_;
   bufferevent* const socket_;
-  const std::string peer_;
+  const Peer peer_;
 
   Output output_;
   RequestParser parser_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/http/exchange.h"
+#include "proxy/http/listener.h"
 
 namespace entrepot::http {
 
@@ -10,13 +11,14 @@ namespace entrepot::http {
 /// still holds it. (Shared ownership: a handler may keep it longer than the connection lives.)
 class ConnectionExchange final : public Exchange {
  public:
-  ConnectionExchange(Connection& connection, loop::Loop& loop, std::string peer)
+  ConnectionExchange(Connection& connection, loop::Loop& loop, Peer peer)
       : connection_(&connection), loop_(loop), peer_(std::move(peer)) {}
 
   const Request& request() const override { return request_; }
   bool closed() const override { return connection_ == nullptr; }
   loop::Loop& loop() const override { return loop_; }
-  std::string_view peer() const override { return peer_; }
+  std::string_view peer() const override { return peer_.name; }
+  ClientAddress client() const override { return peer_.address; }
   void reply(const ReplyHead& head, std::string_view body) override;
   void reply(const ReplyHead& head, std::shared_ptr<const std::string> body) override;
   void reply(const ReplyHead& head, std::unique_ptr<Body> body, std::vector<Piece> pieces) override;
@@ -32,7 +34,7 @@ class ConnectionExchange final : public Exchange {
 
   Connection* connection_;
   loop::Loop& loop_;
-  const std::string peer_;
+  const Peer peer_;
   Request request_;
   ReplyStats stats_;
   bool replied_ = false;

@@ -142,7 +142,7 @@ bool Connection::refuse(const Refusal& refusal) {
   const bool head_only = exchange_ != nullptr && exchange_->request().is_head();
   const bool keep = !refusal.close && parser_.framing().kind == Framing::Kind::none &&
                     parser_.keep_alive() && !lane_.draining();
-  const std::string body = lane_.handler().refused(refusal.status, refusal.reason, peer_);
+  const std::string body = lane_.handler().refused(refusal.status, refusal.reason, peer_.name);
   ReplyHead head(refusal.status);
   head.add("Content-Type", "application/json");
   if (refusal.status == 405) head.add("Allow", "GET, HEAD");

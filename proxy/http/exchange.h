@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/http/body.h"
+#include "proxy/http/client_address.h"
 #include "proxy/http/request.h"
 
 namespace entrepot::loop {
@@ -56,6 +57,8 @@ class Exchange {
   virtual loop::Loop& loop() const = 0;
   /// "address:port" of the client.
   virtual std::string_view peer() const = 0;
+  /// Whose share of what is bounded per client it takes.
+  virtual ClientAddress client() const = 0;
 
   // Exactly one of these, once. For HEAD the body is left out and Content-Length kept.
   /// Small bodies: one write with the head. `body` may be empty.

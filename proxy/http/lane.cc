@@ -32,7 +32,7 @@ Lane::Lane(loop::Loop& loop, const ServerOptions& options, Handler& handler, int
       sweep_every_(sweep_interval(options)),
       head_writer_(options.common_fields),
       listener_(
-          loop, listening, [this](int fd, std::string peer) { accepted(fd, std::move(peer)); },
+          loop, listening, [this](int fd, Peer peer) { accepted(fd, std::move(peer)); },
           [this] {
             const std::string body = handler_.refused(503, "out of file descriptors", "");
             HeadWriter::Frame frame;
@@ -50,7 +50,7 @@ Lane::~Lane() {
 
 void Lane::start() { listener_.start(); }
 
-void Lane::accepted(int fd, std::string peer) {
+void Lane::accepted(int fd, Peer peer) {
   const std::size_t others = open_.fetch_add(1, std::memory_order_relaxed);
   auto connection = std::make_shared<Connection>(*this, fd, std::move(peer));
   connection->index = connections_.size();

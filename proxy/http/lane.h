@@ -43,7 +43,7 @@ class Lane {
   void remove(Connection& connection);
 
  private:
-  void accepted(int fd, std::string peer);
+  void accepted(int fd, Peer peer);
   void sweep_later();
   void sweep();
   void report_if_drained();

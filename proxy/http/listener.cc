@@ -89,7 +89,7 @@ bool Listener::accept_some(int limit) {
     if (fd >= 0) {
       const int on = 1;
       setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-      accepted_(fd, peer_name(peer));
+      accepted_(fd, {peer_name(peer), ClientAddress::of(peer)});
       continue;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/http/client_address.h"
 #include "proxy/loop/loop.h"
 
 struct event;
@@ -22,13 +23,19 @@ std::vector<int> listen_on(const std::string& address, std::size_t count);
 /// The port a socket is bound to.
 std::uint16_t local_port(int fd);
 
+/// Who has connected.
+struct Peer {
+  std::string name;  ///< "address:port"
+  ClientAddress address;
+};
+
 /// Accepts connections on a listening socket. When descriptors run out it answers one waiting
 /// client with the help of a spare one, and rests for a moment instead of spinning. Loop thread
 /// only, but for the constructor.
 class Listener {
  public:
-  /// Gets a non-blocking socket without Nagle's delay, and "address:port" of the client.
-  using Accepted = std::function<void(int fd, std::string peer)>;
+  /// Gets a non-blocking socket without Nagle's delay.
+  using Accepted = std::function<void(int fd, Peer peer)>;
   static constexpr std::chrono::milliseconds rest{100};
 
   /// Takes over `fd`. `busy` is sent, whole, to a client for whom no descriptor is left.

@@ -24,7 +24,8 @@ inline void begin_wait(Call& call) {
 /// On whose behalf fetch_* asks, and where it answers.
 inline cache::Asker asker_of(const Options& options, const http::Exchange& exchange,
                              const Call& call) {
-  return {options.executor_of(exchange), via_of(exchange.request(), call.fields)};
+  return {options.executor_of(exchange), via_of(exchange.request(), call.fields),
+          cache::Client{exchange.client().value()}};
 }
 
 /// In the callback of fetch_*: the call to answer, or null when its client is gone.

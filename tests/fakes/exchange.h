@@ -40,6 +40,7 @@ class Exchange final : public http::Exchange {
   bool closed() const override { return closed_; }
   loop::Loop& loop() const override;
   std::string_view peer() const override { return "192.0.2.7:41000"; }
+  http::ClientAddress client() const override { return {}; }
   void reply(const http::ReplyHead& head, std::string_view body) override;
   void reply(const http::ReplyHead& head, std::shared_ptr<const std::string> body) override;
   void reply(const http::ReplyHead& head, std::unique_ptr<http::Body> body,

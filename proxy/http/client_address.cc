@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/client_address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <array>
+#include <cstring>
+
+namespace entrepot::http {
+namespace {
+
+// The value is the network part of an IPv6 address. Those of ::/8 are given to nobody (RFC 4291
+// §2.4), so IPv4 has one there, and so has ::1, whose network part is 0.
+constexpr std::uint64_t v4_mark = std::uint64_t{0xffff} << 32;
+constexpr std::uint64_t v6_loopback = 1;
+
+std::uint64_t big_endian(const unsigned char* bytes, std::size_t count) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < count; ++i) value = value << 8 | bytes[i];
+  return value;
+}
+
+}  // namespace
+
+ClientAddress ClientAddress::of(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    return ClientAddress(v4_mark | ntohl(v4.sin_addr.s_addr));
+  }
+  if (address.ss_family != AF_INET6) return {};
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&v6)) return ClientAddress(v4_mark | big_endian(&v6.s6_addr[12], 4));
+  const std::uint64_t network = big_endian(&v6.s6_addr[0], 8);
+  return ClientAddress(network == 0 ? v6_loopback : network);
+}
+
+std::string ClientAddress::text() const {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (value_ == 0) return "no address";
+  if (value_ == v6_loopback) return "::1";
+  if (value_ >> 32 == v4_mark >> 32) {
+    const in_addr v4{htonl(static_cast<std::uint32_t>(value_))};
+    return inet_ntop(AF_INET, &v4, text.data(), text.size());
+  }
+  in6_addr v6{};
+  for (std::size_t i = 0; i < 8; ++i)
+    v6.s6_addr[i] = static_cast<unsigned char>(value_ >> (56 - 8 * i));
+  return std::string(inet_ntop(AF_INET6, &v6, text.data(), text.size())) + "/64";
+}
+
+}  // namespace entrepot::http
+
+// SplitMix64's last steps: addresses of one network differ in few bits, and all of them count.
+std::size_t std::hash<entrepot::http::ClientAddress>::operator()(
+    const entrepot::http::ClientAddress& address) const noexcept {
+  std::uint64_t mixed = address.value();
+  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9U;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebU;
+  return mixed ^ (mixed >> 31);
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace entrepot::http {
+
+/// Whom bounds per client count as one client: an IPv4 address, or an IPv6 network of 64 bits, of
+/// which one host has all addresses (RFC 4291 §2.5.1). A value without the port, of eight bytes.
+class ClientAddress {
+ public:
+  ClientAddress() = default;
+  /// An IPv4-mapped address counts as IPv4.
+  static ClientAddress of(const sockaddr_storage& address);
+
+  /// 0 for no address only.
+  std::uint64_t value() const { return value_; }
+  /// "10.0.0.7", "2001:db8:0:1::/64".
+  std::string text() const;
+  bool operator==(const ClientAddress&) const = default;
+
+ private:
+  explicit ClientAddress(std::uint64_t value) : value_(value) {}
+
+  std::uint64_t value_ = 0;
+};
+
+}  // namespace entrepot::http
+
+template <>
+struct std::hash<entrepot::http::ClientAddress> {
+  std::size_t operator()(const entrepot::http::ClientAddress& address) const noexcept;
+};
