@@ -166,10 +166,8 @@ Disposition Ask::on_head(const ResponseHead& head) {
     return sink_.on_answer(head);
   }
   head_ = head;
-  return Disposition::discard;
+  return Disposition::discard();
 }
-
-bool Ask::on_data(std::span<const std::byte> data) { return sink_.on_body(data); }
 
 void Ask::on_end(const TransferEnd& end) {
   if (!delivered_ && head_.status != 0) {

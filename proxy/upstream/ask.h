@@ -4,7 +4,6 @@
 #include <chrono>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,7 +43,6 @@ class AskSink {
   virtual ~AskSink() = default;
   /// A 2xx, and what to do with its body.
   virtual Disposition on_answer(const ResponseHead& head) = 0;
-  virtual bool on_body(std::span<const std::byte> data) = 0;
 
   // Exactly one of these, once, at the end.
   virtual void on_whole() = 0;
@@ -80,7 +78,6 @@ class Ask : private TransferSink, private TokenSink {
 
  private:
   Disposition on_head(const ResponseHead& head) override;
-  bool on_data(std::span<const std::byte> data) override;
   void on_end(const TransferEnd& end) override;
   void on_token(const TokenResult& result) override;
 

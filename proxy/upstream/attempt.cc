@@ -52,11 +52,6 @@ Disposition Attempt::on_answer(const ResponseHead& head) {
   return owner_.on_answer(*this, head);
 }
 
-bool Attempt::on_body(std::span<const std::byte> data) {
-  brought_ += data.size();
-  return owner_.on_body(*this, data);
-}
-
 void Attempt::on_whole() {
   measure(least_measured);
   ended();

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "proxy/upstream/ask.h"
@@ -24,7 +24,6 @@ class Attempt : private AskSink {
    public:
     virtual ~Owner() = default;
     virtual Disposition on_answer(Attempt& attempt, const ResponseHead& head) = 0;
-    virtual bool on_body(Attempt& attempt, std::span<const std::byte> data) = 0;
     virtual void on_whole(Attempt& attempt) = 0;
     virtual void on_stopped(Attempt& attempt) = 0;
     virtual void on_failure(Attempt& attempt, AskFailure failure) = 0;
@@ -50,6 +49,8 @@ class Attempt : private AskSink {
 
   Endpoint& endpoint() const { return endpoint_; }
   const Part& part() const { return part_; }
+  /// So much more of its body has come: said by who takes it.
+  void count(std::size_t bytes) { brought_ += bytes; }
   /// What it answers cannot be used, for this reason: said before the owner lets it stop.
   void reject(cache::Failure why) { rejection_ = std::move(why); }
   const std::optional<cache::Failure>& rejection() const { return rejection_; }
@@ -58,7 +59,6 @@ class Attempt : private AskSink {
   using Clock = std::chrono::steady_clock;
 
   Disposition on_answer(const ResponseHead& head) override;
-  bool on_body(std::span<const std::byte> data) override;
   void on_whole() override;
   void on_stopped() override;
   void on_failure(AskFailure failure) override;

@@ -74,17 +74,17 @@ Disposition ListingFetch::on_answer(const ResponseHead& head) {
   if (head.status != 200) {
     rejection_ = bad_answer(
         what(), "answered " + std::to_string(head.status) + " where a listing was expected");
-    return Disposition::abort;
+    return Disposition::abort();
   }
   if (mode_ != Mode::tags && parse_media_type(head.content_type) != oci_index) {
     no_index_ = true;
-    return Disposition::discard;
+    return Disposition::discard();
   }
   if (mode_ != Mode::referrers_tag) link_ = next_link(head.link);
-  return Disposition::take;
+  return Disposition::take(*this);
 }
 
-bool ListingFetch::on_body(std::span<const std::byte> data) {
+bool ListingFetch::on_data(std::span<const std::byte> data) {
   bytes_ += data.size();
   if (bytes_ > upstream_.limits().listing_bytes) {
     rejection_ =

@@ -23,7 +23,7 @@ namespace entrepot::upstream {
 ///   both:      a first page that one endpoint does not give is asked of the others
 ///   referrers: page → next page … → done; where the API is missing (404, or an answer that is no
 ///              image index): the manifest of the referrers tag → done, empty when there is none
-class ListingFetch : public cache::Fetch, private AskSink {
+class ListingFetch : public cache::Fetch, private AskSink, private BodySink {
  public:
   /// `upstream` and `sink` outlive this. Calls the sink from a later turn only.
   /// `subject`: whose referrers; nullopt: the tags of the repository.
@@ -34,7 +34,7 @@ class ListingFetch : public cache::Fetch, private AskSink {
   enum class Mode : std::uint8_t { tags, referrers, referrers_tag };
 
   Disposition on_answer(const ResponseHead& head) override;
-  bool on_body(std::span<const std::byte> data) override;
+  bool on_data(std::span<const std::byte> data) override;
   void on_whole() override;
   void on_stopped() override;
   void on_failure(AskFailure failure) override;

@@ -123,9 +123,10 @@ std::unique_ptr<Attempt> ObjectFetch::ask(Endpoint& endpoint) {
 
 Disposition ObjectFetch::on_answer(Attempt& attempt, const ResponseHead& head) {
   const auto place = place_of(attempt, head);
-  if (!place || !fits(attempt, *place)) return Disposition::abort;
+  if (!place || !fits(attempt, *place)) return Disposition::abort();
   take(attempt, *place, head);
-  const Disposition disposition = probing_ ? Disposition::discard : Disposition::take;
+  const Disposition disposition =
+      probing_ ? Disposition::discard() : Disposition::take(delivery_.emplace(*this, attempt));
   if (head_told_) {
     sink_.on_endpoint(attempt.endpoint().label());
     return disposition;
@@ -211,7 +212,8 @@ std::uint64_t ObjectFetch::bytes_left() const {
   return *end - std::min(*end, next_);
 }
 
-bool ObjectFetch::on_body(Attempt& attempt, std::span<const std::byte> data) {
+bool ObjectFetch::deliver(Attempt& attempt, std::span<const std::byte> data) {
+  attempt.count(data.size());
   const std::uint64_t offset = next_;
   if (request_.end && offset + data.size() > *request_.end) {
     complete_ = true;  // it sends more than was asked for

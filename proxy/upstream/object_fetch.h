@@ -46,13 +46,26 @@ class ObjectFetch : public cache::Fetch, private Attempt::Owner {
     std::optional<std::uint64_t> total;
   };
 
+  /// Takes the body of an attempt that has answered.
+  class Delivery : public BodySink {
+   public:
+    Delivery(ObjectFetch& fetch, Attempt& attempt) : fetch_(fetch), attempt_(attempt) {}
+    bool on_data(std::span<const std::byte> data) override {
+      return fetch_.deliver(attempt_, data);
+    }
+
+   private:
+    ObjectFetch& fetch_;
+    Attempt& attempt_;
+  };
+
   Disposition on_answer(Attempt& attempt, const ResponseHead& head) override;
-  bool on_body(Attempt& attempt, std::span<const std::byte> data) override;
   void on_whole(Attempt& attempt) override;
   void on_stopped(Attempt& attempt) override;
   void on_failure(Attempt& attempt, AskFailure failure) override;
   void on_second(Attempt& attempt, double rate) override;
 
+  bool deliver(Attempt& attempt, std::span<const std::byte> data);
   void attempt();
   void attempt(Endpoint& endpoint);
   void hedge();
@@ -98,6 +111,7 @@ class ObjectFetch : public cache::Fetch, private Attempt::Owner {
 
   bool answered_ = false;             ///< attempt_ has brought a head
   std::unique_ptr<Attempt> attempt_;  ///< the last one, which may have ended
+  std::optional<Delivery> delivery_;  ///< of its body
   std::unique_ptr<Attempt> hedge_;    ///< runs while attempt_ has not answered
   Timer timer_;                       ///< the next attempt
   Timer hedge_timer_;

@@ -77,7 +77,7 @@ Disposition Probe::on_head(const ResponseHead& head) {
   endpoint_.metrics().request(metrics::Kind::ping, head.status);
   settled_ = true;
   learn(head);
-  return Disposition::discard;
+  return Disposition::discard();
 }
 
 void Probe::learn(const ResponseHead& head) {
@@ -101,8 +101,6 @@ void Probe::learn(const ResponseHead& head) {
   endpoint_.knowledge().first_byte(timing.first_byte, now);
   endpoint_.answered();
 }
-
-bool Probe::on_data(std::span<const std::byte>) { return true; }
 
 void Probe::on_end(const TransferEnd& end) {
   transfer_.reset();

@@ -32,7 +32,6 @@ class Probe : private TransferSink {
   using Clock = std::chrono::steady_clock;
 
   Disposition on_head(const ResponseHead& head) override;
-  bool on_data(std::span<const std::byte> data) override;
   void on_end(const TransferEnd& end) override;
 
   void due();

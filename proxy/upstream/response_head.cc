@@ -76,6 +76,7 @@ HeadReader::State HeadReader::begin(std::string_view line) {
 
 HeadReader::State HeadReader::end_of_head() {
   begun_ = false;
+  if (head_.status == 101) return refuse("it switches to a protocol that nobody asked for");
   if (head_.status < 200) {
     if (++interim_ > max_interim) return refuse("it sent more than 20 interim responses");
     return state_;

@@ -28,7 +28,8 @@ struct ResponseHead {
 };
 
 /// Builds a ResponseHead from header lines as curl hands them out, and refuses what must not be
-/// used: more than 64 KiB of header lines, more than 20 interim responses, NUL or a bare CR, a
+/// used: more than 64 KiB of header lines, more than 20 interim responses, a 101 (we ask for no
+/// other protocol, RFC 9110 section 15.2.2, and libcurl ends the head there), NUL or a bare CR, a
 /// folded line, a line without a name, and framing or routing headers that contradict themselves.
 /// One per transfer; one thread.
 class HeadReader {

@@ -187,7 +187,7 @@ bool Running::wants_new_connection() {
 
 std::string Running::answered_from() const {
   const char* address = nullptr;
-  if (disposition_) curl_easy_getinfo(easy_, CURLINFO_PRIMARY_IP, &address);
+  if (has_head()) curl_easy_getinfo(easy_, CURLINFO_PRIMARY_IP, &address);
   return address == nullptr ? "" : address;
 }
 
@@ -249,14 +249,15 @@ TransferEnd Running::judge(CURLcode result) const {
             .reason = "redirect",
             .detail = "its host has no address but " + forbidden_ + " ones"};
   }
-  if (result == CURLE_OK && !disposition_) {
+  if (!has_head() && (result == CURLE_OK || result == CURLE_WRITE_ERROR)) {
     return {.kind = Kind::malformed,
             .reason = "bad-upstream",
-            .detail = "it ended without a response head"};
+            .detail = result == CURLE_OK ? "it ended without a response head"
+                                         : "it sent a body without a response head"};
   }
   if (result == CURLE_OK) return {};
   const char* text = error_[0] != '\0' ? error_ : curl_easy_strerror(result);
-  const Meaning meaning = meaning_of(result, disposition_.has_value());
+  const Meaning meaning = meaning_of(result, has_head());
   return {.kind = meaning.kind, .reason = meaning.reason, .detail = printable_excerpt(text, 200)};
 }
 
@@ -278,30 +279,30 @@ TransferTiming Running::timing() const {
 
 bool Running::head_complete() {
   timer_.set(stall_.tick_length());
-  disposition_ = Disposition::abort;  // what holds if the sink goes during the call
+  body_ = Refused{};  // what holds if the sink goes during the call
   const Disposition disposition = sink_->on_head(reader_.head());
   if (sink_ == nullptr) return false;
-  disposition_ = disposition;
-  if (disposition == Disposition::abort) {
-    refused_ = true;
-    return false;
+  refused_ = disposition.aborts();
+  if (refused_) return false;
+  if (disposition.body() != nullptr) {
+    body_ = Taken{disposition.body()};
+    return true;
   }
-  if (disposition == Disposition::discard && !request_.head &&
-      reader_.head().content_length.value_or(0) > max_discarded) {
-    cut_ = true;
-    return false;
-  }
-  return true;
+  body_ = Discarded{};
+  cut_ = !request_.head && reader_.head().content_length.value_or(0) > max_discarded;
+  return !cut_;
 }
 
 bool Running::take(std::span<const std::byte> data) {
   stall_.received(data.size());
-  if (disposition_ == Disposition::discard) {
-    discarded_ += data.size();
-    cut_ = discarded_ > max_discarded;
+  if (auto* discarded = std::get_if<Discarded>(&body_)) {
+    discarded->bytes += data.size();
+    cut_ = discarded->bytes > max_discarded;
     return !cut_;
   }
-  const bool wants_more = sink_->on_data(data);
+  const auto* taken = std::get_if<Taken>(&body_);
+  if (taken == nullptr) return false;
+  const bool wants_more = taken->by->on_data(data);
   if (sink_ == nullptr) return false;
   refused_ = !wants_more;
   return wants_more;
@@ -309,7 +310,7 @@ bool Running::take(std::span<const std::byte> data) {
 
 void Running::check_progress() {
   using Kind = TransferEnd::Kind;
-  if (!disposition_) {
+  if (!has_head()) {
     deadlines_.expired(
         *this, {.kind = Kind::timeout,
                 .reason = "timeout",
@@ -319,7 +320,7 @@ void Running::check_progress() {
     timer_.set(stall_.tick_length());
   } else if (!stall_.tick()) {
     timer_.set(stall_.tick_length());
-  } else if (disposition_ == Disposition::discard) {
+  } else if (std::holds_alternative<Discarded>(body_)) {
     deadlines_.expired(*this, {});
   } else {
     deadlines_.expired(*this,

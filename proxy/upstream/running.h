@@ -6,6 +6,8 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
+#include <variant>
 
 #include "proxy/upstream/response_head.h"
 #include "proxy/upstream/sockets.h"
@@ -71,6 +73,17 @@ class Running {
   TransferTiming timing() const;
 
  private:
+  /// Before the final head: there is nobody who could be given bytes.
+  struct NoHead {};
+  struct Taken {
+    BodySink* by;  ///< not null
+  };
+  struct Discarded {
+    std::uint64_t bytes = 0;
+  };
+  /// The sink wants nothing of it.
+  struct Refused {};
+
   static std::size_t header_callback(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t write_callback(char* data, std::size_t size, std::size_t count, void* self);
   static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
@@ -82,6 +95,8 @@ class Running {
   void set_callbacks();
   void set_headers();
   void count_dial(const curl_sockaddr& address);
+  /// A final head has come, whatever became of it.
+  bool has_head() const { return !std::holds_alternative<NoHead>(body_); }
   bool head_complete();
   bool take(std::span<const std::byte> data);
   void check_progress();
@@ -99,8 +114,7 @@ class Running {
   char error_[CURL_ERROR_SIZE] = {};
 
   HeadReader reader_;
-  std::optional<Disposition> disposition_;  ///< known once the head is
-  std::uint64_t discarded_ = 0;
+  std::variant<NoHead, Taken, Discarded, Refused> body_;
   bool cut_ = false;       ///< a discarded body was long: ended by us, and complete all the same
   bool refused_ = false;   ///< the sink took no more
   bool held_ = false;      ///< the sink wants nothing now

@@ -42,7 +42,8 @@ TokenFetch::TokenFetch(Multi& multi, Request request, Done done)
 
 Disposition TokenFetch::on_head(const ResponseHead& head) {
   head_ = head;
-  return head.status == 200 ? Disposition::take : Disposition::discard;
+  if (head.status != 200) return Disposition::discard();
+  return Disposition::take(*this);
 }
 
 bool TokenFetch::on_data(std::span<const std::byte> data) {

@@ -18,7 +18,7 @@ namespace entrepot::upstream {
 Url token_url(const Url& realm, const std::string& service, const std::string& scope);
 
 /// One question to a token server: a single GET, no redirects, its body capped. Loop thread only.
-class TokenFetch : private TransferSink {
+class TokenFetch : private TransferSink, private BodySink {
  public:
   /// Exactly one of the two is set. Called once, from the top level of the loop.
   struct Result {

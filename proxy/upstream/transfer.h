@@ -43,11 +43,34 @@ struct TransferRequest {
   bool background = false;
 };
 
-/// What becomes of the body.
-enum class Disposition : std::uint8_t {
-  take,     ///< on_data gets it
-  discard,  ///< read and dropped so that the connection can be used again, or cut when it is long
-  abort,    ///< the connection is cut and the transfer ends with End::refused
+/// Takes the body of a response. Called on the loop thread, from inside libcurl: it may start and
+/// destroy transfers, its own too, and is not called after that.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  /// A piece of the body as sent, valid during the call. false: no more of it.
+  virtual bool on_data(std::span<const std::byte> data) = 0;
+};
+
+/// What becomes of a response's body: the answer to its head. It is the only way to name who takes
+/// the body, so that no byte of one can be delivered before there is a head.
+class Disposition {
+ public:
+  /// `body` gets it, and lives as long as the transfer.
+  static Disposition take(BodySink& body) { return Disposition(&body, false); }
+  /// Read and dropped so that the connection can be used again, or cut when it is long.
+  static Disposition discard() { return Disposition(nullptr, false); }
+  /// The connection is cut and the transfer ends with TransferEnd::Kind::refused.
+  static Disposition abort() { return Disposition(nullptr, true); }
+
+  BodySink* body() const { return body_; }  ///< null: nobody takes it
+  bool aborts() const { return aborts_; }
+
+ private:
+  Disposition(BodySink* body, bool aborts) : body_(body), aborts_(aborts) {}
+
+  BodySink* body_;
+  bool aborts_;
 };
 
 /// How a transfer ended.
@@ -70,15 +93,13 @@ struct TransferEnd {
   std::string detail;
 };
 
-/// Takes what a transfer brings. Called on the loop thread, on_head and on_data from inside
-/// libcurl: they may start and destroy transfers, their own too. Nothing is called after that.
+/// Takes what a transfer brings. Called on the loop thread, on_head from inside libcurl: it may
+/// start and destroy transfers, its own too. Nothing is called after that.
 class TransferSink {
  public:
   virtual ~TransferSink() = default;
-  /// Once, before any data; not when the transfer fails earlier. Interim responses are not shown.
+  /// Once; not when the transfer fails earlier. Interim responses are not shown.
   virtual Disposition on_head(const ResponseHead& head) = 0;
-  /// A piece of the body as sent, valid during the call. false: no more of it.
-  virtual bool on_data(std::span<const std::byte> data) = 0;
   /// Once, at the end, from the top level of the loop.
   virtual void on_end(const TransferEnd& end) = 0;
 };
@@ -97,8 +118,8 @@ struct TransferTiming {
 class Transfer {
  public:
   virtual ~Transfer() = default;
-  /// True: on_data is not called until hold(false), and the connection is not read. The stall watch
-  /// rests meanwhile. Not to be called with false from within a sink.
+  /// True: BodySink::on_data is not called until hold(false), and the connection is not read. The
+  /// stall watch rests meanwhile. Not to be called with false from within a sink.
   virtual void hold(bool on) = 0;
   /// Complete from on_head on, until on_end; `running` before that, too.
   virtual TransferTiming timing() const = 0;

@@ -19,11 +19,21 @@ using fakes::Received;
 using fakes::ScriptedServer;
 using Reply = ScriptedServer::Reply;
 
-class EndSink : public TransferSink {
+enum class Wants { body, nothing, an_end };
+
+class EndSink : public TransferSink, public BodySink {
  public:
   Disposition on_head(const ResponseHead& head) override {
     status = head.status;
-    return disposition;
+    switch (wants) {
+      case Wants::body:
+        return Disposition::take(*this);
+      case Wants::nothing:
+        return Disposition::discard();
+      case Wants::an_end:
+        break;
+    }
+    return Disposition::abort();
   }
   bool on_data(std::span<const std::byte> data) override {
     bytes += data.size();
@@ -37,7 +47,7 @@ class EndSink : public TransferSink {
     return future.get();
   }
 
-  Disposition disposition = Disposition::take;
+  Wants wants = Wants::body;
   int status = 0;
   std::size_t bytes = 0;
   std::promise<TransferEnd> end;
@@ -196,7 +206,7 @@ TEST_F(MultiTest, ShortDiscardedBodiesKeepTheConnectionLongOnesCutIt) {
       [&](const Received&, Reply& reply) { reply.send(404, {}, std::string(size, 'x')); });
   for (int i = 0; i < 2; ++i) {
     EndSink sink;
-    sink.disposition = Disposition::discard;
+    sink.wants = Wants::nothing;
     start(server, sink);
     EXPECT_EQ(sink.wait().kind, TransferEnd::Kind::complete);
     EXPECT_EQ(sink.bytes, 0U);
@@ -205,17 +215,37 @@ TEST_F(MultiTest, ShortDiscardedBodiesKeepTheConnectionLongOnesCutIt) {
   size = 10'000'000;
   for (int i = 0; i < 2; ++i) {
     EndSink sink;
-    sink.disposition = Disposition::discard;
+    sink.wants = Wants::nothing;
     start(server, sink);
     EXPECT_EQ(sink.wait().kind, TransferEnd::Kind::complete);
   }
   EXPECT_EQ(server.connections(), 2);
 }
 
+// A 101 ends the head for libcurl, which takes what follows for the body.
+TEST_F(MultiTest, BytesWithoutAFinalHeadAreMalformed) {
+  for (const std::string_view answer :
+       {"HTTP/1.1 101 Switching Protocols\r\n\r\nbytes",
+        "HTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+        "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\nbytes"}) {
+    ScriptedServer server([answer](const Received&, Reply& reply) {
+      reply.raw(answer);
+      reply.wait_for_peer();
+    });
+    EndSink sink;
+    start(server, sink);
+    const TransferEnd end = sink.wait();
+    EXPECT_EQ(end.kind, TransferEnd::Kind::malformed) << answer;
+    EXPECT_EQ(end.reason, "bad-upstream") << answer;
+    EXPECT_EQ(sink.status, 0) << answer;
+    EXPECT_EQ(sink.bytes, 0U) << answer;
+  }
+}
+
 TEST_F(MultiTest, AbortIsTheSinksOwnEnd) {
   ScriptedServer server([](const Received&, Reply& reply) { reply.send(200, {}, "body"); });
   EndSink sink;
-  sink.disposition = Disposition::abort;
+  sink.wants = Wants::an_end;
   start(server, sink);
   EXPECT_EQ(sink.wait().kind, TransferEnd::Kind::refused);
 }

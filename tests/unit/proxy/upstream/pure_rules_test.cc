@@ -83,6 +83,13 @@ TEST(HeadReader, RefusesContradictions) {
   }
 }
 
+TEST(HeadReader, RefusesAnUpgradeNobodyAskedFor) {
+  HeadReader reader;
+  EXPECT_EQ(feed(reader, {"HTTP/1.1 103 Early Hints", ""}), State::reading);
+  EXPECT_EQ(feed(reader, {"HTTP/1.1 101 Switching Protocols", "Upgrade: h2c", ""}), State::refused);
+  EXPECT_EQ(feed(reader, {"HTTP/1.1 200 OK", ""}), State::refused);
+}
+
 TEST(HeadReader, CapsBytesAndInterimResponses) {
   HeadReader big;
   ASSERT_EQ(feed(big, {"HTTP/1.1 200 OK"}), State::reading);
