@@ -111,6 +111,8 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   /// Passing: leaves those behind that have not come a window further since readers().mark(), and
   /// says how many.
   std::size_t cut_slow();
+  /// Passing: leaves those behind that have come no window further since then, wherever they are.
+  std::size_t cut_idle() { return readers_->cut_before(Readers::nobody, window); }
   /// Passing: nobody reads it.
   bool deserted() const { return passing() && readers_->slowest() == Readers::nobody; }
 

@@ -34,6 +34,8 @@ struct Failure {
   /// not_found, denied: not all who could know were heard. It is an answer, and no reason to forget
   /// what is stored.
   bool doubtful = false;
+  /// unavailable: this mirror itself gave the question up, as nobody waits for it or too many wait.
+  bool given_up = false;
 };
 
 /// True for the failures that a stale answer may cover (design: network, 5xx, 429).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/fill.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cache/object_flights.h"
@@ -11,6 +12,10 @@ namespace {
 
 /// A body with the wrong digest that nobody has seen is asked for once more.
 constexpr int max_attempts = 2;
+/// So much of a body is brought to its end for nobody, even where others wait.
+constexpr std::uint64_t nearly_whole = 8 << 20;
+/// Or a tenth of it, up to this.
+constexpr std::uint64_t most_of_a_tenth = 64 << 20;
 
 }  // namespace
 
@@ -24,6 +29,7 @@ Fill::Fill(Shared& shared, Executor& home, Source& source, ObjectFlights& flight
       repository_(first.repository),
       digest_(first.digest),
       via_(first.reply.via()),
+      client_(first.reply.client()),
       all_(!first.wanted.pieces) {
   shared_.metrics.flights().add(1);
 }
@@ -49,6 +55,8 @@ FetchRequest Fill::request() const {
   if (all_ && content_) request.size = head_.size;
   request.one_endpoint = shared_.doubted.contains(digest_);
   request.via = via_;
+  request.client = client_;
+  request.demand = this;
   return request;
 }
 
@@ -78,6 +86,7 @@ void Fill::ask_rest(const Extents& there, bool compare) {
 }
 
 void Fill::join(ObjectRequest request) {
+  const Client client = request.reply.client();
   resting_.reset();
   if (proven_) {
     // On its way to the disk: as good as stored.
@@ -89,9 +98,27 @@ void Fill::join(ObjectRequest request) {
   } else if (content_) {
     answer(request);
   } else {
-    waiting_.push_back(std::move(request));
+    add_waiting(waiting_, std::move(request));
   }
+  if (fetch_) fetch_->wanted_by(client);
+  if (pieces_) pieces_->wanted_by(client);
   rest_if_idle();
+}
+
+Demand::Level Fill::level() const {
+  const bool unheard =
+      std::ranges::any_of(unheard_, [](const auto& one) { return one.first.reply.awaited(); });
+  if (unheard || any_awaited(waiting_)) return Level::awaited;
+  if (file_ && file_->readers().anybody()) return Level::awaited;
+  // Pieces are of use to who asked for them.
+  return all_ && (file_ || !bytes_.empty()) ? Level::background : Level::nobody;
+}
+
+bool Fill::expendable() const {
+  if (!file_) return false;
+  if (!head_.size || passing()) return true;
+  const auto left = *head_.size - file_->extents().bytes();
+  return left > std::max(nearly_whole, std::min(*head_.size / 10, most_of_a_tenth));
 }
 
 void Fill::abandon(const Failure& failure) {

@@ -23,7 +23,9 @@ namespace entrepot::cache {
 class ObjectFlights;
 
 /// The flight that brings one blob or manifest by digest, for everybody who asks for it meanwhile.
-/// It belongs to no client: it runs to its end whoever leaves. Its home's thread only.
+/// It belongs to no client. Once nobody reads it or waits for it any more it goes on while the
+/// upstream has nothing to do for others; where it has, what has come is left for the next who asks
+/// (Demand). Its home's thread only.
 ///
 /// Where only pieces of a blob are asked for it brings only those (fill_pieces.cc), and rests when
 /// they are there; the file stays for whoever asks next. It becomes one that brings all as soon as
@@ -41,7 +43,10 @@ class ObjectFlights;
 /// waiters get the growing file at on_head and read up to size - tail; the tail is released once
 /// the digest is proven. Proven content is answered before it is kept: the order at the end is
 /// prove → answer or release → sync → rename → index → unlist.
-class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_from_this<Fill> {
+class Fill : public FetchSink,
+             public Pieces::Owner,
+             public Demand,
+             public std::enable_shared_from_this<Fill> {
  public:
   Fill(Shared& shared, Executor& home, Source& source, ObjectFlights& flights,
        const ObjectRequest& first);
@@ -65,6 +70,9 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   const Digest& digest() const { return digest_; }
   /// The repository in whose name the upstream is asked.
   const Repository& repository() const { return repository_; }
+
+  Level level() const override;
+  bool expendable() const override;
 
   void on_head(const FetchHead& head) override;
   bool on_data(std::uint64_t offset, std::span<const std::byte> data) override;
@@ -158,6 +166,7 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   const Repository repository_;
   const Digest digest_;
   const std::string via_;
+  const Client client_;
 
   std::unique_ptr<Fetch> fetch_;  // of all, or of its size
   Span asked_;                    // by fetch_, but for what segments bring
@@ -197,10 +206,10 @@ class Fill : public FetchSink, public Pieces::Owner, public std::enable_shared_f
   std::optional<Partials::Partial> partial_;  // what an earlier fill left, until the file is open
   // Passing: looks for room while the upstream is held.
   std::unique_ptr<Timer> pace_;
-  struct Uneven {
+  struct HeldUp {
     SteadyTime since, seen;
   };
-  std::optional<Uneven> uneven_;  // passing: some readers hold others up
+  std::optional<HeldUp> held_up_;  // passing: some readers hold others up
   // The rest over several transfers.
   std::unique_ptr<Widening> widening_;
   std::unique_ptr<ExtraTransfers::Share> extra_;

@@ -20,7 +20,7 @@ constexpr std::uint64_t worth_resuming = 1 << 20;
 constexpr std::chrono::milliseconds pace{2};
 /// With a reader that others wait for.
 constexpr std::chrono::seconds patience{10};
-/// Since nobody was seen to wait for others.
+/// Since nobody was seen to wait for them.
 constexpr std::chrono::seconds level_again{3};
 
 }  // namespace
@@ -128,19 +128,21 @@ void Fill::look_at_window() {
   fetch_->hold(false);
 }
 
-/// One reader that hardly moves must not keep the others from their object, nor the others behind
-/// them from the upstream. One that is merely slower is waited for.
+/// One reader that hardly moves must not keep the others from their object; nor do all together
+/// keep whoever waits for a transfer of the upstream from theirs. One that is merely slower is
+/// waited for.
 void Fill::leave_slow_behind() {
   const auto now = shared_.clock.steady();
-  if (!file_->uneven()) return;
-  if (!uneven_ || now - uneven_->seen > level_again) {
-    uneven_ = {now, now};
+  const bool crowded = source_.crowded(repository_.upstream);
+  if (!crowded && !file_->uneven()) return;
+  if (!held_up_ || now - held_up_->seen > level_again) {
+    held_up_ = {now, now};
     return file_->readers().mark();
   }
-  uneven_->seen = now;
-  if (now - uneven_->since < patience) return;
-  uneven_.reset();
-  const auto cut = file_->cut_slow();
+  held_up_->seen = now;
+  if (now - held_up_->since < patience) return;
+  held_up_.reset();
+  const auto cut = crowded ? file_->cut_idle() : file_->cut_slow();
   if (cut == 0) return;
   log::info(
       "{}: {} passes through, and {} clients that had been holding up the others for {} s are cut "

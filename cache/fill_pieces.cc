@@ -148,6 +148,7 @@ std::optional<Failure> Fill::on_piece(std::uint64_t offset, std::span<const std:
 
 void Fill::on_piece_done(const std::optional<Failure>& failure) {
   const auto self = shared_from_this();
+  if (failure && failure->given_up) return fail(*failure);
   if (failure) {
     stay_with_one();
     if (all_ && content_ && failure->kind != FailureKind::bad_upstream && !pieces_->idle()) {

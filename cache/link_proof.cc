@@ -15,7 +15,8 @@ LinkProof::LinkProof(Shared& shared, Source& source, ObjectFlights& flights,
       resource_(first.resource),
       repository_(first.repository),
       digest_(first.digest),
-      via_(first.reply.via()) {
+      via_(first.reply.via()),
+      client_(first.reply.client()) {
   shared_.metrics.flights().add(1);
 }
 
@@ -27,7 +28,15 @@ void LinkProof::start() {
   FetchRequest request{repository_.upstream, repository_.name, resource_, digest_.str(),
                        /*head=*/true,        /*offset=*/0,     max_size};
   request.via = via_;
+  request.client = client_;
+  request.demand = this;
   fetch_ = source_.fetch(std::move(request), *this);
+}
+
+void LinkProof::join(ObjectRequest request) {
+  const Client client = request.reply.client();
+  add_waiting(waiting_, std::move(request));
+  if (fetch_) fetch_->wanted_by(client);
 }
 
 void LinkProof::on_done(const std::optional<Failure>& failure) {

@@ -17,7 +17,7 @@ std::string key_of(const ListingRequest& request) {
 }  // namespace
 
 /// One list being asked for, and who waits for it.
-class ListingFlights::Flight : public ListingSink {
+class ListingFlights::Flight : public ListingSink, public Demand {
  public:
   Flight(Shared& shared, ListingFlights& owner, std::string key)
       : shared_(shared), owner_(owner), key_(std::move(key)) {
@@ -27,10 +27,18 @@ class ListingFlights::Flight : public ListingSink {
 
   void start(Source& source, const ListingRequest& request) {
     const auto& [upstream, name] = request.repository;
-    const std::string& via = request.reply.via();
-    fetch_ = request.subject ? source.list_referrers(upstream, name, *request.subject, via, *this)
-                             : source.list_tags(upstream, name, via, *this);
+    Behalf behalf{request.reply.via(), request.reply.client(), this};
+    fetch_ = request.subject
+                 ? source.list_referrers(upstream, name, *request.subject, std::move(behalf), *this)
+                 : source.list_tags(upstream, name, std::move(behalf), *this);
   }
+  void join(ListingRequest request) {
+    const Client client = request.reply.client();
+    add_waiting(waiting, std::move(request));
+    fetch_->wanted_by(client);
+  }
+  Level level() const override { return any_awaited(waiting) ? Level::awaited : Level::nobody; }
+
   void on_listing(std::optional<Listing> listing, const Failure& failure) override {
     owner_.ended(key_, std::move(listing), failure);
   }
@@ -55,13 +63,19 @@ void ListingFlights::fetch(ListingRequest request) {
       shared_.clock.steady() - kept->second.fetched_at <= shared_.options.listing_fresh_for) {
     return request.reply(kept->second.answer);
   }
+  if (!request.reply.awaited()) {
+    ListingAnswer none;
+    none.outcome = Outcome::error;
+    none.failure = nobody_waits();
+    return request.reply(std::move(none));
+  }
   auto& flight = flights_[key];
   const bool starts = !flight;
   if (starts) {
     flight = std::make_shared<Flight>(shared_, *this, key);
     flight->start(source_, request);
   }
-  flight->waiting.push_back(std::move(request));
+  flight->join(std::move(request));
 }
 
 void ListingFlights::ended(const std::string& key_in, std::optional<Listing> listing,

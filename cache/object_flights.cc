@@ -34,6 +34,7 @@ std::shared_ptr<Fill> ObjectFlights::find_fill(Resource resource, const Digest& 
 }
 
 void ObjectFlights::fetch(ObjectRequest request) {
+  if (!request.reply.awaited()) return turn_away(request);
   if (!answer_from_memory(request)) look_on_disk(std::move(request));
 }
 
@@ -88,7 +89,12 @@ void ObjectFlights::note(const ObjectRequest& request, const Looked& looked) {
       .restore(request.digest, stored);
 }
 
+void ObjectFlights::turn_away(const ObjectRequest& request) {
+  request.reply({Outcome::error, "client-left", nullptr, nobody_waits()});
+}
+
 void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
+  if (!request.reply.awaited()) return turn_away(request);
   auto content = looked.object.content;
   if (!content) content = shared_.stored(request.resource, request.digest);
   const auto fill = find_fill(request.resource, request.digest);

@@ -74,6 +74,7 @@ class ObjectFlights {
   void look_on_disk(ObjectRequest request);
   void note(const ObjectRequest& request, const Looked& looked);
   void decide(ObjectRequest request, const Looked& looked);
+  static void turn_away(const ObjectRequest& request);
   void check(ObjectRequest request, const ContentPtr& content);
   void checked(const Digest& digest, const std::optional<Digest>& actual);
   void start_fill(ObjectRequest request);

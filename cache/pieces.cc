@@ -36,6 +36,9 @@ class Pieces::Transfer final : public FetchSink, public std::enable_shared_from_
     pieces_.owner_.on_piece_endpoint(endpoint);
   }
 
+  void wanted_by(Client client) {
+    if (fetch_) fetch_->wanted_by(client);
+  }
   Span missing() const { return {front_, span_.end}; }
   bool segment() const { return segment_; }
 
@@ -129,6 +132,11 @@ void Pieces::bring_segment(const Span& span) {
   asked_.add(span);
   ++segments_;
   running_.insert(std::make_shared<Transfer>(*this, span, /*segment=*/true));
+}
+
+void Pieces::wanted_by(Client client) {
+  request_.client = client;
+  for (const auto& transfer : running_) transfer->wanted_by(client);
 }
 
 void Pieces::start_waiting() {

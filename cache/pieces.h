@@ -49,6 +49,8 @@ class Pieces {
   void want(const Span& span);
   /// What is there, on its way, or going to be.
   const Extents& asked() const { return asked_; }
+  /// `client` waits for them as well.
+  void wanted_by(Client client);
   /// Nothing is on its way.
   bool idle() const { return running_.empty(); }
   /// Brings this at once, beside what is wanted. REQUIRES: nothing of it has been asked for.
@@ -72,7 +74,7 @@ class Pieces {
   Owner& owner_;
   Source& source_;
   Executor& home_;
-  const FetchRequest request_;
+  FetchRequest request_;
   Extents asked_;
   std::size_t segments_ = 0;
   std::deque<Span> waiting_;

@@ -53,6 +53,11 @@ class Readers : public std::enable_shared_from_this<Readers> {
     for_each([&](const Reader&, std::uint64_t at) { slowest = std::min(slowest, at); });
     return slowest;
   }
+  /// Somebody reads it, or is about to.
+  bool anybody() const {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::any_of(all_, [](const Reader* reader) { return !reader->cut(); });
+  }
   /// Where the first of them is, or waits to begin; 0 where there is none.
   std::uint64_t fastest() const {
     std::uint64_t fastest = 0;

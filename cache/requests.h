@@ -2,8 +2,13 @@
 // What serve loops hand to a home.
 #pragma once
 
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cache/answer.h"
 #include "cache/asker.h"
@@ -27,11 +32,37 @@ class ReplyTo {
   /// See Asker.
   const std::string& via() const { return asker_.via; }
   Client client() const { return asker_.client; }
+  /// False once the client has left: an answer would go to nobody.
+  bool awaited() const { return !asker_.left || !asker_.left->load(std::memory_order_relaxed); }
+  /// The same asker, who is answered through `executor`.
+  Asker asker_at(Executor& executor) const {
+    Asker asker = asker_;
+    asker.executor = &executor;
+    return asker;
+  }
 
  private:
   Asker asker_;
   std::function<void(Result)> done_;
 };
+
+/// True while one of those who wait is still there.
+template <typename Request>
+bool any_awaited(const std::vector<Request>& waiting) {
+  return std::ranges::any_of(waiting, [](const Request& one) { return one.reply.awaited(); });
+}
+
+/// Adds one who waits. Those who have left go now and then, but for the first, so that there are at
+/// most about twice as many as wait.
+template <typename Request>
+void add_waiting(std::vector<Request>& waiting, Request request) {
+  constexpr std::size_t least = 64;
+  if (waiting.size() >= least && std::has_single_bit(waiting.size()))
+    waiting.erase(std::remove_if(waiting.begin() + 1, waiting.end(),
+                                 [](const Request& one) { return !one.reply.awaited(); }),
+                  waiting.end());
+  waiting.push_back(std::move(request));
+}
 
 /// A blob or a manifest by digest.
 struct ObjectRequest {
@@ -67,6 +98,13 @@ struct ListingRequest {
   std::optional<Digest> subject;  ///< set: referrers of it; not set: tags
   ReplyTo<ListingAnswer> reply;
 };
+
+/// The answer to those who have left before anything was done for them.
+inline Failure nobody_waits() {
+  Failure failure{FailureKind::unavailable, "the client has left"};
+  failure.given_up = true;
+  return failure;
+}
 
 /// Brings a request by digest to the home of that digest. Any thread.
 class ObjectRouter {

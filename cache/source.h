@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "cache/client.h"
+#include "cache/demand.h"
 #include "cache/digest.h"
 #include "cache/failure.h"
 
@@ -42,8 +44,17 @@ struct FetchRequest {
   bool one_endpoint = false;
   /// Of whom it is asked for (Asker::via).
   std::string via = {};
-  /// Nobody waits for it: it goes behind what somebody waits for.
-  bool background = false;
+  /// Whose turn it is (Asker::client).
+  Client client = Client::nobody;
+  /// Outlives the fetch. Null: somebody waits for it throughout.
+  const Demand* demand = nullptr;
+};
+
+/// On whose behalf a list is asked for: as in FetchRequest.
+struct Behalf {
+  std::string via = {};
+  Client client = Client::nobody;
+  const Demand* demand = nullptr;
 };
 
 /// What the upstream said before the body.
@@ -94,6 +105,9 @@ class Fetch {
   /// upstream is slowed down. The hold ends with the connection: a resume delivers again. Not to be
   /// called with false from within the sink.
   virtual void hold(bool on) { static_cast<void>(on); }
+  /// `client` waits for it as well: while it waits for its turn, it takes that of the client who
+  /// comes sooner.
+  virtual void wanted_by(Client client) { static_cast<void>(client); }
 };
 
 /// The entries of tags/list or the descriptors of referrers, all pages joined.
@@ -122,17 +136,15 @@ class Source {
   [[nodiscard]] virtual std::unique_ptr<Fetch> fetch(FetchRequest request, FetchSink& sink) = 0;
 
   /// All tags of a repository (follows Link on the same origin; pages and bytes are capped).
-  /// `via`: as in FetchRequest.
   [[nodiscard]] virtual std::unique_ptr<Fetch> list_tags(std::string upstream,
-                                                         std::string repository, std::string via,
+                                                         std::string repository, Behalf behalf,
                                                          ListingSink& sink) = 0;
 
   /// All referrers of a digest, unfiltered; where the upstream lacks the API, what the referrers
   /// tag schema says (distribution-spec, "Backwards Compatibility").
   [[nodiscard]] virtual std::unique_ptr<Fetch> list_referrers(std::string upstream,
                                                               std::string repository,
-                                                              const Digest& subject,
-                                                              std::string via,
+                                                              const Digest& subject, Behalf behalf,
                                                               ListingSink& sink) = 0;
 
   /// Tells that what `endpoint` delivered did not have the digest it was asked by: counts it in
@@ -144,6 +156,9 @@ class Source {
   /// The upstream's rate limit (`ratelimit-remaining`) leaves few requests: it is asked with HEAD
   /// where that tells enough, and not in the background.
   virtual bool scarce(const std::string& upstream) const = 0;
+
+  /// Somebody waits for a transfer of the upstream that cannot begin before another ends.
+  virtual bool crowded(const std::string& upstream) const = 0;
 };
 
 }  // namespace entrepot::cache

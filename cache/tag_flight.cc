@@ -34,8 +34,9 @@ TagFlight::TagFlight(Shared& shared, Executor& home, Source& source, TagFlights&
 
 TagFlight::~TagFlight() { shared_.metrics.flights().add(-1); }
 
-void TagFlight::start(bool with_head, std::string via, bool background) {
+void TagFlight::start(bool with_head, std::string via, Client client, bool background) {
   via_ = std::move(via);
+  client_ = client;
   background_ = background;
   if (known_) {
     patience_ = home_.after(patience, [this] { answer_stale(); });
@@ -44,8 +45,15 @@ void TagFlight::start(bool with_head, std::string via, bool background) {
 }
 
 void TagFlight::join(TagRequest request) {
-  waiting_.push_back(std::move(request));
+  const Client client = request.reply.client();
+  add_waiting(waiting_, std::move(request));
+  if (fetch_) fetch_->wanted_by(client);
   if (impatient_) answer_stale();
+}
+
+Demand::Level TagFlight::level() const {
+  if (any_awaited(waiting_)) return Level::awaited;
+  return background_ || impatient_ ? Level::background : Level::nobody;
 }
 
 void TagFlight::ask(bool with_head) {
@@ -60,7 +68,8 @@ void TagFlight::ask(bool with_head) {
                        /*offset=*/0,
                        shared_.options.max_manifest};
   request.via = via_;
-  request.background = background_ && waiting_.empty();
+  request.client = client_;
+  request.demand = this;
   fetch_ = source_.fetch(std::move(request), *this);
 }
 

@@ -25,14 +25,15 @@ class TagFlights;
 ///       rate limit leaves few requests, because the manifest may be here under another tag
 ///
 /// 404, 401 and 403 are definitive: the record goes. Anything else leaves it, for stale answers.
-class TagFlight : public FetchSink, public std::enable_shared_from_this<TagFlight> {
+class TagFlight : public FetchSink, public Demand, public std::enable_shared_from_this<TagFlight> {
  public:
   TagFlight(Shared& shared, Executor& home, Source& source, TagFlights& flights,
             Repository repository, std::string tag, std::shared_ptr<const TagState> known);
   ~TagFlight() override;
 
-  /// `via`: of the request that brings it about; `background`: nobody will wait for it.
-  void start(bool with_head, std::string via, bool background);
+  /// `via` and `client`: of the request that brings it about; `background`: nobody will wait for
+  /// it.
+  void start(bool with_head, std::string via, Client client, bool background);
   void join(TagRequest request);
   void abandon(const Failure& failure);
   /// Whoever can be answered from the known record is; the flight goes on.
@@ -40,6 +41,8 @@ class TagFlight : public FetchSink, public std::enable_shared_from_this<TagFligh
 
   const Repository& repository() const { return repository_; }
   const std::string& tag() const { return tag_; }
+
+  Level level() const override;
 
   void on_head(const FetchHead& head) override { head_ = head; }
   bool on_data(std::uint64_t offset, std::span<const std::byte> data) override;
@@ -66,6 +69,7 @@ class TagFlight : public FetchSink, public std::enable_shared_from_this<TagFligh
   const std::shared_ptr<const TagState> known_;  // null: no record
 
   std::string via_;
+  Client client_ = Client::nobody;
   bool background_ = false;
   bool asked_with_head_ = false;
   std::unique_ptr<Fetch> fetch_;

@@ -84,6 +84,8 @@ bool TagFlights::may_force(const std::string& key) {
 }
 
 void TagFlights::join_or_start(TagRequest request, const StatePtr& known) {
+  if (!request.reply.awaited())
+    return request.reply({Outcome::error, "client-left", nullptr, nobody_waits()});
   const auto key = tag_key(request.repository, request.tag);
   if (const auto failure = negative_.find(key, shared_.clock.steady())) {
     return request.reply({Outcome::error, "negative", nullptr, *failure});
@@ -105,7 +107,7 @@ std::shared_ptr<TagFlight> TagFlights::start(const TagRequest& request, bool hea
   auto flight = std::make_shared<TagFlight>(shared_, home_, source_, *this, request.repository,
                                             request.tag, known);
   flights_.emplace(tag_key(request.repository, request.tag), flight);
-  flight->start(head, request.reply.via(), background);
+  flight->start(head, request.reply.via(), request.reply.client(), background);
   return flight;
 }
 
@@ -139,7 +141,7 @@ void TagFlights::answer(const TagRequest& request, const TagState& state, Outcom
        request.repository,
        state.record.digest,
        request.head,
-       {{home_, request.reply.via(), request.reply.client()},
+       {request.reply.asker_at(home_),
         [reply = request.reply, answer = std::move(answer)](Answer object) mutable {
           // Fetching the manifest is work of its own only where the store did not have it.
           if (object.outcome != Outcome::hit) answer.outcome = object.outcome;
@@ -172,7 +174,7 @@ void TagFlights::failed(const TagFlight& flight, const StatePtr& known,
   const auto now = shared_.clock.steady();
   if (stale_may_cover(failure) || failure.kind == FailureKind::store) {
     if (resting_until_.size() >= max_remembered) resting_until_.clear();
-    if (known) resting_until_[key] = now + rest;
+    if (known && !failure.given_up) resting_until_[key] = now + rest;
     if (known || !failure.doubtful)
       return answer_stale(known, waiting, "upstream-unreachable", failure);
   }

@@ -132,6 +132,7 @@ struct UpstreamMetrics::Series {
   std::array<CounterSeries, outcome_count> bytes{};
   WordSeries<CounterSeries, not_hit_words.size()> not_hit{not_hit_words};
   GaugeSeries transfers{0}, transfers_queued{0};
+  WordSeries<CounterSeries, dropped_words.size()> transfers_dropped{dropped_words};
 
   void write(Exposition& out, std::string_view upstream) const {
     for_kinds_and_codes([&](auto kind, auto code) {
@@ -149,6 +150,8 @@ struct UpstreamMetrics::Series {
       out.add(Id::not_hit, {upstream, not_hit_words[i]}, not_hit.series[i]);
     out.add(Id::transfers, {upstream}, transfers);
     out.add(Id::transfers_queued, {upstream}, transfers_queued);
+    for (std::size_t i = 0; i < dropped_words.size(); ++i)
+      out.add(Id::transfers_dropped, {upstream, dropped_words[i]}, transfers_dropped.series[i]);
   }
 };
 
@@ -164,6 +167,10 @@ void UpstreamMetrics::not_hit(std::string_view reason) const {
 }
 Gauge UpstreamMetrics::transfers() const { return Gauge(&series_->transfers); }
 Gauge UpstreamMetrics::transfers_queued() const { return Gauge(&series_->transfers_queued); }
+
+Counter UpstreamMetrics::transfers_dropped(std::string_view reason) const {
+  return Counter(series_->transfers_dropped.at(reason));
+}
 
 // --- The process ------------------------------------------------------------------------------
 

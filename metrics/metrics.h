@@ -78,6 +78,8 @@ class UpstreamMetrics {
   // Sums over the fetch loops: each adds what has changed on it.
   Gauge transfers() const;
   Gauge transfers_queued() const;
+  /// reason: "left", "full", "yielded".
+  Counter transfers_dropped(std::string_view reason) const;
 
  private:
   friend class Metrics;

@@ -102,6 +102,12 @@ constexpr std::array<Description, id_count> table = {{
      Type::gauge,
      {"upstream"},
      "Requests to an upstream that wait for others to end."},
+    {Id::transfers_dropped,
+     "entrepot_transfers_dropped_total",
+     Type::counter,
+     {"upstream", "reason"},
+     "Requests to an upstream that this mirror gave up: all who waited had left, too many waited "
+     "(full), or nobody waited any more and others did (yielded)."},
     {Id::cache_bytes,
      "entrepot_cache_bytes",
      Type::gauge,

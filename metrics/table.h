@@ -31,6 +31,7 @@ enum class Id : std::size_t {
   ratelimit_limit,
   transfers,
   transfers_queued,
+  transfers_dropped,
   cache_bytes,
   cache_max_bytes,
   cache_objects,

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "cache/answer.h"
+#include "cache/asker.h"
 #include "cache/digest.h"
 #include "metrics/labels.h"
 #include "proxy/registry/request_fields.h"
@@ -34,6 +36,9 @@ struct Call {
   std::string ns;               ///< the value of OCI-Namespace; empty: no such field
   /// Set for references that are digests.
   std::optional<cache::Digest> digest;
+
+  /// While it waits for the store: set once it is over (cache::Asker).
+  std::shared_ptr<cache::Left> left;
 
   // For the access log and the metrics.
   metrics::Kind kind = metrics::Kind::other;

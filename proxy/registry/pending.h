@@ -19,13 +19,14 @@ inline Call& call_of(const http::Exchange& exchange) {
 inline void begin_wait(Call& call) {
   call.outcome = metrics::Outcome::miss;
   call.reason = "client-left";
+  call.left = std::make_shared<cache::Left>(false);
 }
 
 /// On whose behalf fetch_* asks, and where it answers.
 inline cache::Asker asker_of(const Options& options, const http::Exchange& exchange,
                              const Call& call) {
   return {options.executor_of(exchange), via_of(exchange.request(), call.fields),
-          cache::Client{exchange.client().value()}};
+          cache::Client{exchange.client().value()}, call.left};
 }
 
 /// In the callback of fetch_*: the call to answer, or null when its client is gone.

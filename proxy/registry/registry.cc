@@ -138,7 +138,9 @@ void Registry::dispatch(const http::ExchangePtr& exchange, Call& call) const {
 }
 
 void Registry::finished(const http::Exchange& exchange, const http::ReplyStats& stats) {
-  reporter_.finished(exchange, call_of(exchange), stats);
+  const Call& call = call_of(exchange);
+  if (call.left) call.left->store(true, std::memory_order_relaxed);
+  reporter_.finished(exchange, call, stats);
 }
 
 std::string Registry::refused(int status, std::string_view reason, std::string_view peer) {

@@ -2,6 +2,7 @@
 // The sink may destroy this in any call: a call to it is the last thing a function does.
 #include "proxy/upstream/ask.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/upstream/challenge.h"
@@ -18,7 +19,11 @@ bool is_redirect(int status) {
 }  // namespace
 
 Ask::Ask(Endpoint& endpoint, AskRequest request, AskSink& sink)
-    : endpoint_(endpoint), request_(std::move(request)), sink_(sink), url_(request_.url) {}
+    : endpoint_(endpoint),
+      request_(std::move(request)),
+      sink_(sink),
+      clients_(request_.clients),
+      url_(request_.url) {}
 
 Ask::~Ask() {
   if (circuit_pending_) endpoint_.abandoned();
@@ -93,6 +98,7 @@ void Ask::on_token(const TokenResult& result) { use_token(result); }
 
 void Ask::use_token(const TokenResult& result) {
   if (const auto* failure = std::get_if<cache::Failure>(&result)) {
+    if (failure->given_up) return fail(*failure, {});
     if (failure->kind == cache::FailureKind::rate_limited && at_endpoint())
       return limited(*failure, "token");
     const bool retryable = failure->kind == cache::FailureKind::unavailable;
@@ -121,7 +127,8 @@ void Ask::send() {
   if (!authorization_.empty()) {
     transfer.headers.push_back("Authorization: " + authorization_);
   }
-  transfer.background = request_.background;
+  transfer.clients = clients_;
+  transfer.demand = request_.demand;
   if (at_endpoint()) {
     if (auto via = endpoint_.via_line(request_.via); !via.empty())
       transfer.headers.push_back(std::move(via));
@@ -129,6 +136,14 @@ void Ask::send() {
   head_ = ResponseHead{};
   sent_ = std::chrono::steady_clock::now();
   transfer_ = endpoint_.multi().start(std::move(transfer), *this);
+}
+
+void Ask::wanted_by(cache::Client client) {
+  if (std::ranges::find(clients_, client) == clients_.end() &&
+      clients_.size() < TransferRequest::most_clients)
+    clients_.push_back(client);
+  if (transfer_) transfer_->wanted_by(client);
+  if (wait_) wait_->wanted_by(client);
 }
 
 /// What the endpoint's choice goes by: the wait for an object is that of all its hops.
@@ -170,12 +185,14 @@ Disposition Ask::on_head(const ResponseHead& head) {
 }
 
 void Ask::on_end(const TransferEnd& end) {
-  if (!delivered_ && head_.status != 0) {
+  if (!delivered_ && head_.status != 0 && !given_up(end)) {
     answered();
   } else if (end.kind == TransferEnd::Kind::complete) {
     sink_.on_whole();
   } else if (end.kind == TransferEnd::Kind::refused) {
     sink_.on_stopped();
+  } else if (given_up(end)) {
+    fail(transport_failure(what(), end), {});
   } else {
     broken(end);
   }

@@ -27,7 +27,8 @@ struct AskRequest {
   std::vector<std::string> headers;
   /// On whose behalf: see cache::FetchRequest. Via goes to the endpoint only.
   std::string via = {};
-  bool background = false;
+  std::vector<cache::Client> clients = {};  ///< see TransferRequest
+  const cache::Demand* demand = nullptr;
 };
 
 /// How an ask ended without the whole answer.
@@ -75,11 +76,15 @@ class Ask : private TransferSink, private TokenSink {
   void hold(bool on) {
     if (transfer_) transfer_->hold(on);
   }
+  /// See cache::Fetch::wanted_by().
+  void wanted_by(cache::Client client);
 
  private:
   Disposition on_head(const ResponseHead& head) override;
   void on_end(const TransferEnd& end) override;
   void on_token(const TokenResult& result) override;
+  const cache::Demand* demand() const override { return request_.demand; }
+  const std::vector<cache::Client>& clients() const override { return clients_; }
 
   // Steps. Each ends by sending, by waiting, or by telling the sink; nothing follows a step.
   void authorize();
@@ -108,6 +113,7 @@ class Ask : private TransferSink, private TokenSink {
   const AskRequest request_;
   AskSink& sink_;
 
+  std::vector<cache::Client> clients_;
   Url url_;                       ///< of the current hop
   std::optional<TokenKey> key_;   ///< the token the current hop wants
   std::string authorization_;     ///< sent to the current hop; empty: none

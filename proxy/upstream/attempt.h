@@ -46,6 +46,7 @@ class Attempt : private AskSink {
   /// How long it has waited for an answer to what was sent; nullopt before that, and after.
   std::optional<std::chrono::nanoseconds> waited() const;
   void hold(bool on);
+  void wanted_by(cache::Client client) { ask_.wanted_by(client); }
 
   Endpoint& endpoint() const { return endpoint_; }
   const Part& part() const { return part_; }

@@ -50,6 +50,7 @@ class Held final : public cache::Fetch {
     if (upstream_.use_count() == 1) loop_.post([upstream = std::move(upstream_)] {});
   }
   void hold(bool on) override { fetch_->hold(on); }
+  void wanted_by(cache::Client client) override { fetch_->wanted_by(client); }
 
  private:
   loop::Loop& loop_;
@@ -102,23 +103,24 @@ std::unique_ptr<cache::Fetch> CurlSource::fetch(cache::FetchRequest request,
 }
 
 std::unique_ptr<cache::Fetch> CurlSource::list_tags(std::string upstream_name,
-                                                    std::string repository, std::string via,
+                                                    std::string repository, cache::Behalf behalf,
                                                     cache::ListingSink& sink) {
   const auto& upstream = find(upstream_name);
-  return std::make_unique<Held>(loop_, upstream,
-                                std::make_unique<ListingFetch>(*upstream, std::move(repository),
-                                                               std::nullopt, std::move(via), sink));
+  return std::make_unique<Held>(
+      loop_, upstream,
+      std::make_unique<ListingFetch>(*upstream, std::move(repository), std::nullopt,
+                                     std::move(behalf), sink));
 }
 
 std::unique_ptr<cache::Fetch> CurlSource::list_referrers(std::string upstream_name,
                                                          std::string repository,
                                                          const cache::Digest& subject,
-                                                         std::string via,
+                                                         cache::Behalf behalf,
                                                          cache::ListingSink& sink) {
   const auto& upstream = find(upstream_name);
   return std::make_unique<Held>(loop_, upstream,
                                 std::make_unique<ListingFetch>(*upstream, std::move(repository),
-                                                               subject, std::move(via), sink));
+                                                               subject, std::move(behalf), sink));
 }
 
 void CurlSource::report_mismatch(const std::string& upstream, const std::string& endpoint,
@@ -150,6 +152,8 @@ void CurlSource::recall(const Reports& known) {
     if (found != upstreams_.end()) found->second->recall(report);
   }
 }
+
+bool CurlSource::crowded(const std::string& upstream) const { return find(upstream)->crowded(); }
 
 bool CurlSource::scarce(const std::string& upstream) const {
   bool asked = false;

@@ -32,13 +32,14 @@ class CurlSource : public cache::Source {
 
   std::unique_ptr<cache::Fetch> fetch(cache::FetchRequest request, cache::FetchSink& sink) override;
   std::unique_ptr<cache::Fetch> list_tags(std::string upstream, std::string repository,
-                                          std::string via, cache::ListingSink& sink) override;
+                                          cache::Behalf behalf, cache::ListingSink& sink) override;
   std::unique_ptr<cache::Fetch> list_referrers(std::string upstream, std::string repository,
-                                               const cache::Digest& subject, std::string via,
+                                               const cache::Digest& subject, cache::Behalf behalf,
                                                cache::ListingSink& sink) override;
   void report_mismatch(const std::string& upstream, const std::string& endpoint,
                        const cache::Digest& digest) override;
   bool scarce(const std::string& upstream) const override;
+  bool crowded(const std::string& upstream) const override;
 
   /// What it knows of its upstreams. On the loop.
   Reports report() const;

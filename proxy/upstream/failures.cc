@@ -6,6 +6,9 @@
 namespace entrepot::upstream {
 namespace {
 
+/// What clients are told to wait where too many do.
+constexpr std::chrono::seconds wait_while_overloaded{10};
+
 struct StatusMeaning {
   cache::FailureKind kind;
   std::string_view reason;  // a word of metrics' list
@@ -46,10 +49,16 @@ cache::FailureKind kind_of(const TransferEnd& end) {
   switch (end.kind) {
     case TransferEnd::Kind::unreachable:
     case TransferEnd::Kind::timeout:
+    case TransferEnd::Kind::unwanted:
+    case TransferEnd::Kind::overloaded:
       return cache::FailureKind::unavailable;
     default:
       return cache::FailureKind::bad_upstream;
   }
+}
+
+bool given_up(const TransferEnd& end) {
+  return end.kind == TransferEnd::Kind::unwanted || end.kind == TransferEnd::Kind::overloaded;
 }
 
 bool worth_retrying(const TransferEnd& end) {
@@ -68,6 +77,9 @@ std::string advice(const TransferEnd& end) {
       return "if that is your own network, set \"internal\": true on the upstream";
     case TransferEnd::Kind::malformed:
       return "check the endpoint's url and what stands between";
+    case TransferEnd::Kind::unwanted:
+    case TransferEnd::Kind::overloaded:
+      return "ask again later";
     default:
       return "check the network, or ask again later";
   }
@@ -77,6 +89,8 @@ cache::Failure transport_failure(const std::string& what, const TransferEnd& end
   cache::Failure failure;
   failure.kind = kind_of(end);
   failure.message = what + ": " + end.detail + "; " + advice(end);
+  failure.given_up = given_up(end);
+  if (end.kind == TransferEnd::Kind::overloaded) failure.retry_after = wait_while_overloaded;
   return failure;
 }
 

@@ -19,6 +19,8 @@ bool worth_retrying(const TransferEnd& end);
 /// What the operator can do about it, one phrase.
 std::string advice(const TransferEnd& end);
 
+/// This mirror gave the transfer up: that says nothing about the endpoint.
+bool given_up(const TransferEnd& end);
 /// "<what>: <detail>; <advice>". `what` names upstream, method and URL without its query.
 cache::Failure transport_failure(const std::string& what, const TransferEnd& end);
 

@@ -23,12 +23,12 @@ std::string referrers_tag(const cache::Digest& subject) {
 }  // namespace
 
 ListingFetch::ListingFetch(Upstream& upstream, std::string repository,
-                           std::optional<cache::Digest> subject, std::string via,
+                           std::optional<cache::Digest> subject, cache::Behalf behalf,
                            cache::ListingSink& sink)
     : upstream_(upstream),
       repository_(std::move(repository)),
       subject_(subject),
-      via_(std::move(via)),
+      behalf_(std::move(behalf)),
       sink_(sink),
       endpoint_(upstream.choose(usual_page)),
       mode_(subject ? Mode::referrers : Mode::tags),
@@ -60,7 +60,9 @@ void ListingFetch::attempt() {
                      .url = *url_,
                      .headers = {mode_ == Mode::tags ? "Accept: application/json"
                                                      : "Accept: " + std::string(oci_index)},
-                     .via = via_};
+                     .via = behalf_.via,
+                     .clients = {behalf_.client},
+                     .demand = behalf_.demand};
   page_.clear();
   link_.reset();
   rejection_.reset();
@@ -149,6 +151,7 @@ void ListingFetch::on_failure(AskFailure failure) {
 }
 
 void ListingFetch::lost(const AskFailure& failure) {
+  if (failure.failure.given_up) return give_up(failure.failure);
   verdict_.add(*endpoint_, failure);
   const bool begun = pages_ > 0;
   Endpoint* const other =

@@ -28,7 +28,11 @@ class ListingFetch : public cache::Fetch, private AskSink, private BodySink {
   /// `upstream` and `sink` outlive this. Calls the sink from a later turn only.
   /// `subject`: whose referrers; nullopt: the tags of the repository.
   ListingFetch(Upstream& upstream, std::string repository, std::optional<cache::Digest> subject,
-               std::string via, cache::ListingSink& sink);
+               cache::Behalf behalf, cache::ListingSink& sink);
+
+  void wanted_by(cache::Client client) override {
+    if (ask_) ask_->wanted_by(client);
+  }
 
  private:
   enum class Mode : std::uint8_t { tags, referrers, referrers_tag };
@@ -52,7 +56,7 @@ class ListingFetch : public cache::Fetch, private AskSink, private BodySink {
   Upstream& upstream_;
   const std::string repository_;
   const std::optional<cache::Digest> subject_;
-  const std::string via_;
+  const cache::Behalf behalf_;
   cache::ListingSink& sink_;
   Endpoint* endpoint_;  ///< one for all pages: another may order them otherwise
   Mode mode_;

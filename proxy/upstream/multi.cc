@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// A Running is in exactly one place: queue_, active_, or the local list of a function that tells
-// its end. Curl's functions are called at top level only (in_curl_ is false): inside its callbacks
+// What waits in queue_ is a request and its sink; a Running, with curl's handle, is made when its
+// turn comes. It is in exactly one place: active_, or the local list of a function that tells its
+// end. Curl's functions are called at top level only (in_curl_ is false): inside its callbacks
 // they fail, so what a sink starts or cancels there is written down and done by settle().
 #include "proxy/upstream/multi.h"
 
 #include <event2/event.h>
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
+#include <ranges>
 #include <utility>
 
 #include "metrics/check.h"
 #include "metrics/log.h"
 
 namespace entrepot::upstream {
+namespace {
+
+constexpr std::chrono::milliseconds review_interval{250};
+
+}  // namespace
 
 struct Multi::Watch {
   Watch(Multi& owner, curl_socket_t socket) : multi(owner), fd(socket) {}
@@ -30,14 +39,27 @@ struct Multi::Watch {
 /// What the user holds.
 class Multi::Handle : public Transfer {
  public:
-  Handle(Multi& multi, Running& running) : multi_(multi), running_(&running) {
-    running.attach(&running_);
-  }
+  explicit Handle(Multi& multi) : multi_(multi) {}
   ~Handle() override {
     if (running_ != nullptr) multi_.cancel(*running_);
+    if (ticket_) multi_.queue_.drop(*ticket_);
   }
+  void waits(TransferQueue::Ticket ticket) { ticket_ = ticket; }
+  void begins(Running& running) {
+    ticket_.reset();
+    running_ = &running;
+    running.attach(&running_);
+    running.hold(held_);
+  }
+  /// It has left the queue.
+  void leaves() { ticket_.reset(); }
+
   void hold(bool on) override {
+    held_ = on;
     if (running_ != nullptr) multi_.hold(*running_, on);
+  }
+  void wanted_by(cache::Client client) override {
+    if (ticket_) multi_.queue_.wanted_by(*ticket_, client);
   }
   TransferTiming timing() const override {
     return running_ == nullptr ? TransferTiming{} : running_->timing();
@@ -47,14 +69,18 @@ class Multi::Handle : public Transfer {
 
  private:
   Multi& multi_;
-  Running* running_;  ///< null once it has ended
+  std::optional<TransferQueue::Ticket> ticket_;  ///< while it waits
+  Running* running_ = nullptr;                   ///< from its turn to its end
+  bool held_ = false;
 };
 
-Multi::Multi(event_base* base, TransferOptions options, int slots)
+Multi::Multi(event_base* base, TransferOptions options, const TransferQueue::Bounds& bounds)
     : base_(base),
       options_(std::move(options)),
-      queue_(static_cast<std::size_t>(std::max(slots, 1))),
-      timer_(base, [this] { act(CURL_SOCKET_TIMEOUT, 0); }) {
+      queue_(bounds),
+      timer_(base, [this] { act(CURL_SOCKET_TIMEOUT, 0); }),
+      review_timer_(base, [this] { review(); }),
+      dismiss_timer_(base, [this] { dismiss(); }) {
   open();
 }
 
@@ -74,24 +100,69 @@ void Multi::open() {
 }
 
 std::unique_ptr<Transfer> Multi::start(TransferRequest request, TransferSink& sink) {
-  Running::Deadlines& self = *this;
-  auto running =
-      std::make_unique<Running>(base_, options_, std::move(request), sink, self, sockets_);
-  auto handle = std::make_unique<Handle>(*this, *running);
-  queue_.add(std::move(running), std::chrono::steady_clock::now());
+  auto handle = std::make_unique<Handle>(*this);
+  handle->waits(
+      queue_.add(std::make_unique<TransferQueue::Waiting>(std::move(request), sink, *handle)));
+  if (!std::exchange(reviewing_, true)) review_timer_.set(review_interval);
   if (!in_curl_) admit();
   return handle;
 }
 
 void Multi::admit() {
-  const auto now = std::chrono::steady_clock::now();
-  while (auto running = queue_.next(now)) {
-    running->started();
-    const CURLMcode result = curl_multi_add_handle(multi_, running->easy());
-    check(result == CURLM_OK, "curl_multi_add_handle fails");
-    Running* const key = running.get();
-    active_.emplace(key, std::move(running));
+  while (auto waiting = queue_.next()) begin(std::move(waiting));
+  // Not from here: whoever starts a transfer must not be called, nor those of others end.
+  if (queue_.anybody_leaves()) dismiss_timer_.set(std::chrono::milliseconds(0));
+}
+
+void Multi::begin(std::unique_ptr<TransferQueue::Waiting> waiting) {
+  Running::Deadlines& self = *this;
+  auto running = std::make_unique<Running>(base_, options_, std::move(waiting->request),
+                                           waiting->sink, self, sockets_);
+  static_cast<Handle&>(waiting->handle).begins(*running);
+  queue_.began(running->request(), *waiting);
+  running->started();
+  const CURLMcode result = curl_multi_add_handle(multi_, running->easy());
+  check(result == CURLM_OK, "curl_multi_add_handle fails");
+  Running* const key = running.get();
+  active_.emplace(key, std::move(running));
+}
+
+/// Now and then while there are transfers: who waits for them may have left.
+void Multi::review() {
+  reviewing_ = false;
+  queue_.sweep();
+  for (const TransferRequest* request : queue_.to_end(std::chrono::steady_clock::now()))
+    end_for_others(*request);
+  dismiss();
+  if (!active_.empty() || !queue_.empty()) {
+    reviewing_ = true;
+    review_timer_.set(review_interval);
   }
+}
+
+void Multi::end_for_others(const TransferRequest& request) {
+  // The end of one may have been that of others.
+  const auto found = std::ranges::find_if(
+      active_, [&request](const auto& one) { return &one.second->request() == &request; });
+  if (found == active_.end()) return;
+  ++dropped_.yielded;
+  expired(*found->first, {.kind = TransferEnd::Kind::unwanted,
+                          .reason = {},
+                          .detail = "others wait, and nobody does for it"});
+}
+
+/// Tells those that have left the queue, from the top level of the loop.
+void Multi::dismiss() {
+  while (const auto leaving = queue_.take_leaving()) {
+    const bool full = leaving->why == TransferEnd::Kind::overloaded;
+    ++(full ? dropped_.full : dropped_.left);
+    static_cast<Handle&>(leaving->waiting->handle).leaves();
+    leaving->waiting->sink.on_end(
+        {.kind = leaving->why,
+         .reason = {},
+         .detail = full ? "too many requests to this upstream wait" : "nobody waits for it"});
+  }
+  admit();
 }
 
 std::unique_ptr<Running> Multi::remove(Running& running) {
@@ -99,23 +170,21 @@ std::unique_ptr<Running> Multi::remove(Running& running) {
   check(found != active_.end(), "a transfer that is not active ends");
   std::unique_ptr<Running> owned = std::move(found->second);
   active_.erase(found);
-  queue_.ended(*owned);
+  queue_.ended(owned->request());
   curl_multi_remove_handle(multi_, owned->easy());
   return owned;
 }
 
 void Multi::cancel(Running& running) {
   running.detach();
-  if (active_.contains(&running)) {
-    if (in_curl_) {
-      detached_.push_back(&running);
-    } else {
-      remove(running);
-      admit();
-    }
-    return;
+  if (!active_.contains(&running)) return;  // its end is being told
+  if (in_curl_) {
+    queue_.forget_demand(running.request());
+    detached_.push_back(&running);
+  } else {
+    remove(running);
+    admit();
   }
-  queue_.drop(running);
 }
 
 void Multi::hold(Running& running, bool on) {

@@ -3,6 +3,8 @@
 
 #include <curl/curl.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -23,8 +25,8 @@ namespace entrepot::upstream {
 /// their queue. Loop thread only; made and destroyed there, or while the loop does not run.
 class Multi : private Running::Deadlines {
  public:
-  /// `slots`: transfers at once; further ones wait their turn, urgent ones do not.
-  Multi(event_base* base, TransferOptions options, int slots);
+  /// `bounds`: transfers at once, and that wait for their turn.
+  Multi(event_base* base, TransferOptions options, const TransferQueue::Bounds& bounds);
   /// REQUIRES: every Transfer has been destroyed.
   ~Multi() override;
   Multi(const Multi&) = delete;
@@ -40,6 +42,15 @@ class Multi : private Running::Deadlines {
 
   std::size_t running() const { return active_.size(); }
   std::size_t queued() const { return queue_.size(); }
+  /// Somebody waits for one that cannot begin before another ends.
+  bool crowded() const { return queue_.crowded(); }
+  /// Transfers that this mirror gave up, since the start.
+  struct Dropped {
+    std::uint64_t left = 0;     ///< not sent: all who waited had left
+    std::uint64_t full = 0;     ///< not sent: too many waited
+    std::uint64_t yielded = 0;  ///< ended, as nobody waited for it and others did
+  };
+  const Dropped& dropped() const { return dropped_; }
 
  private:
   class Handle;
@@ -58,6 +69,10 @@ class Multi : private Running::Deadlines {
   void act(curl_socket_t fd, int mask);
   void settle();
   void admit();
+  void begin(std::unique_ptr<TransferQueue::Waiting> waiting);
+  void review();
+  void dismiss();
+  void end_for_others(const TransferRequest& request);
   void collect(std::vector<Ended>& ended);
   bool try_again(Running& running, CURLcode result);
   std::unique_ptr<Running> remove(Running& running);
@@ -76,6 +91,10 @@ class Multi : private Running::Deadlines {
   TransferQueue queue_;                                            ///< curl has them not yet
   std::vector<Running*> detached_;  ///< active ones to take from curl once it has returned
   Timer timer_;                     ///< curl's one timer
+  Timer review_timer_;              ///< set while there are transfers
+  Timer dismiss_timer_;             ///< set while some leave the queue
+  bool reviewing_ = false;          ///< review_timer_ is set
+  Dropped dropped_;
 };
 
 }  // namespace entrepot::upstream

@@ -50,6 +50,7 @@ ObjectFetch::ObjectFetch(Upstream& upstream, cache::FetchRequest request, cache:
     : upstream_(upstream),
       request_(std::move(request)),
       sink_(sink),
+      clients_{request_.client},
       next_(request_.offset),
       delivered_(request_.offset),
       size_(request_.size),
@@ -104,7 +105,8 @@ std::unique_ptr<Attempt> ObjectFetch::ask(Endpoint& endpoint) {
                  .url = endpoint.address(path),
                  .headers = {},
                  .via = request_.via,
-                 .background = request_.background};
+                 .clients = clients_,
+                 .demand = request_.demand};
   if (manifest()) ask.headers.push_back("Accept: " + std::string(manifest_accept));
   // A manifest is small and a tag moves: it is had whole or again.
   // From where the last answer stopped, which may be before what was delivered: one that began anew
@@ -263,8 +265,19 @@ void ObjectFetch::on_failure(Attempt& attempt, AskFailure failure) {
   lost(attempt, failure);
 }
 
+void ObjectFetch::wanted_by(cache::Client client) {
+  if (std::ranges::find(clients_, client) == clients_.end() &&
+      clients_.size() < TransferRequest::most_clients)
+    clients_.push_back(client);
+  if (attempt_ && !answered_) attempt_->wanted_by(client);
+}
+
 /// An attempt has ended without what was asked for.
 void ObjectFetch::lost(Attempt& attempt, const AskFailure& failure) {
+  if (failure.failure.given_up && hedge_ == nullptr) {
+    hedge_timer_.cancel();
+    return sink_.on_done(failure.failure);
+  }
   if (hedge_ == nullptr && !head_told_ && size_by_get(failure)) return;
   if (delivered_ - progress_from_ >= upstream_.limits().resume_progress) {
     progress_from_ = delivered_;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cache/source.h"
 #include "proxy/upstream/attempt.h"
@@ -38,6 +39,7 @@ class ObjectFetch : public cache::Fetch, private Attempt::Owner {
   void hold(bool on) override {
     if (attempt_) attempt_->hold(on);
   }
+  void wanted_by(cache::Client client) override;
 
  private:
   /// Where in the object an answer's body begins, and how large the object is.
@@ -91,6 +93,7 @@ class ObjectFetch : public cache::Fetch, private Attempt::Owner {
   Upstream& upstream_;
   const cache::FetchRequest request_;
   cache::FetchSink& sink_;
+  std::vector<cache::Client> clients_;  ///< see AskRequest
 
   std::uint64_t next_;       ///< offset of the next byte of the body
   std::uint64_t delivered_;  ///< all bytes below it have been delivered

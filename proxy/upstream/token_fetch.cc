@@ -14,6 +14,8 @@ TransferRequest transfer_request(const TokenFetch::Request& request) {
   transfer.plain_http = request.plain_http;
   transfer.private_addresses = request.private_addresses;
   transfer.urgent = true;
+  transfer.clients = request.clients;
+  transfer.demand = request.demand;
   if (request.credential != nullptr) {
     std::string value = request.credential->basic();
     transfer.headers.push_back("Authorization: " + value);
@@ -70,6 +72,10 @@ cache::Failure TokenFetch::failure(cache::FailureKind kind, std::string why) con
 TokenFetch::Result TokenFetch::judge(const TransferEnd& end) const {
   using Kind = cache::FailureKind;
   const auto failed = [](cache::Failure why) { return Result{.reply = {}, .failure = why}; };
+  if (given_up(end)) {
+    auto why = transport_failure(request_.upstream + ": " + request_.url.shown(), end);
+    return failed(std::move(why));
+  }
   if (head_.status == 0) {
     return failed(failure(kind_of(end), "gave no answer (" + end.detail + "); " + advice(end)));
   }

@@ -4,8 +4,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "cache/demand.h"
 #include "cache/failure.h"
 #include "proxy/upstream/credential.h"
 #include "proxy/upstream/multi.h"
@@ -31,11 +34,14 @@ class TokenFetch : private TransferSink, private BodySink {
     Url url;
     bool plain_http = false;
     bool private_addresses = false;
-    const Credential* credential = nullptr;  ///< null: anonymous
-    std::string upstream;                    ///< for messages
+    const Credential* credential = nullptr;   ///< null: anonymous
+    std::string upstream;                     ///< for messages
+    std::vector<cache::Client> clients = {};  ///< see TransferRequest
+    const cache::Demand* demand = nullptr;
   };
 
   TokenFetch(Multi& multi, Request request, Done done);
+  void wanted_by(cache::Client client) { transfer_->wanted_by(client); }
 
  private:
   Disposition on_head(const ResponseHead& head) override;

@@ -16,16 +16,20 @@ constexpr std::size_t max_entries = 10'000;
 }  // namespace
 
 /// One question under way and those who wait for its answer.
-class Tokens::Flight {
+class Tokens::Flight : public cache::Demand {
  public:
+  Level level() const override;
+
   std::list<Waiter*> waiters;
   std::unique_ptr<TokenFetch> fetch;
+  bool joined = false;  ///< somebody has waited for it: it is no renewal
 };
 
 class Tokens::Waiter : public Wait {
  public:
   Waiter(Flight& flight, TokenSink& sink) : flight_(&flight), sink_(sink) {
     place_ = flight.waiters.insert(flight.waiters.end(), this);
+    flight.joined = true;
   }
   ~Waiter() override {
     if (flight_ != nullptr) flight_->waiters.erase(place_);
@@ -39,12 +43,26 @@ class Tokens::Waiter : public Wait {
     sink_.on_token(result);
   }
   void lose_flight() { flight_ = nullptr; }
+  void wanted_by(cache::Client client) override {
+    if (flight_ != nullptr) flight_->fetch->wanted_by(client);
+  }
+  const TokenSink& sink() const { return sink_; }
 
  private:
   Flight* flight_;  ///< null once told
   TokenSink& sink_;
   std::list<Waiter*>::iterator place_;
 };
+
+Tokens::Flight::Level Tokens::Flight::level() const {
+  Level highest = joined ? Level::nobody : Level::background;
+  for (const Waiter* waiter : waiters) {
+    const cache::Demand* const demand = waiter->sink().demand();
+    highest = std::max(highest, demand == nullptr ? Level::awaited : demand->level());
+    if (highest == Level::awaited) break;
+  }
+  return highest;
+}
 
 Tokens::Tokens(Multi& multi, const Timeouts& timeouts, const Credential* credential,
                std::string upstream)
@@ -70,7 +88,7 @@ std::optional<TokenResult> Tokens::look(const TokenKey& key) {
   Entry& entry = found->second;
   const Clock::time_point now = Clock::now();
   if (entry.grant && now < entry.expires) {
-    if (now >= entry.renew && !entry.flight) launch(name, entry, key);
+    if (now >= entry.renew && !entry.flight) launch(name, entry, key, nullptr);
     return *entry.grant;
   }
   if (entry.failure && now < entry.failure_until && !entry.flight) return *entry.failure;
@@ -81,7 +99,11 @@ std::unique_ptr<Tokens::Wait> Tokens::request(const TokenKey& key, TokenSink& si
   const std::string name = name_of(key);
   if (!entries_.contains(name)) make_room();
   Entry& entry = entries_[name];
-  if (!entry.flight) launch(name, entry, key);
+  if (!entry.flight) {
+    launch(name, entry, key, &sink);
+  } else {
+    for (const cache::Client client : sink.clients()) entry.flight->fetch->wanted_by(client);
+  }
   return std::make_unique<Waiter>(*entry.flight, sink);
 }
 
@@ -96,13 +118,17 @@ void Tokens::refused(const TokenKey& key, std::uint64_t serial) {
   entry.after_refusal = true;
 }
 
-void Tokens::launch(const std::string& name, Entry& entry, const TokenKey& key) {
+void Tokens::launch(const std::string& name, Entry& entry, const TokenKey& key,
+                    const TokenSink* first) {
   entry.flight = std::make_unique<Flight>();
-  TokenFetch::Request request{.url = token_url(key.realm, key.service, key.scope),
-                              .plain_http = key.plain_http,
-                              .private_addresses = key.private_addresses,
-                              .credential = credential_,
-                              .upstream = upstream_};
+  TokenFetch::Request request{
+      .url = token_url(key.realm, key.service, key.scope),
+      .plain_http = key.plain_http,
+      .private_addresses = key.private_addresses,
+      .credential = credential_,
+      .upstream = upstream_,
+      .clients = first == nullptr ? std::vector<cache::Client>() : first->clients(),
+      .demand = entry.flight.get()};
   entry.flight->fetch = std::make_unique<TokenFetch>(
       multi_, std::move(request), [this, name](TokenFetch::Result result) {
         if (result.failure) {
@@ -133,8 +159,10 @@ void Tokens::landed(const std::string& name, TokenResult result, std::chrono::se
     const auto& failure = std::get<cache::Failure>(result);
     const bool denied = failure.kind == cache::FailureKind::denied;
     const auto hold = denied ? timeouts_.token_denied : timeouts_.token_failed;
-    entry.failure = failure;
-    entry.failure_until = now + std::max<std::chrono::milliseconds>(hold, failure.retry_after);
+    if (!failure.given_up) {  // that was for those who waited
+      entry.failure = failure;
+      entry.failure_until = now + std::max<std::chrono::milliseconds>(hold, failure.retry_after);
+    }
   }
   // Each may take others out of the list, and may ask for the same token again: a new flight.
   while (!flight->waiters.empty()) flight->waiters.front()->tell(result);

@@ -8,7 +8,10 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
+#include "cache/client.h"
+#include "cache/demand.h"
 #include "cache/failure.h"
 #include "proxy/upstream/credential.h"
 #include "proxy/upstream/multi.h"
@@ -39,6 +42,12 @@ class TokenSink {
   virtual ~TokenSink() = default;
   /// Once, from the top level of the loop. May start and destroy anything but the Tokens.
   virtual void on_token(const TokenResult& result) = 0;
+  /// Who waits for what the token is needed for: as in TransferRequest.
+  virtual const cache::Demand* demand() const { return nullptr; }
+  virtual const std::vector<cache::Client>& clients() const {
+    static const std::vector<cache::Client> none;
+    return none;
+  }
 };
 
 /// The bearer tokens of one credential (or of the anonymous user) at one upstream: at most one
@@ -50,6 +59,7 @@ class Tokens {
   class Wait {
    public:
     virtual ~Wait() = default;
+    virtual void wanted_by(cache::Client client) = 0;
   };
 
   /// `credential` may be null; it and `multi` outlive this. `upstream` is for messages.
@@ -88,7 +98,8 @@ class Tokens {
   };
 
   static std::string name_of(const TokenKey& key);
-  void launch(const std::string& name, Entry& entry, const TokenKey& key);
+  /// `first`: who waits for it; null: nobody, it is a renewal.
+  void launch(const std::string& name, Entry& entry, const TokenKey& key, const TokenSink* first);
   void landed(const std::string& name, TokenResult result, std::chrono::seconds lifetime);
   void make_room();
 

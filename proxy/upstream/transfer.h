@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cache/client.h"
+#include "cache/demand.h"
 #include "proxy/upstream/response_head.h"
 #include "proxy/upstream/url.h"
 
@@ -37,10 +39,14 @@ struct TransferRequest {
   bool plain_http = false;
   /// Addresses other than global ones (address.h) may be dialled.
   bool private_addresses = false;
-  /// Does not wait for a slot: a token, for which others already wait.
+  /// Has a slot of its own kind: a token, for which others already wait, or a probe.
   bool urgent = false;
-  /// Nobody waits for it yet: others go first.
-  bool background = false;
+  /// Who waits for it (cache::Asker::client); of more than most_clients the first. It waits in the
+  /// turn of the one who comes soonest.
+  std::vector<cache::Client> clients = {};
+  static constexpr std::size_t most_clients = 4;
+  /// Outlives the transfer. Null: somebody waits for it throughout.
+  const cache::Demand* demand = nullptr;
 };
 
 /// Takes the body of a response. Called on the loop thread, from inside libcurl: it may start and
@@ -84,6 +90,8 @@ struct TransferEnd {
     certificate,        ///< the peer could not be verified
     forbidden_address,  ///< every address of the host is one we must not dial
     malformed,          ///< the response breaks HTTP or our caps
+    unwanted,           ///< ended or not sent by us: nobody waits for it
+    overloaded,         ///< not sent by us: too many wait
   };
   Kind kind = Kind::complete;
   /// The `reason` of entrepot_endpoint_failures_total: "dns", "connect", "reset", "tls", "timeout",
@@ -121,6 +129,8 @@ class Transfer {
   /// True: BodySink::on_data is not called until hold(false), and the connection is not read. The
   /// stall watch rests meanwhile. Not to be called with false from within a sink.
   virtual void hold(bool on) = 0;
+  /// `client` waits for it as well.
+  virtual void wanted_by(cache::Client client) = 0;
   /// Complete from on_head on, until on_end; `running` before that, too.
   virtual TransferTiming timing() const = 0;
 };

@@ -32,7 +32,8 @@ Upstream::Upstream(event_base* base, UpstreamOptions options, const Options& com
       fills_resumed_(metrics.fills_resumed()),
       metrics_(metrics.upstream(options_.name)),
       seed_(std::random_device()()),
-      multi_(base, transfer_options(options_, common), common.limits.transfers),
+      multi_(base, transfer_options(options_, common),
+             {.slots = static_cast<std::size_t>(std::max(common.limits.transfers, 1))}),
       hedges_(most_hedges) {
   for (const EndpointOptions& endpoint : options_.endpoints) {
     auto url = Url::parse(endpoint.url);
@@ -53,7 +54,10 @@ Upstream::Upstream(event_base* base, UpstreamOptions options, const Options& com
     probes_.push_back(std::make_unique<Probe>(base, *endpoint, next_seed()));
 }
 
-Upstream::~Upstream() { tell_transfers(0, 0); }
+Upstream::~Upstream() {
+  tell_dropped();
+  tell_transfers(0, 0);
+}
 
 std::vector<Candidate> Upstream::candidates(std::uint64_t bytes, const Endpoints& excluded) const {
   const auto now = Endpoint::Clock::now();
@@ -118,6 +122,7 @@ void Upstream::recall(const UpstreamReport& known) {
 
 void Upstream::bring_gauges_up_to_date() {
   tell_transfers(multi_.running(), multi_.queued());
+  tell_dropped();
   for (const auto& endpoint : endpoints_) endpoint->bring_gauges_up_to_date();
 }
 
@@ -127,6 +132,14 @@ void Upstream::tell_transfers(std::size_t running, std::size_t queued) {
   };
   metrics_.transfers().add(change(running, std::exchange(told_running_, running)));
   metrics_.transfers_queued().add(change(queued, std::exchange(told_queued_, queued)));
+}
+
+void Upstream::tell_dropped() {
+  const Multi::Dropped now = multi_.dropped();
+  const Multi::Dropped told = std::exchange(told_dropped_, now);
+  metrics_.transfers_dropped("left").add(now.left - told.left);
+  metrics_.transfers_dropped("full").add(now.full - told.full);
+  metrics_.transfers_dropped("yielded").add(now.yielded - told.yielded);
 }
 
 bool Upstream::take_hedge() {

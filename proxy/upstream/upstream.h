@@ -46,6 +46,8 @@ class Upstream {
   const std::vector<std::unique_ptr<Endpoint>>& endpoints() const { return endpoints_; }
   /// Whether a question may be put to a second endpoint as well, which counts: Limits::hedges.
   bool take_hedge();
+  /// See cache::Source::crowded().
+  bool crowded() const { return multi_.crowded(); }
   UpstreamReport report() const;
   /// Begins with what was known before; endpoints it does not have are passed over.
   void recall(const UpstreamReport& known);
@@ -64,6 +66,7 @@ class Upstream {
 
   std::vector<Candidate> candidates(std::uint64_t bytes, const Endpoints& excluded) const;
   void tell_transfers(std::size_t running, std::size_t queued);
+  void tell_dropped();
 
   // Constant after construction.
   event_base* const base_;
@@ -80,6 +83,7 @@ class Upstream {
   std::array<std::optional<std::size_t>, sizes> incumbents_;
   double hedges_;  ///< that may be made now; each question brings a share of one
   std::size_t told_running_ = 0, told_queued_ = 0;  ///< our share of the gauges, of all loops
+  Multi::Dropped told_dropped_;
 };
 
 }  // namespace entrepot::upstream

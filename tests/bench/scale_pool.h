@@ -56,15 +56,16 @@ class ScaleLoop final : public Executor {
 class NoSource final : public Source {
  public:
   std::unique_ptr<Fetch> fetch(FetchRequest, FetchSink&) override { return nullptr; }
-  std::unique_ptr<Fetch> list_tags(std::string, std::string, std::string, ListingSink&) override {
+  std::unique_ptr<Fetch> list_tags(std::string, std::string, Behalf, ListingSink&) override {
     return nullptr;
   }
-  std::unique_ptr<Fetch> list_referrers(std::string, std::string, const Digest&, std::string,
+  std::unique_ptr<Fetch> list_referrers(std::string, std::string, const Digest&, Behalf,
                                         ListingSink&) override {
     return nullptr;
   }
   void report_mismatch(const std::string&, const std::string&, const Digest&) override {}
   bool scarce(const std::string&) const override { return false; }
+  bool crowded(const std::string&) const override { return false; }
 };
 
 }  // namespace entrepot::cache

@@ -57,6 +57,7 @@ class Source final : public cache::Source {
   std::deque<Listed> listed;
   int mismatches = 0;
   bool few_left = false;
+  bool others_wait = false;
 
   std::unique_ptr<cache::Fetch> fetch(cache::FetchRequest request,
                                       cache::FetchSink& sink) override {
@@ -64,12 +65,14 @@ class Source final : public cache::Source {
     return std::make_unique<Running>(asked.back());
   }
   std::unique_ptr<cache::Fetch> list_tags(std::string upstream, std::string repository,
-                                          std::string /*via*/, cache::ListingSink& sink) override {
+                                          cache::Behalf /*behalf*/,
+                                          cache::ListingSink& sink) override {
     listed.push_back({upstream + "/" + repository + " tags", &sink});
     return std::make_unique<cache::Fetch>();
   }
   std::unique_ptr<cache::Fetch> list_referrers(std::string upstream, std::string repository,
-                                               const cache::Digest& subject, std::string /*via*/,
+                                               const cache::Digest& subject,
+                                               cache::Behalf /*behalf*/,
                                                cache::ListingSink& sink) override {
     listed.push_back({upstream + "/" + repository + " " + subject.str(), &sink});
     return std::make_unique<cache::Fetch>();
@@ -78,6 +81,7 @@ class Source final : public cache::Source {
     ++mismatches;
   }
   bool scarce(const std::string&) const override { return few_left; }
+  bool crowded(const std::string&) const override { return others_wait; }
 
  private:
   struct Running : cache::Fetch {

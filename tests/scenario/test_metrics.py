@@ -32,6 +32,7 @@ METRICS = {
     "flights": set(),
     "transfers": {"upstream"},
     "transfers_queued": {"upstream"},
+    "transfers_dropped_total": {"upstream", "reason"},
     "loop_lag_seconds": {"loop"},
     "store_jobs_queued": set(),
     "upstream_requests_total": {"upstream", "endpoint", "kind", "code"},

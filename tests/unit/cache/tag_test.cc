@@ -190,16 +190,18 @@ TEST_F(TagTest, WhereFewRequestsAreLeftATagIsBelievedTenTimesAsLong) {
 }
 
 TEST_F(TagTest, WhatNobodyWaitsForSaysSo) {
-  pull();
-  EXPECT_FALSE(last().request.background);
+  ask_tag("latest");
+  EXPECT_EQ(last().request.demand->level(), Demand::Level::awaited);
+  last().answer(manifest, oci_manifest_type);
+  executor.run();
   clock.advance(seconds(50));
   ask_tag("latest");
-  EXPECT_TRUE(last().request.background);
+  EXPECT_EQ(last().request.demand->level(), Demand::Level::background);
   last().answer(manifest, oci_manifest_type, sha256(manifest));
   executor.run();
   clock.advance(seconds(61));
   ask_tag("latest");
-  EXPECT_FALSE(last().request.background);
+  EXPECT_EQ(last().request.demand->level(), Demand::Level::awaited);
 }
 
 TEST_F(TagTest, TheQuestionIsAskedOnBehalfOfWhoBringsItAbout) {

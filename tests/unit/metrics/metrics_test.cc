@@ -37,6 +37,7 @@ INSTANTIATE_TEST_SUITE_P(
         R"(entrepot_not_hit_total{upstream="quay.io",reason="absent"} 0)",
         R"(entrepot_transfers{upstream="quay.io"} 0)",
         R"(entrepot_transfers_queued{upstream="none"} 0)",
+        R"(entrepot_transfers_dropped_total{upstream="quay.io",reason="left"} 0)",
         R"(entrepot_ratelimit_limit{upstream="quay.io",endpoint="quay.io"} Nan)",
         R"(entrepot_loop_lag_seconds_count{loop="admin"} 0)", "entrepot_connections_limit 0",
         "entrepot_connections_refused_total 0", "entrepot_disk_free_bytes 0",
@@ -76,7 +77,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 43);
+  EXPECT_EQ(families, 44);
 }
 
 TEST(Metrics, CountsRequestsByTheirLabels) {

@@ -115,13 +115,13 @@ bool Client::run(cache::FetchRequest request, Recorder& recorder) {
 }
 
 bool Client::list_tags(ListingRecorder& recorder) {
-  on_loop([&] { fetches_.push_back(source_->list_tags("test", "a/b", "", recorder)); });
+  on_loop([&] { fetches_.push_back(source_->list_tags("test", "a/b", {}, recorder)); });
   return recorder.wait();
 }
 
 bool Client::list_referrers(const cache::Digest& subject, ListingRecorder& recorder) {
   on_loop(
-      [&] { fetches_.push_back(source_->list_referrers("test", "a/b", subject, "", recorder)); });
+      [&] { fetches_.push_back(source_->list_referrers("test", "a/b", subject, {}, recorder)); });
   return recorder.wait();
 }
 

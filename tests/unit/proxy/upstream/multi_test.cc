@@ -21,6 +21,19 @@ using Reply = ScriptedServer::Reply;
 
 enum class Wants { body, nothing, an_end };
 
+class FixedDemand : public cache::Demand {
+ public:
+  explicit FixedDemand(Level level, bool expendable = false)
+      : level_(level), expendable_(expendable) {}
+  void set(Level level) { level_ = level; }
+  Level level() const override { return level_; }
+  bool expendable() const override { return expendable_; }
+
+ private:
+  std::atomic<Level> level_;
+  const bool expendable_;
+};
+
 class EndSink : public TransferSink, public BodySink {
  public:
   Disposition on_head(const ResponseHead& head) override {
@@ -58,7 +71,10 @@ class MultiTest : public ::testing::Test {
  protected:
   void SetUp() override {
     loop_.start();
-    on_loop([this] { multi_ = std::make_unique<Multi>(loop_.base(), TransferOptions{}, 2); });
+    on_loop([this] {
+      multi_ = std::make_unique<Multi>(loop_.base(), TransferOptions{},
+                                       TransferQueue::Bounds{.slots = 2});
+    });
   }
   void TearDown() override {
     on_loop([this] {
@@ -83,10 +99,10 @@ class MultiTest : public ::testing::Test {
   }
   /// One of `repository` whose path says so.
   void start_of(const ScriptedServer& server, TransferSink& sink, const std::string& repository,
-                bool background = false) {
+                const cache::Demand* demand = nullptr) {
     TransferRequest request{.url = *Url::parse(server.url() + "/" + repository)};
     request.repository = repository;
-    request.background = background;
+    request.demand = demand;
     start(std::move(request), sink);
   }
   void start(TransferRequest request, TransferSink& sink) {
@@ -164,6 +180,7 @@ class QueueTest : public MultiTest {
     if (!go.try_acquire_for(test_deadline)) return;
     reply.send(200, {}, "body");
   }};
+  FixedDemand background{cache::Demand::Level::background};
   EndSink sinks[8];
 };
 
@@ -180,7 +197,7 @@ TEST_F(QueueTest, WhatNobodyWaitsForIsLast) {
   start_of(server, sinks[0], "a");
   start_of(server, sinks[1], "a");
   ASSERT_TRUE(server.wait_for("/a", 2));
-  start_of(server, sinks[2], "background", /*background=*/true);
+  start_of(server, sinks[2], "background", &background);
   for (int i = 3; i < 5; ++i) start_of(server, sinks[i], "a");
   const auto targets = order(5);
   ASSERT_EQ(targets.size(), 5U);
@@ -188,7 +205,7 @@ TEST_F(QueueTest, WhatNobodyWaitsForIsLast) {
 }
 
 TEST_F(QueueTest, WhatNobodyWaitsForLeavesRoom) {
-  for (int i = 0; i < 3; ++i) start_of(server, sinks[i], "background", /*background=*/true);
+  for (int i = 0; i < 3; ++i) start_of(server, sinks[i], "background", &background);
   ASSERT_TRUE(server.wait_for("/background", 1));
   on_loop([this] {
     EXPECT_EQ(multi_->running(), 1U) << "of two slots";
@@ -198,6 +215,58 @@ TEST_F(QueueTest, WhatNobodyWaitsForLeavesRoom) {
   EXPECT_TRUE(server.wait_for("/a", 1));
   go.release(4);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(sinks[i].wait().kind, TransferEnd::Kind::complete);
+}
+
+TEST_F(QueueTest, WhatWaitsCanBeHeldTimedAndDropped) {
+  start_of(server, sinks[0], "a");
+  start_of(server, sinks[1], "a");
+  ASSERT_TRUE(server.wait_for("/a", 2));
+  start_of(server, sinks[2], "held");
+  start_of(server, sinks[3], "dropped");
+  on_loop([this] {
+    EXPECT_FALSE(transfers_[2]->timing().running);
+    transfers_[2]->hold(true);
+    transfers_[3].reset();
+    EXPECT_EQ(multi_->queued(), 1U);
+  });
+  go.release(3);
+  ASSERT_TRUE(server.wait_for("/held", 1));
+  EXPECT_EQ(sinks[1].wait().kind, TransferEnd::Kind::complete);
+  on_loop([this] {
+    EXPECT_EQ(sinks[2].bytes, 0U);
+    transfers_[2]->hold(false);
+  });
+  EXPECT_EQ(sinks[2].wait().kind, TransferEnd::Kind::complete);
+  EXPECT_EQ(sinks[2].bytes, 4U);
+  EXPECT_EQ(server.received().size(), 3U);
+}
+
+TEST_F(QueueTest, WhatNobodyWaitsForAnyMoreIsNotSent) {
+  FixedDemand gone(cache::Demand::Level::awaited);
+  start_of(server, sinks[0], "a");
+  start_of(server, sinks[1], "a");
+  ASSERT_TRUE(server.wait_for("/a", 2));
+  start_of(server, sinks[2], "gone", &gone);
+  gone.set(cache::Demand::Level::nobody);
+  EXPECT_EQ(sinks[2].wait().kind, TransferEnd::Kind::unwanted);
+  on_loop([this] { EXPECT_EQ(multi_->dropped().left, 1U); });
+  go.release(2);
+  EXPECT_EQ(sinks[0].wait().kind, TransferEnd::Kind::complete);
+  EXPECT_EQ(sinks[1].wait().kind, TransferEnd::Kind::complete);
+  EXPECT_EQ(server.received().size(), 2U);
+}
+
+TEST_F(QueueTest, WhatRunsForNobodyEndsForWhoWaits) {
+  FixedDemand left(cache::Demand::Level::background, /*expendable=*/true);
+  start_of(server, sinks[0], "a");
+  start_of(server, sinks[1], "left", &left);
+  ASSERT_TRUE(server.wait_for("/", 2));
+  start_of(server, sinks[2], "waits");
+  EXPECT_EQ(sinks[1].wait().kind, TransferEnd::Kind::unwanted);
+  EXPECT_TRUE(server.wait_for("/waits", 1));
+  on_loop([this] { EXPECT_EQ(multi_->dropped().yielded, 1U); });
+  go.release(3);
+  EXPECT_EQ(sinks[2].wait().kind, TransferEnd::Kind::complete);
 }
 
 TEST_F(MultiTest, ShortDiscardedBodiesKeepTheConnectionLongOnesCutIt) {

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that ask and leave keep no transfer of an upstream from clients that wait."""
+
+from support import content, faults
+from support.checks import REPOSITORY, assert_whole, blob_target
+from support.content import KIB, MIB
+from support.gate import Gate, eventually
+
+SLOTS = 50  # transfers of an upstream at once
+OTHER = "library/other"
+
+
+def metric(entrepot, name: str, **labels) -> float:
+    return entrepot.metrics().sum(name, **labels)
+
+
+def test_questions_nobody_waits_for_are_not_sent(start, upstream):
+    gate = Gate()
+    upstream.script(faults.hold(gate), kind="blob", method="GET")
+    blobs = [upstream.add_blob(REPOSITORY, content.blob(KIB, seed=n)) for n in range(4 * SLOTS)]
+    entrepot = start()
+    staying = [entrepot.download(blob_target(blob)) for blob in blobs[:SLOTS]]
+    gate.wait_arrived(SLOTS)
+    leaving = [entrepot.download(blob_target(blob)) for blob in blobs[SLOTS:]]
+    eventually(lambda: metric(entrepot, "transfers_queued") == len(leaving), what="a full queue")
+    for download in leaving:
+        download.leave()
+    eventually(lambda: metric(entrepot, "connections") <= SLOTS + 1, what="that they have left")
+    gate.open()
+    for download, blob in zip(staying, blobs):
+        assert_whole(download.finish(), blob)
+    eventually(lambda: metric(entrepot, "flights") == 0, what="no flights")
+    assert upstream.count("blob") == SLOTS
+    eventually(lambda: metric(entrepot, "transfers_dropped_total", reason="left") == len(leaving),
+               what="that they are counted")
+
+
+def test_transfers_for_nobody_make_room(start, upstream):
+    """Of what is under way for nobody, enough ends for those who wait; what came is gone on with."""
+    gate = Gate()
+    size = 12 * MIB
+    layers = [upstream.add_blob(REPOSITORY, content.blob(size, seed=n)) for n in range(5)]
+    small = [upstream.add_blob(REPOSITORY, content.blob(KIB, seed=100 + n))
+             for n in range(SLOTS - len(layers))]
+    wanted = [upstream.add_blob(OTHER, content.blob(KIB, seed=200 + n)) for n in range(2)]
+    upstream.script(faults.hold_at(2 * MIB, gate), kind="blob",
+                    match=lambda request: request.reference in [layer.digest for layer in layers])
+    upstream.script(faults.hold(gate), kind="blob",
+                    match=lambda request: request.reference in [blob.digest for blob in small])
+    entrepot = start(limits={"transfers_per_blob": 1})
+    leaving = [entrepot.download(blob_target(blob)) for blob in layers]
+    for download in leaving:
+        download.wait_received(MIB)
+    staying = [entrepot.download(blob_target(blob)) for blob in small]
+    gate.wait_arrived(SLOTS)
+    for download in leaving:
+        download.leave()
+    for blob in wanted:
+        assert_whole(entrepot.get(blob_target(blob, OTHER)), blob)
+    gate.open()
+    for download, blob in zip(staying, small):
+        assert_whole(download.finish(), blob)
+    eventually(lambda: metric(entrepot, "flights") == 0, what="no flights")
+    before, ended = upstream.body_bytes(), 0
+    for blob in layers:
+        response = entrepot.get(blob_target(blob))
+        assert_whole(response, blob)
+        ended += "hit" not in response.outcome
+    assert 1 <= ended <= len(layers)
+    assert upstream.body_bytes() - before <= ended * (size - MIB), "what had come is not asked for"
+    eventually(lambda: metric(entrepot, "transfers_dropped_total", reason="yielded") == ended,
+               what="that they are counted")
+
+
+def test_abandoned_layers_end_with_an_idle_upstream(start, upstream):
+    """Where nobody else waits, what was begun is brought to its end."""
+    gate = Gate()
+    blobs = [upstream.add_blob(REPOSITORY, content.blob(10 * MIB, seed=n)) for n in range(4)]
+    upstream.script(faults.hold_at(MIB, gate), kind="blob")
+    entrepot = start()
+    downloads = [entrepot.download(blob_target(blob)) for blob in blobs]
+    for download in downloads:
+        download.wait_received(MIB // 2)
+        download.leave()
+    gate.open()
+    eventually(lambda: metric(entrepot, "flights") == 0, what="no flights")
+    asked = upstream.count("blob")
+    for blob in blobs:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert upstream.count("blob") == asked
