@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that ask and leave keep no transfer of an upstream from clients that wait."""
+"""Clients that ask for much, that ask and leave, or that hardly read keep no transfer of an upstream
+from clients that wait."""
 
 from support import content, faults
 from support.checks import REPOSITORY, assert_whole, blob_target
 from support.content import KIB, MIB
-from support.gate import Gate, eventually
+from support.gate import DEADLINE, Gate, eventually
 
 SLOTS = 50  # transfers of an upstream at once
 OTHER = "library/other"
@@ -88,3 +89,51 @@ def test_abandoned_layers_end_with_an_idle_upstream(start, upstream):
     for blob in blobs:
         assert_whole(entrepot.get(blob_target(blob)), blob)
     assert upstream.count("blob") == asked
+
+
+def test_another_client_does_not_wait_for_a_flood(start, upstream):
+    gate = Gate()
+    upstream.script(faults.hold(gate), kind="blob", method="GET")
+    blobs = {f"library/flood-{n}": content.blob(KIB, seed=n) for n in range(4 * SLOTS)}
+    for repository, blob in blobs.items():
+        upstream.add_blob(repository, blob)
+    wanted = upstream.add_blob(OTHER, content.blob(KIB, seed=1000))
+    entrepot = start()
+    flood = [entrepot.download(blob_target(blob, repository))
+             for repository, blob in blobs.items()]
+    eventually(lambda: metric(entrepot, "transfers_queued") == 3 * SLOTS, what="a full queue")
+    with entrepot.connect(source="127.0.0.2") as other:
+        other.send_request("GET", blob_target(wanted, OTHER))
+        eventually(lambda: metric(entrepot, "transfers_queued") == 3 * SLOTS + 1, what="one more")
+        gate.open()
+        assert_whole(other.read_response(), wanted)
+    for download, blob in zip(flood, blobs.values()):
+        assert_whole(download.finish(), blob)
+    asked = [request.repository for request in upstream.requests("blob")]
+    assert asked.index(OTHER) < 2 * SLOTS, "behind those that were under way"
+
+
+def test_slow_readers_of_what_passes_through_hold_no_transfer(start, upstream):
+    """It takes ten seconds, in which each could have had a window."""
+    gate = Gate()
+    passing = [upstream.add_blob(REPOSITORY, content.blob(12 * MIB, seed=n)) for n in range(3)]
+    small = [upstream.add_blob(REPOSITORY, content.blob(KIB, seed=100 + n))
+             for n in range(SLOTS - len(passing))]
+    wanted = upstream.add_blob(OTHER, content.blob(KIB, seed=200))
+    held = [blob.digest for blob in small]
+    upstream.script(faults.hold(gate), kind="blob", match=lambda one: one.reference in held)
+    entrepot = start(cache={"max_size": "16MiB", "reserve_free": 0},
+                     timeouts={"first_byte": "120s", "send": "5m"})  # as if each took a little
+    slow = []
+    for blob in passing:
+        slow.append(entrepot.connect(receive_buffer=4096))
+        slow[-1].send_request("GET", blob_target(blob))
+        slow[-1].read_head()
+    staying = [entrepot.download(blob_target(blob)) for blob in small]
+    gate.wait_arrived(len(small))
+    assert_whole(entrepot.get(blob_target(wanted, OTHER), timeout=2 * DEADLINE), wanted)
+    gate.open()
+    for download, blob in zip(staying, small):
+        assert_whole(download.finish(), blob)
+    for connection in slow:
+        connection.close()

@@ -84,6 +84,7 @@ class Connection:
     host: str = "127.0.0.1"
     timeout: float = DEADLINE
     receive_buffer: int | None = None
+    source: str = ""                    # the client's own address; one of loopback's if not said
     socket: socket.socket = field(init=False)
     pending: bytes = b""
 
@@ -92,6 +93,8 @@ class Connection:
         if self.receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
         self.socket.settimeout(self.timeout)
+        if self.source:
+            self.socket.bind((self.source, 0))
         self.socket.connect((self.host, self.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
