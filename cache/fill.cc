@@ -34,7 +34,12 @@ Fill::Fill(Shared& shared, Executor& home, Source& source, ObjectFlights& flight
   shared_.metrics.flights().add(1);
 }
 
-Fill::~Fill() { shared_.metrics.flights().add(-1); }
+Fill::~Fill() {
+  // While one ends the others may ask for this demand: not with members that are gone.
+  fetch_.reset();
+  pieces_.reset();
+  shared_.metrics.flights().add(-1);
+}
 
 std::uint64_t Fill::max_size() const {
   return resource_ == Resource::manifest ? shared_.options.max_manifest : shared_.options.max_blob;
@@ -86,7 +91,7 @@ void Fill::ask_rest(const Extents& there, bool compare) {
 }
 
 void Fill::join(ObjectRequest request) {
-  const Client client = request.reply.client();
+  client_ = request.reply.client();
   resting_.reset();
   if (proven_) {
     // On its way to the disk: as good as stored.
@@ -100,8 +105,8 @@ void Fill::join(ObjectRequest request) {
   } else {
     add_waiting(waiting_, std::move(request));
   }
-  if (fetch_) fetch_->wanted_by(client);
-  if (pieces_) pieces_->wanted_by(client);
+  if (fetch_) fetch_->wanted_by(client_);
+  if (pieces_) pieces_->wanted_by(client_);
   rest_if_idle();
 }
 

@@ -104,6 +104,7 @@ class Fill : public FetchSink,
   void note_served(const std::vector<Span>& spans);
   void rest_if_idle();
   void rest_after(std::chrono::milliseconds delay);
+  void add_unheard(const ObjectRequest& request, Outcome outcome);
   void heard();
   void without_ranges();
   bool first_lies_within() const;
@@ -166,7 +167,7 @@ class Fill : public FetchSink,
   const Repository repository_;
   const Digest digest_;
   const std::string via_;
-  const Client client_;
+  Client client_;  // who asked last
 
   std::unique_ptr<Fetch> fetch_;  // of all, or of its size
   Span asked_;                    // by fetch_, but for what segments bring

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fill of which only pieces are wanted, or pieces before the rest.
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <limits>
 #include <utility>
@@ -117,6 +118,14 @@ bool Fill::first_lies_within() const {
   return first && head_.size && first->begin < *head_.size;
 }
 
+/// As add_waiting().
+void Fill::add_unheard(const ObjectRequest& request, Outcome outcome) {
+  constexpr std::size_t least = 64;
+  if (unheard_.size() >= least && std::has_single_bit(unheard_.size()))
+    std::erase_if(unheard_, [](const auto& one) { return !one.first.reply.awaited(); });
+  unheard_.emplace_back(request, outcome);
+}
+
 /// The upstream has answered.
 void Fill::heard() {
   heard_ = true;
@@ -219,7 +228,7 @@ void Fill::answer_pieces(const ObjectRequest& request) {
   if (all_there || heard_)
     reply_growing(request, outcome, reason_for_pieces(), Progress::Reach::pieces);
   else
-    unheard_.emplace_back(request, outcome);
+    add_unheard(request, outcome);
   note_served(*spans);
 }
 

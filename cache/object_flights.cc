@@ -130,7 +130,7 @@ void ObjectFlights::answer_stored(const ObjectRequest& request, const ContentPtr
 void ObjectFlights::check(ObjectRequest request, const ContentPtr& content) {
   const Digest digest = request.digest;
   Check& check = checks_[digest];
-  check.waiting.push_back(std::move(request));
+  add_waiting(check.waiting, std::move(request));
   if (check.hasher) return;
   check.content = content;
   check.hasher = std::make_shared<FileHasher>(

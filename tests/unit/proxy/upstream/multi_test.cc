@@ -256,6 +256,18 @@ TEST_F(QueueTest, WhatNobodyWaitsForAnyMoreIsNotSent) {
   EXPECT_EQ(server.received().size(), 2U);
 }
 
+TEST_F(QueueTest, WhereTooManyWaitTheLastIsRefused) {
+  on_loop([this] {
+    multi_ = std::make_unique<Multi>(loop_.base(), TransferOptions{},
+                                     TransferQueue::Bounds{.slots = 2, .waiting = 1});
+  });
+  for (int i = 0; i < 4; ++i) start_of(server, sinks[i], "a");
+  EXPECT_EQ(sinks[3].wait().kind, TransferEnd::Kind::overloaded);
+  on_loop([this] { EXPECT_EQ(multi_->dropped().full, 1U); });
+  go.release(3);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(sinks[i].wait().kind, TransferEnd::Kind::complete);
+}
+
 TEST_F(QueueTest, WhatRunsForNobodyEndsForWhoWaits) {
   FixedDemand left(cache::Demand::Level::background, /*expendable=*/true);
   start_of(server, sinks[0], "a");

@@ -276,6 +276,19 @@ TEST(ListingPage, TagGrammar) {
   }
 }
 
+TEST(Failures, WhatThisMirrorGivesUpIsNoFaultOfTheEndpoint) {
+  TransferEnd end{.kind = TransferEnd::Kind::overloaded, .reason = {}, .detail = "too many wait"};
+  const auto full = transport_failure("test", end);
+  EXPECT_EQ(full.kind, cache::FailureKind::unavailable);
+  EXPECT_TRUE(full.given_up);
+  EXPECT_GT(full.retry_after.count(), 0) << "told to the client";
+  EXPECT_FALSE(worth_retrying(end));
+  end.kind = TransferEnd::Kind::unwanted;
+  EXPECT_TRUE(transport_failure("test", end).given_up);
+  end.kind = TransferEnd::Kind::unreachable;
+  EXPECT_FALSE(transport_failure("test", end).given_up);
+}
+
 TEST(ListingPage, KeepsDescriptorsWhole) {
   const std::string digest = "sha256:" + std::string(64, 'a');
   const std::string good =
