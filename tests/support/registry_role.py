@@ -164,12 +164,13 @@ class RegistryRole:
         return self._content(request, *found)
 
     def _cdn(self, request: Request) -> Reply:
-        signature = int(request.query.get("signature", ["-1"])[0])
+        signature = request.query.get("signature", [""])[0]
         found = self.blobs.get(request.repository, {}).get(request.reference)
         # Amazon and Azure alike: an Authorization header next to a signed link is an error.
         if request.authorization is not None:
             return error(400, "INVALID_ARGUMENT")
-        if found is None or signature < self.link_generation or request.method != "GET":
+        valid = signature.isdecimal() and int(signature) >= self.link_generation
+        if found is None or not valid or request.method != "GET":
             return error(403, "DENIED")
         return self._content(request, *found)
 

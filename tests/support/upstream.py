@@ -46,6 +46,7 @@ class ScriptedUpstream:
         self.host, self.tls, self.rate = host, tls, rate  # the rate is each reply's
         self.delay = 0.0                    # seconds before each reply
         self.line: wire.Line | None = None  # what all replies share instead of `rate`
+        self.sender = wire.Sender           # delivers a reply: (connection, request, reply).send()
         self.role = RegistryRole(self)
         self.log: list[Request] = []
         self.connections_seen = 0
@@ -246,7 +247,7 @@ class ScriptedUpstream:
         reply.delay, reply.line = self.delay, self.line
         for rule in rules:
             rule.fault(request, reply)
-        wire.Sender(connection, request, reply).send()
+        self.sender(connection, request, reply).send()
 
     @staticmethod
     def _take(rule: Rule, request: Request) -> bool:
