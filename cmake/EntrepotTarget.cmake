@@ -51,6 +51,8 @@ function(entrepot_unit_test folder)
   add_executable(unit_${folder} ${arg_SOURCES})
   target_link_libraries(unit_${folder} PRIVATE ${arg_LIBRARIES} GTest::gmock GTest::gtest_main)
   entrepot_use_precompiled(unit_${folder} entrepot_precompiled_tests)
+  # The code under test is optimised, the tests are not: they take a quarter less time to compile.
+  target_compile_options(unit_${folder} PRIVATE $<$<CONFIG:Release>:-O0>)
   gtest_discover_tests(unit_${folder} TEST_PREFIX "unit.${folder}."
     DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
 endfunction()
