@@ -91,6 +91,8 @@ struct Timeouts {
 
 struct Limits {
   std::uint64_t connections = 10000;
+  std::uint64_t connections_per_client = 64;
+  std::uint64_t misses_per_client = 1000;
   std::uint64_t max_blob = 64ULL << 30;
   std::uint64_t transfers_per_blob = 8;
   bool operator==(const Limits&) const = default;

@@ -190,6 +190,7 @@ struct Metrics::Families {
   GaugeSeries store_jobs_queued{0};
   CounterSeries connections_refused{0}, evicted_bytes{0}, fills_resumed{0}, scrubbed_bytes{0};
   CounterSeries log_dropped{0};
+  WordSeries<CounterSeries, client_words.size()> clients_limited{client_words};
   WordSeries<HistogramSeries, loop_words.size()> loop_lag{loop_words};
   WordSeries<GaugeSeries, object_words.size()> objects{object_words};
   WordSeries<CounterSeries, eviction_words.size()> evictions{eviction_words};
@@ -219,6 +220,7 @@ void Metrics::Families::write_process(Exposition& out) const {
   out.add(Id::connections, {}, connections);
   out.add(Id::connections_limit, {}, connections_limit);
   out.add(Id::connections_refused, {}, connections_refused);
+  write(out, Id::clients_limited, clients_limited);
   out.add(Id::flights, {}, flights);
   out.add(Id::cache_bytes, {}, cache_bytes);
   out.add(Id::cache_max_bytes, {}, cache_max_bytes);
@@ -280,6 +282,9 @@ Histogram Metrics::time_to_first_byte(Outcome outcome) const {
 Gauge Metrics::connections() const { return Gauge(&families_->connections); }
 Gauge Metrics::connections_limit() const { return Gauge(&families_->connections_limit); }
 Counter Metrics::connections_refused() const { return Counter(&families_->connections_refused); }
+Counter Metrics::clients_limited(std::string_view reason) const {
+  return Counter(families_->clients_limited.at(reason));
+}
 Gauge Metrics::flights() const { return Gauge(&families_->flights); }
 Gauge Metrics::cache_bytes() const { return Gauge(&families_->cache_bytes); }
 Gauge Metrics::cache_max_bytes() const { return Gauge(&families_->cache_max_bytes); }

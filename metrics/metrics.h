@@ -113,6 +113,8 @@ class Metrics {
   Gauge connections() const;
   Gauge connections_limit() const;
   Counter connections_refused() const;
+  /// reason: "connections", "misses", "heads", "slow".
+  Counter clients_limited(std::string_view reason) const;
   Gauge flights() const;
   Gauge cache_bytes() const;
   Gauge cache_max_bytes() const;

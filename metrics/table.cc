@@ -42,6 +42,12 @@ constexpr std::array<Description, id_count> table = {{
      Type::counter,
      {},
      "Client connections over the limit, which were answered 503 or closed."},
+    {Id::clients_limited,
+     "entrepot_clients_limited_total",
+     Type::counter,
+     {"reason"},
+     "Connections, misses and large request heads beyond one client's share, which were answered "
+     "503; and replies cut because their client took next to nothing."},
     {Id::flights,
      "entrepot_flights",
      Type::gauge,

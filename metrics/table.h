@@ -19,6 +19,7 @@ enum class Id : std::size_t {
   connections,
   connections_limit,
   connections_refused,
+  clients_limited,
   flights,
   upstream_requests,
   upstream_bytes,

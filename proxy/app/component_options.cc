@@ -106,14 +106,16 @@ http::ServerOptions server_options(const conf::Config& config, const std::string
   options.header_timeout = config.timeouts.header;
   options.idle_timeout = config.timeouts.idle;
   options.send_timeout = config.timeouts.send;
-  options.max_connections = config.limits.connections;
+  options.limits.connections = config.limits.connections;
+  options.limits.connections_each = config.limits.connections_per_client;
+  options.limits.misses_each = config.limits.misses_per_client;
   options.common_fields = registry::common_fields;
   return options;
 }
 
 http::ServerOptions admin_options(const conf::Config& config, const std::string& address) {
   auto options = server_options(config, address);
-  options.max_connections = admin_connections;
+  options.limits.connections = options.limits.connections_each = admin_connections;
   options.common_fields.clear();
   return options;
 }

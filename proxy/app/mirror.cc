@@ -131,6 +131,9 @@ void Mirror::listen() {
     auto options = server_options(config_, address);
     options.readers = &pool_;
     options.turned_away = metrics_.connections_refused();
+    options.client_counters = {metrics_.clients_limited("connections"),
+                               metrics_.clients_limited("misses"),
+                               metrics_.clients_limited("heads"), metrics_.clients_limited("slow")};
     servers_.push_back(std::make_unique<http::Server>(std::move(options), loops, registry_));
     addresses_.push_back(with_port(address, servers_.back()->port()));
   }

@@ -18,7 +18,10 @@ namespace entrepot::http {
 namespace {
 
 // What a client may send ahead while its present request is answered; then the kernel holds it.
-constexpr std::size_t input_limit = 64 * 1024;
+// Each connection may have as much, and a head that is no larger than free_head, besides what
+// ClientLimits::heads bounds.
+constexpr std::size_t input_limit = 4 * 1024;
+constexpr std::size_t free_head = 4 * 1024;
 constexpr std::size_t write_limit = 4 * 1024 * 1024;
 
 // Requests of one connection answered in one turn of the loop.
@@ -37,12 +40,14 @@ bool is_write(Method method) {
 
 }  // namespace
 
-Connection::Connection(Lane& lane, int fd, Peer peer)
+Connection::Connection(Lane& lane, int fd, Peer peer, Clients::Share share)
     : lane_(lane),
       socket_(new_socket(lane.loop(), fd)),
       peer_(std::move(peer)),
       output_(socket_),
-      deadline_(Clock::now() + lane.options().header_timeout) {
+      deadline_(Clock::now() + lane.options().header_timeout),
+      progress_(lane.options().send_timeout),
+      share_(std::move(share)) {
   bufferevent_set_max_single_write(socket_, write_limit);
   bufferevent_setwatermark(socket_, EV_READ, 0, input_limit);
   bufferevent_setcb(socket_, on_read, on_write, on_event, this);
@@ -132,8 +137,16 @@ bool Connection::read_head() {
   const RequestParser::Result result = parser_.feed(bytes, consumed);
   consume(consumed);
   if (result == RequestParser::Result::refused) return refuse(parser_.refusal());
+  if (!hold_head()) return refuse({503, "too many large request heads at once"});
   if (result == RequestParser::Result::more) return true;  // until the input is empty
   return head_complete();
+}
+
+bool Connection::hold_head() {
+  const std::size_t memory = exchange_->request().memory();
+  if (memory <= free_head || share_.hold_head(memory)) return true;
+  if (const auto& counters = lane_.options().client_counters) counters->heads.add();
+  return false;
 }
 
 bool Connection::head_complete() {
@@ -223,7 +236,7 @@ void Connection::check_deadlines(Clock::time_point now) {
       return;
     case State::reply:
       if (output_.empty())
-        progress_at_ = now;
+        progress_.idle(now);
       else if (stalled(now))
         abort();
       return;

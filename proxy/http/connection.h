@@ -11,11 +11,13 @@
 
 #include "proxy/http/body_drain.h"
 #include "proxy/http/body_pump.h"
+#include "proxy/http/clients.h"
 #include "proxy/http/connection_exchange.h"
 #include "proxy/http/exchange.h"
 #include "proxy/http/listener.h"
 #include "proxy/http/output.h"
 #include "proxy/http/request_parser.h"
+#include "proxy/http/send_progress.h"
 
 struct bufferevent;
 
@@ -41,7 +43,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using Clock = std::chrono::steady_clock;
 
   /// Takes the connected, non-blocking socket `fd`.
-  Connection(Lane& lane, int fd, Peer peer);
+  Connection(Lane& lane, int fd, Peer peer, Clients::Share share);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -60,6 +62,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void cut();
 
   // For the exchange.
+  bool begin_miss();
   void reply(const ReplyHead& head, std::string_view body);
   void reply(const ReplyHead& head, const std::shared_ptr<const std::string>& body);
   void reply(const ReplyHead& head, std::unique_ptr<Body> body, std::vector<Piece> pieces);
@@ -80,6 +83,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void drive_later();
   bool step();
   bool read_head();
+  bool hold_head();
   bool head_complete();
   bool read_body();
   bool take_available_body();
@@ -128,8 +132,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t head_size_ = 0;   // of the reply
   std::size_t discarded_ = 0;   // while lingering
   Clock::time_point deadline_;  // of head, body and linger
-  std::uint64_t progress_ = 0;  // acknowledged by the client at progress_at_
-  Clock::time_point progress_at_;
+  SendProgress progress_;
+  Clients::Share share_;
 };
 
 }  // namespace entrepot::http

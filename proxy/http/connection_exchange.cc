@@ -16,6 +16,11 @@ Connection* ConnectionExchange::begin_reply() {
   return connection_;
 }
 
+bool ConnectionExchange::begin_miss() {
+  loop_.assert_in_loop();
+  return connection_ == nullptr || connection_->begin_miss();
+}
+
 void ConnectionExchange::reply(const ReplyHead& head, std::string_view body) {
   if (Connection* connection = begin_reply()) connection->reply(head, body);
 }

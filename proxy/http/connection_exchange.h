@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <utility>
+
 #include "proxy/http/exchange.h"
 #include "proxy/http/listener.h"
 
@@ -19,6 +21,7 @@ class ConnectionExchange final : public Exchange {
   loop::Loop& loop() const override { return loop_; }
   std::string_view peer() const override { return peer_.name; }
   ClientAddress client() const override { return peer_.address; }
+  bool begin_miss() override;
   void reply(const ReplyHead& head, std::string_view body) override;
   void reply(const ReplyHead& head, std::shared_ptr<const std::string> body) override;
   void reply(const ReplyHead& head, std::unique_ptr<Body> body, std::vector<Piece> pieces) override;
@@ -28,6 +31,12 @@ class ConnectionExchange final : public Exchange {
   Request& mutable_request() { return request_; }
   ReplyStats& stats() { return stats_; }
   void detach() { connection_ = nullptr; }
+  /// Frees what only finished() still needed: a handler may keep the exchange of a client that has
+  /// left until its answer comes.
+  void forget() {
+    static_cast<void>(std::exchange(request_, {}));  // an assignment would keep its memory
+    attachment.reset();
+  }
 
  private:
   Connection* begin_reply();

@@ -23,6 +23,9 @@ constexpr std::chrono::seconds linger_time{2};
 // A client that has connected but not yet asked when the drain begins may still do so.
 constexpr std::chrono::seconds drain_grace{1};
 
+// What a client that finds no room is asked to wait: for as long as others hold theirs at least.
+constexpr std::chrono::seconds retry_after{5};
+
 }  // namespace
 
 std::string_view Connection::write_head(const ReplyHead& head, std::uint64_t content_length) {
@@ -30,8 +33,7 @@ std::string_view Connection::write_head(const ReplyHead& head, std::uint64_t con
   ReplyStats& stats = exchange_->stats();
   stats.status = head.status();
   stats.first_byte = Clock::now();
-  progress_ = 0;
-  progress_at_ = stats.first_byte;
+  progress_.begin(stats.first_byte, 0);
   replied_ = true;
   HeadWriter::Frame frame;
   frame.status = head.status();
@@ -123,7 +125,9 @@ void Connection::end_exchange(bool complete) {
   exchange->detach();
   pump_.reset();
   deadline_ = stats.finished + lane_.options().idle_timeout;
+  share_.end_request();
   lane_.handler().finished(*exchange, stats);
+  exchange->forget();
 }
 
 bool Connection::finish(bool complete) {
@@ -146,12 +150,14 @@ bool Connection::refuse(const Refusal& refusal) {
   ReplyHead head(refusal.status);
   head.add("Content-Type", "application/json");
   if (refusal.status == 405) head.add("Allow", "GET, HEAD");
+  if (refusal.status == 503) head.add("Retry-After", std::uint64_t{retry_after.count()});
   HeadWriter::Frame frame;
   frame.status = refusal.status;
   frame.content_length = body.size();
   frame.keep_alive = keep;
   frame.http_1_0 = exchange_ != nullptr && exchange_->request().http_1_0();
   exchange_.reset();
+  share_.end_request();
   const bool sent = output_.write(lane_.head_writer().write(frame, head.fields()),
                                   head_only ? std::string_view() : body, false);
   if (!sent) {
@@ -190,6 +196,8 @@ void Connection::close() {
   bufferevent_setcb(socket_, nullptr, nullptr, nullptr, nullptr);
   bufferevent_disable(socket_, EV_READ | EV_WRITE);
   if (in_reply) end_exchange(false);
+  exchange_.reset();
+  share_.release();
   lane_.remove(*this);
 }
 
@@ -213,18 +221,18 @@ void Connection::drain() {
 
 void Connection::cut() { close(); }
 
-// Without a byte acknowledged for the whole of the send timeout. Asked of the kernel, since its
-// buffer may be megabytes deep and a slow client take minutes to make room in it.
+// Asked of the kernel, since its buffer may be megabytes deep and a slow client take minutes to
+// make room in it.
 bool Connection::stalled(Clock::time_point now) {
-  const auto timeout = lane_.options().send_timeout;
-  if (now - progress_at_ < timeout / 4) return false;
-  const std::uint64_t acknowledged = output_.acknowledged();
-  if (acknowledged != progress_) {
-    progress_ = acknowledged;
-    progress_at_ = now;
-    return false;
-  }
-  return now - progress_at_ >= timeout;
+  if (!progress_.due(now) || !progress_.too_slow(now, output_.acknowledged())) return false;
+  if (const auto& counters = lane_.options().client_counters) counters->slow.add();
+  return true;
+}
+
+bool Connection::begin_miss() {
+  if (share_.begin_miss()) return true;
+  if (const auto& counters = lane_.options().client_counters) counters->misses.add();
+  return false;
 }
 
 }  // namespace entrepot::http

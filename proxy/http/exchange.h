@@ -59,6 +59,8 @@ class Exchange {
   virtual std::string_view peer() const = 0;
   /// Whose share of what is bounded per client it takes.
   virtual ClientAddress client() const = 0;
+  /// The answer has to wait for an upstream. False: as many exchanges of this client do as may.
+  virtual bool begin_miss() = 0;
 
   // Exactly one of these, once. For HEAD the body is left out and Content-Length kept.
   /// Small bodies: one write with the head. `body` may be empty.
@@ -87,7 +89,8 @@ class Handler {
   virtual void handle(const ExchangePtr& exchange) = 0;
   /// A reply ended, well or not; or the client left before it was given (status 0). Called once for
   /// every handle(), and never inside a reply(). A client that half-closes its connection while
-  /// its reply is still being waited for counts as gone.
+  /// its reply is still being waited for counts as gone. Behind it the request and the attachment
+  /// are gone, whoever still holds the exchange.
   virtual void finished(const Exchange& exchange, const ReplyStats& stats) = 0;
   /// A request that was refused before it became an exchange (framing, limits, timeouts); the
   /// connection closes unless the request was soundly framed. `reason` is static. Returns the JSON

@@ -11,9 +11,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Connections over the limit that are answered before they are closed; yet more are just closed.
-constexpr std::size_t answered_over_limit = 128;
-
 // Often enough to keep the shortest deadline within a quarter of itself.
 milliseconds sweep_interval(const ServerOptions& options) {
   const milliseconds shortest =
@@ -24,11 +21,11 @@ milliseconds sweep_interval(const ServerOptions& options) {
 }  // namespace
 
 Lane::Lane(loop::Loop& loop, const ServerOptions& options, Handler& handler, int listening,
-           std::atomic<std::size_t>& open)
+           Clients& clients)
     : loop_(loop),
       options_(options),
       handler_(handler),
-      open_(open),
+      clients_(clients),
       sweep_every_(sweep_interval(options)),
       head_writer_(options.common_fields),
       listener_(
@@ -39,7 +36,8 @@ Lane::Lane(loop::Loop& loop, const ServerOptions& options, Handler& handler, int
             frame.status = 503;
             frame.content_length = body.size();
             frame.keep_alive = false;
-            return std::string(head_writer_.write(frame, "Content-Type: application/json\r\n")) +
+            return std::string(head_writer_.write(
+                       frame, "Content-Type: application/json\r\nRetry-After: 5\r\n")) +
                    body;
           }) {}
 
@@ -51,18 +49,26 @@ Lane::~Lane() {
 void Lane::start() { listener_.start(); }
 
 void Lane::accepted(int fd, Peer peer) {
-  const std::size_t others = open_.fetch_add(1, std::memory_order_relaxed);
-  auto connection = std::make_shared<Connection>(*this, fd, std::move(peer));
+  auto [verdict, told, share] = clients_.admit(peer.address);
+  auto connection = std::make_shared<Connection>(*this, fd, std::move(peer), std::move(share));
   connection->index = connections_.size();
   connections_.push_back(connection);
-  if (others >= options_.max_connections && options_.turned_away) options_.turned_away->add();
-  if (others >= options_.max_connections + answered_over_limit)
-    connection->cut();
-  else if (others >= options_.max_connections)
-    connection->turn_away({503, "too many connections"});
-  else
+  if (verdict == Clients::Verdict::admitted)
     connection->begin();
+  else
+    turn_away(*connection, verdict, told);
   if (sweep_timer_ == nullptr) sweep_later();
+}
+
+void Lane::turn_away(Connection& connection, Clients::Verdict verdict, bool told) {
+  const bool full = verdict == Clients::Verdict::full;
+  if (full && options_.turned_away) options_.turned_away->add();
+  if (!full && options_.client_counters) options_.client_counters->connections.add();
+  if (told)
+    connection.turn_away(
+        {503, full ? "too many connections" : "too many connections of one client"});
+  else
+    connection.cut();
 }
 
 void Lane::remove(Connection& connection) {
@@ -74,7 +80,6 @@ void Lane::remove(Connection& connection) {
     connections_[index]->index = index;
   }
   connections_.pop_back();
-  open_.fetch_sub(1, std::memory_order_relaxed);
   // Its own functions are still on the stack.
   loop_.post([removed = std::move(removed)] {});
   report_if_drained();

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "proxy/http/clients.h"
 #include "proxy/http/connection.h"
 #include "proxy/http/head_writer.h"
 #include "proxy/http/listener.h"
@@ -20,9 +20,9 @@ namespace entrepot::http {
 /// only, but for the constructor.
 class Lane {
  public:
-  /// `listening`: a listening socket, taken over. `open` counts the connections of all lanes.
+  /// `listening`: a listening socket, taken over. `clients` knows the connections of all lanes.
   Lane(loop::Loop& loop, const ServerOptions& options, Handler& handler, int listening,
-       std::atomic<std::size_t>& open);
+       Clients& clients);
   ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
@@ -44,6 +44,7 @@ class Lane {
 
  private:
   void accepted(int fd, Peer peer);
+  void turn_away(Connection& connection, Clients::Verdict verdict, bool told);
   void sweep_later();
   void sweep();
   void report_if_drained();
@@ -52,7 +53,7 @@ class Lane {
   loop::Loop& loop_;
   const ServerOptions& options_;
   Handler& handler_;
-  std::atomic<std::size_t>& open_;
+  Clients& clients_;
   const std::chrono::milliseconds sweep_every_;
 
   HeadWriter head_writer_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,7 +12,7 @@ namespace entrepot::http {
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, connect, trace };
 
 /// One request's head, parsed and strictly checked (RFC 9112). Loop thread of its connection.
-/// Views are valid as long as the exchange.
+/// Views are valid until the exchange has ended (Handler::finished()).
 class Request {
  public:
   struct Field {
@@ -33,6 +34,8 @@ class Request {
   std::string_view field(std::string_view name) const;
   /// All fields in order; a name may recur.
   const std::vector<Field>& fields() const { return fields_; }
+  /// Bytes that the head takes in memory.
+  std::size_t memory() const { return storage_.capacity() + fields_.capacity() * sizeof(Field); }
 
  private:
   friend class RequestParser;

@@ -22,8 +22,7 @@ class Server::Impl {
     const std::vector<int> sockets = listen_on(options_.address, loops.size());
     port_ = local_port(sockets.front());
     for (std::size_t i = 0; i < loops.size(); ++i)
-      lanes_.push_back(
-          std::make_unique<Lane>(*loops[i], options_, handler, sockets[i], connections_));
+      lanes_.push_back(std::make_unique<Lane>(*loops[i], options_, handler, sockets[i], clients_));
   }
 
   ~Impl() {
@@ -43,7 +42,7 @@ class Server::Impl {
   }
 
   std::uint16_t port() const { return port_; }
-  std::size_t connections() const { return connections_.load(std::memory_order_relaxed); }
+  std::size_t connections() const { return clients_.connections(); }
 
   void start() {
     on_each_lane([](Lane& lane) { lane.start(); });
@@ -71,7 +70,7 @@ class Server::Impl {
 
   const ServerOptions options_;
   std::uint16_t port_ = 0;
-  std::atomic<std::size_t> connections_{0};
+  Clients clients_{options_.limits};
   std::vector<std::unique_ptr<Lane>> lanes_;
 };
 

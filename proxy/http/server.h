@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "metrics/metrics.h"
+#include "proxy/http/clients.h"
 #include "proxy/http/exchange.h"
 
 namespace entrepot::loop {
@@ -21,6 +22,11 @@ class StorePool;
 
 namespace entrepot::http {
 
+struct ClientCounters {
+  metrics::Counter connections, misses, heads;
+  metrics::Counter slow;  ///< cut because they took too little
+};
+
 struct ServerOptions {
   /// "address:port" ("0.0.0.0:5000", "[::]:5000"); port 0 picks a free one.
   std::string address;
@@ -29,12 +35,15 @@ struct ServerOptions {
   std::chrono::milliseconds header_timeout{std::chrono::seconds(10)};
   /// Between a reply and the next request.
   std::chrono::milliseconds idle_timeout{std::chrono::seconds(75)};
-  /// No byte of a reply acknowledged by the client for this long: cut.
+  /// Less than SendProgress::least_rate of a reply acknowledged by the client on average over this
+  /// long: cut.
   std::chrono::milliseconds send_timeout{std::chrono::seconds(60)};
-  /// Over all loops of this server; more are answered 503 and closed.
-  std::size_t max_connections = 10000;
-  /// Counts those over the limit.
+  /// Over all loops of this server. Who has no place is answered 503 with Retry-After.
+  ClientLimits limits;
+  /// Counts connections over limits.connections.
   std::optional<metrics::Counter> turned_away;
+  /// Counts what clients were refused, or lost, because they had their share.
+  std::optional<ClientCounters> client_counters;
   /// "Name: value\r\n" lines added to every reply.
   std::string common_fields;
   /// Reads file bodies that are not in the page cache, so that no loop waits for a disk. Outlives

@@ -79,7 +79,7 @@ void BlobHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
   const bool ranged = call.fields.range.count > 0;
   if (const auto found = store_.find_blob(call.repository_ref(), *call.digest, ranged))
     return answer(*exchange, call, *found);
-  begin_wait(call);
+  if (!begin_wait(*exchange, call)) return;
   store_.fetch_blob(
       call.repository_ref(), *call.digest, exchange->request().is_head(),
       asker_of(options_, *exchange, call),

@@ -32,7 +32,7 @@ void ManifestHandler::handle(const http::ExchangePtr& exchange, Call& call) cons
 void ManifestHandler::ask_by_digest(const http::ExchangePtr& exchange, Call& call) const {
   if (const auto found = store_.find_manifest(call.repository_ref(), *call.digest))
     return answer(*exchange, call, *found);
-  begin_wait(call);
+  if (!begin_wait(*exchange, call)) return;
   store_.fetch_manifest(call.repository_ref(), *call.digest, exchange->request().is_head(),
                         asker_of(options_, *exchange, call), later(exchange));
 }
@@ -43,7 +43,7 @@ void ManifestHandler::ask_by_tag(const http::ExchangePtr& exchange, Call& call) 
     if (const auto found = store_.find_tag(call.repository_ref(), call.route.reference))
       return answer(*exchange, call, *found);
   }
-  begin_wait(call);
+  if (!begin_wait(*exchange, call)) return;
   store_.fetch_tag(call.repository_ref(), std::string(call.route.reference),
                    exchange->request().is_head(), revalidate, asker_of(options_, *exchange, call),
                    later(exchange));

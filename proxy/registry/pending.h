@@ -15,12 +15,9 @@ inline Call& call_of(const http::Exchange& exchange) {
   return *static_cast<Call*>(exchange.attachment.get());
 }
 
-/// Before fetch_*: what the log shall say of a client that leaves before the answer comes.
-inline void begin_wait(Call& call) {
-  call.outcome = metrics::Outcome::miss;
-  call.reason = "client-left";
-  call.left = std::make_shared<cache::Left>(false);
-}
+/// Before fetch_*: notes what the log shall say of a client that leaves before the answer comes.
+/// False: this client has as many misses under way as one may, and has been told.
+bool begin_wait(http::Exchange& exchange, Call& call);
 
 /// On whose behalf fetch_* asks, and where it answers.
 inline cache::Asker asker_of(const Options& options, const http::Exchange& exchange,

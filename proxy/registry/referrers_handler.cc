@@ -22,7 +22,7 @@ void ReferrersHandler::handle(const http::ExchangePtr& exchange, Call& call) con
   if (!call.digest)
     return refuse(*exchange, call,
                   {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, "digest"});
-  begin_wait(call);
+  if (!begin_wait(*exchange, call)) return;
   store_.fetch_referrers(
       call.repository_ref(), *call.digest, asker_of(options_, *exchange, call),
       [this, exchange, types = parse_artifact_types(exchange->request().query())](

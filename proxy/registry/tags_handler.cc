@@ -42,7 +42,7 @@ void TagsHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
   if (!request)
     return refuse(*exchange, call,
                   {{400, ErrorCode::pagination_number_invalid, "invalid n or last"}, "page"});
-  begin_wait(call);
+  if (!begin_wait(*exchange, call)) return;
   store_.fetch_tags(
       call.repository_ref(), asker_of(options_, *exchange, call),
       [this, exchange, request = std::move(*request)](const cache::ListingAnswer& found) {

@@ -38,7 +38,7 @@ NOT_SHOWN = {
 # Made by Prometheus itself.
 NOT_OURS = {"up", "ALERTS"}
 # Alerts that need more than a minute: only promtool's tests let them fire.
-TOO_SLOW = {"EntrepotHitRatioCollapse", "EntrepotDescriptors"}
+TOO_SLOW = {"EntrepotHitRatioCollapse", "EntrepotClientLimited", "EntrepotDescriptors"}
 
 
 @dataclass

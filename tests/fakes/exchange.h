@@ -41,12 +41,15 @@ class Exchange final : public http::Exchange {
   loop::Loop& loop() const override;
   std::string_view peer() const override { return "192.0.2.7:41000"; }
   http::ClientAddress client() const override { return {}; }
+  bool begin_miss() override { return !misses_refused; }
   void reply(const http::ReplyHead& head, std::string_view body) override;
   void reply(const http::ReplyHead& head, std::shared_ptr<const std::string> body) override;
   void reply(const http::ReplyHead& head, std::unique_ptr<http::Body> body,
              std::vector<http::Piece> pieces) override;
   void reply_head(const http::ReplyHead& head, std::uint64_t content_length) override;
 
+  /// What begin_miss() says.
+  bool misses_refused = false;
   /// The client goes away.
   void close() { closed_ = true; }
   bool replied() const { return replies_ > 0; }

@@ -29,6 +29,7 @@ METRICS = {
     "connections": set(),
     "connections_limit": set(),
     "connections_refused_total": set(),
+    "clients_limited_total": {"reason"},
     "flights": set(),
     "transfers": {"upstream"},
     "transfers_queued": {"upstream"},

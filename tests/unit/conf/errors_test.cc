@@ -106,6 +106,10 @@ INSTANTIATE_TEST_SUITE_P(
              "f.json: threads.fetch: expected a whole number, found 1.5"},
         Case{R"({ "limits": { "connections": 0 } })",
              "f.json: limits.connections: 0 is not between 1 and 1000000"},
+        Case{R"({ "limits": { "connections_per_client": 0 } })",
+             "f.json: limits.connections_per_client: 0 is not between 1 and 1000000"},
+        Case{R"({ "limits": { "misses_per_client": "many" } })",
+             "f.json: limits.misses_per_client: expected a whole number, found \"many\""},
         Case{R"({ "limits": { "max_blob": "none" } })",
              "f.json: limits.max_blob: \"none\" is not a size"}));
 

@@ -77,7 +77,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 44);
+  EXPECT_EQ(families, 45);
 }
 
 TEST(Metrics, CountsRequestsByTheirLabels) {

@@ -30,7 +30,8 @@ constexpr std::string_view json = R"({
   "cache": { "directory": "/c", "max_size": "1GiB" },
   "timeouts": { "connect": "1s", "first_byte": "2s", "stall": "3s", "header": "4s", "idle": "5s",
                 "send": "6s" },
-  "limits": { "connections": 77, "max_blob": "8MiB", "transfers_per_blob": 3 },
+  "limits": { "connections": 77, "connections_per_client": 7, "misses_per_client": 8,
+              "max_blob": "8MiB", "transfers_per_blob": 3 },
   "log": { "level": "warn", "format": "json", "access": false }
 })";
 
@@ -129,7 +130,9 @@ TEST_F(ComponentOptions, Servers) {
   EXPECT_EQ(options.header_timeout, 4s);
   EXPECT_EQ(options.idle_timeout, 5s);
   EXPECT_EQ(options.send_timeout, 6s);
-  EXPECT_EQ(options.max_connections, 77U);
+  EXPECT_EQ(options.limits.connections, 77U);
+  EXPECT_EQ(options.limits.connections_each, 7U);
+  EXPECT_EQ(options.limits.misses_each, 8U);
   EXPECT_EQ(options.common_fields, "Docker-Distribution-Api-Version: registry/2.0\r\n");
 
   const auto admin = admin_options(config_, "127.0.0.1:1");

@@ -11,8 +11,8 @@ namespace entrepot::http {
 /// A blocking client socket for tests. Every wait ends after some seconds, and then fails.
 class RawClient {
  public:
-  /// `receive_buffer`: bytes of the kernel's buffer, 0 for its default.
-  explicit RawClient(std::uint16_t port, int receive_buffer = 0);
+  /// `receive_buffer`: bytes of the kernel's buffer, 0 for its default. `from`: its own address.
+  explicit RawClient(std::uint16_t port, int receive_buffer = 0, const char* from = "127.0.0.1");
   ~RawClient();
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;

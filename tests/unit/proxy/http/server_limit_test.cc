@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <future>
+#include <memory>
+#include <vector>
 
 #include "proxy/http/listener.h"
 #include "tests/unit/proxy/http/raw_client.h"
@@ -18,7 +20,7 @@ using testing::HasSubstr;
 
 TEST(ServerLimit, ConnectionsOverTheCapAreAnswered503) {
   ServerOptions options;
-  options.max_connections = 2;
+  options.limits.connections = 2;
   ServerUnderTest server(echo_path, options);
   auto first = std::make_unique<RawClient>(server.port());
   RawClient second(server.port());
@@ -44,6 +46,138 @@ TEST(ServerLimit, ConnectionsOverTheCapAreAnswered503) {
     status = again.reply().status;
   }
   EXPECT_EQ(status, 200);
+}
+
+TEST(ServerLimit, OneClientLeavesPlacesToOthers) {
+  ServerOptions options;
+  options.limits.connections = 8;
+  options.limits.connections_each = 1;
+  ServerUnderTest server(echo_path, options);
+  std::vector<std::unique_ptr<RawClient>> held;
+  for (int i = 0; i < 4; ++i) {
+    held.push_back(std::make_unique<RawClient>(server.port()));
+    held.back()->send(get("/"));
+    EXPECT_EQ(held.back()->reply().status, 200);
+  }
+  {
+    RawClient more(server.port());
+    const RawClient::Reply reply = more.reply();
+    EXPECT_EQ(reply.status, 503);
+    EXPECT_THAT(reply.head, HasSubstr("Retry-After: 5"));
+    EXPECT_THAT(reply.body, HasSubstr("of one client"));
+    EXPECT_EQ(more.read_all(), "");
+  }
+  RawClient other(server.port(), 0, "127.0.0.2");
+  other.send(get("/"));
+  EXPECT_EQ(other.reply().status, 200);
+  held[0]->send(get("/"));
+  EXPECT_EQ(held[0]->reply().status, 200) << "what it has it keeps";
+}
+
+std::string large_head() { return get("/", "X: " + std::string(30'000, 'x') + "\r\n"); }
+
+TEST(ServerLimit, UnfinishedHeadsShareABudget) {
+  ServerOptions options;
+  options.limits.heads = 200'000;  // one client has half: three heads, by the room they have
+  options.header_timeout = std::chrono::minutes(10);
+  ServerUnderTest server(echo_path, options);
+  const std::string unfinished = large_head().substr(0, 20'000);
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server.port()));
+    clients.back()->send(get("/"));
+    EXPECT_EQ(clients.back()->reply().status, 200);
+    clients.back()->send(unfinished);
+  }
+  // Each answer is a turn of the loop at least, and a turn reads 4 KiB of each connection.
+  RawClient small(server.port());
+  for (int i = 0; i < 20; ++i) {
+    small.send(get("/"));
+    EXPECT_EQ(small.reply().status, 200);
+  }
+  RawClient fourth(server.port());
+  fourth.send(large_head());
+  const RawClient::Reply reply = fourth.reply();
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_THAT(reply.body, HasSubstr("large request heads"));
+  small.send(get("/"));
+  EXPECT_EQ(small.reply().status, 200) << "small ones need none of it";
+  RawClient other(server.port(), 0, "127.0.0.2");
+  other.send(large_head());
+  EXPECT_EQ(other.reply().status, 200) << "half of it is for others";
+  clients.clear();
+  int status = 503;  // until the server has noticed
+  for (int i = 0; i < 10000 && status == 503; ++i) {
+    RawClient again(server.port());
+    again.send(large_head());
+    status = again.reply().status;
+  }
+  EXPECT_EQ(status, 200) << "it is given back";
+}
+
+TEST(ServerLimit, AHeadThatWaitsForItsAnswerCounts) {
+  std::vector<ExchangePtr> waiting;
+  ServerOptions options;
+  options.limits.heads = 200'000;
+  ServerUnderTest server([&](const ExchangePtr& exchange) { waiting.push_back(exchange); },
+                         options);
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (std::size_t i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server.port()));
+    clients.back()->send(large_head());
+    server.wait_handled(i + 1);
+  }
+  RawClient fourth(server.port());
+  fourth.send(large_head());
+  EXPECT_EQ(fourth.reply().status, 503);
+  // A handler may keep what nobody waits for any more, but not its head.
+  clients[0].reset();
+  server.wait_finished(1);
+  server.on_loop([&] { EXPECT_LT(waiting[0]->request().memory(), 1000U); });
+  RawClient fifth(server.port());
+  fifth.send(large_head());
+  server.wait_handled(4);
+  server.on_loop([&] {
+    for (const ExchangePtr& exchange : std::exchange(waiting, {}))
+      exchange->reply(ReplyHead(200), std::string_view("done"));
+  });
+  EXPECT_EQ(fifth.reply().body, "done");
+}
+
+TEST(ServerLimit, MissesOfOneClientAreBounded) {
+  ServerOptions options;
+  options.limits.misses_each = 1;
+  std::vector<ExchangePtr> waiting;
+  ServerUnderTest server(
+      [&](const ExchangePtr& exchange) {
+        if (exchange->begin_miss())
+          waiting.push_back(exchange);
+        else
+          exchange->reply(ReplyHead(503), std::string_view("no more"));
+      },
+      options);
+  RawClient first(server.port());
+  first.send(get("/"));
+  server.wait_handled(1);
+  RawClient second(server.port());
+  second.send(get("/"));
+  EXPECT_EQ(second.reply().status, 503);
+  RawClient other(server.port(), 0, "127.0.0.2");
+  other.send(get("/"));
+  server.wait_handled(3);
+  server.on_loop([&] {
+    for (const ExchangePtr& exchange : std::exchange(waiting, {})) echo_path(exchange);
+  });
+  EXPECT_EQ(first.reply().status, 200);
+  EXPECT_EQ(other.reply().status, 200);
+  server.wait_finished(3);
+  second.send(get("/"));
+  server.wait_handled(4);
+  server.on_loop([&] {
+    ASSERT_EQ(waiting.size(), 1U) << "an answered miss counts no more";
+    echo_path(waiting[0]);
+  });
+  EXPECT_EQ(second.reply().status, 200);
 }
 
 // Takes every descriptor up to a low limit, and gives them back.

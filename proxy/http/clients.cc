@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/clients.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "metrics/log.h"
+
+namespace entrepot::http {
+namespace {
+
+constexpr std::chrono::minutes between_lines{1};
+
+}  // namespace
+
+Clients::Admission Clients::admit(ClientAddress address) {
+  const std::size_t others = open_.fetch_add(1, std::memory_order_relaxed);
+  Verdict verdict = Verdict::full;
+  if (others < limits_.connections) {
+    Shard& shard = shard_of(address);
+    const std::lock_guard lock(shard.mutex);
+    Entry& entry = shard.entries[address];
+    const std::size_t free = limits_.connections - others;
+    if (entry.connections < std::max({limits_.connections_each, free, std::size_t{1}})) {
+      ++entry.connections;
+      return {Verdict::admitted, false, Share(*this, address, &entry)};
+    }
+    verdict = Verdict::over_share;
+    if (!told(entry))
+      log::warn(
+          "client {} holds {} of {} connections and gets no more while so few are free "
+          "(limits.connections_per_client)",
+          address.text(), entry.connections, limits_.connections);
+  }
+  open_.fetch_sub(1, std::memory_order_relaxed);
+  const bool told = leaving_.fetch_add(1, std::memory_order_relaxed) < most_told;
+  return {verdict, told, Share(*this, address, nullptr)};
+}
+
+void Clients::leave(ClientAddress address) {
+  Shard& shard = shard_of(address);
+  const std::lock_guard lock(shard.mutex);
+  const auto entry = shard.entries.find(address);
+  if (--entry->second.connections == 0) shard.entries.erase(entry);
+}
+
+bool Clients::told(Entry& entry) {
+  const auto now = Clock::now().time_since_epoch();
+  Clock::rep last = entry.told_at.load(std::memory_order_relaxed);
+  if (last != 0 && now - Clock::duration(last) < between_lines) return true;
+  return !entry.told_at.compare_exchange_strong(last, now.count(), std::memory_order_relaxed);
+}
+
+Clients::Share::Share(Share&& other) noexcept
+    : clients_(std::exchange(other.clients_, nullptr)),
+      address_(other.address_),
+      entry_(std::exchange(other.entry_, nullptr)),
+      head_(std::exchange(other.head_, 0)),
+      miss_(std::exchange(other.miss_, false)) {}
+
+bool Clients::Share::begin_miss() {
+  if (entry_ == nullptr || miss_) return true;
+  const std::size_t most = clients_->limits_.misses_each;
+  if (entry_->misses.fetch_add(1, std::memory_order_relaxed) < most) return miss_ = true;
+  entry_->misses.fetch_sub(1, std::memory_order_relaxed);
+  if (!told(*entry_))
+    log::warn(
+        "client {} has {} requests under way that wait for an upstream; more are answered 503 "
+        "(limits.misses_per_client)",
+        address_.text(), most);
+  return false;
+}
+
+bool Clients::Share::hold_head(std::size_t bytes) {
+  if (entry_ == nullptr || bytes == head_) return true;
+  const std::size_t more = bytes - head_;  // modulo 2^64 where it is less
+  const std::size_t all = clients_->heads_.fetch_add(more, std::memory_order_relaxed) + more;
+  const std::size_t own = entry_->heads.fetch_add(more, std::memory_order_relaxed) + more;
+  const std::size_t most = clients_->limits_.heads;
+  if (bytes < head_ || (all <= most && own <= most / 2)) {
+    head_ = bytes;
+    return true;
+  }
+  clients_->heads_.fetch_sub(more, std::memory_order_relaxed);
+  entry_->heads.fetch_sub(more, std::memory_order_relaxed);
+  if (!told(*entry_))
+    log::warn(
+        "client {} has request heads of {} KiB under way, all clients together {} KiB; more large "
+        "ones are answered 503",
+        address_.text(), (own - more) / 1024, (all - more) / 1024);
+  return false;
+}
+
+void Clients::Share::end_request() {
+  if (head_ > 0) hold_head(0);
+  if (std::exchange(miss_, false)) entry_->misses.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Clients::Share::release() {
+  if (clients_ == nullptr) return;
+  end_request();
+  Clients& clients = *std::exchange(clients_, nullptr);
+  if (std::exchange(entry_, nullptr) != nullptr) {
+    clients.leave(address_);
+    clients.open_.fetch_sub(1, std::memory_order_relaxed);
+  } else {
+    clients.leaving_.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace entrepot::http

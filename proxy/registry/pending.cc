@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/pending.h"
+
+#include <chrono>
+#include <memory>
+
+#include "proxy/registry/reply.h"
+
+namespace entrepot::registry {
+
+bool begin_wait(http::Exchange& exchange, Call& call) {
+  if (!exchange.begin_miss()) {
+    refuse(
+        exchange, call,
+        {{503, ErrorCode::unavailable,
+          "as many requests of this client wait for a registry as may (limits.misses_per_client)",
+          std::chrono::seconds(5)},
+         "client-misses"});
+    return false;
+  }
+  call.outcome = metrics::Outcome::miss;
+  call.reason = "client-left";
+  call.left = std::make_shared<cache::Left>(false);
+  return true;
+}
+
+}  // namespace entrepot::registry

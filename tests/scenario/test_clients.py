@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One client is one share: whatever it holds or sends, others are served."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+import pytest
+
+from support import content, faults
+from support.checks import REPOSITORY, assert_error, assert_hit, assert_whole, blob_target
+from support.content import KIB, MIB
+from support.gate import Gate, eventually
+
+OTHER = "127.0.0.2"  # the tests' own address is 127.0.0.1
+SANITIZED = bool(os.environ.get("ENTREPOT_SANITIZE"))
+
+
+@pytest.fixture
+def held():
+    """Connections that stay open until the test ends."""
+    with contextlib.ExitStack() as stack:
+        yield lambda connection: stack.enter_context(connection)
+
+
+def answer_to(entrepot, target: str, source: str, headers=()):
+    with entrepot.connect(source=source) as connection:
+        connection.send_request("GET", target, headers)
+        return connection.read_response()
+
+
+def limited(entrepot, reason: str) -> float:
+    return entrepot.metrics().sum("clients_limited_total", reason=reason)
+
+
+def test_who_holds_all_it_can_get_leaves_half(start, upstream, held):
+    entrepot = start(limits={"connections": 200})
+    refused = 0
+    for _ in range(200):
+        connection = held(entrepot.connect())
+        connection.send_request("GET", "/v2/")
+        response = connection.read_response()
+        if response.status == 503:
+            refused += 1
+            assert response.headers["Retry-After"] == "5"
+    blob = upstream.add_blob(REPOSITORY, content.blob(MIB))
+    for _ in range(3):
+        assert_whole(answer_to(entrepot, blob_target(blob), OTHER), blob)
+    assert refused == 100
+    eventually(lambda: limited(entrepot, "connections") == refused, what="each counted")
+    assert entrepot.metrics().sum("connections_refused_total") == 0
+    lines = [line for line in entrepot.log.text.splitlines() if "client 127.0.0.1 holds" in line]
+    assert 1 <= len(lines) <= 3, lines  # one a minute
+
+
+def test_a_flood_of_connections_leaves_others_served(start, upstream, held):
+    entrepot = start(limits={"connections": 100})
+    blob = upstream.add_blob(REPOSITORY, content.blob(64 * KIB))
+    for _ in range(400):
+        held(entrepot.connect())
+    for _ in range(5):
+        assert_whole(answer_to(entrepot, blob_target(blob), OTHER), blob)
+    assert limited(entrepot, "connections") >= 300
+    assert entrepot.metrics().sum("connections_refused_total") == 0
+
+
+def test_misses_of_one_client(start, upstream, held):
+    entrepot = start(limits={"misses_per_client": 4})
+    blobs = [upstream.add_blob(REPOSITORY, content.blob(64 * KIB, seed=n)) for n in range(7)]
+    assert_whole(entrepot.get(blob_target(blobs[0])), blobs[0])
+    gate = Gate()
+    upstream.script(faults.hold(gate), kind="blob", method="GET")
+    waiting = [held(entrepot.connect()) for _ in range(4)]
+    for connection, blob in zip(waiting, blobs[1:]):
+        connection.send_request("GET", blob_target(blob))
+    gate.wait_arrived(4)
+    refused = entrepot.get(blob_target(blobs[5]))
+    assert_error(refused, 503)
+    assert refused.headers["Retry-After"] == "5"
+    assert_hit(entrepot.get(blob_target(blobs[0])), blobs[0])
+    other = held(entrepot.connect(source=OTHER))
+    other.send_request("GET", blob_target(blobs[6]))
+    gate.wait_arrived(5)
+    gate.open()
+    for connection, blob in zip([*waiting, other], [*blobs[1:5], blobs[6]]):
+        assert_whole(connection.read_response(), blob)
+    assert_whole(entrepot.get(blob_target(blobs[5])), blobs[5])
+    assert limited(entrepot, "misses") == 1
+    entrepot.log.wait_for("client 127.0.0.1 has 4 requests under way")
+
+
+def large_head(target: str) -> bytes:
+    """62 KiB, of fields that nobody reads."""
+    fields = b"".join(b"X-%d: " % n + b"x" * 31_000 + b"\r\n" for n in range(2))
+    return b"GET " + target.encode() + b" HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n"
+
+
+def anonymous(entrepot) -> int:
+    return entrepot.memory()["RssAnon"]
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer keeps what is freed")
+def test_unfinished_heads_are_bounded_together(start, held):
+    """800 of 60 KiB; without a bound they take 52 MiB."""
+    entrepot = start(timeouts={"header": "10m"})
+    before = anonymous(entrepot)
+    head = large_head("/v2/")[:60_000]
+    for _ in range(800):
+        connection = held(entrepot.connect())
+        with contextlib.suppress(ConnectionError):  # refused before it has sent all
+            connection.send(head)
+    eventually(lambda: limited(entrepot, "heads") >= 500, what="those refused for which no room is")
+    assert anonymous(entrepot) - before < 32 * MIB
+    assert answer_to(entrepot, "/v2/", "127.0.0.1").status == 200
+    with entrepot.connect(source=OTHER) as other:
+        other.send(large_head("/v2/"))
+        assert other.read_response().status == 200
+    entrepot.log.wait_for("client 127.0.0.1 has request heads of")
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer keeps what is freed")
+def test_heads_that_wait_and_what_is_sent_behind_them_are_bounded_together(start, upstream, held):
+    """400 of them, with 64 KiB more each; without a bound they take 42 MiB."""
+    entrepot = start()
+    gate = Gate()
+    blob = upstream.add_blob(REPOSITORY, content.blob(64 * KIB))
+    upstream.script(faults.hold(gate), kind="blob", method="GET")
+    before = anonymous(entrepot)
+    connections = []
+    for _ in range(400):
+        connection = held(entrepot.connect())
+        connection.socket.setblocking(False)
+        with contextlib.suppress(ConnectionError, BlockingIOError):
+            sent = connection.socket.send(large_head(blob_target(blob)) * 2)
+            assert sent > 60_000
+        connections.append(connection)
+    eventually(lambda: limited(entrepot, "heads") >= 100, what="those refused for which no room is")
+    assert anonymous(entrepot) - before < 28 * MIB
+    gate.open()
+
+
+def test_a_reader_of_next_to_nothing_is_cut(start, upstream, held):
+    """600 bytes a second in steps of at most 4 s: the send timeout alone would keep it for ever."""
+    entrepot = start(timeouts={"send": "6s"})
+    blob = upstream.add_blob(REPOSITORY, content.blob(16 * MIB))
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+    reader = held(entrepot.connect(receive_buffer=2048))
+    reader.send_request("GET", blob_target(blob))
+    received = 0
+    with contextlib.suppress(ConnectionResetError):
+        while received < 24 * KIB and (data := reader.receive(600)):
+            received += len(data)
+            time.sleep(len(data) / 600)  # its pace
+    assert received < 24 * KIB
+    eventually(lambda: limited(entrepot, "slow") == 1, what="one counted")
+    entrepot.log.wait_for(" cut$")

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/clients.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include <vector>
+
+namespace entrepot::http {
+namespace {
+
+using testing::Each;
+using testing::Ge;
+using testing::SizeIs;
+
+ClientAddress client(std::uint32_t n) {
+  sockaddr_storage storage{};
+  auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
+  v4.sin_family = AF_INET;
+  v4.sin_addr.s_addr = htonl(0x0a000000 + n);
+  return ClientAddress::of(storage);
+}
+
+class ClientsTest : public testing::Test {
+ protected:
+  /// Connections of one client until it gets no more.
+  std::vector<Clients::Share> take_all(Clients& clients, std::uint32_t n) {
+    std::vector<Clients::Share> taken;
+    for (;;) {
+      auto [verdict, told, share] = clients.admit(client(n));
+      if (verdict != Clients::Verdict::admitted) return taken;
+      taken.push_back(std::move(share));
+    }
+  }
+};
+
+TEST_F(ClientsTest, OneGetsHalf) {
+  Clients clients({.connections = 1000, .connections_each = 10});
+  const auto greedy = take_all(clients, 1);
+  EXPECT_THAT(greedy, SizeIs(500));
+  EXPECT_EQ(clients.admit(client(1)).verdict, Clients::Verdict::over_share);
+  EXPECT_EQ(clients.admit(client(2)).verdict, Clients::Verdict::admitted);
+}
+
+TEST_F(ClientsTest, SeveralLeaveAsMuchAsEachHas) {
+  Clients clients({.connections = 1000, .connections_each = 10});
+  std::vector<std::vector<Clients::Share>> held(9);
+  // In turns, as they would come.
+  for (bool more = true; more;) {
+    more = false;
+    for (std::uint32_t n = 0; n < held.size(); ++n) {
+      auto [verdict, told, share] = clients.admit(client(n));
+      if (verdict != Clients::Verdict::admitted) continue;
+      held[n].push_back(std::move(share));
+      more = true;
+    }
+  }
+  EXPECT_THAT(held, Each(SizeIs(Ge(99U))));
+  EXPECT_GE(1000 - clients.connections(), 99U);
+}
+
+TEST_F(ClientsTest, WhoHasFewIsAdmittedWhileThereIsAPlace) {
+  Clients clients({.connections = 100, .connections_each = 10});
+  std::vector<std::vector<Clients::Share>> held;
+  for (std::uint32_t n = 0; n < 20; ++n) held.push_back(take_all(clients, n));
+  EXPECT_EQ(clients.connections(), 100U);
+  EXPECT_EQ(clients.admit(client(30)).verdict, Clients::Verdict::full);
+  held[0].pop_back();
+  EXPECT_EQ(clients.admit(client(30)).verdict, Clients::Verdict::admitted);
+}
+
+TEST_F(ClientsTest, WithAShareOfAllOneMayTakeAll) {
+  Clients clients({.connections = 100, .connections_each = 100});
+  EXPECT_THAT(take_all(clients, 1), SizeIs(100));
+}
+
+TEST_F(ClientsTest, OnlySoManyAreToldThatTheyCannotStay) {
+  Clients clients({.connections = 4, .connections_each = 1});
+  const auto greedy = take_all(clients, 1);
+  std::vector<Clients::Share> told;
+  for (std::size_t i = 0; i < Clients::most_told; ++i) {
+    auto admission = clients.admit(client(1));
+    EXPECT_EQ(admission.verdict, Clients::Verdict::over_share);
+    EXPECT_TRUE(admission.told);
+    told.push_back(std::move(admission.share));
+  }
+  EXPECT_FALSE(clients.admit(client(1)).told);
+  EXPECT_EQ(clients.connections(), greedy.size() + told.size());
+  EXPECT_EQ(clients.admit(client(2)).verdict, Clients::Verdict::admitted)
+      << "they take no places of others";
+  told.clear();
+  EXPECT_TRUE(clients.admit(client(1)).told);
+}
+
+TEST_F(ClientsTest, MissesOfOneAreBounded) {
+  Clients clients({.connections = 100, .misses_each = 2});
+  auto mine = take_all(clients, 1);
+  EXPECT_TRUE(mine[0].begin_miss());
+  EXPECT_TRUE(mine[0].begin_miss()) << "the same request";
+  EXPECT_TRUE(mine[1].begin_miss());
+  EXPECT_FALSE(mine[2].begin_miss());
+  mine[0].end_request();
+  EXPECT_TRUE(mine[2].begin_miss());
+  EXPECT_FALSE(mine[0].begin_miss());
+  mine.resize(1);
+  EXPECT_TRUE(mine[0].begin_miss()) << "the others have gone";
+}
+
+TEST_F(ClientsTest, LargeHeadsOfOneTakeHalfOfTheirRoom) {
+  Clients clients({.connections = 100, .connections_each = 50, .heads = 1000});
+  auto mine = take_all(clients, 1);
+  auto other = clients.admit(client(2)).share;
+  EXPECT_TRUE(mine[0].hold_head(300));
+  EXPECT_TRUE(mine[0].hold_head(400)) << "it grows";
+  EXPECT_FALSE(mine[1].hold_head(101));
+  EXPECT_TRUE(mine[1].hold_head(100));
+  EXPECT_TRUE(other.hold_head(500));
+  mine[0].end_request();
+  EXPECT_TRUE(mine[1].hold_head(500));
+  mine.clear();
+  auto third = clients.admit(client(3)).share;
+  EXPECT_TRUE(third.hold_head(500)) << "what left has given back its own";
+  EXPECT_FALSE(clients.admit(client(4)).share.hold_head(1)) << "all have what there is";
+}
+
+}  // namespace
+}  // namespace entrepot::http
