@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cache/digest.h"
 #include "cache/progress.h"
@@ -57,6 +58,9 @@ struct Content {
   Doubts* doubts = nullptr;
   /// With `progress`: how this answer may read it.
   Progress::Reach reach = Progress::Reach::proven;
+  /// Manifests whose bytes are here: what they name, each digest once (ManifestOutline). Null for
+  /// anything else.
+  std::shared_ptr<const std::vector<Digest>> references = nullptr;
 };
 
 }  // namespace entrepot::cache

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cache/arriving_file.h"
+#include "cache/manifest_reading.h"
 #include "cache/pieces.h"
 #include "cache/requests.h"
 #include "cache/shared.h"
@@ -122,6 +123,8 @@ class Fill : public FetchSink,
 
   bool take_in_memory(std::uint64_t offset, std::span<const std::byte> data);
   void prove_in_memory();
+  void manifest_read(const ReadManifest& read);
+  void proven_in_memory(bool keep);
   void keep_in_memory(bool with_record);
   bool open_file();
   bool make_file();

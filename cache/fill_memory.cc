@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fill whose object is small: nothing is answered before it is proven.
+#include <set>
+#include <string>
 #include <utility>
 
 #include "cache/fill.h"
-#include "cache/manifest.h"
 #include "cache/media_type.h"
 #include "metrics/check.h"
 
@@ -27,38 +28,50 @@ bool Fill::take_in_memory(std::uint64_t offset, std::span<const std::byte> data)
 }
 
 void Fill::prove_in_memory() {
-  if (digest_of(digest_.algorithm(), bytes_) != digest_) return mismatch();
-  std::string media_type;
-  bool contradicted = false;
   if (resource_ == Resource::manifest) {
-    const auto outline = parse_manifest(bytes_);
-    if (outline && outline->over_limits) {
-      return fail({FailureKind::bad_upstream, "the manifest is nested too deep or names too much"});
-    }
-    media_type = head_.media_type;
-    if (media_type.empty() && outline) media_type = outline->media_type;
-    // Asked for as a manifest and right by its digest, but of no form we know.
-    if (media_type.empty()) media_type = "application/octet-stream";
-    // The same bytes under two types are an attack (CVE-2021-41190): passed on, not kept.
-    contradicted = outline && is_manifest_type(outline->media_type) &&
-                   is_manifest_type(media_type) && outline->media_type != media_type;
+    return read_manifest(
+        digest_.algorithm(), std::exchange(bytes_, {}), shared_.store, home_,
+        [self = shared_from_this()](const ReadManifest& read) { self->manifest_read(read); });
   }
+  if (digest_of(digest_.algorithm(), bytes_) != digest_) return mismatch();
   const auto size = bytes_.size();
   content_ = std::make_shared<const Content>(
-      Content{digest_, size, std::move(media_type),
-              std::make_shared<const std::string>(std::move(bytes_)), nullptr, nullptr});
-  if (resource_ == Resource::manifest) {
-    shared_.link_references(repository_, *content_);
-    for (const auto& request : waiting_) {
-      if (request.repository != repository_) {
-        shared_.link_references(request.repository, *content_);
-      }
-    }
+      Content{digest_,
+              size,
+              {},
+              std::make_shared<const std::string>(std::exchange(bytes_, {})),
+              nullptr,
+              nullptr});
+  proven_in_memory(/*keep=*/true);
+}
+
+void Fill::manifest_read(const ReadManifest& read) {
+  const auto& [manifest, outline] = read;
+  if (manifest->digest != digest_) return mismatch();
+  if (outline && outline->over_limits) {
+    return fail({FailureKind::bad_upstream, "the manifest is nested too deep or names too much"});
   }
-  if (!contradicted) shared_.remember(content_, resource_);
+  const auto own_type = std::exchange(manifest->media_type, {});
+  manifest->media_type = served_type(head_.media_type.empty() ? own_type : head_.media_type);
+  // The same bytes under two types are an attack (CVE-2021-41190): passed on, not kept.
+  const bool contradicted = is_manifest_type(own_type) && is_manifest_type(head_.media_type) &&
+                            own_type != head_.media_type;
+  content_ = manifest;
+  shared_.link_references(repository_, *content_);
+  std::set<std::string> linked;  // of this upstream and others
+  for (const auto& request : waiting_) {
+    const auto& [upstream, name] = request.repository;
+    if (request.repository != repository_ && linked.insert(upstream + '/' + name).second)
+      shared_.link_references(request.repository, *content_);
+  }
+  proven_in_memory(!contradicted);
+}
+
+void Fill::proven_in_memory(bool keep) {
+  if (keep) shared_.remember(content_, resource_);
   answer_waiters();
   proven_ = true;
-  keep_in_memory(!contradicted);
+  keep_in_memory(keep);
 }
 
 void Fill::keep_in_memory(bool with_record) {

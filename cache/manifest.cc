@@ -2,6 +2,7 @@
 #include "cache/manifest.h"
 
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "cache/media_type.h"
 
@@ -34,43 +35,51 @@ bool shallow(std::string_view bytes) {
   return true;
 }
 
-void add_reference(const Json& descriptor, std::vector<Digest>& out) {
+/// Digests in the order in which they are added, each once.
+class References {
+ public:
+  void add(const Json& digest) {
+    if (!digest.is_string()) return;
+    const auto parsed = Digest::parse(digest.get_ref<const std::string&>());
+    if (parsed && known_.insert(*parsed).second) all_.push_back(*parsed);
+  }
+  std::vector<Digest> take() { return std::move(all_); }
+
+ private:
+  std::vector<Digest> all_;
+  std::unordered_set<Digest> known_;
+};
+
+void add_reference(const Json& descriptor, References& out) {
   if (!descriptor.is_object()) return;
   // Registries do not check that they hold a foreign layer, so naming one proves nothing.
   if (descriptor.contains("urls")) return;
-  const auto digest = descriptor.find("digest");
-  if (digest == descriptor.end() || !digest->is_string()) return;
-  if (const auto parsed = Digest::parse(digest->get_ref<const std::string&>())) {
-    out.push_back(*parsed);
-  }
+  if (const auto digest = descriptor.find("digest"); digest != descriptor.end()) out.add(*digest);
 }
 
-void add_references(const Json& document, const char* member, std::vector<Digest>& out) {
+void add_references(const Json& document, const char* member, References& out) {
   const auto list = document.find(member);
   if (list == document.end() || !list->is_array()) return;
   for (const auto& descriptor : *list) add_reference(descriptor, out);
 }
 
 /// Schema 1 names its layers differently: fsLayers[].blobSum.
-void add_schema1_layers(const Json& document, std::vector<Digest>& out) {
+void add_schema1_layers(const Json& document, References& out) {
   const auto list = document.find("fsLayers");
   if (list == document.end() || !list->is_array()) return;
   for (const auto& layer : *list) {
     if (!layer.is_object()) continue;
-    const auto sum = layer.find("blobSum");
-    if (sum == layer.end() || !sum->is_string()) continue;
-    if (const auto parsed = Digest::parse(sum->get_ref<const std::string&>())) {
-      out.push_back(*parsed);
-    }
+    if (const auto sum = layer.find("blobSum"); sum != layer.end()) out.add(*sum);
   }
 }
 
 bool too_long(const Json& document) {
+  std::size_t entries = 0;
   for (const char* member : {"layers", "blobs", "manifests", "fsLayers"}) {
     const auto list = document.find(member);
-    if (list != document.end() && list->size() > max_references) return true;
+    if (list != document.end()) entries += list->size();
   }
-  return false;
+  return entries > max_references;
 }
 
 std::string_view implied_type(const Json& document) {
@@ -99,13 +108,15 @@ std::optional<ManifestOutline> parse_manifest(std::string_view bytes) {
     // A registry's error document or a stranger's JSON has neither.
     if (!is_manifest_type(outline.media_type)) return std::nullopt;
   }
+  References references;
   if (const auto config = document.find("config"); config != document.end()) {
-    add_reference(*config, outline.references);
+    add_reference(*config, references);
   }
-  add_references(document, "layers", outline.references);
-  add_references(document, "blobs", outline.references);
-  add_references(document, "manifests", outline.references);
-  add_schema1_layers(document, outline.references);
+  for (const char* member : {"layers", "blobs", "manifests"}) {
+    add_references(document, member, references);
+  }
+  add_schema1_layers(document, references);
+  outline.references = references.take();
   return outline;
 }
 

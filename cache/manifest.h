@@ -12,6 +12,7 @@
 
 namespace entrepot::cache {
 
+/// Entries of all lists of a manifest together.
 inline constexpr std::size_t max_references = 20'000;
 inline constexpr int max_manifest_depth = 32;
 
@@ -20,10 +21,10 @@ struct ManifestOutline {
   /// What the document says of itself (in the form of parse_media_type()), or what its members
   /// imply where it says nothing that is a media type.
   std::string media_type;
-  /// Config, layers, blobs and child manifests, in order, without foreign layers (those with
-  /// `urls`, which are fetched elsewhere).
+  /// Config, layers, blobs and child manifests, in order and each once, without foreign layers
+  /// (those with `urls`, which are fetched elsewhere).
   std::vector<Digest> references;
-  /// Nested deeper than max_manifest_depth or with a list longer than max_references: made to hurt
+  /// Nested deeper than max_manifest_depth or with more entries than max_references: made to hurt
   /// who reads it. Nothing else is filled in then.
   bool over_limits = false;
 };

@@ -48,4 +48,9 @@ bool is_manifest_type(std::string_view media_type) {
          manifest_types.end();
 }
 
+std::string_view served_type(std::string_view media_type) {
+  const bool artefact = media_type.starts_with("application/vnd.") && media_type.ends_with("+json");
+  return artefact || is_manifest_type(media_type) ? media_type : "application/octet-stream";
+}
+
 }  // namespace entrepot::cache

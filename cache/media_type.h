@@ -26,4 +26,9 @@ std::string parse_media_type(std::string_view value);
 /// recognised to be refused.
 bool is_manifest_type(std::string_view media_type);
 
+/// Under which type a document is served that calls itself `media_type`: that of a manifest or of
+/// an artefact (application/vnd.….+json) stays, anything else becomes application/octet-stream. A
+/// stranger writes both document and type, and a browser runs some of them in our name.
+std::string_view served_type(std::string_view media_type);
+
 }  // namespace entrepot::cache

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cache/layout.h"
+#include "cache/media_type.h"
 
 namespace entrepot::cache {
 namespace {
@@ -198,8 +199,10 @@ void ObjectFlights::proven(const FetchHead& head, std::vector<ObjectRequest> wai
     const bool described =
         head.size && (request.resource == Resource::blob || !head.media_type.empty());
     if (!here && request.head && described) {
+      std::string media_type;
+      if (request.resource == Resource::manifest) media_type = served_type(head.media_type);
       auto content = std::make_shared<const Content>(
-          Content{request.digest, *head.size, head.media_type, nullptr, nullptr, nullptr});
+          Content{request.digest, *head.size, std::move(media_type), nullptr, nullptr, nullptr});
       request.reply({Outcome::miss, "absent", std::move(content), {}});
       continue;
     }

@@ -66,6 +66,11 @@ class Reader {
 /// It goes into a header field as it is.
 bool printable_type(std::string_view type) { return parse_media_type(type) == type; }
 
+/// Earlier versions have written down whatever a manifest called itself.
+void make_servable(std::string& type) {
+  if (!type.empty()) type = served_type(type);
+}
+
 }  // namespace
 
 std::string encode(const BlobRecord& record) {
@@ -102,6 +107,7 @@ std::optional<ManifestRecord> decode_manifest(std::string_view value) {
   record.size = in.u64();
   record.stored_at = in.time();
   if (!in.done() || !printable_type(record.media_type)) return std::nullopt;
+  make_servable(record.media_type);
   return record;
 }
 
@@ -122,6 +128,7 @@ std::optional<TagRecord> decode_tag(std::string_view value) {
   record.size = in.u64();
   record.checked_at = in.time();
   if (!in.done() || !printable_type(record.media_type)) return std::nullopt;
+  make_servable(record.media_type);
   return record;
 }
 

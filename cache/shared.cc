@@ -6,6 +6,7 @@
 #include "cache/layout.h"
 #include "cache/loading.h"
 #include "cache/manifest.h"
+#include "cache/manifest_reading.h"
 #include "metrics/check.h"
 #include "metrics/log.h"
 
@@ -108,9 +109,10 @@ ContentPtr Shared::load_manifest(const Digest& digest) {
   if (!record) return nullptr;
   auto bytes = rocks.manifest_bytes(digest);
   if (!bytes || bytes->size() != record->size) return nullptr;
-  return std::make_shared<const Content>(
-      Content{digest, record->size, std::move(record->media_type),
-              std::make_shared<const std::string>(std::move(*bytes)), nullptr, nullptr});
+  auto read = read_manifest(digest.algorithm(), std::move(*bytes));
+  if (read.content->digest != digest) return nullptr;
+  read.content->media_type = std::move(record->media_type);
+  return std::move(read.content);
 }
 
 Index::Stored Shared::as_stored(const BlobRecord& record) const {
@@ -187,8 +189,7 @@ void Shared::link(RepositoryRef repository, const Digest& digest, LinkRecord::Pr
 
 void Shared::link_references(RepositoryRef repository, const Content& manifest) {
   const LinkRecord record{LinkRecord::Proof::manifest, clock.wall()};
-  std::vector<Digest> digests;
-  add_references(manifest, /*with_children=*/true, digests);
+  const auto digests = visible_through(manifest);
   if (digests.empty()) return;
   std::vector<std::string> keys;
   keys.reserve(digests.size());
@@ -199,19 +200,20 @@ void Shared::link_references(RepositoryRef repository, const Content& manifest) 
   for (const auto& digest : digests) pins.note(digest);
 }
 
-void Shared::add_references(const Content& manifest, bool with_children,
-                            std::vector<Digest>& digests) {
-  check(manifest.bytes != nullptr, "manifests are in memory");
-  const auto outline = parse_manifest(*manifest.bytes);
-  if (!outline) return;
-  for (const auto& digest : outline->references) {
-    digests.push_back(digest);
-    if (!with_children) continue;
+std::unordered_set<Digest> Shared::visible_through(const Content& manifest) const {
+  std::unordered_set<Digest> digests;
+  if (!manifest.references) return digests;
+  digests.insert(manifest.references->begin(), manifest.references->end());
+  for (const auto& digest : *manifest.references) {
     // A manifest stored already will be a hit here without a flight that could link its layers.
-    if (const auto child = recent_manifests.find(digest)) {
-      add_references(**child, /*with_children=*/false, digests);
+    const auto child = recent_manifests.find(digest);
+    if (!child || !(*child)->references) continue;
+    for (const auto& grandchild : *(*child)->references) {
+      if (digests.size() >= max_references) return digests;
+      digests.insert(grandchild);
     }
   }
+  return digests;
 }
 
 void Shared::unlink(RepositoryRef repository, const Digest& digest) {
@@ -258,7 +260,9 @@ std::shared_ptr<const TagState> Shared::tag_state(RepositoryRef repository, std:
 void Shared::remember(const ContentPtr& content, Resource resource) {
   if (!content->bytes || content->size > options.max_manifest) return;
   auto& memory = resource == Resource::manifest ? recent_manifests : small_blobs;
-  memory.put(content->digest, content, content->size + entry_overhead);
+  const auto references = content->references ? content->references->size() : 0;
+  memory.put(content->digest, content,
+             content->size + references * sizeof(Digest) + entry_overhead);
 }
 
 bool Shared::keep_manifest(const Content& manifest) {

@@ -9,6 +9,7 @@
 #include <shared_mutex>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "cache/answer.h"
 #include "cache/blob_files.h"
@@ -145,7 +146,9 @@ struct Shared final : Doubts {
   void tell_time();
 
  private:
-  void add_references(const Content& manifest, bool with_children, std::vector<Digest>& digests);
+  /// What a manifest names, and what those of its children name that are in memory:
+  /// max_references of them at most.
+  std::unordered_set<Digest> visible_through(const Content& manifest) const;
 
   ContentPtr stored_blob(const Digest& digest);
   ContentPtr load_manifest(const Digest& digest);

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "cache/layout.h"
-#include "cache/manifest.h"
 #include "cache/media_type.h"
 #include "cache/tag_flights.h"
 #include "metrics/check.h"
@@ -100,10 +99,11 @@ void TagFlight::head_arrived() {
       !shared_.stored(Resource::manifest, *head_.digest))
     return ask(/*with_head=*/false);
   shared_.link(repository_, *head_.digest, LinkRecord::Proof::upstream);
-  settle({*head_.digest, head_.media_type, *head_.size, shared_.clock.wall()}, same ? "tag-due"
-                                                                               : known_
-                                                                                   ? "tag-moved"
-                                                                                   : "absent");
+  settle({*head_.digest, std::string(served_type(head_.media_type)), *head_.size,
+          shared_.clock.wall()},
+         same     ? "tag-due"
+         : known_ ? "tag-moved"
+                  : "absent");
 }
 
 bool TagFlight::only_heads() const {
@@ -112,40 +112,43 @@ bool TagFlight::only_heads() const {
 }
 
 void TagFlight::manifest_arrived() {
-  const auto outline = parse_manifest(bytes_);
+  // In the upstream's own algorithm where it named one.
+  const auto algorithm = head_.digest ? head_.digest->algorithm() : Algorithm::sha256;
+  read_manifest(
+      algorithm, std::exchange(bytes_, {}), shared_.store, home_,
+      [self = shared_from_this()](const ReadManifest& read) { self->manifest_read(read); });
+}
+
+void TagFlight::manifest_read(const ReadManifest& read) {
+  const auto& [manifest, outline] = read;
   if (!outline || outline->over_limits) {
     log::warn("{}: what {} calls the manifest of {}:{} is none ({} bytes, {}); not used",
-              repository_.upstream, head_.endpoint, repository_.name, tag_, bytes_.size(),
+              repository_.upstream, head_.endpoint, repository_.name, tag_, manifest->size,
               head_.media_type.empty() ? "no manifest type" : head_.media_type);
     return fail({FailureKind::bad_upstream, "the upstream's answer is not a manifest"});
   }
-  const auto media_type = head_.media_type.empty() ? outline->media_type : head_.media_type;
-  if (is_manifest_type(outline->media_type) && outline->media_type != media_type) {
+  const auto own_type = std::exchange(manifest->media_type, {});
+  const auto& media_type = head_.media_type.empty() ? own_type : head_.media_type;
+  if (is_manifest_type(own_type) && own_type != media_type) {
     // The same bytes under two types are an attack (CVE-2021-41190).
     return fail({FailureKind::bad_upstream,
                  "the upstream names another media type than the manifest itself"});
   }
-  const Digest digest = prove_bytes();
-  if (head_.digest && *head_.digest != digest) {
+  manifest->media_type = served_type(media_type);
+  if (head_.digest && *head_.digest != manifest->digest) {
     source_.report_mismatch(repository_.upstream, head_.endpoint, *head_.digest);
     return fail({FailureKind::bad_upstream,
                  "the manifest's bytes do not have the digest the upstream names"});
   }
-  const auto content = std::make_shared<const Content>(
-      Content{digest, bytes_.size(), media_type, std::make_shared<const std::string>(bytes_),
-              nullptr, nullptr});
+  const ContentPtr content = manifest;
   // The manifest before the tag, in memory and on disk: whoever sees the tag can have what it
   // names.
   shared_.remember(content, Resource::manifest);
-  shared_.link(repository_, digest, LinkRecord::Proof::upstream);
+  shared_.link(repository_, content->digest, LinkRecord::Proof::upstream);
   shared_.link_references(repository_, *content);
   shared_.index_writes.post([&shared = shared_, content] { shared.keep_manifest(*content); });
-  settle({digest, media_type, content->size, shared_.clock.wall()},
+  settle({content->digest, content->media_type, content->size, shared_.clock.wall()},
          known_ ? "tag-moved" : "absent");
-}
-
-Digest TagFlight::prove_bytes() const {
-  return digest_of(head_.digest ? head_.digest->algorithm() : Algorithm::sha256, bytes_);
 }
 
 void TagFlight::settle(TagRecord record, std::string_view reason) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/manifest_reading.h"
 #include "cache/requests.h"
 #include "cache/shared.h"
 #include "cache/source.h"
@@ -53,8 +54,7 @@ class TagFlight : public FetchSink, public Demand, public std::enable_shared_fro
   void head_arrived();
   bool only_heads() const;
   void manifest_arrived();
-  /// The digest of the bytes, in the upstream's own algorithm where it named one.
-  Digest prove_bytes() const;
+  void manifest_read(const ReadManifest& read);
   void settle(TagRecord record, std::string_view reason);
   void fail(const Failure& failure);
   void forget();

@@ -25,8 +25,9 @@ TEST(HeadWriter, PutsItsOwnFieldsBeforeTheHandlers) {
   EXPECT_EQ(text.find("HTTP/1.1 206 Partial Content\r\nDate: "), 0U);
   EXPECT_THAT(text, ContainsRegex("Date: [A-Z][a-z][a-z], [0-9][0-9] [A-Z][a-z][a-z] "
                                   "20[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] GMT\r\n"));
-  EXPECT_THAT(text, EndsWith("Content-Length: 2\r\nCommon: yes\r\n"
-                             "Content-Range: bytes 0-1/10\r\nAge: 18446744073709551615\r\n\r\n"));
+  EXPECT_THAT(text,
+              EndsWith("Content-Length: 2\r\nX-Content-Type-Options: nosniff\r\nCommon: yes\r\n"
+                       "Content-Range: bytes 0-1/10\r\nAge: 18446744073709551615\r\n\r\n"));
 }
 
 TEST(HeadWriter, SaysWhatBecomesOfTheConnection) {
@@ -38,6 +39,16 @@ TEST(HeadWriter, SaysWhatBecomesOfTheConnection) {
   EXPECT_THAT(std::string(writer.write(frame, "")), HasSubstr("\r\nConnection: keep-alive\r\n"));
   frame.keep_alive = false;
   EXPECT_THAT(std::string(writer.write(frame, "")), HasSubstr("\r\nConnection: close\r\n"));
+}
+
+TEST(HeadWriter, NoReplysTypeIsGuessed) {
+  HeadWriter writer("");
+  HeadWriter::Frame frame;
+  for (const int status : {200, 206, 304, 404, 503}) {
+    frame.status = status;
+    EXPECT_THAT(std::string(writer.write(frame, "")),
+                HasSubstr("\r\nX-Content-Type-Options: nosniff\r\n"));
+  }
 }
 
 TEST(ReplyHeadDeathTest, ALineBreakInAFieldIsABug) {
