@@ -115,8 +115,9 @@ void Adoption::look_at(const std::filesystem::path& path) {
     ++removed_;
     return;
   }
-  if (!shared_.rocks.put_blob(*digest, {size, shared_.clock.wall(), false})) return;
-  shared_.blobs.put(*digest, {size});
+  if (!shared_.rocks.put_blob(*digest, {size, shared_.clock.wall(), false, {}})) return;
+  // Who gave it is noted nowhere any more: it is nobody's where that matters.
+  shared_.blobs.put(*digest, {size, false, false, shared_.origins.parse({})});
   ++adopted_;
   adopted_bytes_ += size;
 }

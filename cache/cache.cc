@@ -75,7 +75,7 @@ std::optional<Answer> Cache::find_object(Resource resource, RepositoryRef reposi
                                          const Digest& digest, bool ranged) const {
   if (!shared_->linked(repository, digest)) return std::nullopt;
   auto content = shared_->stored(resource, digest);
-  if (!content) return std::nullopt;
+  if (!content || !shared_->open_to(repository, *content)) return std::nullopt;
   if (!ranged || shared_->ranged_uses.counts(digest, shared_->clock.steady()))
     shared_->used(resource, digest);
   return Answer{Outcome::hit, {}, std::move(content), {}};
@@ -93,7 +93,7 @@ std::optional<Answer> Cache::find_tag(RepositoryRef repository, std::string_view
     return std::nullopt;
   }
   auto content = shared_->stored(Resource::manifest, state.record.digest);
-  if (!content) return std::nullopt;
+  if (!content || !shared_->open_to(repository, *content)) return std::nullopt;
   shared_->used(Resource::manifest, state.record.digest);
   return Answer{Outcome::hit,
                 {},

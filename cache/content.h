@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cache/digest.h"
+#include "cache/origins.h"
 #include "cache/progress.h"
 #include "cache/readers.h"
 
@@ -61,6 +62,8 @@ struct Content {
   /// Manifests whose bytes are here: what they name, each digest once (ManifestOutline). Null for
   /// anything else.
   std::shared_ptr<const std::vector<Digest>> references = nullptr;
+  /// Who has given the bytes.
+  Origins::Set origins = Origins::nobody;
 };
 
 }  // namespace entrepot::cache

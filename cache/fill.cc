@@ -20,7 +20,7 @@ constexpr std::uint64_t most_of_a_tenth = 64 << 20;
 }  // namespace
 
 Fill::Fill(Shared& shared, Executor& home, Source& source, ObjectFlights& flights,
-           const ObjectRequest& first)
+           const ObjectRequest& first, bool apart)
     : shared_(shared),
       home_(home),
       source_(source),
@@ -30,7 +30,9 @@ Fill::Fill(Shared& shared, Executor& home, Source& source, ObjectFlights& flight
       digest_(first.digest),
       via_(first.reply.via()),
       client_(first.reply.client()),
-      all_(!first.wanted.pieces) {
+      apart_(apart),
+      all_(!first.wanted.pieces || apart),
+      ours_(!apart) {
   shared_.metrics.flights().add(1);
 }
 
@@ -41,6 +43,10 @@ Fill::~Fill() {
   shared_.metrics.flights().add(-1);
 }
 
+bool Fill::open_to(std::string_view upstream) const {
+  return shared_.origins.open_to(shared_.origins.of(repository_.upstream), upstream);
+}
+
 std::uint64_t Fill::max_size() const {
   return resource_ == Resource::manifest ? shared_.options.max_manifest : shared_.options.max_blob;
 }
@@ -49,7 +55,10 @@ void Fill::start() {
   ++attempts_;
   head_ = {};
   bytes_.clear();
-  if (resource_ == Resource::blob && attempts_ == 1) partial_ = shared_.partials.take(digest_);
+  if (resource_ == Resource::blob && attempts_ == 1 && !apart_)
+    partial_ = shared_.partials.take(digest_);
+  if (partial_ && !shared_.origins.open_to(partial_->origins, repository_.upstream))
+    forget_partial();
   if (!all_) return begin_with_pieces();
   ask_rest(partial_ ? partial_->extents : Extents{}, /*compare=*/true);
 }
@@ -209,12 +218,14 @@ void Fill::on_done(const std::optional<Failure>& failure) {
 void Fill::stored(bool kept, bool is_inline) {
   shared_.doubted.remove(digest_);
   if (kept && resource_ == Resource::blob) {
-    shared_.blobs.put(digest_, {content_->size, is_inline});
+    shared_.blobs.put(digest_, {content_->size, is_inline, false,
+                                shared_.given_by(repository_.upstream, resource_, digest_)});
     for (; uses_ > 0; --uses_) shared_.blobs.use(digest_);
     if (!is_inline) shared_.bytes_since += Index::on_disk(content_->size);
   }
   shared_.keeping.remove(digest_);
   if (file_) file_->give_room_back();
+  if (file_ && ours_) shared_.forget_fill(digest_);
   if (passing()) shared_.metrics.bypass(file_->bypass()).add();
   shared_.store.post([&shared = shared_] { shared.update_gauges(); });
   flights_.unlist(*this);
@@ -283,7 +294,7 @@ void Fill::fail(const Failure& failure, Left left) {
   } else if (partial_) {
     forget_partial();
   } else if (file_ && !passing() && ours_) {
-    shared_.files.discard_fill(digest_);
+    shared_.discard_fill(digest_);
   }
   auto waiting = std::exchange(waiting_, {});
   for (auto& [request, outcome] : std::exchange(unheard_, {}))

@@ -49,8 +49,10 @@ class Fill : public FetchSink,
              public Demand,
              public std::enable_shared_from_this<Fill> {
  public:
+  /// `apart`: beside one that brings the same for an upstream whose bytes are not for this one. It
+  /// has no file of its own, so it passes through.
   Fill(Shared& shared, Executor& home, Source& source, ObjectFlights& flights,
-       const ObjectRequest& first);
+       const ObjectRequest& first, bool apart);
   ~Fill() override;
 
   /// Asks the upstream. Call once, after construction.
@@ -60,7 +62,7 @@ class Fill : public FetchSink,
   /// False once bytes that a newcomer would need are gone, or another fill may have the name of its
   /// file: whoever comes needs a fill of its own.
   bool joinable() const {
-    return ours_ && (proven_ ? !passing() : !file_ || !file_->begun_to_slide());
+    return (ours_ || apart_) && (proven_ ? !passing() : !file_ || !file_->begun_to_slide());
   }
   /// The upstream has answered in the name of repository(), or was not asked.
   bool begun() const { return content_ != nullptr; }
@@ -71,6 +73,8 @@ class Fill : public FetchSink,
   const Digest& digest() const { return digest_; }
   /// The repository in whose name the upstream is asked.
   const Repository& repository() const { return repository_; }
+  /// Who may read what it brings.
+  bool open_to(std::string_view upstream) const;
 
   Level level() const override;
   bool expendable() const override;
@@ -128,6 +132,7 @@ class Fill : public FetchSink,
   void keep_in_memory(bool with_record);
   bool open_file();
   bool make_file();
+  bool make_passing(std::string_view why);
   bool resume_file(std::uint64_t room);
   void set_growing_content();
   ArrivingFile::Parts file_parts() const;
@@ -171,6 +176,7 @@ class Fill : public FetchSink,
   const Digest digest_;
   const std::string via_;
   Client client_;  // who asked last
+  const bool apart_;
 
   std::unique_ptr<Fetch> fetch_;  // of all, or of its size
   Span asked_;                    // by fetch_, but for what segments bring
@@ -191,7 +197,7 @@ class Fill : public FetchSink,
   std::uint64_t last_end_ = 0;  // of the piece wanted last
   std::uint64_t ahead_ = 0;     // brought behind it
   bool all_;                    // not only pieces are wanted
-  bool ours_ = true;            // the name of the file
+  bool ours_;                   // the name of the file
   std::unique_ptr<Timer> resting_;
   FetchHead head_;
   std::set<std::string> endpoints_;  // that something came from

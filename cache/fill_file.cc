@@ -43,14 +43,20 @@ void Fill::set_growing_content() {
 }
 
 bool Fill::make_file() {
+  if (apart_) return make_passing("other-upstream");
   auto [room, refused] = shared_.space.reserve(head_.size.value_or(unknown_size));
   if (room) {
     file_ = ArrivingFile::create(file_parts(), std::move(room), when_proven());
+    if (file_) shared_.note_fill(digest_, repository_.upstream);
     refused = "disk-error";
   }
-  if (file_ || !head_.size) return file_ != nullptr;
+  return file_ || make_passing(refused);
+}
+
+bool Fill::make_passing(std::string_view why) {
+  if (!head_.size) return false;
   file_ = ArrivingFile::create_passing(file_parts(), when_proven());
-  if (file_) file_->set_bypass(refused);
+  if (file_) file_->set_bypass(why);
   return file_ != nullptr;
 }
 
@@ -159,12 +165,13 @@ bool Fill::resume_file(std::uint64_t room) {
   if (!reserved) return false;
   file_ = ArrivingFile::resume(file_parts(), partial_->extents, std::move(reserved), when_proven());
   if (!file_) return false;
+  shared_.note_fill(digest_, repository_.upstream);
   partial_.reset();
   return true;
 }
 
 void Fill::forget_partial() {
-  if (std::exchange(partial_, std::nullopt)) shared_.files.discard_fill(digest_);
+  if (std::exchange(partial_, std::nullopt)) shared_.discard_fill(digest_);
 }
 
 /// The file waits for who asks next.
@@ -176,9 +183,9 @@ void Fill::leave_partial() {
   if (!file_ || passing() || proven_ || !ours_) return;
   const auto& extents = file_->extents();
   if (head_.size && extents.bytes() >= (all_ ? worth_resuming : 1)) {
-    shared_.partials.add({digest_, *head_.size, extents});
+    shared_.partials.add({digest_, *head_.size, extents, shared_.origins.of(repository_.upstream)});
   } else {
-    shared_.files.discard_fill(digest_);
+    shared_.discard_fill(digest_);
   }
 }
 

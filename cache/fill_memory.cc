@@ -34,14 +34,10 @@ void Fill::prove_in_memory() {
         [self = shared_from_this()](const ReadManifest& read) { self->manifest_read(read); });
   }
   if (digest_of(digest_.algorithm(), bytes_) != digest_) return mismatch();
-  const auto size = bytes_.size();
-  content_ = std::make_shared<const Content>(
-      Content{digest_,
-              size,
-              {},
-              std::make_shared<const std::string>(std::exchange(bytes_, {})),
-              nullptr,
-              nullptr});
+  Content content{digest_, bytes_.size(), {}, nullptr, nullptr, nullptr};
+  content.bytes = std::make_shared<const std::string>(std::exchange(bytes_, {}));
+  content.origins = shared_.given_by(repository_.upstream, resource_, digest_);
+  content_ = std::make_shared<const Content>(std::move(content));
   proven_in_memory(/*keep=*/true);
 }
 
@@ -56,6 +52,7 @@ void Fill::manifest_read(const ReadManifest& read) {
   // The same bytes under two types are an attack (CVE-2021-41190): passed on, not kept.
   const bool contradicted = is_manifest_type(own_type) && is_manifest_type(head_.media_type) &&
                             own_type != head_.media_type;
+  manifest->origins = shared_.given_by(repository_.upstream, resource_, digest_);
   content_ = manifest;
   shared_.link_references(repository_, *content_);
   std::set<std::string> linked;  // of this upstream and others
@@ -93,13 +90,14 @@ void Fill::write_small() {
     return report_stored(false, false);
   }
   if (resource_ == Resource::manifest) {
-    return report_stored(shared.keep_manifest(content), true);
+    return report_stored(shared.keep_manifest(content, repository_.upstream), true);
   }
   if (content.size <= shared.options.small_object) {
-    return report_stored(
-        shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), true},
-                              *content.bytes),
-        true);
+    return report_stored(shared.rocks.put_blob(content.digest,
+                                               shared.new_record(content.digest, content.size, true,
+                                                                 repository_.upstream),
+                                               *content.bytes),
+                         true);
   }
   if (!shared.files.put(content.digest, std::as_bytes(std::span(*content.bytes)))) {
     return report_stored(false, false);
@@ -112,8 +110,9 @@ void Fill::note_file() {
   shared_.index_writes.post([self = shared_from_this()] {
     Shared& shared = self->shared_;
     const Content& content = *self->content_;
-    const bool kept =
-        shared.rocks.put_blob(content.digest, {content.size, shared.clock.wall(), false});
+    const bool kept = shared.rocks.put_blob(
+        content.digest,
+        shared.new_record(content.digest, content.size, false, self->repository_.upstream));
     if (!kept) shared.files.remove_blob(content.digest);
     self->report_stored(kept, false);
   });

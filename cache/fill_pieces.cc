@@ -142,6 +142,7 @@ bool Fill::open_pieces() {
   }
   auto room = shared_.space.reserve(claimed_).reservation;
   if (room) file_ = ArrivingFile::create(file_parts(), std::move(room), when_proven());
+  if (file_) shared_.note_fill(digest_, repository_.upstream);
   return file_ != nullptr;
 }
 
@@ -290,7 +291,7 @@ void Fill::step_aside() {
 
 /// Once: from then on the file of that name is another fill's.
 void Fill::give_name_up() {
-  if (std::exchange(ours_, false)) shared_.files.discard_fill(digest_);
+  if (std::exchange(ours_, false)) shared_.discard_fill(digest_);
 }
 
 /// Nobody asks for more: in a while the file is left for whoever comes; at once where nobody can

@@ -18,7 +18,7 @@ std::optional<Index::Stored> Index::look(const Digest& digest) const {
   with_entry(digest, [&](const Entry& entry) {
     const bool is_inline = entry.is(Entry::is_inline);
     const bool may_have_rotted = !is_inline && unused_for(entry) >= long_unread;
-    stored = {entry.size, is_inline, entry.is(Entry::doubtful) || may_have_rotted};
+    stored = {entry.size, is_inline, entry.is(Entry::doubtful) || may_have_rotted, entry.origins};
   });
   return stored;
 }
@@ -76,6 +76,7 @@ void Index::set_flags(Entry& entry, const Stored& stored) {
   entry.flags.store(static_cast<std::uint8_t>((stored.is_inline ? Entry::is_inline : 0) |
                                               (stored.doubtful ? Entry::doubtful : 0)),
                     std::memory_order_relaxed);
+  entry.origins = stored.origins;
 }
 
 void Index::put(const Digest& digest, const Stored& stored) {

@@ -14,6 +14,7 @@
 #include "cache/clock.h"
 #include "cache/digest.h"
 #include "cache/eviction.h"
+#include "cache/origins.h"
 #include "cache/packed_digest.h"
 
 namespace entrepot::cache {
@@ -32,6 +33,7 @@ class Index {
     bool is_inline = false;  ///< the bytes are in RocksDB, not in a file
     /// To be compared with its digest before it is served: found so, or unread for long_unread.
     bool doubtful = false;
+    Origins::Set origins = Origins::nobody;
   };
   struct Victim {
     Digest digest;
@@ -97,6 +99,7 @@ class Index {
 
     // Here and in this order they fit behind the base without making it larger.
     mutable std::atomic<std::uint8_t> flags{0};
+    Origins::Set origins = Origins::nobody;  // changed under the shard's lock
     mutable std::atomic<std::uint16_t> hits{0};
     mutable std::atomic<std::uint16_t> used_at{0};  // or proven
     const PackedDigest digest;

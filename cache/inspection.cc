@@ -181,7 +181,7 @@ std::size_t Inspection::remove(const Digest& digest) {
       ++removed;
     }
     if (shared_.partials.take(digest)) {
-      shared_.files.discard_fill(digest);
+      shared_.discard_fill(digest);
       ++removed;
     }
   });

@@ -65,8 +65,10 @@ void Loading::begin() {
 }
 
 void Loading::read_partials(Shared& shared) {
-  for (auto& partial : left_fills(Layout(shared.options.directory)))
+  for (auto& partial : left_fills(Layout(shared.options.directory))) {
+    partial.origins = shared.left_by(partial.digest);
     shared.partials.add(std::move(partial));
+  }
 }
 
 void Loading::read_pins(Shared& shared) {
@@ -84,7 +86,8 @@ bool Loading::run() {
       });
   const bool all_manifests = shared_.rocks.for_each_manifest(
       {}, [this](const Digest& digest, const ManifestRecord& record) {
-        shared_.manifests.restore(digest, {record.size, true});
+        shared_.manifests.restore(
+            digest, {record.size, true, false, shared_.origins.parse(record.origins)});
         return !shared_.stopping;
       });
   const bool all_pinned = count_pinned(shared_);

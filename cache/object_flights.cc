@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/object_flights.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cache/layout.h"
@@ -24,14 +25,25 @@ ObjectFlights::ObjectFlights(Shared& shared, Executor& home, Source& source)
 
 ObjectFlights::~ObjectFlights() = default;
 
-std::shared_ptr<Fill> ObjectFlights::find_fill(Resource resource, const Digest& digest) {
-  auto& table = fills(resource);
-  const auto found = table.find(digest);
-  if (found == table.end()) return nullptr;
-  if (found->second->joinable()) return found->second;
-  closed_fills_.insert(found->second);
-  table.erase(found);
+std::shared_ptr<Fill> ObjectFlights::find_fill(const ObjectRequest& request) {
+  auto& table = fills(request.resource);
+  auto [fill, end] = table.equal_range(request.digest);
+  while (fill != end) {
+    if (!fill->second->joinable()) {
+      closed_fills_.insert(fill->second);
+      fill = table.erase(fill);
+    } else if (fill->second->open_to(request.repository.upstream)) {
+      return fill->second;
+    } else {
+      ++fill;
+    }
+  }
   return nullptr;
+}
+
+ContentPtr ObjectFlights::stored_for(const ObjectRequest& request) const {
+  auto content = shared_.stored(request.resource, request.digest);
+  return content && shared_.open_to(request.repository, *content) ? content : nullptr;
 }
 
 void ObjectFlights::fetch(ObjectRequest request) {
@@ -47,11 +59,11 @@ bool ObjectFlights::linked(const ObjectRequest& request) const {
 
 bool ObjectFlights::answer_from_memory(const ObjectRequest& request) {
   if (!linked(request)) return false;
-  if (const auto content = shared_.stored(request.resource, request.digest)) {
+  if (const auto content = stored_for(request)) {
     answer_stored(request, content);
     return true;
   }
-  if (const auto fill = find_fill(request.resource, request.digest)) {
+  if (const auto fill = find_fill(request)) {
     fill->join(request);
     return true;
   }
@@ -79,13 +91,15 @@ void ObjectFlights::note(const ObjectRequest& request, const Looked& looked) {
   if (looked.link) {
     const auto key = link_key(request.repository, request.digest);
     // A flight may have proven it anew meanwhile: the younger one stays.
-    if (!shared_.links.find(key)) shared_.links.put(key, *looked.link);
+    auto known = shared_.links.find(key);
+    if (known && looked.link->earlier && !known->earlier) known->earlier = true;
+    if (!known || known->earlier) shared_.links.put(key, known.value_or(*looked.link));
   }
   const auto& [content, doubtful] = looked.object;
   if (!content) return;
   shared_.remember(content, request.resource);
   if (shared_.loaded) return;
-  const Index::Stored stored{content->size, content->bytes != nullptr, doubtful};
+  const Index::Stored stored{content->size, content->bytes != nullptr, doubtful, content->origins};
   (request.resource == Resource::blob ? shared_.blobs : shared_.manifests)
       .restore(request.digest, stored);
 }
@@ -98,7 +112,9 @@ void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
   if (!request.reply.awaited()) return turn_away(request);
   auto content = looked.object.content;
   if (!content) content = shared_.stored(request.resource, request.digest);
-  const auto fill = find_fill(request.resource, request.digest);
+  // As good as absent where its upstream has not given it: it is fetched there.
+  if (content && !shared_.open_to(request.repository, *content)) content.reset();
+  const auto fill = find_fill(request);
   request.had_link = looked.link.has_value();
   if (linked(request) && content) {
     return looked.object.doubtful ? check(std::move(request), content)
@@ -150,8 +166,10 @@ void ObjectFlights::checked(const Digest& digest, const std::optional<Digest>& a
 }
 
 void ObjectFlights::start_fill(ObjectRequest request) {
-  const auto fill = std::make_shared<Fill>(shared_, home_, source_, *this, request);
-  fills(request.resource).emplace(request.digest, fill);
+  auto& table = fills(request.resource);
+  const bool apart = table.contains(request.digest);
+  const auto fill = std::make_shared<Fill>(shared_, home_, source_, *this, request, apart);
+  table.emplace(request.digest, fill);
   fill->join(std::move(request));
   fill->start();
 }
@@ -170,8 +188,10 @@ void ObjectFlights::prove(ObjectRequest request) {
 void ObjectFlights::unlist(const Fill& fill) {
   std::erase_if(closed_fills_, [&fill](const auto& closed) { return closed.get() == &fill; });
   auto& table = fills(fill.resource());
-  const auto found = table.find(fill.digest());
-  if (found != table.end() && found->second.get() == &fill) table.erase(found);
+  const auto [begin, end] = table.equal_range(fill.digest());
+  const auto found =
+      std::find_if(begin, end, [&fill](const auto& one) { return one.second.get() == &fill; });
+  if (found != end) table.erase(found);
 }
 
 void ObjectFlights::unlist(const LinkProof& proof) {
@@ -194,8 +214,7 @@ void ObjectFlights::failed(const Repository& asked, Resource resource, const Dig
 void ObjectFlights::proven(const FetchHead& head, std::vector<ObjectRequest> waiting) {
   for (auto& request : waiting) {
     request.link_is_new = true;
-    const bool here = shared_.stored(request.resource, request.digest) ||
-                      find_fill(request.resource, request.digest);
+    const bool here = stored_for(request) || find_fill(request);
     const bool described =
         head.size && (request.resource == Resource::blob || !head.media_type.empty());
     if (!here && request.head && described) {

@@ -62,14 +62,17 @@ class ObjectFlights {
     std::shared_ptr<FileHasher> hasher;
     std::vector<ObjectRequest> waiting;
   };
-  using Fills = std::unordered_map<Digest, std::shared_ptr<Fill>>;
+  /// Several of one digest where what one upstream gives is not for another (Fill::open_to).
+  using Fills = std::unordered_multimap<Digest, std::shared_ptr<Fill>>;
 
   Fills& fills(Resource resource) {
     return resource == Resource::manifest ? manifest_fills_ : blob_fills_;
   }
   /// The fill that a newcomer can join, or null.
-  std::shared_ptr<Fill> find_fill(Resource resource, const Digest& digest);
+  std::shared_ptr<Fill> find_fill(const ObjectRequest& request);
   bool linked(const ObjectRequest& request) const;
+  /// What is stored and may be served to it, provided it is linked.
+  ContentPtr stored_for(const ObjectRequest& request) const;
   bool answer_from_memory(const ObjectRequest& request);
   void look_on_disk(ObjectRequest request);
   void note(const ObjectRequest& request, const Looked& looked);

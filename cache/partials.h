@@ -12,6 +12,7 @@
 
 #include "cache/digest.h"
 #include "cache/extents.h"
+#include "cache/origins.h"
 
 namespace entrepot::cache {
 
@@ -24,6 +25,7 @@ class Partials {
     Digest digest;
     std::uint64_t size;  ///< of the whole blob, and of its sparse file
     Extents extents;
+    Origins::Set origins = Origins::nobody;
   };
 
   void add(Partial partial) {

@@ -3,15 +3,19 @@
 
 #include "cache/layout.h"
 #include "cache/media_type.h"
+#include "cache/origins.h"
 
 namespace entrepot::cache {
 namespace {
 
-constexpr char version = 1;
+/// Since it, blobs and manifests have origins.
+constexpr char version = 2;
+/// Of tags still, and of links proven before there were origins.
+constexpr char first_version = 1;
 
 class Writer {
  public:
-  Writer() { out_.push_back(version); }
+  explicit Writer(char v = version) { out_.push_back(v); }
   void u8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
   void u64(std::uint64_t value) {
     for (int shift = 0; shift < 64; shift += 8) out_.push_back(static_cast<char>(value >> shift));
@@ -31,7 +35,11 @@ class Writer {
 /// Reads what Writer wrote; after the first short read everything else is empty and ok() is false.
 class Reader {
  public:
-  explicit Reader(std::string_view in) : in_(in) { ok_ = u8() == version && ok_; }
+  explicit Reader(std::string_view in, char newest = version) : in_(in) {
+    version_ = static_cast<char>(u8());
+    ok_ = ok_ && version_ >= first_version && version_ <= newest;
+  }
+  bool is_first_version() const { return version_ == first_version; }
   std::uint8_t u8() {
     const auto piece = take(1);
     return piece.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(piece[0]);
@@ -60,8 +68,13 @@ class Reader {
     return piece;
   }
   std::string_view in_;
+  char version_ = 0;
   bool ok_ = true;
 };
+
+std::string origins_of(Reader& in) {
+  return in.is_first_version() ? std::string(Origins::unnoted_name) : in.text();
+}
 
 /// It goes into a header field as it is.
 bool printable_type(std::string_view type) { return parse_media_type(type) == type; }
@@ -78,6 +91,7 @@ std::string encode(const BlobRecord& record) {
   out.u64(record.size);
   out.time(record.stored_at);
   out.u8(record.is_inline ? 1 : 0);
+  out.text(record.origins);
   return out.take();
 }
 
@@ -87,6 +101,7 @@ std::optional<BlobRecord> decode_blob(std::string_view value) {
   record.size = in.u64();
   record.stored_at = in.time();
   const auto is_inline = in.u8();
+  record.origins = origins_of(in);
   if (!in.done() || is_inline > 1) return std::nullopt;
   record.is_inline = is_inline == 1;
   return record;
@@ -97,6 +112,7 @@ std::string encode(const ManifestRecord& record) {
   out.text(record.media_type);
   out.u64(record.size);
   out.time(record.stored_at);
+  out.text(record.origins);
   return out.take();
 }
 
@@ -106,13 +122,14 @@ std::optional<ManifestRecord> decode_manifest(std::string_view value) {
   record.media_type = in.text();
   record.size = in.u64();
   record.stored_at = in.time();
+  record.origins = origins_of(in);
   if (!in.done() || !printable_type(record.media_type)) return std::nullopt;
   make_servable(record.media_type);
   return record;
 }
 
 std::string encode(const TagRecord& record) {
-  Writer out;
+  Writer out(first_version);
   out.text(digest_key(record.digest));
   out.text(record.media_type);
   out.u64(record.size);
@@ -121,7 +138,7 @@ std::string encode(const TagRecord& record) {
 }
 
 std::optional<TagRecord> decode_tag(std::string_view value) {
-  Reader in(value);
+  Reader in(value, first_version);
   const auto digest = parse_digest_key(in.text());
   if (!digest) return std::nullopt;
   TagRecord record{*digest, in.text(), 0, {}};
@@ -133,7 +150,7 @@ std::optional<TagRecord> decode_tag(std::string_view value) {
 }
 
 std::string encode(const LinkRecord& record) {
-  Writer out;
+  Writer out(record.earlier ? first_version : version);
   out.u8(static_cast<std::uint8_t>(record.proof));
   out.time(record.proven_at);
   return out.take();
@@ -146,7 +163,7 @@ std::optional<LinkRecord> decode_link(std::string_view value) {
   if (!in.done() || proof > static_cast<std::uint8_t>(LinkRecord::Proof::manifest)) {
     return std::nullopt;
   }
-  return LinkRecord{static_cast<LinkRecord::Proof>(proof), proven_at};
+  return LinkRecord{static_cast<LinkRecord::Proof>(proof), proven_at, in.is_first_version()};
 }
 
 }  // namespace entrepot::cache

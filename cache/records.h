@@ -20,6 +20,8 @@ struct BlobRecord {
   std::uint64_t size = 0;
   WallTime stored_at{};
   bool is_inline = false;
+  /// Who has given the bytes (Origins::add); since version 2.
+  std::string origins{};
   friend bool operator==(const BlobRecord&, const BlobRecord&) = default;
 };
 
@@ -28,6 +30,7 @@ struct ManifestRecord {
   std::string media_type;
   std::uint64_t size = 0;
   WallTime stored_at{};
+  std::string origins{};  ///< as of a blob
   friend bool operator==(const ManifestRecord&, const ManifestRecord&) = default;
 };
 
@@ -48,6 +51,8 @@ struct LinkRecord {
   };
   Proof proof = Proof::upstream;
   WallTime proven_at{};
+  /// Version 1: proven before objects had origins. It opens an object whose origins are not noted.
+  bool earlier = false;
   friend bool operator==(const LinkRecord&, const LinkRecord&) = default;
 };
 

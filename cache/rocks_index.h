@@ -73,6 +73,7 @@ class RocksIndex {
   ///   "bytes"     what the files of blobs take, not much older than the truth
   ///   "pins"      patterns pinned by command, one a line
   ///   "scrubbed"  the blob that the scrub has looked at last
+  ///   "fill …"    behind it a digest: the upstream that gives what arrives; see Origins
   ///   "room"      nothing: written to see whether there is room
   std::optional<std::string> note(std::string_view name) const;
   bool put_note(std::string_view name, std::string_view value, bool synced = false);

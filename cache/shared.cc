@@ -21,6 +21,15 @@ constexpr std::size_t entry_overhead = 256;
 /// Unreadable files within a minute after which the disk is not written to for a while.
 constexpr int doubts_until_distrust = 5;
 
+std::string fill_note(const Digest& digest) { return "fill " + digest.str(); }
+
+std::vector<std::string> upstream_names(const Options& options, bool restricted) {
+  std::vector<std::string> names;
+  for (const auto& [name, policy] : options.upstreams)
+    if (policy.restricted == restricted) names.push_back(name);
+  return names;
+}
+
 }  // namespace
 
 Shared::Shared(Options options_in, const Clock& clock_in, const metrics::Metrics& metrics_in,
@@ -32,6 +41,7 @@ Shared::Shared(Options options_in, const Clock& clock_in, const metrics::Metrics
       clock(clock_in),
       metrics(metrics_in),
       store(store_in),
+      origins(upstream_names(options, true), upstream_names(options, false)),
       pins(options.pins),
       index_writes(store_in),
       files(Layout(options.directory), metrics_in),
@@ -57,18 +67,69 @@ ContentPtr Shared::stored_blob(const Digest& digest) {
   if (!found || found->is_inline || found->doubtful) return nullptr;
   auto opened = files.open_blob(digest, found->size);
   // A file that is gone or cannot be read is for load() to see to, which may wait.
-  return opened.file ? file_content(digest, found->size, std::move(opened.file)) : nullptr;
+  return opened.file ? file_content(digest, found->size, std::move(opened.file), found->origins)
+                     : nullptr;
 }
 
 ContentPtr Shared::file_content(const Digest& digest, std::uint64_t size,
-                                std::shared_ptr<const BlobFile> file) {
-  return std::make_shared<const Content>(
-      Content{digest, size, {}, nullptr, std::move(file), nullptr, nullptr, this});
+                                std::shared_ptr<const BlobFile> file, Origins::Set given_by) {
+  Content content{digest, size, {}, nullptr, std::move(file), nullptr, nullptr, this};
+  content.origins = given_by;
+  return std::make_shared<const Content>(std::move(content));
 }
 
 ContentPtr Shared::stored(Resource resource, const Digest& digest) {
   if (resource == Resource::blob) return stored_blob(digest);
   return recent_manifests.find(digest).value_or(nullptr);
+}
+
+bool Shared::open_to(RepositoryRef repository, const Content& content) const {
+  if (origins.open_to(content.origins, repository.upstream)) return true;
+  if (!origins.unnoted(content.origins)) return false;
+  // As the version that stored it would have served it, then.
+  const auto link = links.find(link_key(repository, content.digest));
+  return link && link->earlier;
+}
+
+bool Shared::has_manifest_for(RepositoryRef repository, const Digest& digest) {
+  if (const auto content = stored(Resource::manifest, digest)) return open_to(repository, *content);
+  const auto found = manifests.look(digest);
+  return found && origins.open_to(found->origins, repository.upstream);
+}
+
+Origins::Set Shared::given_by(std::string_view upstream, Resource resource,
+                              const Digest& digest) const {
+  const auto before = (resource == Resource::blob ? blobs : manifests).look(digest);
+  return origins.both(origins.of(upstream), before ? before->origins : Origins::nobody);
+}
+
+void Shared::note_fill(const Digest& digest, const std::string& upstream) {
+  if (!origins.any_restricted()) return;
+  index_writes.post([this, digest, upstream] { rocks.put_note(fill_note(digest), upstream); });
+}
+
+void Shared::forget_fill(const Digest& digest) {
+  if (!origins.any_restricted()) return;
+  index_writes.post([this, digest] {
+    const auto name = fill_note(digest);
+    if (rocks.note(name)) rocks.erase_note(name);
+  });
+}
+
+void Shared::discard_fill(const Digest& digest) {
+  files.discard_fill(digest);
+  forget_fill(digest);
+}
+
+Origins::Set Shared::left_by(const Digest& digest) const {
+  if (!origins.any_restricted()) return Origins::everybody;
+  return origins.parse(rocks.note(fill_note(digest)).value_or(""));
+}
+
+BlobRecord Shared::new_record(const Digest& digest, std::uint64_t size, bool is_inline,
+                              std::string_view upstream) const {
+  const auto before = rocks.blob(digest);
+  return {size, clock.wall(), is_inline, Origins::add(before ? before->origins : "", upstream)};
 }
 
 void Shared::used(Resource resource, const Digest& digest) const {
@@ -85,13 +146,10 @@ Shared::Loaded Shared::load(Resource resource, const Digest& digest) {
   if (record->is_inline) {
     auto bytes = rocks.blob_bytes(digest);
     if (!bytes || bytes->size() != record->size) return {};
-    return {std::make_shared<const Content>(
-        Content{digest,
-                record->size,
-                {},
-                std::make_shared<const std::string>(std::move(*bytes)),
-                nullptr,
-                nullptr})};
+    Content content{digest, record->size, {}, nullptr, nullptr, nullptr};
+    content.bytes = std::make_shared<const std::string>(std::move(*bytes));
+    content.origins = origins.parse(record->origins);
+    return {std::make_shared<const Content>(std::move(content))};
   }
   auto opened = files.open_blob(digest, record->size, BlobFiles::Wait::may_wait);
   if (opened.gone) drop_blob(digest, false);
@@ -100,8 +158,9 @@ Shared::Loaded Shared::load(Resource resource, const Digest& digest) {
     drop_blob(digest, true);
   }
   if (!opened.file) return {};
-  return {file_content(digest, record->size, std::move(opened.file)),
-          known ? known->doubtful : as_stored(*record).doubtful};
+  return {
+      file_content(digest, record->size, std::move(opened.file), origins.parse(record->origins)),
+      known ? known->doubtful : as_stored(*record).doubtful};
 }
 
 ContentPtr Shared::load_manifest(const Digest& digest) {
@@ -112,11 +171,13 @@ ContentPtr Shared::load_manifest(const Digest& digest) {
   auto read = read_manifest(digest.algorithm(), std::move(*bytes));
   if (read.content->digest != digest) return nullptr;
   read.content->media_type = std::move(record->media_type);
+  read.content->origins = origins.parse(record->origins);
   return std::move(read.content);
 }
 
 Index::Stored Shared::as_stored(const BlobRecord& record) const {
-  return {record.size, record.is_inline, !record.is_inline && record.stored_at >= doubtful_since};
+  return {record.size, record.is_inline, !record.is_inline && record.stored_at >= doubtful_since,
+          origins.parse(record.origins)};
 }
 
 bool Shared::drop_blob(const Digest& digest, bool unreadable) {
@@ -179,8 +240,9 @@ bool Shared::counts(RepositoryRef repository, const LinkRecord& link) const {
 }
 
 void Shared::link(RepositoryRef repository, const Digest& digest, LinkRecord::Proof proof) {
-  const LinkRecord record{proof, clock.wall()};
   auto key = link_key(repository, digest);
+  const auto before = links.find(key);
+  const LinkRecord record{proof, clock.wall(), before && before->earlier};
   links.put(key, record);
   index_writes.post([this, key = std::move(key), record] { rocks.put_links({key}, record); });
   // Behind the post: a recount that the note comes too early for sees the record.
@@ -265,10 +327,12 @@ void Shared::remember(const ContentPtr& content, Resource resource) {
              content->size + references * sizeof(Digest) + entry_overhead);
 }
 
-bool Shared::keep_manifest(const Content& manifest) {
-  const ManifestRecord record{manifest.media_type, manifest.size, clock.wall()};
+bool Shared::keep_manifest(const Content& manifest, std::string_view upstream) {
+  const auto before = rocks.manifest(manifest.digest);
+  const ManifestRecord record{manifest.media_type, manifest.size, clock.wall(),
+                              Origins::add(before ? before->origins : "", upstream)};
   if (!rocks.put_manifest(manifest.digest, record, *manifest.bytes)) return false;
-  manifests.put(manifest.digest, {manifest.size, true});
+  manifests.put(manifest.digest, {manifest.size, true, false, origins.parse(record.origins)});
   return true;
 }
 

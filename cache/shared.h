@@ -21,6 +21,7 @@
 #include "cache/freshness.h"
 #include "cache/index.h"
 #include "cache/options.h"
+#include "cache/origins.h"
 #include "cache/partials.h"
 #include "cache/pins.h"
 #include "cache/ranged_uses.h"
@@ -55,6 +56,7 @@ struct Shared final : Doubts {
   const Clock& clock;
   const metrics::Metrics& metrics;
   Poster& store;
+  const Origins origins;
   Pins pins;  // before index_writes: jobs that never ran may hold notes of it
   /// On `store`: the index's tags, links and manifests, of which the last written must win.
   Strand index_writes;
@@ -100,6 +102,24 @@ struct Shared final : Doubts {
   /// The object, where it can be had without reading the disk; opens a blob's file. Null otherwise,
   /// and for a doubtful blob.
   ContentPtr stored(Resource resource, const Digest& digest);
+  /// Whether stored bytes may be served in a repository that is linked to them: its upstream, or
+  /// one whose bytes are everybody's, has given them. Else it has to give them first.
+  bool open_to(RepositoryRef repository, const Content& content) const;
+  /// The manifest is stored and may be served in a repository that is linked to it.
+  bool has_manifest_for(RepositoryRef repository, const Digest& digest);
+  /// Who has given it, once `upstream` has.
+  Origins::Set given_by(std::string_view upstream, Resource resource, const Digest& digest) const;
+  /// A file for arriving bytes of `upstream` was made: known after a restart too.
+  void note_fill(const Digest& digest, const std::string& upstream);
+  /// There is no such file any more.
+  void forget_fill(const Digest& digest);
+  /// Forgets it and removes it.
+  void discard_fill(const Digest& digest);
+  /// May block: who has given what an earlier process left.
+  Origins::Set left_by(const Digest& digest) const;
+  /// May block: the record of a blob or a manifest that `upstream` has given now.
+  BlobRecord new_record(const Digest& digest, std::uint64_t size, bool is_inline,
+                        std::string_view upstream) const;
   /// A request was answered with it from the store.
   void used(Resource resource, const Digest& digest) const;
   struct Loaded {
@@ -138,8 +158,8 @@ struct Shared final : Doubts {
   std::shared_ptr<const TagState> tag_state(RepositoryRef repository, std::string_view tag,
                                             TagRecord record) const;
   void remember(const ContentPtr& content, Resource resource);
-  /// Store pool, in `index_writes`: into both indexes.
-  bool keep_manifest(const Content& manifest);
+  /// Store pool, in `index_writes`: into both indexes. `upstream` has given it.
+  bool keep_manifest(const Content& manifest, std::string_view upstream);
   /// Store pool: looks at the disk.
   void update_gauges();
   /// Tells the indexes what time it is.
@@ -153,7 +173,7 @@ struct Shared final : Doubts {
   ContentPtr stored_blob(const Digest& digest);
   ContentPtr load_manifest(const Digest& digest);
   ContentPtr file_content(const Digest& digest, std::uint64_t size,
-                          std::shared_ptr<const BlobFile> file);
+                          std::shared_ptr<const BlobFile> file, Origins::Set given_by);
   /// Where files cannot be read one after the other, none is written for a while.
   void count_doubt();
 

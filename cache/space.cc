@@ -142,7 +142,7 @@ std::uint64_t Space::headroom() const { return can_be() / headroom_part; }
 std::uint64_t Space::evict_partial() {
   const auto partial = shared_.partials.take_oldest();
   if (!partial) return 0;
-  shared_.files.discard_fill(partial->digest);
+  shared_.discard_fill(partial->digest);
   return std::max<std::uint64_t>(partial->extents.bytes(), 1);
 }
 

@@ -95,8 +95,7 @@ void TagFlight::head_arrived() {
   const bool same = known_ && known_->record.digest == *head_.digest;
   // A tag that has moved is not told before what it names is there: until then the manifest before
   // it can be served, whatever becomes of this question. Who only looks has the head.
-  if (known_ && !same && !only_heads() && !shared_.manifests.has(*head_.digest) &&
-      !shared_.stored(Resource::manifest, *head_.digest))
+  if (known_ && !same && !only_heads() && !shared_.has_manifest_for(repository_, *head_.digest))
     return ask(/*with_head=*/false);
   shared_.link(repository_, *head_.digest, LinkRecord::Proof::upstream);
   settle({*head_.digest, std::string(served_type(head_.media_type)), *head_.size,
@@ -135,6 +134,7 @@ void TagFlight::manifest_read(const ReadManifest& read) {
                  "the upstream names another media type than the manifest itself"});
   }
   manifest->media_type = served_type(media_type);
+  manifest->origins = shared_.given_by(repository_.upstream, Resource::manifest, manifest->digest);
   if (head_.digest && *head_.digest != manifest->digest) {
     source_.report_mismatch(repository_.upstream, head_.endpoint, *head_.digest);
     return fail({FailureKind::bad_upstream,
@@ -146,7 +146,9 @@ void TagFlight::manifest_read(const ReadManifest& read) {
   shared_.remember(content, Resource::manifest);
   shared_.link(repository_, content->digest, LinkRecord::Proof::upstream);
   shared_.link_references(repository_, *content);
-  shared_.index_writes.post([&shared = shared_, content] { shared.keep_manifest(*content); });
+  shared_.index_writes.post([&shared = shared_, content, upstream = repository_.upstream] {
+    shared.keep_manifest(*content, upstream);
+  });
   settle({content->digest, content->media_type, content->size, shared_.clock.wall()},
          known_ ? "tag-moved" : "absent");
 }

@@ -127,6 +127,8 @@ void TagFlights::answer(const TagRequest& request, const TagState& state, Outcom
                 whole_seconds(age),
                 whole_seconds(std::max(state.fresh_for - age, std::chrono::milliseconds(0)))};
   answer.content = shared_.stored(Resource::manifest, state.record.digest);
+  if (answer.content && !shared_.open_to(request.repository, *answer.content))
+    answer.content.reset();
   if (!answer.content && request.head) {
     answer.content = std::make_shared<const Content>(Content{state.record.digest, state.record.size,
                                                              state.record.media_type, nullptr,
