@@ -73,9 +73,11 @@ std::optional<Answer> Cache::find_manifest(RepositoryRef repository, const Diges
 
 std::optional<Answer> Cache::find_object(Resource resource, RepositoryRef repository,
                                          const Digest& digest, bool ranged) const {
-  if (!shared_->linked(repository, digest)) return std::nullopt;
+  const auto link = shared_->linked(repository, digest);
+  if (!link) return std::nullopt;
   auto content = shared_->stored(resource, digest);
   if (!content || !shared_->open_to(repository, *content)) return std::nullopt;
+  shared_->keep_link(repository, digest, *link);
   if (!ranged || shared_->ranged_uses.counts(digest, shared_->clock.steady()))
     shared_->used(resource, digest);
   return Answer{Outcome::hit, {}, std::move(content), {}};

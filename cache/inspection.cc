@@ -99,14 +99,27 @@ Inspection::Page Inspection::list(std::string_view from, std::size_t limit) cons
 void Inspection::name_repositories(std::vector<Object>& objects) const {
   std::unordered_map<Digest, std::vector<Object*>> wanted;
   for (auto& object : objects) wanted[object.digest].push_back(&object);
+  const auto add = [&](const Digest& digest, const std::string& repository) {
+    const auto found = wanted.find(digest);
+    if (found == wanted.end()) return;
+    for (auto* object : found->second) {
+      auto& names = object->repositories;
+      if (names.empty() || names.back() != repository) names.push_back(repository);
+    }
+  };
+  std::unordered_map<Digest, std::vector<Digest>> named;  // by a manifest, of those
   shared_.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
     const auto link = parse_link_key(key);
     if (!link) return true;
-    const auto found = wanted.find(link->digest);
-    if (found == wanted.end()) return true;
-    for (auto* object : found->second)
-      object->repositories.push_back(std::string(link->repository.upstream) + "/" +
-                                     std::string(link->repository.name));
+    const auto repository =
+        std::string(link->repository.upstream) + "/" + std::string(link->repository.name);
+    add(link->digest, repository);
+    const auto [found, fresh] = named.try_emplace(link->digest);
+    if (fresh) {
+      for (const auto& digest : shared_.named_by(link->digest))
+        if (wanted.contains(digest)) found->second.push_back(digest);
+    }
+    for (const auto& digest : found->second) add(digest, repository);
     return true;
   });
 }
@@ -204,18 +217,24 @@ Inspection::Removed Inspection::remove(RepositoryRef repository,
     if (tag) own.insert(record.digest);
     return true;
   });
+  std::vector<Digest> visible;
   if (!tag) {
     shared_.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
       const auto link = parse_link_key(key);
-      if (link && is_it(link->repository)) {
-        links.emplace_back(key);
-        own.insert(link->digest);
-      }
+      if (!link || !is_it(link->repository)) return true;
+      links.emplace_back(key);
+      own.insert(link->digest);
+      own.merge(shared_.named_by(link->digest));
       return true;
     });
+    visible.assign(own.begin(), own.end());
+    std::unordered_set<Digest> looked_at;
     shared_.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
       const auto link = parse_link_key(key);
-      if (link && !is_it(link->repository)) own.erase(link->digest);
+      if (!link || is_it(link->repository)) return true;
+      own.erase(link->digest);
+      if (looked_at.insert(link->digest).second)
+        for (const auto& digest : shared_.named_by(link->digest)) own.erase(digest);
       return true;
     });
   } else {
@@ -226,10 +245,8 @@ Inspection::Removed Inspection::remove(RepositoryRef repository,
       shared_.tags.erase(key);
       shared_.rocks.erase_tag(key);
     }
-    for (const auto& key : links) {
-      shared_.links.erase(key);
-      shared_.rocks.erase_link(key);
-    }
+    for (const auto& digest : visible) shared_.links.erase(link_key(repository, digest));
+    for (const auto& key : links) shared_.rocks.erase_link(key);
   });
   removed.tags = tags.size();
   for (const auto& digest : own) removed.objects += remove(digest);

@@ -94,6 +94,12 @@ void link_key(std::string& out, RepositoryRef repository, const Digest& digest) 
   append_digest(out, digest);
 }
 
+std::string links_prefix(RepositoryRef repository) {
+  std::string prefix;
+  repository_prefix(prefix, repository);
+  return prefix;
+}
+
 std::string tag_key(RepositoryRef repository, std::string_view tag) {
   std::string key;
   tag_key(key, repository, tag);

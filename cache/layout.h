@@ -68,6 +68,8 @@ std::optional<Digest> parse_digest_key(std::string_view key);
 // These write into `out`, replacing it, so that the hit path can reuse one buffer.
 void tag_key(std::string& out, RepositoryRef repository, std::string_view tag);
 void link_key(std::string& out, RepositoryRef repository, const Digest& digest);
+/// What the keys of all links of a repository begin with.
+std::string links_prefix(RepositoryRef repository);
 
 // What a key was built from, borrowed from it; nullopt for what we do not build.
 struct TagKey {

@@ -122,7 +122,9 @@ bool Loading::count_pinned(Shared& shared) {
     if (!shared.pins.any()) return true;
     const bool all = shared.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
       const auto link = parse_link_key(key);
-      if (link && shared.pins.covers(link->repository)) held.insert(link->digest.hash());
+      if (!link || !shared.pins.covers(link->repository)) return !shared.stopping;
+      held.insert(link->digest.hash());
+      for (const auto& digest : shared.named_by(link->digest)) held.insert(digest.hash());
       return !shared.stopping;
     });
     return all && !shared.stopping;

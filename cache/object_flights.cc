@@ -53,8 +53,10 @@ void ObjectFlights::fetch(ObjectRequest request) {
 
 /// A proof this request waited for counts for it however short proofs live.
 bool ObjectFlights::linked(const ObjectRequest& request) const {
-  return request.link_is_new || request.accept_old_link ||
-         shared_.linked(request.repository, request.digest);
+  if (request.link_is_new || request.accept_old_link) return true;
+  const auto link = shared_.linked(request.repository, request.digest);
+  if (link) shared_.keep_link(request.repository, request.digest, *link);
+  return link.has_value();
 }
 
 bool ObjectFlights::answer_from_memory(const ObjectRequest& request) {
@@ -77,6 +79,8 @@ void ObjectFlights::look_on_disk(ObjectRequest request) {
     Looked looked;
     looked.link = shared.rocks.link(link_key(request.repository, request.digest));
     looked.object = shared.load(request.resource, request.digest);
+    if (!looked.link && (looked.object.content || shared.stored(request.resource, request.digest)))
+      looked.by_manifest = shared.link_by_manifest(request.repository, request.digest);
     home.post([weak, request = std::move(request), looked = std::move(looked)]() mutable {
       if (const auto self = weak.lock()) {
         (*self)->note(request, looked);
@@ -88,12 +92,13 @@ void ObjectFlights::look_on_disk(ObjectRequest request) {
 
 /// Puts what the disk knew into memory, for the next request.
 void ObjectFlights::note(const ObjectRequest& request, const Looked& looked) {
-  if (looked.link) {
+  if (looked.link || looked.by_manifest) {
     const auto key = link_key(request.repository, request.digest);
+    const auto& record = looked.link ? *looked.link : *looked.by_manifest;
     // A flight may have proven it anew meanwhile: the younger one stays.
-    auto known = shared_.links.find(key);
-    if (known && looked.link->earlier && !known->earlier) known->earlier = true;
-    if (!known || known->earlier) shared_.links.put(key, known.value_or(*looked.link));
+    auto known = shared_.links.find(key).value_or(KnownLink{record, looked.link.has_value()});
+    known.record.earlier = known.record.earlier || record.earlier;
+    shared_.links.put(key, known);
   }
   const auto& [content, doubtful] = looked.object;
   if (!content) return;
@@ -115,10 +120,10 @@ void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
   // As good as absent where its upstream has not given it: it is fetched there.
   if (content && !shared_.open_to(request.repository, *content)) content.reset();
   const auto fill = find_fill(request);
-  request.had_link = looked.link.has_value();
+  request.had_link = looked.link || looked.by_manifest;
   if (linked(request) && content) {
     return looked.object.doubtful ? check(std::move(request), content)
-                                  : answer_stored(request, content);
+                                  : answer_stored(request, content, /*from_disk=*/true);
   }
   const bool asks_for_it = fill && !fill->begun() && fill->repository() == request.repository;
   if (fill && (linked(request) || asks_for_it)) {
@@ -136,8 +141,9 @@ void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
   start_fill(std::move(request));
 }
 
-void ObjectFlights::answer_stored(const ObjectRequest& request, const ContentPtr& content) {
-  if (request.link_is_new && request.resource == Resource::manifest) {
+void ObjectFlights::answer_stored(const ObjectRequest& request, const ContentPtr& content,
+                                  bool from_disk) {
+  if ((request.link_is_new || from_disk) && request.resource == Resource::manifest) {
     shared_.link_references(request.repository, *content);
   }
   shared_.used(request.resource, request.digest);

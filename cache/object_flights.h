@@ -54,6 +54,7 @@ class ObjectFlights {
   /// What the disk knows.
   struct Looked {
     std::optional<LinkRecord> link;
+    std::optional<LinkRecord> by_manifest;  ///< where there is none, and the object is stored
     Shared::Loaded object;
   };
   /// A stored blob that is compared with its digest before anybody gets it.
@@ -82,7 +83,8 @@ class ObjectFlights {
   void checked(const Digest& digest, const std::optional<Digest>& actual);
   void start_fill(ObjectRequest request);
   void prove(ObjectRequest request);
-  void answer_stored(const ObjectRequest& request, const ContentPtr& content);
+  void answer_stored(const ObjectRequest& request, const ContentPtr& content,
+                     bool from_disk = false);
   void remember_failure(const Repository& asked, Resource resource, const Digest& digest,
                         const Failure& failure);
 

@@ -192,16 +192,20 @@ bool RocksIndex::put_links(const std::vector<std::string>& keys, const LinkRecor
 }
 
 bool RocksIndex::erase_link(std::string_view key) {
+  if (!impl_->has(links_family, key)) return true;
   return written(impl_->erase(links_family, key));
 }
 
 bool RocksIndex::put_tag(std::string_view key, const TagRecord& record) {
+  const auto before = tag(key);
   if (!impl_->has(tags_family, key)) tag_count_.fetch_add(1, std::memory_order_relaxed);
-  return written(impl_->put(tags_family, key, encode(record), true));
+  const bool moved = before && before->digest != record.digest;
+  return written(impl_->put(tags_family, key, encode(record), /*sync=*/moved));
 }
 
 bool RocksIndex::erase_tag(std::string_view key) {
-  if (impl_->has(tags_family, key)) tag_count_.fetch_sub(1, std::memory_order_relaxed);
+  if (!impl_->has(tags_family, key)) return true;
+  tag_count_.fetch_sub(1, std::memory_order_relaxed);
   // On disk when it returns: a deleted tag must not come back (case U26).
   return written(impl_->erase(tags_family, key, true));
 }
@@ -234,6 +238,18 @@ bool RocksIndex::for_each_link(
   });
 }
 
+bool RocksIndex::for_each_link_of(
+    RepositoryRef repository,
+    const std::function<bool(const Digest&, const LinkRecord&)>& visit) const {
+  const auto prefix = links_prefix(repository);
+  return impl_->for_each(links_family, prefix, [&](std::string_view key, std::string_view value) {
+    if (!key.starts_with(prefix)) return false;
+    const auto link = parse_link_key(key);
+    const auto record = decode_link(value);
+    return !link || !record || visit(link->digest, *record);
+  });
+}
+
 bool RocksIndex::erase_all(const std::vector<std::string>& tags,
                            const std::vector<std::string>& links) {
   rocksdb::WriteBatch batch;
@@ -254,6 +270,14 @@ bool RocksIndex::put_note(std::string_view name, std::string_view value, bool sy
 
 bool RocksIndex::erase_note(std::string_view name) {
   return written(impl_->erase(meta_family, name));
+}
+
+std::uint64_t RocksIndex::links_bytes() const {
+  std::uint64_t sorted = 0, unsorted = 0;
+  auto* const links = impl_->families[links_family];
+  impl_->db->GetIntProperty(links, rocksdb::DB::Properties::kEstimateLiveDataSize, &sorted);
+  impl_->db->GetIntProperty(links, rocksdb::DB::Properties::kCurSizeAllMemTables, &unsorted);
+  return sorted + unsorted;
 }
 
 std::uint64_t RocksIndex::memory_bytes() const {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cache/answer.h"
 #include "cache/records.h"
 #include "metrics/metrics.h"
 
@@ -48,8 +49,10 @@ class RocksIndex {
   bool erase_manifest(const Digest& digest);
   bool put_links(const std::vector<std::string>& keys, const LinkRecord& record);
   bool erase_link(std::string_view key);
-  /// On disk when it returns: a tag must never be found older than it was shown.
+  /// Where the tag named another digest before, on disk when it returns: a tag must never be found
+  /// older than it was shown.
   bool put_tag(std::string_view key, const TagRecord& record);
+  /// On disk when it returns. Writes nothing where there is none, as erase_link().
   bool erase_tag(std::string_view key);
 
   /// What nothing needs any more: keys that are there, and need not be gone for good when it
@@ -66,6 +69,8 @@ class RocksIndex {
   bool for_each_tag(const std::function<bool(std::string_view key, const TagRecord&)>& visit) const;
   bool for_each_link(
       const std::function<bool(std::string_view key, const LinkRecord&)>& visit) const;
+  bool for_each_link_of(RepositoryRef repository,
+                        const std::function<bool(const Digest&, const LinkRecord&)>& visit) const;
 
   /// A line of the cache's own, of which there are a few:
   ///   "running"   since the start of a process that has not ended in order: when it last lived, ms
@@ -81,6 +86,8 @@ class RocksIndex {
 
   /// Counts what was there before; before the first put_tag or erase_tag.
   void count_tags();
+  /// About what links take, on disk and in what is not sorted yet.
+  std::uint64_t links_bytes() const;
   /// What it takes of memory, but for its fixed parts. Takes RocksDB's mutex.
   std::uint64_t memory_bytes() const;
   std::int64_t tag_count() const { return tag_count_.load(std::memory_order_relaxed); }

@@ -88,7 +88,7 @@ bool Shared::open_to(RepositoryRef repository, const Content& content) const {
   if (!origins.unnoted(content.origins)) return false;
   // As the version that stored it would have served it, then.
   const auto link = links.find(link_key(repository, content.digest));
-  return link && link->earlier;
+  return link && link->record.earlier;
 }
 
 bool Shared::has_manifest_for(RepositoryRef repository, const Digest& digest) {
@@ -222,66 +222,6 @@ void Shared::count_doubt() {
     doubts_ = 0;
   }
   if (++doubts_ == doubts_until_distrust) space.distrust();
-}
-
-bool Shared::linked(RepositoryRef repository, const Digest& digest) const {
-  thread_local std::string key;
-  link_key(key, repository, digest);
-  const auto link = links.find(key);
-  return link && counts(repository, *link);
-}
-
-bool Shared::counts(RepositoryRef repository, const LinkRecord& link) const {
-  const auto policy = options.upstreams.find(repository.upstream);
-  if (policy == options.upstreams.end()) return false;
-  // The upstream may take a repository of a restricted upstream away from us, so proofs age there.
-  const auto lifetime = policy->second.tags.fresh_for;
-  return !policy->second.restricted || age_of(link.proven_at, clock.wall(), lifetime) < lifetime;
-}
-
-void Shared::link(RepositoryRef repository, const Digest& digest, LinkRecord::Proof proof) {
-  auto key = link_key(repository, digest);
-  const auto before = links.find(key);
-  const LinkRecord record{proof, clock.wall(), before && before->earlier};
-  links.put(key, record);
-  index_writes.post([this, key = std::move(key), record] { rocks.put_links({key}, record); });
-  // Behind the post: a recount that the note comes too early for sees the record.
-  if (pins.covers(repository)) pins.note(digest);
-}
-
-void Shared::link_references(RepositoryRef repository, const Content& manifest) {
-  const LinkRecord record{LinkRecord::Proof::manifest, clock.wall()};
-  const auto digests = visible_through(manifest);
-  if (digests.empty()) return;
-  std::vector<std::string> keys;
-  keys.reserve(digests.size());
-  for (const auto& digest : digests) keys.push_back(link_key(repository, digest));
-  for (const auto& key : keys) links.put(key, record);
-  index_writes.post([this, keys = std::move(keys), record] { rocks.put_links(keys, record); });
-  if (!pins.covers(repository)) return;
-  for (const auto& digest : digests) pins.note(digest);
-}
-
-std::unordered_set<Digest> Shared::visible_through(const Content& manifest) const {
-  std::unordered_set<Digest> digests;
-  if (!manifest.references) return digests;
-  digests.insert(manifest.references->begin(), manifest.references->end());
-  for (const auto& digest : *manifest.references) {
-    // A manifest stored already will be a hit here without a flight that could link its layers.
-    const auto child = recent_manifests.find(digest);
-    if (!child || !(*child)->references) continue;
-    for (const auto& grandchild : *(*child)->references) {
-      if (digests.size() >= max_references) return digests;
-      digests.insert(grandchild);
-    }
-  }
-  return digests;
-}
-
-void Shared::unlink(RepositoryRef repository, const Digest& digest) {
-  auto key = link_key(repository, digest);
-  links.erase(key);
-  index_writes.post([this, key = std::move(key)] { rocks.erase_link(key); });
 }
 
 std::shared_ptr<const TagFreshness> Shared::freshness(std::string_view upstream) const {

@@ -43,6 +43,13 @@ struct TagState {
   std::chrono::milliseconds fresh_for;
 };
 
+/// A link as memory has it. What a manifest names is linked in memory only, until somebody asks for
+/// it there: manifests name more than anybody asks for, and are asked for in many repositories.
+struct KnownLink {
+  LinkRecord record;
+  bool on_disk = false;
+};
+
 /// What serve loops and homes share: the store in memory and on disk. Every member is thread-safe;
 /// the methods here never block, but for those that say so.
 struct Shared final : Doubts {
@@ -76,7 +83,7 @@ struct Shared final : Doubts {
   // Caches in front of `rocks`.
   BoundedMap<Digest, Digest, ContentPtr> small_blobs;
   BoundedMap<Digest, Digest, ContentPtr> recent_manifests;
-  BoundedMap<std::string, std::string_view, LinkRecord> links;
+  BoundedMap<std::string, std::string_view, KnownLink> links;
   BoundedMap<std::string, std::string_view, std::shared_ptr<const TagState>> tags;
 
   /// `blobs` and `manifests` hold all that `rocks` does. Until then absence must be asked of
@@ -142,13 +149,20 @@ struct Shared final : Doubts {
   void doubt(const Digest& digest) override;
 
   /// Known in memory to hold it, with a proof that still counts.
-  bool linked(RepositoryRef repository, const Digest& digest) const;
+  std::optional<KnownLink> linked(RepositoryRef repository, const Digest& digest) const;
+  /// May block: that a stored manifest names it which the repository is linked to on disk. A look
+  /// of bounded length, so it may miss one.
+  std::optional<LinkRecord> link_by_manifest(RepositoryRef repository, const Digest& digest);
+  /// A link was used: it is on disk soon where it was not.
+  void keep_link(RepositoryRef repository, const Digest& digest, const KnownLink& link);
   bool counts(RepositoryRef repository, const LinkRecord& link) const;
   /// Notes a link in memory now and on disk soon.
   void link(RepositoryRef repository, const Digest& digest, LinkRecord::Proof proof);
-  /// The same for everything a manifest names, and for what the manifests it names do where they
-  /// are in memory.
+  /// In memory, for what a manifest names that is visible in the repository, and for what the
+  /// manifests it names do where they are in memory; the first max_linked_at_once of them.
   void link_references(RepositoryRef repository, const Content& manifest);
+  /// May block: what a stored manifest names, and what the stored ones it names do.
+  std::unordered_set<Digest> named_by(const Digest& manifest);
   void unlink(RepositoryRef repository, const Digest& digest);
 
   std::shared_ptr<const TagFreshness> freshness(std::string_view upstream) const;
@@ -166,8 +180,6 @@ struct Shared final : Doubts {
   void tell_time();
 
  private:
-  /// What a manifest names, and what those of its children name that are in memory:
-  /// max_references of them at most.
   std::unordered_set<Digest> visible_through(const Content& manifest) const;
 
   ContentPtr stored_blob(const Digest& digest);

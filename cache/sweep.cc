@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/sweep.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +20,9 @@ constexpr std::chrono::days link_kept_for{1};
 /// Of a kind: found in one sweep, and erased in one write.
 constexpr std::size_t at_most = 100'000;
 constexpr std::size_t at_once = 64;
+/// Links may take this part of the cache, and always so much.
+constexpr std::uint64_t links_part = 32;
+constexpr std::uint64_t links_at_least = 1 << 20;
 
 bool tag_is_dead(const Shared& shared, std::string_view key, const TagRecord& record) {
   const auto tag = parse_tag_key(key);
@@ -60,7 +67,65 @@ void erase(Shared& shared, std::vector<std::string> tags, std::vector<std::strin
   });
 }
 
+std::uint64_t links_share(const Shared& shared) {
+  return std::max(shared.max_size / links_part, links_at_least);
+}
+
+std::int64_t minute_of(const LinkRecord& link) {
+  return std::chrono::floor<std::chrono::minutes>(link.proven_at).time_since_epoch().count();
+}
+
+bool pinned(const Shared& shared, std::string_view key) {
+  const auto link = parse_link_key(key);
+  return link && shared.pins.covers(link->repository);
+}
+
+/// How many bytes of links are how old, by minutes.
+std::map<std::int64_t, std::uint64_t> links_by_age(const Shared& shared, std::uint64_t& bytes) {
+  std::map<std::int64_t, std::uint64_t> by_age;
+  shared.rocks.for_each_link([&](std::string_view key, const LinkRecord& link) {
+    const auto size = key.size() + encode(link).size();
+    bytes += size;
+    if (!pinned(shared, key)) by_age[minute_of(link)] += size;
+    return !shared.stopping;
+  });
+  return by_age;
+}
+
+void forget_links(Shared& shared, std::vector<std::string> keys) {
+  shared.index_writes.post([&shared, keys = std::move(keys)]() mutable {
+    const auto some = take_dead(keys, [](const std::string&) { return true; });
+    for (const auto& key : some) shared.links.erase(key);
+    if (!shared.rocks.erase_all({}, some) || shared.stopping || keys.empty()) return;
+    forget_links(shared, std::move(keys));
+  });
+}
+
 }  // namespace
+
+void trim_links(Shared& shared) {
+  const auto share = links_share(shared);
+  if (shared.rocks.links_bytes() <= share) return;
+  std::uint64_t bytes = 0;
+  const auto by_age = links_by_age(shared, bytes);
+  if (bytes <= share || shared.stopping) return;
+  // Down to seven eighths, so that this is not due again at once.
+  const auto surplus = bytes - share / 8 * 7;
+  std::uint64_t older = 0;
+  auto last = by_age.begin();
+  while (last != by_age.end() && older + last->second < surplus) older += (last++)->second;
+  if (last == by_age.end()) return;
+  std::uint64_t found = 0;
+  std::vector<std::string> keys;
+  shared.rocks.for_each_link([&](std::string_view key, const LinkRecord& link) {
+    if (minute_of(link) > last->first || pinned(shared, key)) return true;
+    found += key.size() + encode(link).size();
+    keys.emplace_back(key);
+    return found < surplus && keys.size() < at_most && !shared.stopping;
+  });
+  log::debug("cache: forgetting the {} oldest links, as all take {} bytes", keys.size(), bytes);
+  if (!keys.empty()) forget_links(shared, std::move(keys));
+}
 
 void sweep(Shared& shared) {
   if (!shared.loaded) return;

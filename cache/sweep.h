@@ -9,4 +9,8 @@ namespace entrepot::cache {
 /// to what is no longer stored. Store pool; goes through all of them.
 void sweep(Shared& shared);
 
+/// Where links take more than their share of the cache (a 32nd), the oldest are forgotten: what is
+/// stored is then proven anew by its upstream. Store pool; goes through all of them in that case.
+void trim_links(Shared& shared);
+
 }  // namespace entrepot::cache

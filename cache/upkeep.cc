@@ -63,7 +63,10 @@ void Upkeep::work(unsigned second) {
   shared_.space.trim();
   shared_.update_gauges();
   if (!shared_.rocks.takes_writes()) return;
-  if (second % alive_every == 0) Loading::note_alive(shared_);
+  if (second % alive_every == 0) {
+    Loading::note_alive(shared_);
+    trim_links(shared_);
+  }
   if (second % sweep_every == first_sweep_after) sweep(shared_);
 }
 

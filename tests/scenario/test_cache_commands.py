@@ -179,6 +179,26 @@ def test_rm_repository(entrepot, upstream, image):
     assert upstream.count("blob", method="GET") == len(image.blobs)
 
 
+def test_rm_repository_leaves_what_the_manifest_of_another_one_names(entrepot, upstream, image):
+    """Whether somebody has asked for it there or not."""
+    other = "library/other"
+    upstream.add_image(other, image, "latest")
+    assert_whole(served(entrepot).get(manifest_target("latest", other)), image.manifest)
+    if entrepot.is_stopped:
+        entrepot.terminate()
+    both = sorted(f"docker.io/{name}" for name in (REPOSITORY, other))
+    eventually(lambda: all(sorted(item["repositories"]) == both
+                           for item in as_json(entrepot, "ls")), what="all is listed for both")
+    assert as_json(entrepot, "rm", f"docker.io/{REPOSITORY}") == {"tags": 1, "objects": 0}
+    upstream.forget()
+    served(entrepot)
+    for blob in image.blobs:
+        assert_hit(entrepot.get(blob_target(blob, other)), blob)
+    assert upstream.count() == 0
+    assert_whole(entrepot.get(blob_target(image.layers[0])), image.layers[0])
+    assert upstream.count("blob", repository=REPOSITORY) == 1, "only the upstream can tell"
+
+
 def test_pins(entrepot):
     assert as_json(entrepot, "pins") == {"configured": [], "commanded": []}
     assert as_json(entrepot, "pin", "library/*")["commanded"] == ["library/*"]

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// What links and tags cost the index on disk: a manifest that names much, asked for in many
+// repositories' names, and names of which nothing is known.
+#include <algorithm>
+#include <filesystem>
+
+#include "cache/inspection.h"
+#include "cache/layout.h"
+#include "cache/rocks_index.h"
+#include "tests/unit/cache/cache_fixture.h"
+
+namespace entrepot::cache {
+namespace {
+
+class LinkRecordsTest : public CacheTest {
+ protected:
+  void store(const std::string& bytes, RepositoryRef repository = repo) {
+    ask_blob(sha256(bytes), repository);
+    last().answer(bytes);
+    executor.run();
+  }
+  void show_manifest(const std::string& manifest, RepositoryRef repository) {
+    ask_manifest(sha256(manifest), repository);
+    last().answer(manifest, oci_manifest_type);
+    executor.run();
+  }
+  /// Closes the cache and looks into what it has written.
+  std::size_t links_on_disk() {
+    executor.run();
+    cache.reset();
+    std::size_t count = 0;
+    {
+      RocksIndex rocks(Layout(options.directory).index(), options.max_size, metrics);
+      rocks.for_each_link([&count](std::string_view, const LinkRecord&) { return ++count > 0; });
+    }
+    open();
+    return count;
+  }
+  std::uintmax_t bytes_of_index() const {
+    std::uintmax_t bytes = 0;
+    for (const auto& file : std::filesystem::directory_iterator(options.directory / "index"))
+      bytes += file.file_size();
+    return bytes;
+  }
+  static std::vector<Digest> numbered(int count) {
+    std::vector<Digest> digests;
+    for (int i = 0; i < count; ++i) digests.push_back(sha256(std::to_string(i)));
+    return digests;
+  }
+};
+
+TEST_F(LinkRecordsTest, WhatAManifestNamesIsWrittenWhereItIsAskedFor) {
+  auto named = numbered(1000);
+  const auto blob = pattern(1000);
+  named.push_back(sha256(blob));
+  const auto manifest = manifest_naming(named);
+  for (int i = 0; i < 20; ++i)
+    show_manifest(manifest, {"docker.io", "library/n" + std::to_string(i)});
+  EXPECT_EQ(links_on_disk(), 20U);
+  show_manifest(manifest, {"docker.io", "library/more"});
+  store(blob, {"docker.io", "library/n0"});
+  const RepositoryRef more{"docker.io", "library/more"};
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(cache->find_blob(more, sha256(blob)));
+  executor.run();
+  EXPECT_EQ(links_on_disk(), 23U);
+}
+
+TEST_F(LinkRecordsTest, WhatAStoredManifestNamesIsKnownAfterARestart) {
+  const auto blob = pattern(1000), unasked = pattern(2000, 'b');
+  store(blob);
+  store(unasked);
+  const auto child = manifest_naming({sha256(unasked)});
+  show_manifest(child, repo);
+  show_manifest(manifest_naming({sha256(blob), sha256(child)}), other);
+  open();
+  const auto asked = source.asked.size();
+  for (const auto& bytes : {blob, unasked})
+    EXPECT_EQ(read(*ask_blob(sha256(bytes), other).answer().content), bytes);
+  EXPECT_EQ(source.asked.size(), asked);
+  const RepositoryRef third{"ghcr.io", "third/thing"};
+  ask_blob(sha256(blob), third);
+  EXPECT_EQ(source.asked.size(), asked + 1) << "only the upstream can tell";
+}
+
+TEST_F(LinkRecordsTest, RestrictedProofOfAManifestAgesForWhatItNames) {
+  const RepositoryRef team{"private", "team/app"};
+  const auto blob = pattern(1000);
+  store(blob);
+  show_manifest(manifest_naming({sha256(blob)}), team);
+  EXPECT_TRUE(cache->find_blob(team, sha256(blob)));
+  clock.advance(std::chrono::seconds(61));
+  open();
+  ask_blob(sha256(blob), team);
+  EXPECT_TRUE(last().request.head);
+  EXPECT_EQ(last().request.upstream, team.upstream);
+}
+
+TEST_F(LinkRecordsTest, WhatAPinnedRepositoryNamesIsHeldAfterARestart) {
+  const auto blob = pattern(1000);
+  store(blob);
+  show_manifest(manifest_naming({sha256(blob)}), other);
+  options.pins = {"some/*"};
+  open();
+  executor.run();
+  const auto page = cache->inspection().list({}, 10);
+  ASSERT_EQ(page.objects.size(), 2U);
+  for (const auto& object : page.objects) {
+    EXPECT_TRUE(object.pinned) << object.digest.str();
+    EXPECT_TRUE(std::ranges::count(object.repositories, "ghcr.io/some/thing") == 1);
+  }
+}
+
+TEST_F(LinkRecordsTest, NothingIsWrittenWhereNothingWas) {
+  ask_tag("warm-up");
+  last().fail(FailureKind::not_found);
+  executor.run();
+  const auto before = bytes_of_index();
+  for (int i = 0; i < 100; ++i) {
+    ask_tag("none-" + std::to_string(i));
+    last().fail(FailureKind::not_found);
+    executor.run();
+    ask_blob(sha256(std::to_string(i)));
+    last().fail(FailureKind::not_found);
+    executor.run();
+    ask_manifest(sha256(std::to_string(i)));
+    last().fail(FailureKind::not_found);
+    executor.run();
+  }
+  EXPECT_EQ(bytes_of_index(), before);
+}
+
+}  // namespace
+}  // namespace entrepot::cache
