@@ -58,6 +58,8 @@ struct Upstream {
   bool restricted = false;                       ///< "access": "restricted"
   std::optional<std::filesystem::path> ca_file;  ///< PEM; absent: the system's
   bool internal = false;  ///< redirects and realms may lead to private addresses
+  /// May be asked for tokens besides the endpoints' own domains: lower case, no port.
+  std::vector<std::string> token_hosts;
   Tags tags;
   bool operator==(const Upstream&) const = default;
 };

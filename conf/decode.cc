@@ -101,6 +101,10 @@ Upstream read_upstream(const std::string& name, ObjectReader& in) {
     if (!file.empty()) upstream.ca_file = file;
   }
   in.boolean("internal", upstream.internal);
+  in.texts("token_hosts", [&](const std::string& host, const std::string& path) {
+    complain(in.problems(), path, fault_of_host(host));
+    upstream.token_hosts.push_back(host);
+  });
   in.object("tags", [&](ObjectReader& tags) { upstream.tags = read_tags(tags); });
   return upstream;
 }

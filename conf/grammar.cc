@@ -69,6 +69,10 @@ bool is_host_name(std::string_view host) {
          });
 }
 
+bool is_lower(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
 std::string in_quotes(std::string_view text) { return shown(Json(std::string(text))); }
 
 }  // namespace
@@ -106,11 +110,16 @@ Fault fault_of_url(std::string_view url) {
   return std::nullopt;
 }
 
+Fault fault_of_host(std::string_view host) {
+  if (is_lower(host) && is_host_name(host)) return std::nullopt;
+  return in_quotes(host) +
+         " is not a host: give a name in lower case or an IPv4 address, without a port, such as "
+         "\"auth.registry.example\"";
+}
+
 Fault fault_of_name(std::string_view name) {
   const auto parts = split(name);
-  const bool lower =
-      std::none_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-  if (parts && !parts->bracketed && lower && is_host_name(parts->host) &&
+  if (parts && !parts->bracketed && is_lower(name) && is_host_name(parts->host) &&
       (!parts->port || port_of(*parts->port).value_or(0) > 0))
     return std::nullopt;
   return in_quotes(name) +

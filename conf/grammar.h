@@ -21,6 +21,9 @@ Fault fault_of_url(std::string_view url);
 /// The name of an upstream or an alias, as clients write it: a host in lower case, perhaps a port.
 Fault fault_of_name(std::string_view name);
 
+/// A host alone: a name in lower case or an IPv4 address.
+Fault fault_of_host(std::string_view host);
+
 /// A regex for tags.
 Fault fault_of_regex(const std::string& regex);
 

@@ -46,6 +46,7 @@ upstream::UpstreamOptions one_upstream(const conf::Upstream& configured) {
   }
   if (configured.ca_file) options.ca_file = configured.ca_file->string();
   options.internal = configured.internal;
+  options.token_hosts = configured.token_hosts;
   return options;
 }
 

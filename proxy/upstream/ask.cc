@@ -8,6 +8,7 @@
 #include "proxy/upstream/challenge.h"
 #include "proxy/upstream/failures.h"
 #include "proxy/upstream/realm.h"
+#include "proxy/upstream/token_fetch.h"
 
 namespace entrepot::upstream {
 namespace {
@@ -73,24 +74,22 @@ void Ask::authorize() {
 
 /// False when the realm must not be asked: the sink has been told, and this may be gone.
 bool Ask::choose_key(const AuthScheme& scheme, const Url& asker) {
-  const auto realm = Url::parse(scheme.realm);
-  const auto refusal = realm ? realm_refusal(*realm, asker, endpoint_.internal())
-                             : std::optional<std::string>("its URL cannot be used");
-  if (refusal) {
-    const std::string server = realm ? " " + realm->shown() : std::string();
-    fail(bad_answer(what(),
-                    "its token server" + server + " is not asked: " + *refusal +
-                        "; if it is right, set \"internal\": true on the upstream",
-                    head_.status),
-         "token");
+  const auto refuse = [this](std::string_view why) {
+    fail(bad_answer(what(), why, head_.status), "token");
     return false;
-  }
-  key_ = TokenKey{
-      .realm = *realm,
-      .service = scheme.service,
-      .scope = scheme.scope.empty() ? "repository:" + request_.repository + ":pull" : scheme.scope,
-      .plain_http = !realm->https(),
-      .private_addresses = endpoint_.private_addresses(*realm)};
+  };
+  const auto realm = Url::parse(scheme.realm);
+  if (!realm) return refuse("its token server is not asked: its URL cannot be used");
+  const bool with_credential = at_endpoint() && account_->credential() != nullptr;
+  if (const auto why = realm_refusal(*realm, asker, endpoint_.realm_rules(with_credential)))
+    return refuse("its token server " + realm->shown() + " is not asked: " + *why);
+  auto url = token_url(
+      *realm, scheme.service,
+      scheme.scope.empty() ? "repository:" + request_.repository + ":pull" : scheme.scope);
+  if (!url) return refuse("its token server's URL is too long");
+  key_ = TokenKey{.url = std::move(*url),
+                  .plain_http = !realm->https(),
+                  .private_addresses = endpoint_.private_addresses(*realm)};
   return true;
 }
 
@@ -99,6 +98,9 @@ void Ask::on_token(const TokenResult& result) { use_token(result); }
 void Ask::use_token(const TokenResult& result) {
   if (const auto* failure = std::get_if<cache::Failure>(&result)) {
     if (failure->given_up) return fail(*failure, {});
+    // What another repository was asked for may not be wanted of this one: a 401 says whether it
+    // is. With a credential the anonymous user's answer, a 404 perhaps, would be taken for ours.
+    if (at_endpoint() && !challenged_ && account_->credential() == nullptr) return send();
     if (failure->kind == cache::FailureKind::rate_limited && at_endpoint())
       return limited(*failure, "token");
     const bool retryable = failure->kind == cache::FailureKind::unavailable;
@@ -242,6 +244,7 @@ void Ask::unauthorized() {
     refused_by_hop();
     return;
   }
+  challenged_ = true;
   auto scheme =
       choose_scheme(parse_challenges(head_.www_authenticate), account_->credential() != nullptr);
   const AuthScheme* known = endpoint_.scheme();

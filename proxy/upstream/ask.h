@@ -120,6 +120,7 @@ class Ask : private TransferSink, private TokenSink {
   std::uint64_t serial_ = 0;      ///< of the token in it
   std::uint64_t refused_ = 0;     ///< serial of the token the endpoint did not accept
   bool circuit_pending_ = false;  ///< admitted, and the circuit not told yet
+  bool challenged_ = false;       ///< the endpoint has answered 401 to this question
   bool hop_token_ = false;        ///< an anonymous token for a hop was had
   std::size_t limited_accounts_ = 0;
   int hops_ = 0;

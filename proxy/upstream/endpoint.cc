@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "metrics/check.h"
 #include "metrics/log.h"
 #include "proxy/upstream/retry_after.h"
 
@@ -52,8 +53,11 @@ Endpoint::Endpoint(const UpstreamOptions& upstream, const EndpointOptions& optio
 }
 
 Url Endpoint::address(std::string_view path) const {
-  Url url = url_.with_path(path);
-  return ns_ ? url.with_query("ns", upstream_.name) : url;
+  auto url = url_.with_path(path);
+  if (url && ns_) url = url->with_query("ns", upstream_.name);
+  // URLs and names of the configuration, and what the name grammar lets through, are far shorter.
+  check(url.has_value(), "an endpoint's URL leaves no room for a path");
+  return std::move(*url);
 }
 
 bool Endpoint::near_mirror() const {
@@ -124,6 +128,11 @@ void Endpoint::bring_gauges_up_to_date() {
   };
   metrics_.ratelimit_remaining().set(known(remaining(now)));
   metrics_.ratelimit_limit().set(known(sum_of(&RateBudget::limit, now)));
+}
+
+void Endpoint::forget_unused() {
+  anonymous_tokens_.forget_unused();
+  for (const auto& account : accounts_) account->tokens().forget_unused();
 }
 
 EndpointReport Endpoint::report() const {

@@ -16,6 +16,7 @@
 #include "proxy/upstream/breaker.h"
 #include "proxy/upstream/knowledge.h"
 #include "proxy/upstream/options.h"
+#include "proxy/upstream/realm.h"
 #include "proxy/upstream/report.h"
 #include "proxy/upstream/tokens.h"
 #include "proxy/upstream/url.h"
@@ -39,7 +40,10 @@ class Endpoint {
   const Url& url() const { return url_; }
   /// Another mirror, in the same site: one connection to it is as fast as several.
   bool near_mirror() const;
-  bool internal() const { return upstream_.internal; }
+  /// Which token servers may be asked on its behalf, with a credential or without.
+  RealmRules realm_rules(bool with_credential) const {
+    return {.any_host = upstream_.internal && !with_credential, .hosts = upstream_.token_hosts};
+  }
   /// `path` (below the endpoint's own, "/v2/…") with what every request carries.
   Url address(std::string_view path) const;
   /// Plain http may be spoken on behalf of this endpoint.
@@ -86,6 +90,9 @@ class Endpoint {
   /// What is left of the rate limit, and whether that is known still.
   void bring_gauges_up_to_date();
 
+  /// Called each second: tokens that nobody has needed for long.
+  void forget_unused();
+
   // How to authenticate, learnt from its last 401; null before.
   const AuthScheme* scheme() const { return scheme_ ? &*scheme_ : nullptr; }
   void learn(AuthScheme scheme) { scheme_ = std::move(scheme); }
@@ -94,7 +101,8 @@ class Endpoint {
 
   Multi& multi() { return multi_; }
   const metrics::EndpointMetrics& metrics() const { return metrics_; }
-  /// The header line for what has come `via` others; empty where none is sent.
+  /// The header line for what has come `via` others; empty where none is sent: only another mirror
+  /// has a use for it, and no registry shall judge by what our clients write.
   std::string via_line(const std::string& via) const;
   const Limits& limits() const { return limits_; }
   const Timeouts& timeouts() const { return timeouts_; }

@@ -43,8 +43,10 @@ ListingFetch::ListingFetch(Upstream& upstream, std::string repository,
 Url ListingFetch::first_url() const {
   const std::string base = "/v2/" + repository_;
   switch (mode_) {
-    case Mode::tags:
-      return endpoint_->address(base + "/tags/list").with_query("n", "1000");
+    case Mode::tags: {
+      const Url usual = endpoint_->address(base + "/tags/list");
+      return usual.with_query("n", "1000").value_or(usual);
+    }
     case Mode::referrers:
       return endpoint_->address(base + "/referrers/" + subject_->str());
     case Mode::referrers_tag:

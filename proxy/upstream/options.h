@@ -26,8 +26,12 @@ struct UpstreamOptions {
   std::vector<EndpointOptions> endpoints;
   /// PEM file of a private CA, trusted instead of the system's; empty for those.
   std::string ca_file;
-  /// Redirects and realms may lead to private addresses and to any host.
+  /// Redirects and realms may lead to private addresses. Redirects, and realms that are asked
+  /// without a credential, may lead to any host then.
   bool internal = false;
+  /// Hosts besides the endpoints' own domains that may be asked for tokens, with credentials too:
+  /// lower case, without a port.
+  std::vector<std::string> token_hosts = {};
 };
 
 struct Timeouts {

@@ -113,18 +113,24 @@ std::string_view registrable_domain(std::string_view host) {
   return last_labels(host, 3);
 }
 
-std::optional<std::string> realm_refusal(const Url& realm, const Url& endpoint, bool internal) {
-  if (!realm.https() && endpoint.https() && !internal) {
-    return "it is plain http, which would show the credentials to the network";
+std::optional<std::string> realm_refusal(const Url& realm, const Url& endpoint,
+                                         const RealmRules& rules) {
+  if (rules.any_host) return std::nullopt;
+  if (!realm.https() && endpoint.https()) {
+    return "it is plain http, which would show the credentials to the network; the registry has to "
+           "name an https URL";
   }
-  if (internal || realm.host() == endpoint.host()) return std::nullopt;
+  if (realm.host() == endpoint.host()) return std::nullopt;
+  if (std::find(rules.hosts.begin(), rules.hosts.end(), realm.host()) != rules.hosts.end())
+    return std::nullopt;
   const std::string_view theirs = registrable_domain(realm.host());
   const std::string_view ours = registrable_domain(endpoint.host());
   if (theirs == ours) return std::nullopt;
   for (const SharedOwner& pair : shared_owners) {
     if (pair.registry_domain == ours && pair.realm_domain == theirs) return std::nullopt;
   }
-  return "it is on another domain than the registry";
+  return "it is on another domain than the registry; if it is right, put its host into the "
+         "upstream's \"token_hosts\"";
 }
 
 }  // namespace entrepot::upstream

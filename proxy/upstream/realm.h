@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,10 +17,19 @@ namespace entrepot::upstream {
 /// and errs on the side of refusing). An IP address and a single label are their own domain.
 std::string_view registrable_domain(std::string_view host);
 
-/// Why `realm` must not be asked for a token on behalf of `endpoint`; nullopt when it may.
-/// It may when it is https (http only if the endpoint is http itself, or `internal`) and on the
-/// endpoint's host, on the same registrable domain, on a pair of domains known to share an owner,
-/// or anywhere when `internal`. Its addresses are checked when connecting (address.h).
-std::optional<std::string> realm_refusal(const Url& realm, const Url& endpoint, bool internal);
+/// What an upstream's configuration allows besides.
+struct RealmRules {
+  /// Any host, and plain http: nothing secret is sent to it.
+  bool any_host = false;
+  /// Hosts that are trusted by name (Url::host()).
+  std::span<const std::string> hosts = {};
+};
+
+/// Why `realm` must not be asked for a token on behalf of `endpoint`, and what to do if it is right
+/// all the same; nullopt when it may. It may when it is https (http only if the endpoint is http
+/// itself) and on the endpoint's host, on the same registrable domain, on a pair of domains known
+/// to share an owner, or named by `rules`. Its addresses are checked when connecting (address.h).
+std::optional<std::string> realm_refusal(const Url& realm, const Url& endpoint,
+                                         const RealmRules& rules);
 
 }  // namespace entrepot::upstream

@@ -26,12 +26,13 @@ TransferRequest transfer_request(const TokenFetch::Request& request) {
 
 }  // namespace
 
-Url token_url(const Url& realm, const std::string& service, const std::string& scope) {
-  Url url = realm;
-  if (!service.empty()) url = url.with_query("service", service);
-  for (std::size_t begin = 0; begin < scope.size();) {
+std::optional<Url> token_url(const Url& realm, const std::string& service,
+                             const std::string& scope) {
+  std::optional<Url> url = realm;
+  if (!service.empty()) url = url->with_query("service", service);
+  for (std::size_t begin = 0; url && begin < scope.size();) {
     const std::size_t end = std::min(scope.find(' ', begin), scope.size());
-    if (end > begin) url = url.with_query("scope", scope.substr(begin, end - begin));
+    if (end > begin) url = url->with_query("scope", scope.substr(begin, end - begin));
     begin = end + 1;
   }
   return url;

@@ -17,8 +17,10 @@
 
 namespace entrepot::upstream {
 
-/// The URL to ask: the realm with service and scopes (one parameter each) added.
-Url token_url(const Url& realm, const std::string& service, const std::string& scope);
+/// The URL to ask: the realm with service and scopes (one parameter each; `scope` separates them by
+/// spaces) added. nullopt when it would be longer than Url::max_length.
+std::optional<Url> token_url(const Url& realm, const std::string& service,
+                             const std::string& scope);
 
 /// One question to a token server: a single GET, no redirects, its body capped. Loop thread only.
 class TokenFetch : private TransferSink, private BodySink {

@@ -13,7 +13,7 @@ constexpr double min_lifetime_seconds = 60;
 constexpr double max_lifetime_seconds = 24 * 60 * 60;
 
 bool fits_header(const std::string& token) {
-  return !token.empty() &&
+  return !token.empty() && token.size() <= max_token &&
          std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 

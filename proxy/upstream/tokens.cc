@@ -10,8 +10,8 @@
 namespace entrepot::upstream {
 namespace {
 
-/// Scopes name repositories, so entries grow with what clients ask for.
-constexpr std::size_t max_entries = 10'000;
+/// What an entry takes besides its texts.
+constexpr std::size_t entry_overhead = 512;
 
 }  // namespace
 
@@ -76,29 +76,22 @@ Tokens::~Tokens() {
   }
 }
 
-std::string Tokens::name_of(const TokenKey& key) {
-  // No part holds a line feed: URLs and challenge values with control characters are refused.
-  return key.realm.text() + "\n" + key.service + "\n" + key.scope;
-}
-
 std::optional<TokenResult> Tokens::look(const TokenKey& key) {
-  const std::string name = name_of(key);
-  const auto found = entries_.find(name);
+  const auto found = entries_.find(key.url.text());
   if (found == entries_.end()) return std::nullopt;
-  Entry& entry = found->second;
+  const auto& [name, entry] = *found;
   const Clock::time_point now = Clock::now();
   if (entry.grant && now < entry.expires) {
-    if (now >= entry.renew && !entry.flight) launch(name, entry, key, nullptr);
-    return *entry.grant;
+    const Grant grant = *entry.grant;
+    if (!entry.flight) now < entry.renew ? used(found) : launch(name, found->second, key, nullptr);
+    return grant;
   }
   if (entry.failure && now < entry.failure_until && !entry.flight) return *entry.failure;
   return std::nullopt;
 }
 
 std::unique_ptr<Tokens::Wait> Tokens::request(const TokenKey& key, TokenSink& sink) {
-  const std::string name = name_of(key);
-  if (!entries_.contains(name)) make_room();
-  Entry& entry = entries_[name];
+  auto& [name, entry] = *entries_.try_emplace(key.url.text()).first;
   if (!entry.flight) {
     launch(name, entry, key, &sink);
   } else {
@@ -108,7 +101,7 @@ std::unique_ptr<Tokens::Wait> Tokens::request(const TokenKey& key, TokenSink& si
 }
 
 void Tokens::refused(const TokenKey& key, std::uint64_t serial) {
-  const auto found = entries_.find(name_of(key));
+  const auto found = entries_.find(key.url.text());
   if (found == entries_.end()) return;
   Entry& entry = found->second;
   if (!entry.grant || entry.grant->serial != serial) return;
@@ -120,9 +113,10 @@ void Tokens::refused(const TokenKey& key, std::uint64_t serial) {
 
 void Tokens::launch(const std::string& name, Entry& entry, const TokenKey& key,
                     const TokenSink* first) {
+  if (entry.idle) by_use_.erase(*std::exchange(entry.idle, std::nullopt));
   entry.flight = std::make_unique<Flight>();
   TokenFetch::Request request{
-      .url = token_url(key.realm, key.service, key.scope),
+      .url = key.url,
       .plain_http = key.plain_http,
       .private_addresses = key.private_addresses,
       .credential = credential_,
@@ -142,11 +136,13 @@ void Tokens::launch(const std::string& name, Entry& entry, const TokenKey& key,
 }
 
 void Tokens::landed(const std::string& name, TokenResult result, std::chrono::seconds lifetime) {
-  Entry& entry = entries_.at(name);
+  const auto at = entries_.find(name);
+  Entry& entry = at->second;  // what is being asked for stays
   const std::unique_ptr<Flight> flight = std::move(entry.flight);
   const Clock::time_point now = Clock::now();
   if (const Grant* grant = std::get_if<Grant>(&result)) {
     entry.failure.reset();
+    if (entry.grant) wipe(entry.grant->authorization);
     entry.grant = *grant;
     entry.got = now;
     entry.expires = now + lifetime;
@@ -164,19 +160,42 @@ void Tokens::landed(const std::string& name, TokenResult result, std::chrono::se
       entry.failure_until = now + std::max<std::chrono::milliseconds>(hold, failure.retry_after);
     }
   }
+  used(at);
   // Each may take others out of the list, and may ask for the same token again: a new flight.
   while (!flight->waiters.empty()) flight->waiters.front()->tell(result);
 }
 
-void Tokens::make_room() {
-  if (entries_.size() < max_entries) return;
+/// It is the last that has been used, and what has not been for the longest time makes room. What
+/// is being asked for is not in this list, so it stays.
+void Tokens::used(Entries::iterator at) {
+  auto& [name, entry] = *at;
+  entry.used = Clock::now();
+  if (entry.idle) {
+    by_use_.splice(by_use_.end(), by_use_, *entry.idle);
+  } else {
+    entry.idle = by_use_.insert(by_use_.end(), &name);
+  }
+  bytes_ -= entry.bytes;
+  entry.bytes = entry_overhead + name.size();
+  if (entry.grant) entry.bytes += entry.grant->authorization.size();
+  if (entry.failure) entry.bytes += entry.failure->message.size();
+  bytes_ += entry.bytes;
+  while (bytes_ > max_bytes && !by_use_.empty()) forget(entries_.find(*by_use_.front()));
+}
+
+void Tokens::forget(Entries::iterator at) {
+  if (at->second.grant) wipe(at->second.grant->authorization);
+  bytes_ -= at->second.bytes;
+  by_use_.erase(*at->second.idle);
+  entries_.erase(at);
+}
+
+void Tokens::forget_unused() {
   const Clock::time_point now = Clock::now();
-  std::erase_if(entries_, [now](const auto& item) {
-    return !item.second.flight && now >= item.second.expires && now >= item.second.failure_until;
-  });
-  // All of them live: any will do, it costs one more question to the token server.
-  for (auto at = entries_.begin(); at != entries_.end() && entries_.size() >= max_entries;) {
-    at = at->second.flight ? std::next(at) : entries_.erase(at);
+  while (!by_use_.empty()) {
+    const auto at = entries_.find(*by_use_.front());
+    if (now - at->second.used <= kept_for) return;
+    forget(at);
   }
 }
 

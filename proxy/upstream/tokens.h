@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,9 +24,7 @@ namespace entrepot::upstream {
 
 /// Which token: its server has been vetted (realm.h) by the caller.
 struct TokenKey {
-  Url realm;
-  std::string service;
-  std::string scope;  ///< several are separated by spaces
+  Url url;  ///< of the realm, with service and scopes (token_url)
   bool plain_http = false;
   bool private_addresses = false;
 };
@@ -52,9 +52,17 @@ class TokenSink {
 
 /// The bearer tokens of one credential (or of the anonymous user) at one upstream: at most one
 /// request per token is under way however many wait for it (protocol.md §3.1). A token is renewed
-/// in the background from 80 % of its life. Loop thread only.
+/// in the background from 80 % of its life. Scopes name repositories and token servers choose how
+/// long a token is, so memory is bounded by its bytes, and what has not been used for a while goes.
+/// Loop thread only.
 class Tokens {
  public:
+  /// Of all tokens, failures and their names together. Tokens of the large registries have 2 to 5
+  /// KiB, and a node pulls from a few hundred repositories.
+  static constexpr std::size_t max_bytes = 4 * 1024 * 1024;
+  /// What has not been used for longer is forgotten.
+  static constexpr std::chrono::minutes kept_for{15};
+
   /// Someone who waits; destroying it stops the waiting, not the request.
   class Wait {
    public:
@@ -81,6 +89,11 @@ class Tokens {
   /// accepted either: a registry that refuses everybody costs two tokens, not one a client.
   void refused(const TokenKey& key, std::uint64_t serial);
 
+  /// Forgets what has not been used for kept_for. Called now and then.
+  void forget_unused();
+  /// What is remembered now, at most max_bytes.
+  std::size_t bytes() const { return bytes_; }
+
  private:
   class Flight;
   class Waiter;
@@ -95,20 +108,28 @@ class Tokens {
     std::optional<cache::Failure> failure;
     Clock::time_point failure_until{};
     std::unique_ptr<Flight> flight;
-  };
 
-  static std::string name_of(const TokenKey& key);
+    Clock::time_point used{};
+    /// In by_use_, while nothing is asked.
+    std::optional<std::list<const std::string*>::iterator> idle;
+    std::size_t bytes = 0;  ///< its share of bytes_
+  };
+  using Entries = std::map<std::string, Entry>;  ///< by the text of TokenKey::url
+
   /// `first`: who waits for it; null: nobody, it is a renewal.
   void launch(const std::string& name, Entry& entry, const TokenKey& key, const TokenSink* first);
   void landed(const std::string& name, TokenResult result, std::chrono::seconds lifetime);
-  void make_room();
+  void used(Entries::iterator at);
+  void forget(Entries::iterator at);
 
   Multi& multi_;
   const Timeouts timeouts_;
   const Credential* const credential_;
   const std::string upstream_;
   std::uint64_t last_serial_ = 0;
-  std::map<std::string, Entry> entries_;
+  Entries entries_;
+  std::list<const std::string*> by_use_;  ///< names of idle entries; the longest unused first
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace entrepot::upstream

@@ -123,7 +123,10 @@ void Upstream::recall(const UpstreamReport& known) {
 void Upstream::bring_gauges_up_to_date() {
   tell_transfers(multi_.running(), multi_.queued());
   tell_dropped();
-  for (const auto& endpoint : endpoints_) endpoint->bring_gauges_up_to_date();
+  for (const auto& endpoint : endpoints_) {
+    endpoint->bring_gauges_up_to_date();
+    endpoint->forget_unused();
+  }
 }
 
 void Upstream::tell_transfers(std::size_t running, std::size_t queued) {

@@ -51,7 +51,7 @@ class Upstream {
   UpstreamReport report() const;
   /// Begins with what was known before; endpoints it does not have are passed over.
   void recall(const UpstreamReport& known);
-  /// Called each second.
+  /// Called each second; forgets tokens that nobody needs, too.
   void bring_gauges_up_to_date();
   event_base* base() const { return base_; }
   const Limits& limits() const { return limits_; }

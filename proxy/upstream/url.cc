@@ -95,28 +95,24 @@ std::optional<Url> Url::resolve(std::string_view reference) const {
   return from_handle(handle.get());
 }
 
-Url Url::with_query(std::string_view key, std::string_view value) const {
+std::optional<Url> Url::with(int part, const std::string& value, unsigned flags) const {
   const Handle handle = new_handle();
-  check(set_url(handle.get(), text_), "a parsed URL does not parse again");
-  const std::string pair = percent_encode(key) + "=" + percent_encode(value);
-  check(curl_url_set(handle.get(), CURLUPART_QUERY, pair.c_str(), CURLU_APPENDQUERY) == CURLUE_OK,
-        "a query cannot be appended");
-  auto url = from_handle(handle.get());
-  check(url.has_value(), "a URL with a longer query does not parse");
-  return *url;
+  if (!set_url(handle.get(), text_)) return std::nullopt;
+  if (curl_url_set(handle.get(), static_cast<CURLUPart>(part), value.c_str(), flags) != CURLUE_OK)
+    return std::nullopt;
+  return from_handle(handle.get());
 }
 
-Url Url::with_path(std::string_view path) const {
-  const Handle handle = new_handle();
-  check(set_url(handle.get(), text_), "a parsed URL does not parse again");
-  std::string base = path_;
-  while (!base.empty() && base.back() == '/') base.pop_back();
-  base += path;
-  check(curl_url_set(handle.get(), CURLUPART_PATH, base.c_str(), 0) == CURLUE_OK,
-        "a path cannot be set");
-  auto url = from_handle(handle.get());
-  check(url.has_value(), "a URL with a longer path does not parse");
-  return *url;
+std::optional<Url> Url::with_query(std::string_view key, std::string_view value) const {
+  return with(CURLUPART_QUERY, percent_encode(key) + "=" + percent_encode(value),
+              CURLU_APPENDQUERY);
+}
+
+std::optional<Url> Url::with_path(std::string_view path) const {
+  std::string joined = path_;
+  while (!joined.empty() && joined.back() == '/') joined.pop_back();
+  joined += path;
+  return with(CURLUPART_PATH, joined, 0);
 }
 
 std::string Url::label() const {

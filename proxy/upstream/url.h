@@ -24,10 +24,12 @@ class Url {
   /// What `reference` (a Location or Link target, absolute or relative, RFC 3986 §5) means here.
   std::optional<Url> resolve(std::string_view reference) const;
 
-  /// This URL with `key=value` (both percent-encoded) added to its query.
-  Url with_query(std::string_view key, std::string_view value) const;
-  /// This URL with `path` (begins with '/', already encoded) put behind its own path.
-  Url with_path(std::string_view path) const;
+  /// This URL with `key=value` (both percent-encoded) added to its query; nullopt when it would be
+  /// longer than max_length.
+  std::optional<Url> with_query(std::string_view key, std::string_view value) const;
+  /// This URL with `path` (begins with '/', already encoded) put behind its own path; nullopt when
+  /// it would be longer than max_length.
+  std::optional<Url> with_path(std::string_view path) const;
 
   bool https() const { return https_; }
   /// Lower case, without the brackets of an IPv6 literal and without a trailing dot.
@@ -47,7 +49,8 @@ class Url {
 
  private:
   Url() = default;
-  static std::optional<Url> from_handle(void* handle);  // CURLU*
+  static std::optional<Url> from_handle(void* handle);                                // CURLU*
+  std::optional<Url> with(int part, const std::string& value, unsigned flags) const;  // CURLUPart
 
   std::string text_;
   std::string host_;

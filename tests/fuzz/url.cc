@@ -28,7 +28,7 @@ void run(std::string_view input) {
   const auto other = base->resolve(input);
   if (!other) return;
   check_url(*other);
-  if (!upstream::realm_refusal(*other, *base, false))
+  if (!upstream::realm_refusal(*other, *base, {}))
     require(other->https() || !base->https(), "a realm in the clear for an endpoint that is not");
 }
 

@@ -145,16 +145,17 @@ def test_u12_docker_hub_says_denied_for_unknown(start, upstream, image):
     assert_error(entrepot.get("/v2/library/secret/manifests/latest"), 404, code="NAME_UNKNOWN")
 
 
-@pytest.mark.parametrize("internal", [False, True])
-def test_u13_foreign_realm(start, make_upstream, upstream, image, account, internal):
-    """A realm on a private address of another origin gets nothing, unless that is configured."""
+@pytest.mark.parametrize("allowed", [{}, {"internal": True}, {"token_hosts": ["127.0.0.2"]},
+                                     {"internal": True, "token_hosts": ["127.0.0.2"]}])
+def test_u13_foreign_realm(start, make_upstream, upstream, image, account, allowed):
+    """A realm on a private address of another host gets nothing, unless both are configured."""
     realm = make_upstream(host="127.0.0.2")
     realm.role.tokens = upstream.role.tokens
     realm.role.users = {USER: PASSWORD}
     upstream.role.require_bearer(realm=f"{realm.url}/token", users={USER: PASSWORD})
     entrepot = start({"docker.io": {"endpoint": upstream, "credentials": account,
-                                    "internal": internal}})
-    if internal:
+                                    **allowed}})
+    if len(allowed) == 2:
         pull(entrepot, image)
         assert realm.requests("token")[0].authorization == BASIC
     else:
@@ -185,6 +186,29 @@ def test_u13_challenges_that_are_none(start, upstream, image, challenge, status)
     upstream.script(faults.challenge(challenge))
     entrepot = start({"registry.test": upstream})
     assert_error(entrepot.get(manifest_target("latest")), status)
+
+
+def test_u13_a_challenge_whose_token_url_is_too_long(start, upstream, image):
+    long = "%" * 4000
+    rule = upstream.script(faults.challenge(
+        f'Bearer realm="{upstream.url}/token",service="{long}",scope="{long}"'))
+    entrepot = start()
+    for target in (manifest_target("latest"), blob_target(image.config),
+                   f"/v2/{REPOSITORY}/tags/list"):
+        assert_error(entrepot.get(target), 502)
+    rule.cancel()
+    pull(entrepot, image)
+
+
+def test_a_closed_repository_does_not_close_the_others(start, upstream, image):
+    """Its token server fails; who needs no token is served."""
+    upstream.script(faults.challenge(f'Bearer realm="{upstream.url}/token"'),
+                    repository="library/closed")
+    upstream.script(faults.status(503), kind="token")
+    entrepot = start()
+    assert_error(entrepot.get("/v2/library/closed/manifests/latest"), 503)
+    pull(entrepot, image)
+    assert upstream.count("token") > 0
 
 
 def test_u13_token_request_is_not_redirected(start, make_upstream, upstream, image, account):

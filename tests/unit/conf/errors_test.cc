@@ -157,6 +157,14 @@ INSTANTIATE_TEST_SUITE_P(
              "access": "private" } } })",
              "f.json: upstreams.docker.io.access: \"private\" is not one of public, restricted"},
         Case{R"({ "upstreams": { "docker.io": { "endpoints": [ { "url": "https://x" } ],
+             "token_hosts": [ "a.io", "https://b.io" ] } } })",
+             "f.json: upstreams.docker.io.token_hosts[1]: \"https://b.io\" is not a host: give a "
+             "name in lower case or an IPv4 address, without a port, such as "
+             "\"auth.registry.example\""},
+        Case{R"({ "upstreams": { "docker.io": { "endpoints": [ { "url": "https://x" } ],
+             "token_hosts": "a.io" } } })",
+             "f.json: upstreams.docker.io.token_hosts: expected a list [ … ], found \"a.io\""},
+        Case{R"({ "upstreams": { "docker.io": { "endpoints": [ { "url": "https://x" } ],
              "aliases": [ 7 ] } } })",
              "f.json: upstreams.docker.io.aliases[0]: expected a text, found 7"},
         Case{R"({ "upstreams": { "docker.io": { "endpoints": [ { "url": "https://x" } ],

@@ -49,6 +49,14 @@ TEST(Grammar, Names) {
     EXPECT_TRUE(fault_of_name(name)) << name;
 }
 
+TEST(Grammar, Hosts) {
+  for (const auto* host : {"auth.docker.io", "localhost", "a-b_c.example", "10.0.0.1"})
+    EXPECT_FALSE(fault_of_host(host)) << host;
+  for (const auto* host : {"", "Auth.docker.io", "auth.docker.io:443", "https://auth.docker.io",
+                           "auth.docker.io/token", "-a.io", "a.io.", "[::1]", "*.docker.io", "a b"})
+    EXPECT_TRUE(fault_of_host(host)) << host;
+}
+
 TEST(Grammar, Regexes) {
   EXPECT_FALSE(fault_of_regex("^v?[0-9]+$"));
   EXPECT_TRUE(fault_of_regex(""));

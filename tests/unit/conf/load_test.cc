@@ -75,7 +75,7 @@ TEST_F(Load, EveryKeyIsRead) {
     "upstreams": { "docker.io": {
       "aliases": [ "hub" ],
       "endpoints": [ { "url": "http://10.0.0.1:5000/p", "region": "site", "ns": true } ],
-      "access": "restricted", "ca_file": null, "internal": true, "credentials": [],
+      "access": "restricted", "ca_file": null, "internal": true, "token_hosts": [ "auth.lan" ], "credentials": [],
       "tags": { "fresh_for": "1m", "stale_for": "1h",
                 "rules": [ { "match": "^v", "fresh_for": "1d" }, { "match": "x" } ] } } },
     "registry": { "catalog": true },
@@ -98,6 +98,7 @@ TEST_F(Load, EveryKeyIsRead) {
   upstream.endpoints = {{"http://10.0.0.1:5000/p", "site", true}};
   upstream.restricted = true;
   upstream.internal = true;
+  upstream.token_hosts = {"auth.lan"};
   upstream.tags = {1min, 1h, {{"^v", 24h}, {"x", 1min}}};
   expected.registry.catalog = true;
   expected.cache = {"/c", 1000, 1024, {"library/*", "ghcr.io/a/*"}, 7};

@@ -24,7 +24,7 @@ constexpr std::string_view json = R"({
                 "rules": [ { "match": "^v", "fresh_for": "3m" } ] }
     },
     "q.io": { "endpoints": [ { "url": "https://q.io" } ], "access": "restricted",
-              "internal": true }
+              "internal": true, "token_hosts": [ "auth.lan" ] }
   },
   "registry": { "catalog": true },
   "cache": { "directory": "/c", "max_size": "1GiB" },
@@ -87,6 +87,8 @@ TEST_F(ComponentOptions, Upstream) {
   EXPECT_EQ(hub.ca_file, "/ca.pem");
   EXPECT_FALSE(hub.internal);
   EXPECT_TRUE(options.upstreams[1].internal);
+  EXPECT_TRUE(hub.token_hosts.empty());
+  EXPECT_THAT(options.upstreams[1].token_hosts, ElementsAre("auth.lan"));
   EXPECT_EQ(options.timeouts.connect, 1s);
   EXPECT_EQ(options.timeouts.first_byte, 2s);
   EXPECT_EQ(options.timeouts.stall, 3s);

@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "proxy/upstream/address.h"
 #include "proxy/upstream/realm.h"
@@ -160,10 +162,10 @@ TEST(UrlTest, NeverShowsAQuery) {
 }
 
 TEST(UrlTest, AddsPathsAndQueries) {
-  EXPECT_EQ(url("https://x/p/").with_path("/v2/a/blobs/sha256:ff").text(),
+  EXPECT_EQ(url("https://x/p/").with_path("/v2/a/blobs/sha256:ff")->text(),
             "https://x/p/v2/a/blobs/sha256:ff");
-  EXPECT_EQ(url("https://x").with_query("ns", "docker.io").text(), "https://x/?ns=docker.io");
-  EXPECT_EQ(url("https://x/?a=b").with_query("c", "d&e").text(), "https://x/?a=b&c=d%26e");
+  EXPECT_EQ(url("https://x").with_query("ns", "docker.io")->text(), "https://x/?ns=docker.io");
+  EXPECT_EQ(url("https://x/?a=b").with_query("c", "d&e")->text(), "https://x/?a=b&c=d%26e");
 }
 
 TEST(UrlTest, ComparesOrigins) {
@@ -186,14 +188,21 @@ TEST(Realm, FindsTheRegistrableDomain) {
 }
 
 TEST(Realm, AllowsTheRegistrysOwnTokenServer) {
-  const auto allowed = [](const char* realm, const char* endpoint, bool internal = false) {
-    return !realm_refusal(url(realm), url(endpoint), internal).has_value();
+  const auto allowed = [](const char* realm, const char* endpoint, const RealmRules& rules = {}) {
+    return !realm_refusal(url(realm), url(endpoint), rules).has_value();
   };
   EXPECT_TRUE(allowed("https://auth.docker.io/token", "https://registry-1.docker.io"));
   EXPECT_TRUE(allowed("https://auth.docker.io/token", "https://registry.hub.docker.com"));
   EXPECT_TRUE(allowed("https://ghcr.io/token", "https://ghcr.io"));
   EXPECT_TRUE(allowed("http://127.0.0.1:5001/token", "http://127.0.0.1:5000"));
-  EXPECT_TRUE(allowed("http://token.corp/", "https://registry.lan", true));
+  EXPECT_TRUE(allowed("http://token.corp/", "https://registry.lan", {.any_host = true}));
+  const std::vector<std::string> named = {"token.corp"};
+  EXPECT_TRUE(allowed("https://token.corp/", "https://registry.lan", {.hosts = named}));
+  EXPECT_TRUE(allowed("http://TOKEN.corp:81/", "http://registry.lan", {.hosts = named}));
+
+  EXPECT_FALSE(allowed("http://token.corp/", "https://registry.lan", {.hosts = named}));
+  EXPECT_FALSE(allowed("https://a.token.corp/", "https://registry.lan", {.hosts = named}));
+  EXPECT_FALSE(allowed("https://token.corp.evil/", "https://registry.lan", {.hosts = named}));
 
   EXPECT_FALSE(allowed("http://auth.docker.io/token", "https://registry-1.docker.io"));
   EXPECT_FALSE(allowed("https://evil.example/token", "https://registry-1.docker.io"));

@@ -201,10 +201,10 @@ TEST(TokenReply, RefusesWhatIsNoToken) {
 
 TEST(TokenUrl, RepeatsTheScopeAndEncodes) {
   const Url realm = *Url::parse("https://auth.example/token?account=x");
-  EXPECT_EQ(lower(token_url(realm, "my service", "repository:a/b:pull repository:c:pull").text()),
+  EXPECT_EQ(lower(token_url(realm, "my service", "repository:a/b:pull repository:c:pull")->text()),
             "https://auth.example/token?account=x&service=my%20service"
             "&scope=repository%3aa%2fb%3apull&scope=repository%3ac%3apull");
-  EXPECT_EQ(token_url(realm, "", "").text(), realm.text());
+  EXPECT_EQ(token_url(realm, "", "")->text(), realm.text());
 }
 
 TEST(Text, ExcerptsHoldNoControlCharacters) {

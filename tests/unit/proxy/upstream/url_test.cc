@@ -78,9 +78,19 @@ TEST(Url, ShowsNoQuery) {
 
 TEST(Url, PutsPathsAndQueriesBehindItsOwn) {
   const Url url = *Url::parse("https://mirror.example/prefix/?account=x");
-  EXPECT_EQ(url.with_path("/v2/").text(), "https://mirror.example/prefix/v2/?account=x");
-  EXPECT_EQ(Url::parse("https://m.example")->with_query("a b", "c&d").text(),
+  EXPECT_EQ(url.with_path("/v2/")->text(), "https://mirror.example/prefix/v2/?account=x");
+  EXPECT_EQ(Url::parse("https://m.example")->with_query("a b", "c&d")->text(),
             "https://m.example/?a%20b=c%26d");
+}
+
+TEST(Url, DoesNotGrowBeyondItsLimit) {
+  const Url url = *Url::parse("https://m.example/p");
+  const std::string most(Url::max_length - url.text().size() - 4, 'x');  // "?k=" and a '/'
+  EXPECT_TRUE(url.with_query("k", most));
+  EXPECT_FALSE(url.with_query("k", most + "xx"));
+  EXPECT_FALSE(url.with_query("k", std::string(Url::max_length / 3, '%')));
+  EXPECT_TRUE(url.with_path("/" + most));
+  EXPECT_FALSE(url.with_path("/" + std::string(Url::max_length, 'x')));
 }
 
 }  // namespace
