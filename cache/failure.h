@@ -38,6 +38,13 @@ struct Failure {
   bool given_up = false;
 };
 
+/// True where the upstream would not have the question as it was put: 400 and its like; 508, a
+/// circle that it sees in the Via. Put otherwise, it may be answered.
+inline bool refuses_question(const Failure& failure) {
+  return failure.kind == FailureKind::bad_upstream &&
+         (failure.status == 508 || (failure.status >= 400 && failure.status < 500));
+}
+
 /// True for the failures that a stale answer may cover (design: network, 5xx, 429).
 inline bool stale_may_cover(const Failure& failure) {
   return failure.kind == FailureKind::rate_limited || failure.kind == FailureKind::unavailable ||

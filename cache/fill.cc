@@ -300,7 +300,7 @@ void Fill::fail(const Failure& failure, Left left) {
   for (auto& [request, outcome] : std::exchange(unheard_, {}))
     waiting.push_back(std::move(request));
   flights_.unlist(*this);
-  flights_.failed(repository_, resource_, digest_, std::move(waiting), failure);
+  flights_.failed(repository_, resource_, digest_, via_, std::move(waiting), failure);
 }
 
 }  // namespace entrepot::cache

@@ -45,7 +45,7 @@ void LinkProof::on_done(const std::optional<Failure>& failure) {
   auto waiting = std::exchange(waiting_, {});
   flights_.unlist(*this);
   if (failure) {
-    flights_.proof_failed(repository_, resource_, digest_, std::move(waiting), *failure);
+    flights_.proof_failed(repository_, resource_, digest_, via_, std::move(waiting), *failure);
     return;
   }
   shared_.link(repository_, digest_, LinkRecord::Proof::upstream);

@@ -27,7 +27,8 @@ class ListingFlights::Flight : public ListingSink, public Demand {
 
   void start(Source& source, const ListingRequest& request) {
     const auto& [upstream, name] = request.repository;
-    Behalf behalf{request.reply.via(), request.reply.client(), this};
+    via = request.reply.via();
+    Behalf behalf{via, request.reply.client(), this};
     fetch_ = request.subject
                  ? source.list_referrers(upstream, name, *request.subject, std::move(behalf), *this)
                  : source.list_tags(upstream, name, std::move(behalf), *this);
@@ -44,6 +45,7 @@ class ListingFlights::Flight : public ListingSink, public Demand {
   }
 
   std::vector<ListingRequest> waiting;
+  std::string via;  ///< of the request that brought it about
 
  private:
   Shared& shared_;
@@ -84,19 +86,26 @@ void ListingFlights::ended(const std::string& key_in, std::optional<Listing> lis
   const std::string key = key_in;
   const auto flight = std::move(flights_.extract(key).mapped());
   if (listing) return answer(flight->waiting, keep(key, std::move(*listing)));
+  auto others = take_others(flight->waiting, flight->via, failure);
+  refuse(key, *flight, failure);
+  for (auto& request : others) fetch(std::move(request));
+}
+
+/// With what was known before, where there is something.
+void ListingFlights::refuse(const std::string& key, const Flight& flight, const Failure& failure) {
   const auto kept = kept_.find(key);
   if (kept != kept_.end() && stale_may_cover(failure)) {
     ListingAnswer stale = kept->second.answer;
     stale.outcome = Outcome::stale;
     stale.reason = "upstream-unreachable";
-    return answer(flight->waiting, std::move(stale));
+    return answer(flight.waiting, std::move(stale));
   }
   kept_.erase(key);
   ListingAnswer none;
   none.outcome = Outcome::error;
   none.reason = "absent";
   none.failure = failure;
-  answer(flight->waiting, std::move(none));
+  answer(flight.waiting, std::move(none));
 }
 
 ListingAnswer ListingFlights::keep(const std::string& key, Listing listing) {

@@ -33,6 +33,7 @@ class ListingFlights {
   };
 
   void ended(const std::string& key, std::optional<Listing> listing, const Failure& failure);
+  void refuse(const std::string& key, const Flight& flight, const Failure& failure);
   ListingAnswer keep(const std::string& key, Listing listing);
   void answer(const std::vector<ListingRequest>& waiting, ListingAnswer answer);
 

@@ -205,8 +205,10 @@ void ObjectFlights::unlist(const LinkProof& proof) {
 }
 
 void ObjectFlights::failed(const Repository& asked, Resource resource, const Digest& digest,
-                           std::vector<ObjectRequest> waiting, const Failure& failure) {
+                           const std::string& via, std::vector<ObjectRequest> waiting,
+                           const Failure& failure) {
   remember_failure(asked, resource, digest, failure);
+  auto others = take_others(waiting, via, failure);
   for (auto& request : waiting) {
     // Whoever joined from another repository has a right to that repository's own answer.
     if (request.repository != asked) {
@@ -215,6 +217,7 @@ void ObjectFlights::failed(const Repository& asked, Resource resource, const Dig
       request.reply({Outcome::error, "absent", nullptr, failure});
     }
   }
+  for (auto& request : others) fetch(std::move(request));
 }
 
 void ObjectFlights::proven(const FetchHead& head, std::vector<ObjectRequest> waiting) {
@@ -238,8 +241,10 @@ void ObjectFlights::proven(const FetchHead& head, std::vector<ObjectRequest> wai
 }
 
 void ObjectFlights::proof_failed(const Repository& asked, Resource resource, const Digest& digest,
-                                 std::vector<ObjectRequest> waiting, const Failure& failure) {
+                                 const std::string& via, std::vector<ObjectRequest> waiting,
+                                 const Failure& failure) {
   remember_failure(asked, resource, digest, failure);
+  auto others = take_others(waiting, via, failure);
   for (auto& request : waiting) {
     if (stale_may_cover(failure) && request.had_link && !request.accept_old_link) {
       request.accept_old_link = true;
@@ -250,6 +255,7 @@ void ObjectFlights::proof_failed(const Repository& asked, Resource resource, con
       request.reply({Outcome::error, "not-linked", nullptr, failure});
     }
   }
+  for (auto& request : others) fetch(std::move(request));
 }
 
 void ObjectFlights::remember_failure(const Repository& asked, Resource resource,

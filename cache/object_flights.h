@@ -44,11 +44,14 @@ class ObjectFlights {
   // For the flights.
   void unlist(const Fill& fill);
   void unlist(const LinkProof& proof);
+  /// `via`: of the request in whose name the upstream was asked; whom a failure that is due to it
+  /// does not concern is asked for anew.
   void failed(const Repository& asked, Resource resource, const Digest& digest,
-              std::vector<ObjectRequest> waiting, const Failure& failure);
+              const std::string& via, std::vector<ObjectRequest> waiting, const Failure& failure);
   void proven(const FetchHead& head, std::vector<ObjectRequest> waiting);
   void proof_failed(const Repository& asked, Resource resource, const Digest& digest,
-                    std::vector<ObjectRequest> waiting, const Failure& failure);
+                    const std::string& via, std::vector<ObjectRequest> waiting,
+                    const Failure& failure);
 
  private:
   /// What the disk knows.

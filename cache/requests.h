@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "cache/answer.h"
 #include "cache/asker.h"
 #include "cache/digest.h"
+#include "cache/failure.h"
 #include "cache/source.h"
 #include "cache/wanted.h"
 
@@ -62,6 +64,30 @@ void add_waiting(std::vector<Request>& waiting, Request request) {
                                  [](const Request& one) { return !one.reply.awaited(); }),
                   waiting.end());
   waiting.push_back(std::move(request));
+}
+
+/// True where a question failed because of the Via of who it was asked for: that is no answer to
+/// anybody else.
+inline bool is_due_to_via(const std::string& via, const Failure& failure) {
+  return !via.empty() && refuses_question(failure);
+}
+
+/// Takes out of `waiting` whoever must be asked for anew, as what was asked with `via` failed
+/// because of it. Those without a Via come first: theirs is a question that nobody can spoil. Each
+/// Via is tried once, so that this ends.
+template <typename Request>
+std::vector<Request> take_others(std::vector<Request>& waiting, const std::string& via,
+                                 const Failure& failure) {
+  std::vector<Request> others;
+  if (!is_due_to_via(via, failure)) return others;
+  const auto first =
+      std::stable_partition(waiting.begin(), waiting.end(),
+                            [&via](const Request& request) { return request.reply.via() == via; });
+  others.assign(std::make_move_iterator(first), std::make_move_iterator(waiting.end()));
+  waiting.erase(first, waiting.end());
+  std::stable_partition(others.begin(), others.end(),
+                        [](const Request& request) { return request.reply.via().empty(); });
+  return others;
 }
 
 /// A blob or a manifest by digest.

@@ -174,9 +174,11 @@ void TagFlight::settle(TagRecord record, std::string_view reason) {
 void TagFlight::fail(const Failure& failure) {
   patience_.reset();
   if (!stale_may_cover(failure)) forget();
-  const auto waiting = std::exchange(waiting_, {});
+  auto waiting = std::exchange(waiting_, {});
+  auto others = take_others(waiting, via_, failure);
   flights_.unlist(*this);
   flights_.failed(*this, known_, waiting, failure);
+  for (auto& request : others) flights_.fetch(std::move(request));
 }
 
 /// The upstream says the tag is not there, or not for us: it must not be found again (fault U26).

@@ -42,6 +42,8 @@ class TagFlight : public FetchSink, public Demand, public std::enable_shared_fro
 
   const Repository& repository() const { return repository_; }
   const std::string& tag() const { return tag_; }
+  /// Of the request that brought it about.
+  const std::string& via() const { return via_; }
 
   Level level() const override;
 

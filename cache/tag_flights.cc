@@ -176,7 +176,8 @@ void TagFlights::failed(const TagFlight& flight, const StatePtr& known,
   const auto now = shared_.clock.steady();
   if (stale_may_cover(failure) || failure.kind == FailureKind::store) {
     if (resting_until_.size() >= max_remembered) resting_until_.clear();
-    if (known && !failure.given_up) resting_until_[key] = now + rest;
+    if (known && !failure.given_up && !is_due_to_via(flight.via(), failure))
+      resting_until_[key] = now + rest;
     if (known || !failure.doubtful)
       return answer_stale(known, waiting, "upstream-unreachable", failure);
   }

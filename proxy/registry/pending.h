@@ -22,7 +22,7 @@ bool begin_wait(http::Exchange& exchange, Call& call);
 /// On whose behalf fetch_* asks, and where it answers.
 inline cache::Asker asker_of(const Options& options, const http::Exchange& exchange,
                              const Call& call) {
-  return {options.executor_of(exchange), via_of(exchange.request(), call.fields),
+  return {options.executor_of(exchange), passed_on(via_of(exchange.request(), call.fields)),
           cache::Client{exchange.client().value()}, call.left};
 }
 

@@ -16,6 +16,26 @@ std::string_view received_by(std::string_view entry) {
   return entry.substr(0, entry.find_first_of(" \t"));
 }
 
+std::string_view received_protocol(std::string_view entry) {
+  return entry.substr(0, entry.find_first_of(" \t"));
+}
+
+/// Takes the next entry off the list. Quotes mean nothing here, and a comma within a comment ends
+/// nobody's name.
+std::string_view next_entry(std::string_view& via) {
+  const std::size_t comma = std::min(via.find(','), via.size());
+  const std::string_view entry = trim(via.substr(0, comma));
+  via.remove_prefix(std::min(comma + 1, via.size()));
+  return entry;
+}
+
+/// A token, with what separates the parts of a protocol or of a host and port.
+bool is_name(std::string_view text, std::string_view separators) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return is_token(c) || separators.find(c) != std::string_view::npos;
+  });
+}
+
 }  // namespace
 
 std::string via_of(const http::Request& request, const RequestFields& fields) {
@@ -33,14 +53,24 @@ bool comes_back(std::string_view via, std::string_view self) {
   int mirrors = 0;
   if (via.size() > longest_via) return true;
   while (!via.empty()) {
-    // Quotes mean nothing here, and a comma within a comment ends nobody's name.
-    const std::size_t comma = std::min(via.find(','), via.size());
-    const std::string_view entry = trim(via.substr(0, comma));
-    via.remove_prefix(std::min(comma + 1, via.size()));
+    const std::string_view entry = next_entry(via);
     if (entry.empty()) continue;
     if (++mirrors > most_mirrors || received_by(entry) == self) return true;
   }
   return false;
+}
+
+std::string passed_on(std::string_view via) {
+  std::string passed;
+  while (!via.empty()) {
+    const std::string_view entry = next_entry(via);
+    const std::string_view protocol = received_protocol(entry);
+    const std::string_view name = received_by(entry);
+    if (!is_name(protocol, "/") || !is_name(name, ":[]")) continue;
+    if (!passed.empty()) passed += ", ";
+    passed.append(protocol).append(" ").append(name);
+  }
+  return passed;
 }
 
 }  // namespace entrepot::registry

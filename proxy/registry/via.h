@@ -21,4 +21,8 @@ std::string via_of(const http::Request& request, const RequestFields& fields);
 /// more than most_mirrors others, or is longer than longest_via. Pure.
 bool comes_back(std::string_view via, std::string_view self);
 
+/// What of this Via goes along with our own questions: its well-formed entries, without comments.
+/// Pure.
+std::string passed_on(std::string_view via);
+
 }  // namespace entrepot::registry

@@ -155,6 +155,8 @@ void Ask::learn(int status) {
   Knowledge& knowledge = endpoint_.knowledge();
   if (timing.connect.count() > 0) knowledge.connected(timing.connect, now);
   waited_ += timing.first_byte;
+  // A circle is seen by what the client wrote into its Via: it says nothing about the endpoint.
+  if (status == 508 && !request_.via.empty()) return;
   if (status >= 500) {
     knowledge.faulty(now);
   } else if (!is_redirect(status) && status != 401 && status != 429) {

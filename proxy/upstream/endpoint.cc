@@ -65,7 +65,7 @@ bool Endpoint::near_mirror() const {
 }
 
 std::string Endpoint::via_line(const std::string& via) const {
-  if (id_.empty()) return {};
+  if (id_.empty() || !ns_) return {};
   return "Via: " + (via.empty() ? "" : via + ", ") + "1.1 " + id_;
 }
 

@@ -59,6 +59,8 @@ void check_request(const Request& request) {
   const std::string via = registry::via_of(request, fields);
   require(via.empty() || fields.via, "a Via out of nothing");
   registry::comes_back(via, "me");
+  for (const char c : registry::passed_on(via))
+    require(c >= ' ' && c < 0x7f && c != '(', "only well-formed entries go along");
   require(registry::comes_back(via + ", 1.1 me", "me"), "a Via that hides what follows");
 }
 

@@ -28,6 +28,11 @@ def of(*endpoints) -> dict:
         for one in endpoints]}}
 
 
+def of_mirror(upstream) -> dict:
+    """The same with a scripted one that is another mirror's."""
+    return {NAME: {"endpoints": [{"url": upstream.url, "ns": True}]}}
+
+
 @pytest.fixture
 def onprem(start):
     """Asks the scripted upstream."""
@@ -131,7 +136,7 @@ def via_of(request) -> str:
 @pytest.mark.parametrize("sent", [[], [FOREIGN], FOREIGN.split(", ")], ids=["none", "line", "lines"])
 def test_via_is_appended_to(start, upstream, sent):
     image = upstream.add_image(REPOSITORY, content.image((MIB,)), "latest")
-    entrepot = start()
+    entrepot = start(of_mirror(upstream))
     asking = [("Via", value) for value in sent]
     for target in (LATEST, blob_target(image.config), f"/v2/{REPOSITORY}/tags/list",
                    f"/v2/{REPOSITORY}/referrers/{image.manifest.digest}"):
@@ -144,7 +149,50 @@ def test_via_is_appended_to(start, upstream, sent):
         assert re.fullmatch(", ".join([*map(re.escape, sent), OURS]), via_of(request)), request
 
 
-def test_each_mirror_has_a_name_of_its_own(node, upstream):
+def test_a_registry_is_told_no_via(start, upstream):
+    """It might judge by what a client wrote."""
+    image = upstream.add_image(REPOSITORY, content.image((MIB,)), "latest")
+    entrepot = start()
+    for target in (LATEST, blob_target(image.config), f"/v2/{REPOSITORY}/tags/list"):
+        assert entrepot.get(target, headers={"Via": FOREIGN}).status == 200
+    assert {via_of(request) for request in upstream.requests()} == {""}
+
+
+def test_only_well_formed_entries_go_along(start, upstream):
+    blob = upstream.add_blob(REPOSITORY, content.blob(KIB))
+    entrepot = start(of_mirror(upstream))
+    odd = "1.0 fred (a comment), 1.1 b\xe9, \"x\", 1.1 <b>, nobody, 1.1 p.example"
+    assert_whole(entrepot.get(blob_target(blob), headers={"Via": odd}), blob)
+    (asked,) = upstream.requests("blob")
+    assert re.fullmatch(f"1.0 fred, 1.1 p.example, {OURS}", via_of(asked)), asked
+
+
+@pytest.mark.parametrize("kind", ["blob", "manifest", "tag", "tags", "HEAD"])
+def test_anothers_via_does_not_decide(start, upstream, kind):
+    """The next mirror has sixteen names in the Via of the first asker, and refuses that."""
+    image = upstream.add_image(REPOSITORY, content.image((MIB,)), "latest")
+    gate = Gate()
+    upstream.script(faults.together(faults.hold(gate), faults.status(508)),
+                    match=lambda request: "m15.example" in via_of(request))
+    entrepot = start(of_mirror(upstream))
+    layer = image.layers[0]
+    method, target = {"blob": ("GET", blob_target(layer)),
+                      "manifest": ("GET", manifest_target(image.manifest)),
+                      "tag": ("GET", LATEST), "tags": ("GET", f"/v2/{REPOSITORY}/tags/list"),
+                      "HEAD": ("HEAD", blob_target(layer))}[kind]
+    with entrepot.connect() as first, entrepot.connect() as second:
+        first.send_request(method, target, [("Via", ", ".join(f"1.1 m{n}.example" for n in range(16)))])
+        upstream.wait_requests(1)
+        second.send_request(method, target)
+        eventually(lambda: entrepot.metrics().sum("connections") >= 2, what="both ask")
+        gate.open()
+        assert first.read_response(method).status == 508
+        assert second.read_response(method).status == 200
+
+
+def test_each_mirror_has_a_name_of_its_own(start, upstream):
+    site = start(of_mirror(upstream))
+    node = start(of(site.port))
     blob = upstream.add_blob(REPOSITORY, content.blob(KIB))
     assert_whole(node.get(blob_target(blob)), blob)
     (asked,) = upstream.requests("blob")
@@ -156,7 +204,9 @@ def test_each_mirror_has_a_name_of_its_own(node, upstream):
 def test_via_is_not_for_whom_a_redirect_leads_to(start, upstream, make_upstream):
     upstream.role.cdn = make_upstream(host="127.0.0.2")
     blob = upstream.add_blob(REPOSITORY, content.blob(KIB))
-    entrepot = start({NAME: {"endpoint": upstream, "internal": True}})
+    settings = of_mirror(upstream)
+    settings[NAME]["internal"] = True
+    entrepot = start(settings)
     assert_whole(entrepot.get(blob_target(blob), headers={"Via": FOREIGN}), blob)
     assert via_of(upstream.requests("blob")[0]).startswith(f"{FOREIGN}, ")
     (delivered,) = upstream.role.cdn.requests()
@@ -175,7 +225,7 @@ def test_more_than_sixteen_mirrors_are_a_circle(start, upstream):
 
 def test_ones_own_name_is_a_circle(start, upstream):
     first, second = (upstream.add_blob(REPOSITORY, content.blob(KIB, seed=n)) for n in range(2))
-    entrepot = start()
+    entrepot = start(of_mirror(upstream))
     assert_whole(entrepot.get(blob_target(first)), first)
     name = via_of(upstream.requests("blob")[0])
     for via in (name, f"{FOREIGN}, {name}", f"{name}, {FOREIGN}"):

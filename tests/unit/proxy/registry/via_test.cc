@@ -30,6 +30,16 @@ TEST(ComesBack, AfterTooManyOthers) {
   EXPECT_TRUE(comes_back("1.1 fred (" + std::string(longest_via, 'x') + ")", "me"));
 }
 
+TEST(PassedOn, WellFormedEntriesWithoutComments) {
+  EXPECT_EQ(passed_on(""), "");
+  EXPECT_EQ(passed_on("1.0 fred, HTTP/1.1\tp.example:80 (a comment),, 1.1 [::1]:5000"),
+            "1.0 fred, HTTP/1.1 p.example:80, 1.1 [::1]:5000");
+  EXPECT_EQ(passed_on("fred, 1.1, 1.1 fr\xc3\xa9"
+                      "d, 1.1 a\x01"
+                      "b, 1.1 \"a\", 1.1 good, a(b c"),
+            "1.1 good");
+}
+
 TEST(Loop, IsRefusedBeforeAnybodyIsAsked) {
   Site site;
   const std::string blob = "/v2/a/b/blobs/" + digest_text("x");
