@@ -174,7 +174,7 @@ def repeated_children(one: Attacker) -> None:
 
 @attack(every=2)
 def many_links(one: Attacker) -> None:
-    one.ask(f"/v2/links/{next(one.numbers)}/manifests/{hostile.many_layers(40_000).digest}")
+    one.ask(f"/v2/links/{next(one.numbers)}/manifests/{hostile.many_layers(hostile.LINKS).digest}")
 
 
 @attack(every=0.05)
