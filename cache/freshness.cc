@@ -2,20 +2,20 @@
 #include "cache/freshness.h"
 
 #include <algorithm>
-#include <regex>
+
+#include "metrics/pattern.h"
 
 namespace entrepot::cache {
 
 struct TagFreshness::Rule {
-  std::regex match;
+  Pattern match;
   std::chrono::milliseconds fresh_for;
 };
 
 TagFreshness::TagFreshness(const TagPolicy& policy)
     : fresh_for_(policy.fresh_for), stale_for_(policy.stale_for) {
   for (const auto& rule : policy.rules) {
-    rules_.push_back(
-        {std::regex(rule.match, std::regex::ECMAScript | std::regex::optimize), rule.fresh_for});
+    rules_.push_back({Pattern(rule.match), rule.fresh_for});
   }
 }
 
@@ -24,8 +24,7 @@ TagFreshness::TagFreshness(TagFreshness&&) noexcept = default;
 
 std::chrono::milliseconds TagFreshness::fresh_for(std::string_view tag) const {
   for (const auto& rule : rules_) {
-    // Unanchored, as regular expressions are everywhere else: the pattern says ^ and $ itself.
-    if (std::regex_search(tag.begin(), tag.end(), rule.match)) return rule.fresh_for;
+    if (rule.match.found_in(tag)) return rule.fresh_for;
   }
   return fresh_for_;
 }

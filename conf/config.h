@@ -38,7 +38,7 @@ struct Endpoint {
 };
 
 struct TagRule {
-  std::string match;  ///< ECMAScript regex
+  std::string match;  ///< a Pattern (metrics/pattern.h)
   Milliseconds fresh_for{0};
   bool operator==(const TagRule&) const = default;
 };

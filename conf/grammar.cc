@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <regex>
 
 #include "conf/json.h"
+#include "metrics/pattern.h"
 
 namespace entrepot::conf {
 namespace {
@@ -130,12 +130,10 @@ Fault fault_of_name(std::string_view name) {
 Fault fault_of_regex(const std::string& regex) {
   if (regex.empty() || regex.size() > longest_regex)
     return "a regular expression has 1 to 1024 characters";
-  try {
-    const std::regex compiled(regex, std::regex::ECMAScript);
-    return std::nullopt;
-  } catch (const std::regex_error& error) {
-    return in_quotes(regex) + " is not a regular expression (ECMAScript): " + error.what();
-  }
+  const auto fault = Pattern(regex).fault();
+  if (fault.empty()) return std::nullopt;
+  return in_quotes(regex) +
+         " is not a regular expression (RE2: no backreferences, no looking around): " + fault;
 }
 
 }  // namespace entrepot::conf

@@ -37,6 +37,7 @@ LIBRARIES = {
     "rocksdb": (r"rocksdb/", ["cache/rocks_"]),
     "libevent": (r"(event2/|event\.h|evutil\.h)",
                  ["proxy/loop/", "proxy/http/", "proxy/upstream/"]),
+    "re2": (r"re2/", ["metrics/pattern.cc"]),
     "llhttp": (r"llhttp\.h", ["proxy/http/"]),
     "libcurl": (r"curl/", ["proxy/upstream/", "proxy/app/admin_client."]),
     # Upstream credentials are encoded for Basic and wiped from memory by it.

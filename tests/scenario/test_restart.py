@@ -206,6 +206,10 @@ BROKEN_CONFIGS = {
     "bad-regex": ('{"upstreams": {"docker.io": {"endpoints": [{"url": "https://x"}], '
                   '"tags": {"rules": [{"match": "(", "fresh_for": "1h"}]}}}}',
                   "upstreams.docker.io.tags.rules[0].match"),
+    # As a search in a time that grows with 2^n would need.
+    "backtracking-regex": ('{"upstreams": {"docker.io": {"endpoints": [{"url": "https://x"}], '
+                           '"tags": {"rules": [{"match": "(a+)\\\\1$", "fresh_for": "1h"}]}}}}',
+                           "upstreams.docker.io.tags.rules[0].match"),
     "no-such-default": ('{"default_upstream": "nowhere.test"}', "default_upstream"),
 }
 

@@ -62,6 +62,9 @@ TEST(Grammar, Regexes) {
   EXPECT_TRUE(fault_of_regex(""));
   EXPECT_TRUE(fault_of_regex("(open"));
   EXPECT_TRUE(fault_of_regex("["));
+  EXPECT_TRUE(fault_of_regex("(a)\\1"));
+  EXPECT_TRUE(fault_of_regex("^(?!latest)"));
+  EXPECT_TRUE(fault_of_regex("((a{100}){100}){100}"));
   EXPECT_TRUE(fault_of_regex(std::string(1025, 'x')));
 }
 
