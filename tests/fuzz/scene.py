@@ -100,10 +100,6 @@ class Case:
         for server in self.servers:
             server.stop()
 
-    @property
-    def script_errors(self) -> list[str]:
-        return [error for server in self.servers for error in server.errors]
-
     def step(self) -> None:
         """A client has done something: who pauses goes on."""
         with self._step:

@@ -199,7 +199,10 @@ class RegistryRole:
         tags = sorted(self.tags[request.repository])
         last = request.query.get("last", [""])[0]
         tags = [tag for tag in tags if tag > last]
-        asked = int(request.query.get("n", ["0"])[0]) or len(tags)
+        number = request.query.get("n", ["0"])[0]
+        if not number.isdecimal():
+            return error(400, "PAGINATION_NUMBER_INVALID")
+        asked = int(number) or len(tags)
         page = min(asked, self.page_size or asked)
         reply = Reply(200, [("Content-Type", "application/json")])
         if page < len(tags):
