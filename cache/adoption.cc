@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "cache/file_digest.h"
+#include "cache/folder.h"
 #include "cache/layout.h"
 #include "cache/shared.h"
 #include "metrics/log.h"
@@ -61,14 +62,17 @@ void Adoption::compare(const Folder& folder) {
   bytes[0] = static_cast<std::uint8_t>(folder.first);
   const Digest lowest(folder.algorithm, std::span(bytes).first(Digest::length(folder.algorithm)));
   std::unordered_set<Digest> there;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(layout.blob_folder(lowest), error)) {
+  const auto error = for_each_entry(layout.blob_folder(lowest), [&](const auto& entry) {
     const auto digest = layout.blob_digest(entry.path());
-    if (!digest) continue;
+    if (!digest) return;
     there.insert(*digest);
     if (!shared_.blobs.has(*digest)) files_.push_back(entry.path());
+  });
+  if (error && error != std::errc::no_such_file_or_directory) {
+    shared_.metrics.disk_errors("read").add();
+    ++unread_folders_;
+    return;
   }
-  if (error && error != std::errc::no_such_file_or_directory) return;
   drop_missing(folder, lowest, there);
 }
 
@@ -135,6 +139,11 @@ void Adoption::tell() const {
         "cache: {} files without an entry in the index could not be opened; the next start looks "
         "at them",
         skipped_);
+  if (unread_folders_ > 0)
+    log::error(
+        "cache: {} folders under {} cannot be read to their end; the next start compares them with "
+        "the index. Look at the disk",
+        unread_folders_, shared_.options.directory.string());
   if (missing_ + adopted_ + removed_ == 0) return;
   shared_.space.trim();
   shared_.update_gauges();

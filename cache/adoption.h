@@ -48,6 +48,7 @@ class Adoption {
   std::size_t removed_ = 0;
   std::size_t skipped_ = 0;
   std::size_t missing_ = 0;
+  std::size_t unread_folders_ = 0;
 };
 
 }  // namespace entrepot::cache

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "cache/disk.h"
 #include "cache/options.h"
 #include "metrics/log.h"
 
@@ -298,14 +299,10 @@ std::uint64_t BlobFiles::empty_quarantine() const {
 }
 
 void BlobFiles::measure_quarantine() const {
-  std::uint64_t bytes = 0;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(layout_.quarantine(), error)) {
-    struct stat status;
-    if (::lstat(entry.path().c_str(), &status) == 0)
-      bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
-  }
-  quarantined_bytes_ = bytes;
+  if (const auto bytes = Disk::bytes_in(layout_.quarantine()))
+    quarantined_bytes_ = *bytes;
+  else
+    metrics_.disk_errors("read").add();
 }
 
 void BlobFiles::failed(const char* operation, const std::filesystem::path& path, int error) const {

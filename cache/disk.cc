@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <system_error>
+
+#include "cache/folder.h"
 
 namespace entrepot::cache {
 
@@ -47,15 +48,17 @@ bool Disk::has_index() const {
   return ::access((layout_.index() / "CURRENT").c_str(), F_OK) == 0 || errno != ENOENT;
 }
 
-std::uint64_t Disk::index_bytes() const {
+std::optional<std::uint64_t> Disk::bytes_in(const std::filesystem::path& folder) {
   std::uint64_t sum = 0;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(layout_.index(), error)) {
+  const auto error = for_each_entry(folder, [&sum](const auto& entry) {
     struct stat status;  // a file that goes while we look is nothing to report
     if (::lstat(entry.path().c_str(), &status) == 0)
       sum += static_cast<std::uint64_t>(status.st_blocks) * 512;
-  }
+  });
+  if (error && error != std::errc::no_such_file_or_directory) return std::nullopt;
   return sum;
 }
+
+std::optional<std::uint64_t> Disk::index_bytes() const { return bytes_in(layout_.index()); }
 
 }  // namespace entrepot::cache

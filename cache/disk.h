@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <limits>
+#include <optional>
 
 #include "cache/layout.h"
 
@@ -28,8 +30,10 @@ class Disk {
   Inodes inodes() const;
   /// False when the index was removed under us.
   bool has_index() const;
-  /// What the index takes.
-  std::uint64_t index_bytes() const;
+  /// What the index takes; null where its folder cannot be read to its end.
+  std::optional<std::uint64_t> index_bytes() const;
+  /// What the files of one folder take, 0 where there is none; null as above.
+  static std::optional<std::uint64_t> bytes_in(const std::filesystem::path& folder);
 
  private:
   const Layout layout_;

@@ -50,7 +50,7 @@ Inspection::Stats Inspection::stats() const {
   stats.fills = shared_.space.reserved_files();
   stats.partial_bytes = shared_.partials.bytes();
   stats.quarantined_bytes = shared_.files.quarantined_bytes();
-  stats.index_bytes = shared_.disk.index_bytes();
+  stats.index_bytes = shared_.disk.index_bytes().value_or(0);
   stats.complete = shared_.loaded;
   return stats;
 }

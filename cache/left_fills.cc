@@ -15,6 +15,8 @@
 
 #include "cache/arriving_file.h"
 #include "cache/blob_files.h"
+#include "cache/folder.h"
+#include "metrics/log.h"
 
 namespace entrepot::cache {
 namespace {
@@ -57,12 +59,13 @@ bool remove_oldest(const Layout& layout) {
   std::error_code error;
   std::filesystem::path oldest;
   auto since = std::filesystem::file_time_type::max();
-  for (const auto& entry : std::filesystem::directory_iterator(layout.fills(), error)) {
+  // Of those that can be seen.
+  static_cast<void>(for_each_entry(layout.fills(), [&](const auto& entry) {
     const auto time = entry.last_write_time(error);
-    if (error || time >= since) continue;
+    if (error || time >= since) return;
     since = time;
     oldest = entry.path();
-  }
+  }));
   return !oldest.empty() && std::filesystem::remove_all(oldest, error) > 0 && !error;
 }
 
@@ -89,13 +92,18 @@ std::vector<Partials::Partial> left_fills(const Layout& layout) {
   std::error_code error;
   auto holes = try_holes(layout);
   while (holes == Holes::no_room && remove_oldest(layout)) holes = try_holes(layout);
-  for (const auto& entry : std::filesystem::directory_iterator(layout.fills(), error)) {
+  const auto unread = for_each_entry(layout.fills(), [&](const auto& entry) {
     if (auto partial = holes == Holes::told ? left_fill(layout, entry.path()) : std::nullopt) {
       found.emplace_back(entry.last_write_time(error), std::move(*partial));
     } else {
       std::filesystem::remove_all(entry.path(), error);
     }
-  }
+  });
+  if (unread)
+    log::error(
+        "cache: {} cannot be read to its end ({}); what else is in it is left to the next "
+        "start. Look at the disk",
+        layout.fills().string(), unread.message());
   std::sort(found.begin(), found.end(),
             [](const auto& one, const auto& two) { return one.first < two.first; });
   std::vector<Partials::Partial> partials;

@@ -292,7 +292,10 @@ void Space::tell_crowded() {
 }
 
 void Space::measure_index() {
-  index_bytes_.store(shared_.disk.index_bytes(), std::memory_order_relaxed);
+  if (const auto bytes = shared_.disk.index_bytes())
+    index_bytes_.store(*bytes, std::memory_order_relaxed);
+  else  // what was measured before is nearer to it than a part
+    shared_.metrics.disk_errors("read").add();
 }
 
 }  // namespace entrepot::cache

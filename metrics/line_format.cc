@@ -3,10 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <ctime>
 #include <iterator>
+
+#include "metrics/printable.h"
 
 namespace entrepot::log {
 namespace {
@@ -32,55 +35,42 @@ std::string_view level_word(spdlog::level::level_enum level) {
   return words[static_cast<std::size_t>(level)];
 }
 
-/// Bytes of the well-formed UTF-8 sequence that starts `text`, or 0.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  const std::size_t length = lead < 0x80                    ? 1
-                             : lead >= 0xC2 && lead <= 0xDF ? 2
-                             : (lead & 0xF0) == 0xE0        ? 3
-                             : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                            : 0;
-  if (length == 0 || length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  // Overlong forms, surrogates and what lies beyond U+10FFFF.
-  if (lead == 0xE0 && byte(1) < 0xA0) return 0;
-  if (lead == 0xED && byte(1) > 0x9F) return 0;
-  if (lead == 0xF0 && byte(1) < 0x90) return 0;
-  if (lead == 0xF4 && byte(1) > 0x8F) return 0;
-  return length;
-}
-
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+bool is_plain(char c) { return c >= 0x20 && c < 0x7F; }
 
 }  // namespace
 
 void append_json(spdlog::memory_buf_t& out, std::string_view text) {
-  while (!text.empty()) {
+  const auto stays = [](char c) { return is_plain(c) && c != '"' && c != '\\'; };
+  for (;;) {
+    const auto run = std::find_if_not(text.begin(), text.end(), stays) - text.begin();
+    append(out, text.substr(0, static_cast<std::size_t>(run)));
+    text.remove_prefix(static_cast<std::size_t>(run));
+    if (text.empty()) return;
     const char c = text.front();
-    std::size_t length = 1;
     if (c == '"' || c == '\\') {
       append(out, {std::array{'\\', c}.data(), 2});
-    } else if (is_control(c)) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));
-    } else if ((length = utf8_length(text)) > 0) {
-      append(out, text.substr(0, length));
-    } else {
-      append(out, "\\ufffd");
-      length = 1;
+      text.remove_prefix(1);
+      continue;
     }
+    const auto [length, code, well_formed] = first_character(text);
+    if (!well_formed)
+      append(out, "\\ufffd");
+    else if (!acts(code))
+      append(out, text.substr(0, length));
+    else if (code <= 0xFFFF)
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", code);
+    else  // RFC 8259, section 7
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}\\u{:04x}",
+                     0xD800 + ((code - 0x10000) >> 10), 0xDC00 + ((code - 0x10000) & 0x3FF));
     text.remove_prefix(length);
   }
 }
 
 void append_plain(spdlog::memory_buf_t& out, std::string_view text) {
-  for (const char c : text) {
-    if (is_control(c))
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
-    else
-      out.push_back(c);
-  }
+  if (std::all_of(text.begin(), text.end(), is_plain))
+    append(out, text);
+  else
+    append(out, printable(text));
 }
 
 void LineFormatter::format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& line) {

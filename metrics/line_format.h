@@ -14,8 +14,8 @@ inline constexpr std::string_view access_logger_name = "access";
 /// One line for each message, in text
 ///   2026-01-31T12:00:00.123Z warn  message
 /// or as a JSON object with "time", "level" and "message" (access lines: "access": {…}).
-/// Line breaks and other control bytes in a message are escaped, so that no client or upstream can
-/// forge a line.
+/// Line breaks and whatever else acts on a terminal (printable.h) are escaped, so that no client or
+/// upstream can forge a line or hide one.
 class LineFormatter : public spdlog::formatter {
  public:
   explicit LineFormatter(bool json) : json_(json) {}
@@ -29,11 +29,11 @@ class LineFormatter : public spdlog::formatter {
   const bool json_;
 };
 
-/// Appends `text` with control bytes, quotes and backslashes escaped as in a JSON string; bytes
-/// that are not UTF-8 become U+FFFD.
+/// Appends `text` with quotes, backslashes and what acts on a terminal (printable.h) escaped as in
+/// a JSON string; bytes that are not UTF-8 become U+FFFD.
 void append_json(spdlog::memory_buf_t& out, std::string_view text);
 
-/// Appends `text` with control bytes written as \xNN.
+/// Appends `text` as printable() makes it.
 void append_plain(spdlog::memory_buf_t& out, std::string_view text);
 
 }  // namespace entrepot::log

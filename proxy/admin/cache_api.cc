@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "metrics/printable.h"
+
 namespace entrepot::admin {
 namespace {
 
@@ -19,7 +21,10 @@ constexpr std::size_t usual_page = 1'000;
 /// Read for one piece of a check: about a second.
 constexpr std::uint64_t verified_at_once = 256ULL << 20;
 
-ApiAnswer answer(const Json& json, int status = 200) { return {status, json.dump() + "\n"}; }
+/// In ASCII, so that nothing foreign in it acts on a terminal.
+ApiAnswer answer(const Json& json, int status = 200) {
+  return {status, json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n"};
+}
 ApiAnswer refuse(int status, const std::string& why) { return answer({{"error", why}}, status); }
 
 /// The value of a key of a query; empty where it is not.
@@ -176,6 +181,8 @@ bool is_cache_api(std::string_view path) {
 
 ApiAnswer answer_cache_api(cache::Inspection& inspection, Method method, std::string_view path,
                            std::string_view query) {
+  if (!is_utf8(path) || !is_utf8(query))
+    return refuse(400, "what is asked for is no UTF-8, and nothing in the cache is named so");
   if (!is_cache_api(path)) return refuse(404, "nothing here");
   return route(inspection, method, path, query);
 }

@@ -12,6 +12,7 @@
 
 #include "cache/offline.h"
 #include "metrics/log.h"
+#include "metrics/printable.h"
 #include "proxy/admin/cache_api.h"
 #include "proxy/app/admin_client.h"
 #include "proxy/app/cache_tables.h"
@@ -52,7 +53,7 @@ class Cache {
     if (json.is_discarded() || !json.is_object())
       throw std::runtime_error("the admin listener answers with something else; is it Entrepot's?");
     if (answer.status == 200) return json;
-    std::cerr << "entrepot: " << json.value("error", "refused") << "\n";
+    std::cerr << "entrepot: " << printable(json.value("error", "refused")) << "\n";
     return std::nullopt;
   }
 
@@ -74,7 +75,7 @@ int print(const Command& command, const std::optional<Json>& json,
           void (*as_text)(std::ostream&, const Json&)) {
   if (!json) return exit_found;
   if (command.json)
-    std::cout << json->dump(2) << "\n";
+    std::cout << json->dump(2, ' ', true, Json::error_handler_t::replace) << "\n";
   else
     as_text(std::cout, *json);
   return exit_ok;

@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "metrics/printable.h"
+
 namespace entrepot::app {
 namespace {
 
@@ -73,14 +75,14 @@ void print_objects(std::ostream& out, const Json& objects) {
       << std::setw(11) << "SIZE" << std::setw(9) << "AGE" << std::setw(7) << "HITS"
       << "  HELD BY\n";
   for (const auto& object : objects) {
-    out << std::left << std::setw(73) << object.at("digest").get<std::string>() << std::setw(10)
-        << object.at("kind").get<std::string>() << std::right << std::setw(11)
-        << size_of(object, "size") << std::setw(9)
+    out << std::left << std::setw(73) << printable(object.at("digest").get<std::string>())
+        << std::setw(10) << printable(object.at("kind").get<std::string>()) << std::right
+        << std::setw(11) << size_of(object, "size") << std::setw(9)
         << human_age(now - object.at("stored_at_ms").get<std::int64_t>()) << std::setw(7)
         << object.at("hits").get<int>() << "  ";
     std::string holders;
     for (const auto& repository : object.at("repositories"))
-      holders += (holders.empty() ? "" : ", ") + repository.get<std::string>();
+      holders += (holders.empty() ? "" : ", ") + printable(repository.get<std::string>());
     if (object.at("pinned").get<bool>()) holders += holders.empty() ? "[pinned]" : " [pinned]";
     out << holders << "\n";
   }
@@ -88,8 +90,8 @@ void print_objects(std::ostream& out, const Json& objects) {
 
 void print_verification(std::ostream& out, const Json& result) {
   for (const auto& bad : result.at("bad"))
-    out << bad.at("digest").get<std::string>() << "  " << bad.at("verdict").get<std::string>()
-        << "  " << size_of(bad, "size") << "\n";
+    out << printable(bad.at("digest").get<std::string>()) << "  "
+        << printable(bad.at("verdict").get<std::string>()) << "  " << size_of(bad, "size") << "\n";
   const auto bad = result.at("bad").size();
   out << result.at("objects").get<std::uint64_t>() << " blobs (" << size_of(result, "bytes")
       << ") compared with their digests: ";
@@ -108,8 +110,9 @@ void print_removed(std::ostream& out, const Json& removed) {
 
 void print_pins(std::ostream& out, const Json& pins) {
   for (const auto& pattern : pins.at("configured"))
-    out << pattern.get<std::string>() << "  (configuration)\n";
-  for (const auto& pattern : pins.at("commanded")) out << pattern.get<std::string>() << "\n";
+    out << printable(pattern.get<std::string>()) << "  (configuration)\n";
+  for (const auto& pattern : pins.at("commanded"))
+    out << printable(pattern.get<std::string>()) << "\n";
   if (pins.at("configured").empty() && pins.at("commanded").empty()) out << "nothing is pinned\n";
 }
 

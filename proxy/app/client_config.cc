@@ -8,6 +8,7 @@
 #include <iostream>
 #include <string>
 
+#include "cache/folder.h"
 #include "proxy/app/client_mirror.h"
 #include "proxy/app/containerd_setup.h"
 #include "proxy/app/docker_setup.h"
@@ -23,10 +24,12 @@ namespace fs = std::filesystem;
 /// What podman reads of the registries besides our file, in its order.
 std::vector<PodmanFile> podman_files(const fs::path& root) {
   std::vector<fs::path> paths = {podman_file};
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(path_below(root, podman_folder), ignored))
-    if (entry.path().extension() == ".conf" && entry.path().filename() != "entrepot.conf")
-      paths.push_back(fs::path(podman_folder) / entry.path().filename());
+  // As far as it can be read: like a file of it that cannot.
+  static_cast<void>(
+      cache::for_each_entry(path_below(root, podman_folder), [&paths](const auto& entry) {
+        if (entry.path().extension() == ".conf" && entry.path().filename() != "entrepot.conf")
+          paths.push_back(fs::path(podman_folder) / entry.path().filename());
+      }));
   std::sort(paths.begin() + 1, paths.end());
   std::vector<PodmanFile> files;
   for (const auto& path : paths)

@@ -2,9 +2,12 @@
 #include "proxy/app/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <sstream>
+#include <string_view>
 
+#include "metrics/printable.h"
 #include "proxy/app/client_mirror.h"
 #include "proxy/app/exit_codes.h"
 
@@ -28,6 +31,19 @@ void add_configuration(CLI::App& command, Command& result) {
       ->allow_extra_args(false);
 }
 
+/// No name, tag, digest or pattern has other characters, and in the URL of the admin API these mean
+/// something else or nothing.
+std::string fault_of_name(const std::string& text) {
+  const auto fits = [](char c) {
+    return c > ' ' && c < '\x7f' &&
+           std::string_view("\"#%&<>?\\^`{|}").find(c) == std::string::npos;
+  };
+  if (std::all_of(text.begin(), text.end(), fits)) return {};
+  return printable(text) + " has a character that no repository, tag, digest or pattern has";
+}
+
+const CLI::Validator a_name(fault_of_name, "");
+
 /// The subcommands of `cache`, each of which sets what it is.
 void add_cache_commands(CLI::App& cache, Command& result) {
   cache.require_subcommand(1);
@@ -46,15 +62,18 @@ void add_cache_commands(CLI::App& cache, Command& result) {
       ->add_flag("--repair", result.repair, "Drop what is wrong, to be fetched again");
   add("rm", "Forget an object, a tag or a repository", CacheAction::remove)
       ->add_option("WHAT", result.argument, "DIGEST or REPOSITORY[:TAG]")
-      ->required();
+      ->required()
+      ->check(a_name);
   add("pins", "What is pinned", CacheAction::pins);
   const char* pattern_help = "Repositories, such as library/* or ghcr.io/acme/*";
   add("pin", "Never evict what these repositories hold", CacheAction::pin)
       ->add_option("PATTERN", result.argument, pattern_help)
-      ->required();
+      ->required()
+      ->check(a_name);
   add("unpin", "Take back a pin", CacheAction::unpin)
       ->add_option("PATTERN", result.argument, pattern_help)
-      ->required();
+      ->required()
+      ->check(a_name);
 }
 
 void add_client_options(CLI::App& client, Command& result) {

@@ -114,6 +114,10 @@ Reports reports_of(const Json& json, std::chrono::seconds age) {
   return reports;
 }
 
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
+}
+
 bool heard_later(const EndpointReport& a, const EndpointReport& b) {
   return a.answered_ago && (!b.answered_ago || *a.answered_ago < *b.answered_ago);
 }
@@ -146,7 +150,7 @@ Reports merged(const std::vector<Reports>& by_loop) {
   return all;
 }
 
-std::string reports_json(const Reports& reports) { return json_of(reports).dump() + "\n"; }
+std::string reports_json(const Reports& reports) { return text_of(json_of(reports)); }
 
 void save_reports(const std::filesystem::path& file, const Reports& reports, cache::WallTime now) {
   Json json = json_of(reports);
@@ -154,7 +158,7 @@ void save_reports(const std::filesystem::path& file, const Reports& reports, cac
   auto part = file;
   part += ".new";
   std::ofstream out(part);
-  out << json.dump() << '\n';
+  out << text_of(json);
   out.close();
   std::error_code error;
   if (out) {

@@ -3,9 +3,11 @@
 #include <variant>
 
 #include "proxy/app/command_line.h"
+#include "proxy/app/process.h"
 #include "proxy/app/run.h"
 
 int main(int argc, char** argv) {
+  entrepot::app::open_standard_descriptors();
   const auto parsed = entrepot::app::parse_command_line(argc, argv);
   if (const auto* farewell = std::get_if<entrepot::app::Farewell>(&parsed)) {
     (farewell->exit_code == 0 ? std::cout : std::cerr) << farewell->text;

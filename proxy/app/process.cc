@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/process.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <link.h>
 #include <malloc.h>
@@ -40,6 +41,15 @@ void raise_descriptor_limit() {
 }
 
 }  // namespace
+
+void open_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    // The lowest that is free, so it is this one. Where there is no such device, the number is
+    // held.
+    if (::open("/dev/null", O_RDWR) < 0) static_cast<void>(::open("/", O_PATH));
+  }
+}
 
 void prepare_process() {
   std::signal(SIGPIPE, SIG_IGN);

@@ -5,6 +5,11 @@
 
 namespace entrepot::app {
 
+/// Opens those of stdin, stdout and stderr that are closed on /dev/null: the first file or socket
+/// that is opened would get the number, and what is said on stderr would go into it. First thing of
+/// the process.
+void open_standard_descriptors();
+
 /// What a server process asks of its surroundings, once, on the main thread before any other
 /// thread: as many descriptors as it may have, no core files or tracers that would see credentials,
 /// no death by a closed pipe, and files that only its own user can read. Of the allocator it asks

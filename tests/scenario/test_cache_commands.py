@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -266,6 +267,27 @@ def test_where_there_is_no_cache(tmp_path):
     done = run("cache", "stats", "-s", f"cache.directory={tmp_path / 'none'}")
     assert done.returncode == 78 and "there is no cache in" in done.stderr
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("words", [("rm", b"\xff"), ("rm", b"docker.io/a\xff:1"), ("pin", b"\xff"),
+                                   ("unpin", b"a b"), ("rm", "a\u202eb".encode()), ("rm", b"a?b")])
+def test_names_that_are_none(words):
+    done = run("cache", *(os.fsdecode(word) for word in words))
+    assert done.returncode == EXIT_USAGE
+    assert "no repository, tag, digest or pattern has" in done.stderr
+    assert done.stderr.isascii()
+
+
+@pytest.mark.parametrize("method, target", [
+    ("DELETE", "objects/%ff"), ("DELETE", "repositories/docker.io/%ff"), ("PUT", "pins?pattern=\xff"),
+    ("GET", "%ff"), ("DELETE", "repositories/docker.io/a?tag=\xff")])
+def test_api_of_what_is_no_utf8(start, method, target):
+    """A byte that no JSON can hold is refused, and ends nobody."""
+    entrepot = start()
+    response = entrepot.admin(f"/api/v1/cache/{target}", method=method)
+    assert response.status == 400
+    assert "error" in json.loads(response.body)
+    assert entrepot.admin("/healthz").status == 200
 
 
 def test_usage():

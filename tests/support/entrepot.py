@@ -111,7 +111,8 @@ class Entrepot:
         self.host = "127.0.0.1"
         self._earlier_logs: list[Log] = []
 
-    def start(self) -> "Entrepot":
+    def start(self, *under: str) -> "Entrepot":
+        """`under`: a command that runs another in its own place, such as strace -D."""
         assert self._process is None, "already running"
         self.config_path.write_text(json.dumps(self.config, indent=2))
         if self.log.lines:
@@ -119,7 +120,7 @@ class Entrepot:
         self.log = Log()
         # It dies with a test that is killed, by a timeout of CTest for one.
         self._process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL",
+            ["setpriv", "--pdeathsig", "KILL", *under,
              binary(), "serve", "--config", str(self.config_path), *self._arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             text=True, errors="replace", env=environment() | self._environ)

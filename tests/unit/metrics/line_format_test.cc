@@ -33,6 +33,17 @@ TEST(LineFormat, TextCannotBeForgedByControlBytes) {
             "2026-01-01T00:00:00.007Z warn  a\\x0ab\\x0d\\x1b[31m\\x7f\n");
 }
 
+TEST(LineFormat, NothingForeignActsOnATerminal) {
+  const std::string_view foreign =
+      "a\xc2\x9b"
+      "b\xc2\x85\xe2\x80\xa8\xe2\x80\xae"
+      "c\xe2\x81\xa6\x9b";
+  EXPECT_EQ(formatted(false, foreign),
+            "2026-01-01T00:00:00.007Z warn  a\\u009bb\\u0085\\u2028\\u202ec\\u2066\\x9b\n");
+  EXPECT_EQ(json_string(foreign), "a\\u009bb\\u0085\\u2028\\u202ec\\u2066\\ufffd");
+  EXPECT_EQ(json_string("\xf3\xa0\x81\x81"), "\\udb40\\udc41");
+}
+
 TEST(LineFormat, JsonIsOneObject) {
   EXPECT_EQ(formatted(true, "say \"hi\"\n"),
             "{\"time\":\"2026-01-01T00:00:00.007Z\",\"level\":\"warn\","
