@@ -2,6 +2,8 @@
 #include "proxy/http/body_pump.h"
 
 #include <algorithm>
+#include <span>
+#include <string_view>
 #include <utility>
 
 #include "proxy/http/page_cache.h"
@@ -19,9 +21,18 @@ constexpr std::uint64_t copied_window = 256 * 1024;
 
 }  // namespace
 
-BodyPump::BodyPump(std::unique_ptr<Body> body, std::vector<Piece> pieces, Output& output,
-                   loop::Loop& loop, loop::StorePool* readers, std::function<void()> wake)
+std::uint64_t Pieces::total_length() const {
+  std::uint64_t length = 0;
+  for (const Piece& piece : list) length += piece.length;
+  if (!text) return length;
+  for (std::size_t i = 0; i <= list.size(); ++i) length += text(list, i).size();
+  return length;
+}
+
+BodyPump::BodyPump(std::unique_ptr<Body> body, Pieces pieces, Output& output, loop::Loop& loop,
+                   loop::StorePool* readers, std::function<void()> wake)
     : body_(std::move(body)),
+      bytes_(body_->bytes()),
       pieces_(std::move(pieces)),
       output_(output),
       loop_(loop),
@@ -35,9 +46,11 @@ BodyPump::Result BodyPump::run() {
     if (*waiting_) return growing_ ? Result::waiting : Result::blocked;
     if (*unreadable_) return file_failed();
     if (!output_.empty()) return Result::blocked;
-    if (offset_ == end_ && begun_ == pieces_.size()) {
-      body_->passed(end_);
-      return Result::done;
+    if (offset_ == end_ && begun_ == pieces_.list.size()) {
+      if (end_sent_ || !pieces_.text) return end();
+      end_sent_ = true;
+      if (!send_text(begun_, false)) return Result::failed;
+      continue;
     }
     if (offset_ == end_ && !begin_piece()) return Result::failed;
     if (offset_ == end_) continue;
@@ -47,11 +60,23 @@ BodyPump::Result BodyPump::run() {
   return Result::again;
 }
 
+BodyPump::Result BodyPump::end() {
+  body_->passed(end_);
+  return Result::done;
+}
+
 bool BodyPump::begin_piece() {
-  const Piece& piece = pieces_[begun_++];
+  const std::size_t index = begun_++;
+  const Piece& piece = pieces_.list[index];
   offset_ = resident_ = piece.offset;
   end_ = offset_ + piece.length;
-  return piece.before.empty() || output_.write(piece.before, {}, piece.length > 0);
+  return send_text(index, piece.length > 0);
+}
+
+bool BodyPump::send_text(std::size_t index, bool more) {
+  if (!pieces_.text) return true;
+  const std::string text = pieces_.text(pieces_.list, index);
+  return text.empty() || output_.write(text, std::string_view(), more);
 }
 
 BodyPump::Result BodyPump::send_window() {
@@ -62,24 +87,30 @@ BodyPump::Result BodyPump::send_window() {
   if (available <= offset_)
     return state == Body::State::growing ? wait_for_growth() : Result::failed;
   std::uint64_t length = std::min(available - offset_, window);
-  bool sent;
-  if (body_->fleeting()) {
+  if (body_->fleeting())
     length = std::min(length, copied_window);
-    const auto sound = [this] { return body_->state() != Body::State::failed; };
-    sent = output_.send_copy(body_->fd(), offset_, static_cast<std::size_t>(length), sound);
-  } else {
-    if (read_ahead(length)) return Result::blocked;
-    sent = output_.send_file(body_->fd(), offset_, static_cast<std::size_t>(length));
-  }
-  if (!sent) return output_.file_failed() ? file_failed() : Result::failed;
+  else if (!bytes_ && read_ahead(length))
+    return Result::blocked;
+  if (!send_bytes(length)) return output_.file_failed() ? file_failed() : Result::failed;
   offset_ += length;
   return Result::again;
 }
 
+bool BodyPump::send_bytes(std::uint64_t length) {
+  const auto size = static_cast<std::size_t>(length);
+  if (bytes_) {
+    const SharedText text{bytes_, std::string_view(*bytes_).substr(offset_, size)};
+    return output_.write({}, std::span(&text, 1));
+  }
+  if (!body_->fleeting()) return output_.send_file(body_->fd(), offset_, size);
+  const auto sound = [this] { return body_->state() != Body::State::failed; };
+  return output_.send_copy(body_->fd(), offset_, size, sound);
+}
+
 std::uint64_t BodyPump::needed_from() const {
   std::uint64_t needed = offset_;
-  for (std::size_t i = begun_; i < pieces_.size(); ++i)
-    if (pieces_[i].length > 0) needed = std::min(needed, pieces_[i].offset);
+  for (std::size_t i = begun_; i < pieces_.list.size(); ++i)
+    if (pieces_.list[i].length > 0) needed = std::min(needed, pieces_.list[i].offset);
   return needed;
 }
 

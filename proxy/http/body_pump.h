@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <vector>
+#include <string>
 
 #include "proxy/http/body.h"
 #include "proxy/http/output.h"
@@ -16,10 +16,11 @@ class StorePool;
 
 namespace entrepot::http {
 
-/// Sends pieces of a file, whole or growing, in windows: the next one is read and queued when the
-/// last has left for the kernel, so the memory it takes does not depend on the file's size nor on
-/// the client's speed. A window that is not in the page cache is read by the store pool first, so
-/// that a loop does not wait for a disk (page_cache.h says how far that is seen). Loop thread only.
+/// Sends pieces of a file, whole or growing, or of bytes in memory, in windows: the next one is
+/// read and queued when the last has left for the kernel, so the memory it takes does not depend on
+/// the file's size nor on the client's speed. A window that is not in the page cache is read by the
+/// store pool first, so that a loop does not wait for a disk (page_cache.h says how far that is
+/// seen). Loop thread only.
 class BodyPump {
  public:
   enum class Result {
@@ -33,20 +34,24 @@ class BodyPump {
 
   /// `readers` may be null: then windows are sent unread. `wake` may be called after the pump is
   /// gone. A read under way holds the body until it ends.
-  BodyPump(std::unique_ptr<Body> body, std::vector<Piece> pieces, Output& output, loop::Loop& loop,
+  BodyPump(std::unique_ptr<Body> body, Pieces pieces, Output& output, loop::Loop& loop,
            loop::StorePool* readers, std::function<void()> wake);
   Result run();
   /// Reading the file failed, here or where its bytes were sent: the body is told.
   Result file_failed();
   /// True if a byte can be sent now.
   bool ready() const {
-    return !pieces_.front().before.empty() ||
-           body_->available(pieces_.front().offset) > pieces_.front().offset;
+    const std::uint64_t first = pieces_.list.front().offset;
+    return pieces_.text != nullptr || body_->available(first) > first;
   }
 
  private:
-  /// False where the output is broken.
+  /// Sends the text before a piece, or behind the last. False where the output is broken.
+  bool send_text(std::size_t index, bool more);
   bool begin_piece();
+  Result end();
+  /// False where the output or the file is broken.
+  bool send_bytes(std::uint64_t length);
   Result send_window();
   /// The first byte that this piece or a later one needs.
   std::uint64_t needed_from() const;
@@ -56,13 +61,15 @@ class BodyPump {
 
   // Constant after construction.
   const std::shared_ptr<Body> body_;  // shared with a read under way, never with another pump
-  const std::vector<Piece> pieces_;
+  const std::shared_ptr<const std::string> bytes_;  // of a body in memory
+  const Pieces pieces_;
   Output& output_;
   loop::Loop& loop_;
   loop::StorePool* const readers_;
   const std::function<void()> wake_;
 
   std::size_t begun_ = 0;     // pieces of which the text is sent
+  bool end_sent_ = false;     // the text behind the last one is
   std::uint64_t offset_ = 0;  // in the piece begun last, which ends at end_
   std::uint64_t end_ = 0;
   std::uint64_t resident_ = 0;  // bytes before this are in the page cache, as far as is known

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -64,8 +65,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // For the exchange.
   bool begin_miss();
   void reply(const ReplyHead& head, std::string_view body);
-  void reply(const ReplyHead& head, const std::shared_ptr<const std::string>& body);
-  void reply(const ReplyHead& head, std::unique_ptr<Body> body, std::vector<Piece> pieces);
+  void reply(const ReplyHead& head, std::span<const SharedText> texts);
+  void reply(const ReplyHead& head, std::unique_ptr<Body> body, Pieces pieces);
   void reply_head(const ReplyHead& head, std::uint64_t content_length);
 
   /// Where this connection is in its lane's table; the lane's to set.

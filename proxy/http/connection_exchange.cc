@@ -25,12 +25,11 @@ void ConnectionExchange::reply(const ReplyHead& head, std::string_view body) {
   if (Connection* connection = begin_reply()) connection->reply(head, body);
 }
 
-void ConnectionExchange::reply(const ReplyHead& head, std::shared_ptr<const std::string> body) {
-  if (Connection* connection = begin_reply()) connection->reply(head, body);
+void ConnectionExchange::reply(const ReplyHead& head, std::span<const SharedText> texts) {
+  if (Connection* connection = begin_reply()) connection->reply(head, texts);
 }
 
-void ConnectionExchange::reply(const ReplyHead& head, std::unique_ptr<Body> body,
-                               std::vector<Piece> pieces) {
+void ConnectionExchange::reply(const ReplyHead& head, std::unique_ptr<Body> body, Pieces pieces) {
   if (Connection* connection = begin_reply())
     connection->reply(head, std::move(body), std::move(pieces));
 }

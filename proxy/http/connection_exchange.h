@@ -23,8 +23,8 @@ class ConnectionExchange final : public Exchange {
   ClientAddress client() const override { return peer_.address; }
   bool begin_miss() override;
   void reply(const ReplyHead& head, std::string_view body) override;
-  void reply(const ReplyHead& head, std::shared_ptr<const std::string> body) override;
-  void reply(const ReplyHead& head, std::unique_ptr<Body> body, std::vector<Piece> pieces) override;
+  void reply(const ReplyHead& head, std::span<const SharedText> texts) override;
+  void reply(const ReplyHead& head, std::unique_ptr<Body> body, Pieces pieces) override;
   void reply_head(const ReplyHead& head, std::uint64_t content_length) override;
 
   // For the connection.

@@ -63,16 +63,16 @@ void Connection::reply(const ReplyHead& head, std::string_view body) {
   after_reply(output_.write(bytes, body_allowed(head.status()) ? body : std::string_view(), false));
 }
 
-void Connection::reply(const ReplyHead& head, const std::shared_ptr<const std::string>& body) {
-  const std::string_view bytes = write_head(head, body->size());
-  after_reply(body_allowed(head.status()) ? output_.write(bytes, body)
-                                          : output_.write(bytes, std::string_view(), false));
+void Connection::reply(const ReplyHead& head, std::span<const SharedText> texts) {
+  std::uint64_t length = 0;
+  for (const SharedText& text : texts) length += text.text.size();
+  const std::string_view bytes = write_head(head, length);
+  after_reply(
+      output_.write(bytes, body_allowed(head.status()) ? texts : std::span<const SharedText>()));
 }
 
-void Connection::reply(const ReplyHead& head, std::unique_ptr<Body> body,
-                       std::vector<Piece> pieces) {
-  std::uint64_t length = 0;
-  for (const Piece& piece : pieces) length += piece.before.size() + piece.length;
+void Connection::reply(const ReplyHead& head, std::unique_ptr<Body> body, Pieces pieces) {
+  const std::uint64_t length = pieces.total_length();
   const std::string_view bytes = write_head(head, length);
   const bool with_body = body_allowed(head.status()) && length > 0;
   if (with_body)

@@ -4,9 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "proxy/http/body.h"
 #include "proxy/http/client_address.h"
@@ -65,10 +66,15 @@ class Exchange {
   // Exactly one of these, once. For HEAD the body is left out and Content-Length kept.
   /// Small bodies: one write with the head. `body` may be empty.
   virtual void reply(const ReplyHead& head, std::string_view body) = 0;
-  virtual void reply(const ReplyHead& head, std::shared_ptr<const std::string> body) = 0;
-  /// These pieces of `body`, one at least, in this order, by sendfile, as they become available.
-  virtual void reply(const ReplyHead& head, std::unique_ptr<Body> body,
-                     std::vector<Piece> pieces) = 0;
+  /// These texts in this order; what the client does not take at once is referred to.
+  virtual void reply(const ReplyHead& head, std::span<const SharedText> texts) = 0;
+  void reply(const ReplyHead& head, std::shared_ptr<const std::string> body) {
+    const std::string_view text = *body;
+    const SharedText all{std::move(body), text};
+    reply(head, std::span(&all, 1));
+  }
+  /// These pieces of `body`, as they become available, from a file by sendfile.
+  virtual void reply(const ReplyHead& head, std::unique_ptr<Body> body, Pieces pieces) = 0;
   /// HEAD or 304: a head with this Content-Length and no body (nullopt-like: UINT64_MAX leaves the
   /// field out).
   virtual void reply_head(const ReplyHead& head, std::uint64_t content_length) = 0;

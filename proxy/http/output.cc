@@ -13,11 +13,18 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
+#include <string>
 
 #include "metrics/check.h"
 
 namespace entrepot::http {
 namespace {
+
+/// Texts that go to the kernel in one call; what is behind them follows from the queue.
+constexpr std::size_t sent_at_once = 8;
+
+iovec vector_of(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
 
 bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
@@ -30,12 +37,10 @@ void release(const void*, std::size_t, void* owner) {
 Output::Output(bufferevent* socket)
     : buffer_(bufferevent_get_output(socket)), fd_(bufferevent_getfd(socket)) {}
 
-std::ptrdiff_t Output::try_send(std::string_view head, std::string_view body, bool more) {
-  std::array<iovec, 2> pieces{{{const_cast<char*>(head.data()), head.size()},
-                               {const_cast<char*>(body.data()), body.size()}}};
+std::ptrdiff_t Output::try_send(std::span<iovec> pieces, bool more) {
   msghdr message{};
   message.msg_iov = pieces.data();
-  message.msg_iovlen = body.empty() ? 1 : 2;
+  message.msg_iovlen = pieces.size();
   const ssize_t n = sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
   if (n >= 0) return n;
   return would_block() ? 0 : -1;
@@ -45,7 +50,8 @@ bool Output::write(std::string_view head, std::string_view body, bool more) {
   written_ += head.size() + body.size();
   std::size_t sent = 0;
   if (empty()) {
-    const std::ptrdiff_t n = try_send(head, body, more);
+    std::array<iovec, 2> pieces{{vector_of(head), vector_of(body)}};
+    const std::ptrdiff_t n = try_send(std::span(pieces).first(body.empty() ? 1 : 2), more);
     if (n < 0) return false;
     sent = static_cast<std::size_t>(n);
   }
@@ -55,19 +61,30 @@ bool Output::write(std::string_view head, std::string_view body, bool more) {
   return true;
 }
 
-bool Output::write(std::string_view head, const std::shared_ptr<const std::string>& body) {
-  written_ += head.size() + body->size();
+bool Output::write(std::string_view head, std::span<const SharedText> texts) {
+  written_ += head.size();
+  for (const SharedText& text : texts) written_ += text.text.size();
   std::size_t sent = 0;
   if (empty()) {
-    const std::ptrdiff_t n = try_send(head, *body, false);
+    std::array<iovec, sent_at_once> pieces;
+    std::size_t count = 0;
+    pieces[count++] = vector_of(head);
+    for (const SharedText& text : texts.first(std::min(texts.size(), pieces.size() - 1)))
+      pieces[count++] = vector_of(text.text);
+    const bool more = texts.size() >= pieces.size();
+    const std::ptrdiff_t n = try_send(std::span(pieces).first(count), more);
     if (n < 0) return false;
     sent = static_cast<std::size_t>(n);
   }
   if (sent < head.size()) evbuffer_add(buffer_, head.data() + sent, head.size() - sent);
-  const std::size_t skip = sent - std::min(sent, head.size());
-  if (skip < body->size())
-    evbuffer_add_reference(buffer_, body->data() + skip, body->size() - skip, release,
-                           new std::shared_ptr<const std::string>(body));
+  std::size_t skip = sent - std::min(sent, head.size());
+  for (const auto& [owner, text] : texts) {
+    const std::string_view left = text.substr(std::min(skip, text.size()));
+    skip -= text.size() - left.size();
+    if (left.empty()) continue;
+    evbuffer_add_reference(buffer_, left.data(), left.size(), release,
+                           new std::shared_ptr<const std::string>(owner));
+  }
   return true;
 }
 

@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
-#include <string>
+#include <span>
 #include <string_view>
+
+#include "proxy/http/body.h"
 
 struct bufferevent;
 struct evbuffer;
+struct iovec;
 
 namespace entrepot::http {
 
@@ -25,8 +27,9 @@ class Output {
   /// `more`: a file follows; the kernel may wait for it to fill a segment.
   /// False: the socket is broken.
   bool write(std::string_view head, std::string_view body, bool more);
-  /// The same; what cannot be sent at once is referred to, not copied.
-  bool write(std::string_view head, const std::shared_ptr<const std::string>& body);
+  /// Sends or queues `head` and then these texts; of the texts, what cannot be sent at once is
+  /// referred to, not copied.
+  bool write(std::string_view head, std::span<const SharedText> texts);
   /// Sends or queues [offset, offset + length) of the file, by sendfile. `fd` stays open and the
   /// bytes stay in the file until empty(). False: the socket or the file is broken.
   bool send_file(int fd, std::uint64_t offset, std::size_t length);
@@ -49,7 +52,7 @@ class Output {
 
  private:
   /// Bytes taken, or -1 when the socket is broken.
-  std::ptrdiff_t try_send(std::string_view head, std::string_view body, bool more);
+  std::ptrdiff_t try_send(std::span<iovec> pieces, bool more);
 
   evbuffer* buffer_;
   int fd_;

@@ -4,7 +4,9 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "proxy/registry/content_body.h"
@@ -30,9 +32,15 @@ RangeDecision requested_range(const http::Request& request, const Call& call,
   return decision;
 }
 
+/// True where the client has it already, so that the answer needs no byte of it: 304 (RFC 9110
+/// §13.1.2).
+bool has_it(const http::Request& request, const Call& call, const DigestText& digest) {
+  return none_match_hits(request, call.fields, digest.text());
+}
+
 /// What the store should bring for it, where it has to.
-cache::Wanted wanted_of(const http::Request& request, const Call& call, const DigestText& digest) {
-  if (request.is_head() || call.fields.range.count != 1) return {};
+cache::Wanted wanted_of(const Call& call, const DigestText& digest) {
+  if (call.fields.range.count != 1) return {};
   if (!range_applies(call.fields, digest.text())) return {};
   const auto outline = outline_range(call.fields.range.value);
   if (!outline.pieces) return {};
@@ -61,14 +69,6 @@ std::shared_ptr<const cache::Content> as_whole(
   return std::make_shared<const cache::Content>(std::move(whole));
 }
 
-/// Of bytes in memory.
-std::string gather(const std::vector<http::Piece>& pieces, const std::string& bytes) {
-  std::string body;
-  for (const auto& [before, offset, length] : pieces)
-    body.append(before).append(bytes, offset, length);
-  return body;
-}
-
 }  // namespace
 
 void BlobHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
@@ -80,13 +80,14 @@ void BlobHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
   if (const auto found = store_.find_blob(call.repository_ref(), *call.digest, ranged))
     return answer(*exchange, call, *found);
   if (!begin_wait(*exchange, call)) return;
+  const DigestText digest(*call.digest);
+  const bool no_body = exchange->request().is_head() || has_it(exchange->request(), call, digest);
   store_.fetch_blob(
-      call.repository_ref(), *call.digest, exchange->request().is_head(),
-      asker_of(options_, *exchange, call),
+      call.repository_ref(), *call.digest, no_body, asker_of(options_, *exchange, call),
       [this, exchange](const cache::Answer& found) {
         if (Call* waiting = waiting_call(*exchange)) answer(*exchange, *waiting, found);
       },
-      wanted_of(exchange->request(), call, DigestText(*call.digest)));
+      no_body ? cache::Wanted{} : wanted_of(call, digest));
 }
 
 void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answer& answer) const {
@@ -95,7 +96,7 @@ void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answ
   if (!answer.content) return fail(exchange, call, answer.failure);
 
   const DigestText digest(answer.content->digest);
-  const bool not_modified = none_match_hits(exchange.request(), call.fields, digest.text());
+  const bool not_modified = has_it(exchange.request(), call, digest);
   const RangeDecision range =
       not_modified ? RangeDecision{}
                    : requested_range(exchange.request(), call, *answer.content, digest);
@@ -123,20 +124,23 @@ void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answ
     return send_content(exchange, head, as_whole(answer.content), options_.executor_of(exchange));
   const ByteRange& only = range.ranges.front();
   head.add("Content-Range", content_range(only, size));
-  send_pieces(exchange, head, answer.content, {{{}, only.first, only.length()}});
+  send_pieces(exchange, head, answer.content, {.list = {{only.first, only.length()}}});
 }
 
 void BlobHandler::send_pieces(http::Exchange& exchange, const http::ReplyHead& head,
                               const std::shared_ptr<const cache::Content>& content,
-                              std::vector<http::Piece> pieces) const {
-  const http::Piece& first = pieces.front();
-  if (content->bytes && pieces.size() == 1)
-    exchange.reply(head, std::string_view(*content->bytes).substr(first.offset, first.length));
-  else if (content->bytes)
-    exchange.reply(head, gather(pieces, *content->bytes));
-  else
+                              http::Pieces pieces) const {
+  const auto& bytes = content->bytes;
+  if (bytes && !pieces.text) {
+    const http::Piece& only = pieces.list.front();
+    const http::SharedText text{bytes, std::string_view(*bytes).substr(only.offset, only.length)};
+    exchange.reply(head, std::span(&text, 1));
+  } else if (bytes) {
+    exchange.reply(head, std::make_unique<http::MemoryBody>(bytes), std::move(pieces));
+  } else {
     exchange.reply(head, std::make_unique<ContentBody>(content, options_.executor_of(exchange)),
                    std::move(pieces));
+  }
 }
 
 }  // namespace entrepot::registry

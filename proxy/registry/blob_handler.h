@@ -23,8 +23,7 @@ class BlobHandler {
  private:
   void answer(http::Exchange& exchange, Call& call, const cache::Answer& answer) const;
   void send_pieces(http::Exchange& exchange, const http::ReplyHead& head,
-                   const std::shared_ptr<const cache::Content>& content,
-                   std::vector<http::Piece> pieces) const;
+                   const std::shared_ptr<const cache::Content>& content, http::Pieces pieces) const;
 
   Store& store_;
   const Options& options_;

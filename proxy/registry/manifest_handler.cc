@@ -33,7 +33,11 @@ void ManifestHandler::ask_by_digest(const http::ExchangePtr& exchange, Call& cal
   if (const auto found = store_.find_manifest(call.repository_ref(), *call.digest))
     return answer(*exchange, call, *found);
   if (!begin_wait(*exchange, call)) return;
-  store_.fetch_manifest(call.repository_ref(), *call.digest, exchange->request().is_head(),
+  // Who has it already needs no byte of it: 304 (RFC 9110 §13.1.2).
+  const bool no_body =
+      exchange->request().is_head() ||
+      none_match_hits(exchange->request(), call.fields, DigestText(*call.digest).text());
+  store_.fetch_manifest(call.repository_ref(), *call.digest, no_body,
                         asker_of(options_, *exchange, call), later(exchange));
 }
 

@@ -27,16 +27,17 @@ Multipart make_multipart(const std::vector<ByteRange>& ranges, std::uint64_t siz
                          std::string_view media_type) {
   const std::string boundary = draw_boundary();
   Multipart multipart{"multipart/byteranges; boundary=" + boundary, {}};
-  multipart.pieces.reserve(ranges.size() + 1);
-  std::string delimiter = "--" + boundary;
-  for (const auto& range : ranges) {
-    std::string head = delimiter;
-    head.append("\r\nContent-Type: ").append(media_type);
-    head.append("\r\nContent-Range: ").append(content_range(range, size)).append("\r\n\r\n");
-    multipart.pieces.push_back({std::move(head), range.first, range.length()});
-    if (multipart.pieces.size() == 1) delimiter.insert(0, "\r\n");
-  }
-  multipart.pieces.push_back({delimiter + "--\r\n", 0, 0});
+  multipart.pieces.list.reserve(ranges.size());
+  for (const auto& range : ranges) multipart.pieces.list.push_back({range.first, range.length()});
+  multipart.pieces.text = [boundary, size, media_type](const std::vector<http::Piece>& parts,
+                                                       std::size_t index) {
+    std::string text = index == 0 ? "--" : "\r\n--";
+    text.append(boundary);
+    if (index == parts.size()) return text.append("--\r\n");
+    const ByteRange range{parts[index].offset, parts[index].offset + parts[index].length - 1};
+    text.append("\r\nContent-Type: ").append(media_type);
+    return text.append("\r\nContent-Range: ").append(content_range(range, size)).append("\r\n\r\n");
+  };
   return multipart;
 }
 

@@ -5,7 +5,9 @@
 #include <array>
 #include <charconv>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "proxy/registry/content_body.h"
 
@@ -115,6 +117,18 @@ void send_document(http::Exchange& exchange, http::ReplyHead head, const Documen
   exchange.reply(head, document.body);
 }
 
+void send_list(http::Exchange& exchange, http::ReplyHead head, std::string_view content_type,
+               const std::vector<http::SharedText>& texts) {
+  head.add("Content-Type", content_type);
+  exchange.reply(head, std::span<const http::SharedText>(texts));
+}
+
+http::SharedText own_text(std::string text) {
+  auto owner = std::make_shared<const std::string>(std::move(text));
+  const std::string_view all = *owner;
+  return {std::move(owner), all};
+}
+
 void add_listing_fields(http::ReplyHead& head, const Call& call, metrics::Outcome outcome) {
   head.add("Cache-Control", "no-cache");
   add_namespace(head, call);
@@ -151,7 +165,7 @@ void send_content(http::Exchange& exchange, const http::ReplyHead& head,
     exchange.reply(head, content->bytes);
   } else {
     exchange.reply(head, std::make_unique<ContentBody>(content, executor),
-                   {{{}, 0, content->size}});
+                   {.list = {{0, content->size}}});
   }
 }
 

@@ -2,7 +2,9 @@
 // The replies all handlers share. Loop thread of the exchange; each call sends the one reply.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "cache/answer.h"
 #include "cache/failure.h"
@@ -35,12 +37,18 @@ void refuse_range(http::Exchange& exchange, const Call& call, std::uint64_t size
 /// Tells that the cache could not have it. The outcome is the answer's.
 void fail(http::Exchange& exchange, Call& call, const cache::Failure& failure);
 
-/// 200 with a small JSON document made for this request: a listing, the ping.
+/// 200 with a small JSON document made for this request, such as the ping.
 struct Document {
   std::string_view content_type;
   std::string_view body;
 };
 void send_document(http::Exchange& exchange, http::ReplyHead head, const Document& document);
+
+/// 200 with a JSON document of these texts.
+void send_list(http::Exchange& exchange, http::ReplyHead head, std::string_view content_type,
+               const std::vector<http::SharedText>& texts);
+/// A text that only this reply has.
+http::SharedText own_text(std::string text);
 
 /// The fields of every listing.
 void add_listing_fields(http::ReplyHead& head, const Call& call, metrics::Outcome outcome);

@@ -44,20 +44,29 @@ void Exchange::reply(const http::ReplyHead& head, std::string_view body) {
   if (!request_.is_head()) reply_.body = body;
 }
 
-void Exchange::reply(const http::ReplyHead& head, std::shared_ptr<const std::string> body) {
-  reply(head, std::string_view(*body));
+void Exchange::reply(const http::ReplyHead& head, std::span<const http::SharedText> texts) {
+  std::string body;
+  for (const auto& [owner, text] : texts) {
+    body.append(text);
+    reply_.shared.push_back(owner);
+  }
+  reply(head, std::string_view(body));
 }
 
 void Exchange::reply(const http::ReplyHead& head, std::unique_ptr<http::Body> body,
-                     std::vector<http::Piece> pieces) {
-  std::uint64_t length = 0;
-  for (const auto& piece : pieces) length += piece.before.size() + piece.length;
-  begin(head, length);
+                     http::Pieces pieces) {
+  begin(head, pieces.total_length());
   ASSERT_FALSE(request_.is_head()) << "a HEAD needs no body";
-  for (const auto& [before, offset, size] : pieces) {
-    reply_.body += before;
+  for (std::size_t i = 0; i <= pieces.list.size(); ++i) {
+    if (pieces.text) reply_.body += pieces.text(pieces.list, i);
+    if (i == pieces.list.size()) break;
+    const auto [offset, size] = pieces.list[i];
     const std::uint64_t end = std::min(offset + size, body->available(offset));
     if (end <= offset) continue;
+    if (const auto bytes = body->bytes()) {
+      reply_.body += bytes->substr(offset, end - offset);
+      continue;
+    }
     std::string bytes(end - offset, '\0');
     EXPECT_EQ(pread(body->fd(), bytes.data(), bytes.size(), static_cast<off_t>(offset)),
               static_cast<ssize_t>(bytes.size()));

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,8 @@ struct Reply {
   std::string body;
   /// The growing body, for whoever wants to follow it.
   std::unique_ptr<http::Body> live;
+  /// What the reply refers to instead of copying it.
+  std::vector<std::shared_ptr<const std::string>> shared;
 
   std::string field(const std::string& name) const {
     const auto entry = fields.find(name);
@@ -43,9 +46,9 @@ class Exchange final : public http::Exchange {
   http::ClientAddress client() const override { return {}; }
   bool begin_miss() override { return !misses_refused; }
   void reply(const http::ReplyHead& head, std::string_view body) override;
-  void reply(const http::ReplyHead& head, std::shared_ptr<const std::string> body) override;
+  void reply(const http::ReplyHead& head, std::span<const http::SharedText> texts) override;
   void reply(const http::ReplyHead& head, std::unique_ptr<http::Body> body,
-             std::vector<http::Piece> pieces) override;
+             http::Pieces pieces) override;
   void reply_head(const http::ReplyHead& head, std::uint64_t content_length) override;
 
   /// What begin_miss() says.

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <span>
+#include <string_view>
+#include <vector>
 
 #include "proxy/loop/store_pool.h"
 #include "tests/unit/proxy/http/file_body.h"
@@ -18,13 +21,19 @@ std::string pattern(std::size_t n) {
   return text;
 }
 
+/// Some pieces have no text before them.
+std::string numbered(const std::vector<Piece>& list, std::size_t index) {
+  if (index == list.size()) return "the end";
+  return index % 5 == 0 ? "" : "<" + std::to_string(index) + ">";
+}
+
 class ServerBody : public testing::Test {
  protected:
   // Answers every request with [offset, offset + length) of the file.
   void serve(std::uint64_t offset, std::uint64_t length, ServerOptions options = {}) {
-    serve_pieces({{{}, offset, length}}, options);
+    serve_pieces({.list = {{offset, length}}}, options);
   }
-  void serve_pieces(std::vector<Piece> pieces, ServerOptions options = {}) {
+  void serve_pieces(Pieces pieces, ServerOptions options = {}) {
     server_ = std::make_unique<ServerUnderTest>(
         [this, pieces = std::move(pieces)](const ExchangePtr& exchange) {
           exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file_), pieces);
@@ -73,16 +82,16 @@ TEST_F(ServerBody, ManyPiecesWithTextBetweenArriveInTheirOrder) {
   const std::string content = pattern(12'000'000);
   file_.append(content);
   file_.set_state(Body::State::whole);
-  std::vector<Piece> pieces;
+  Pieces pieces;
+  for (std::size_t i = 0; i < 300; ++i)
+    pieces.list.push_back({(i * 7'654'321) % 11'000'000, i % 3 * 100 * i});
+  pieces.list.push_back({1'000'000, 9'000'000});
+  pieces.text = numbered;
   std::string expected;
-  for (std::size_t i = 0; i < 300; ++i) {
-    const std::size_t offset = (i * 7'654'321) % 11'000'000, length = i % 3 * 100 * i;
-    pieces.push_back({i % 5 == 0 ? "" : "<" + std::to_string(i) + ">", offset, length});
-  }
-  pieces.push_back({"a large one", 1'000'000, 9'000'000});
-  pieces.push_back({"the end", 0, 0});
-  for (const auto& [before, offset, length] : pieces)
-    expected += before + content.substr(offset, length);
+  for (std::size_t i = 0; i < pieces.list.size(); ++i)
+    expected +=
+        numbered(pieces.list, i) + content.substr(pieces.list[i].offset, pieces.list[i].length);
+  expected += "the end";
   loop::StorePool pool("store", 1);
   ServerOptions options;
   options.readers = &pool;
@@ -97,7 +106,9 @@ TEST_F(ServerBody, ManyPiecesWithTextBetweenArriveInTheirOrder) {
 }
 
 TEST_F(ServerBody, PiecesOfAGrowingFileAreWaitedForOneByOne) {
-  serve_pieces({{"A", 5, 2}, {"B", 0, 2}, {"C", 0, 0}});
+  serve_pieces({.list = {{5, 2}, {0, 2}}, .text = [](const auto&, std::size_t index) {
+                  return std::string(1, "ABC"[index]);
+                }});
   RawClient client(server_->port());
   client.send(get("/"));
   EXPECT_EQ(client.reply(false).status, 200);
@@ -176,6 +187,38 @@ TEST_F(ServerBody, AClientThatLeavesReleasesTheBody) {
   }
 }
 
+TEST_F(ServerBody, PiecesOfBytesInMemoryAreReferredTo) {
+  const auto content = std::make_shared<const std::string>(pattern(9'000'000));
+  server_ = std::make_unique<ServerUnderTest>([&](const ExchangePtr& exchange) {
+    exchange->reply(ReplyHead(200), std::make_unique<MemoryBody>(content),
+                    {.list = {{8'000'000, 1'000'000}, {5, 7'000'000}}, .text = numbered});
+  });
+  RawClient client(server_->port());
+  client.send(get("/"));
+  EXPECT_TRUE(client.reply().body ==
+              content->substr(8'000'000) + "<1>" + content->substr(5, 7'000'000) + "the end");
+  EXPECT_TRUE(server_->wait_finished(1)[0].complete);
+  EXPECT_EQ(content.use_count(), 1);
+}
+
+TEST_F(ServerBody, ManySharedTextsArriveInTheirOrderAndAreReleased) {
+  const auto content = std::make_shared<const std::string>(pattern(5'000'000));
+  std::string expected;
+  for (std::size_t i = 0; i < 40; ++i) expected += content->substr(i * 7, i % 4 * 120'000);
+  server_ = std::make_unique<ServerUnderTest>([&](const ExchangePtr& exchange) {
+    std::vector<SharedText> texts;
+    for (std::size_t i = 0; i < 40; ++i)
+      texts.push_back({content, std::string_view(*content).substr(i * 7, i % 4 * 120'000)});
+    exchange->reply(ReplyHead(200), texts);
+  });
+  RawClient client(server_->port());
+  client.send(get("/1") + get("/2"));
+  EXPECT_TRUE(client.reply().body == expected);
+  EXPECT_TRUE(client.reply().body == expected);
+  server_->wait_finished(2);
+  EXPECT_EQ(content.use_count(), 1);
+}
+
 std::size_t anonymous_kib() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
@@ -190,7 +233,8 @@ TEST_F(ServerBody, SlowReadersOfABigFileCostNoMemory) {
   constexpr std::size_t size = 256 << 20;
   constexpr std::size_t readers = 100;
   server_ = std::make_unique<ServerUnderTest>([this](const ExchangePtr& exchange) {
-    exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file_), {{{}, 0, size}});
+    exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file_),
+                    {.list = {{0, size}}});
   });
   server_->on_loop([&] {
     const std::string piece(1 << 20, 'b');

@@ -101,7 +101,8 @@ TEST(ServerDeadline, WaitingForAHandlerOrABodyHasNone) {
   GrowingFile file;
   ServerUnderTest server(
       [&](const ExchangePtr& exchange) {
-        exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file), {{{}, 0, 2}});
+        exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file),
+                        {.list = {{0, 2}}});
       },
       options(milliseconds(20), milliseconds(20), milliseconds(20)));
   RawClient client(server.port());

@@ -200,6 +200,32 @@ TEST_F(Blobs, AMissIsFetchedAndHeadAsksForNoBody) {
   EXPECT_THAT(site.store.fetched, ElementsAre(key, key + " head"));
 }
 
+TEST_F(Blobs, WhoHasItAlreadyNeedsNoByteOfIt) {
+  auto known = std::make_shared<cache::Content>(*memory_content(bytes));
+  known->bytes = nullptr;
+  site.store.upstream[key] = hit(known);
+  for (const std::string& condition : {"\"" + digest + "\"", std::string("*")}) {
+    const fakes::Reply reply =
+        site.get(target, {"If-None-Match: " + condition, "Range: bytes=3-5"});
+    EXPECT_EQ(reply.status, 304) << condition;
+    EXPECT_EQ(site.store.fetched.back(), key + " head") << "the proof is enough";
+    EXPECT_FALSE(site.store.last_wanted.pieces);
+  }
+  site.store.upstream[key] = hit(memory_content(bytes));
+  EXPECT_EQ(site.get(target, {"If-None-Match: \"other\""}).body, bytes);
+  EXPECT_EQ(site.store.fetched.back(), key);
+}
+
+TEST_F(Blobs, RangesOfBytesInMemoryAreNotCopied) {
+  const auto content = memory_content(bytes);
+  site.store.in_memory[key] = hit(content);
+  const fakes::Reply one = site.get(target, {"Range: bytes=3-5"});
+  EXPECT_THAT(one.shared, ElementsAre(content->bytes));
+  const fakes::Reply several = site.get(target, {"Range: bytes=3-5,0-1"});
+  ASSERT_NE(several.live, nullptr);
+  EXPECT_EQ(several.live->bytes(), content->bytes);
+}
+
 TEST_F(Blobs, AGrowingBlobIsFollowed) {
   const auto progress = std::make_shared<cache::Progress>(bytes.size());
   progress->release(4);

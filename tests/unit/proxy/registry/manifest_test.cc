@@ -220,5 +220,14 @@ TEST_F(Manifests, AClientThatLeavesGetsNothing) {
   EXPECT_EQ(site.last_call().reason, "client-left");
 }
 
+TEST_F(Manifests, WhoHasItAlreadyNeedsNoByteOfIt) {
+  site.store.in_memory.clear();
+  auto known = std::make_shared<cache::Content>(*memory_content(bytes, oci_manifest));
+  known->bytes = nullptr;
+  site.store.upstream[digest_key] = hit(known);
+  EXPECT_EQ(site.get(by_digest, {"If-None-Match: \"" + digest + "\""}).status, 304);
+  EXPECT_THAT(site.store.fetched, ElementsAre(digest_key + " head")) << "the proof is enough";
+}
+
 }  // namespace
 }  // namespace entrepot::registry
