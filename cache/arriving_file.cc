@@ -106,6 +106,10 @@ bool ArrivingFile::put(std::uint64_t offset, std::span<const std::byte> data) {
   return true;
 }
 
+bool ArrivingFile::differs(std::uint64_t offset, std::span<const std::byte> data) const {
+  return there_.covers({offset, offset + data.size()}) && !same_as_written(offset, data);
+}
+
 bool ArrivingFile::claim(std::uint64_t size) {
   if (!room_) return true;
   const auto wanted = std::max(Index::on_disk(size), room_->bytes());

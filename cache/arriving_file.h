@@ -81,6 +81,8 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   /// there already stays as it is: somebody may have read it, and the proof is of what was read.
   /// False where it cannot be written.
   bool put(std::uint64_t offset, std::span<const std::byte> data);
+  /// True where all of these bytes are there already, and are others.
+  bool differs(std::uint64_t offset, std::span<const std::byte> data) const;
   /// Reserves room for `size` bytes in all. False where there is none.
   bool claim(std::uint64_t size);
   /// Everything in the file counts as arrived up to the first gap. What was gathered is written.

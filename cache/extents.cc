@@ -2,9 +2,40 @@
 #include "cache/extents.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
+#include <numeric>
 
 namespace entrepot::cache {
+namespace {
+
+std::vector<Span> joined_within(const std::vector<Span>& sorted, std::uint64_t gap) {
+  std::vector<Span> joined;
+  for (const auto& span : sorted) {
+    if (joined.empty() || (span.begin > joined.back().end && span.begin - joined.back().end > gap))
+      joined.push_back(span);
+    else
+      joined.back().end = std::max(joined.back().end, span.end);
+  }
+  return joined;
+}
+
+}  // namespace
+
+std::vector<Span> joined(std::vector<Span> spans, std::uint64_t gap, std::size_t most) {
+  std::ranges::sort(spans, {}, &Span::begin);
+  auto apart = joined_within(spans, gap);
+  if (apart.size() <= most) return apart;
+  // Where gaps begin: apart[i] ends there, and apart[i + 1] is behind it. The smallest are closed.
+  std::vector<std::size_t> gaps(apart.size() - 1);
+  std::iota(gaps.begin(), gaps.end(), 0U);
+  const auto closed = gaps.begin() + static_cast<std::ptrdiff_t>(apart.size() - most);
+  std::ranges::nth_element(gaps, closed - 1, {},
+                           [&apart](std::size_t i) { return apart[i + 1].begin - apart[i].end; });
+  std::for_each(gaps.begin(), closed,
+                [&apart](std::size_t i) { apart[i].end = apart[i + 1].begin; });
+  return joined_within(apart, 0);
+}
 
 void Extents::add(const Span& span) {
   if (span.empty()) return;

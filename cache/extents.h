@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <vector>
 
 namespace entrepot::cache {
 
@@ -15,6 +17,10 @@ struct Span {
   std::uint64_t length() const { return empty() ? 0 : end - begin; }
   friend bool operator==(const Span&, const Span&) = default;
 };
+
+/// These spans in rising order: those that overlap, or lie no further than `gap` apart, are one.
+/// Where more than `most` (at least 1) were left, the closest of them are joined as well. Pure.
+std::vector<Span> joined(std::vector<Span> spans, std::uint64_t gap, std::size_t most);
 
 /// Which bytes of an object are there, as the fewest spans that say it. Not thread-safe.
 class Extents {

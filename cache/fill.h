@@ -15,6 +15,7 @@
 #include "cache/manifest_reading.h"
 #include "cache/pieces.h"
 #include "cache/requests.h"
+#include "cache/served_pieces.h"
 #include "cache/shared.h"
 #include "cache/source.h"
 #include "cache/widening.h"
@@ -106,7 +107,7 @@ class Fill : public FetchSink,
   void step_aside();
   void give_name_up();
   void answer_pieces(const ObjectRequest& request);
-  void note_served(const std::vector<Span>& spans);
+  void note_served(const std::vector<Span>& spans, Client client);
   void rest_if_idle();
   void rest_after(std::chrono::milliseconds delay);
   void add_unheard(const ObjectRequest& request, Outcome outcome);
@@ -192,8 +193,7 @@ class Fill : public FetchSink,
   /// any: an error of the upstream's is an answer of its own.
   bool heard_ = false;
   std::vector<std::pair<ObjectRequest, Outcome>> unheard_;
-  Extents served_;              // pieces that somebody has been answered with
-  int served_again_ = 0;        // answers that brought nothing else
+  ServedPieces served_;
   std::uint64_t last_end_ = 0;  // of the piece wanted last
   std::uint64_t ahead_ = 0;     // brought behind it
   bool all_;                    // not only pieces are wanted
@@ -212,7 +212,7 @@ class Fill : public FetchSink,
 
   std::string bytes_;                         // in memory
   std::shared_ptr<ArrivingFile> file_;        // in a file
-  std::optional<Failure> refusal_;            // why on_data said no
+  std::optional<Failure> refusal_;            // why on_data or on_piece said no to wrong bytes
   std::optional<Partials::Partial> partial_;  // what an earlier fill left, until the file is open
   // Passing: looks for room while the upstream is held.
   std::unique_ptr<Timer> pace_;

@@ -19,23 +19,11 @@ constexpr std::uint64_t near = 4 << 20;
 /// Pieces that are so close to each other are one.
 constexpr std::uint64_t closed_gap = Pieces::grain;
 constexpr std::uint64_t most_ahead = 4 << 20;
-/// Answers with what others have had already, until all of it is brought.
-constexpr int wanted_by_several = 3;
-constexpr std::uint64_t least_to_count = 4096;
+/// Of one request, whatever it asks for: the closest are brought as one beyond that, so that a
+/// client cannot have a thousand questions put to the upstream by one of its own.
+constexpr std::size_t most_pieces = 64;
 /// Without a question the file is put down.
 constexpr std::chrono::seconds rest_for{10};
-
-std::vector<Span> joined(std::vector<Span> spans) {
-  std::ranges::sort(spans, {}, &Span::begin);
-  std::vector<Span> joined;
-  for (const auto& span : spans) {
-    if (joined.empty() || span.begin > joined.back().end + closed_gap)
-      joined.push_back(span);
-    else
-      joined.back().end = std::max(joined.back().end, span.end);
-  }
-  return joined;
-}
 
 }  // namespace
 
@@ -149,6 +137,10 @@ bool Fill::open_pieces() {
 std::optional<Failure> Fill::on_piece(std::uint64_t offset, std::span<const std::byte> data) {
   if (offset > *head_.size || data.size() > *head_.size - offset)
     return Failure{FailureKind::bad_upstream, "the upstream's piece is longer than the blob"};
+  if (!all_ && file_->differs(offset, data)) {
+    refusal_ = Failure{FailureKind::bad_upstream, "a piece came again with other bytes"};
+    return refusal_;
+  }
   if (file_->put(offset, data)) {
     if (widened() && !fetch_ && offset <= file_->arrived()) file_->pass_over();
     return std::nullopt;
@@ -158,6 +150,7 @@ std::optional<Failure> Fill::on_piece(std::uint64_t offset, std::span<const std:
 
 void Fill::on_piece_done(const std::optional<Failure>& failure) {
   const auto self = shared_from_this();
+  if (refusal_) return fail(*refusal_, Left::goes);
   if (failure && failure->given_up) return fail(*failure);
   if (failure) {
     stay_with_one();
@@ -230,20 +223,21 @@ void Fill::answer_pieces(const ObjectRequest& request) {
     reply_growing(request, outcome, reason_for_pieces(), Progress::Reach::pieces);
   else
     add_unheard(request, outcome);
-  note_served(*spans);
+  note_served(*spans, request.reply.client());
 }
 
-/// Pieces that are wanted again and again are wanted by several, and soon all of the blob is; or
-/// one of them is wrong, and whoever notices comes back for it. Either way all of it comes, and the
-/// proof says what the pieces are worth.
-void Fill::note_served(const std::vector<Span>& spans) {
-  // The first bytes alone are how lazy pullers see that the blob is still there.
-  const bool again = std::ranges::all_of(spans, [this](const Span& span) {
-    return span.length() >= least_to_count && served_.covers(span);
-  });
-  for (const auto& span : spans) served_.add(span);
-  if (!again || all_ || all_refused_ || ++served_again_ < wanted_by_several) return;
-  all_refused_ = !bring_all();
+/// Where several clients want the same pieces, all of the blob comes. Where one comes back for
+/// them, one of them may be wrong: it comes again, and is compared. The proof of all of it would
+/// say more, but one client must not have a whole blob brought by asking for a page of it.
+void Fill::note_served(const std::vector<Span>& spans, Client client) {
+  const auto verdict = served_.note(spans, client);
+  if (all_ || all_refused_) return;
+  if (verdict == ServedPieces::Verdict::wanted_by_many) all_refused_ = !bring_all();
+  if (verdict != ServedPieces::Verdict::check || ranges_ignored_) return;
+  if (!pieces_) make_pieces();
+  for (const auto& span : joined(spans, closed_gap, most_pieces)) {
+    if (file_->extents().covers(span)) pieces_->want_again(span);
+  }
 }
 
 std::string_view Fill::reason_for_pieces() const { return all_ ? "range-whole" : "range"; }
@@ -261,7 +255,7 @@ std::optional<std::uint64_t> Fill::want(const std::vector<Span>& spans) {
 std::optional<std::uint64_t> Fill::want_with(const std::vector<Span>& spans, std::uint64_t ahead) {
   std::vector<Span> far;
   std::uint64_t missing = 0;
-  for (auto span : joined(spans)) {
+  for (auto span : joined(spans, closed_gap, most_pieces)) {
     span.end = std::min(span.end + ahead, *head_.size);
     if (all_ && span.begin <= file_->arrived() + near) continue;
     missing += pieces_->missing(span);

@@ -128,6 +128,11 @@ void Pieces::want(const Span& span) {
   start_waiting();
 }
 
+void Pieces::want_again(const Span& span) {
+  asked_.remove(grains(span));
+  want(span);
+}
+
 void Pieces::bring_segment(const Span& span) {
   asked_.add(span);
   ++segments_;

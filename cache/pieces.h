@@ -47,6 +47,8 @@ class Pieces {
   /// within the blob; before, it is so short that it makes one transfer, whose end the upstream
   /// cuts.
   void want(const Span& span);
+  /// Asks for these bytes again, whole grains of which are there.
+  void want_again(const Span& span);
   /// What is there, on its way, or going to be.
   const Extents& asked() const { return asked_; }
   /// `client` waits for them as well.

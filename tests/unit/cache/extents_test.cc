@@ -25,6 +25,28 @@ TEST(Extents, TouchingAndOverlappingSpansBecomeOne) {
   EXPECT_EQ(extents.bytes(), 35U) << "empty ones are nothing";
 }
 
+TEST(Joined, CloseOnesAreOne) {
+  using Spans = std::vector<Span>;
+  EXPECT_EQ(joined({{50, 60}, {0, 10}, {12, 20}, {5, 7}}, 2, 9), (Spans{{0, 20}, {50, 60}}));
+  EXPECT_EQ(joined({}, 2, 9), Spans{});
+}
+
+TEST(Joined, BeyondTheMostTheClosestAreJoined) {
+  using Spans = std::vector<Span>;
+  const Spans apart{{0, 1}, {10, 11}, {100, 101}, {105, 106}, {200, 201}};
+  EXPECT_EQ(joined(apart, 0, 5), apart);
+  EXPECT_EQ(joined(apart, 0, 4), (Spans{{0, 1}, {10, 11}, {100, 106}, {200, 201}}));
+  EXPECT_EQ(joined(apart, 0, 3), (Spans{{0, 11}, {100, 106}, {200, 201}}));
+  EXPECT_EQ(joined(apart, 0, 1), (Spans{{0, 201}}));
+  Spans even;
+  for (std::uint64_t i = 0; i < 1000; ++i) even.push_back({i * 10, i * 10 + 1});
+  const auto few = joined(even, 0, 64);
+  EXPECT_EQ(few.size(), 64U) << "where all gaps are alike, too";
+  Extents covered;
+  for (const auto& span : few) covered.add(span);
+  for (const auto& span : even) EXPECT_TRUE(covered.covers(span));
+}
+
 TEST(Extents, TellsWhatIsThereAndWhatIsNot) {
   Extents extents;
   extents.add({10, 20});

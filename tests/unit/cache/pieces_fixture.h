@@ -27,13 +27,16 @@ class PiecesTest : public CacheTest {
               return std::optional(std::vector{Span{begin, std::min(end, size)}});
             }};
   }
-  Pending ask(Wanted wanted, RepositoryRef repository = repo) {
+  Pending ask(Wanted wanted, RepositoryRef repository = repo, std::uint64_t client = 0) {
     const Pending pending;
-    cache->fetch_blob(repository, digest, false, executor, pending.callback(), std::move(wanted));
+    cache->fetch_blob(repository, digest, false, Asker{executor, {}, Client{client}},
+                      pending.callback(), std::move(wanted));
     executor.run();
     return pending;
   }
-  Pending ask_piece(std::uint64_t begin, std::uint64_t end) { return ask(piece(begin, end)); }
+  Pending ask_piece(std::uint64_t begin, std::uint64_t end, std::uint64_t client = 0) {
+    return ask(piece(begin, end), repo, client);
+  }
 
   static Span range_of(const fakes::Source::Asked& asked) {
     return {asked.request.offset, asked.request.end.value_or(0)};

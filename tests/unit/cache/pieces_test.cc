@@ -243,18 +243,31 @@ TEST_F(PiecesTest, LeftFilesAreReadByTheirHoles) {
   EXPECT_FALSE(std::filesystem::exists(layout.fills() / "sha256-none"));
 }
 
-TEST_F(PiecesTest, WhatIsWantedAgainAndAgainIsBroughtWhole) {
+TEST_F(PiecesTest, WhatSeveralClientsWantAgainIsBroughtWhole) {
   expect_piece(0, grain);
   expect_piece(10 * grain, 11 * grain);
   const auto asked = source.asked.size();
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(ask_piece(0, grain).answer().outcome, Outcome::hit);
-  for (int i = 0; i < 20; ++i) ask_piece(0, 2);  // whether it is still there
+  for (std::uint64_t client = 1; client < 3; ++client)
+    EXPECT_EQ(ask_piece(0, grain, client).answer().outcome, Outcome::hit);
+  for (std::uint64_t client = 0; client < 20; ++client)
+    ask_piece(0, 2, client);  // whether it is still there
   EXPECT_EQ(source.asked.size(), asked);
-  EXPECT_EQ(ask_piece(100, 100 + 4096).answer().outcome, Outcome::hit);
+  EXPECT_EQ(ask_piece(100, 100 + 4096, 3).answer().outcome, Outcome::hit);
   ASSERT_EQ(source.asked.size(), asked + 1);
   bring();
   EXPECT_TRUE(cache->find_blob(repo, digest));
   EXPECT_EQ(asked_bytes(), blob.size()) << "and nothing twice";
+}
+
+TEST_F(PiecesTest, OneClientThatAsksAgainAndAgainBringsNoMoreThanThat) {
+  expect_piece(0, grain);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(ask_piece(0, grain, 1).answer().outcome, Outcome::hit);
+    bring();
+  }
+  EXPECT_FALSE(cache->find_blob(repo, digest));
+  EXPECT_LE(asked_bytes(), 7 * grain) << "it is compared a few times";
+  EXPECT_EQ(read_piece(ask_piece(0, grain, 1), 0, grain), blob.substr(0, grain));
 }
 
 TEST_F(PiecesTest, AWrongPieceIsFoundWhenItIsWantedAgain) {
@@ -266,9 +279,45 @@ TEST_F(PiecesTest, AWrongPieceIsFoundWhenItIsWantedAgain) {
   asked.done();
   executor.run();
   for (int i = 0; i < 3; ++i) EXPECT_NE(read_piece(ask_piece(0, grain), 0, grain)[0], blob[0]);
+  ASSERT_EQ(range_of(last()), (Span{0, grain})) << "it comes again, and is another";
+  bring();
+  expect_piece(0, grain);
+  EXPECT_FALSE(cache->find_blob(repo, digest));
+}
+
+TEST_F(PiecesTest, AWrongPieceThatSeveralWantIsFoundByTheProof) {
+  const auto first = ask_piece(0, grain);
+  auto& asked = last();
+  asked.head(blob.size());
+  executor.run();
+  asked.data_at(0, "!" + blob.substr(1, grain - 1));
+  asked.done();
+  executor.run();
+  for (std::uint64_t client = 1; client <= 3; ++client) ask_piece(0, grain, client);
   bring();
   EXPECT_EQ(source.mismatches, 1);
   expect_piece(0, grain);
+}
+
+class ManyRangesTest : public PiecesTest {
+ protected:
+  ManyRangesTest() : PiecesTest(pattern(1000 * grain)) {}
+};
+
+TEST_F(ManyRangesTest, AThousandFarBytesAreFewQuestions) {
+  expect_piece(0, 1);
+  std::vector<Span> spans;
+  for (std::uint64_t at = 2 * grain; at < 400 * grain; at += 3 * grain)
+    spans.push_back({at, at + 1});
+  ASSERT_GT(spans.size(), 120U);
+  const auto before = source.asked.size();
+  const auto pending = ask({.pieces = true, .first = spans[0], .in = [&](std::uint64_t) {
+                              return std::optional(spans);
+                            }});
+  bring();
+  EXPECT_LE(source.asked.size() - before, 64U);
+  for (const auto& span : spans)
+    EXPECT_EQ(read_piece(pending, span.begin, span.end), blob.substr(span.begin, 1));
 }
 
 }  // namespace
