@@ -7,10 +7,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "cache/content.h"
 #include "cache/failure.h"
+#include "cache/listing.h"
 #include "metrics/labels.h"
 
 namespace entrepot::cache {
@@ -51,10 +51,9 @@ struct Answer {
 struct ListingAnswer {
   Outcome outcome = Outcome::hit;
   std::string_view reason;
-  /// Sorted byte-wise, without duplicates; null when there is none.
-  std::shared_ptr<const std::vector<std::string>> tags;
-  /// An OCI image index; null when there is none.
-  std::shared_ptr<const std::string> referrers;
+  /// Null when there are none.
+  std::shared_ptr<const TagList> tags;
+  std::shared_ptr<const Referrers> referrers;
   Failure failure;
 };
 

@@ -17,7 +17,7 @@ struct Home {
       : executor(executor_in),
         objects(shared, executor_in, source),
         tags(shared, executor_in, source),
-        listings(shared, source) {}
+        listings(shared, executor_in, source) {}
 
   Executor& executor;
   ObjectFlights objects;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/listing_flights.h"
 
-#include <algorithm>
+#include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "cache/layout.h"
@@ -9,18 +10,33 @@
 namespace entrepot::cache {
 namespace {
 
+/// A list that could not be had because the upstream could not be asked.
+constexpr std::chrono::seconds unreachable_for{1};
+/// What a list that is kept takes beside its text.
+constexpr std::size_t kept_overhead = 1024;
+
 std::string key_of(const ListingRequest& request) {
   // A digest has a colon and a tag list no name, so the two cannot meet.
   return tag_key(request.repository, request.subject ? request.subject->str() : "");
 }
 
+Referrers arrange_referrers(Listing listing) {
+  Referrers referrers;
+  referrers.all = std::make_shared<const std::string>(std::move(listing.referrers));
+  for (auto& [type, text] : listing.referrers_by_type)
+    referrers.by_type.emplace(type, std::make_shared<const std::string>(std::move(text)));
+  return referrers;
+}
+
 }  // namespace
 
 /// One list being asked for, and who waits for it.
-class ListingFlights::Flight : public ListingSink, public Demand {
+class ListingFlights::Flight : public ListingSink,
+                               public Demand,
+                               public std::enable_shared_from_this<Flight> {
  public:
-  Flight(Shared& shared, ListingFlights& owner, std::string key)
-      : shared_(shared), owner_(owner), key_(std::move(key)) {
+  Flight(Shared& shared, ListingFlights& owner, std::string key_in)
+      : key(std::move(key_in)), shared_(shared), owner_(owner) {
     shared_.metrics.flights().add(1);
   }
   ~Flight() override { shared_.metrics.flights().add(-1); }
@@ -36,35 +52,42 @@ class ListingFlights::Flight : public ListingSink, public Demand {
   void join(ListingRequest request) {
     const Client client = request.reply.client();
     add_waiting(waiting, std::move(request));
-    fetch_->wanted_by(client);
+    if (fetch_) fetch_->wanted_by(client);
   }
   Level level() const override { return any_awaited(waiting) ? Level::awaited : Level::nobody; }
 
   void on_listing(std::optional<Listing> listing, const Failure& failure) override {
-    owner_.ended(key_, std::move(listing), failure);
+    const auto self = shared_from_this();
+    // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the fetch that owns it goes
+    const Failure why = failure;
+    fetch_.reset();
+    if (listing)
+      owner_.arrange(self, std::move(*listing));
+    else
+      owner_.failed(self, why);
   }
 
+  const std::string key;
   std::vector<ListingRequest> waiting;
   std::string via;  ///< of the request that brought it about
 
  private:
   Shared& shared_;
   ListingFlights& owner_;
-  const std::string key_;
   std::unique_ptr<Fetch> fetch_;
 };
 
-ListingFlights::ListingFlights(Shared& shared, Source& source) : shared_(shared), source_(source) {}
+ListingFlights::ListingFlights(Shared& shared, Executor& home, Source& source)
+    : shared_(shared),
+      home_(home),
+      source_(source),
+      self_(std::make_shared<ListingFlights*>(this)) {}
 
 ListingFlights::~ListingFlights() = default;
 
 void ListingFlights::fetch(ListingRequest request) {
   const auto key = key_of(request);
-  const auto kept = kept_.find(key);
-  if (kept != kept_.end() &&
-      shared_.clock.steady() - kept->second.fetched_at <= shared_.options.listing_fresh_for) {
-    return request.reply(kept->second.answer);
-  }
+  if (answer_from_memory(key, request)) return;
   if (!request.reply.awaited()) {
     ListingAnswer none;
     none.outcome = Outcome::error;
@@ -72,73 +95,150 @@ void ListingFlights::fetch(ListingRequest request) {
     return request.reply(std::move(none));
   }
   auto& flight = flights_[key];
-  const bool starts = !flight;
-  if (starts) {
+  if (!flight) {
     flight = std::make_shared<Flight>(shared_, *this, key);
     flight->start(source_, request);
   }
   flight->join(std::move(request));
 }
 
-void ListingFlights::ended(const std::string& key_in, std::optional<Listing> listing,
-                           const Failure& failure) {
-  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the flight that owns it goes
-  const std::string key = key_in;
-  const auto flight = std::move(flights_.extract(key).mapped());
-  if (listing) return answer(flight->waiting, keep(key, std::move(*listing)));
+bool ListingFlights::answer_from_memory(const std::string& key, const ListingRequest& request) {
+  const auto now = shared_.clock.steady();
+  const auto place = places_.find(key);
+  if (place != places_.end() &&
+      now - place->second->fetched_at <= shared_.options.listing_fresh_for) {
+    request.reply(place->second->answer);
+    return true;
+  }
+  const auto failure = failed_.find(key, now);
+  if (!failure) return false;
+  ListingAnswer answer;
+  if (place != places_.end() && stale_may_cover(*failure)) {
+    answer = place->second->answer;
+    answer.outcome = Outcome::stale;
+    answer.reason = "upstream-unreachable";
+  } else {
+    answer.outcome = Outcome::error;
+    answer.reason = "negative";
+    answer.failure = *failure;
+  }
+  request.reply(std::move(answer));
+  return true;
+}
+
+/// Sorting a million tags would hold the loop.
+void ListingFlights::arrange(const std::shared_ptr<Flight>& flight, Listing listing) {
+  const bool tags = !flight->waiting.front().subject;
+  shared_.store.post([&home = home_, owner = std::weak_ptr(self_), weak = std::weak_ptr(flight),
+                      tags, listing = std::move(listing)]() mutable {
+    ListingAnswer answer;
+    if (tags)
+      answer.tags = std::make_shared<const TagList>(listing.tags);
+    else
+      answer.referrers = std::make_shared<const Referrers>(arrange_referrers(std::move(listing)));
+    home.post([owner, weak, answer = std::move(answer)] {
+      const auto self = owner.lock();
+      const auto asked = self ? weak.lock() : nullptr;
+      if (asked) (*self)->arranged(asked, answer);
+    });
+  });
+}
+
+void ListingFlights::arranged(const std::shared_ptr<Flight>& flight, const ListingAnswer& answer) {
+  keep(flight->key, answer);
+  ListingAnswer fetched = answer;
+  fetched.outcome = Outcome::miss;
+  fetched.reason = "absent";
+  end(flight, std::move(fetched));
+}
+
+void ListingFlights::failed(const std::shared_ptr<Flight>& flight, const Failure& failure) {
   auto others = take_others(flight->waiting, flight->via, failure);
-  refuse(key, *flight, failure);
+  if (!is_due_to_via(flight->via, failure)) remember_failure(flight->key, failure);
+  refuse(flight, failure);
   for (auto& request : others) fetch(std::move(request));
 }
 
 /// With what was known before, where there is something.
-void ListingFlights::refuse(const std::string& key, const Flight& flight, const Failure& failure) {
-  const auto kept = kept_.find(key);
-  if (kept != kept_.end() && stale_may_cover(failure)) {
-    ListingAnswer stale = kept->second.answer;
-    stale.outcome = Outcome::stale;
-    stale.reason = "upstream-unreachable";
-    return answer(flight.waiting, std::move(stale));
-  }
-  kept_.erase(key);
-  ListingAnswer none;
-  none.outcome = Outcome::error;
-  none.reason = "absent";
-  none.failure = failure;
-  answer(flight.waiting, std::move(none));
-}
-
-ListingAnswer ListingFlights::keep(const std::string& key, Listing listing) {
-  auto& tags = listing.tags;
-  std::sort(tags.begin(), tags.end());
-  tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
+void ListingFlights::refuse(const std::shared_ptr<Flight>& flight, const Failure& failure) {
   ListingAnswer answer;
-  answer.tags = std::make_shared<const std::vector<std::string>>(std::move(tags));
-  answer.referrers = std::make_shared<const std::string>(std::move(listing.referrers));
-  if (kept_.size() >= max_kept) {
-    kept_.erase(std::min_element(kept_.begin(), kept_.end(), [](const auto& a, const auto& b) {
-      return a.second.fetched_at < b.second.fetched_at;
-    }));
+  const auto place = places_.find(flight->key);
+  if (place != places_.end() && stale_may_cover(failure)) {
+    answer = place->second->answer;
+    answer.outcome = Outcome::stale;
+    answer.reason = "upstream-unreachable";
+    return end(flight, std::move(answer));
   }
-  kept_.insert_or_assign(key, Kept{answer, shared_.clock.steady()});
-  answer.outcome = Outcome::miss;
+  forget(flight->key);
+  answer.outcome = Outcome::error;
   answer.reason = "absent";
-  return answer;
+  answer.failure = failure;
+  end(flight, std::move(answer));
 }
 
-void ListingFlights::answer(const std::vector<ListingRequest>& waiting, ListingAnswer answer) {
-  for (const auto& request : waiting) {
+void ListingFlights::end(const std::shared_ptr<Flight>& flight, ListingAnswer answer) {
+  flights_.erase(flight->key);
+  for (const auto& request : std::exchange(flight->waiting, {})) {
     request.reply(answer);
     if (answer.outcome == Outcome::miss) answer.outcome = Outcome::joined;
   }
 }
 
+void ListingFlights::keep(const std::string& key, const ListingAnswer& answer) {
+  forget(key);
+  const std::size_t bytes = kept_overhead + key.size() + (answer.tags ? answer.tags->bytes() : 0) +
+                            (answer.referrers ? answer.referrers->bytes() : 0);
+  if (bytes > max_kept_bytes) return;
+  while (kept_bytes_ + bytes > max_kept_bytes) forget_oldest();
+  kept_.push_back({key, answer, shared_.clock.steady(), bytes});
+  places_.emplace(key, std::prev(kept_.end()));
+  kept_bytes_ += bytes;
+  if (!aging_) forget_old();
+}
+
+void ListingFlights::forget(const std::string& key) {
+  const auto place = places_.find(key);
+  if (place == places_.end()) return;
+  kept_bytes_ -= place->second->bytes;
+  kept_.erase(place->second);
+  places_.erase(place);
+}
+
+void ListingFlights::forget_oldest() {
+  const std::string key = kept_.front().key;
+  forget(key);
+}
+
+/// Now, and again when the next one will be old.
+void ListingFlights::forget_old() {
+  const auto now = shared_.clock.steady();
+  while (!kept_.empty() && now - kept_.front().fetched_at >= max_kept_for) forget_oldest();
+  aging_.reset();
+  if (kept_.empty()) return;
+  const auto left = kept_.front().fetched_at + max_kept_for - now;
+  aging_ =
+      home_.after(std::chrono::ceil<std::chrono::milliseconds>(left), [this] { forget_old(); });
+}
+
+/// What is denied may be allowed as soon as the operator has mended the credentials.
+void ListingFlights::remember_failure(const std::string& key, const Failure& failure) {
+  if (failure.kind == FailureKind::denied || failure.given_up) return;
+  const bool definitive =
+      failure.kind == FailureKind::not_found || failure.kind == FailureKind::bad_upstream;
+  const auto now = shared_.clock.steady();
+  failed_.put(key, failure,
+              now + (definitive ? shared_.options.negative_manifest
+                                : std::chrono::milliseconds(unreachable_for)),
+              now);
+}
+
 void ListingFlights::abandon_all(const Failure& failure) {
+  aging_.reset();
   for (const auto& [key, flight] : std::exchange(flights_, {})) {
     ListingAnswer none;
     none.outcome = Outcome::error;
     none.failure = failure;
-    answer(flight->waiting, std::move(none));
+    end(flight, std::move(none));
   }
 }
 

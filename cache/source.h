@@ -5,11 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "cache/client.h"
 #include "cache/demand.h"
@@ -112,10 +113,12 @@ class Fetch {
 
 /// The entries of tags/list or the descriptors of referrers, all pages joined.
 struct Listing {
-  /// tags: the tag names, unsorted, as the upstream sent them (grammar-checked).
-  std::vector<std::string> tags;
-  /// referrers: an OCI image index, one JSON document of all pages.
+  /// tags: the tag names (grammar-checked), each followed by '\n', as the upstream sent them.
+  std::string tags;
+  /// referrers: the descriptors, separated by commas, as the upstream sent them; and those of each
+  /// artifactType.
   std::string referrers;
+  std::map<std::string, std::string, std::less<>> referrers_by_type;
 };
 
 /// Takes the outcome of a listing; the rules of FetchSink hold.

@@ -30,7 +30,7 @@ LIBRARIES = {
     "prometheus-cpp": (r"prometheus/", ["metrics/"]),
     "spdlog": (r"(spdlog|fmt)/", ["metrics/"]),
     "nlohmann": (r"nlohmann/",
-                 ["conf/", "cache/manifest.cc", "proxy/registry/referrers_filter.cc",
+                 ["conf/", "cache/manifest.cc",
                   "proxy/upstream/json.", "proxy/upstream/listing_",
                   "proxy/upstream/token_reply.cc", "proxy/admin/cache_api.cc",
                   "proxy/app/cache_", "proxy/app/endpoint_memory.cc"]),

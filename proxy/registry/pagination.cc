@@ -41,15 +41,13 @@ std::optional<PageRequest> parse_page(std::string_view query) {
   return request;
 }
 
-Page page_of(const std::vector<std::string>& sorted, const PageRequest& request) {
-  std::span<const std::string> rest(sorted);
-  if (!request.last.empty()) {
-    const auto after = std::upper_bound(sorted.begin(), sorted.end(), request.last);
-    rest = rest.subspan(static_cast<std::size_t>(after - sorted.begin()));
-  }
-  if (!request.n) return {rest};
-  const std::size_t count = std::min(*request.n, rest.size());
-  return {rest.first(count), count > 0 && count < rest.size()};
+Page page_of(const cache::TagList& tags, const PageRequest& request) {
+  Page page;
+  if (!request.last.empty()) page.first = tags.count_up_to(request.last);
+  const std::size_t rest = tags.size() - page.first;
+  page.count = std::min(request.n.value_or(rest), rest);
+  page.more = page.count > 0 && page.count < rest;
+  return page;
 }
 
 }  // namespace entrepot::registry

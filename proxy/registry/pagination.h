@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "cache/listing.h"
 
 namespace entrepot::registry {
 
@@ -22,12 +22,14 @@ struct PageRequest {
 /// From a query string. nullopt: `n` is not a number, `last` not a tag, or one of them came twice.
 std::optional<PageRequest> parse_page(std::string_view query);
 
+/// Entries [first, first + count) of a list.
 struct Page {
-  std::span<const std::string> entries;
-  bool more = false;  ///< the next page begins after entries.back()
+  std::size_t first = 0;
+  std::size_t count = 0;
+  bool more = false;  ///< the next page begins after the last of these
 };
 
-/// The page of a byte-wise sorted list. Pure.
-Page page_of(const std::vector<std::string>& sorted, const PageRequest& request);
+/// The page of a list. Pure; costs the logarithm of its length.
+Page page_of(const cache::TagList& tags, const PageRequest& request);
 
 }  // namespace entrepot::registry

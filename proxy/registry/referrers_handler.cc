@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/registry/referrers_handler.h"
 
-#include <optional>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "proxy/registry/pending.h"
 #include "proxy/registry/referrers_filter.h"
@@ -12,8 +14,26 @@ namespace entrepot::registry {
 namespace {
 
 constexpr std::string_view index_type = "application/vnd.oci.image.index.v1+json";
-constexpr std::string_view empty_index =
-    R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})";
+constexpr std::string_view index_begin =
+    R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)";
+
+/// The descriptors of these types, in the order of the types; of all where there are none.
+std::vector<http::SharedText> index_of(const cache::Referrers& referrers,
+                                       const std::vector<std::string>& artifact_types) {
+  static const http::SharedText begin = own_text(std::string(index_begin));
+  static const http::SharedText comma = own_text(",");
+  static const http::SharedText end = own_text("]}");
+  std::vector<http::SharedText> texts{begin};
+  if (artifact_types.empty()) texts.push_back({referrers.all, *referrers.all});
+  for (const std::string& type : artifact_types) {
+    const auto found = referrers.by_type.find(type);
+    if (found == referrers.by_type.end()) continue;
+    if (texts.size() > 1) texts.push_back(comma);
+    texts.push_back({found->second, *found->second});
+  }
+  texts.push_back(end);
+  return texts;
+}
 
 }  // namespace
 
@@ -40,20 +60,12 @@ void ReferrersHandler::answer(http::Exchange& exchange, Call& call,
   const bool none = !answer.referrers && answer.failure.kind == cache::FailureKind::not_found;
   if (!answer.referrers && !none) return fail(exchange, call, answer.failure);
 
-  std::string_view body = none ? empty_index : std::string_view(*answer.referrers);
+  static const cache::Referrers nothing{std::make_shared<const std::string>(), {}};
   http::ReplyHead head(200);
   add_listing_fields(head, call, answer.outcome);
-  std::optional<std::string> filtered;
-  if (!artifact_types.empty()) {
-    filtered = filter_referrers(body, artifact_types);
-    if (!filtered)
-      return fail(
-          exchange, call,
-          {cache::FailureKind::bad_upstream, "the upstream's referrers are no image index"});
-    body = *filtered;
-    head.add("OCI-Filters-Applied", "artifactType");
-  }
-  send_document(exchange, head, {index_type, body});
+  if (!artifact_types.empty()) head.add("OCI-Filters-Applied", "artifactType");
+  send_list(exchange, head, index_type,
+            index_of(none ? nothing : *answer.referrers, artifact_types));
 }
 
 }  // namespace entrepot::registry

@@ -2,6 +2,7 @@
 #include "proxy/registry/tags_handler.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "proxy/registry/pending.h"
@@ -10,21 +11,6 @@
 
 namespace entrepot::registry {
 namespace {
-
-/// Names and tags have passed their grammars: nothing in them needs escaping.
-std::string document(std::string_view name, std::span<const std::string> tags) {
-  std::size_t size = name.size() + 32;
-  for (const std::string& tag : tags) size += tag.size() + 3;
-  std::string body;
-  body.reserve(size);
-  body.append(R"({"name":")").append(name).append(R"(","tags":[)");
-  for (const std::string& tag : tags) {
-    if (&tag != tags.data()) body += ',';
-    body.append(1, '"').append(tag).append(1, '"');
-  }
-  body += "]}";
-  return body;
-}
 
 /// The next page, by the client's own path (prefix included) and `ns`: never the upstream's.
 std::string link(std::string_view path, std::size_t n, std::string_view last, std::string_view ns) {
@@ -56,14 +42,20 @@ void TagsHandler::answer(http::Exchange& exchange, Call& call, const PageRequest
   call.reason = answer.reason;
   if (!answer.tags) return fail(exchange, call, answer.failure);
 
-  const Page page = page_of(*answer.tags, request);
+  const cache::TagList& tags = *answer.tags;
+  const Page page = page_of(tags, request);
   http::ReplyHead head(200);
   add_listing_fields(head, call, answer.outcome);
   if (page.more)
-    head.add("Link",
-             link(exchange.request().path(), page.entries.size(), page.entries.back(), call.ns));
-  const std::string body = document(call.route.name, page.entries);
-  send_document(exchange, head, {"application/json", body});
+    head.add("Link", link(exchange.request().path(), page.count, tags[page.first + page.count - 1],
+                          call.ns));
+  // Names and tags have passed their grammars: nothing in them needs escaping.
+  std::string begin = R"({"name":")";
+  begin.append(call.route.name).append(R"(","tags":[)");
+  send_list(exchange, head, "application/json",
+            {own_text(std::move(begin)),
+             {tags.text(), tags.elements(page.first, page.count)},
+             own_text("]}")});
 }
 
 }  // namespace entrepot::registry

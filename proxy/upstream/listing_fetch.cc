@@ -2,6 +2,9 @@
 // The sink may destroy this in any call: a call to it is the last thing a function does.
 #include "proxy/upstream/listing_fetch.h"
 
+#include <algorithm>
+#include <functional>
+#include <string_view>
 #include <utility>
 
 #include "proxy/upstream/failures.h"
@@ -13,6 +16,16 @@ namespace entrepot::upstream {
 namespace {
 
 constexpr std::uint64_t usual_page = 16384;  // a guess, for the choice of endpoint
+/// Of each list, beside what all lists together may take: nearly all lists are shorter.
+constexpr std::uint64_t always_taken = 64 * 1024;
+/// Pages that a list may have whatever is on them.
+constexpr std::size_t free_pages = 16;
+constexpr std::size_t least_per_page = 8;
+
+template <typename Text>
+std::size_t hash_of(const Text& text) {
+  return std::hash<std::string_view>{}(text);
+}
 
 /// distribution-spec, "Referrers Tag Schema": the algorithm cut to 32 characters and the encoded
 /// part to 64; both are safe in a tag already.
@@ -40,6 +53,8 @@ ListingFetch::ListingFetch(Upstream& upstream, std::string repository,
   timer_.set(std::chrono::milliseconds(0));
 }
 
+ListingFetch::~ListingFetch() { upstream_.listing_bytes() -= reserved_; }
+
 Url ListingFetch::first_url() const {
   const std::string base = "/v2/" + repository_;
   switch (mode_) {
@@ -65,6 +80,7 @@ void ListingFetch::attempt() {
                      .via = behalf_.via,
                      .clients = {behalf_.client},
                      .demand = behalf_.demand};
+  bytes_ -= page_.size();  // of one that broke
   page_.clear();
   link_.reset();
   rejection_.reset();
@@ -89,15 +105,29 @@ Disposition ListingFetch::on_answer(const ResponseHead& head) {
 }
 
 bool ListingFetch::on_data(std::span<const std::byte> data) {
-  bytes_ += data.size();
-  if (bytes_ > upstream_.limits().listing_bytes) {
-    rejection_ =
-        bad_answer(what(), "sends more than " + std::to_string(upstream_.limits().listing_bytes) +
-                               " bytes of listing");
-    return false;
-  }
-  endpoint_->metrics().bytes().add(data.size());
+  const Limits& limits = upstream_.limits();
+  const auto most = mode_ == Mode::tags ? limits.tags_bytes : limits.referrers_bytes;
   page_.append(reinterpret_cast<const char*>(data.data()), data.size());
+  bytes_ += data.size();
+  endpoint_->metrics().bytes().add(data.size());
+  if (bytes_ > most) {
+    rejection_ =
+        bad_answer(what(), "sends more than " + std::to_string(most) + " bytes of listing");
+  } else if (!reserve()) {
+    rejection_ = cache::Failure{cache::FailureKind::unavailable,
+                                what() + ": other long lists are on their way; ask again later"};
+  }
+  return !rejection_;
+}
+
+/// False where all lists together are too long.
+bool ListingFetch::reserve() {
+  const std::uint64_t wanted = bytes_ - std::min(bytes_, always_taken);
+  if (wanted <= reserved_) return true;
+  const std::uint64_t more = wanted - reserved_;
+  if (upstream_.listing_bytes() + more > upstream_.limits().lists_bytes) return false;
+  upstream_.listing_bytes() += more;
+  reserved_ = wanted;
   return true;
 }
 
@@ -113,8 +143,21 @@ void ListingFetch::on_whole() {
   }
 }
 
+/// A page that brings nothing new has no next one, whatever it says.
 bool ListingFetch::add_page() {
-  return mode_ == Mode::tags ? add_tags_page(page_, tags_) : add_referrers_page(page_, manifests_);
+  const auto added =
+      mode_ == Mode::tags ? add_tags_page(page_, listing_) : add_referrers_page(page_, listing_);
+  entries_ += added.entries;
+  if (added.entries == 0 || !seen_.insert(hash_of(page_)).second) link_.reset();
+  page_ = {};
+  return added.readable;
+}
+
+/// One client must not have thousands of questions put to the upstream by one of its own.
+int ListingFetch::most_pages() const {
+  const std::size_t earned = free_pages + entries_ / least_per_page;
+  return static_cast<int>(
+      std::min(earned, static_cast<std::size_t>(upstream_.limits().listing_pages)));
 }
 
 void ListingFetch::turn_page() {
@@ -123,9 +166,11 @@ void ListingFetch::turn_page() {
     give_up(bad_answer(what(), "names a next page on another server, which is not followed"));
     return;
   }
-  if (++pages_ >= upstream_.limits().listing_pages) {
-    give_up(bad_answer(what(), "has more than " + std::to_string(upstream_.limits().listing_pages) +
-                                   " pages of listing"));
+  seen_.insert(hash_of(url_->text()));
+  if (seen_.contains(hash_of(next->text()))) return finish();
+  if (++pages_ >= most_pages()) {
+    give_up(bad_answer(what(), "has more than " + std::to_string(most_pages()) +
+                                   " pages of listing with so few entries"));
     return;
   }
   url_ = std::move(next);
@@ -134,7 +179,7 @@ void ListingFetch::turn_page() {
 
 void ListingFetch::fall_back() {
   mode_ = Mode::referrers_tag;
-  manifests_ = nlohmann::json::array();
+  listing_ = {};
   url_ = first_url();
   timer_.set(std::chrono::milliseconds(0));
 }
@@ -180,12 +225,7 @@ void ListingFetch::lost(const AskFailure& failure) {
   timer_.set(*wait);
 }
 
-void ListingFetch::finish() {
-  cache::Listing listing;
-  listing.tags = std::move(tags_);
-  if (mode_ != Mode::tags) listing.referrers = referrers_index(manifests_);
-  sink_.on_listing(std::move(listing), cache::Failure{});
-}
+void ListingFetch::finish() { sink_.on_listing(std::move(listing_), cache::Failure{}); }
 
 void ListingFetch::give_up(const cache::Failure& failure) {
   // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): it may be a member of this

@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 
 #include "cache/source.h"
 #include "proxy/upstream/ask.h"
@@ -23,12 +23,16 @@ namespace entrepot::upstream {
 ///   both:      a first page that one endpoint does not give is asked of the others
 ///   referrers: page → next page … → done; where the API is missing (404, or an answer that is no
 ///              image index): the manifest of the referrers tag → done, empty when there is none
+///
+/// A page that was read before, by its address or its body, or that brings nothing, is the last
+/// one.
 class ListingFetch : public cache::Fetch, private AskSink, private BodySink {
  public:
   /// `upstream` and `sink` outlive this. Calls the sink from a later turn only.
   /// `subject`: whose referrers; nullopt: the tags of the repository.
   ListingFetch(Upstream& upstream, std::string repository, std::optional<cache::Digest> subject,
                cache::Behalf behalf, cache::ListingSink& sink);
+  ~ListingFetch() override;
 
   void wanted_by(cache::Client client) override {
     if (ask_) ask_->wanted_by(client);
@@ -47,7 +51,9 @@ class ListingFetch : public cache::Fetch, private AskSink, private BodySink {
   Url first_url() const;
   void fall_back();
   void lost(const AskFailure& failure);
+  bool reserve();
   bool add_page();
+  int most_pages() const;
   void turn_page();
   void finish();
   void give_up(const cache::Failure& failure);
@@ -64,10 +70,12 @@ class ListingFetch : public cache::Fetch, private AskSink, private BodySink {
   std::optional<Url> url_;           ///< of the current page
   std::optional<std::string> link_;  ///< of the next one, as sent
   std::string page_;
-  int pages_ = 0;
-  std::uint64_t bytes_ = 0;
-  std::vector<std::string> tags_;
-  nlohmann::json manifests_ = nlohmann::json::array();
+  int pages_ = 0;                         ///< read before this one
+  std::unordered_set<std::size_t> seen_;  ///< hashes of the pages' addresses and bodies
+  std::uint64_t bytes_ = 0;               ///< of all pages
+  std::uint64_t reserved_ = 0;            ///< of Upstream::listing_bytes()
+  std::size_t entries_ = 0;
+  cache::Listing listing_;
   std::optional<cache::Failure> rejection_;  ///< why we stopped taking
   bool no_index_ = false;                    ///< referrers: the answer is no image index
 

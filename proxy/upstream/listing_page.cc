@@ -2,6 +2,10 @@
 #include "proxy/upstream/listing_page.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
 
 #include "cache/digest.h"
 #include "proxy/upstream/json.h"
@@ -11,14 +15,18 @@
 namespace entrepot::upstream {
 namespace {
 
-/// Reads tags as they are parsed: a page of some MiB never becomes a tree of values.
-class TagsReader : public nlohmann::json_sax<nlohmann::json> {
+using Json = nlohmann::json;
+
+/// Reads an array of the outermost object as it is parsed: a page of some MiB never becomes a tree
+/// of values.
+class ArrayReader : public nlohmann::json_sax<Json> {
  public:
-  explicit TagsReader(std::vector<std::string>& tags) : tags_(tags) {}
+  explicit ArrayReader(std::string_view member) : member_(member) {}
+  /// There was such a member, and it was an array or null.
   bool found() const { return found_; }
 
   bool null() override {
-    if (depth_ == 1 && at_tags_) found_ = true;
+    if (depth_ == 1 && at_member_) found_ = true;
     return true;
   }
   bool boolean(bool) override { return true; }
@@ -26,57 +34,163 @@ class TagsReader : public nlohmann::json_sax<nlohmann::json> {
   bool number_unsigned(number_unsigned_t) override { return true; }
   bool number_float(number_float_t, const string_t&) override { return true; }
   bool binary(binary_t&) override { return true; }
-  bool string(string_t& value) override {
-    if (depth_ != 2 || !in_tags_ || !is_tag(value)) return true;
-    if (tags_.size() >= max_tags) return false;
-    tags_.push_back(value);
-    return true;
-  }
+  bool string(string_t&) override { return true; }
   bool key(string_t& name) override {
-    if (depth_ == 1) at_tags_ = name == "tags";
+    if (depth_ == 1) at_member_ = name == member_;
     return true;
   }
-  bool start_object(std::size_t) override { return open(); }
-  bool end_object() override { return close(); }
+  bool start_object(std::size_t) override { return ++depth_ <= max_json_depth; }
+  bool end_object() override {
+    --depth_;
+    return true;
+  }
   bool start_array(std::size_t) override {
     if (depth_ == 0) return false;
-    if (depth_ == 1 && at_tags_) in_tags_ = found_ = true;
-    return open();
+    if (depth_ == 1 && at_member_) in_member_ = found_ = true;
+    return ++depth_ <= max_json_depth;
   }
   bool end_array() override {
-    close();
-    if (depth_ == 1) in_tags_ = false;
+    if (--depth_ == 1) in_member_ = false;
     return true;
   }
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
     return false;
   }
 
- private:
-  bool open() { return ++depth_ <= max_json_depth; }
-  bool close() {
-    --depth_;
-    return true;
-  }
+ protected:
+  /// What comes now is directly in the array, or in an object that is.
+  bool in_array() const { return in_member_ && depth_ == 2; }
+  bool in_element() const { return in_member_ && depth_ == 3; }
 
-  std::vector<std::string>& tags_;
+ private:
+  const std::string_view member_;
   int depth_ = 0;
-  bool at_tags_ = false;  ///< the last key of the outermost object was "tags"
-  bool in_tags_ = false;
+  bool at_member_ = false;  // the last key of the outermost object was that member
+  bool in_member_ = false;
   bool found_ = false;
 };
 
-bool is_descriptor(const nlohmann::json& item) {
-  if (!item.is_object()) return false;
-  const auto media_type = item.find("mediaType");
-  const auto digest = item.find("digest");
-  const auto size = item.find("size");
-  return media_type != item.end() && media_type->is_string() &&
-         !parse_media_type(media_type->get_ref<const std::string&>()).empty() &&
-         digest != item.end() && digest->is_string() &&
-         cache::Digest::parse(digest->get_ref<const std::string&>()).has_value() &&
-         size != item.end() && size->is_number_unsigned();
+class TagsReader final : public ArrayReader {
+ public:
+  explicit TagsReader(std::string& lines) : ArrayReader("tags"), lines_(lines) {}
+  std::size_t entries() const { return entries_; }
+
+  bool string(string_t& value) override {
+    if (!in_array() || !is_tag(value)) return true;
+    lines_.append(value).append(1, '\n');
+    return ++entries_ <= max_tags;
+  }
+
+ private:
+  std::string& lines_;
+  std::size_t entries_ = 0;
+};
+
+/// Reads a text for the parser and knows how far that is: behind a bracket, exactly, when the
+/// parser tells of it.
+class Reading {
+ public:
+  using iterator_category = std::forward_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  Reading(const char* at, const char** front) : at_(at), front_(front) {}
+  reference operator*() const { return *at_; }
+  Reading& operator++() {
+    *front_ = ++at_;
+    return *this;
+  }
+  Reading operator++(int) {
+    const Reading before = *this;
+    ++*this;
+    return before;
+  }
+  friend bool operator==(const Reading& a, const Reading& b) { return a.at_ == b.at_; }
+
+ private:
+  const char* at_;
+  const char** front_;
+};
+
+void append(std::string& list, std::string_view element) {
+  if (!list.empty()) list += ',';
+  list.append(element);
 }
+
+/// Of a member that came more than once the last one counts, as with most parsers.
+class ReferrersReader final : public ArrayReader {
+ public:
+  /// `front`: how far the text was read.
+  ReferrersReader(cache::Listing& listing, const char* const& front)
+      : ArrayReader("manifests"), listing_(listing), front_(front) {}
+  std::size_t entries() const { return entries_; }
+
+  bool key(string_t& name) override {
+    if (!in_element()) return ArrayReader::key(name);
+    at_ = name == "mediaType"      ? Member::media_type
+          : name == "digest"       ? Member::digest
+          : name == "size"         ? Member::size
+          : name == "artifactType" ? Member::artifact_type
+                                   : Member::other;
+    if (at_ == Member::artifact_type)
+      descriptor_.artifact_type.clear();
+    else
+      set(false);
+    return true;
+  }
+  bool string(string_t& value) override {
+    if (!in_element()) return true;
+    if (at_ == Member::media_type) set(!parse_media_type(value).empty());
+    if (at_ == Member::digest) set(cache::Digest::parse(value).has_value());
+    if (at_ == Member::artifact_type) descriptor_.artifact_type = value;
+    return true;
+  }
+  bool number_unsigned(number_unsigned_t) override {
+    if (in_element() && at_ == Member::size) set(true);
+    return true;
+  }
+  bool start_object(std::size_t size) override {
+    if (in_array()) {
+      descriptor_ = {};
+      begin_ = front_ - 1;
+    }
+    return ArrayReader::start_object(size);
+  }
+  bool end_object() override {
+    ArrayReader::end_object();
+    if (in_array()) add({begin_, static_cast<std::size_t>(front_ - begin_)});
+    return true;
+  }
+
+ private:
+  enum class Member : std::uint8_t { media_type, digest, size, artifact_type, other };
+  struct Descriptor {
+    bool media_type = false, digest = false, size = false;
+    std::string artifact_type;
+  };
+
+  void set(bool valid) {
+    if (at_ == Member::media_type) descriptor_.media_type = valid;
+    if (at_ == Member::digest) descriptor_.digest = valid;
+    if (at_ == Member::size) descriptor_.size = valid;
+  }
+  void add(std::string_view text) {
+    const auto& [media_type, digest, size, artifact_type] = descriptor_;
+    if (!media_type || !digest || !size) return;
+    ++entries_;
+    append(listing_.referrers, text);
+    if (!artifact_type.empty()) append(listing_.referrers_by_type[artifact_type], text);
+  }
+
+  cache::Listing& listing_;
+  const char* const& front_;
+  const char* begin_ = nullptr;
+  Member at_ = Member::other;
+  Descriptor descriptor_;
+  std::size_t entries_ = 0;
+};
 
 }  // namespace
 
@@ -89,27 +203,18 @@ bool is_tag(std::string_view text) {
                      [&](char c) { return word(c) || c == '.' || c == '-'; });
 }
 
-bool add_tags_page(std::string_view page, std::vector<std::string>& tags) {
-  TagsReader reader(tags);
-  return nlohmann::json::sax_parse(page, &reader) && reader.found();
+PageResult add_tags_page(std::string_view page, cache::Listing& listing) {
+  TagsReader reader(listing.tags);
+  const bool parsed = Json::sax_parse(page, &reader);
+  return {parsed && reader.found(), reader.entries()};
 }
 
-bool add_referrers_page(std::string_view page, nlohmann::json& manifests) {
-  if (page.size() > max_index_bytes) return false;
-  auto document = parse_json(page);
-  if (!document || !document->is_object()) return false;
-  const auto list = document->find("manifests");
-  if (list == document->end() || !(list->is_array() || list->is_null())) return false;
-  for (auto& item : *list) {
-    if (is_descriptor(item)) manifests.push_back(std::move(item));
-  }
-  return true;
-}
-
-std::string referrers_index(const nlohmann::json& manifests) {
-  const nlohmann::json index = {
-      {"schemaVersion", 2}, {"mediaType", std::string(oci_index)}, {"manifests", manifests}};
-  return index.dump();
+PageResult add_referrers_page(std::string_view page, cache::Listing& listing) {
+  const char* front = page.data();
+  ReferrersReader reader(listing, front);
+  const bool parsed = Json::sax_parse(Reading(page.data(), &front),
+                                      Reading(page.data() + page.size(), &front), &reader);
+  return {parsed && reader.found(), reader.entries()};
 }
 
 }  // namespace entrepot::upstream

@@ -74,8 +74,13 @@ struct Limits {
   int redirects = 10;    ///< hops of one request
   int cdn_returns = 2;   ///< times a redirect's target that answers 401 or 403 sends us back
   std::uint64_t stall_bytes_per_second = 1024;
-  int listing_pages = 1000;
-  std::uint64_t listing_bytes = 64ULL * 1024 * 1024;
+  /// Of one list. A page of less than eight entries is tolerated in short lists only.
+  int listing_pages = 250;
+  /// Of all pages of tags, and of referrers: no more than clients take (protocol notes 1.10).
+  std::uint64_t tags_bytes = 8ULL * 1024 * 1024;
+  std::uint64_t referrers_bytes = 4'393'216;
+  /// Of all lists of an upstream that are on their way, but for the first 64 KiB of each.
+  std::uint64_t lists_bytes = 32ULL * 1024 * 1024;
 };
 
 struct Options {

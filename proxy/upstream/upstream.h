@@ -58,6 +58,8 @@ class Upstream {
   const Timeouts& timeouts() const { return timeouts_; }
   /// Counts each body that goes on where it broke.
   const metrics::Counter& fills_resumed() const { return fills_resumed_; }
+  /// Bytes of the lists that are on their way, for ListingFetch to bound.
+  std::uint64_t& listing_bytes() { return listing_bytes_; }
   /// A seed for jitter, another one each time.
   std::uint64_t next_seed() { return seed_ += 0x9e3779b97f4a7c15U; }
 
@@ -81,6 +83,7 @@ class Upstream {
   std::vector<std::unique_ptr<Endpoint>> endpoints_;  // never empty
   std::vector<std::unique_ptr<Probe>> probes_;        // as endpoints_; none for a single one
   std::array<std::optional<std::size_t>, sizes> incumbents_;
+  std::uint64_t listing_bytes_ = 0;
   double hedges_;  ///< that may be made now; each question brings a share of one
   std::size_t told_running_ = 0, told_queued_ = 0;  ///< our share of the gauges, of all loops
   Multi::Dropped told_dropped_;

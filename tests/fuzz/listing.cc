@@ -1,30 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 // A page of tags/list or of referrers, as an upstream sends it and as a client gets it.
+#include "cache/listing.h"
+
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
+#include <string_view>
 
-#include "proxy/registry/referrers_filter.h"
 #include "proxy/upstream/listing_page.h"
 #include "tests/fuzz/target.h"
 
 namespace entrepot::fuzz {
+namespace {
 
-void run(std::string_view input) {
-  std::vector<std::string> tags;
-  if (upstream::add_tags_page(input, tags))
-    for (const auto& tag : tags) require(upstream::is_tag(tag), "an entry that is no tag");
-  auto manifests = nlohmann::json::array();
-  if (!upstream::add_referrers_page(input, manifests)) return;
-  for (const auto& each : manifests)
+/// The elements of our own index, which must be JSON.
+nlohmann::json elements(const std::string& list) { return nlohmann::json::parse("[" + list + "]"); }
+
+void read_tags(std::string_view input) {
+  cache::Listing listing;
+  if (!upstream::add_tags_page(input, listing).readable) return;
+  const cache::TagList tags(listing.tags);
+  for (std::size_t i = 0; i < tags.size(); ++i) {
+    require(upstream::is_tag(tags[i]), "an entry that is no tag");
+    require(i == 0 || tags[i - 1] < tags[i], "tags that are not sorted");
+    require(tags.count_up_to(tags[i]) == i + 1, "a tag that is not found");
+  }
+  require(elements(*tags.text()).size() == tags.size(), "a text of other tags");
+}
+
+void read_referrers(std::string_view input) {
+  cache::Listing listing;
+  const auto page = upstream::add_referrers_page(input, listing);
+  if (!page.readable) return;
+  const auto all = elements(listing.referrers);
+  require(all.size() == page.entries, "descriptors that are not counted");
+  for (const auto& each : all)
     require(each.contains("digest") && each.contains("mediaType") && each.contains("size"),
             "an entry that is no descriptor");
-  const auto index = upstream::referrers_index(manifests);
-  const auto filtered = registry::filter_referrers(index, {"application/x"});
-  require(filtered.has_value(), "our own index is not understood");
-  const auto parsed = nlohmann::json::parse(*filtered);
-  for (const auto& each : parsed["manifests"])
-    require(each.value("artifactType", "") == "application/x", "the filter lets others pass");
+  for (const auto& [type, list] : listing.referrers_by_type)
+    for (const auto& each : elements(list))
+      require(each["artifactType"] == type, "a descriptor of another type");
+}
+
+}  // namespace
+
+void run(std::string_view input) {
+  read_tags(input);
+  read_referrers(input);
 }
 
 }  // namespace entrepot::fuzz

@@ -315,7 +315,8 @@ TEST_F(ManyRangesTest, AThousandFarBytesAreFewQuestions) {
                               return std::optional(spans);
                             }});
   bring();
-  EXPECT_LE(source.asked.size() - before, 64U);
+  // What is joined may be longer than one transfer.
+  EXPECT_LE(source.asked.size() - before, 64 + blob.size() / Pieces::largest);
   for (const auto& span : spans)
     EXPECT_EQ(read_piece(pending, span.begin, span.end), blob.substr(span.begin, 1));
 }

@@ -378,50 +378,5 @@ TEST_F(TagTest, ClockThatWentBackMuchLeavesTheTagDue) {
   EXPECT_FALSE(cache->find_tag(repo, "latest")) << "nobody knows how old it is";
 }
 
-class ListingTest : public CacheTest {
- protected:
-  struct Pending {
-    std::shared_ptr<std::vector<ListingAnswer>> answers =
-        std::make_shared<std::vector<ListingAnswer>>();
-  };
-  Pending ask_tags() {
-    const Pending pending;
-    cache->fetch_tags(repo, executor,
-                      [to = pending.answers](ListingAnswer a) { to->push_back(std::move(a)); });
-    executor.run();
-    return pending;
-  }
-};
-
-TEST_F(ListingTest, OneRequestForAllSortedAndBelieved) {
-  const auto one = ask_tags();
-  const auto two = ask_tags();
-  ASSERT_EQ(source.listed.size(), 1U);
-  source.listed[0].answer({{"b", "a", "b", "B"}, ""});
-  executor.run();
-  EXPECT_EQ(*one.answers->at(0).tags, (std::vector<std::string>{"B", "a", "b"}));
-  EXPECT_EQ(one.answers->at(0).outcome, Outcome::miss);
-  EXPECT_EQ(two.answers->at(0).outcome, Outcome::joined);
-  EXPECT_EQ(ask_tags().answers->at(0).outcome, Outcome::hit);
-  EXPECT_EQ(source.listed.size(), 1U);
-}
-
-TEST_F(ListingTest, StaleWhereTheUpstreamCannotBeAskedGoneWhereItSaysSo) {
-  ask_tags();
-  source.listed[0].answer({{"a"}, ""});
-  executor.run();
-  clock.advance(seconds(61));
-  const auto stale = ask_tags();
-  source.listed[1].fail(FailureKind::unavailable);
-  executor.run();
-  EXPECT_EQ(stale.answers->at(0).outcome, Outcome::stale);
-  ASSERT_TRUE(stale.answers->at(0).tags);
-  const auto gone = ask_tags();
-  source.listed[2].fail(FailureKind::not_found);
-  executor.run();
-  EXPECT_FALSE(gone.answers->at(0).tags);
-  EXPECT_EQ(gone.answers->at(0).failure.kind, FailureKind::not_found);
-}
-
 }  // namespace
 }  // namespace entrepot::cache

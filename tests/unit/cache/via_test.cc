@@ -116,7 +116,9 @@ TEST_F(ViaTest, ListsToo) {
   executor.run();
   ASSERT_EQ(source.listed.size(), 2U);
   ASSERT_EQ(answers.size(), 1U);
-  source.listed[1].answer({{"a"}, ""});
+  Listing listing;
+  listing.tags = "a\n";
+  source.listed[1].answer(std::move(listing));
   executor.run();
   ASSERT_EQ(answers.size(), 2U);
   EXPECT_EQ(answers[1].outcome, Outcome::miss);

@@ -116,7 +116,7 @@ TEST(Routing, HeadIsGet) {
     site.store.upstream["docker.io/a/b:down"] = failed(cache::FailureKind::unavailable);
     site.store.upstream["docker.io/a/b:bad"] = failed(cache::FailureKind::bad_upstream);
     cache::ListingAnswer tags;
-    tags.tags = std::make_shared<const std::vector<std::string>>(3, "t");
+    tags.tags = std::make_shared<const cache::TagList>("t\n");
     site.store.listings["docker.io/a/b/tags"] = tags;
   };
   const std::vector<std::string> targets = {"/",

@@ -16,11 +16,10 @@ class Tags : public testing::Test {
  protected:
   Tags() {
     cache::ListingAnswer answer;
-    answer.tags = std::make_shared<const std::vector<std::string>>(
-        std::vector<std::string>{"3.19", "3.20", "latest"});
+    answer.tags = std::make_shared<const cache::TagList>("3.19\n3.20\nlatest\n");
     site.store.listings["docker.io/library/alpine/tags"] = answer;
     site.store.listings["registry.example:5000/a/tags"] = answer;
-    answer.tags = std::make_shared<const std::vector<std::string>>();
+    answer.tags = std::make_shared<const cache::TagList>("");
     site.store.listings["docker.io/a/none/tags"] = answer;
   }
   Site site;
@@ -70,6 +69,14 @@ TEST_F(Tags, FollowingLinkEnds) {
   EXPECT_THAT(bodies,
               ElementsAre(R"({"name":"a","tags":["3.19"]})", R"({"name":"a","tags":["3.20"]})",
                           R"({"name":"a","tags":["latest"]})"));
+}
+
+TEST_F(Tags, AllReadersShareOneText) {
+  const auto& text = site.store.listings["docker.io/library/alpine/tags"].tags->text();
+  for (const char* query : {"", "?n=2", "?last=3.19"})
+    EXPECT_THAT(site.get(std::string("/v2/library/alpine/tags/list") + query).shared,
+                testing::Contains(text))
+        << query;
 }
 
 TEST_F(Tags, Empty) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules without a wire: response heads, circuits, retries, stalls, pages of listings.
+// Rules without a wire: response heads, circuits, retries, stalls.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,7 +7,6 @@
 #include "proxy/upstream/credential.h"
 #include "proxy/upstream/failures.h"
 #include "proxy/upstream/json.h"
-#include "proxy/upstream/listing_page.h"
 #include "proxy/upstream/response_head.h"
 #include "proxy/upstream/retry.h"
 #include "proxy/upstream/stall_watch.h"
@@ -244,38 +243,6 @@ TEST(Json, BoundsItsDepth) {
   EXPECT_FALSE(parse_json("").has_value());
 }
 
-TEST(ListingPage, TakesTagsAndLeavesTheRest) {
-  std::vector<std::string> tags;
-  EXPECT_TRUE(add_tags_page(
-      R"({"name":"a/b","tags":["v1","latest","-bad","",null,1,["deep"],{"tags":["no"]},"a b"]})",
-      tags));
-  EXPECT_TRUE(add_tags_page(R"({"tags":null,"other":["x"]})", tags));
-  EXPECT_TRUE(add_tags_page(R"({"nested":{"tags":["no"]},"tags":["v2"]})", tags));
-  EXPECT_THAT(tags, ElementsAre("v1", "latest", "v2"));
-}
-
-TEST(ListingPage, RefusesWhatIsNoTagsPage) {
-  std::vector<std::string> tags;
-  for (const std::string& page :
-       {std::string(), std::string("{}"), std::string("[]"), std::string("null"),
-        std::string(R"(["tags"])"), std::string(R"({"tags":"v1"})"), std::string(R"({"tags":[)"),
-        std::string("<html>"), "{\"tags\":" + std::string(40, '[') + std::string(40, ']') + "}"}) {
-    EXPECT_FALSE(add_tags_page(page, tags)) << page;
-  }
-}
-
-TEST(ListingPage, TagGrammar) {
-  EXPECT_TRUE(is_tag("latest"));
-  EXPECT_TRUE(is_tag("_"));
-  EXPECT_TRUE(is_tag("sha256-ab.sig"));
-  EXPECT_TRUE(is_tag(std::string(128, 'a')));
-  for (const std::string& bad :
-       {std::string(), std::string(".a"), std::string("-a"), std::string("a/b"), std::string("a\n"),
-        std::string("\xc3\xa9"), std::string(129, 'a')}) {
-    EXPECT_FALSE(is_tag(bad)) << bad;
-  }
-}
-
 TEST(Failures, WhatThisMirrorGivesUpIsNoFaultOfTheEndpoint) {
   TransferEnd end{.kind = TransferEnd::Kind::overloaded, .reason = {}, .detail = "too many wait"};
   const auto full = transport_failure("test", end);
@@ -287,28 +254,6 @@ TEST(Failures, WhatThisMirrorGivesUpIsNoFaultOfTheEndpoint) {
   EXPECT_TRUE(transport_failure("test", end).given_up);
   end.kind = TransferEnd::Kind::unreachable;
   EXPECT_FALSE(transport_failure("test", end).given_up);
-}
-
-TEST(ListingPage, KeepsDescriptorsWhole) {
-  const std::string digest = "sha256:" + std::string(64, 'a');
-  const std::string good =
-      R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + digest +
-      R"(","size":7,"artifactType":"x/y","annotations":{"k":"v"}})";
-  auto manifests = nlohmann::json::array();
-  EXPECT_TRUE(add_referrers_page(R"({"manifests":[)" + good +
-                                     R"(,1,null,{"digest":"x"},{"mediaType":"a/b","digest":")" +
-                                     digest + R"(","size":-1}]})",
-                                 manifests));
-  EXPECT_TRUE(add_referrers_page(R"({"manifests":null})", manifests));
-  ASSERT_EQ(manifests.size(), 1U);
-  EXPECT_EQ(manifests[0], nlohmann::json::parse(good));
-  for (const char* page : {"", "{}", "[]", R"({"manifests":{}})", R"({"manifests":[})"}) {
-    EXPECT_FALSE(add_referrers_page(page, manifests)) << page;
-  }
-  const auto index = nlohmann::json::parse(referrers_index(manifests));
-  EXPECT_EQ(index["schemaVersion"], 2);
-  EXPECT_EQ(index["mediaType"], "application/vnd.oci.image.index.v1+json");
-  EXPECT_EQ(index["manifests"], manifests);
 }
 
 }  // namespace
