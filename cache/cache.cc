@@ -28,7 +28,7 @@ struct Cache::Background {
     // Before any other write of the index: what it counts must not be counted twice.
     shared.index_writes.post([&shared] { shared.rocks.count_tags(); });
     shared.store.post([this, &shared] {
-      shared.space.measure_index();
+      shared.space.index().measure();
       load();
     });
     upkeep.start();

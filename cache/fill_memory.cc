@@ -75,7 +75,7 @@ void Fill::keep_in_memory(bool with_record) {
   if (!with_record || !shared_.rocks.takes_writes()) return stored(false, false);
   // Index writes in order; a file first, where it is one.
   shared_.keeping.add(digest_);
-  const bool is_file = resource_ == Resource::blob && content_->size > shared_.options.small_object;
+  const bool is_file = resource_ == Resource::blob && !shared_.in_index(resource_, content_->size);
   Poster& writer = is_file ? shared_.store : static_cast<Poster&>(shared_.index_writes);
   writer.post([self = shared_from_this()] { self->write_small(); });
 }
@@ -84,15 +84,11 @@ void Fill::keep_in_memory(bool with_record) {
 void Fill::write_small() {
   Shared& shared = shared_;
   const Content& content = *content_;
-  const auto [room, refused] = shared.space.reserve(content.size);
-  if (!room) {
-    shared.metrics.bypass(refused).add();
-    return report_stored(false, false);
-  }
-  if (resource_ == Resource::manifest) {
+  if (resource_ == Resource::manifest)
     return report_stored(shared.keep_manifest(content, repository_.upstream), true);
-  }
-  if (content.size <= shared.options.small_object) {
+  const auto room = shared.reserve_for(resource_, content.size);
+  if (!room) return report_stored(false, false);
+  if (shared.in_index(resource_, content.size)) {
     return report_stored(shared.rocks.put_blob(content.digest,
                                                shared.new_record(content.digest, content.size, true,
                                                                  repository_.upstream),

@@ -148,7 +148,9 @@ void Index::count(const Entry& entry, bool added) {
   };
   change(count_, 1);
   change(bytes_, entry.size);
-  if (!entry.is(Entry::is_inline)) change(file_bytes_, on_disk(entry.size));
+  if (!entry.is(Entry::is_inline)) return change(file_bytes_, on_disk(entry.size));
+  change(inline_bytes_, in_index(entry.size));
+  if (!added) inline_erased_.fetch_add(in_index(entry.size), std::memory_order_relaxed);
 }
 
 }  // namespace entrepot::cache

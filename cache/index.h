@@ -80,6 +80,19 @@ class Index {
   /// What a file of `size` bytes takes: file systems give out blocks.
   static std::uint64_t on_disk(std::uint64_t size) { return (size + block - 1) / block * block; }
 
+  /// What the inline objects take in RocksDB once it has merged what was erased.
+  std::uint64_t inline_bytes() const { return inline_bytes_.load(std::memory_order_relaxed); }
+  /// What those took that left since the start of the process, or were put anew.
+  std::uint64_t inline_erased() const { return inline_erased_.load(std::memory_order_relaxed); }
+  /// What RocksDB needs for the bytes of an inline object: its key, once in a table and, from
+  /// value_files_from on, once more beside the value.
+  static std::uint64_t in_index(std::uint64_t size) {
+    return size + (size < value_files_from ? 48 : 128);
+  }
+  /// Values from this size on lie in files of their own kind (rocks_open.cc), in which merging
+  /// tables does not write them again. Smaller ones lie in the tables: there they need less room.
+  static constexpr std::uint64_t value_files_from = 4096;
+
   /// "Lately" is this long, and up to a step of the clock more.
   static constexpr std::chrono::minutes lately{60};
   /// A file that nobody has read for so long may have rotted. In steps of the clock.
@@ -143,6 +156,8 @@ class Index {
   std::array<Shard, shard_count> shards_;
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> file_bytes_{0};
+  std::atomic<std::uint64_t> inline_bytes_{0};
+  std::atomic<std::uint64_t> inline_erased_{0};
   std::atomic<std::uint64_t> count_{0};
   std::atomic<std::uint16_t> time_{0};
   /// Taken before a shard's.

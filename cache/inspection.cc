@@ -39,7 +39,7 @@ void in_order(Shared& shared, const std::function<void()>& work) {
 
 Inspection::Stats Inspection::stats() const {
   Stats stats;
-  shared_.space.measure_index();
+  shared_.space.index().measure();
   stats.used = shared_.space.used();
   stats.max_size = shared_.space.bound();
   stats.blobs = shared_.blobs.count();
@@ -50,7 +50,7 @@ Inspection::Stats Inspection::stats() const {
   stats.fills = shared_.space.reserved_files();
   stats.partial_bytes = shared_.partials.bytes();
   stats.quarantined_bytes = shared_.files.quarantined_bytes();
-  stats.index_bytes = shared_.disk.index_bytes().value_or(0);
+  stats.index_bytes = shared_.space.index().on_disk();
   stats.complete = shared_.loaded;
   return stats;
 }

@@ -87,7 +87,8 @@ bool Loading::run() {
   const bool all_manifests = shared_.rocks.for_each_manifest(
       {}, [this](const Digest& digest, const ManifestRecord& record) {
         shared_.manifests.restore(
-            digest, {record.size, true, false, shared_.origins.parse(record.origins)});
+            digest, {record.size, shared_.in_index(Resource::manifest, record.size), false,
+                     shared_.origins.parse(record.origins)});
         return !shared_.stopping;
       });
   const bool all_pinned = count_pinned(shared_);
@@ -101,6 +102,7 @@ bool Loading::run() {
              shared_.blobs.count(), shared_.blobs.bytes(), shared_.manifests.count(),
              doubtful.size());
   scrub_.look_first_at(std::move(doubtful));
+  shared_.space.index().loaded();
   shared_.space.trim();
   shared_.update_gauges();
   return true;

@@ -55,6 +55,8 @@ struct Options {
   std::uint64_t tail = 256ULL << 10;
   /// Objects up to this size live in the index, not in files.
   std::uint64_t small_object = 64ULL << 10;
+  /// Larger manifests lie in files, as blobs do.
+  std::uint64_t small_manifest = 256ULL << 10;
   /// Bytes of small objects and manifests kept in memory.
   std::uint64_t memory_cache = 32ULL << 20;
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cache/layout.h"
+#include "cache/rocks_compaction.h"
 #include "cache/rocks_open.h"
 #include "metrics/log.h"
 
@@ -173,7 +174,8 @@ bool RocksIndex::put_manifest(const Digest& digest, const ManifestRecord& record
                               std::string_view bytes) {
   rocksdb::WriteBatch batch;
   batch.Put(impl_->families[manifests_family], digest_key(digest), encode(record));
-  batch.Put(impl_->families[contents_family], manifest_contents_key(digest), slice(bytes));
+  if (!bytes.empty())
+    batch.Put(impl_->families[contents_family], manifest_contents_key(digest), slice(bytes));
   return written(impl_->db->Write({}, &batch));
 }
 
@@ -285,6 +287,22 @@ std::uint64_t RocksIndex::memory_bytes() const {
   impl_->db->GetIntProperty(rocksdb::DB::Properties::kBlockCacheUsage, &kept);
   impl_->db->GetAggregatedIntProperty(rocksdb::DB::Properties::kSizeAllMemTables, &unsorted);
   return kept + unsorted;
+}
+
+std::optional<std::uint64_t> RocksIndex::compact(std::uint64_t spared, std::atomic<bool>& stop) {
+  return compact_contents(*impl_, spared, stop);
+}
+
+std::uint64_t RocksIndex::table_bytes() const {
+  std::uint64_t sum = 0;
+  for (std::size_t family = 0; family < family_count; ++family) {
+    std::uint64_t bytes = 0;
+    if (family != contents_family)
+      impl_->db->GetIntProperty(impl_->families[family], rocksdb::DB::Properties::kLiveSstFilesSize,
+                                &bytes);
+    sum += bytes;
+  }
+  return sum;
 }
 
 void RocksIndex::count_tags() {

@@ -45,6 +45,7 @@ class RocksIndex {
   /// `bytes` counts for inline records only.
   bool put_blob(const Digest& digest, const BlobRecord& record, std::string_view bytes = {});
   bool erase_blob(const Digest& digest);
+  /// Without `bytes` they lie elsewhere.
   bool put_manifest(const Digest& digest, const ManifestRecord& record, std::string_view bytes);
   bool erase_manifest(const Digest& digest);
   bool put_links(const std::vector<std::string>& keys, const LinkRecord& record);
@@ -83,6 +84,13 @@ class RocksIndex {
   std::optional<std::string> note(std::string_view name) const;
   bool put_note(std::string_view name, std::string_view value, bool synced = false);
   bool erase_note(std::string_view name);
+
+  /// Gives back the room of small blobs and manifests that were erased, but for `spared` bytes that
+  /// lie among what is still needed. Seconds, where much is stored; `stop` ends it. Returns how
+  /// many bytes of theirs are left; nullopt where it failed or was stopped.
+  std::optional<std::uint64_t> compact(std::uint64_t spared, std::atomic<bool>& stop);
+  /// What everything but the bytes of objects takes in sorted files.
+  std::uint64_t table_bytes() const;
 
   /// Counts what was there before; before the first put_tag or erase_tag.
   void count_tags();

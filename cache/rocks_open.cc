@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cache/index.h"
 #include "cache/layout.h"
 #include "cache/options.h"
 #include "metrics/log.h"
@@ -43,7 +44,7 @@ std::uint64_t write_buffers(std::uint64_t max_size) {
 }
 
 std::uint64_t write_logs(std::uint64_t max_size) {
-  return std::clamp<std::uint64_t>(max_size / 32, 2ULL << 20, 8ULL << 20);
+  return std::clamp<std::uint64_t>(max_size / 64, 1ULL << 20, 8ULL << 20);
 }
 
 rocksdb::Options make_options(std::uint64_t max_size) {
@@ -57,8 +58,13 @@ rocksdb::Options make_options(std::uint64_t max_size) {
   options.allow_fallocate = false;  // megabytes set aside for each log count for du, and for us
   // What is not in sorted files yet counts towards the cache's size too: little in a small cache.
   options.db_write_buffer_size = write_buffers(max_size);
+  // Who writes faster than the disk takes it waits, instead of making larger and larger files.
+  options.write_buffer_size = write_buffers(max_size);
+  options.max_write_buffer_number = 4;
   options.max_total_wal_size = write_logs(max_size);
   options.arena_block_size = 64 << 10;  // each family takes one; 1 MiB by default
+  // The list of files, to which each flush and merge adds; 1 GiB by default, or the next start.
+  options.max_manifest_file_size = std::clamp<std::uint64_t>(max_size / 512, 64 << 10, 4 << 20);
   // In proportion to the buffers; else every few of them would be merged with all there is.
   options.level_compaction_dynamic_level_bytes = true;
   options.max_bytes_for_level_base = 32ULL << 20;
@@ -70,6 +76,18 @@ rocksdb::Options make_options(std::uint64_t max_size) {
   table.cache_index_and_filter_blocks = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
+}
+
+/// Bytes of objects leave in about the order in which they came. In files of values, which are
+/// written once and go as a whole when nothing in them is left, that costs next to nothing; in
+/// tables, which are in the order of digests, each merge would write all of them again.
+rocksdb::ColumnFamilyOptions contents_options(const rocksdb::Options& options,
+                                              std::uint64_t max_size) {
+  rocksdb::ColumnFamilyOptions contents(options);
+  contents.enable_blob_files = true;
+  contents.min_blob_size = Index::value_files_from;
+  contents.blob_file_size = std::clamp<std::uint64_t>(max_size / 64, 1ULL << 20, 32ULL << 20);
+  return contents;
 }
 
 [[noreturn]] void refuse_format(const std::filesystem::path& index, const std::string& found) {
@@ -156,6 +174,7 @@ OpenedRocks open_rocks(const std::filesystem::path& path, std::uint64_t max_size
   for (const char* name : family_names) {
     descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions(options));
   }
+  descriptors[contents_family].options = contents_options(options, max_size);
   refuse_unknown_families(options, path.string());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/shared.h"
 
+#include <unistd.h>
+
+#include <span>
 #include <utility>
 
 #include "cache/layout.h"
@@ -166,13 +169,29 @@ Shared::Loaded Shared::load(Resource resource, const Digest& digest) {
 ContentPtr Shared::load_manifest(const Digest& digest) {
   auto record = rocks.manifest(digest);
   if (!record) return nullptr;
-  auto bytes = rocks.manifest_bytes(digest);
-  if (!bytes || bytes->size() != record->size) return nullptr;
+  auto bytes = manifest_bytes(digest, record->size);
+  if (!bytes) return nullptr;
   auto read = read_manifest(digest.algorithm(), std::move(*bytes));
   if (read.content->digest != digest) return nullptr;
   read.content->media_type = std::move(record->media_type);
   read.content->origins = origins.parse(record->origins);
   return std::move(read.content);
+}
+
+std::optional<std::string> Shared::manifest_bytes(const Digest& digest, std::uint64_t size) {
+  if (auto bytes = rocks.manifest_bytes(digest))  // of any size, from earlier versions
+    return bytes->size() == size ? std::move(bytes) : std::nullopt;
+  if (in_index(Resource::manifest, size)) return std::nullopt;
+  const auto opened = files.open_blob(digest, size, BlobFiles::Wait::may_wait);
+  std::string bytes(size, '\0');
+  // All of it is in memory in any case, so that no doubt is needed: it is right or it is not.
+  const bool right =
+      opened.file &&
+      ::pread(opened.file->fd(), bytes.data(), size, 0) == static_cast<ssize_t>(size) &&
+      digest_of(digest.algorithm(), bytes) == digest;
+  if (right) return bytes;
+  drop_manifest(digest);
+  return std::nullopt;
 }
 
 Index::Stored Shared::as_stored(const BlobRecord& record) const {
@@ -267,18 +286,58 @@ void Shared::remember(const ContentPtr& content, Resource resource) {
              content->size + references * sizeof(Digest) + entry_overhead);
 }
 
+bool Shared::in_index(Resource resource, std::uint64_t size) const {
+  return size <= (resource == Resource::manifest ? options.small_manifest : options.small_object);
+}
+
+std::unique_ptr<Space::Reservation> Shared::reserve_for(Resource resource, std::uint64_t size) {
+  auto [room, refused] =
+      in_index(resource, size) ? space.reserve_in_index(size) : space.reserve(size);
+  if (!room) metrics.bypass(refused).add();
+  return std::move(room);
+}
+
 bool Shared::keep_manifest(const Content& manifest, std::string_view upstream) {
-  const auto before = rocks.manifest(manifest.digest);
+  const auto room = reserve_for(Resource::manifest, manifest.size);
+  if (!room) return false;
+  const auto& digest = manifest.digest;
+  const auto before = rocks.manifest(digest);
   const ManifestRecord record{manifest.media_type, manifest.size, clock.wall(),
                               Origins::add(before ? before->origins : "", upstream)};
-  if (!rocks.put_manifest(manifest.digest, record, *manifest.bytes)) return false;
-  manifests.put(manifest.digest, {manifest.size, true, false, origins.parse(record.origins)});
+  const bool is_inline = in_index(Resource::manifest, manifest.size);
+  if (is_inline) {
+    if (!rocks.put_manifest(digest, record, *manifest.bytes)) return false;
+  } else {
+    // The file, then what names it: a file without a record is found by the next start.
+    if (!blobs.has(digest)) {
+      keeping.add(digest);
+      const auto blob = new_record(digest, manifest.size, false, upstream);
+      const bool kept = files.put(digest, std::as_bytes(std::span(*manifest.bytes))) &&
+                        rocks.put_blob(digest, blob);
+      if (kept) blobs.put(digest, {manifest.size, false, false, origins.parse(blob.origins)});
+      keeping.remove(digest);
+      if (!kept) return false;
+    }
+    if (!rocks.put_manifest(digest, record, {})) return false;
+  }
+  manifests.put(digest, {manifest.size, is_inline, false, origins.parse(record.origins)});
   return true;
 }
 
+void Shared::drop_manifest(const Digest& digest) {
+  const auto known = manifests.look(digest);
+  manifests.erase(digest);
+  recent_manifests.erase(digest);
+  index_writes.post([this, digest] {
+    if (!manifests.has(digest)) rocks.erase_manifest(digest);
+  });
+  if (!known || !known->is_inline) drop_blob(digest, false);
+}
+
 void Shared::update_gauges() {
-  space.measure_index();
   metrics.cache_bytes().set(static_cast<double>(space.used()));
+  metrics.index_live_bytes().set(static_cast<double>(space.index().live()));
+  metrics.index_dead_bytes().set(static_cast<double>(space.index().dead()));
   metrics.cache_objects("fill").set(static_cast<double>(space.reserved_files()));
   metrics.cache_objects("blob").set(static_cast<double>(blobs.count()));
   metrics.cache_objects("manifest").set(static_cast<double>(manifests.count()));

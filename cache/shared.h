@@ -172,8 +172,16 @@ struct Shared final : Doubts {
   std::shared_ptr<const TagState> tag_state(RepositoryRef repository, std::string_view tag,
                                             TagRecord record) const;
   void remember(const ContentPtr& content, Resource resource);
-  /// Store pool, in `index_writes`: into both indexes. `upstream` has given it.
+  /// Whether the bytes of an object of this size are kept in the index instead of in a file.
+  bool in_index(Resource resource, std::uint64_t size) const;
+  /// Room for an object that is whole in memory; null, which is counted, where there is none. Store
+  /// pool.
+  std::unique_ptr<Space::Reservation> reserve_for(Resource resource, std::uint64_t size);
+  /// Store pool, in `index_writes`: into both indexes. `upstream` has given it. A large manifest is
+  /// stored as the blob of its digest, which stays for as long as the manifest does.
   bool keep_manifest(const Content& manifest, std::string_view upstream);
+  /// It leaves, and what it has in a file.
+  void drop_manifest(const Digest& digest);
   /// Store pool: looks at the disk.
   void update_gauges();
   /// Tells the indexes what time it is.
@@ -184,6 +192,8 @@ struct Shared final : Doubts {
 
   ContentPtr stored_blob(const Digest& digest);
   ContentPtr load_manifest(const Digest& digest);
+  /// The bytes of a manifest, where they are there and right.
+  std::optional<std::string> manifest_bytes(const Digest& digest, std::uint64_t size);
   ContentPtr file_content(const Digest& digest, std::uint64_t size,
                           std::shared_ptr<const BlobFile> file, Origins::Set given_by);
   /// Where files cannot be read one after the other, none is written for a while.

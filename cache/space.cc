@@ -12,8 +12,12 @@ namespace {
 
 /// One blob may take a quarter of the cache: a larger one would push out too much for one pull.
 constexpr std::uint64_t largest_part = 4;
-/// Kept free by the background job: a fiftieth.
-constexpr std::uint64_t headroom_part = 50;
+/// Reserved for a body before any of it is there, and then at a time: at least, at most, and at
+/// most of the cache (less than what the background job keeps free).
+constexpr std::uint64_t first_step = 256 << 10, least_step = 1 << 20, largest_step = 64 << 20;
+constexpr std::uint64_t steps = 128;
+/// Kept free by the background job: a hundredth.
+constexpr std::uint64_t headroom_part = 100;
 /// Manifests may take this part before they leave while there are blobs.
 constexpr std::uint64_t manifests_part = 32;
 /// Pieces of blobs may take this part before they leave while there are whole ones.
@@ -46,12 +50,14 @@ void Space::Reservation::wrote(std::uint64_t bytes) {
   space_.unwritten_.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
-std::uint64_t Space::used() const {
+std::uint64_t Space::used() const { return in_files() + index_.on_disk(); }
+
+std::uint64_t Space::in_files() const {
   const auto files = shared_.loaded ? shared_.blobs.file_bytes()
                                     : std::max(shared_.blobs.file_bytes(),
                                                shared_.bytes_before + shared_.bytes_since.load());
   return files + shared_.partials.bytes() + shared_.files.quarantined_bytes() +
-         reserved_.load(std::memory_order_relaxed) + index_bytes_.load(std::memory_order_relaxed);
+         reserved_.load(std::memory_order_relaxed);
 }
 
 Space::Room Space::reserve(std::uint64_t bytes, std::uint64_t there) {
@@ -75,6 +81,28 @@ Space::Room Space::reserve(std::uint64_t bytes, std::uint64_t there) {
   return {std::make_unique<Reservation>(*this, bytes, there), {}};
 }
 
+Space::Room Space::reserve_first(std::uint64_t announced, std::uint64_t there) {
+  const auto first = std::min(announced, there + first_step);
+  if (first == announced || may_hold(announced)) return reserve(first, there);
+  return {nullptr,
+          announced > shared_.max_size / largest_part || !crowded() ? "too-large" : "disk-full"};
+}
+
+std::uint64_t Space::step(std::uint64_t came) const {
+  const auto most = std::max(std::min(shared_.max_size / steps, largest_step), least_step);
+  return std::clamp(came, least_step, most);
+}
+
+bool Space::may_hold(std::uint64_t bytes) const {
+  return bytes <= shared_.max_size / largest_part && bytes <= can_be();
+}
+
+Space::Room Space::reserve_in_index(std::uint64_t bytes) {
+  if (index_.takes(bytes)) return reserve(bytes);
+  index_.compact_if_due();
+  return {nullptr, "index"};
+}
+
 bool Space::inode_left() {
   auto inodes = shared_.disk.inodes();
   // Where others took them, letting ours go would only feed those.
@@ -89,9 +117,11 @@ bool Space::inode_left() {
 
 bool Space::grow(Reservation& reservation, std::uint64_t bytes) {
   bytes = Index::on_disk(bytes);
-  if (reservation.bytes_ + bytes > shared_.max_size / largest_part || !take(bytes)) return false;
-  reservation.bytes_ += bytes;
-  return true;
+  if (reservation.bytes_ + bytes > shared_.max_size / largest_part) return false;
+  const bool taken = take(bytes);
+  if (taken) reservation.bytes_ += bytes;
+  trim();
+  return taken;
 }
 
 bool Space::take(std::uint64_t bytes, std::uint64_t there) {
@@ -117,8 +147,11 @@ Space::Missing Space::missing(std::uint64_t bytes, std::uint64_t there) const {
   };
   // What others reserved and have not written yet is still free for the file system.
   const auto taken = shared_.reserve_free + unwritten_.load(std::memory_order_relaxed);
-  const auto size = beyond(used() + bytes, shared_.max_size);
-  const auto reserve = beyond(taken + bytes - there, shared_.disk.free_bytes());
+  const auto size = beyond(in_files() + index_.claimed() + bytes, shared_.max_size);
+  // Where as much of the index is dead as it may have, that is being merged away.
+  const auto allowance = index_.claimed() - index_.live();
+  const auto freed = index_.dead() < allowance ? 0 : index_.dead();
+  const auto reserve = beyond(beyond(taken + bytes - there, freed), shared_.disk.free_bytes());
   return reserve > size ? Missing{reserve, "reserve"} : Missing{size, "size"};
 }
 
@@ -155,7 +188,7 @@ std::uint64_t Space::evict_one(std::string_view reason) {
     if (const auto freed = shared_.files.empty_quarantine()) return freed;
   if (!shared_.loaded) return evict_partial();
   // Manifests are what an offline pull needs first, and small: they have room of their own.
-  const bool manifests_first = shared_.manifests.bytes() > shared_.max_size / manifests_part;
+  const bool manifests_first = !manifests_keep_to_share();
   if (const auto freed = manifests_first ? evict_manifest(reason) : evict_blob(reason))
     return freed;
   if (const auto freed = manifests_first ? evict_blob(reason) : evict_manifest(reason))
@@ -172,7 +205,8 @@ std::uint64_t Space::evict_blob(std::string_view reason) {
   if (!blobs_rest_.over(shared_.clock.steady())) return 0;
   const auto victim = shared_.blobs.evict(
       shared_.blobs.bytes(), [this](const Digest& digest, bool /*used_lately*/) {
-        return !shared_.files.reads(digest) && !shared_.pins.holds(digest);
+        return !shared_.files.reads(digest) && !shared_.pins.holds(digest) &&
+               !shared_.manifests.has(digest);  // which goes with it, in its own time
       });
   if (!victim) {
     blobs_rest_.begin(shared_.clock.steady(), shared_.blobs.count());
@@ -188,12 +222,17 @@ std::uint64_t Space::evict_blob(std::string_view reason) {
   return count_victim(reason, *victim);
 }
 
+bool Space::manifests_keep_to_share() const {
+  return shared_.manifests.bytes() <= shared_.max_size / manifests_part;
+}
+
 std::uint64_t Space::evict_manifest(std::string_view reason) {
   if (!manifests_rest_.over(shared_.clock.steady())) return 0;
-  const auto victim = shared_.manifests.evict(shared_.manifests.bytes(),
-                                              [this](const Digest& digest, bool used_lately) {
-                                                return !used_lately && !shared_.pins.holds(digest);
-                                              });
+  const bool any_age = !manifests_keep_to_share();
+  const auto victim = shared_.manifests.evict(
+      shared_.manifests.bytes(), [this, any_age](const Digest& digest, bool used_lately) {
+        return (any_age || !used_lately) && !shared_.pins.holds(digest);
+      });
   if (!victim) {
     manifests_rest_.begin(shared_.clock.steady(), shared_.manifests.count());
     return 0;
@@ -202,6 +241,7 @@ std::uint64_t Space::evict_manifest(std::string_view reason) {
   shared_.index_writes.post([&shared = shared_, digest = victim->digest] {
     if (!shared.manifests.has(digest)) shared.rocks.erase_manifest(digest);
   });
+  if (!victim->is_inline) shared_.drop_blob(victim->digest, false);
   return count_victim(reason, *victim);
 }
 
@@ -209,10 +249,8 @@ std::uint64_t Space::count_victim(std::string_view reason, const Index::Victim& 
   shared_.metrics.cache_evictions(reason).add();
   shared_.metrics.cache_evicted_bytes().add(victim.size);
   if (!victim.is_inline) return Index::on_disk(victim.size);
-  // RocksDB frees it later; until the next look it counts as free.
-  const auto index = index_bytes_.load(std::memory_order_relaxed);
-  index_bytes_.store(index - std::min(index, victim.size), std::memory_order_relaxed);
-  return std::max<std::uint64_t>(victim.size, 1);
+  index_.compact_if_due();
+  return Index::in_index(victim.size);
 }
 
 bool Space::make_room(std::uint64_t bytes) {
@@ -259,7 +297,6 @@ void Space::tell_size() const {
 void Space::trim() {
   if (missing(headroom()).bytes == 0 || trimming_.exchange(true)) return;
   shared_.store.post([this] {
-    measure_index();
     const auto left = missing(headroom());
     if (left.bytes > 0 && left.reason == "reserve") tell_crowded();
     trim_step(left);
@@ -289,13 +326,6 @@ void Space::tell_crowded() {
       "taken the rest, and cached blobs leave for it. Give the cache a disk of its own, or make "
       "cache.max_size smaller",
       shared_.options.directory.string(), shared_.disk.free_bytes(), shared_.reserve_free.load());
-}
-
-void Space::measure_index() {
-  if (const auto bytes = shared_.disk.index_bytes())
-    index_bytes_.store(*bytes, std::memory_order_relaxed);
-  else  // what was measured before is nearer to it than a part
-    shared_.metrics.disk_errors("read").add();
 }
 
 }  // namespace entrepot::cache

@@ -11,7 +11,7 @@
 #include "cache/clock.h"
 #include "cache/executor.h"
 #include "cache/index.h"
-#include "cache/rocks_index.h"
+#include "cache/index_room.h"
 #include "metrics/metrics.h"
 
 namespace entrepot::cache {
@@ -19,9 +19,10 @@ namespace entrepot::cache {
 struct Shared;
 
 /// Keeps the cache within its disk: blobs, arriving files and the index together stay within
-/// max_size, and the file system keeps reserve_free. Who is about to write reserves room first, and
-/// blobs leave for it (eviction.h says which); a background job keeps 2 % free so that this is
-/// rare. Thread-safe. What evicts unlinks files, so it belongs on a home or the store pool.
+/// max_size (index_room.h says what is the index's), and the file system keeps reserve_free. Who is
+/// about to write reserves room first, and blobs leave for it (eviction.h says which); a background
+/// job keeps 1 % free so that this is rare. Thread-safe. What evicts unlinks files, so it belongs
+/// on a home or the store pool.
 class Space {
  public:
   /// Room for an arriving file, given back when it goes: then the blob is in the index, or the file
@@ -45,7 +46,7 @@ class Space {
   };
 
   /// `shared` is being made; its options, index, files and rocks are there already.
-  explicit Space(Shared& shared) : shared_(shared) {}
+  explicit Space(Shared& shared) : index_(shared), shared_(shared) {}
 
   struct Room {
     std::unique_ptr<Reservation> reservation;  ///< null where there is none
@@ -53,6 +54,16 @@ class Space {
   };
   /// `there`: how many of them are on the disk already, and counted nowhere.
   Room reserve(std::uint64_t bytes, std::uint64_t there = 0);
+  /// For a file of which `announced` bytes are to arrive and `there` have: room for what comes
+  /// first. Who announces much and sends little must not push out what others use, so the rest is
+  /// reserved as bytes come (grow() by step()). Refused where all of it could never be kept.
+  Room reserve_first(std::uint64_t announced, std::uint64_t there = 0);
+  /// How much more to reserve once `came` bytes have arrived: at most as much again.
+  std::uint64_t step(std::uint64_t came) const;
+  /// A file of this size may be kept, if enough leaves for it.
+  bool may_hold(std::uint64_t bytes) const;
+  /// For an object whose bytes go into the index. Store pool.
+  Room reserve_in_index(std::uint64_t bytes);
   /// More room for an arriving file. False where there is none.
   bool grow(Reservation& reservation, std::uint64_t bytes);
   /// The disk is full whatever the numbers say: lets blobs of `bytes` go. False when none can.
@@ -65,8 +76,8 @@ class Space {
   void tell_size() const;
   /// Evicts to the low-water mark in the background, where that is due.
   void trim();
-  /// Looks how large the index is on the disk. Store pool.
-  void measure_index();
+  IndexRoom& index() { return index_; }
+  const IndexRoom& index() const { return index_; }
 
   /// Everything the cache has on the disk, and what is reserved.
   std::uint64_t used() const;
@@ -80,6 +91,8 @@ class Space {
     std::string_view reason;
   };
   Missing missing(std::uint64_t bytes, std::uint64_t there = 0) const;
+  /// The part of used() that lies in files of its own.
+  std::uint64_t in_files() const;
   /// Warns, once an hour, that others leave us less of the disk than the configuration does.
   void tell_crowded();
   std::uint64_t can_be() const;
@@ -97,8 +110,10 @@ class Space {
   std::uint64_t evict_blob(std::string_view reason);
   /// Of a blob of which only pieces are there, those that were left first.
   std::uint64_t evict_partial();
-  /// Never one that was used in the last hour: an offline pull begins with it.
+  /// While they keep to their share, never one that was used in the last hour: an offline pull
+  /// begins with it.
   std::uint64_t evict_manifest(std::string_view reason);
+  bool manifests_keep_to_share() const;
   /// Looking for a victim in vain goes through all of a kind, so where there are many it is not
   /// done again at once.
   class Rest {
@@ -114,12 +129,12 @@ class Space {
   std::uint64_t count_victim(std::string_view reason, const Index::Victim& victim);
   void trim_step(Missing left);
 
+  IndexRoom index_;
   Shared& shared_;
   std::mutex mutex_;  // of take(): two must not count the same room
   std::atomic<std::uint64_t> reserved_{0};
   std::atomic<std::uint64_t> unwritten_{0};  // of the reserved bytes
   std::atomic<std::uint64_t> files_{0};
-  std::atomic<std::uint64_t> index_bytes_{0};
   std::atomic<bool> trimming_{false};
   Rest blobs_rest_{std::chrono::seconds(1)};
   Rest manifests_rest_{std::chrono::minutes(1)};

@@ -60,6 +60,8 @@ void Upkeep::work(unsigned second) {
   measure();
   look_at_disk(second);
   if (!shared_.loaded && second > 0 && shared_.load_failed.exchange(false)) load_();
+  shared_.space.index().measure();
+  shared_.space.index().compact_if_due();
   shared_.space.trim();
   shared_.update_gauges();
   if (!shared_.rocks.takes_writes()) return;

@@ -187,8 +187,10 @@ struct Metrics::Families {
   std::array<HistogramSeries, outcome_count> request_duration, time_to_first_byte;
   GaugeSeries connections{0}, connections_limit{0}, flights{0}, cache_bytes{0}, cache_max_bytes{0};
   GaugeSeries disk_free{0}, disk_reserve{0}, index_memory{0}, scrub_progress{0};
+  GaugeSeries index_live{0}, index_dead{0};
   GaugeSeries store_jobs_queued{0};
   CounterSeries connections_refused{0}, evicted_bytes{0}, fills_resumed{0}, scrubbed_bytes{0};
+  CounterSeries index_compactions{0};
   CounterSeries log_dropped{0};
   WordSeries<CounterSeries, client_words.size()> clients_limited{client_words};
   WordSeries<HistogramSeries, loop_words.size()> loop_lag{loop_words};
@@ -227,6 +229,9 @@ void Metrics::Families::write_process(Exposition& out) const {
   out.add(Id::disk_free_bytes, {}, disk_free);
   out.add(Id::disk_reserve_bytes, {}, disk_reserve);
   out.add(Id::index_memory_bytes, {}, index_memory);
+  out.add(Id::index_live_bytes, {}, index_live);
+  out.add(Id::index_dead_bytes, {}, index_dead);
+  out.add(Id::index_compactions, {}, index_compactions);
   out.add(Id::cache_evicted_bytes, {}, evicted_bytes);
   out.add(Id::fills_resumed, {}, fills_resumed);
   out.add(Id::scrubbed_bytes, {}, scrubbed_bytes);
@@ -294,6 +299,9 @@ Gauge Metrics::cache_objects(std::string_view kind) const {
 Gauge Metrics::disk_free_bytes() const { return Gauge(&families_->disk_free); }
 Gauge Metrics::disk_reserve_bytes() const { return Gauge(&families_->disk_reserve); }
 Gauge Metrics::index_memory_bytes() const { return Gauge(&families_->index_memory); }
+Gauge Metrics::index_live_bytes() const { return Gauge(&families_->index_live); }
+Gauge Metrics::index_dead_bytes() const { return Gauge(&families_->index_dead); }
+Counter Metrics::index_compactions() const { return Counter(&families_->index_compactions); }
 Counter Metrics::cache_evicted_bytes() const { return Counter(&families_->evicted_bytes); }
 Counter Metrics::cache_evictions(std::string_view reason) const {
   return Counter(families_->evictions.at(reason));

@@ -123,6 +123,9 @@ class Metrics {
   Gauge disk_free_bytes() const;
   Gauge disk_reserve_bytes() const;
   Gauge index_memory_bytes() const;
+  Gauge index_live_bytes() const;
+  Gauge index_dead_bytes() const;
+  Counter index_compactions() const;
   Counter cache_evicted_bytes() const;
   // Words of a fixed list (words.h); others count as "other".
   Counter cache_evictions(std::string_view reason) const;

@@ -228,16 +228,18 @@ TEST_F(RoomTest, ManifestsInUseStayAndOthersLeaveWhenThereAreMany) {
     executor.run();
     return was;
   };
-  flood(100, 10);
-  EXPECT_TRUE(stored(0) && stored(30) && stored(59)) << "all were used within the hour";
-  executor.pass(std::chrono::minutes(80));
-  EXPECT_TRUE(stored(59));
-  flood(200, 10);
-  EXPECT_TRUE(stored(59)) << "used a moment ago";
-  int left = 0;
-  for (int seed = 0; seed < 59; ++seed) left += stored(seed) ? 1 : 0;
-  EXPECT_LT(left, 40);
-  EXPECT_GT(left, 20) << "no more than has to";
+  const auto left = [&] {
+    int count = 0;
+    for (int seed = 0; seed < 60; ++seed) count += stored(seed) ? 1 : 0;
+    return count;
+  };
+  for (int seed = 0; seed < 3; ++seed) EXPECT_TRUE(stored(50) && stored(59));
+  flood(100, 20);
+  EXPECT_TRUE(stored(50) && stored(59)) << "used the most";
+  EXPECT_LT(left(), 40) << "those beyond the share leave, however lately they were used";
+  EXPECT_GT(left(), 20) << "those within it stay";
+  flood(200, 20);
+  EXPECT_GT(left(), 20) << "all of them were used within the hour";
 }
 
 }  // namespace

@@ -42,7 +42,8 @@ INSTANTIATE_TEST_SUITE_P(
         R"(entrepot_loop_lag_seconds_count{loop="admin"} 0)", "entrepot_connections_limit 0",
         "entrepot_connections_refused_total 0", "entrepot_disk_free_bytes 0",
         "entrepot_disk_reserve_bytes 0", "entrepot_index_memory_bytes 0",
-        "entrepot_store_jobs_queued 0",
+        "entrepot_index_live_bytes 0", "entrepot_index_dead_bytes 0",
+        "entrepot_index_compactions_total 0", "entrepot_store_jobs_queued 0",
         R"(entrepot_request_duration_seconds_count{outcome="revalidated"} 0)",
         R"(entrepot_request_duration_seconds_bucket{outcome="hit",le="0.0005"} 0)",
         R"(entrepot_request_duration_seconds_bucket{outcome="hit",le="30"} 0)",
@@ -77,7 +78,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 45);
+  EXPECT_EQ(families, 48);
 }
 
 TEST(Metrics, CountsRequestsByTheirLabels) {
