@@ -24,8 +24,6 @@ constexpr std::size_t run_size = 256 << 10;
 constexpr std::uint64_t untold_at_most = 1 << 20;
 /// Of a reader, when others wait for it.
 constexpr std::uint64_t far_behind = ArrivingFile::window / 2;
-/// Reserved at a time where the size is not known.
-constexpr std::uint64_t growth = 8 << 20;
 /// Of what readers still need, when a fill moves into memory; more, and they are cut short.
 constexpr std::uint64_t moved_at_most = 16 << 20;
 /// Let go beyond what is needed when the disk is full.
@@ -199,8 +197,12 @@ bool ArrivingFile::write_missing(std::uint64_t offset, std::span<const std::byte
 }
 
 bool ArrivingFile::write_run(std::uint64_t offset, std::span<const std::byte> run, OnFailure then) {
-  if (room_ && !reserve_more(run.size())) return false;
   const auto write = [&] { return parts_.files.write(parts_.digest, *file_, offset, run); };
+  if (room_ && !reserve_more(run.size())) {
+    if (then == OnFailure::tell || !move_to_memory()) return false;
+    bypass_ = "disk-full";
+    return write() == 0;
+  }
   int error = write();
   if (error == 0 && room_) room_->wrote(run.size());
   if (error == 0) return true;
@@ -215,17 +217,22 @@ bool ArrivingFile::write_run(std::uint64_t offset, std::span<const std::byte> ru
   return write() == 0;
 }
 
-/// Nobody told the size: room is reserved as it grows. (For pieces their fill claims it before.)
+/// Room is reserved as the file grows, a step ahead. (For pieces their fill claims it before.)
 bool ArrivingFile::reserve_more(std::uint64_t bytes) {
-  if (there_.bytes() + bytes <= room_->bytes()) return true;
-  return parts_.space.grow(*room_, std::max(bytes, growth));
+  const auto wanted = there_.bytes() + bytes;
+  if (wanted <= room_->bytes()) return true;
+  const auto missing = wanted - room_->bytes();
+  const auto step = std::max(missing, parts_.space.step(there_.bytes()));
+  const auto left = parts_.size ? Index::on_disk(*parts_.size) - room_->bytes() : step;
+  // Little can be had where a step cannot: only so many blobs leave in one go.
+  return parts_.space.grow(*room_, std::max(missing, std::min(step, left))) ||
+         parts_.space.grow(*room_, missing);
 }
 
 /// The same file number, and so every reader, gets a file in memory that has what is still needed.
 bool ArrivingFile::move_to_memory() {
   const std::uint64_t from = std::min(needed_from(), written_) / page * page;
-  const bool scattered = there_.bytes() > written_;
-  if (!progress_ || scattered || written_ - from > moved_at_most) return false;
+  if (!progress_ || scattered() || written_ - from > moved_at_most) return false;
   const int memory = ::memfd_create("entrepot-passing", MFD_CLOEXEC);
   if (memory < 0) return false;
   std::vector<std::byte> needed(written_ - from);

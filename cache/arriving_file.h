@@ -31,7 +31,8 @@ namespace entrepot::cache {
 /// there is no room or the disk fails: a file in memory of which only a window exists, from the
 /// slowest reader and the hasher to what has arrived; full() then asks the fill to hold the
 /// upstream until slide() has made room. The disk's form becomes the other one in the middle if a
-/// write fails, nobody is far behind, and no piece lies further on: the readers notice nothing.
+/// write fails or no room is left, nobody is far behind, and no piece lies further on: the readers
+/// notice nothing.
 ///
 /// Made, called and told (`proven`) on the home's thread; hashing happens on the store pool.
 class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
@@ -87,6 +88,8 @@ class ArrivingFile : public std::enable_shared_from_this<ArrivingFile> {
   bool claim(std::uint64_t size);
   /// Everything in the file counts as arrived up to the first gap. What was gathered is written.
   void pass_over();
+  /// Pieces lie beyond what has arrived in order.
+  bool scattered() const { return there_.bytes() > written_; }
   /// What is in the file.
   const Extents& extents() const { return there_; }
   /// No more will come: writes the rest; proven() will be called. Readers do not get the tail yet.

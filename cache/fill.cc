@@ -286,6 +286,10 @@ void Fill::fail(const Failure& failure, Left left) {
   if (content_ && !proven_ && file_->readers().slowest() != Readers::nobody)
     log::warn("{}: {} in {} did not arrive whole, and who waits for more of it is cut short: {}",
               repository_.upstream, digest_.str(), repository_.name, failure.message);
+  // With pieces further on it could not become pass-through; over one transfer the next time it
+  // can.
+  if (failure.kind == FailureKind::store && file_ && file_->scattered())
+    shared_.doubted.add(digest_);
   end_arrival();
   // What is in doubt is not read to its end, not even by who checks it.
   if (left == Left::goes && file_) file_->readers().cut_before(Readers::nobody, Readers::nobody);

@@ -44,7 +44,7 @@ void Fill::set_growing_content() {
 
 bool Fill::make_file() {
   if (apart_) return make_passing("other-upstream");
-  auto [room, refused] = shared_.space.reserve(head_.size.value_or(unknown_size));
+  auto [room, refused] = shared_.space.reserve_first(head_.size.value_or(unknown_size));
   if (room) {
     file_ = ArrivingFile::create(file_parts(), std::move(room), when_proven());
     if (file_) shared_.note_fill(digest_, repository_.upstream);
@@ -161,7 +161,7 @@ void Fill::leave_slow_behind() {
 /// no room for the rest.
 bool Fill::resume_file(std::uint64_t room) {
   if (head_.size != partial_->size || *head_.size <= shared_.options.tail) return false;
-  auto reserved = shared_.space.reserve(room, partial_->extents.bytes()).reservation;
+  auto reserved = shared_.space.reserve_first(room, partial_->extents.bytes()).reservation;
   if (!reserved) return false;
   file_ = ArrivingFile::resume(file_parts(), partial_->extents, std::move(reserved), when_proven());
   if (!file_) return false;

@@ -180,7 +180,7 @@ void Fill::on_piece_done(const std::optional<Failure>& failure) {
 
 /// False where there is no room for all of it, or another fill has its name.
 bool Fill::bring_all() {
-  if (!ours_ || !file_->claim(*head_.size)) return false;
+  if (!ours_ || !shared_.space.may_hold(*head_.size)) return false;
   resting_.reset();
   all_ = true;
   file_->pass_over();

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an upstream announces reserves next to nothing: room is taken as bytes come.
+#include <array>
+
+#include "tests/unit/cache/cache_fixture.h"
+
+namespace entrepot::cache {
+namespace {
+
+constexpr std::uint64_t mebi = 1 << 20;
+
+class AnnouncedSizeTest : public CacheTest {
+ protected:
+  static std::string blob(std::size_t size, int seed) {
+    auto bytes = pattern(size);
+    bytes += std::to_string(seed);
+    return bytes;
+  }
+  void store(const std::string& bytes) {
+    ask_blob(sha256(bytes));
+    last().answer(bytes);
+    executor.run();
+  }
+  bool has(const std::string& bytes) const {
+    return cache->find_blob(repo, sha256(bytes)).has_value();
+  }
+};
+
+TEST_F(AnnouncedSizeTest, WhoAnnouncesMuchAndSendsLittlePushesOutNothing) {
+  options.max_size = 64 * mebi;
+  open();
+  for (int seed = 0; seed < 40; ++seed) {
+    store(blob(mebi, seed));
+    for (int use = 0; use < 3; ++use) ASSERT_TRUE(has(blob(mebi, seed)));
+  }
+  for (int seed = 0; seed < 4; ++seed) {
+    ask_blob(sha256("never whole " + std::to_string(seed)));
+    last().head(15 * mebi);
+    last().data(std::string(64 << 10, 'x'));
+    executor.run();
+  }
+  int left = 0;
+  for (int seed = 0; seed < 40; ++seed) left += has(blob(mebi, seed)) ? 1 : 0;
+  EXPECT_EQ(left, 40);
+}
+
+TEST_F(AnnouncedSizeTest, ABodyThatFindsNoMoreRoomIsPassedThroughFromThere) {
+  options.max_size = 16 * mebi;
+  options.pins = {"*"};  // so that nothing can leave
+  open();
+  for (int seed = 0; seed < 14; ++seed) store(blob(1'000'000, seed));
+  const auto large = blob(4'000'000, 0);
+  const auto pending = ask_blob(sha256(large));
+  last().head(large.size());
+  executor.run();
+  ASSERT_TRUE(pending.answered());
+  EXPECT_EQ(pending.answer().outcome, Outcome::miss) << "there is room for its beginning";
+  const auto& content = *pending.answer().content;
+  std::string received;
+  const auto read = [&] {
+    const auto until = content.progress->readable(0, Progress::Reach::proven);
+    std::string more(until - received.size(), '\0');
+    ASSERT_EQ(
+        ::pread(content.file->fd(), more.data(), more.size(), static_cast<off_t>(received.size())),
+        static_cast<ssize_t>(more.size()));
+    received += more;
+    content.reader->at(received.size());
+  };
+  constexpr std::size_t piece = 128 << 10;
+  for (std::size_t sent = 0; sent < large.size(); sent += piece) {
+    ASSERT_TRUE(last().data(std::string_view(large).substr(sent, piece)));
+    executor.run();
+    read();
+  }
+  last().done();
+  executor.run();
+  read();
+  EXPECT_EQ(content.progress->state(), Progress::State::whole);
+  EXPECT_EQ(received, large);
+  EXPECT_FALSE(has(large));
+}
+
+}  // namespace
+}  // namespace entrepot::cache
