@@ -4,6 +4,7 @@ made to ask each other in a circle by mistake."""
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 
@@ -88,6 +89,8 @@ def test_one_get_at_each_level(onprem, node, upstream):
         assert_hit(each.get(blob_target(blob)), blob)
 
 
+@pytest.mark.skipif(bool(os.environ.get("ENTREPOT_SANITIZE")),
+                    reason="a mirror is near where a connection takes 10 ms, a sanitizer takes more")
 def test_only_who_asks_the_registry_uses_several_connections(start, upstream):
     upstream.rate = 4 * MIB  # of each: 6 s for all
     blob = upstream.add_blob(REPOSITORY, content.blob(24 * MIB))
