@@ -45,7 +45,7 @@ function(entrepot_library folder)
 endfunction()
 
 # entrepot_unit_test(<folder> SOURCES ... LIBRARIES ...): one GoogleTest binary unit_<folder>,
-# one CTest entry per test case, labelled "unit".
+# one CTest entry per test case, or under a sanitizer per quarter of them, labelled "unit".
 function(entrepot_unit_test folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
   add_executable(unit_${folder} ${arg_SOURCES})
@@ -53,6 +53,17 @@ function(entrepot_unit_test folder)
   entrepot_use_precompiled(unit_${folder} entrepot_precompiled_tests)
   # The code under test is optimised, the tests are not: they take a quarter less time to compile.
   target_compile_options(unit_${folder} PRIVATE $<$<CONFIG:Release>:-O0>)
-  gtest_discover_tests(unit_${folder} TEST_PREFIX "unit.${folder}."
-    DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
+  if(NOT ENTREPOT_SANITIZE)
+    gtest_discover_tests(unit_${folder} TEST_PREFIX "unit.${folder}."
+      DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
+    return()
+  endif()
+  # A sanitizer takes half a second to start a process, longer than most cases take.
+  set(shards 4)
+  foreach(shard RANGE 1 ${shards})
+    math(EXPR index "${shard} - 1")
+    add_test(NAME unit.${folder}.${shard} COMMAND unit_${folder} --gtest_brief=1)
+    set_tests_properties(unit.${folder}.${shard} PROPERTIES LABELS unit TIMEOUT 900
+      ENVIRONMENT "GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=${index}")
+  endforeach()
 endfunction()
