@@ -55,10 +55,10 @@ void Fill::manifest_read(const ReadManifest& read) {
   manifest->origins = shared_.given_by(repository_.upstream, resource_, digest_);
   content_ = manifest;
   shared_.link_references(repository_, *content_);
-  std::set<std::string> linked;  // of this upstream and others
+  std::set<std::pair<std::string, std::string>> linked;  // repositories of this upstream and others
   for (const auto& request : waiting_) {
     const auto& [upstream, name] = request.repository;
-    if (request.repository != repository_ && linked.insert(upstream + '/' + name).second)
+    if (request.repository != repository_ && linked.emplace(upstream, name).second)
       shared_.link_references(request.repository, *content_);
   }
   proven_in_memory(!contradicted);
