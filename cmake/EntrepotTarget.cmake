@@ -31,6 +31,12 @@ else()
   target_compile_options(entrepot_hardening INTERFACE
     -fsanitize=${ENTREPOT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(entrepot_hardening INTERFACE -fsanitize=${ENTREPOT_SANITIZE})
+  # GCC predefines a macro for each, clang none.
+  if(ENTREPOT_SANITIZE MATCHES "address")
+    target_compile_definitions(entrepot_flags INTERFACE ENTREPOT_ASAN)
+  elseif(ENTREPOT_SANITIZE MATCHES "thread")
+    target_compile_definitions(entrepot_flags INTERFACE ENTREPOT_TSAN)
+  endif()
 endif()
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 include(CheckPIESupported)

@@ -227,7 +227,7 @@ std::size_t anonymous_kib() {
 }
 
 TEST_F(ServerBody, SlowReadersOfABigFileCostNoMemory) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ENTREPOT_ASAN) || defined(ENTREPOT_TSAN)
   GTEST_SKIP() << "the sanitizer's own memory would be counted";
 #endif
   constexpr std::size_t size = 256 << 20;

@@ -205,7 +205,7 @@ class NoDescriptors {
 };
 
 TEST(ServerLimit, WithoutDescriptorsItRestsAndThenGoesOn) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef ENTREPOT_ASAN
   GTEST_SKIP() << "the sanitizer probes memory through a pipe, for which no descriptor is left";
 #endif
   ServerUnderTest server(echo_path);
