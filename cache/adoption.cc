@@ -12,6 +12,7 @@
 #include "cache/folder.h"
 #include "cache/layout.h"
 #include "cache/shared.h"
+#include "metrics/exception.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {
@@ -43,17 +44,19 @@ void Adoption::list_folders() {
 /// One file, or the names of one folder.
 void Adoption::step() {
   if (shared_.stopping) return;
+  if (files_.empty() && folders_.empty()) return tell();
+  run_then([this] { take_one(); }, [this] { shared_.store.post([this] { step(); }); });
+}
+
+void Adoption::take_one() {
   if (!files_.empty()) {
     const auto file = files_.back();
     files_.pop_back();
-    look_at(file);
-  } else if (!folders_.empty()) {
-    compare(folders_.back());
-    folders_.pop_back();
-  } else {
-    return tell();
+    return look_at(file);
   }
-  shared_.store.post([this] { step(); });
+  const Folder folder = folders_.back();
+  folders_.pop_back();
+  compare(folder);
 }
 
 void Adoption::compare(const Folder& folder) {

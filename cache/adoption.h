@@ -36,6 +36,7 @@ class Adoption {
   void drop_missing(const Folder& folder, const Digest& lowest,
                     const std::unordered_set<Digest>& there);
   void step();
+  void take_one();
   void look_at(const std::filesystem::path& path);
   void tell() const;
 

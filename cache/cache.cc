@@ -13,21 +13,23 @@
 #include "cache/shared.h"
 #include "cache/upkeep.h"
 #include "metrics/check.h"
+#include "metrics/exception.h"
 
 namespace entrepot::cache {
 
 /// Everything that goes on without a request.
 struct Cache::Background {
-  Background(Shared& shared, Executor& home, Job restart_wanted)
-      : scrub(shared),
+  Background(Shared& shared_in, Executor& home, Job restart_wanted)
+      : shared(shared_in),
+        scrub(shared),
         loading(shared, scrub),
         adoption(shared),
         upkeep(
             shared, scrub, home, [this] { load(); }, std::move(restart_wanted)) {
     loading.begin();
     // Before any other write of the index: what it counts must not be counted twice.
-    shared.index_writes.post([&shared] { shared.rocks.count_tags(); });
-    shared.store.post([this, &shared] {
+    shared.index_writes.post([this] { shared.rocks.count_tags(); });
+    shared.store.post([this] {
       shared.space.index().measure();
       load();
     });
@@ -35,9 +37,12 @@ struct Cache::Background {
   }
 
   void load() {
-    if (loading.run()) adoption.start();
+    bool whole = false;
+    run_or([&] { whole = loading.run(); }, [this] { shared.load_failed = true; });
+    if (whole) adoption.start();
   }
 
+  Shared& shared;
   Scrub scrub;
   Loading loading;
   Adoption adoption;

@@ -9,6 +9,8 @@
 #include <span>
 #include <utility>
 
+#include "metrics/exception.h"
+
 namespace entrepot::cache {
 namespace {
 
@@ -55,7 +57,13 @@ void FileHasher::run_if_idle() {
     if (running_ || ended_) return;
     running_ = true;
   }
-  store_.post([self = shared_from_this()] { self->run(); });
+  run_later();
+}
+
+void FileHasher::run_later() {
+  store_.post([self = shared_from_this()] {
+    run_or([&self] { self->run(); }, [&self] { self->report(std::nullopt); });
+  });
 }
 
 void FileHasher::run() {
@@ -72,7 +80,7 @@ void FileHasher::run() {
     }
     // In steps, so that a cancelled one ends soon, and others have their turn on the pool.
     if (!hash_until(std::min(until, hashed_ + step))) return report(std::nullopt);
-    if (hashed_ < until) return store_.post([self = shared_from_this()] { self->run(); });
+    if (hashed_ < until) return run_later();
   }
   report(hasher_.finish());
 }

@@ -41,6 +41,7 @@ class FileHasher : public std::enable_shared_from_this<FileHasher> {
 
  private:
   void run_if_idle();
+  void run_later();
   void run();
   /// Hashes [hashed_, until); false when reading failed.
   bool hash_until(std::uint64_t until);

@@ -7,6 +7,7 @@
 #include "cache/fill.h"
 #include "cache/object_flights.h"
 #include "metrics/check.h"
+#include "metrics/exception.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {
@@ -107,11 +108,15 @@ void Fill::keep_file() {
   if (passing()) return stored(false, false);
   shared_.keeping.add(digest_);
   shared_.store.post([self = shared_from_this()] {
-    const Content& content = *self->content_;
-    if (!self->shared_.files.commit(content.digest, content.file)) {
-      return self->report_stored(false, false);
-    }
-    self->note_file();
+    run_or(
+        [&self] {
+          const Content& content = *self->content_;
+          if (self->shared_.files.commit(content.digest, content.file))
+            self->note_file();
+          else
+            self->report_stored(false, false);
+        },
+        [&self] { self->report_stored(false, false); });
   });
 }
 

@@ -7,6 +7,7 @@
 #include "cache/fill.h"
 #include "cache/media_type.h"
 #include "metrics/check.h"
+#include "metrics/exception.h"
 
 namespace entrepot::cache {
 namespace {
@@ -77,7 +78,9 @@ void Fill::keep_in_memory(bool with_record) {
   shared_.keeping.add(digest_);
   const bool is_file = resource_ == Resource::blob && !shared_.in_index(resource_, content_->size);
   Poster& writer = is_file ? shared_.store : static_cast<Poster&>(shared_.index_writes);
-  writer.post([self = shared_from_this()] { self->write_small(); });
+  writer.post([self = shared_from_this()] {
+    run_or([&self] { self->write_small(); }, [&self] { self->report_stored(false, false); });
+  });
 }
 
 /// On the store pool: a small object or a manifest into the index, another into a file.
@@ -104,13 +107,17 @@ void Fill::write_small() {
 /// On the store pool: the file is there, now its record.
 void Fill::note_file() {
   shared_.index_writes.post([self = shared_from_this()] {
-    Shared& shared = self->shared_;
-    const Content& content = *self->content_;
-    const bool kept = shared.rocks.put_blob(
-        content.digest,
-        shared.new_record(content.digest, content.size, false, self->repository_.upstream));
-    if (!kept) shared.files.remove_blob(content.digest);
-    self->report_stored(kept, false);
+    bool kept = false;
+    run_then(
+        [&] {
+          Shared& shared = self->shared_;
+          const Content& content = *self->content_;
+          kept = shared.rocks.put_blob(
+              content.digest,
+              shared.new_record(content.digest, content.size, false, self->repository_.upstream));
+          if (!kept) shared.files.remove_blob(content.digest);
+        },
+        [&] { self->report_stored(kept, false); });
   });
 }
 

@@ -25,14 +25,18 @@ std::optional<Digest> digest_after(std::string_view from) {
 
 std::string mark(char kind, const Digest& digest) { return kind + digest.str(); }
 
-/// Runs `work` among the writes of the index and waits for it.
+/// Runs `work` among the writes of the index and waits for it; throws what it throws.
 void in_order(Shared& shared, const std::function<void()>& work) {
   std::promise<void> done;
   shared.index_writes.post([&] {
-    work();
-    done.set_value();
+    try {
+      work();
+      done.set_value();
+    } catch (...) {
+      done.set_exception(std::current_exception());
+    }
   });
-  done.get_future().wait();
+  done.get_future().get();
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "cache/layout.h"
 #include "cache/media_type.h"
+#include "metrics/exception.h"
 
 namespace entrepot::cache {
 namespace {
@@ -77,16 +78,22 @@ void ObjectFlights::look_on_disk(ObjectRequest request) {
   shared_.store.post([&shared = shared_, &home = home_, weak = std::weak_ptr(self_),
                       request = std::move(request)]() mutable {
     Looked looked;
-    looked.link = shared.rocks.link(link_key(request.repository, request.digest));
-    looked.object = shared.load(request.resource, request.digest);
-    if (!looked.link && (looked.object.content || shared.stored(request.resource, request.digest)))
-      looked.by_manifest = shared.link_by_manifest(request.repository, request.digest);
-    home.post([weak, request = std::move(request), looked = std::move(looked)]() mutable {
-      if (const auto self = weak.lock()) {
-        (*self)->note(request, looked);
-        (*self)->decide(std::move(request), looked);
-      }
-    });
+    run_then(
+        [&] {
+          looked.link = shared.rocks.link(link_key(request.repository, request.digest));
+          looked.object = shared.load(request.resource, request.digest);
+          if (!looked.link &&
+              (looked.object.content || shared.stored(request.resource, request.digest)))
+            looked.by_manifest = shared.link_by_manifest(request.repository, request.digest);
+        },
+        [&] {
+          home.post([weak, request = std::move(request), looked = std::move(looked)]() mutable {
+            if (const auto self = weak.lock()) {
+              (*self)->note(request, looked);
+              (*self)->decide(std::move(request), looked);
+            }
+          });
+        });
   });
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "metrics/exception.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {
@@ -44,10 +45,7 @@ void Scrub::look_first_at(std::vector<Digest> doubtful) {
 
 void Scrub::tick() {
   if (!shared_.loaded || running_.exchange(true)) return;
-  shared_.store.post([this] {
-    run();
-    running_ = false;
-  });
+  shared_.store.post([this] { run_then([this] { run(); }, [this] { running_ = false; }); });
 }
 
 void Scrub::run() {

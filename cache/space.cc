@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "cache/shared.h"
+#include "metrics/exception.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {
@@ -297,9 +298,13 @@ void Space::tell_size() const {
 void Space::trim() {
   if (missing(headroom()).bytes == 0 || trimming_.exchange(true)) return;
   shared_.store.post([this] {
-    const auto left = missing(headroom());
-    if (left.bytes > 0 && left.reason == "reserve") tell_crowded();
-    trim_step(left);
+    run_or(
+        [this] {
+          const auto left = missing(headroom());
+          if (left.bytes > 0 && left.reason == "reserve") tell_crowded();
+          trim_step(left);
+        },
+        [this] { trimming_ = false; });
   });
 }
 
@@ -309,7 +314,8 @@ void Space::trim_step(Missing left) {
     left.bytes = freed == 0 ? 0 : left.bytes - std::min(left.bytes, freed);
   }
   if (left.bytes > 0 && !shared_.stopping)
-    return shared_.store.post([this, left] { trim_step(left); });
+    return shared_.store.post(
+        [this, left] { run_or([&] { trim_step(left); }, [this] { trimming_ = false; }); });
   trimming_ = false;
   shared_.update_gauges();
 }

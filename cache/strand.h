@@ -4,9 +4,11 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <utility>
 
 #include "cache/executor.h"
+#include "metrics/exception.h"
 
 namespace entrepot::cache {
 
@@ -16,7 +18,7 @@ namespace entrepot::cache {
 class Strand final : public Poster {
  public:
   /// `pool` outlives the jobs.
-  explicit Strand(Poster& pool) : pool_(pool), queue_(std::make_shared<Queue>()) {}
+  explicit Strand(Poster& pool) : queue_(std::make_shared<Queue>(pool)) {}
 
   void post(Job job) override {
     {
@@ -24,13 +26,26 @@ class Strand final : public Poster {
       queue_->jobs.push_back(std::move(job));
       if (std::exchange(queue_->running, true)) return;
     }
-    pool_.post([queue = queue_] { queue->run(); });
+    queue_->go_on();
   }
 
  private:
-  struct Queue {
+  struct Queue : std::enable_shared_from_this<Queue> {
+    explicit Queue(Poster& pool_in) : pool(pool_in) {}
+    void go_on() {
+      pool.post([self = shared_from_this()] { self->run(); });
+    }
+    /// Those behind a job that throws have their turn all the same.
     void run() {
-      while (const Job job = next()) job();
+      while (const Job job = next()) run_or([&job] { named(job); }, [this] { go_on(); });
+    }
+    /// The pool knows the job that runs the queue only.
+    static void named(const Job& job) {
+      try {
+        job();
+      } catch (...) {
+        throw std::runtime_error(exception_text() + "\" in \"" + job_name(job));
+      }
     }
     /// Empty when there is none; then the next post asks for a thread again.
     Job next() {
@@ -44,12 +59,12 @@ class Strand final : public Poster {
       return job;
     }
 
+    Poster& pool;
     std::mutex mutex;
     std::deque<Job> jobs;  // guarded by mutex
     bool running = false;  // guarded by mutex
   };
 
-  Poster& pool_;
   const std::shared_ptr<Queue> queue_;
 };
 

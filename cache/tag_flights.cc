@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cache/layout.h"
+#include "metrics/exception.h"
 
 namespace entrepot::cache {
 namespace {
@@ -33,19 +34,26 @@ void TagFlights::fetch(TagRequest request) {
   if (flights_.contains(key)) return join_or_start(std::move(request), nullptr);
   shared_.store.post([&shared = shared_, &home = home_, weak = std::weak_ptr(self_), key,
                       request = std::move(request)]() mutable {
-    auto record = shared.rocks.tag(key);
-    home.post([weak, key, request = std::move(request), record = std::move(record)]() mutable {
-      const auto self = weak.lock();
-      if (!self) return;
-      Shared& store = (*self)->shared_;
-      auto known = store.tags.find(key).value_or(nullptr);  // a flight may have been faster
-      if (!known && record) {
-        known = store.tag_state(request.repository, request.tag, std::move(*record));
-        store.tags.put(key, known);
-      }
-      (*self)->decide(std::move(request), known);
-    });
+    std::optional<TagRecord> record;
+    run_then([&] { record = shared.rocks.tag(key); },
+             [&] {
+               home.post(
+                   [weak, key, request = std::move(request), record = std::move(record)]() mutable {
+                     if (const auto self = weak.lock())
+                       (*self)->decide_with(std::move(request), key, std::move(record));
+                   });
+             });
   });
+}
+
+void TagFlights::decide_with(TagRequest request, const std::string& key,
+                             std::optional<TagRecord> record) {
+  auto known = shared_.tags.find(key).value_or(nullptr);  // a flight may have been faster
+  if (!known && record) {
+    known = shared_.tag_state(request.repository, request.tag, std::move(*record));
+    shared_.tags.put(key, known);
+  }
+  decide(std::move(request), known);
 }
 
 void TagFlights::decide(TagRequest request, const StatePtr& known) {

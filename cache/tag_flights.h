@@ -41,6 +41,8 @@ class TagFlights {
   using StatePtr = std::shared_ptr<const TagState>;
 
   void decide(TagRequest request, const StatePtr& known);
+  /// With what the disk knows, which a flight may have overtaken meanwhile.
+  void decide_with(TagRequest request, const std::string& key, std::optional<TagRecord> record);
   void join_or_start(TagRequest request, const StatePtr& known);
   std::shared_ptr<TagFlight> start(const TagRequest& request, bool head, const StatePtr& known,
                                    bool background);

@@ -5,6 +5,7 @@
 
 #include "cache/loading.h"
 #include "cache/sweep.h"
+#include "metrics/exception.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {
@@ -41,10 +42,8 @@ void Upkeep::tick() {
   if (second > 0) scrub_.tick();  // the start has enough to do
   // Behind a disk that hangs, one job waits and not one for each second.
   if (second % gauges_every != 0 || working_.exchange(true)) return;
-  shared_.store.post([this, second] {
-    work(second);
-    working_ = false;
-  });
+  shared_.store.post(
+      [this, second] { run_then([this, second] { work(second); }, [this] { working_ = false; }); });
 }
 
 /// Not for each object that is stored: the disk is asked, and RocksDB's mutex is taken.

@@ -21,6 +21,13 @@ struct Listener {
   bool operator==(const Listener&) const = default;
 };
 
+struct Admin {
+  std::string address;
+  /// In lower case: names by which it may be asked, besides addresses and "localhost".
+  std::vector<std::string> hosts;
+  bool operator==(const Admin&) const = default;
+};
+
 struct Credential {
   std::string username;
   std::filesystem::path password_file;
@@ -114,8 +121,8 @@ struct Registry {
 
 struct Config {
   std::vector<Listener> listen;
-  std::optional<Listener> admin;  ///< absent: no admin listener
-  std::string default_upstream;   ///< a name in `upstreams`, or empty for none
+  std::optional<Admin> admin;    ///< absent: no admin listener
+  std::string default_upstream;  ///< a name in `upstreams`, or empty for none
   std::vector<Upstream> upstreams;
   Registry registry;
   Cache cache;

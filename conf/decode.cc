@@ -37,6 +37,16 @@ Listener read_listener(ObjectReader& in) {
   return listener;
 }
 
+Admin read_admin(ObjectReader& in) {
+  Admin admin;
+  required(in, "address", admin.address, fault_of_address);
+  in.texts("hosts", [&](const std::string& host, const std::string& path) {
+    complain(in.problems(), path, fault_of_host(host));
+    admin.hosts.push_back(host);
+  });
+  return admin;
+}
+
 Credential read_credential(ObjectReader& in) {
   Credential credential;
   required(in, "username", credential.username, nullptr);
@@ -203,7 +213,7 @@ Config decode(const Json& document, Problems& problems) {
   ObjectReader in(document, "", problems);
   in.objects("listen", [&](ObjectReader& entry) { config.listen.push_back(read_listener(entry)); });
   if (const auto* admin = in.find("admin"); admin != nullptr && !admin->is_null())
-    in.object("admin", [&](ObjectReader& entry) { config.admin = read_listener(entry); });
+    in.object("admin", [&](ObjectReader& entry) { config.admin = read_admin(entry); });
   read_upstreams(in, config, problems);
   read_default_upstream(in, config);
   in.object("registry",

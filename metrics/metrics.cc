@@ -194,6 +194,7 @@ struct Metrics::Families {
   CounterSeries log_dropped{0};
   WordSeries<CounterSeries, client_words.size()> clients_limited{client_words};
   WordSeries<HistogramSeries, loop_words.size()> loop_lag{loop_words};
+  WordSeries<CounterSeries, pool_words.size()> job_failures{pool_words};
   WordSeries<GaugeSeries, object_words.size()> objects{object_words};
   WordSeries<CounterSeries, eviction_words.size()> evictions{eviction_words};
   WordSeries<CounterSeries, disk_words.size()> disk_errors{disk_words};
@@ -238,6 +239,7 @@ void Metrics::Families::write_process(Exposition& out) const {
   out.add(Id::scrub_progress, {}, scrub_progress);
   out.add(Id::log_dropped, {}, static_cast<double>(log_dropped + log::dropped()));
   out.add(Id::store_jobs_queued, {}, store_jobs_queued);
+  write(out, Id::job_failures, job_failures);
   out.add(Id::build_info, {ENTREPOT_VERSION}, 1);
   const ProcessUse use = process_use();
   out.add(Id::process_cpu, {}, use.cpu_seconds);
@@ -320,6 +322,9 @@ Histogram Metrics::loop_lag(std::string_view loop) const {
   return Histogram(families_->loop_lag.at(loop));
 }
 Gauge Metrics::store_jobs_queued() const { return Gauge(&families_->store_jobs_queued); }
+Counter Metrics::job_failures(std::string_view pool) const {
+  return Counter(families_->job_failures.at(pool));
+}
 
 std::string Metrics::text() const {
   Exposition out;

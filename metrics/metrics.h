@@ -140,6 +140,8 @@ class Metrics {
   /// loop: "serve", "fetch", "admin".
   Histogram loop_lag(std::string_view loop) const;
   Gauge store_jobs_queued() const;
+  /// pool: "store", "serve" (requests of clients), "admin" (those of its listener).
+  Counter job_failures(std::string_view pool) const;
 
   /// The text exposition format 0.0.4. Reads /proc/self.
   std::string text() const;

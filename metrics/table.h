@@ -53,6 +53,7 @@ enum class Id : std::size_t {
   log_dropped,
   loop_lag,
   store_jobs_queued,
+  job_failures,
   build_info,
   process_cpu,
   process_memory,

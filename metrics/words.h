@@ -39,6 +39,7 @@ inline constexpr std::array<std::string_view, 5> client_words = {"connections", 
 inline constexpr std::array<std::string_view, 4> dropped_words = {"left", "full", "yielded",
                                                                   "other"};
 inline constexpr std::array<std::string_view, 3> loop_words = {"serve", "fetch", "admin"};
+inline constexpr std::array<std::string_view, 4> pool_words = {"store", "serve", "admin", "other"};
 inline constexpr std::array<std::string_view, 6> eviction_words = {"size",    "reserve", "expired",
                                                                    "corrupt", "deleted", "other"};
 inline constexpr std::array<std::string_view, 8> disk_words = {

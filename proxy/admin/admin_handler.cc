@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/admin_handler.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <utility>
 
+#include "metrics/exception.h"
+#include "metrics/printable.h"
 #include "proxy/loop/loop.h"
 
 namespace entrepot::admin {
@@ -27,9 +32,13 @@ AdminHandler::AdminHandler(Options options, const metrics::Metrics& metrics)
 void AdminHandler::handle(const http::ExchangePtr& exchange) {
   const auto& request = exchange->request();
   const auto path = request.path();
-  if (path.starts_with("/api/v1/")) {
+  const bool is_probe = path == "/healthz" || path == "/readyz";
+  if (!is_probe && !is_ours(request.host())) {
+    answer(*exchange, http::ReplyHead(421), json,
+           "{\"error\":\"ask by an address, as localhost, or by a name of admin.hosts\"}\n");
+  } else if (path.starts_with("/api/v1/")) {
     answer_api(exchange);
-  } else if (path != "/metrics" && path != "/healthz" && path != "/readyz") {
+  } else if (path != "/metrics" && !is_probe) {
     answer(*exchange, http::ReplyHead(404), plain,
            "nothing here; there are /metrics, /healthz, /readyz, /api/v1/upstreams and "
            "/api/v1/cache\n");
@@ -46,6 +55,19 @@ void AdminHandler::handle(const http::ExchangePtr& exchange) {
   }
 }
 
+/// `host`: RFC 9110 §7.2; empty from who speaks HTTP/1.0, as no browser does.
+bool AdminHandler::is_ours(std::string_view host) const {
+  if (host.empty()) return true;
+  if (host.starts_with('[')) return true;  // the parser lets nothing but an address be in brackets
+  std::string name(host.substr(0, host.find(':')));
+  if (name.ends_with('.')) name.pop_back();
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  in_addr address{};
+  return name == "localhost" || ::inet_pton(AF_INET, name.c_str(), &address) == 1 ||
+         std::find(options_.hosts.begin(), options_.hosts.end(), name) != options_.hosts.end();
+}
+
 void AdminHandler::answer_metrics(http::Exchange& exchange) const {
   options_.before_scrape();
   answer(exchange, http::ReplyHead(200), exposition, metrics_.text());
@@ -57,14 +79,26 @@ void AdminHandler::answer_api(const http::ExchangePtr& exchange) const {
   // A page in a browser of this machine must not change anything here.
   if (!reads && !request.field("origin").empty())
     return answer(*exchange, http::ReplyHead(403), json, "{\"error\":\"not for browsers\"}\n");
-  options_.work([this, held = exchange, method = request.method(),
-                 path = std::string(request.path()),
-                 query = std::string(request.query())]() mutable {
+  const bool taken = options_.work([this, held = exchange, method = request.method(),
+                                    path = std::string(request.path()),
+                                    query = std::string(request.query())]() mutable {
     auto& loop = held->loop();
-    loop.post([held = std::move(held), done = options_.api(method, path, query)] {
+    loop.post([held = std::move(held), done = ask_api(method, path, query)] {
       answer(*held, http::ReplyHead(done.status), json, done.body);
     });
   });
+  if (!taken)
+    answer(*exchange, http::ReplyHead(503), json, "{\"error\":\"too many requests wait\"}\n");
+}
+
+ApiAnswer AdminHandler::ask_api(http::Method method, std::string_view path,
+                                std::string_view query) const {
+  try {
+    return options_.api(method, path, query);
+  } catch (...) {
+    count_failed_job("the answer to " + printable(path), metrics_.job_failures("admin"));
+    return {500, "{\"error\":\"this failed; the log says why\"}\n"};
+  }
 }
 
 void AdminHandler::answer_ready(http::Exchange& exchange) const {

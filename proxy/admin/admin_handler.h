@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "metrics/metrics.h"
 #include "proxy/admin/cache_api.h"
@@ -20,12 +21,16 @@ struct Options {
   std::function<void()> before_scrape;
   /// Answers what is below /api/v1/; may block.
   std::function<ApiAnswer(http::Method, std::string_view path, std::string_view query)> api;
-  /// Runs a job where it may block.
-  std::function<void(std::function<void()>)> work;
+  /// Runs a job where it may block; false where too many wait already.
+  std::function<bool(std::function<void()>)> work;
+  /// Names, in lower case, by which this listener may be asked besides addresses and "localhost".
+  std::vector<std::string> hosts;
 };
 
 /// The admin listener: /metrics, /healthz (the process lives and its loop turns), /readyz (clients
-/// may be sent here), and /api/v1/. GET and HEAD only, but for the last.
+/// may be sent here), and /api/v1/. GET and HEAD only, but for the last. Who asks by a name that is
+/// not ours may be a browser's page whose own name was made to lead here (DNS rebinding) and is
+/// refused, but for the two probes.
 /// Changes nothing after construction; its calls come on the admin loop.
 class AdminHandler final : public http::Handler {
  public:
@@ -37,8 +42,11 @@ class AdminHandler final : public http::Handler {
   std::string refused(int status, std::string_view reason, std::string_view peer) override;
 
  private:
+  bool is_ours(std::string_view host) const;
   void answer_metrics(http::Exchange& exchange) const;
   void answer_api(const http::ExchangePtr& exchange) const;
+  /// Of the API, or 500 where it throws: the client has an answer in any case.
+  ApiAnswer ask_api(http::Method method, std::string_view path, std::string_view query) const;
   void answer_ready(http::Exchange& exchange) const;
 
   const Options options_;

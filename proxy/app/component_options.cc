@@ -13,6 +13,8 @@ namespace {
 
 /// Prometheus, a few probes, a person.
 constexpr std::size_t admin_connections = 100;
+/// Kept for them where clients use up all others.
+constexpr std::size_t admin_descriptors = 8;
 
 cache::TagPolicy tag_policy(const conf::Tags& tags) {
   cache::TagPolicy policy;
@@ -117,6 +119,8 @@ http::ServerOptions server_options(const conf::Config& config, const std::string
 http::ServerOptions admin_options(const conf::Config& config, const std::string& address) {
   auto options = server_options(config, address);
   options.limits.connections = options.limits.connections_each = admin_connections;
+  options.newcomers_first = true;
+  options.own_descriptors = admin_descriptors;
   options.common_fields.clear();
   return options;
 }
@@ -124,6 +128,13 @@ http::ServerOptions admin_options(const conf::Config& config, const std::string&
 int thread_count(int configured) {
   if (configured > 0) return configured;
   return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+std::size_t threads_of(const conf::Config& config) {
+  constexpr int control_and_admin_pool = 2;
+  const int own = thread_count(config.threads.serve) + thread_count(config.threads.fetch) +
+                  config.threads.store + control_and_admin_pool;
+  return static_cast<std::size_t>(own) + threads_of_the_index;
 }
 
 }  // namespace entrepot::app

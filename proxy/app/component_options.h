@@ -3,6 +3,7 @@
 // where names of the configuration and names of the components meet.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -29,5 +30,9 @@ http::ServerOptions admin_options(const conf::Config& config, const std::string&
 
 /// How many threads a configured number means: 0 is one per core.
 int thread_count(int configured);
+/// What the index needs: RocksDB's own, and those with which it opens its tables at the start.
+inline constexpr std::size_t threads_of_the_index = 20;
+/// All that a server process starts, but for the log's.
+std::size_t threads_of(const conf::Config& config);
 
 }  // namespace entrepot::app

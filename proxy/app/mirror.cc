@@ -29,6 +29,8 @@ std::string with_port(const std::string& address, std::uint16_t port) {
 constexpr std::chrono::seconds report_patience{5};
 constexpr std::chrono::milliseconds report_step{50};
 constexpr std::chrono::minutes memory_interval{5};
+/// A piece of a check among them takes about a second.
+constexpr std::size_t most_admin_jobs = 100;
 /// The index included, unless it is a very large one.
 constexpr std::chrono::seconds start_takes{5};
 
@@ -54,14 +56,20 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       metrics_(metrics),
       serve_(make_loops("serve", thread_count(config.threads.serve))),
       fetch_(make_loops("fetch", thread_count(config.threads.fetch))),
-      pool_("store", static_cast<std::size_t>(config.threads.store)),
+      pool_("store", static_cast<std::size_t>(config.threads.store), metrics.job_failures("store")),
+      admin_pool_("admin", 1, metrics.job_failures("admin")),
       sources_(make_sources()),
       registry_(registry_options(), store_, metrics),
       admin_handler_({[this] { return unready(); }, [this] { bring_gauges_up_to_date(); },
                       [this](http::Method method, std::string_view path, std::string_view query) {
                         return answer_api(method, path, query);
                       },
-                      [this](std::function<void()> job) { admin_pool_.post(std::move(job)); }},
+                      [this](std::function<void()> job) {
+                        if (admin_pool_.queued() >= most_admin_jobs) return false;
+                        admin_pool_.post(std::move(job));
+                        return true;
+                      },
+                      config.admin ? config.admin->hosts : std::vector<std::string>()},
                      metrics),
       signals_(control_.loop, [this](int signal) { on_signal(signal); }),
       notifier_(std::move(notify)),
@@ -134,13 +142,16 @@ void Mirror::listen() {
     options.client_counters = {metrics_.clients_limited("connections"),
                                metrics_.clients_limited("misses"),
                                metrics_.clients_limited("heads"), metrics_.clients_limited("slow")};
+    options.handler_failures = metrics_.job_failures("serve");
     servers_.push_back(std::make_unique<http::Server>(std::move(options), loops, registry_));
     addresses_.push_back(with_port(address, servers_.back()->port()));
   }
   if (!config_.admin) return;
   const auto& address = config_.admin->address;
-  admin_server_ = std::make_unique<http::Server>(admin_options(config_, address),
-                                                 std::vector{&control_.loop}, admin_handler_);
+  auto options = admin_options(config_, address);
+  options.handler_failures = metrics_.job_failures("admin");
+  admin_server_ = std::make_unique<http::Server>(std::move(options), std::vector{&control_.loop},
+                                                 admin_handler_);
   admin_address_ = with_port(address, admin_server_->port());
 }
 

@@ -141,7 +141,7 @@ class Mirror {
   LoopLag loop_lag_{control_.loop, metrics_};
   loop::StorePool pool_;
   PoolPoster pool_poster_{pool_};
-  loop::StorePool admin_pool_{"admin", 1};  // its jobs wait for those of the other
+  loop::StorePool admin_pool_;  // its jobs wait for those of the other
   Sources sources_;
   registry::CacheStore store_{cache_};
   registry::Registry registry_;

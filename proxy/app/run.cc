@@ -10,6 +10,7 @@
 #include "cache/options.h"
 #include "conf/load.h"
 #include "metrics/log.h"
+#include "metrics/printable.h"
 #include "proxy/app/admin_client.h"
 #include "proxy/app/cache_command.h"
 #include "proxy/app/client_config.h"
@@ -18,6 +19,7 @@
 #include "proxy/app/mirror.h"
 #include "proxy/app/process.h"
 #include "proxy/loop/signals.h"
+#include "proxy/loop/thread.h"
 #include "proxy/registry/upstream_table.h"
 
 namespace entrepot::app {
@@ -63,6 +65,7 @@ int serve_until_stopped(conf::Loaded& loaded, const Command& command,
                         const NotifierOptions& notify) {
   for (const auto& warning : loaded.warnings) log::warn("{}", warning);
   prepare_process();
+  loop::expect_threads(threads_of(loaded.config));
   const metrics::Metrics metrics(metric_labels(loaded.config));
   Mirror mirror(
       loaded.config, metrics, [&command] { return conf::load(command.config, command.overrides); },
@@ -106,6 +109,7 @@ int work_on_cache(const Command& command) {
   become_owner_of(loaded.config.cache.directory);
   log::start({.level = "warn", .json = false});
   try {
+    loop::expect_threads(threads_of_the_index);
     const int code = run_cache_command(command, loaded.config);
     log::stop();
     return code;
@@ -121,7 +125,7 @@ int health(const Command& command) {
   try {
     const auto answer = AdminClient(command.address, health_patience).ask("GET", "/healthz");
     if (answer.status == 200) {
-      std::cout << answer.body;
+      std::cout << printable(answer.body.substr(0, answer.body.find('\n'))) << '\n';
       return exit_ok;
     }
     tell_operator("the admin listener answers " + std::to_string(answer.status));

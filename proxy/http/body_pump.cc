@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "metrics/exception.h"
 #include "proxy/http/page_cache.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/store_pool.h"
@@ -138,13 +139,16 @@ bool BodyPump::read_ahead(std::uint64_t length) {
   const std::uint64_t ahead = std::min(end_ - resident_, window);
   readers_->post([body = body_, offset = offset_, length, ahead, waiting = waiting_,
                   unreadable = unreadable_, wake = wake_, &loop = loop_]() mutable {
-    const bool read = read_into_page_cache(body->fd(), offset, length, ahead);
-    loop.post([body = std::move(body), waiting = std::move(waiting),
-               unreadable = std::move(unreadable), read, wake = std::move(wake)] {
-      *unreadable = !read;
-      *waiting = false;
-      wake();
-    });
+    bool read = false;
+    run_then([&] { read = read_into_page_cache(body->fd(), offset, length, ahead); },
+             [&] {
+               loop.post([body = std::move(body), waiting = std::move(waiting),
+                          unreadable = std::move(unreadable), read, wake = std::move(wake)] {
+                 *unreadable = !read;
+                 *waiting = false;
+                 wake();
+               });
+             });
   });
   return true;
 }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "metrics/check.h"
+#include "metrics/exception.h"
 #include "proxy/http/lane.h"
 #include "proxy/http/limits.h"
 
@@ -45,7 +46,8 @@ Connection::Connection(Lane& lane, int fd, Peer peer, Clients::Share share)
       socket_(new_socket(lane.loop(), fd)),
       peer_(std::move(peer)),
       output_(socket_),
-      deadline_(Clock::now() + lane.options().header_timeout),
+      since_(Clock::now()),
+      deadline_(since_ + lane.options().header_timeout),
       progress_(lane.options().send_timeout),
       share_(std::move(share)) {
   bufferevent_set_max_single_write(socket_, write_limit);
@@ -54,6 +56,12 @@ Connection::Connection(Lane& lane, int fd, Peer peer, Clients::Share share)
 }
 
 Connection::~Connection() { bufferevent_free(socket_); }
+
+int Connection::release() {
+  const int fd = bufferevent_getfd(socket_);
+  bufferevent_setfd(socket_, -1);
+  return fd;
+}
 
 // Reading stays on throughout: a client that leaves while its reply is prepared must be noticed.
 void Connection::begin() { bufferevent_enable(socket_, EV_READ | EV_WRITE); }
@@ -199,8 +207,22 @@ bool Connection::handle() {
   last_ = last_ || unread_body_;
   output_.reset();
   // The handler may reply before it returns; what that leads to is for the next step.
-  lane_.handler().handle(exchange_);
+  try {
+    lane_.handler().handle(exchange_);
+  } catch (...) {
+    handler_failed();
+    return false;
+  }
   return true;
+}
+
+// In the catch block. Whoever else holds the exchange may still reply, so that an answer of ours
+// would be the second.
+void Connection::handler_failed() {
+  const auto& failures = lane_.options().handler_failures;
+  if (!failures) throw;
+  count_failed_job("the answer to a request of " + peer_.name, *failures);
+  abort();
 }
 
 // The client half-closed and all it sent is used up.

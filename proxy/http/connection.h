@@ -61,6 +61,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void drain();
   /// Closes now, whatever is under way.
   void cut();
+  /// Whether a whole request has come whose reply is not at its end.
+  bool asked() const { return state_ == State::reply; }
+  /// Since when it waits for a request: since the end of its last reply, or since it was accepted.
+  Clock::time_point since() const { return since_; }
+  /// Of a closed one: gives its descriptor away instead of closing it later.
+  int release();
 
   // For the exchange.
   bool begin_miss();
@@ -89,6 +95,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool read_body();
   bool take_available_body();
   bool handle();
+  void handler_failed();
   bool discard();
   bool peer_ended();
 
@@ -132,6 +139,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   std::size_t head_size_ = 0;   // of the reply
   std::size_t discarded_ = 0;   // while lingering
+  Clock::time_point since_;     // accepted, or the end of the last reply
   Clock::time_point deadline_;  // of head, body and linger
   SendProgress progress_;
   Clients::Share share_;

@@ -124,7 +124,8 @@ void Connection::end_exchange(bool complete) {
   stats.body_bytes = sent - std::min<std::uint64_t>(sent, head_size_);
   exchange->detach();
   pump_.reset();
-  deadline_ = stats.finished + lane_.options().idle_timeout;
+  since_ = stats.finished;
+  deadline_ = since_ + lane_.options().idle_timeout;
   share_.end_request();
   lane_.handler().finished(*exchange, stats);
   exchange->forget();

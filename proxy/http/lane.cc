@@ -39,7 +39,11 @@ Lane::Lane(loop::Loop& loop, const ServerOptions& options, Handler& handler, int
             return std::string(head_writer_.write(
                        frame, "Content-Type: application/json\r\nRetry-After: 5\r\n")) +
                    body;
-          }) {}
+          }) {
+  if (options.own_descriptors > 0)
+    listener_.reserve(options.own_descriptors,
+                      [this] { return options_.newcomers_first && make_room(); });
+}
 
 Lane::~Lane() {
   close();
@@ -48,8 +52,26 @@ Lane::~Lane() {
 
 void Lane::start() { listener_.start(); }
 
+bool Lane::make_room() {
+  const auto counts_less = [](const auto& one, const auto& other) {
+    return one->asked() != other->asked() ? !one->asked() : one->since() < other->since();
+  };
+  const auto least = std::min_element(connections_.begin(), connections_.end(), counts_less);
+  if (least == connections_.end()) return false;
+  const auto cut = *least;  // it leaves the table meanwhile
+  cut->cut();
+  return true;
+}
+
+Clients::Admission Lane::admit(ClientAddress address) {
+  if (auto admission = clients_.admit(address);
+      admission.verdict != Clients::Verdict::full || !options_.newcomers_first || !make_room())
+    return admission;
+  return clients_.admit(address);
+}
+
 void Lane::accepted(int fd, Peer peer) {
-  auto [verdict, told, share] = clients_.admit(peer.address);
+  auto [verdict, told, share] = admit(peer.address);
   auto connection = std::make_shared<Connection>(*this, fd, std::move(peer), std::move(share));
   connection->index = connections_.size();
   connections_.push_back(connection);
@@ -80,6 +102,7 @@ void Lane::remove(Connection& connection) {
     connections_[index]->index = index;
   }
   connections_.pop_back();
+  if (listener_.wants_back()) listener_.take_back(connection.release());
   // Its own functions are still on the stack.
   loop_.post([removed = std::move(removed)] {});
   report_if_drained();

@@ -44,7 +44,11 @@ class Lane {
 
  private:
   void accepted(int fd, Peer peer);
+  /// A place for a connection that has come, that of another where ServerOptions::newcomers_first.
+  Clients::Admission admit(ClientAddress address);
   void turn_away(Connection& connection, Clients::Verdict verdict, bool told);
+  /// Cuts the connection that counts least (ServerOptions::newcomers_first); false without any.
+  bool make_room();
   void sweep_later();
   void sweep();
   void report_if_drained();

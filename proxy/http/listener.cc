@@ -58,6 +58,32 @@ Listener::~Listener() {
   event_free(ready_);
   if (fd_ >= 0) ::close(fd_);
   if (spare_ >= 0) ::close(spare_);
+  for (const int reserved : reserve_) ::close(reserved);
+}
+
+void Listener::reserve(std::size_t descriptors, MakeRoom make_room) {
+  reserved_ = descriptors;
+  make_room_ = std::move(make_room);
+  while (wants_back()) {
+    const int fd = open_spare();
+    if (fd < 0) return;
+    reserve_.push_back(fd);
+  }
+}
+
+void Listener::take_back(int fd) {
+  if (spare_ >= 0 && dup3(spare_, fd, O_CLOEXEC) == fd)
+    reserve_.push_back(fd);
+  else
+    ::close(fd);
+}
+
+bool Listener::free_descriptor() {
+  if (reserve_.empty() && !(make_room_ && make_room_())) return false;
+  if (reserve_.empty()) return false;
+  ::close(reserve_.back());
+  reserve_.pop_back();
+  return true;
 }
 
 void Listener::start() {
@@ -92,6 +118,7 @@ bool Listener::accept_some(int limit) {
       accepted_(fd, {peer_name(peer), ClientAddress::of(peer)});
       continue;
     }
+    if ((errno == EMFILE || errno == ENFILE) && free_descriptor()) continue;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       out_of_descriptors();
       return false;

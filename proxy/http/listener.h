@@ -29,17 +29,26 @@ struct Peer {
   ClientAddress address;
 };
 
-/// Accepts connections on a listening socket. When descriptors run out it answers one waiting
-/// client with the help of a spare one, and rests for a moment instead of spinning. Loop thread
-/// only, but for the constructor.
+/// Accepts connections on a listening socket. When descriptors run out it takes one of its reserve;
+/// without one it answers one waiting client with the help of a spare one, and rests for a moment
+/// instead of spinning. Loop thread only, but for the constructor.
 class Listener {
  public:
+  /// Closes a connection, whose descriptor comes back to the reserve; false where there is none.
+  using MakeRoom = std::function<bool()>;
   /// Gets a non-blocking socket without Nagle's delay.
   using Accepted = std::function<void(int fd, Peer peer)>;
   static constexpr std::chrono::milliseconds rest{100};
 
   /// Takes over `fd`. `busy` is sent, whole, to a client for whom no descriptor is left.
   Listener(loop::Loop& loop, int fd, Accepted accepted, std::function<std::string()> busy);
+  /// Keeps this many descriptors; `make_room` is asked once they are used.
+  void reserve(std::size_t descriptors, MakeRoom make_room);
+  /// Whether the descriptor of a connection that ends is wanted for the reserve.
+  bool wants_back() const { return reserve_.size() < reserved_; }
+  /// Ends the connection of this descriptor, and keeps its number: were it closed, another thread
+  /// might get it.
+  void take_back(int fd);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -52,6 +61,8 @@ class Listener {
   static void on_ready(int, short, void* self);
   /// At most `limit` of them. False when none is left.
   bool accept_some(int limit);
+  /// False where none can be had.
+  bool free_descriptor();
   void out_of_descriptors();
 
   loop::Loop& loop_;
@@ -59,6 +70,9 @@ class Listener {
   const std::function<std::string()> busy_;
   int fd_;
   int spare_;
+  std::size_t reserved_ = 0;
+  std::vector<int> reserve_;
+  MakeRoom make_room_;
   event* ready_;
   std::unique_ptr<loop::Loop::Timer> resting_;
 };

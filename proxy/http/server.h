@@ -40,10 +40,19 @@ struct ServerOptions {
   std::chrono::milliseconds send_timeout{std::chrono::seconds(60)};
   /// Over all loops of this server. Who has no place is answered 503 with Retry-After.
   ClientLimits limits;
+  /// What a newcomer finds where all places, or all descriptors, are taken: false, the answer 503;
+  /// true, the place of another, so that one that holds connections keeps no newcomer out. First of
+  /// those whose request is not complete, then of any, the one that has been so for longest is cut.
+  bool newcomers_first = false;
+  /// Descriptors of each loop that only its connections here may have. Those that clients of
+  /// another server use up are no others than the rest.
+  std::size_t own_descriptors = 0;
   /// Counts connections over limits.connections.
   std::optional<metrics::Counter> turned_away;
   /// Counts what clients were refused, or lost, because they had their share.
   std::optional<ClientCounters> client_counters;
+  /// Counts the requests whose handler threw; their connections are cut.
+  std::optional<metrics::Counter> handler_failures;
   /// "Name: value\r\n" lines added to every reply.
   std::string common_fields;
   /// Reads file bodies that are not in the page cache, so that no loop waits for a disk. Outlives

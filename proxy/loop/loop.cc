@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "metrics/check.h"
+#include "metrics/exception.h"
 #include "proxy/loop/thread.h"
 
 namespace entrepot::loop {
@@ -112,8 +113,20 @@ void Loop::woken(int, short, void* self) { static_cast<Loop*>(self)->run_posted(
 
 void Loop::run() {
   id_.store(std::this_thread::get_id());
-  event_base_loop(base_, EVLOOP_NO_EXIT_ON_EMPTY);
+  try {
+    event_base_loop(base_, EVLOOP_NO_EXIT_ON_EMPTY);
+  } catch (...) {  // of a callback of libevent or libcurl, which cannot be gone on with
+    bug(("\"" + exception_text() + "\" in a callback of the loop " + name_).c_str());
+  }
   drop_posted();
+}
+
+void Loop::run_job(const Job& job) const {
+  try {
+    job();
+  } catch (...) {
+    bug(("\"" + exception_text() + "\" on the loop " + name_ + " in " + job_name(job)).c_str());
+  }
 }
 
 void Loop::run_posted() {
@@ -127,7 +140,7 @@ void Loop::run_posted() {
     wake_pending_ = false;
   }
   for (Job& job : running_) {
-    job();
+    run_job(job);
     job = nullptr;  // what it captured dies now, not when the whole batch has run
   }
   running_.clear();
@@ -158,8 +171,10 @@ Loop::Timer::~Timer() {
 
 void Loop::Timer::fire(int, short, void* self) {
   // The job may destroy this timer, so it runs from the stack.
-  const Job job = std::move(static_cast<Timer*>(self)->job_);
-  job();
+  auto& timer = *static_cast<Timer*>(self);
+  const Loop& loop = timer.loop_;
+  const Job job = std::move(timer.job_);
+  loop.run_job(job);
 }
 
 }  // namespace entrepot::loop

@@ -19,8 +19,9 @@ using Job = std::function<void()>;
 
 /// An event loop: one thread, one libevent base, timers, and a queue of jobs posted from anywhere.
 /// Everything that belongs to a loop is made, used and destroyed on its thread; post() is the only
-/// way in from another thread. Making a loop ignores SIGPIPE for the process: sendfile() has no
-/// flag for it.
+/// way in from another thread. A job or a callback that throws ends the process (exit code 70, with
+/// the job's name): what it was about to change is half changed. Making a loop ignores SIGPIPE for
+/// the process: sendfile() has no flag for it.
 class Loop {
  public:
   /// `name` becomes the thread's name (at most 15 characters).
@@ -84,6 +85,7 @@ class Loop {
   static void woken(int, short, void* self);
   void run();
   void run_posted();
+  void run_job(const Job& job) const;
   void wake_up();
 
   // Constant after construction.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "metrics/check.h"
+#include "metrics/exception.h"
 #include "proxy/loop/thread.h"
 
 namespace entrepot::loop {
@@ -14,10 +15,17 @@ thread_local const StorePool* own_pool = nullptr;
 
 }  // namespace
 
-StorePool::StorePool(const std::string& name, std::size_t threads) {
+StorePool::StorePool(const std::string& name, std::size_t threads, metrics::Counter failures)
+    : failures_(failures) {
   check(threads > 0, "a store pool without threads");
-  for (std::size_t i = 0; i < threads; ++i)
-    threads_.push_back(start_thread(name + "-" + std::to_string(i), [this] { run(); }));
+  try {
+    for (std::size_t i = 0; i < threads; ++i)
+      threads_.push_back(start_thread(name + "-" + std::to_string(i), [this] { run(); }));
+  } catch (...) {  // those that were to be had wait for jobs of a pool that will never be
+    stop();
+    join();
+    throw;
+  }
 }
 
 StorePool::~StorePool() {
@@ -59,12 +67,20 @@ void StorePool::run() {
     queued_.store(jobs_.size(), std::memory_order_relaxed);
     ++running_;
     lock.unlock();
-    job();
+    run_job(job);
     job = nullptr;  // what it held may take locks when it goes
     lock.lock();
     --running_;
     // While one runs it may post another step, for which somebody must have stayed.
     if (stopping_ && running_ == 0 && jobs_.empty()) ready_.notify_all();
+  }
+}
+
+void StorePool::run_job(const Job& job) const {
+  try {
+    job();
+  } catch (...) {
+    count_failed_job(job_name(job), failures_);
   }
 }
 

@@ -10,17 +10,20 @@
 #include <thread>
 #include <vector>
 
+#include "metrics/metrics.h"
 #include "proxy/loop/loop.h"
 
 namespace entrepot::loop {
 
 /// A few threads for work that may block on the disk or the processor: hashing, fsync, reading
 /// ahead. Jobs start in the order posted; with more than one thread they end in any order. A job
-/// that has something to tell a loop posts it there.
+/// that has something to tell a loop posts it there. One that throws is logged and counted, and the
+/// pool goes on: where somebody waits for it, it catches by itself and answers.
 class StorePool {
  public:
-  /// Starts `threads` (at least one) threads called `name` (at most 12 characters) and a number.
-  StorePool(const std::string& name, std::size_t threads);
+  /// Starts `threads` (at least one) threads called `name` (at most 12 characters) and a number;
+  /// throws std::system_error where one cannot be had. `failures` counts the jobs that throw.
+  StorePool(const std::string& name, std::size_t threads, metrics::Counter failures);
   /// Stops and joins: what is queued runs first.
   ~StorePool();
   StorePool(const StorePool&) = delete;
@@ -40,7 +43,9 @@ class StorePool {
 
  private:
   void run();
+  void run_job(const Job& job) const;
 
+  const metrics::Counter failures_;
   std::vector<std::thread> threads_;
   std::atomic<std::size_t> queued_{0};
 

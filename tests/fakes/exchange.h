@@ -53,6 +53,8 @@ class Exchange final : public http::Exchange {
 
   /// What begin_miss() says.
   bool misses_refused = false;
+  /// Where replies are posted to; outlives this. Without one, nobody may ask for it.
+  void live_on(loop::Loop& loop) { loop_ = &loop; }
   /// The client goes away.
   void close() { closed_ = true; }
   bool replied() const { return replies_ > 0; }
@@ -64,6 +66,7 @@ class Exchange final : public http::Exchange {
 
   http::Request request_;
   Reply reply_;
+  loop::Loop* loop_ = nullptr;
   int replies_ = 0;
   bool closed_ = false;
 };

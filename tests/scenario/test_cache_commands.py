@@ -288,6 +288,7 @@ def test_api_of_what_is_no_utf8(start, method, target):
     assert response.status == 400
     assert "error" in json.loads(response.body)
     assert entrepot.admin("/healthz").status == 200
+    assert entrepot.metrics().sum("job_failures_total") == 0
 
 
 def test_usage():

@@ -36,6 +36,7 @@ METRICS = {
     "transfers_dropped_total": {"upstream", "reason"},
     "loop_lag_seconds": {"loop"},
     "store_jobs_queued": set(),
+    "job_failures_total": {"pool"},
     "upstream_requests_total": {"upstream", "endpoint", "kind", "code"},
     "upstream_bytes_total": {"upstream", "endpoint"},
     "upstream_time_to_first_byte_seconds": {"upstream", "endpoint"},

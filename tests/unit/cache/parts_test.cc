@@ -216,6 +216,22 @@ TEST(Strand, KeepsTheOrderOnAPoolThatDoesNot) {
   EXPECT_EQ(order, "1234") << "what is queued outlives the strand";
 }
 
+TEST(Strand, AJobThatThrowsHoldsNobodyUp) {
+  fakes::FakeClock clock;
+  fakes::TimedExecutor pool(clock);
+  Strand strand(pool);
+  bool ran = false;
+  strand.post([] { throw std::runtime_error("no bread"); });
+  strand.post([&] { ran = true; });
+  EXPECT_THROW(pool.run_one(), std::runtime_error);
+  pool.run();
+  EXPECT_TRUE(ran);
+  ran = false;
+  strand.post([&] { ran = true; });
+  pool.run();
+  EXPECT_TRUE(ran);
+}
+
 TEST(Manifest, HostileDocumentsAreRefusedOrRead) {
   EXPECT_TRUE(parse_manifest(std::string(100'000, '['))->over_limits);
   std::string deep = R"({"schemaVersion":2,"layers":[],"x":)";

@@ -58,6 +58,10 @@ TEST(Grammar, Hosts) {
 }
 
 TEST(Grammar, Regexes) {
+  for (const char* host : {"entrepot", "entrepot.example", "a-b_c.1"})
+    EXPECT_FALSE(fault_of_host(host)) << host;
+  for (const char* host : {"", "Entrepot", "a b", "a:5080", "*.example", ".a", "a.", "[::1]"})
+    EXPECT_TRUE(fault_of_host(host)) << host;
   EXPECT_FALSE(fault_of_regex("^v?[0-9]+$"));
   EXPECT_TRUE(fault_of_regex(""));
   EXPECT_TRUE(fault_of_regex("(open"));

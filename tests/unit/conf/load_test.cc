@@ -42,7 +42,7 @@ class Load : public testing::Test {
 TEST_F(Load, BuiltInConfiguration) {
   const auto config = load(std::nullopt, {}).config;
   EXPECT_THAT(config.listen, ElementsAre(Listener{"127.0.0.1:5000"}));
-  EXPECT_EQ(config.admin, Listener{"127.0.0.1:5080"});
+  EXPECT_EQ(config.admin, (Admin{"127.0.0.1:5080", {}}));
   EXPECT_EQ(config.default_upstream, "docker.io");
   EXPECT_THAT(names(config), ElementsAre("docker.io", "gcr.io", "ghcr.io", "mcr.microsoft.com",
                                          "quay.io", "registry.k8s.io"));

@@ -44,6 +44,7 @@ INSTANTIATE_TEST_SUITE_P(
         "entrepot_disk_reserve_bytes 0", "entrepot_index_memory_bytes 0",
         "entrepot_index_live_bytes 0", "entrepot_index_dead_bytes 0",
         "entrepot_index_compactions_total 0", "entrepot_store_jobs_queued 0",
+        R"(entrepot_job_failures_total{pool="store"} 0)",
         R"(entrepot_request_duration_seconds_count{outcome="revalidated"} 0)",
         R"(entrepot_request_duration_seconds_bucket{outcome="hit",le="0.0005"} 0)",
         R"(entrepot_request_duration_seconds_bucket{outcome="hit",le="30"} 0)",
@@ -78,7 +79,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 48);
+  EXPECT_EQ(families, 49);
 }
 
 TEST(Metrics, CountsRequestsByTheirLabels) {

@@ -50,7 +50,8 @@ TEST(LoopExecutor, DestroyingATimerCancelsIt) {
 }
 
 TEST(PoolPoster, RunsJobsInThePool) {
-  loop::StorePool pool("test", 1);
+  std::atomic<std::uint64_t> failures{0};
+  loop::StorePool pool("test", 1, metrics::Counter(&failures));
   PoolPoster poster(pool);
   std::promise<std::thread::id> ran;
   poster.post([&] { ran.set_value(std::this_thread::get_id()); });

@@ -40,7 +40,7 @@ class Client {
 
   /// One request; what comes until the server closes.
   std::string get(const std::string& path) {
-    send("GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     return rest();
   }
   void send(const std::string& text) {

@@ -48,7 +48,8 @@ TEST_F(ServerBody, AWholeFileOfManyWindowsArrivesUnchanged) {
   const std::string content = pattern(21'000'001);
   file_.append(content);
   file_.set_state(Body::State::whole);
-  loop::StorePool pool("store", 1);
+  std::atomic<std::uint64_t> failures{0};
+  loop::StorePool pool("store", 1, metrics::Counter(&failures));
   for (loop::StorePool* readers : {static_cast<loop::StorePool*>(nullptr), &pool}) {
     ServerOptions options;
     options.readers = readers;
@@ -92,7 +93,8 @@ TEST_F(ServerBody, ManyPiecesWithTextBetweenArriveInTheirOrder) {
     expected +=
         numbered(pieces.list, i) + content.substr(pieces.list[i].offset, pieces.list[i].length);
   expected += "the end";
-  loop::StorePool pool("store", 1);
+  std::atomic<std::uint64_t> failures{0};
+  loop::StorePool pool("store", 1, metrics::Counter(&failures));
   ServerOptions options;
   options.readers = &pool;
   serve_pieces(pieces, options);

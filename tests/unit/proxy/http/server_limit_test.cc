@@ -180,6 +180,38 @@ TEST(ServerLimit, MissesOfOneClientAreBounded) {
   EXPECT_EQ(second.reply().status, 200);
 }
 
+TEST(ServerLimit, ANewcomerHasThePlaceOfWhoHasHeldOneLongest) {
+  std::vector<ExchangePtr> waiting;  // the loop's
+  ServerOptions options;
+  options.limits.connections = options.limits.connections_each = 2;
+  options.newcomers_first = true;
+  ServerUnderTest server(
+      [&waiting](const ExchangePtr& exchange) {
+        if (exchange->request().path() == "/wait")
+          waiting.push_back(exchange);
+        else
+          echo_path(exchange);
+      },
+      options);
+  RawClient asked(server.port());
+  asked.send(get("/wait"));
+  server.wait_handled(1);
+  RawClient idle(server.port());
+  idle.send(get("/"));
+  EXPECT_EQ(idle.reply().status, 200);
+  RawClient newcomer(server.port());
+  newcomer.send(get("/a"));
+  EXPECT_EQ(newcomer.reply().body, "/a");
+  EXPECT_EQ(idle.read_all(), "") << "the other has a request that is not answered yet";
+  newcomer.send(get("/wait"));
+  server.wait_handled(4);
+  RawClient last(server.port());
+  last.send(get("/b"));
+  EXPECT_EQ(last.reply().body, "/b");
+  EXPECT_EQ(asked.read_all(), "") << "where all have, the oldest goes";
+  server.on_loop([&waiting] { waiting.clear(); });
+}
+
 // Takes every descriptor up to a low limit, and gives them back.
 class NoDescriptors {
  public:

@@ -44,6 +44,26 @@ TEST(Server, AnswersOneRequestAfterAnotherOnOneConnection) {
   }
 }
 
+TEST(Server, AHandlerThatThrowsCostsItsConnectionOnly) {
+  std::atomic<std::uint64_t> failures{0};
+  ServerOptions options;
+  options.handler_failures = metrics::Counter(&failures);
+  ServerUnderTest server(
+      [](const ExchangePtr& exchange) {
+        if (exchange->request().path() == "/throws") throw std::runtime_error("no bread");
+        echo_path(exchange);
+      },
+      options);
+  RawClient other(server.port());
+  RawClient client(server.port());
+  client.send(get("/throws"));
+  EXPECT_EQ(client.read_all(), "");
+  EXPECT_EQ(failures, 1U);
+  EXPECT_FALSE(server.wait_finished(1).front().complete);
+  other.send(get("/a"));
+  EXPECT_EQ(other.reply().body, "/a");
+}
+
 TEST(Server, EachLoopServesWhomTheKernelGivesIt) {
   std::latch both(2);
   std::array<std::atomic<bool>, 2> seen{};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/loop/loop.h"
 
+#include <event2/event.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
 
@@ -8,6 +9,7 @@
 #include <csignal>
 #include <future>
 #include <latch>
+#include <stdexcept>
 
 namespace entrepot::loop {
 namespace {
@@ -207,6 +209,49 @@ TEST(LoopDeathTest, TheWrongThreadIsABug) {
     loop.assert_in_loop();
   };
   EXPECT_EXIT(misuse(), testing::ExitedWithCode(70), "off the loop's thread");
+}
+
+/// A name for whoever reads the line.
+void post_a_throwing_job(Loop& loop) {
+  loop.post([] { throw std::runtime_error("no bread"); });
+}
+
+TEST(LoopDeathTest, AJobThatThrowsIsABugOfItsName) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto run = [] {
+    Loop loop("test-loop");
+    post_a_throwing_job(loop);
+    loop.start();
+    loop.join();
+  };
+  EXPECT_EXIT(run(), testing::ExitedWithCode(70),
+              "entrepot: bug: \"no bread\" on the loop test-loop in .*post_a_throwing_job");
+}
+
+TEST(LoopDeathTest, ATimerThatThrowsIsABugOfItsName) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto run = [] {
+    Loop loop("test-loop");
+    const auto timer = loop.after(milliseconds(0), [] { throw std::runtime_error("no bread"); });
+    loop.start();
+    loop.join();
+  };
+  EXPECT_EXIT(run(), testing::ExitedWithCode(70), "\"no bread\" on the loop test-loop in ");
+}
+
+TEST(LoopDeathTest, ACallbackOfLibeventThatThrowsIsABug) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto run = [] {
+    Loop loop("test-loop");
+    const timeval at_once{0, 0};
+    event_base_once(
+        loop.base(), -1, EV_TIMEOUT,
+        [](evutil_socket_t, short, void*) { throw std::runtime_error("no bread"); }, nullptr,
+        &at_once);
+    loop.start();
+    loop.join();
+  };
+  EXPECT_EXIT(run(), testing::ExitedWithCode(70), "\"no bread\" in a callback of the loop");
 }
 
 }  // namespace

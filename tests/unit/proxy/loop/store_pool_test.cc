@@ -3,45 +3,57 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <barrier>
+#include <cstdint>
 #include <future>
 #include <latch>
+#include <stdexcept>
 
 namespace entrepot::loop {
 namespace {
 
-TEST(StorePool, RunsAsManyJobsAtOnceAsItHasThreads) {
-  StorePool pool("store", 3);
+class StorePoolTest : public testing::Test {
+ protected:
+  std::unique_ptr<StorePool> make(std::size_t threads) {
+    return std::make_unique<StorePool>("store", threads, metrics::Counter(&failures_));
+  }
+
+  std::atomic<std::uint64_t> failures_{0};
+};
+
+TEST_F(StorePoolTest, RunsAsManyJobsAtOnceAsItHasThreads) {
+  const auto pool = make(3);
   std::barrier together(3);  // passes only if three run at the same time
   std::latch done(3);
   for (int i = 0; i < 3; ++i)
-    pool.post([&] {
+    pool->post([&] {
       together.arrive_and_wait();
       done.count_down();
     });
   done.wait();
 }
 
-TEST(StorePool, OneThreadKeepsTheOrder) {
-  StorePool pool("store", 1);
+TEST_F(StorePoolTest, OneThreadKeepsTheOrder) {
+  const auto pool = make(1);
   std::vector<int> order;
   std::promise<void> last;
-  for (int i = 0; i < 100; ++i) pool.post([&order, i] { order.push_back(i); });
-  pool.post([&] { last.set_value(); });
+  for (int i = 0; i < 100; ++i) pool->post([&order, i] { order.push_back(i); });
+  pool->post([&] { last.set_value(); });
   last.get_future().wait();
   ASSERT_EQ(order.size(), 100U);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
 }
 
-TEST(StorePool, AJobMayPost) {
-  StorePool pool("store", 1);
+TEST_F(StorePoolTest, AJobMayPost) {
+  const auto pool = make(1);
   std::promise<void> inner;
-  pool.post([&] { pool.post([&] { inner.set_value(); }); });
+  pool->post([&] { pool->post([&] { inner.set_value(); }); });
   inner.get_future().wait();
 }
 
-TEST(StorePool, StopRunsWhatIsQueuedAndTakesNoMore) {
-  auto pool = std::make_unique<StorePool>("store", 1);
+TEST_F(StorePoolTest, StopRunsWhatIsQueuedAndTakesNoMore) {
+  auto pool = make(1);
   std::promise<void> running;
   std::promise<void> go_on;
   bool queued_ran = false;
@@ -63,8 +75,8 @@ TEST(StorePool, StopRunsWhatIsQueuedAndTakesNoMore) {
   EXPECT_FALSE(late_ran);
 }
 
-TEST(StorePool, StopRunsWhatARunningJobPosts) {
-  auto pool = std::make_unique<StorePool>("store", 2);
+TEST_F(StorePoolTest, StopRunsWhatARunningJobPosts) {
+  auto pool = make(2);
   std::promise<void> running;
   std::promise<void> go_on;
   int steps = 0;
@@ -78,6 +90,18 @@ TEST(StorePool, StopRunsWhatARunningJobPosts) {
   go_on.set_value();
   pool->join();
   EXPECT_EQ(steps, 1);
+}
+
+TEST_F(StorePoolTest, AJobThatThrowsFailsAlone) {
+  const auto pool = make(1);
+  const auto held = std::make_shared<int>(0);
+  pool->post([held] { throw std::runtime_error("a surprise"); });
+  pool->post([] { throw 1; });
+  std::promise<void> next;
+  pool->post([&] { next.set_value(); });
+  next.get_future().wait();
+  EXPECT_EQ(failures_, 2U);
+  EXPECT_EQ(held.use_count(), 1);
 }
 
 }  // namespace
