@@ -134,7 +134,7 @@ void TransferQueue::began(const TransferRequest& request, const Waiting& from) {
 }
 
 void TransferQueue::ended(const TransferRequest& request) {
-  const auto one = std::move(under_way_.extract(&request).mapped());
+  const UnderWay one = under_way_.extract(&request).mapped();
   lane(one.lane).ended(one.client, request.repository);
   --(one.lane == Lane::urgent ? used_urgent_ : used_);
 }
