@@ -82,7 +82,8 @@ void S3Fifo::resized(const Resident& resident, std::uint64_t before, std::uint64
   (resident.queue == Resident::Queue::probation ? probation_ : kept_).resized(before, after);
 }
 
-Resident* S3Fifo::evict(std::uint64_t capacity, const MayLeave& may_leave) {
+Resident* S3Fifo::evict(std::uint64_t capacity, const MayLeave& may_leave, Candidates among) {
+  if (among == Candidates::newcomers) return from_probation(capacity, may_leave);
   if (probation_.bytes() > part(capacity, probation_share)) {
     if (auto* const victim = from_probation(capacity, may_leave)) return victim;
   }
@@ -141,17 +142,18 @@ void EvictionPolicy::resize(Resident& resident, std::uint64_t size) {
   after.admit(resident);
 }
 
-Resident* EvictionPolicy::evict(std::uint64_t capacity, const MayLeave& may_leave) {
+Resident* EvictionPolicy::evict(std::uint64_t capacity, const MayLeave& may_leave,
+                                Candidates among) {
   const std::uint64_t small_capacity = part(capacity, small_share);
   const std::uint64_t large_capacity = capacity - small_capacity;
   // Over its share goes first; what the other class leaves free may be used until then.
   const bool small_first = small_.bytes() > small_capacity || large_.count() == 0;
   if (small_first) {
-    if (auto* const victim = small_.evict(small_capacity, may_leave)) return victim;
-    return large_.evict(large_capacity, may_leave);
+    if (auto* const victim = small_.evict(small_capacity, may_leave, among)) return victim;
+    return large_.evict(large_capacity, may_leave, among);
   }
-  if (auto* const victim = large_.evict(large_capacity, may_leave)) return victim;
-  return small_.evict(small_capacity, may_leave);
+  if (auto* const victim = large_.evict(large_capacity, may_leave, among)) return victim;
+  return small_.evict(small_capacity, may_leave, among);
 }
 
 }  // namespace entrepot::cache

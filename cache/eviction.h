@@ -73,6 +73,12 @@ class Ghosts {
   std::uint64_t bytes_ = 0;
 };
 
+/// Who may be chosen to leave.
+enum class Candidates : std::uint8_t {
+  all,
+  newcomers  ///< who is on probation
+};
+
 /// True where the object may leave now (nobody reads it, no pin holds it).
 using MayLeave = std::function<bool(const Resident&)>;
 
@@ -88,7 +94,8 @@ class S3Fifo {
   void remove(Resident& resident);
   /// Chooses who leaves next and removes it; null where nobody may. `capacity`: the bytes this
   /// queue should keep to.
-  Resident* evict(std::uint64_t capacity, const MayLeave& may_leave);
+  Resident* evict(std::uint64_t capacity, const MayLeave& may_leave,
+                  Candidates among = Candidates::all);
 
   std::uint64_t bytes() const { return probation_.bytes() + kept_.bytes(); }
   std::size_t count() const { return probation_.count() + kept_.count(); }
@@ -127,7 +134,8 @@ class EvictionPolicy {
   void resize(Resident& resident, std::uint64_t size);
   /// The object that should leave, no longer admitted; null where none may. `capacity`: the bytes
   /// all objects together should keep to.
-  Resident* evict(std::uint64_t capacity, const MayLeave& may_leave);
+  Resident* evict(std::uint64_t capacity, const MayLeave& may_leave,
+                  Candidates among = Candidates::all);
 
   std::uint64_t bytes() const { return small_.bytes() + large_.bytes(); }
   std::size_t count() const { return small_.count() + large_.count(); }

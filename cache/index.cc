@@ -112,13 +112,16 @@ bool Index::erase(const Digest& digest) {
   return true;
 }
 
-std::optional<Index::Victim> Index::evict(std::uint64_t capacity, const MayLeave& may_leave) {
+std::optional<Index::Victim> Index::evict(std::uint64_t capacity, const MayLeave& may_leave,
+                                          Candidates among) {
   const std::lock_guard changing(change_mutex_);
-  const auto* const leaving = static_cast<const Entry*>(
-      policy_.evict(capacity, [this, &may_leave](const Resident& resident) {
+  const auto* const leaving = static_cast<const Entry*>(policy_.evict(
+      capacity,
+      [this, &may_leave](const Resident& resident) {
         const auto& entry = static_cast<const Entry&>(resident);
         return may_leave(entry.digest.unpack(), unused_for(entry) <= lately);
-      }));
+      },
+      among));
   if (leaving == nullptr) return std::nullopt;
   const Victim victim{leaving->digest.unpack(), leaving->size, leaving->is(Entry::is_inline)};
   Shard& shard = shard_of(victim.digest);

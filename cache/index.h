@@ -67,7 +67,8 @@ class Index {
   /// Takes out the object that should leave when all are to keep to `capacity` bytes; nullopt where
   /// none may. The caller removes what is on the disk. `may_leave` is called under the lock of
   /// changes and must not call back.
-  std::optional<Victim> evict(std::uint64_t capacity, const MayLeave& may_leave);
+  std::optional<Victim> evict(std::uint64_t capacity, const MayLeave& may_leave,
+                              Candidates among = Candidates::all);
 
   /// The time that uses are noted with, told now and then, and before anything is put.
   void set_time(WallTime now);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "cache/shared.h"
 #include "metrics/exception.h"
@@ -15,7 +16,7 @@ namespace {
 constexpr std::uint64_t largest_part = 4;
 /// Reserved for a body before any of it is there, and then at a time: at least, at most, and at
 /// most of the cache (less than what the background job keeps free).
-constexpr std::uint64_t first_step = 256 << 10, least_step = 1 << 20, largest_step = 64 << 20;
+constexpr std::uint64_t first_step = 64 << 10, least_step = 1 << 20, largest_step = 64 << 20;
 constexpr std::uint64_t steps = 128;
 /// Kept free by the background job: a hundredth.
 constexpr std::uint64_t headroom_part = 100;
@@ -42,6 +43,7 @@ std::int64_t milliseconds(SteadyTime time) {
 Space::Reservation::~Reservation() {
   space_.reserved_.fetch_sub(bytes_, std::memory_order_relaxed);
   space_.unwritten_.fetch_sub(bytes_ - written_, std::memory_order_relaxed);
+  space_.promised_.fetch_sub(promised_, std::memory_order_relaxed);
   space_.files_.fetch_sub(1, std::memory_order_relaxed);
 }
 
@@ -49,6 +51,8 @@ void Space::Reservation::wrote(std::uint64_t bytes) {
   bytes = std::min(bytes, bytes_ - written_);
   written_ += bytes;
   space_.unwritten_.fetch_sub(bytes, std::memory_order_relaxed);
+  if (promised_ > 0)
+    space_.promised_.fetch_sub(std::exchange(promised_, 0), std::memory_order_relaxed);
 }
 
 std::uint64_t Space::used() const { return in_files() + index_.on_disk(); }
@@ -62,6 +66,10 @@ std::uint64_t Space::in_files() const {
 }
 
 Space::Room Space::reserve(std::uint64_t bytes, std::uint64_t there) {
+  return reserve_among(Candidates::all, bytes, there);
+}
+
+Space::Room Space::reserve_among(Candidates among, std::uint64_t bytes, std::uint64_t there) {
   if (bytes <= there) {  // nothing is written, and nobody leaves for it
     reserved_.fetch_add(bytes, std::memory_order_relaxed);
     files_.fetch_add(1, std::memory_order_relaxed);
@@ -73,18 +81,24 @@ Space::Room Space::reserve(std::uint64_t bytes, std::uint64_t there) {
   if (!inode_left()) return {nullptr, "inodes"};
   bytes = Index::on_disk(bytes);
   there = std::min(there, bytes);
-  if (!take(bytes, there)) {
+  if (!take(bytes, there, among)) {
     trim();
     return {nullptr, bytes - there > can_be() && !crowded() ? "too-large" : "disk-full"};
   }
   files_.fetch_add(1, std::memory_order_relaxed);
+  auto reservation = std::make_unique<Reservation>(*this, bytes, there);
+  if (among == Candidates::newcomers) {
+    reservation->promised_ = bytes - there;
+    promised_.fetch_add(bytes - there, std::memory_order_relaxed);
+  }
   trim();
-  return {std::make_unique<Reservation>(*this, bytes, there), {}};
+  return {std::move(reservation), {}};
 }
 
 Space::Room Space::reserve_first(std::uint64_t announced, std::uint64_t there) {
   const auto first = std::min(announced, there + first_step);
-  if (first == announced || may_hold(announced)) return reserve(first, there);
+  if (first == announced || may_hold(announced))
+    return reserve_among(Candidates::newcomers, first, there);
   return {nullptr,
           announced > shared_.max_size / largest_part || !crowded() ? "too-large" : "disk-full"};
 }
@@ -125,7 +139,7 @@ bool Space::grow(Reservation& reservation, std::uint64_t bytes) {
   return taken;
 }
 
-bool Space::take(std::uint64_t bytes, std::uint64_t there) {
+bool Space::take(std::uint64_t bytes, std::uint64_t there, Candidates among) {
   const std::lock_guard lock(mutex_);
   // What is let go is believed to be free: some file systems say so seconds later.
   std::uint64_t freed = 0;
@@ -133,7 +147,7 @@ bool Space::take(std::uint64_t bytes, std::uint64_t there) {
   // Nobody leaves for what finds no room even then.
   if (needed > 0 && bytes - there > can_be()) return false;
   for (int i = 0; freed < needed; ++i) {
-    const auto more = i < evictions_at_once ? evict_one(reason) : 0;
+    const auto more = i < evictions_at_once ? evict_one(reason, among) : 0;
     if (more == 0) return false;
     freed += more;
   }
@@ -180,7 +194,7 @@ std::uint64_t Space::evict_partial() {
   return std::max<std::uint64_t>(partial->extents.bytes(), 1);
 }
 
-std::uint64_t Space::evict_one(std::string_view reason) {
+std::uint64_t Space::evict_one(std::string_view reason, Candidates among) {
   // Pieces of blobs may be all that a lazily pulling node ever needs, but not all of the cache.
   if (shared_.partials.bytes() > shared_.max_size / partials_part)
     if (const auto freed = evict_partial()) return freed;
@@ -188,6 +202,8 @@ std::uint64_t Space::evict_one(std::string_view reason) {
   if (shared_.files.quarantined_bytes() > 0)
     if (const auto freed = shared_.files.empty_quarantine()) return freed;
   if (!shared_.loaded) return evict_partial();
+  if (among == Candidates::newcomers)
+    if (const auto freed = evict_blob(reason, among)) return freed;
   // Manifests are what an offline pull needs first, and small: they have room of their own.
   const bool manifests_first = !manifests_keep_to_share();
   if (const auto freed = manifests_first ? evict_manifest(reason) : evict_blob(reason))
@@ -202,14 +218,17 @@ void Space::Rest::begin(SteadyTime now, std::uint64_t count) {
   if (count >= many) until_.store(now + length_, std::memory_order_relaxed);
 }
 
-std::uint64_t Space::evict_blob(std::string_view reason) {
+std::uint64_t Space::evict_blob(std::string_view reason, Candidates among) {
   if (!blobs_rest_.over(shared_.clock.steady())) return 0;
   const auto victim = shared_.blobs.evict(
-      shared_.blobs.bytes(), [this](const Digest& digest, bool /*used_lately*/) {
+      shared_.blobs.bytes(),
+      [this](const Digest& digest, bool /*used_lately*/) {
         return !shared_.files.reads(digest) && !shared_.pins.holds(digest) &&
                !shared_.manifests.has(digest);  // which goes with it, in its own time
-      });
+      },
+      among);
   if (!victim) {
+    if (among == Candidates::newcomers) return 0;
     blobs_rest_.begin(shared_.clock.steady(), shared_.blobs.count());
     return 0;
   }
@@ -295,12 +314,17 @@ void Space::tell_size() const {
       max_size, shared_.options.directory.string(), shared_.disk.all_bytes(), reserved);
 }
 
+std::uint64_t Space::untaken_headroom() const {
+  const auto all = headroom();
+  return all - std::min(all, promised_.load(std::memory_order_relaxed));
+}
+
 void Space::trim() {
-  if (missing(headroom()).bytes == 0 || trimming_.exchange(true)) return;
+  if (missing(untaken_headroom()).bytes == 0 || trimming_.exchange(true)) return;
   shared_.store.post([this] {
     run_or(
         [this] {
-          const auto left = missing(headroom());
+          const auto left = missing(untaken_headroom());
           if (left.bytes > 0 && left.reason == "reserve") tell_crowded();
           trim_step(left);
         },

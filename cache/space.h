@@ -43,6 +43,7 @@ class Space {
     Space& space_;
     std::uint64_t bytes_;
     std::uint64_t written_;
+    std::uint64_t promised_ = 0;  // of a body of which nothing has come yet
   };
 
   /// `shared` is being made; its options, index, files and rocks are there already.
@@ -55,8 +56,9 @@ class Space {
   /// `there`: how many of them are on the disk already, and counted nowhere.
   Room reserve(std::uint64_t bytes, std::uint64_t there = 0);
   /// For a file of which `announced` bytes are to arrive and `there` have: room for what comes
-  /// first. Who announces much and sends little must not push out what others use, so the rest is
-  /// reserved as bytes come (grow() by step()). Refused where all of it could never be kept.
+  /// first. Who announces much and sends little must not push out what others use: the rest is
+  /// reserved as bytes come (grow() by step()), and for this part those on probation leave, others
+  /// only where nobody is. Refused where all of it could never be kept.
   Room reserve_first(std::uint64_t announced, std::uint64_t there = 0);
   /// How much more to reserve once `came` bytes have arrived: at most as much again.
   std::uint64_t step(std::uint64_t came) const;
@@ -100,14 +102,18 @@ class Space {
   bool crowded() const;
   /// What the background job keeps free of it.
   std::uint64_t headroom() const;
+  /// Of that, what promises may leave of it: for them alone nobody who is in use leaves.
+  std::uint64_t untaken_headroom() const;
+  /// As reserve(); `among`: who leaves for it first.
+  Room reserve_among(Candidates among, std::uint64_t bytes, std::uint64_t there);
   /// Counts the bytes as reserved, after making room. False where that cannot be.
-  bool take(std::uint64_t bytes, std::uint64_t there = 0);
+  bool take(std::uint64_t bytes, std::uint64_t there = 0, Candidates among = Candidates::all);
   bool distrusted() const;
   /// Whether another file can be made, after blobs were let go for it if that is ours to do.
   bool inode_left();
   /// Lets one object go; its bytes, 0 where none may.
-  std::uint64_t evict_one(std::string_view reason);
-  std::uint64_t evict_blob(std::string_view reason);
+  std::uint64_t evict_one(std::string_view reason, Candidates among = Candidates::all);
+  std::uint64_t evict_blob(std::string_view reason, Candidates among = Candidates::all);
   /// Of a blob of which only pieces are there, those that were left first.
   std::uint64_t evict_partial();
   /// While they keep to their share, never one that was used in the last hour: an offline pull
@@ -134,6 +140,7 @@ class Space {
   std::mutex mutex_;  // of take(): two must not count the same room
   std::atomic<std::uint64_t> reserved_{0};
   std::atomic<std::uint64_t> unwritten_{0};  // of the reserved bytes
+  std::atomic<std::uint64_t> promised_{0};   // of those, of bodies of which nothing has come yet
   std::atomic<std::uint64_t> files_{0};
   std::atomic<bool> trimming_{false};
   Rest blobs_rest_{std::chrono::seconds(1)};

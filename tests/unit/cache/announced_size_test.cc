@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an upstream announces reserves next to nothing: room is taken as bytes come.
+#include <algorithm>
 #include <array>
+#include <vector>
 
 #include "tests/unit/cache/cache_fixture.h"
+#include "tests/unit/cache/sizes.h"
 
 namespace entrepot::cache {
 namespace {
-
-constexpr std::uint64_t mebi = 1 << 20;
 
 class AnnouncedSizeTest : public CacheTest {
  protected:
@@ -27,25 +28,55 @@ class AnnouncedSizeTest : public CacheTest {
 };
 
 TEST_F(AnnouncedSizeTest, WhoAnnouncesMuchAndSendsLittlePushesOutNothing) {
-  options.max_size = 64 * mebi;
+  options.max_size = 64 * mib;
   open();
   for (int seed = 0; seed < 40; ++seed) {
-    store(blob(mebi, seed));
-    for (int use = 0; use < 3; ++use) ASSERT_TRUE(has(blob(mebi, seed)));
+    store(blob(mib, seed));
+    for (int use = 0; use < 3; ++use) ASSERT_TRUE(has(blob(mib, seed)));
   }
   for (int seed = 0; seed < 4; ++seed) {
     ask_blob(sha256("never whole " + std::to_string(seed)));
-    last().head(15 * mebi);
+    last().head(15 * mib);
     last().data(std::string(64 << 10, 'x'));
     executor.run();
   }
   int left = 0;
-  for (int seed = 0; seed < 40; ++seed) left += has(blob(mebi, seed)) ? 1 : 0;
+  for (int seed = 0; seed < 40; ++seed) left += has(blob(mib, seed)) ? 1 : 0;
   EXPECT_EQ(left, 40);
 }
 
+TEST_F(AnnouncedSizeTest, APromisePushesOutNewcomersOnly) {
+  options.max_size = 64 * mib;
+  open();
+  std::vector<Digest> used, newcomers;
+  const auto put = [&](std::vector<Digest>& into, int seed) {
+    const auto bytes = blob(mib, seed);
+    store(bytes);
+    into.push_back(sha256(bytes));
+  };
+  const auto left_of = [&](const std::vector<Digest>& digests) {
+    return std::count_if(digests.begin(), digests.end(), [&](const Digest& digest) {
+      return cache->find_blob(repo, digest).has_value();
+    });
+  };
+  for (int seed = 0; seed < 52; ++seed) put(used, seed);
+  for (int use = 0; use < 3; ++use) ASSERT_EQ(left_of(used), 52);
+  // So many that some of them leave: the cache is full, and those above have earned their places.
+  for (int seed = 52; seed < 80; ++seed) put(newcomers, seed);
+  const auto before = cache->inspection().stats().blob_bytes;
+  ASSERT_EQ(left_of(used), 52);
+  for (int seed = 0; seed < 40; ++seed) {
+    ask_blob(sha256("never comes " + std::to_string(seed)));
+    last().head(15 * mib);
+    executor.run();
+  }
+  EXPECT_EQ(left_of(used), 52);
+  EXPECT_GE(cache->inspection().stats().blob_bytes + 4 * mib, before)
+      << "64 KiB for each, and a blob at a time";
+}
+
 TEST_F(AnnouncedSizeTest, ABodyThatFindsNoMoreRoomIsPassedThroughFromThere) {
-  options.max_size = 16 * mebi;
+  options.max_size = 16 * mib;
   options.pins = {"*"};  // so that nothing can leave
   open();
   for (int seed = 0; seed < 14; ++seed) store(blob(1'000'000, seed));

@@ -7,11 +7,10 @@
 #include <random>
 
 #include "cache/eviction.h"
+#include "tests/unit/cache/sizes.h"
 
 namespace entrepot::cache {
 namespace {
-
-constexpr std::uint64_t mib = 1 << 20;
 
 /// The policy beside a model that knows only who is in and how large.
 class PolicyAndModel {

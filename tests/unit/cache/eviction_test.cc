@@ -7,10 +7,10 @@
 #include <set>
 #include <vector>
 
+#include "tests/unit/cache/sizes.h"
+
 namespace entrepot::cache {
 namespace {
-
-constexpr std::uint64_t mib = 1 << 20;
 
 bool anybody(const Resident&) { return true; }
 bool nobody(const Resident&) { return false; }
@@ -225,6 +225,22 @@ TEST(EvictionPolicy, BeyondTheirShareSmallOnesLeaveFirst) {
   for (int i = 0; i < 10; ++i) policy.admit(objects.make(10 * mib));
   EXPECT_EQ(small_victims(policy, capacity, 20), 20);
   EXPECT_EQ(small_victims(policy, capacity, 10), 0);
+}
+
+TEST(EvictionPolicy, AmongNewcomersOnlyTheyLeave) {
+  Objects objects;
+  EvictionPolicy policy;
+  for (int i = 0; i < 5; ++i) policy.restore(objects.make(i % 2 == 0 ? mib : 10 * mib));
+  auto& used = objects.make(mib);
+  auto& small = objects.make(mib);
+  auto& large = objects.make(10 * mib);
+  for (auto* const newcomer : {&used, &small, &large}) policy.admit(*newcomer);
+  used.use();
+  used.use();
+  EXPECT_EQ(policy.evict(capacity, anybody, Candidates::newcomers), &large);
+  EXPECT_EQ(policy.evict(capacity, anybody, Candidates::newcomers), &small);
+  EXPECT_EQ(policy.evict(capacity, anybody, Candidates::newcomers), nullptr);
+  EXPECT_EQ(policy.count(), 6U) << "those that stay are still there";
 }
 
 TEST(EvictionPolicy, OneClassLeavesWhereTheOtherMayNot) {
