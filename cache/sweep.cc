@@ -115,13 +115,18 @@ void trim_links(Shared& shared) {
   auto last = by_age.begin();
   while (last != by_age.end() && older + last->second < surplus) older += (last++)->second;
   if (last == by_age.end()) return;
-  std::uint64_t found = 0;
+  // All that are older than that minute, and of its own as many as are still needed.
+  std::uint64_t of_last = 0;
   std::vector<std::string> keys;
   shared.rocks.for_each_link([&](std::string_view key, const LinkRecord& link) {
-    if (minute_of(link) > last->first || pinned(shared, key)) return true;
-    found += key.size() + encode(link).size();
+    const auto minute = minute_of(link);
+    if (minute > last->first || pinned(shared, key)) return true;
+    if (minute == last->first) {
+      if (older + of_last >= surplus) return true;
+      of_last += key.size() + encode(link).size();
+    }
     keys.emplace_back(key);
-    return found < surplus && keys.size() < at_most && !shared.stopping;
+    return keys.size() < at_most && !shared.stopping;
   });
   log::debug("cache: forgetting the {} oldest links, as all take {} bytes", keys.size(), bytes);
   if (!keys.empty()) forget_links(shared, std::move(keys));

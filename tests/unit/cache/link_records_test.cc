@@ -3,6 +3,7 @@
 // repositories' names, and names of which nothing is known.
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "cache/inspection.h"
 #include "cache/layout.h"
@@ -93,6 +94,46 @@ TEST_F(LinkRecordsTest, RestrictedProofOfAManifestAgesForWhatItNames) {
   ask_blob(sha256(blob), team);
   EXPECT_TRUE(last().request.head);
   EXPECT_EQ(last().request.upstream, team.upstream);
+}
+
+TEST_F(LinkRecordsTest, TheOldestLeaveWhereAllTakeMoreThanTheirShare) {
+  // 2.6 MB of links, of which one MiB may stay; of repository n<i> they are i hours old.
+  constexpr int repositories = 8, each = 5000;
+  const auto digests = numbered(each);
+  const auto name = [](int i) { return "library/n" + std::to_string(i); };
+  executor.run();
+  cache.reset();
+  {
+    RocksIndex rocks(Layout(options.directory).index(), options.max_size, metrics);
+    for (int i = 0; i < repositories; ++i) {
+      std::vector<std::string> keys;
+      for (const auto& digest : digests) keys.push_back(link_key({"docker.io", name(i)}, digest));
+      ASSERT_TRUE(rocks.put_links(keys, {.proven_at = clock.wall() - std::chrono::hours(i)}));
+    }
+  }
+  options.max_size = 16 << 20;
+  options.pins = {name(repositories - 1)};
+  open();
+  executor.run();
+  cache.reset();
+  std::map<std::string, int> left;
+  std::uint64_t bytes = 0;
+  {
+    RocksIndex rocks(Layout(options.directory).index(), options.max_size, metrics);
+    rocks.for_each_link([&](std::string_view key, const LinkRecord& record) {
+      ++left[std::string(parse_link_key(key)->repository.name)];
+      bytes += key.size() + encode(record).size();
+      return true;
+    });
+  }
+  open();
+  EXPECT_LE(bytes, std::uint64_t{1} << 20);
+  EXPECT_GE(bytes, std::uint64_t{800} << 10) << "no more than needed";
+  EXPECT_EQ(left[name(0)], each);
+  EXPECT_LT(left[name(1)], each);
+  EXPECT_GT(left[name(1)], 0) << "as many of the last as are needed";
+  for (int i = 2; i < repositories - 1; ++i) EXPECT_EQ(left[name(i)], 0) << i;
+  EXPECT_EQ(left[name(repositories - 1)], each) << "a pinned repository keeps its own";
 }
 
 TEST_F(LinkRecordsTest, WhatAPinnedRepositoryNamesIsHeldAfterARestart) {
