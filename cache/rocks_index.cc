@@ -298,8 +298,8 @@ std::uint64_t RocksIndex::table_bytes() const {
   for (std::size_t family = 0; family < family_count; ++family) {
     std::uint64_t bytes = 0;
     if (family != contents_family)
-      impl_->db->GetIntProperty(impl_->families[family], rocksdb::DB::Properties::kLiveSstFilesSize,
-                                &bytes);
+      impl_->db->GetIntProperty(impl_->families[family],
+                                rocksdb::DB::Properties::kEstimateLiveDataSize, &bytes);
     sum += bytes;
   }
   return sum;
