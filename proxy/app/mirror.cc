@@ -100,7 +100,7 @@ Mirror::Loops Mirror::make_loops(const std::string& name, int count) {
   return loops;
 }
 
-Mirror::Sources Mirror::make_sources() const {
+Mirror::Sources Mirror::make_sources() {
   Sources sources;
   for (const auto& parts : fetch_)
     sources.push_back(
@@ -115,9 +115,10 @@ std::vector<cache::Cache::HomeParts> Mirror::homes() const {
   return homes;
 }
 
-upstream::Options Mirror::upstream_options(const conf::Config& config) const {
+upstream::Options Mirror::upstream_options(const conf::Config& config) {
   auto options = app::upstream_options(config);
   options.id = id_;
+  options.readers = &pool_poster_;
   return options;
 }
 
@@ -141,7 +142,8 @@ void Mirror::listen() {
     options.turned_away = metrics_.connections_refused();
     options.client_counters = {metrics_.clients_limited("connections"),
                                metrics_.clients_limited("misses"),
-                               metrics_.clients_limited("heads"), metrics_.clients_limited("slow")};
+                               metrics_.clients_limited("heads"), metrics_.clients_limited("slow"),
+                               metrics_.clients_limited("idle")};
     options.handler_failures = metrics_.job_failures("serve");
     servers_.push_back(std::make_unique<http::Server>(std::move(options), loops, registry_));
     addresses_.push_back(with_port(address, servers_.back()->port()));

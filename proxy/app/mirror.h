@@ -85,8 +85,8 @@ class Mirror {
   };
 
   static Loops make_loops(const std::string& name, int count);
-  Sources make_sources() const;
-  upstream::Options upstream_options(const conf::Config& config) const;
+  Sources make_sources();
+  upstream::Options upstream_options(const conf::Config& config);
   std::vector<cache::Cache::HomeParts> homes() const;
   registry::Options registry_options() const;
   void listen();

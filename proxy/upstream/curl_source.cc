@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "metrics/check.h"
+#include "metrics/exception.h"
 #include "proxy/upstream/listing_fetch.h"
 #include "proxy/upstream/object_fetch.h"
 
@@ -70,6 +71,14 @@ CurlSource::~CurlSource() = default;
 
 CurlSource::Upstreams CurlSource::make(Options options) const {
   if (options.user_agent.empty()) options.user_agent = "entrepot/" ENTREPOT_VERSION;
+  if (options.readers != nullptr) {
+    options.read_apart = [&loop = loop_, readers = options.readers](cache::Job read,
+                                                                    cache::Job done) {
+      readers->post([&loop, read = std::move(read), done = std::move(done)]() mutable {
+        run_then(read, [&] { loop.post(std::move(done)); });
+      });
+    };
+  }
   Upstreams made;
   for (UpstreamOptions& upstream : options.upstreams) {
     const std::string name = upstream.name;

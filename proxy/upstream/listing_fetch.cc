@@ -33,7 +33,25 @@ std::string referrers_tag(const cache::Digest& subject) {
   return std::string(subject.algorithm_name()).substr(0, 32) + "-" + subject.hex().substr(0, 64);
 }
 
+/// Such a page is read in less than a millisecond.
+constexpr std::size_t read_on_loop = 64 * 1024;
+
 }  // namespace
+
+/// A page on its way through its reading, with the listing that it is added to.
+struct ListingFetch::ReadPage {
+  Mode mode;
+  std::string text;
+  cache::Listing listing;
+  PageResult added{};
+  std::size_t hash = 0;
+
+  void read() {
+    added = mode == Mode::tags ? add_tags_page(text, listing) : add_referrers_page(text, listing);
+    hash = hash_of(text);
+    text = {};
+  }
+};
 
 ListingFetch::ListingFetch(Upstream& upstream, std::string repository,
                            std::optional<cache::Digest> subject, cache::Behalf behalf,
@@ -132,25 +150,34 @@ bool ListingFetch::reserve() {
 }
 
 void ListingFetch::on_whole() {
-  if (no_index_ && mode_ == Mode::referrers) {
-    fall_back();
-  } else if (!no_index_ && !add_page()) {
-    give_up(bad_answer(what(), "sent a listing that cannot be read"));
-  } else if (!no_index_ && link_) {
-    turn_page();
-  } else {
-    finish();  // where what stands under the tag is no list of referrers, there are none
+  if (!no_index_) return read_page();
+  if (mode_ == Mode::referrers) return fall_back();
+  finish();  // where what stands under the tag is no list of referrers, there are none
+}
+
+void ListingFetch::read_page() {
+  ReadPage page{mode_, std::exchange(page_, {}), std::exchange(listing_, {})};
+  const auto& read_apart = upstream_.read_apart();
+  if (page.text.size() <= read_on_loop || !read_apart) {
+    page.read();
+    return page_read(std::move(page));
   }
+  const auto apart = std::make_shared<ReadPage>(std::move(page));
+  read_apart([apart] { apart->read(); },
+             [apart, weak = std::weak_ptr(self_)] {
+               if (const auto self = weak.lock()) (*self)->page_read(std::move(*apart));
+             });
 }
 
 /// A page that brings nothing new has no next one, whatever it says.
-bool ListingFetch::add_page() {
-  const auto added =
-      mode_ == Mode::tags ? add_tags_page(page_, listing_) : add_referrers_page(page_, listing_);
-  entries_ += added.entries;
-  if (added.entries == 0 || !seen_.insert(hash_of(page_)).second) link_.reset();
-  page_ = {};
-  return added.readable;
+void ListingFetch::page_read(ReadPage page) {
+  listing_ = std::move(page.listing);
+  entries_ += page.added.entries;
+  if (!page.added.readable)
+    return give_up(bad_answer(what(), "sent a listing that cannot be read"));
+  if (page.added.entries == 0 || !seen_.insert(page.hash).second) link_.reset();
+  if (link_) return turn_page();
+  finish();
 }
 
 /// One client must not have thousands of questions put to the upstream by one of its own.

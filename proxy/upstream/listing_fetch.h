@@ -24,8 +24,8 @@ namespace entrepot::upstream {
 ///   referrers: page → next page … → done; where the API is missing (404, or an answer that is no
 ///              image index): the manifest of the referrers tag → done, empty when there is none
 ///
-/// A page that was read before, by its address or its body, or that brings nothing, is the last
-/// one.
+/// A page above 64 KiB is read apart (Options::read_apart). A page that was read before, by its
+/// address or its body, or that brings nothing, is the last one.
 class ListingFetch : public cache::Fetch, private AskSink, private BodySink {
  public:
   /// `upstream` and `sink` outlive this. Calls the sink from a later turn only.
@@ -40,6 +40,7 @@ class ListingFetch : public cache::Fetch, private AskSink, private BodySink {
 
  private:
   enum class Mode : std::uint8_t { tags, referrers, referrers_tag };
+  struct ReadPage;
 
   Disposition on_answer(const ResponseHead& head) override;
   bool on_data(std::span<const std::byte> data) override;
@@ -52,7 +53,8 @@ class ListingFetch : public cache::Fetch, private AskSink, private BodySink {
   void fall_back();
   void lost(const AskFailure& failure);
   bool reserve();
-  bool add_page();
+  void read_page();
+  void page_read(ReadPage page);
   int most_pages() const;
   void turn_page();
   void finish();
@@ -83,6 +85,8 @@ class ListingFetch : public cache::Fetch, private AskSink, private BodySink {
   Retry retry_;
   std::unique_ptr<Ask> ask_;
   Timer timer_;  ///< the next attempt
+  /// For a page that is being read: whether this is still there.
+  const std::shared_ptr<ListingFetch*> self_ = std::make_shared<ListingFetch*>(this);
 };
 
 }  // namespace entrepot::upstream

@@ -3,9 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "cache/executor.h"
 #include "proxy/upstream/breaker.h"
 #include "proxy/upstream/credential.h"
 
@@ -92,6 +94,11 @@ struct Options {
   std::string user_agent;
   /// Our name in the Via of what endpoints are asked (registry::Options::id); empty: none is sent.
   std::string id;
+  /// Reads answers whose reading would hold up a loop. Outlives the source. Null: the loop reads
+  /// all.
+  cache::Poster* readers = nullptr;
+  /// Set by CurlSource: runs `read` on the readers, then `done` on the loop. Null without readers.
+  std::function<void(cache::Job read, cache::Job done)> read_apart = nullptr;
 };
 
 /// The `endpoint` label (metrics, FetchHead) of a configured URL: host, port if unusual, path.

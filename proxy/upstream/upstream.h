@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,6 +57,8 @@ class Upstream {
   event_base* base() const { return base_; }
   const Limits& limits() const { return limits_; }
   const Timeouts& timeouts() const { return timeouts_; }
+  /// Options::read_apart; may be empty.
+  const auto& read_apart() const { return read_apart_; }
   /// Counts each body that goes on where it broke.
   const metrics::Counter& fills_resumed() const { return fills_resumed_; }
   /// Bytes of the lists that are on their way, for ListingFetch to bound.
@@ -75,6 +78,7 @@ class Upstream {
   const UpstreamOptions options_;
   const Limits limits_;
   const Timeouts timeouts_;
+  const std::function<void(cache::Job, cache::Job)> read_apart_;
   const metrics::Counter fills_resumed_;
   const metrics::UpstreamMetrics metrics_;
 

@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "tests/fakes/scripted_server.h"
 #include "tests/unit/proxy/upstream/client.h"
@@ -43,6 +46,62 @@ TEST(Tags, JoinsPages) {
   ASSERT_TRUE(recorder.listing.has_value()) << recorder.failure.message;
   EXPECT_EQ(recorder.listing->tags, "one\ntwo\nthree\nfour\n");
   EXPECT_EQ(server.received().at(2).target, "/v2/a/b/tags/list?last=three");
+}
+
+/// A pool whose jobs the test's thread runs.
+class Readers final : public cache::Poster {
+ public:
+  void post(cache::Job job) override { posted_.set_value(std::move(job)); }
+  /// Waits for the job.
+  cache::Job take() {
+    auto job = posted_.get_future();
+    return job.wait_for(test_deadline) == std::future_status::ready ? job.get() : cache::Job();
+  }
+
+ private:
+  std::promise<cache::Job> posted_;
+};
+
+class LargePage : public testing::Test {
+ protected:
+  LargePage() {
+    options.readers = &readers;
+    client = std::make_unique<Client>(options);
+    client->on_loop([this] { fetch = client->source().list_tags("test", "a/b", {}, recorder); });
+    job = readers.take();
+  }
+  ~LargePage() override {
+    client->on_loop([this] { fetch.reset(); });
+  }
+  static std::string page() {
+    std::string text = R"({"tags":["first")";
+    for (int i = 0; i < 10'000; ++i) text += ",\"tag-" + std::to_string(i) + '"';
+    return text + "]}";
+  }
+
+  ScriptedServer server{[](const Received&, Reply& reply) { reply.send(200, {}, page()); }};
+  Options options = quick_options(server.url());
+  Readers readers;
+  ListingRecorder recorder;
+  std::unique_ptr<Client> client;
+  std::unique_ptr<cache::Fetch> fetch;
+  cache::Job job;
+};
+
+TEST_F(LargePage, IsReadApart) {
+  ASSERT_TRUE(job);
+  client->on_loop([this] { EXPECT_FALSE(recorder.listing); });
+  job();
+  ASSERT_TRUE(recorder.wait());
+  ASSERT_TRUE(recorder.listing);
+  EXPECT_THAT(recorder.listing->tags, HasSubstr("\ntag-9999\n"));
+}
+
+TEST_F(LargePage, MayBeLeftWhileItIsRead) {
+  ASSERT_TRUE(job);
+  client->on_loop([this] { fetch.reset(); });
+  job();
+  client->on_loop([this] { EXPECT_FALSE(recorder.listing); });
 }
 
 TEST(Tags, NextPageElsewhereIsNotFollowed) {
