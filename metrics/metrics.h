@@ -113,7 +113,7 @@ class Metrics {
   Gauge connections() const;
   Gauge connections_limit() const;
   Counter connections_refused() const;
-  /// reason: "connections", "misses", "heads", "slow".
+  /// reason: "connections", "misses", "heads", "slow", "idle".
   Counter clients_limited(std::string_view reason) const;
   Gauge flights() const;
   Gauge cache_bytes() const;

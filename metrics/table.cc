@@ -47,7 +47,8 @@ constexpr std::array<Description, id_count> table = {{
      Type::counter,
      {"reason"},
      "Connections, misses and large request heads beyond one client's share, which were answered "
-     "503; and replies cut because their client took next to nothing."},
+     "503; replies cut because their client took next to nothing; and idle connections closed for "
+     "a newcomer that found limits.connections taken."},
     {Id::flights,
      "entrepot_flights",
      Type::gauge,

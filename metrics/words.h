@@ -34,8 +34,8 @@ inline constexpr std::array<std::string_view, 23> not_hit_words = {"absent",
                                                                    "too-large",
                                                                    "no-size",
                                                                    "other"};
-inline constexpr std::array<std::string_view, 5> client_words = {"connections", "misses", "heads",
-                                                                 "slow", "other"};
+inline constexpr std::array<std::string_view, 6> client_words = {"connections", "misses", "heads",
+                                                                 "slow",        "idle",   "other"};
 inline constexpr std::array<std::string_view, 4> dropped_words = {"left", "full", "yielded",
                                                                   "other"};
 inline constexpr std::array<std::string_view, 3> loop_words = {"serve", "fetch", "admin"};

@@ -110,6 +110,7 @@ http::ServerOptions server_options(const conf::Config& config, const std::string
   options.idle_timeout = config.timeouts.idle;
   options.send_timeout = config.timeouts.send;
   options.limits.connections = config.limits.connections;
+  options.displaces = http::ServerOptions::Displaces::idle;
   options.limits.connections_each = config.limits.connections_per_client;
   options.limits.misses_each = config.limits.misses_per_client;
   options.common_fields = registry::common_fields;
@@ -119,7 +120,7 @@ http::ServerOptions server_options(const conf::Config& config, const std::string
 http::ServerOptions admin_options(const conf::Config& config, const std::string& address) {
   auto options = server_options(config, address);
   options.limits.connections = options.limits.connections_each = admin_connections;
-  options.newcomers_first = true;
+  options.displaces = http::ServerOptions::Displaces::anybody;
   options.own_descriptors = admin_descriptors;
   options.common_fields.clear();
   return options;

@@ -41,8 +41,7 @@ Lane::Lane(loop::Loop& loop, const ServerOptions& options, Handler& handler, int
                    body;
           }) {
   if (options.own_descriptors > 0)
-    listener_.reserve(options.own_descriptors,
-                      [this] { return options_.newcomers_first && make_room(); });
+    listener_.reserve(options.own_descriptors, [this] { return make_room(); });
 }
 
 Lane::~Lane() {
@@ -53,11 +52,15 @@ Lane::~Lane() {
 void Lane::start() { listener_.start(); }
 
 bool Lane::make_room() {
+  using Displaces = ServerOptions::Displaces;
+  if (options_.displaces == Displaces::nobody) return false;
   const auto counts_less = [](const auto& one, const auto& other) {
     return one->asked() != other->asked() ? !one->asked() : one->since() < other->since();
   };
   const auto least = std::min_element(connections_.begin(), connections_.end(), counts_less);
   if (least == connections_.end()) return false;
+  if ((*least)->asked() && options_.displaces == Displaces::idle) return false;
+  if (options_.client_counters) options_.client_counters->idle.add();
   const auto cut = *least;  // it leaves the table meanwhile
   cut->cut();
   return true;
@@ -65,7 +68,7 @@ bool Lane::make_room() {
 
 Clients::Admission Lane::admit(ClientAddress address) {
   if (auto admission = clients_.admit(address);
-      admission.verdict != Clients::Verdict::full || !options_.newcomers_first || !make_room())
+      admission.verdict != Clients::Verdict::full || !make_room())
     return admission;
   return clients_.admit(address);
 }

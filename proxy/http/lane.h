@@ -44,10 +44,10 @@ class Lane {
 
  private:
   void accepted(int fd, Peer peer);
-  /// A place for a connection that has come, that of another where ServerOptions::newcomers_first.
+  /// A place for a connection that has come, that of another where options().displaces says so.
   Clients::Admission admit(ClientAddress address);
   void turn_away(Connection& connection, Clients::Verdict verdict, bool told);
-  /// Cuts the connection that counts least (ServerOptions::newcomers_first); false without any.
+  /// Cuts the connection that whose place a newcomer gets; false without any.
   bool make_room();
   void sweep_later();
   void sweep();

@@ -25,6 +25,7 @@ namespace entrepot::http {
 struct ClientCounters {
   metrics::Counter connections, misses, heads;
   metrics::Counter slow;  ///< cut because they took too little
+  metrics::Counter idle;  ///< cut between two requests for a newcomer
 };
 
 struct ServerOptions {
@@ -40,10 +41,16 @@ struct ServerOptions {
   std::chrono::milliseconds send_timeout{std::chrono::seconds(60)};
   /// Over all loops of this server. Who has no place is answered 503 with Retry-After.
   ClientLimits limits;
-  /// What a newcomer finds where all places, or all descriptors, are taken: false, the answer 503;
-  /// true, the place of another, so that one that holds connections keeps no newcomer out. First of
-  /// those whose request is not complete, then of any, the one that has been so for longest is cut.
-  bool newcomers_first = false;
+  /// Whose place a newcomer gets where all places (or all of own_descriptors) are taken, so that
+  /// nobody keeps it out by holding connections. That connection is cut: the one that has waited
+  /// longest for a whole request, or where none does, the one that was answered longest ago. 503
+  /// where there is nobody.
+  enum class Displaces : std::uint8_t {
+    nobody,
+    idle,    ///< connections that have no whole request under way
+    anybody  ///< those first, then others
+  };
+  Displaces displaces = Displaces::nobody;
   /// Descriptors of each loop that only its connections here may have. Those that clients of
   /// another server use up are no others than the rest.
   std::size_t own_descriptors = 0;

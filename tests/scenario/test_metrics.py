@@ -214,16 +214,28 @@ def test_what_was_no_hit_and_why(start, upstream, image):
     eventually(counted, what="two that were absent and one that could not be asked about")
 
 
-def test_the_limit_of_connections(start):
+def test_the_limit_of_connections(start, upstream):
     entrepot = start(limits={"connections": 4})
     assert entrepot.metrics().sum("connections_limit") == 4
+    blobs = [upstream.add_blob(REPOSITORY, content.blob(1000, seed=n)) for n in range(4)]
+    gate = Gate()
+    upstream.script(faults.hold(gate), kind="blob", method="GET")
+
+    def counted(what: str, **labels) -> None:
+        eventually(lambda: entrepot.metrics().sum(what, **labels) == 1, what="one counted")
     with contextlib.ExitStack() as stack:
-        for _ in range(4):
-            one = stack.enter_context(client.Connection(entrepot.port))
-            one.send_request("GET", "/v2/")
-            assert one.read_response().status == 200
+        connections = [stack.enter_context(client.Connection(entrepot.port)) for _ in range(4)]
+        for connection, blob in zip(connections, blobs):
+            connection.send_request("GET", blob_target(blob))
+        gate.wait_arrived(4)
         assert_error(entrepot.get("/v2/"), 503)
-    eventually(lambda: entrepot.metrics().sum("connections_refused_total") == 1, what="one counted")
+        counted("connections_refused_total")
+        gate.open()
+        for connection, blob in zip(connections, blobs):
+            assert_whole(connection.read_response(), blob)
+        assert entrepot.get("/v2/").status == 200  # an idle one is closed for it
+        counted("clients_limited_total", reason="idle")
+    assert entrepot.metrics().sum("connections_refused_total") == 1
 
 
 def test_each_kind_of_loop_is_asked_how_late_it_is(start):

@@ -184,7 +184,7 @@ TEST(ServerLimit, ANewcomerHasThePlaceOfWhoHasHeldOneLongest) {
   std::vector<ExchangePtr> waiting;  // the loop's
   ServerOptions options;
   options.limits.connections = options.limits.connections_each = 2;
-  options.newcomers_first = true;
+  options.displaces = ServerOptions::Displaces::anybody;
   ServerUnderTest server(
       [&waiting](const ExchangePtr& exchange) {
         if (exchange->request().path() == "/wait")
@@ -210,6 +210,42 @@ TEST(ServerLimit, ANewcomerHasThePlaceOfWhoHasHeldOneLongest) {
   EXPECT_EQ(last.reply().body, "/b");
   EXPECT_EQ(asked.read_all(), "") << "where all have, the oldest goes";
   server.on_loop([&waiting] { waiting.clear(); });
+}
+
+TEST(ServerLimit, ANewcomerHasThePlaceOfAnIdleConnectionButOfNoOther) {
+  std::vector<ExchangePtr> waiting;  // the loop's
+  ServerOptions options;
+  options.limits.connections = options.limits.connections_each = 2;
+  options.displaces = ServerOptions::Displaces::idle;
+  std::atomic<std::uint64_t> none{0}, idle_cut{0};
+  const metrics::Counter other(&none);
+  options.client_counters = {other, other, other, other, metrics::Counter(&idle_cut)};
+  ServerUnderTest server(
+      [&waiting](const ExchangePtr& exchange) {
+        if (exchange->request().path() == "/wait")
+          waiting.push_back(exchange);
+        else
+          echo_path(exchange);
+      },
+      options);
+  RawClient asked(server.port());
+  asked.send(get("/wait"));
+  server.wait_handled(1);
+  RawClient idle(server.port());
+  idle.send(get("/"));
+  EXPECT_EQ(idle.reply().status, 200);
+  RawClient newcomer(server.port());
+  newcomer.send(get("/wait"));
+  server.wait_handled(3);
+  EXPECT_EQ(idle.read_all(), "");
+  RawClient last(server.port());
+  EXPECT_EQ(last.reply().status, 503) << "all others wait for their answers";
+  server.on_loop([&waiting] {
+    for (const ExchangePtr& exchange : std::exchange(waiting, {})) echo_path(exchange);
+  });
+  EXPECT_EQ(asked.reply().body, "/wait");
+  EXPECT_EQ(newcomer.reply().body, "/wait");
+  EXPECT_EQ(idle_cut, 1U);
 }
 
 // Takes every descriptor up to a low limit, and gives them back.
