@@ -20,7 +20,7 @@ constexpr std::uint64_t worth_resuming = 1 << 20;
 /// Between two looks at a full window.
 constexpr std::chrono::milliseconds pace{2};
 /// With a reader that others wait for.
-constexpr std::chrono::seconds patience{10};
+constexpr std::chrono::seconds room_patience{10};
 /// Since nobody was seen to wait for them.
 constexpr std::chrono::seconds level_again{3};
 
@@ -151,14 +151,14 @@ void Fill::leave_slow_behind() {
     return file_->readers().mark();
   }
   held_up_->seen = now;
-  if (now - held_up_->since < patience) return;
+  if (now - held_up_->since < room_patience) return;
   held_up_.reset();
   const auto cut = crowded ? file_->cut_idle() : file_->cut_slow();
   if (cut == 0) return;
   log::info(
       "{}: {} passes through, and {} clients that had been holding up the others for {} s are cut "
       "short",
-      repository_.upstream, digest_.str(), cut, patience.count());
+      repository_.upstream, digest_.str(), cut, room_patience.count());
   file_->slide();
 }
 

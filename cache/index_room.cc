@@ -21,7 +21,7 @@ constexpr std::uint64_t least_slack = 4 << 20;
 /// Of the cache: written before the disk is asked again.
 constexpr std::uint64_t unmeasured_part = 128;
 /// After a merge that failed or did not help.
-constexpr std::chrono::minutes rest{1};
+constexpr std::chrono::minutes rest_after_failure{1};
 
 }  // namespace
 
@@ -96,14 +96,14 @@ void IndexRoom::compact(std::uint64_t erased) {
   const auto left = shared_.rocks.compact(allowance() / 2, shared_.stopping);
   // Where it did not help, the next object that leaves is no reason to try again.
   if (!left || *left >= allowance())
-    rests_until_.store(shared_.clock.steady() + rest, std::memory_order_relaxed);
+    rests_until_.store(shared_.clock.steady() + rest_after_failure, std::memory_order_relaxed);
   if (left) {
     dead_before_.store(*left, std::memory_order_relaxed);
     erased_before_.store(erased, std::memory_order_relaxed);
     shared_.metrics.index_compactions().add();
   } else if (!shared_.stopping) {
     log::warn("index: what was erased could not be merged away; tried again in {} s",
-              std::chrono::seconds(rest).count());
+              std::chrono::seconds(rest_after_failure).count());
   }
   measure();
 }

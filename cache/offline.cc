@@ -12,12 +12,6 @@
 namespace entrepot::cache {
 namespace {
 
-/// A pool of the calling thread: a job is done when post() returns.
-class AtOnce final : public Poster {
- public:
-  void post(Job job) override { job(); }
-};
-
 Options checked(Options options) {
   std::error_code error;
   if (!std::filesystem::exists(Layout(options.directory).index(), error))
@@ -29,6 +23,12 @@ Options checked(Options options) {
 }  // namespace
 
 struct OfflineCache::Parts {
+  /// A pool of the calling thread: a job is done when post() returns.
+  class AtOnce final : public Poster {
+   public:
+    void post(Job job) override { job(); }
+  };
+
   explicit Parts(Options options) : shared(checked(std::move(options)), clock, metrics, pool) {
     Scrub scrub(shared);
     Loading loading(shared, scrub);

@@ -13,7 +13,7 @@ namespace {
 /// Of one blob at a time, segments besides; registries count connections.
 constexpr std::size_t most_at_once = 4;
 /// Gathered before it is written.
-constexpr std::size_t run_size = 256 << 10;
+constexpr std::size_t gathered_size = 256 << 10;
 
 }  // namespace
 
@@ -47,7 +47,7 @@ class Pieces::Transfer final : public FetchSink, public std::enable_shared_from_
     const auto next = front_ + gathered_.size();
     data = data.subspan(std::min<std::uint64_t>(data.size(), next - std::min(next, offset)));
     gathered_.insert(gathered_.end(), data.begin(), data.end());
-    if (gathered_.size() >= run_size) {
+    if (gathered_.size() >= gathered_size) {
       refusal_ = write(gathered_.size() / ArrivingFile::page);
       return !refusal_;
     }

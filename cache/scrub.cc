@@ -17,7 +17,7 @@
 namespace entrepot::cache {
 namespace {
 
-constexpr std::size_t piece_size = 256 << 10;
+constexpr std::size_t read_size = 256 << 10;
 /// Each second, while there are doubtful ones.
 constexpr std::uint64_t hurried_rate = 64ULL << 20;
 /// From the beginning of a round to that of the next.
@@ -59,7 +59,7 @@ void Scrub::run() {
 }
 
 std::uint64_t Scrub::read_on(std::uint64_t budget) {
-  thread_local std::vector<std::byte> piece(piece_size);
+  thread_local std::vector<std::byte> piece(read_size);
   Reading& now = *reading_;
   const auto wanted = std::min<std::uint64_t>({piece.size(), budget, now.size - now.offset});
   const auto [got, from_disk] =

@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t links_in_memory = 100'000;
 constexpr std::size_t tags_in_memory = 50'000;
 /// Roughly what an entry costs beside its bytes.
-constexpr std::size_t entry_overhead = 256;
+constexpr std::size_t manifest_overhead = 256;
 /// Unreadable files within a minute after which the disk is not written to for a while.
 constexpr int doubts_until_distrust = 5;
 
@@ -283,7 +283,7 @@ void Shared::remember(const ContentPtr& content, Resource resource) {
   auto& memory = resource == Resource::manifest ? recent_manifests : small_blobs;
   const auto references = content->references ? content->references->size() : 0;
   memory.put(content->digest, content,
-             content->size + references * sizeof(Digest) + entry_overhead);
+             content->size + references * sizeof(Digest) + manifest_overhead);
 }
 
 bool Shared::in_index(Resource resource, std::uint64_t size) const {

@@ -14,7 +14,7 @@ namespace entrepot::cache {
 namespace {
 
 /// How long a client waits for an upstream when there is a record to answer with.
-constexpr std::chrono::milliseconds patience{3000};
+constexpr std::chrono::milliseconds upstream_patience{3000};
 
 }  // namespace
 
@@ -38,7 +38,7 @@ void TagFlight::start(bool with_head, std::string via, Client client, bool backg
   client_ = client;
   background_ = background;
   if (known_) {
-    patience_ = home_.after(patience, [this] { answer_stale(); });
+    patience_ = home_.after(upstream_patience, [this] { answer_stale(); });
   }
   ask(with_head);
 }

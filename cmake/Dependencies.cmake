@@ -26,6 +26,7 @@ else()
   find_path(LLHTTP_SOURCE_DIR llhttp.c PATHS /usr/share/llhttp REQUIRED)
   add_library(llhttp STATIC
     "${LLHTTP_SOURCE_DIR}/api.c" "${LLHTTP_SOURCE_DIR}/http.c" "${LLHTTP_SOURCE_DIR}/llhttp.c")
+  set_target_properties(llhttp PROPERTIES UNITY_BUILD OFF)
   target_include_directories(llhttp SYSTEM PUBLIC "${LLHTTP_INCLUDE_DIR}")
   # The parser of foreign bytes most of all.
   target_link_libraries(llhttp PRIVATE entrepot_hardening)

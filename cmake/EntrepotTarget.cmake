@@ -15,8 +15,13 @@ add_library(entrepot_flags INTERFACE)
 target_link_libraries(entrepot_flags INTERFACE entrepot_hardening)
 target_compile_features(entrepot_flags INTERFACE cxx_std_20)
 target_include_directories(entrepot_flags INTERFACE "${PROJECT_SOURCE_DIR}")
-target_compile_options(entrepot_flags INTERFACE
-  -Wall -Wextra -Wshadow -Wconversion -Werror)
+target_compile_options(entrepot_flags INTERFACE -Wall -Wextra -Wconversion -Werror)
+# In a unity build a name shadows those of the sources before it. GCC tells local ones apart.
+if(NOT CMAKE_UNITY_BUILD)
+  target_compile_options(entrepot_flags INTERFACE -Wshadow)
+else()
+  target_compile_options(entrepot_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>)
+endif()
 # GCC 12 sees overlapping copies in "literal" + std::string where there are none (GCC bug 105651),
 # and reads of the value of an empty std::optional (GCC bug 80635).
 target_compile_options(entrepot_flags INTERFACE

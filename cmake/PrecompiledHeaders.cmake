@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Precompiled headers, for clang: without optimisation, most of the time a source takes to compile goes
 # to the headers of the standard library, spdlog and GoogleMock. Every source still includes what it
-# uses: the preset "release" compiles without precompiled headers and fails where an include is missing.
+# uses.
 option(ENTREPOT_PRECOMPILED_HEADERS "Compile the headers that most sources include once" OFF)
 
 set(entrepot_common_headers

@@ -16,10 +16,6 @@ std::string joined(const Range& words) {
   return text;
 }
 
-std::string indexed(const std::string& path, std::size_t index) {
-  return path + "[" + std::to_string(index) + "]";
-}
-
 }  // namespace
 
 ObjectReader::ObjectReader(const Json& value, std::string path, Problems& problems)

@@ -2,11 +2,17 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace entrepot::conf {
+
+/// The path of an entry of the array at `path`.
+inline std::string indexed(const std::string& path, std::size_t index) {
+  return path + "[" + std::to_string(index) + "]";
+}
 
 /// What was found wrong or doubtful so far. All of it is told at once, so that an operator does not
 /// mend a file one start at a time.

@@ -22,10 +22,6 @@ constexpr std::size_t longest_password = 64 * 1024;
 /// More than any distribution's bundle.
 constexpr std::size_t longest_ca_file = 16 * 1024 * 1024;
 
-std::string indexed(const std::string& path, std::size_t index) {
-  return path + "[" + std::to_string(index) + "]";
-}
-
 std::string path_of(const Upstream& upstream) { return "upstreams." + upstream.name; }
 
 std::string reason(int error) { return std::generic_category().message(error); }

@@ -7,7 +7,7 @@ namespace entrepot::app {
 namespace {
 
 constexpr std::string_view usual_folder = "/etc/containerd/certs.d";
-constexpr std::string_view marker =
+constexpr std::string_view containerd_marker =
     "# Written by entrepot client-config, which leaves it alone once it is edited.\n";
 constexpr std::string_view server_begins = "server = \"", server_ends = "\"\n\n";
 constexpr std::string_view host_begins = "[host.\"",
@@ -23,7 +23,7 @@ std::string host_block(std::string_view quoted_url) {
 }
 
 std::string hosts_toml(std::string_view quoted_server, std::string_view quoted_url) {
-  std::string text(marker);
+  std::string text(containerd_marker);
   return text.append(server_begins).append(quoted_server).append(server_ends) +
          host_block(quoted_url);
 }

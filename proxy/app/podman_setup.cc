@@ -7,7 +7,7 @@
 namespace entrepot::app {
 namespace {
 
-constexpr std::string_view marker =
+constexpr std::string_view podman_marker =
     "# Written by entrepot client-config, which replaces it (and keeps a backup).\n";
 constexpr std::string_view our_name = "entrepot.conf";
 
@@ -51,7 +51,7 @@ std::string note_of(const PodmanFile& other, const std::string& names) {
 EngineSetup podman_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
                          const std::vector<PodmanFile>& others) {
   EngineSetup setup;
-  std::string content(marker);
+  std::string content(podman_marker);
   for (const auto& registry : registries) {
     if (registry.path.empty())
       setup.notes.push_back(registry.name +

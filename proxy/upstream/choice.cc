@@ -26,7 +26,7 @@ constexpr double failure_cost = 2;
 
 // Another is clearly better than the incumbent below this share of its time, and by this much.
 constexpr double clearly_better = 0.75;
-constexpr double worth_moving = 0.003;
+constexpr double least_saving = 0.003;
 
 /// The best of what is known of any candidate.
 struct Best {
@@ -118,7 +118,7 @@ std::optional<Choice> choose(std::span<const Candidate> candidates, std::uint64_
       tier(candidates[*incumbent]) == tier(candidates[*chosen])) {
     const double its_time = cost(candidates[*incumbent].estimate, bytes, best);
     const double least = cost(candidates[*chosen].estimate, bytes, best);
-    const bool moves = least < its_time * clearly_better && least + worth_moving < its_time;
+    const bool moves = least < its_time * clearly_better && least + least_saving < its_time;
     if (!moves) chosen = incumbent;
   }
   if (const auto other = unmeasured(candidates, bytes, best, *chosen)) return Choice{*other, true};

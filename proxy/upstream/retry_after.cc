@@ -12,7 +12,7 @@ namespace entrepot::upstream {
 namespace {
 
 /// A year, in seconds: what is larger is no window.
-constexpr std::uint64_t longest_window = 365ULL * 24 * 3600;
+constexpr std::uint64_t longest_announced = 365ULL * 24 * 3600;
 
 std::string_view leading_digits(std::string_view text) {
   std::size_t length = 0;
@@ -53,7 +53,7 @@ std::optional<RateLimit> parse_ratelimit(std::string_view value) {
   const std::string_view parameter = trim(rest.substr(rest.starts_with(';') ? 1 : 0));
   if (!parameter.starts_with("w=")) return limit;
   const auto window = parse_number(leading_digits(parameter.substr(2)));
-  if (window && *window <= longest_window) limit.window = std::chrono::seconds(*window);
+  if (window && *window <= longest_announced) limit.window = std::chrono::seconds(*window);
   return limit;
 }
 

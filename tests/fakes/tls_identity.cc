@@ -14,7 +14,7 @@
 namespace entrepot::fakes {
 namespace {
 
-void require(bool holds, const char* what) {
+void require_tls(bool holds, const char* what) {
   if (holds) return;
   std::fprintf(stderr, "%s\n", what);
   std::abort();
@@ -28,7 +28,7 @@ void extend(X509* certificate, int id, const std::string& value) {
   X509V3_set_ctx_nodb(&context);
   X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
   X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, id, value.c_str());
-  require(extension != nullptr, "a certificate extension cannot be made");
+  require_tls(extension != nullptr, "a certificate extension cannot be made");
   X509_add_ext(certificate, extension, -1);
   X509_EXTENSION_free(extension);
 }
@@ -46,16 +46,17 @@ Certificate make_certificate(const TlsIdentity::Options& options, EVP_PKEY* key)
   X509_set_pubkey(certificate.get(), key);
   extend(certificate.get(), NID_basic_constraints, "critical,CA:TRUE");
   extend(certificate.get(), NID_subject_alt_name, options.name);
-  require(X509_sign(certificate.get(), key, EVP_sha256()) > 0, "a certificate cannot be signed");
+  require_tls(X509_sign(certificate.get(), key, EVP_sha256()) > 0,
+              "a certificate cannot be signed");
   return certificate;
 }
 
 std::string write_pem(X509* certificate) {
   std::string path = (std::filesystem::temp_directory_path() / "entrepot-ca-XXXXXX").string();
   const int fd = ::mkstemp(path.data());
-  require(fd >= 0, "a temporary file cannot be made");
+  require_tls(fd >= 0, "a temporary file cannot be made");
   FILE* file = ::fdopen(fd, "w");
-  require(PEM_write_X509(file, certificate) == 1, "a certificate cannot be written");
+  require_tls(PEM_write_X509(file, certificate) == 1, "a certificate cannot be written");
   std::fclose(file);
   return path;
 }
@@ -64,16 +65,16 @@ std::string write_pem(X509* certificate) {
 
 TlsIdentity::TlsIdentity(const Options& options) : context_(SSL_CTX_new(TLS_server_method())) {
   const Key key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
-  require(key != nullptr, "a key cannot be made");
+  require_tls(key != nullptr, "a key cannot be made");
   const Certificate certificate = make_certificate(options, key.get());
   if (options.max_version != 0) {
     // OpenSSL's default security level does not offer the old versions.
     SSL_CTX_set_security_level(context_, 0);
     SSL_CTX_set_max_proto_version(context_, options.max_version);
   }
-  require(SSL_CTX_use_certificate(context_, certificate.get()) == 1 &&
-              SSL_CTX_use_PrivateKey(context_, key.get()) == 1,
-          "a certificate cannot be used");
+  require_tls(SSL_CTX_use_certificate(context_, certificate.get()) == 1 &&
+                  SSL_CTX_use_PrivateKey(context_, key.get()) == 1,
+              "a certificate cannot be used");
   ca_file_ = write_pem(certificate.get());
 }
 

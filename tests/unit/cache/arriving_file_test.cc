@@ -14,13 +14,13 @@ namespace entrepot::cache {
 namespace {
 
 constexpr std::uint64_t no_limit = 1ULL << 40;
-constexpr std::size_t run = 256 << 10;
+constexpr std::size_t run_bytes = 256 << 10;
 
 class ArrivingFileTest : public testing::Test {
  protected:
   std::shared_ptr<ArrivingFile> arriving(std::optional<std::uint64_t> size,
                                          std::uint64_t tail = 0) {
-    auto [room, refused] = shared.space.reserve(size.value_or(run));
+    auto [room, refused] = shared.space.reserve(size.value_or(run_bytes));
     return ArrivingFile::create(parts(size, tail), std::move(room),
                                 [this](std::optional<Digest> d) { proven.push_back(d); });
   }
@@ -34,7 +34,7 @@ class ArrivingFileTest : public testing::Test {
   /// An arriving file every write to which fails as on a full disk.
   std::shared_ptr<ArrivingFile> arriving_on_full_disk(std::optional<std::uint64_t> size) {
     auto file = std::make_shared<const BlobFile>(::open("/dev/full", O_RDWR | O_CLOEXEC));
-    auto [room, refused] = shared.space.reserve(size.value_or(run));
+    auto [room, refused] = shared.space.reserve(size.value_or(run_bytes));
     return std::make_shared<ArrivingFile>(parts(size, 0), file, std::move(room),
                                           [this](std::optional<Digest> d) { proven.push_back(d); });
   }
@@ -65,13 +65,13 @@ class ArrivingFileTest : public testing::Test {
 };
 
 TEST_F(ArrivingFileTest, SmallPiecesAreWrittenInAlignedRunsAndTheRestWhenTheTurnEnds) {
-  const auto whole = pattern(2 * run + 1000);
+  const auto whole = pattern(2 * run_bytes + 1000);
   const auto file = arriving(whole.size());
   constexpr std::size_t piece = 10'000;
   for (std::size_t at = 0; at < whole.size(); at += piece) {
     ASSERT_FALSE(
         file->take(at, bytes(whole).subspan(at, std::min(piece, whole.size() - at)), whole.size()));
-    EXPECT_EQ(file->extents().bytes(), file->arrived() / run * run);
+    EXPECT_EQ(file->extents().bytes(), file->arrived() / run_bytes * run_bytes);
   }
   EXPECT_EQ(file->progress()->readable(0, Progress::Reach::proven),
             0U);  // readers are told once, at the end of the turn
@@ -85,13 +85,13 @@ TEST_F(ArrivingFileTest, SmallPiecesAreWrittenInAlignedRunsAndTheRestWhenTheTurn
 }
 
 TEST_F(ArrivingFileTest, TurnThatBringsMuchTellsReadersInItsMiddle) {
-  const auto whole = pattern(5 * run + 1000);
+  const auto whole = pattern(5 * run_bytes + 1000);
   const auto file = arriving(whole.size());
   const auto readable = [&] { return file->progress()->readable(0, Progress::Reach::proven); };
-  ASSERT_FALSE(file->take(0, bytes(whole).first(3 * run), whole.size()));
+  ASSERT_FALSE(file->take(0, bytes(whole).first(3 * run_bytes), whole.size()));
   EXPECT_EQ(readable(), 0U);
-  ASSERT_FALSE(file->take(3 * run, bytes(whole).subspan(3 * run), whole.size()));
-  EXPECT_EQ(readable(), 4 * run) << "1 MiB, in the same turn";
+  ASSERT_FALSE(file->take(3 * run_bytes, bytes(whole).subspan(3 * run_bytes), whole.size()));
+  EXPECT_EQ(readable(), 4 * run_bytes) << "1 MiB, in the same turn";
   executor.run();
   EXPECT_EQ(readable(), whole.size());
   ASSERT_FALSE(file->finish());
@@ -189,7 +189,7 @@ TEST_F(ArrivingFileTest, FailedWriteOfUnknownSizeIsToldAtTheEndAtTheLatest) {
 }
 
 TEST_F(ArrivingFileTest, OnAFullDiskItGoesOnInMemoryUnderTheSameFile) {
-  const auto whole = pattern(3 * run);
+  const auto whole = pattern(3 * run_bytes);
   const auto file = arriving_on_full_disk(whole.size());
   const auto reader = file->readers().join();
   EXPECT_FALSE(file->passing());
@@ -216,8 +216,8 @@ TEST_F(ArrivingFileTest, PassingItHoldsAWindowBehindTheSlowestReader) {
   std::uint64_t sent = 0;
   const auto send = [&] {
     while (!file->full() && sent < whole.size()) {
-      ASSERT_FALSE(file->take(sent, bytes(whole).subspan(sent, run), whole.size()));
-      sent += run;
+      ASSERT_FALSE(file->take(sent, bytes(whole).subspan(sent, run_bytes), whole.size()));
+      sent += run_bytes;
       executor.run();
     }
   };
@@ -225,8 +225,8 @@ TEST_F(ArrivingFileTest, PassingItHoldsAWindowBehindTheSlowestReader) {
   EXPECT_EQ(sent, window);
   {
     const auto ahead = file->readers().join();
-    slow->at(window - run);
-    fast->at(window - run);
+    slow->at(window - run_bytes);
+    fast->at(window - run_bytes);
     ahead->at(3 * window);
     EXPECT_FALSE(file->uneven()) << "who waits for what comes later is not ahead";
     EXPECT_EQ(file->cut_slow(), 0U);
@@ -242,14 +242,14 @@ TEST_F(ArrivingFileTest, PassingItHoldsAWindowBehindTheSlowestReader) {
   EXPECT_FALSE(file->full());
   EXPECT_TRUE(file->begun_to_slide());
   send();
-  EXPECT_EQ(sent, window + window / 2 + run);
+  EXPECT_EQ(sent, window + window / 2 + run_bytes);
   std::string read(window, '\0');  // what the slow one needs next is still there
   ASSERT_EQ(::pread(file->file()->fd(), read.data(), read.size(), window / 2 + 10),
             static_cast<ssize_t>(window));
   EXPECT_EQ(read, whole.substr(window / 2 + 10, window));
   struct stat status {};
   ASSERT_EQ(::fstat(file->file()->fd(), &status), 0);
-  EXPECT_LE(static_cast<std::uint64_t>(status.st_blocks) * 512, window + run + 4096);
+  EXPECT_LE(static_cast<std::uint64_t>(status.st_blocks) * 512, window + run_bytes + 4096);
   slow.reset();
   file->slide();
   EXPECT_FALSE(file->full()) << "who left holds up nobody";

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -108,10 +110,15 @@ class CacheTest : public testing::Test {
 
 inline Digest sha256(std::string_view bytes) { return digest_of(Algorithm::sha256, bytes); }
 
+/// Repeats itself every 64 KiB.
 inline std::string pattern(std::size_t size, char seed = 'a') {
+  constexpr std::size_t period = 1 << 16;
   std::string bytes(size, seed);
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < std::min(size, period); ++i) {
     bytes[i] = static_cast<char>(static_cast<unsigned char>(seed) + i * 131 + (i >> 8) * 7);
+  }
+  for (std::size_t i = period; i < size; i += period) {
+    std::memcpy(&bytes[i], bytes.data(), std::min(period, size - i));
   }
   return bytes;
 }

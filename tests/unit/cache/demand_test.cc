@@ -7,14 +7,13 @@
 #include <vector>
 
 #include "tests/unit/cache/cache_fixture.h"
+#include "tests/unit/cache/sizes.h"
 
 namespace entrepot::cache {
 namespace {
 
 using Level = Demand::Level;
 using std::chrono::seconds;
-
-constexpr std::size_t mib = 1 << 20;
 
 class DemandTest : public CacheTest {
  protected:

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 Digest named(int number, Algorithm algorithm = Algorithm::sha256) {
   return digest_of(algorithm, std::to_string(number));
 }
-bool anybody(const Digest&, bool) { return true; }
+bool anyone(const Digest&, bool) { return true; }
 
 constexpr WallTime start{std::chrono::milliseconds(1'700'000'000'000)};
 
@@ -63,7 +63,7 @@ TEST_F(IndexTest, WhatIsRestoredLeavesAfterNewcomers) {
   for (int i = 0; i < 100; ++i) index.restore(named(i), {100'000, false});
   for (int i = 100; i < 130; ++i) index.put(named(i), {100'000, false});
   for (int i = 0; i < 15; ++i) {
-    const auto victim = index.evict(13'000'000, anybody);
+    const auto victim = index.evict(13'000'000, anyone);
     ASSERT_TRUE(victim);
     EXPECT_FALSE(index.has(victim->digest));
   }

@@ -4,11 +4,10 @@
 
 #include "cache/widening.h"
 #include "tests/unit/cache/pieces_fixture.h"
+#include "tests/unit/cache/sizes.h"
 
 namespace entrepot::cache {
 namespace {
-
-constexpr std::uint64_t mib = 1 << 20;
 
 class WideningFillTest : public PiecesTest {
  protected:

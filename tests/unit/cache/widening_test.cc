@@ -9,11 +9,10 @@
 #include <vector>
 
 #include "cache/pieces.h"
+#include "tests/unit/cache/sizes.h"
 
 namespace entrepot::cache {
 namespace {
-
-constexpr std::uint64_t mib = 1 << 20;
 
 /// Steps of a line on which `transfers` bring rate(transfers) bytes an interval.
 template <typename Rate>

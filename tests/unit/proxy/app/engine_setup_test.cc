@@ -23,7 +23,7 @@ using Outcome = Merged::Outcome;
 const ClientMirror here = client_mirror("http://127.0.0.1:5000");
 const ClientMirror there = client_mirror("http://10.0.0.5:5000");
 const ClientMirror secure = client_mirror("https://mirror.example");
-const std::vector<ClientRegistry> registries = {
+const std::vector<ClientRegistry> all_registries = {
     {"docker.io", "https://registry-1.docker.io", "docker.io"},
     {"corp:5000", "http://corp:5000", "corp"}};
 
@@ -45,7 +45,7 @@ Merged merged(const EngineFile& file, std::string_view existing) {
 
 TEST(DockerSetup, FreshFile) {
   const auto fresh = [](const ClientMirror& mirror) {
-    const auto setup = docker_setup(mirror, registries);
+    const auto setup = docker_setup(mirror, all_registries);
     EXPECT_EQ(setup.files.size(), 1U);
     EXPECT_EQ(setup.files[0].path, "/etc/docker/daemon.json");
     EXPECT_EQ(merged(setup.files[0], setup.files[0].content).outcome, Outcome::unchanged);
@@ -60,7 +60,7 @@ TEST(DockerSetup, FreshFile) {
 }
 
 TEST(DockerSetup, Merge) {
-  const auto file = docker_setup(there, registries).files[0];
+  const auto file = docker_setup(there, all_registries).files[0];
   const auto result = merged(file, R"({"live-restore":true,"registry-mirrors":["https://a"]})");
   EXPECT_EQ(result.outcome, Outcome::changed);
   EXPECT_EQ(result.text,
@@ -70,21 +70,21 @@ TEST(DockerSetup, Merge) {
 }
 
 TEST(DockerSetup, CommentsAreRefused) {
-  const auto result = docker_setup(here, registries).files[0].merge("{ // ours\n}");
+  const auto result = docker_setup(here, all_registries).files[0].merge("{ // ours\n}");
   EXPECT_EQ(result.outcome, Outcome::refused);
   EXPECT_THAT(result.text, AllOf(HasSubstr("line 1, column 3"), HasSubstr("without comments")));
 }
 
 TEST(DockerSetup, SaysHowOtherRegistriesArePulled) {
-  const auto setup = docker_setup(there, registries);
+  const auto setup = docker_setup(there, all_registries);
   EXPECT_THAT(setup.next, ElementsAre(HasSubstr("systemctl reload docker")));
   EXPECT_THAT(setup.notes, ElementsAre(HasSubstr("--registry-mirror"),
                                        HasSubstr("docker pull 10.0.0.5:5000/corp/")));
-  EXPECT_THAT(docker_setup(there, {registries[0]}).notes, SizeIs(1));
+  EXPECT_THAT(docker_setup(there, {all_registries[0]}).notes, SizeIs(1));
 }
 
 TEST(ContainerdSetup, FreshFiles) {
-  const auto setup = containerd_setup(there, registries, "");
+  const auto setup = containerd_setup(there, all_registries, "");
   ASSERT_EQ(setup.files.size(), 2U);
   EXPECT_EQ(setup.files[0].path, "/etc/containerd/certs.d/docker.io/hosts.toml");
   EXPECT_EQ(setup.files[0].content, of_containerd);
@@ -94,7 +94,7 @@ TEST(ContainerdSetup, FreshFiles) {
 
 TEST(ContainerdSetup, OursIsReplacedUntilItIsEdited) {
   const auto of_mirror = [](const ClientMirror& mirror) {
-    return containerd_setup(mirror, registries, "").files[0];
+    return containerd_setup(mirror, all_registries, "").files[0];
   };
   EXPECT_EQ(merged(of_mirror(there), of_containerd).outcome, Outcome::unchanged);
   const auto moved = merged(of_mirror(here), of_containerd);
@@ -110,7 +110,7 @@ TEST(ContainerdSetup, OursIsReplacedUntilItIsEdited) {
 }
 
 TEST(ContainerdSetup, SomebodyElsesStays) {
-  const auto file = containerd_setup(there, registries, "").files[0];
+  const auto file = containerd_setup(there, all_registries, "").files[0];
   for (const auto* names_it :
        {"[host.\"http://10.0.0.5:5000\"]\n", "server = \"x\"\n [host.'http://10.0.0.5:5000'] # us"})
     EXPECT_EQ(file.merge(names_it).outcome, Outcome::unchanged) << names_it;
@@ -132,7 +132,7 @@ TEST(ContainerdSetup, QuotesAreWritten) {
 
 TEST(ContainerdSetup, FolderThatItsConfigurationNames) {
   const auto folder = [](const std::string& config) {
-    const auto setup = containerd_setup(there, registries, config);
+    const auto setup = containerd_setup(there, all_registries, config);
     return setup.files[0].path.parent_path().parent_path().string() +
            (setup.notes.empty() ? "" : " but");
   };
@@ -157,7 +157,7 @@ TEST(ContainerdSetup, FolderThatItsConfigurationNames) {
 
 TEST(ContainerdSetup, SaysWhatItsConfigurationLacks) {
   const auto note = [](const std::optional<std::string>& config) {
-    const auto notes = containerd_setup(there, registries, config).notes;
+    const auto notes = containerd_setup(there, all_registries, config).notes;
     EXPECT_EQ(notes.size(), 1U);
     return notes.empty() ? "" : notes[0];
   };
@@ -174,7 +174,7 @@ TEST(ContainerdSetup, SaysWhatItsConfigurationLacks) {
 }
 
 TEST(PodmanSetup, FreshFile) {
-  const auto setup = podman_setup(there, registries, {});
+  const auto setup = podman_setup(there, all_registries, {});
   ASSERT_EQ(setup.files.size(), 1U);
   EXPECT_EQ(setup.files[0].path, "/etc/containers/registries.conf.d/entrepot.conf");
   EXPECT_EQ(setup.files[0].content,
@@ -198,14 +198,14 @@ location = "10.0.0.5:5000/corp"
 insecure = true
 )");
   // podman takes plain http from this machine no more than from others.
-  EXPECT_THAT(podman_setup(here, {registries[0]}, {}).files[0].content,
+  EXPECT_THAT(podman_setup(here, {all_registries[0]}, {}).files[0].content,
               HasSubstr("\"127.0.0.1:5000/docker.io\"\ninsecure = true\n"));
-  EXPECT_THAT(podman_setup(secure, {registries[0]}, {}).files[0].content,
+  EXPECT_THAT(podman_setup(secure, {all_registries[0]}, {}).files[0].content,
               AllOf(HasSubstr("\"mirror.example/docker.io\"\n"), Not(HasSubstr("insecure"))));
 }
 
 TEST(PodmanSetup, OursIsReplaced) {
-  const auto file = podman_setup(there, registries, {}).files[0];
+  const auto file = podman_setup(there, all_registries, {}).files[0];
   EXPECT_EQ(merged(file, file.content).outcome, Outcome::unchanged);
   for (const auto* older : {"", "not toml"}) {
     EXPECT_EQ(merged(file, older).outcome, Outcome::changed);
@@ -214,14 +214,14 @@ TEST(PodmanSetup, OursIsReplaced) {
 }
 
 TEST(PodmanSetup, WhatNoPathCanNameIsLeftOut) {
-  const auto setup = podman_setup(there, {registries[0], {"x:1", "https://x:1", ""}}, {});
+  const auto setup = podman_setup(there, {all_registries[0], {"x:1", "https://x:1", ""}}, {});
   EXPECT_THAT(setup.files[0].content, Not(HasSubstr("x:1")));
   EXPECT_THAT(setup.notes, ElementsAre(HasSubstr("x:1 is left out")));
 }
 
 TEST(PodmanSetup, OtherFilesThatSpeakOfTheSame) {
   const auto notes = [](const std::filesystem::path& path, const std::string& text) {
-    return podman_setup(there, registries, {{path, text}}).notes;
+    return podman_setup(there, all_registries, {{path, text}}).notes;
   };
   const std::filesystem::path folder = podman_folder;
   EXPECT_THAT(notes(podman_file, "[[registry]]\n  prefix='docker.io' # hub\nblocked=true\n"),

@@ -8,12 +8,12 @@
 namespace entrepot::http {
 namespace {
 
-using Result = BodyDrain::Result;
+using DrainResult = BodyDrain::Result;
 
-Result feed(BodyDrain& drain, std::string_view bytes, std::size_t piece, std::size_t& taken) {
+DrainResult feed(BodyDrain& drain, std::string_view bytes, std::size_t piece, std::size_t& taken) {
   taken = 0;
-  Result result = Result::more;
-  while (result == Result::more && taken < bytes.size()) {
+  DrainResult result = DrainResult::more;
+  while (result == DrainResult::more && taken < bytes.size()) {
     std::size_t n = 0;
     result = drain.feed(bytes.substr(taken, piece), n);
     taken += n;
@@ -47,7 +47,7 @@ TEST(BodyDrain, EndsWhereTheBodyEnds) {
       BodyDrain drain;
       drain.begin(framing);
       std::size_t taken = 0;
-      EXPECT_EQ(feed(drain, bytes + "GET", piece, taken), Result::complete) << bytes;
+      EXPECT_EQ(feed(drain, bytes + "GET", piece, taken), DrainResult::complete) << bytes;
       EXPECT_EQ(taken, bytes.size()) << bytes;
     }
   }
@@ -77,7 +77,7 @@ TEST(BodyDrain, RefusesWhatIsNotQuiteChunked) {
     BodyDrain drain;
     drain.begin(chunked());
     std::size_t taken = 0;
-    EXPECT_EQ(feed(drain, bytes, 1, taken), Result::refused) << bytes;
+    EXPECT_EQ(feed(drain, bytes, 1, taken), DrainResult::refused) << bytes;
     EXPECT_EQ(drain.refusal().status, 400) << bytes;
   }
 }
@@ -88,14 +88,14 @@ TEST(BodyDrain, TakesNoMoreThanItsLimit) {
     BodyDrain drain;
     drain.begin(in_chunks ? chunked() : length(big.size()));
     std::size_t taken = 0;
-    EXPECT_EQ(feed(drain, in_chunks ? "11170\r\n" + big : big, 1000, taken), Result::refused);
+    EXPECT_EQ(feed(drain, in_chunks ? "11170\r\n" + big : big, 1000, taken), DrainResult::refused);
     EXPECT_EQ(drain.refusal().status, 413);
     EXPECT_LE(taken, 66 * 1024U);
   }
   BodyDrain drain;  // endless extension
   drain.begin(chunked());
   std::size_t taken = 0;
-  EXPECT_EQ(feed(drain, "1;" + big, 1000, taken), Result::refused);
+  EXPECT_EQ(feed(drain, "1;" + big, 1000, taken), DrainResult::refused);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
-constexpr RateBudget::Time now{hours(1000)};
+constexpr RateBudget::Time begin{hours(1000)};
 
 ResponseHead saying(const std::string& limit, const std::string& remaining) {
   ResponseHead head;
@@ -22,41 +22,41 @@ ResponseHead saying(const std::string& limit, const std::string& remaining) {
 
 TEST(RateBudget, NothingIsKnownAtFirst) {
   RateBudget budget;
-  EXPECT_EQ(budget.remaining(now), std::nullopt);
-  EXPECT_FALSE(budget.scarce(now));
-  budget.told(saying("100;w=60", ""), now);
-  budget.told(saying("100;w=60", "many"), now);
-  EXPECT_EQ(budget.remaining(now), std::nullopt);
+  EXPECT_EQ(budget.remaining(begin), std::nullopt);
+  EXPECT_FALSE(budget.scarce(begin));
+  budget.told(saying("100;w=60", ""), begin);
+  budget.told(saying("100;w=60", "many"), begin);
+  EXPECT_EQ(budget.remaining(begin), std::nullopt);
 }
 
 TEST(RateBudget, ATenthIsFew) {
   RateBudget budget;
-  budget.told(saying("100;w=21600", "11;w=21600"), now);
-  EXPECT_EQ(budget.remaining(now), 11U);
-  EXPECT_FALSE(budget.scarce(now));
-  budget.told(saying("100;w=21600", "10;w=21600"), now);
-  EXPECT_TRUE(budget.scarce(now));
-  budget.told(saying("100;w=21600", "90;w=21600"), now);
-  EXPECT_FALSE(budget.scarce(now));
+  budget.told(saying("100;w=21600", "11;w=21600"), begin);
+  EXPECT_EQ(budget.remaining(begin), 11U);
+  EXPECT_FALSE(budget.scarce(begin));
+  budget.told(saying("100;w=21600", "10;w=21600"), begin);
+  EXPECT_TRUE(budget.scarce(begin));
+  budget.told(saying("100;w=21600", "90;w=21600"), begin);
+  EXPECT_FALSE(budget.scarce(begin));
 }
 
 TEST(RateBudget, OfAnUnknownLimitTenAreFew) {
   RateBudget budget;
-  budget.told(saying("", "11"), now);
-  EXPECT_FALSE(budget.scarce(now));
-  budget.told(saying("", "10"), now);
-  EXPECT_TRUE(budget.scarce(now));
+  budget.told(saying("", "11"), begin);
+  EXPECT_FALSE(budget.scarce(begin));
+  budget.told(saying("", "10"), begin);
+  EXPECT_TRUE(budget.scarce(begin));
 }
 
 TEST(RateBudget, IsForgottenWithItsWindow) {
   RateBudget budget;
-  budget.told(saying("100;w=60", "0"), now);
-  EXPECT_TRUE(budget.scarce(now + seconds(59)));
-  EXPECT_FALSE(budget.scarce(now + seconds(60)));
-  EXPECT_EQ(budget.remaining(now + seconds(60)), std::nullopt);
-  budget.told(saying("", "0;w=30000000"), now);
-  EXPECT_TRUE(budget.scarce(now + hours(23)));
-  EXPECT_FALSE(budget.scarce(now + hours(25))) << "no window is believed to be longer than a day";
+  budget.told(saying("100;w=60", "0"), begin);
+  EXPECT_TRUE(budget.scarce(begin + seconds(59)));
+  EXPECT_FALSE(budget.scarce(begin + seconds(60)));
+  EXPECT_EQ(budget.remaining(begin + seconds(60)), std::nullopt);
+  budget.told(saying("", "0;w=30000000"), begin);
+  EXPECT_TRUE(budget.scarce(begin + hours(23)));
+  EXPECT_FALSE(budget.scarce(begin + hours(25))) << "no window is believed to be longer than a day";
 }
 
 }  // namespace
