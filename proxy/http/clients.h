@@ -103,6 +103,8 @@ class Clients::Share {
   /// Gives back what its request held.
   void end_request();
   void release();
+  /// False for one that is turned away, or released.
+  bool admitted() const { return entry_ != nullptr; }
 
  private:
   friend class Clients;

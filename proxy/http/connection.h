@@ -61,6 +61,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void drain();
   /// Closes now, whatever is under way.
   void cut();
+  /// Whether it has one of the places of its server: not while it is told that there is none.
+  bool admitted() const { return share_.admitted(); }
   /// Whether a whole request has come whose reply is not at its end.
   bool asked() const { return state_ == State::reply; }
   /// Since when it waits for a request: since the end of its last reply, or since it was accepted.

@@ -18,6 +18,10 @@ milliseconds sweep_interval(const ServerOptions& options) {
   return std::clamp(shortest / 4, milliseconds(5), milliseconds(250));
 }
 
+/// Connections that are compared when one has to go: looking at ten thousand for each newcomer of a
+/// flood would be work for a loop.
+constexpr std::size_t looked_at = 128;
+
 }  // namespace
 
 Lane::Lane(loop::Loop& loop, const ServerOptions& options, Handler& handler, int listening,
@@ -54,15 +58,18 @@ void Lane::start() { listener_.start(); }
 bool Lane::make_room() {
   using Displaces = ServerOptions::Displaces;
   if (options_.displaces == Displaces::nobody) return false;
-  const auto counts_less = [](const auto& one, const auto& other) {
-    return one->asked() != other->asked() ? !one->asked() : one->since() < other->since();
+  const auto counts_less = [](const Connection& one, const Connection& other) {
+    return one.asked() != other.asked() ? !one.asked() : one.since() < other.since();
   };
-  const auto least = std::min_element(connections_.begin(), connections_.end(), counts_less);
-  if (least == connections_.end()) return false;
-  if ((*least)->asked() && options_.displaces == Displaces::idle) return false;
+  std::shared_ptr<Connection> least;  // it leaves the table while it is cut
+  for (std::size_t i = std::min(connections_.size(), looked_at); i > 0; --i) {
+    const auto& connection = connections_[++look_at_ % connections_.size()];
+    if (!connection->admitted()) continue;
+    if (least == nullptr || counts_less(*connection, *least)) least = connection;
+  }
+  if (least == nullptr || (least->asked() && options_.displaces == Displaces::idle)) return false;
   if (options_.client_counters) options_.client_counters->idle.add();
-  const auto cut = *least;  // it leaves the table meanwhile
-  cut->cut();
+  least->cut();
   return true;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -47,7 +48,7 @@ class Lane {
   /// A place for a connection that has come, that of another where options().displaces says so.
   Clients::Admission admit(ClientAddress address);
   void turn_away(Connection& connection, Clients::Verdict verdict, bool told);
-  /// Cuts the connection that whose place a newcomer gets; false without any.
+  /// Cuts the connection whose place a newcomer gets (ServerOptions::Displaces); false without any.
   bool make_room();
   void sweep_later();
   void sweep();
@@ -63,6 +64,7 @@ class Lane {
   HeadWriter head_writer_;
   Listener listener_;
   std::vector<std::shared_ptr<Connection>> connections_;
+  std::size_t look_at_ = 0;  // where make_room() goes on
   std::unique_ptr<loop::Loop::Timer> sweep_timer_;
   Connection::Clock::time_point sweep_due_{};
   bool late_ = false;  // the last sweep was put off

@@ -42,9 +42,9 @@ struct ServerOptions {
   /// Over all loops of this server. Who has no place is answered 503 with Retry-After.
   ClientLimits limits;
   /// Whose place a newcomer gets where all places (or all of own_descriptors) are taken, so that
-  /// nobody keeps it out by holding connections. That connection is cut: the one that has waited
-  /// longest for a whole request, or where none does, the one that was answered longest ago. 503
-  /// where there is nobody.
+  /// nobody keeps it out by holding connections. That connection is cut: of 128 that are looked at
+  /// in turn the one that has waited longest for a whole request, or where none does, the one that
+  /// was answered longest ago. 503 where there is nobody.
   enum class Displaces : std::uint8_t {
     nobody,
     idle,    ///< connections that have no whole request under way

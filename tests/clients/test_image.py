@@ -141,7 +141,7 @@ def test_its_configuration_is_good():
     text = re.sub(r"^\s*//.*|\s//.*$", "", file.read_text(), flags=re.MULTILINE)
     config = json.loads(text)
     assert config["listen"] == [{"address": f"0.0.0.0:{ENTREPOT_PORT}"}]
-    assert config["admin"] == {"address": f"0.0.0.0:{ADMIN_PORT}"}
+    assert config["admin"] == {"address": f"0.0.0.0:{ADMIN_PORT}", "hosts": ["entrepot"]}
     assert config["cache"]["directory"] == "/var/lib/entrepot"
 
 
