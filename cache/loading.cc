@@ -10,6 +10,7 @@
 
 #include "cache/layout.h"
 #include "cache/left_fills.h"
+#include "cache/lines.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {
@@ -34,16 +35,6 @@ std::optional<WallTime> time_of(const std::optional<std::string>& text) {
 }
 
 std::string text_of(WallTime time) { return std::to_string(time.time_since_epoch().count()); }
-
-std::vector<std::string> lines_of(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const auto line = text.substr(0, text.find('\n'));
-    if (Pins::valid(line)) lines.emplace_back(line);
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-  }
-  return lines;
-}
 
 }  // namespace
 
@@ -72,7 +63,9 @@ void Loading::read_partials(Shared& shared) {
 }
 
 void Loading::read_pins(Shared& shared) {
-  shared.pins.set_commanded(lines_of(shared.rocks.note("pins").value_or("")));
+  auto pins = lines_of(shared.rocks.note("pins").value_or(""));
+  std::erase_if(pins, [](const std::string& pattern) { return !Pins::valid(pattern); });
+  shared.pins.set_commanded(std::move(pins));
 }
 
 bool Loading::run() {

@@ -6,21 +6,13 @@
 #include <mutex>
 #include <utility>
 
+#include "cache/lines.h"
+
 namespace entrepot::cache {
 namespace {
 
 /// Of one record.
 constexpr std::size_t most_names = 16;
-
-std::vector<std::string> names_in(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const auto line = text.substr(0, text.find('\n'));
-    if (!line.empty()) lines.emplace_back(line);
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-  }
-  return lines;
-}
 
 std::vector<std::string> sorted(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
@@ -44,7 +36,7 @@ Origins::Set Origins::of(std::string_view upstream) const {
 Origins::Set Origins::parse(std::string_view names) const {
   if (restricted_.empty()) return everybody;
   Names known;
-  for (auto& name : names_in(names)) {
+  for (auto& name : lines_of(names)) {
     if (has(open_, name)) return everybody;
     // One that is not configured any more may have been restricted.
     if (name == unnoted_name || has(restricted_, name)) known.push_back(std::move(name));
@@ -88,7 +80,7 @@ Origins::Set Origins::number(Names names) const {
 }
 
 std::string Origins::add(std::string_view names, std::string_view upstream) {
-  auto all = names_in(names);
+  auto all = lines_of(names);
   if (std::find(all.begin(), all.end(), upstream) == all.end()) all.emplace_back(upstream);
   if (all.size() > most_names) all.erase(all.begin());
   std::string text;

@@ -102,7 +102,8 @@ class Space {
   bool crowded() const;
   /// What the background job keeps free of it.
   std::uint64_t headroom() const;
-  /// Of that, what promises may leave of it: for them alone nobody who is in use leaves.
+  /// The headroom less what is reserved for bodies of which nothing has come: the job evicts
+  /// nothing for those.
   std::uint64_t untaken_headroom() const;
   /// As reserve(); `among`: who leaves for it first.
   Room reserve_among(Candidates among, std::uint64_t bytes, std::uint64_t there);

@@ -13,8 +13,6 @@
 namespace entrepot::registry {
 namespace {
 
-constexpr std::string_view json_type = "application/json";
-
 metrics::Kind kind_of(Resource resource) {
   switch (resource) {
     case Resource::manifest:

@@ -14,13 +14,12 @@
 namespace entrepot::registry {
 namespace {
 
-constexpr std::string_view error_type = "application/json";
 /// The only form clients show to their users (distribution-spec, "Warnings").
 constexpr std::string_view stale_warning = "299 - \"stale: upstream unreachable\"";
 
 void send_error(http::Exchange& exchange, const Call& call, http::ReplyHead& head,
                 const Error& error) {
-  head.add("Content-Type", error_type);
+  head.add("Content-Type", json_type);
   head.add("Cache-Control", "no-store");
   add_namespace(head, call);
   if (error.retry_after.count() > 0)

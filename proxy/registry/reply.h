@@ -15,6 +15,9 @@
 
 namespace entrepot::registry {
 
+/// Of errors, and of what the registry API says by itself.
+inline constexpr std::string_view json_type = "application/json";
+
 /// Cache-Status (RFC 9211) of an outcome, without `ttl`.
 std::string_view cache_status(metrics::Outcome outcome);
 

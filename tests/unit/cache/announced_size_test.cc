@@ -48,21 +48,19 @@ TEST_F(AnnouncedSizeTest, WhoAnnouncesMuchAndSendsLittlePushesOutNothing) {
 TEST_F(AnnouncedSizeTest, APromisePushesOutNewcomersOnly) {
   options.max_size = 64 * mib;
   open();
-  std::vector<Digest> used, newcomers;
-  const auto put = [&](std::vector<Digest>& into, int seed) {
-    const auto bytes = blob(mib, seed);
-    store(bytes);
-    into.push_back(sha256(bytes));
-  };
+  std::vector<Digest> used;
   const auto left_of = [&](const std::vector<Digest>& digests) {
     return std::count_if(digests.begin(), digests.end(), [&](const Digest& digest) {
       return cache->find_blob(repo, digest).has_value();
     });
   };
-  for (int seed = 0; seed < 52; ++seed) put(used, seed);
+  for (int seed = 0; seed < 52; ++seed) {
+    used.push_back(sha256(blob(mib, seed)));
+    store(blob(mib, seed));
+  }
   for (int use = 0; use < 3; ++use) ASSERT_EQ(left_of(used), 52);
   // So many that some of them leave: the cache is full, and those above have earned their places.
-  for (int seed = 52; seed < 80; ++seed) put(newcomers, seed);
+  for (int seed = 52; seed < 80; ++seed) store(blob(mib, seed));
   const auto before = cache->inspection().stats().blob_bytes;
   ASSERT_EQ(left_of(used), 52);
   for (int seed = 0; seed < 40; ++seed) {

@@ -180,19 +180,22 @@ TEST(ServerLimit, MissesOfOneClientAreBounded) {
   EXPECT_EQ(second.reply().status, 200);
 }
 
+/// A handler that keeps requests for /wait and answers others.
+auto answers_but(std::vector<ExchangePtr>& waiting) {
+  return [&waiting](const ExchangePtr& exchange) {
+    if (exchange->request().path() == "/wait")
+      waiting.push_back(exchange);
+    else
+      echo_path(exchange);
+  };
+}
+
 TEST(ServerLimit, ANewcomerHasThePlaceOfWhoHasHeldOneLongest) {
   std::vector<ExchangePtr> waiting;  // the loop's
   ServerOptions options;
   options.limits.connections = options.limits.connections_each = 2;
   options.displaces = ServerOptions::Displaces::anybody;
-  ServerUnderTest server(
-      [&waiting](const ExchangePtr& exchange) {
-        if (exchange->request().path() == "/wait")
-          waiting.push_back(exchange);
-        else
-          echo_path(exchange);
-      },
-      options);
+  ServerUnderTest server(answers_but(waiting), options);
   RawClient asked(server.port());
   asked.send(get("/wait"));
   server.wait_handled(1);
@@ -220,14 +223,7 @@ TEST(ServerLimit, ANewcomerHasThePlaceOfAnIdleConnectionButOfNoOther) {
   std::atomic<std::uint64_t> none{0}, idle_cut{0};
   const metrics::Counter other(&none);
   options.client_counters = {other, other, other, other, metrics::Counter(&idle_cut)};
-  ServerUnderTest server(
-      [&waiting](const ExchangePtr& exchange) {
-        if (exchange->request().path() == "/wait")
-          waiting.push_back(exchange);
-        else
-          echo_path(exchange);
-      },
-      options);
+  ServerUnderTest server(answers_but(waiting), options);
   RawClient asked(server.port());
   asked.send(get("/wait"));
   server.wait_handled(1);
