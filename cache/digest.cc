@@ -4,6 +4,8 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -14,11 +16,20 @@ namespace {
 
 constexpr std::string_view hex_digits = "0123456789abcdef";
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;  // upper case is not canonical, so it is no digest
+constexpr std::int8_t no_digit = -1;
+
+/// Upper case is not canonical, so it is no digest.
+constexpr std::array<std::int8_t, 256> make_hex_values() {
+  std::array<std::int8_t, 256> values;
+  values.fill(no_digit);
+  for (std::size_t i = 0; i < hex_digits.size(); ++i)
+    values[static_cast<unsigned char>(hex_digits[i])] = static_cast<std::int8_t>(i);
+  return values;
 }
+/// A table, as every request has a digest to parse.
+constexpr std::array<std::int8_t, 256> hex_values = make_hex_values();
+
+int hex_value(char c) { return hex_values[static_cast<unsigned char>(c)]; }
 
 const EVP_MD* implementation(Algorithm algorithm) {
   return algorithm == Algorithm::sha256 ? EVP_sha256() : EVP_sha512();
@@ -46,7 +57,7 @@ std::optional<Digest> Digest::parse(std::string_view text) {
   for (std::size_t i = 0; i < length(algorithm); ++i) {
     const int high = hex_value(hex[2 * i]);
     const int low = hex_value(hex[2 * i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
+    if ((high | low) < 0) return std::nullopt;
     bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
   }
   return Digest(algorithm, std::span(bytes).first(length(algorithm)));

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace entrepot::http {
@@ -41,6 +42,32 @@ inline bool all(std::string_view text, CharClass wanted) {
   for (const char c : text)
     if (!is(c, wanted)) return false;
   return true;
+}
+
+/// Whether one of eight bytes is below `bound`, which is at most 0x80.
+constexpr bool any_below(std::uint64_t bytes, unsigned bound) {
+  constexpr std::uint64_t each = 0x0101010101010101;
+  return ((bytes - each * bound) & ~bytes & each * 0x80) != 0;
+}
+/// Whether one of eight bytes is above `bound`, which is at most 0x7f.
+constexpr bool any_above(std::uint64_t bytes, unsigned bound) {
+  constexpr std::uint64_t each = 0x0101010101010101;
+  return (((bytes + each * (0x7f - bound)) | bytes) & each * 0x80) != 0;
+}
+
+/// Whether `clean` holds for all bytes of `text`, which it gets eight at a time (the last ones may
+/// overlap). False for less than eight bytes: the caller then looks at each.
+template <typename Clean>
+bool all_words(std::string_view text, Clean clean) {
+  std::uint64_t bytes = 0;
+  if (text.size() < sizeof bytes) return false;
+  const char* const last = text.data() + text.size() - sizeof bytes;
+  for (const char* at = text.data(); at < last; at += sizeof bytes) {
+    std::memcpy(&bytes, at, sizeof bytes);
+    if (!clean(bytes)) return false;
+  }
+  std::memcpy(&bytes, last, sizeof bytes);
+  return clean(bytes);
 }
 
 inline char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }

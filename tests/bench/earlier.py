@@ -63,22 +63,25 @@ class Sides:
 
 
 def hits(site: Site, rounds: int) -> None:
+    """Turns of a second, as the machine's speed changes within minutes; new processes each round,
+    as one keeps the luck of where its memory lies."""
     origin, targets = small_objects(site)
     for what, target in targets.items():
         sides = Sides(site)
-        running = sides.both(origin.port)
-        for entrepot in running.values():
-            assert client.get(entrepot.port, target).status == 200
-            wrk(entrepot.port, target, 1)
+        for _ in range(rounds):
+            running = sides.both(origin.port)
+            for entrepot in running.values():
+                assert client.get(entrepot.port, target).status == 200
+                wrk(entrepot.port, target, 1)
 
-        def run(name: str) -> tuple[float, float]:
-            before = cpu_seconds([running[name].pid])
-            rate = wrk(running[name].port, target, 3)
-            return rate, (cpu_seconds([running[name].pid]) - before) / rate
-        sides.rounds(2 * rounds, run)
+            def run(name: str) -> tuple[float, float]:
+                before = cpu_seconds([running[name].pid])
+                rate = wrk(running[name].port, target, 1)
+                return rate, (cpu_seconds([running[name].pid]) - before) / rate
+            sides.rounds(6, run)
+            for entrepot in running.values():
+                site.close(entrepot)
         sides.report(f"hits, {what}", "k/s", 1e-3)
-        for entrepot in running.values():
-            site.close(entrepot)
 
 
 def bulk(site: Site, rounds: int) -> None:
