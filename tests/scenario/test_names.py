@@ -13,7 +13,7 @@ from support.checks import REPOSITORY, assert_error, assert_hit, assert_whole, b
 from support.daemon import Daemon
 from support.gate import DEADLINE, eventually
 from support.names import DeafNameServer, Names
-from support.silence import Silence
+from support.silence import silences
 
 NAME = "registry.test"
 
@@ -91,9 +91,10 @@ V4 = [f"127.0.0.{n}" for n in range(5)]
 def test_u19_a_dead_address_is_not_dialled_each_time(start, make_upstream, hosts, dead):
     """Of each name of a host one address answers; the others drop what comes."""
     upstream = make_upstream(host=V4[3])
+    while (dropping := silences(dead, upstream.port)) is None:
+        upstream = make_upstream(host=V4[3])
     blobs = [upstream.add_blob(REPOSITORY, content.blob(1 << 10, seed=n)) for n in range(10)]
     hosts.write_text("".join(f"{address} {NAME}\n" for address in sorted((*dead, V4[3]))))
-    silences = [Silence(address, upstream.port) for address in dead]
     entrepot = start({"docker.io": {"endpoint": f"http://{NAME}:{upstream.port}"}},
                      timeouts={"connect": "4s"})
     tracer = Daemon("strace", "-f", "-p", str(entrepot.pid), "-e", "trace=connect")
@@ -103,7 +104,7 @@ def test_u19_a_dead_address_is_not_dialled_each_time(start, make_upstream, hosts
         upstream.cut_connections()
     tracer.stop()
     tracer.log.wait_for("detached")
-    for silence in silences:
+    for silence in dropping:
         silence.close()
     # Those of the resolver, which only looks for the way there, are no EINPROGRESS.
     dialled = re.findall(rf'htons\({upstream.port}\).*?"([0-9.:]+)".*EINPROGRESS', tracer.log.text)

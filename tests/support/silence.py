@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+from contextlib import ExitStack
 
 
 class Silence:
@@ -36,3 +38,17 @@ class Silence:
 
     def __exit__(self, *_):
         self.close()
+
+
+def silences(hosts: list[str], port: int) -> list[Silence] | None:
+    """One on `port` of each host; none at all where a connection of somebody else has that port of
+    a host as its own."""
+    with ExitStack() as stack:
+        try:
+            found = [stack.enter_context(Silence(host, port)) for host in hosts]
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return None
+        stack.pop_all()
+        return found
