@@ -33,6 +33,9 @@ struct Asker {
   std::string via;
   /// Who is to have the answer.
   Client client;
+  /// Media types it would take besides the usual ones of manifests, as elements of an Accept: for
+  /// registries that answer by it. Usually empty.
+  std::string accept = {};
   /// Null: it stays. Shared, as its exchange may go before the question.
   std::shared_ptr<const Left> left;
 };

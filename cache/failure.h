@@ -36,6 +36,9 @@ struct Failure {
   bool doubtful = false;
   /// unavailable: this mirror itself gave the question up, as nobody waits for it or too many wait.
   bool given_up = false;
+  /// Why the registry refuses, in its own words: printable ASCII of bounded length, a part of
+  /// `message` as well. Empty: it did not say.
+  std::string reason = {};
 };
 
 /// True where the upstream would not have the question as it was put: 400 and its like; 508, a

@@ -6,6 +6,7 @@
 
 #include "cache/fill.h"
 #include "cache/media_type.h"
+#include "cache/schema1.h"
 #include "metrics/check.h"
 #include "metrics/exception.h"
 
@@ -43,7 +44,8 @@ void Fill::prove_in_memory() {
 }
 
 void Fill::manifest_read(const ReadManifest& read) {
-  const auto& [manifest, outline] = read;
+  const auto& [manifest, outline, payload] = read;
+  if (payload == digest_) return fail(schema1_unsupported());
   if (manifest->digest != digest_) return mismatch();
   if (outline && outline->over_limits) {
     return fail({FailureKind::bad_upstream, "the manifest is nested too deep or names too much"});

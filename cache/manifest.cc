@@ -35,6 +35,31 @@ bool shallow(std::string_view bytes) {
   return true;
 }
 
+/// In ASCII: a question mark for each byte of other characters and for each escaped surrogate.
+/// Annotations come in Latin-1 as well, or hold half a surrogate, which the parser refuses; nothing
+/// of what is read here is other than ASCII.
+std::string ascii_of(std::string_view bytes) {
+  constexpr std::string_view high_digits = "89abcdefABCDEF";  // of surrogates: D800 to DFFF
+  std::string text(bytes);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (static_cast<unsigned char>(text[i]) >= 0x80) text[i] = '?';
+    if (text[i] != '\\') continue;
+    const bool surrogate = text.size() - i > 5 && text[i + 1] == 'u' &&
+                           (text[i + 2] == 'd' || text[i + 2] == 'D') &&
+                           high_digits.find(text[i + 3]) != high_digits.npos;
+    if (surrogate) text.replace(i + 2, 2, "00");
+    ++i;  // what is escaped, a backslash too
+  }
+  return text;
+}
+
+Json parse_leniently(std::string_view bytes) {
+  Json document = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  if (document.is_discarded())
+    document = Json::parse(ascii_of(bytes), nullptr, /*allow_exceptions=*/false);
+  return document;
+}
+
 /// Digests in the order in which they are added, each once.
 class References {
  public:
@@ -95,7 +120,7 @@ std::optional<ManifestOutline> parse_manifest(std::string_view bytes) {
   ManifestOutline outline;
   outline.over_limits = !shallow(bytes);
   if (outline.over_limits) return outline;
-  const Json document = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  const Json document = parse_leniently(bytes);
   if (!document.is_object()) return std::nullopt;
   outline.over_limits = too_long(document);
   if (outline.over_limits) return outline;

@@ -4,6 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "cache/media_type.h"
+#include "cache/schema1.h"
+
 namespace entrepot::cache {
 
 ReadManifest read_manifest(Algorithm algorithm, std::string bytes) {
@@ -17,7 +20,10 @@ ReadManifest read_manifest(Algorithm algorithm, std::string bytes) {
     content->references =
         std::make_shared<const std::vector<Digest>>(std::exchange(outline->references, {}));
   }
-  return {std::move(content), std::move(outline)};
+  std::optional<Digest> payload;
+  if (content->media_type == docker_schema1)
+    payload = signed_payload_digest(algorithm, *content->bytes);
+  return {std::move(content), std::move(outline), payload};
 }
 
 void read_manifest(Algorithm algorithm, std::string bytes, Poster& store, Executor& home,

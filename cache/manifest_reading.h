@@ -25,6 +25,8 @@ struct ReadManifest {
   std::shared_ptr<Content> content;
   /// See parse_manifest(); its references are in `content`.
   std::optional<ManifestOutline> outline;
+  /// See signed_payload_digest(); of schema 1 only.
+  std::optional<Digest> payload;
 };
 
 /// May take long: for the store pool.

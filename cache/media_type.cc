@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t max_length = 255;
 
-constexpr std::array<std::string_view, 7> manifest_types = {
+constexpr std::array<std::string_view, 8> manifest_types = {
     oci_index,
     oci_manifest,
     docker_list,
@@ -17,6 +17,7 @@ constexpr std::array<std::string_view, 7> manifest_types = {
     docker_schema1,
     "application/vnd.docker.distribution.manifest.v1+json",
     "application/vnd.oci.artifact.manifest.v1+json",
+    "application/vnd.cncf.oras.artifact.manifest.v1+json",
 };
 
 // RFC 9110 §5.6.2.

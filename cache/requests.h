@@ -33,6 +33,7 @@ class ReplyTo {
   }
   /// See Asker.
   const std::string& via() const { return asker_.via; }
+  const std::string& accept() const { return asker_.accept; }
   Client client() const { return asker_.client; }
   /// False once the client has left: an answer would go to nobody.
   bool awaited() const { return !asker_.left || !asker_.left->load(std::memory_order_relaxed); }
@@ -117,6 +118,8 @@ struct TagRequest {
   bool head;
   bool revalidate;
   ReplyTo<Answer> reply;
+  /// The upstream has no manifest of the digest that the tag names: it is asked for by tag.
+  bool by_tag = false;
 };
 
 struct ListingRequest {

@@ -43,8 +43,13 @@ struct FetchRequest {
   /// After a mismatch: it leaves an endpoint only where that breaks, so that it is clear whose
   /// bytes they are.
   bool one_endpoint = false;
+  /// With `head`: where an endpoint refuses HEAD, the object itself is taken
+  /// (FetchHead::with_body). Without it, what HEAD would tell comes from a GET of one byte there.
+  bool or_get = false;
   /// Of whom it is asked for (Asker::via).
   std::string via = {};
+  /// Of a manifest: what is acceptable besides the usual types (Asker::accept).
+  std::string accept = {};
   /// Whose turn it is (Asker::client).
   Client client = Client::nobody;
   /// Outlives the fetch. Null: somebody waits for it throughout.
@@ -71,6 +76,8 @@ struct FetchHead {
   std::string endpoint;
   /// The range asked for was ignored: the body begins with the object.
   bool from_beginning = false;
+  /// The answer to a HEAD that is a GET's: the object comes with it, by on_data.
+  bool with_body = false;
   /// It is another mirror's, nearby, which brings it here as fast as it can itself: it would not
   /// come faster over several transfers.
   bool near_mirror = false;

@@ -6,6 +6,7 @@
 
 #include "cache/layout.h"
 #include "cache/media_type.h"
+#include "cache/schema1.h"
 #include "cache/tag_flights.h"
 #include "metrics/check.h"
 #include "metrics/log.h"
@@ -33,9 +34,10 @@ TagFlight::TagFlight(Shared& shared, Executor& home, Source& source, TagFlights&
 
 TagFlight::~TagFlight() { shared_.metrics.flights().add(-1); }
 
-void TagFlight::start(bool with_head, std::string via, Client client, bool background) {
-  via_ = std::move(via);
-  client_ = client;
+void TagFlight::start(bool with_head, const TagRequest& first, bool background) {
+  via_ = first.reply.via();
+  accept_ = first.reply.accept();
+  client_ = first.reply.client();
   background_ = background;
   if (known_) {
     patience_ = home_.after(upstream_patience, [this] { answer_stale(); });
@@ -66,7 +68,9 @@ void TagFlight::ask(bool with_head) {
                        with_head,
                        /*offset=*/0,
                        shared_.options.max_manifest};
+  request.or_get = with_head;
   request.via = via_;
+  request.accept = accept_;
   request.client = client_;
   request.demand = this;
   fetch_ = source_.fetch(std::move(request), *this);
@@ -83,7 +87,7 @@ void TagFlight::on_done(const std::optional<Failure>& failure) {
   const auto self = shared_from_this();
   fetch_.reset();
   if (failure) return fail(*failure);
-  if (asked_with_head_) {
+  if (asked_with_head_ && !head_.with_body) {
     head_arrived();
   } else {
     manifest_arrived();
@@ -119,13 +123,14 @@ void TagFlight::manifest_arrived() {
 }
 
 void TagFlight::manifest_read(const ReadManifest& read) {
-  const auto& [manifest, outline] = read;
+  const auto& [manifest, outline, payload] = read;
   if (!outline || outline->over_limits) {
     log::warn("{}: what {} calls the manifest of {}:{} is none ({} bytes, {}); not used",
               repository_.upstream, head_.endpoint, repository_.name, tag_, manifest->size,
               head_.media_type.empty() ? "no manifest type" : head_.media_type);
     return fail({FailureKind::bad_upstream, "the upstream's answer is not a manifest"});
   }
+  if (payload && head_.digest == payload) return fail(schema1_unsupported());
   const auto own_type = std::exchange(manifest->media_type, {});
   const auto& media_type = head_.media_type.empty() ? own_type : head_.media_type;
   if (is_manifest_type(own_type) && own_type != media_type) {

@@ -22,6 +22,7 @@ class TagFlights;
 ///       same digest → the record is fresh again
 ///       other digest → the record moves; its manifest is fetched by digest when asked for
 ///       no usable digest → GET
+///       HEAD refused → the source has it by GET at once (FetchRequest::or_get)
 ///   without a record, for a GET: GET by tag, one request in all; HEAD first where the upstream's
 ///       rate limit leaves few requests, because the manifest may be here under another tag
 ///
@@ -32,9 +33,8 @@ class TagFlight : public FetchSink, public Demand, public std::enable_shared_fro
             Repository repository, std::string tag, std::shared_ptr<const TagState> known);
   ~TagFlight() override;
 
-  /// `via` and `client`: of the request that brings it about; `background`: nobody will wait for
-  /// it.
-  void start(bool with_head, std::string via, Client client, bool background);
+  /// `first` brings it about; `background`: nobody will wait for it.
+  void start(bool with_head, const TagRequest& first, bool background);
   void join(TagRequest request);
   void abandon(const Failure& failure);
   /// Whoever can be answered from the known record is; the flight goes on.
@@ -71,6 +71,7 @@ class TagFlight : public FetchSink, public Demand, public std::enable_shared_fro
   const std::shared_ptr<const TagState> known_;  // null: no record
 
   std::string via_;
+  std::string accept_;
   Client client_ = Client::nobody;
   bool background_ = false;
   bool asked_with_head_ = false;

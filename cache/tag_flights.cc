@@ -17,6 +17,10 @@ constexpr std::size_t max_remembered = 10'000;
 /// Where the upstream's rate limit leaves few requests, a tag is believed this much longer.
 constexpr int scarce_factor = 10;
 
+bool is_absent(const Answer& answer) {
+  return !answer.content && answer.failure.kind == FailureKind::not_found;
+}
+
 std::chrono::seconds whole_seconds(std::chrono::milliseconds time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time);
 }
@@ -99,7 +103,8 @@ void TagFlights::join_or_start(TagRequest request, const StatePtr& known) {
     return request.reply({Outcome::error, "negative", nullptr, *failure});
   }
   const auto running = flights_.find(key);
-  const bool head = request.head || known != nullptr || source_.scarce(request.repository.upstream);
+  const bool head = !request.by_tag && (request.head || known != nullptr ||
+                                        source_.scarce(request.repository.upstream));
   const auto flight =
       running != flights_.end() ? running->second : start(request, head, known, false);
   flight->join(std::move(request));
@@ -115,7 +120,7 @@ std::shared_ptr<TagFlight> TagFlights::start(const TagRequest& request, bool hea
   auto flight = std::make_shared<TagFlight>(shared_, home_, source_, *this, request.repository,
                                             request.tag, known);
   flights_.emplace(tag_key(request.repository, request.tag), flight);
-  flight->start(head, request.reply.via(), request.reply.client(), background);
+  flight->start(head, request, background);
   return flight;
 }
 
@@ -152,14 +157,23 @@ void TagFlights::answer(const TagRequest& request, const TagState& state, Outcom
        state.record.digest,
        request.head,
        {request.reply.asker_at(home_),
-        [reply = request.reply, answer = std::move(answer)](Answer object) mutable {
+        [weak = std::weak_ptr(self_), request, answer = std::move(answer)](Answer object) mutable {
+          const auto self = weak.lock();
+          if (self && !request.by_tag && is_absent(object)) return (*self)->ask_by_tag(request);
           // Fetching the manifest is work of its own only where the store did not have it.
           if (object.outcome != Outcome::hit) answer.outcome = object.outcome;
           if (answer.reason.empty()) answer.reason = object.reason;
           answer.content = std::move(object.content);
           answer.failure = std::move(object.failure);
-          reply(std::move(answer));
+          request.reply(std::move(answer));
         }}});
+}
+
+/// Some registries have manifests by tag only (GitLab, docker.pkg.github.com).
+void TagFlights::ask_by_tag(TagRequest request) {
+  const auto known = shared_.tags.find(tag_key(request.repository, request.tag)).value_or(nullptr);
+  request.by_tag = true;
+  join_or_start(std::move(request), known);
 }
 
 void TagFlights::answer_stale(const StatePtr& known, const std::vector<TagRequest>& waiting,

@@ -46,6 +46,7 @@ class TagFlights {
   void join_or_start(TagRequest request, const StatePtr& known);
   std::shared_ptr<TagFlight> start(const TagRequest& request, bool head, const StatePtr& known,
                                    bool background);
+  void ask_by_tag(TagRequest request);
   void check_in_background(const TagRequest& request, const StatePtr& known);
   bool may_force(const std::string& key);
   bool rests(const TagRequest& request, const StatePtr& known);

@@ -31,7 +31,9 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
-Error absent(Resource resource) {
+Error absent(Resource resource, const cache::Failure& failure) {
+  if (!failure.reason.empty() && resource == Resource::manifest)
+    return {404, ErrorCode::manifest_unknown, failure.reason};
   switch (resource) {
     case Resource::manifest:
       return {404, ErrorCode::manifest_unknown, "manifest unknown to the upstream registry"};
@@ -95,7 +97,7 @@ Error error_for(const cache::Failure& failure, Resource resource, bool docker_hu
       std::clamp(failure.retry_after, std::chrono::seconds(0), max_wait);
   switch (failure.kind) {
     case cache::FailureKind::not_found:
-      return absent(resource);
+      return absent(resource, failure);
     case cache::FailureKind::denied:
       // Since 2023 Docker Hub answers 401 for repositories that do not exist.
       if (docker_hub)

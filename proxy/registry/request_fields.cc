@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cache/media_type.h"
 #include "proxy/registry/ascii.h"
 
 namespace entrepot::registry {
@@ -116,6 +117,26 @@ bool accepts(const http::Request& request, const RequestFields& fields,
     return !covered;
   });
   return covered || !listed;
+}
+
+std::string own_types(const http::Request& request, const RequestFields& fields) {
+  constexpr int most = 4;
+  std::string types;
+  if (!fields.accept) return types;
+  std::size_t seen = 0;
+  int found = 0;
+  for_each_value(request, "accept", fields.accept, [&](std::string_view list) {
+    seen += list.size();
+    while (seen <= max_accept && found < most && !list.empty()) {
+      const std::string type = cache::parse_media_type(next_element(list));
+      if (type.empty() || cache::is_manifest_type(type) || cache::served_type(type) != type)
+        continue;
+      types.append(types.empty() ? "" : ", ").append(type);
+      ++found;
+    }
+    return seen <= max_accept && found < most;
+  });
+  return types;
 }
 
 bool none_match_hits(const http::Request& request, const RequestFields& fields,

@@ -48,6 +48,11 @@ void for_each_value(const http::Request& request, std::string_view name, const F
 bool accepts(const http::Request& request, const RequestFields& fields,
              std::string_view media_type);
 
+/// The types of manifests and artefacts that an Accept names besides those every mirror asks for,
+/// without their weights, as elements of an Accept: at most four, each of at most 255 bytes. What
+/// else a client writes is not passed on.
+std::string own_types(const http::Request& request, const RequestFields& fields);
+
 /// If-None-Match (RFC 9110 §13.1.2): true when it names `digest` (quoted, weak or bare) or is `*`.
 bool none_match_hits(const http::Request& request, const RequestFields& fields,
                      std::string_view digest);

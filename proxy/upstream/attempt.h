@@ -34,7 +34,8 @@ class Attempt : private AskSink {
   /// The part of the object that is asked for.
   struct Part {
     std::uint64_t begin = 0;
-    bool ranged = false;  ///< a Range was sent
+    bool ranged = false;           ///< a Range was sent
+    bool instead_of_head = false;  ///< a GET of what a HEAD should have told
   };
 
   /// `endpoint` and `owner` outlive this.

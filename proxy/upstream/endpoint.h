@@ -14,6 +14,7 @@
 #include "proxy/upstream/account.h"
 #include "proxy/upstream/auth_scheme.h"
 #include "proxy/upstream/breaker.h"
+#include "proxy/upstream/head_support.h"
 #include "proxy/upstream/knowledge.h"
 #include "proxy/upstream/options.h"
 #include "proxy/upstream/realm.h"
@@ -70,6 +71,9 @@ class Endpoint {
   /// What is known of its speed and its failures.
   Knowledge& knowledge() { return knowledge_; }
   const Knowledge& knowledge() const { return knowledge_; }
+  /// What it refuses HEAD for.
+  HeadSupport& heads() { return heads_; }
+  const HeadSupport& heads() const { return heads_; }
   /// The upstream said 429: nothing is sent on behalf of the account before `wait` is over (0:
   /// Timeouts::rate_limit).
   void rate_limited(Account& account, std::chrono::seconds wait);
@@ -129,6 +133,7 @@ class Endpoint {
   bool told_ratelimit_ = false;  ///< the gauges, which other loops may know better
   Breaker breaker_;
   Knowledge knowledge_;
+  HeadSupport heads_;
   std::optional<AuthScheme> scheme_;
   std::vector<std::unique_ptr<Account>> accounts_;  ///< never empty
   Tokens anonymous_tokens_;

@@ -14,12 +14,17 @@ using cache::oci_index;
 using cache::oci_manifest;
 using cache::parse_media_type;
 
-/// The one Accept value of every manifest request, whatever a client asked: a tag's digest may vary
-/// with Accept on some registries, and the cache keeps one answer per tag (protocol.md §1.4).
+/// What every manifest request accepts, whatever a client asked: a tag's digest may vary with
+/// Accept on some registries, and the cache keeps one answer per tag. Schema 1 is not among them:
+/// it would be refused (cache/schema1.h).
 inline constexpr std::string_view manifest_accept =
     "application/vnd.oci.image.index.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.oci.image.manifest.v1+json, "
-    "application/vnd.docker.distribution.manifest.v2+json";
+    "application/vnd.docker.distribution.manifest.v2+json, "
+    "application/vnd.oci.artifact.manifest.v1+json, "
+    "application/vnd.cncf.oras.artifact.manifest.v1+json";
+/// After the types that are named.
+inline constexpr std::string_view accept_the_rest = ", */*";
 
 }  // namespace entrepot::upstream

@@ -40,6 +40,11 @@ std::chrono::milliseconds patience(const Endpoint& endpoint) {
                     std::max(endpoint.timeouts().first_byte, least_patience));
 }
 
+bool is_empty_blob(std::string_view reference) {
+  const auto digest = cache::Digest::parse(reference);
+  return digest && *digest == cache::digest_of(digest->algorithm(), "");
+}
+
 metrics::Kind kind_of(cache::Resource resource) {
   return resource == cache::Resource::manifest ? metrics::Kind::manifest : metrics::Kind::blob;
 }
@@ -99,36 +104,61 @@ void ObjectFetch::hedge() {
 std::unique_ptr<Attempt> ObjectFetch::ask(Endpoint& endpoint) {
   const std::string path =
       "/v2/" + request_.repository + (manifest() ? "/manifests/" : "/blobs/") + request_.reference;
+  const Attempt::Part part = part_for(endpoint);
   AskRequest ask{.kind = kind_of(request_.resource),
-                 .head = request_.head && !probing_,
+                 .head = request_.head && !part.instead_of_head,
                  .repository = request_.repository,
                  .url = endpoint.address(path),
                  .headers = {},
                  .via = request_.via,
                  .clients = clients_,
                  .demand = request_.demand};
-  if (manifest()) ask.headers.push_back("Accept: " + std::string(manifest_accept));
-  // A manifest is small and a tag moves: it is had whole or again.
-  // From where the last answer stopped, which may be before what was delivered: one that began anew
-  // has broken earlier than the one before it.
-  Attempt::Part part{.begin = manifest() && head_told_ ? 0 : next_, .ranged = false};
-  part.ranged = probing_ || (!request_.head && (part.begin > 0 || request_.end));
+  if (manifest()) {
+    std::string accept = "Accept: " + std::string(manifest_accept);
+    if (!request_.accept.empty()) accept += ", " + request_.accept;
+    ask.headers.push_back(accept.append(accept_the_rest));
+  }
   if (part.ranged) {
     std::string range = "Range: bytes=" + std::to_string(part.begin) + '-';
-    if (probing_ || request_.end) range += std::to_string(probing_ ? 0 : *request_.end - 1);
+    if (part.instead_of_head) {
+      range += '0';
+    } else if (request_.end) {
+      range += std::to_string(*request_.end - 1);
+    }
     ask.headers.push_back(std::move(range));
-    if (!probing_ && etag_of_ == &endpoint) ask.headers.push_back("If-Range: " + etag_);
+    if (etag_of_ == &endpoint) ask.headers.push_back("If-Range: " + etag_);
   }
   Attempt::Owner& self = *this;
   return std::make_unique<Attempt>(upstream_.base(), endpoint, std::move(ask), part, self);
 }
 
+Attempt::Part ObjectFetch::part_for(const Endpoint& endpoint) const {
+  // A manifest is small and a tag moves: it is had whole or again.
+  // From where the last answer stopped, which may be before what was delivered: one that began anew
+  // has broken earlier than the one before it.
+  Attempt::Part part{.begin = manifest() && head_told_ ? 0 : next_};
+  if (!request_.head) {
+    part.ranged = part.begin > 0 || request_.end;
+    return part;
+  }
+  part.instead_of_head =
+      head_told_ || no_head_ == &endpoint ||
+      endpoint.heads().refused(request_.resource, std::chrono::steady_clock::now());
+  part.ranged = part.instead_of_head && !request_.or_get;
+  return part;
+}
+
 Disposition ObjectFetch::on_answer(Attempt& attempt, const ResponseHead& head) {
   const auto place = place_of(attempt, head);
   if (!place || !fits(attempt, *place)) return Disposition::abort();
+  const bool by_get = attempt.part().instead_of_head;
+  if (by_get && no_head_ == &attempt.endpoint())
+    attempt.endpoint().heads().refuses(request_.resource, std::chrono::steady_clock::now());
+  if (tells_nothing(attempt, *place)) return Disposition::discard();
   take(attempt, *place, head);
-  const Disposition disposition =
-      probing_ ? Disposition::discard() : Disposition::take(delivery_.emplace(*this, attempt));
+  const Disposition disposition = by_get && !request_.or_get
+                                      ? Disposition::discard()
+                                      : Disposition::take(delivery_.emplace(*this, attempt));
   if (head_told_) {
     sink_.on_endpoint(attempt.endpoint().label());
     return disposition;
@@ -158,7 +188,12 @@ void ObjectFetch::take(Attempt& winner, const Place& place, const ResponseHead& 
 
 std::optional<ObjectFetch::Place> ObjectFetch::place_of(Attempt& attempt,
                                                         const ResponseHead& head) const {
-  if (head.status == 200) return Place{.begin = 0, .total = head.content_length};
+  if (head.status == 200) {
+    // Some registries answer HEAD as if there were nothing.
+    const bool empty =
+        head.content_length == 0 && request_.head && !is_empty_blob(request_.reference);
+    return Place{.begin = 0, .total = empty ? std::nullopt : head.content_length};
+  }
   if (head.status == 206) return part_of(attempt, head);
   reject(attempt, "answered " + std::to_string(head.status) + " where an object was expected");
   return std::nullopt;
@@ -198,6 +233,7 @@ cache::FetchHead ObjectFetch::describe(const Attempt& attempt, const ResponseHea
   described.digest = cache::Digest::parse(head.docker_content_digest);
   described.endpoint = attempt.endpoint().label();
   described.from_beginning = attempt.part().ranged && head.status == 200;
+  described.with_body = attempt.part().instead_of_head && request_.or_get;
   described.near_mirror = attempt.endpoint().near_mirror();
   return described;
 }
@@ -237,6 +273,7 @@ bool ObjectFetch::deliver(Attempt& attempt, std::span<const std::byte> data) {
 }
 
 void ObjectFetch::on_whole(Attempt& attempt) {
+  if (request_.head && !head_told_) return get_instead(attempt);  // it has told nothing
   const auto end = wanted_end();
   if (request_.head || !end || next_ >= *end) return sink_.on_done(std::nullopt);
   // A 206 may bring less than was asked for; a shorter 200 does not get here.
@@ -278,7 +315,8 @@ void ObjectFetch::lost(Attempt& attempt, const AskFailure& failure) {
     hedge_timer_.cancel();
     return sink_.on_done(failure.failure);
   }
-  if (hedge_ == nullptr && !head_told_ && size_by_get(failure)) return;
+  if (request_.head && !attempt.part().instead_of_head && may_refuse_head(failure.failure.status))
+    return get_instead(attempt);
   if (delivered_ - progress_from_ >= upstream_.limits().resume_progress) {
     progress_from_ = delivered_;
     resumes_ = 0;
@@ -351,16 +389,19 @@ void ObjectFetch::on_second(Attempt& attempt, double rate) {
   this->attempt(*other);
 }
 
-/// Where redirects are signed for GET only (ghcr.io, S3), a HEAD is refused behind them: the size
-/// comes from a GET of one byte then (protocol.md §3.2).
-bool ObjectFetch::size_by_get(const AskFailure& failure) {
-  const int status = failure.failure.status;
-  if (!request_.head || probing_ || !failure.from_redirect) return false;
-  if (status < 400 || status == 404 || status == 429) return false;
-  if (status >= 500 && status != 501) return false;
-  probing_ = true;
-  timer_.set(std::chrono::milliseconds(0));
-  return true;
+/// A blob's HEAD without a size is of no more use than one that was refused.
+bool ObjectFetch::tells_nothing(const Attempt& attempt, const Place& place) const {
+  return request_.head && !manifest() && !attempt.part().instead_of_head && !place.total;
+}
+
+/// Whoever refuses HEAD may answer GET: registries that lack it, and what redirects lead to where
+/// they are signed for GET only (ghcr.io, S3).
+void ObjectFetch::get_instead(Attempt& attempt) {
+  Endpoint& endpoint = attempt.endpoint();
+  auto& place = &attempt == hedge_.get() ? hedge_ : attempt_;
+  no_head_ = &endpoint;
+  place = ask(endpoint);
+  place->start();
 }
 
 void ObjectFetch::reject(Attempt& attempt, std::string_view why) const {

@@ -30,6 +30,9 @@ namespace entrepot::upstream {
 ///        without Limits::resume_progress bytes in between
 ///   body --much slower than another would be--> the same from that one, Limits::moves times
 ///   any --no endpoint is left to ask--> done
+///
+/// An endpoint that refuses HEAD, or tells no size of a blob by it, is asked the same by GET: of
+/// one byte, or of the whole (FetchRequest::or_get).
 class ObjectFetch : public cache::Fetch, private Attempt::Owner {
  public:
   /// `upstream` and `sink` outlive this. Calls the sink from later turns only.
@@ -82,7 +85,9 @@ class ObjectFetch : public cache::Fetch, private Attempt::Owner {
   void lost(Attempt& attempt, const AskFailure& failure);
   void ask_again();
   void resume();
-  bool size_by_get(const AskFailure& failure);
+  Attempt::Part part_for(const Endpoint& endpoint) const;
+  bool tells_nothing(const Attempt& attempt, const Place& place) const;
+  void get_instead(Attempt& attempt);
   void reject(Attempt& attempt, std::string_view why) const;
   /// One past the last byte wanted, as far as that is known.
   std::optional<std::uint64_t> wanted_end() const;
@@ -101,8 +106,8 @@ class ObjectFetch : public cache::Fetch, private Attempt::Owner {
   std::string etag_;                   ///< a strong one, for If-Range
   const Endpoint* etag_of_ = nullptr;  ///< who gave it; to others it means nothing
   bool head_told_ = false;
-  bool probing_ = false;   ///< a HEAD that is done by a GET of one byte
-  bool complete_ = false;  ///< stopped because all that was wanted is there
+  bool complete_ = false;              ///< stopped because all that was wanted is there
+  const Endpoint* no_head_ = nullptr;  ///< the last that has refused this HEAD
 
   Verdict verdict_;
   Retry retry_;

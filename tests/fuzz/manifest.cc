@@ -3,11 +3,13 @@
 #include "cache/manifest.h"
 
 #include "cache/media_type.h"
+#include "cache/schema1.h"
 #include "tests/fuzz/target.h"
 
 namespace entrepot::fuzz {
 
 void run(std::string_view input) {
+  cache::signed_payload_digest(cache::Algorithm::sha256, input);
   const auto outline = cache::parse_manifest(input);
   if (!outline) return;
   require(outline->references.size() <= cache::max_references + 1, "more references than allowed");

@@ -31,6 +31,20 @@ TEST(ManifestReferences, EntriesOfAllListsTogetherAreBounded) {
   EXPECT_TRUE(parse_manifest(document(entries))->over_limits);
 }
 
+TEST(ManifestReferences, TextNeedNotBeUnicode) {
+  for (const std::string text :
+       {"caf\xe9", "\xff\xfe", R"(\ud83d)", R"(\uDFFF x)", R"(\\\ud800)", R"(\"\udc00\\)"}) {
+    const auto outline = parse_manifest(manifest_naming(
+        {sha256("a")},
+        R"(,"annotations":{"t":")" + text + R"("},"mediaType":"application/vnd.a+json")"));
+    ASSERT_TRUE(outline) << text;
+    EXPECT_EQ(outline->references, std::vector{sha256("a")}) << text;
+    EXPECT_EQ(outline->media_type, "application/vnd.a+json") << text;
+  }
+  EXPECT_FALSE(parse_manifest("caf\xe9"));
+  EXPECT_FALSE(parse_manifest(R"({"schemaVersion":2,"layers":[],"a":"\udzzz"})"));
+}
+
 class ManifestTest : public CacheTest {
  protected:
   static std::string calling_itself(const std::string& type) {

@@ -25,6 +25,7 @@ struct Scanned {
   bool accepts(std::string_view type) const {
     return registry::accepts(exchange.request(), fields, type);
   }
+  std::string own() const { return own_types(exchange.request(), fields); }
   bool none_match(std::string_view digest) const {
     return none_match_hits(exchange.request(), fields, digest);
   }
@@ -75,6 +76,25 @@ TEST(Accepts, IsBoundedAndIgnoresQ) {  // corpus case 91
   std::string long_list = "Accept: a/b";
   while (long_list.size() < 40000) long_list += ", a/b";
   EXPECT_TRUE(Scanned({long_list}).accepts(oci_manifest));
+}
+
+TEST(OwnTypes, AreThoseOfArtefactsThatNobodyElseAsksFor) {
+  EXPECT_EQ(Scanned({}).own(), "");
+  EXPECT_EQ(
+      Scanned({"Accept: */*, text/html, application/*, application/json, image/svg+xml"}).own(),
+      "");
+  EXPECT_EQ(Scanned({"Accept: application/vnd.oci.image.manifest.v1+json"}).own(), "");
+  EXPECT_EQ(Scanned({"Accept: a/b, application/vnd.Example.V1+json;q=0.5", "Accept: */*",
+                     "Accept: application/vnd.other+json"})
+                .own(),
+            "application/vnd.example.v1+json, application/vnd.other+json");
+}
+
+TEST(OwnTypes, AreFew) {
+  std::string many = "Accept: a/b";
+  for (int i = 0; i < 10; ++i) many += ", application/vnd.x" + std::to_string(i) + "+json";
+  const std::string own = Scanned({many}).own();
+  EXPECT_TRUE(own.ends_with("application/vnd.x3+json")) << own;
 }
 
 TEST(NoneMatch, Comparisons) {

@@ -46,7 +46,7 @@ TEST(Fetch, AsksWithFixedHeadersAndNothingElse) {
   const auto received = server.received();
   ASSERT_THAT(received, SizeIs(2));
   EXPECT_EQ(received[0].target, "/prefix/v2/a/b/manifests/latest");
-  EXPECT_EQ(received[0].header("accept"), manifest_accept);
+  EXPECT_EQ(received[0].header("accept"), std::string(manifest_accept) + ", */*");
   EXPECT_EQ(received[0].header("accept-encoding"), "identity");
   EXPECT_THAT(received[0].header("user-agent"), HasSubstr("entrepot/"));
   EXPECT_EQ(received[0].header("authorization"), "");

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+
+#include "cache/source.h"
+
+namespace entrepot::upstream {
+
+/// True for a status by which an endpoint may refuse the method HEAD, and not the object: what GET
+/// would be answered is not known then. The specification wants HEAD wherever GET is
+/// (distribution-spec, "Checking if content exists in the registry"), and registries that lack it
+/// say so by any of these. Not 408, 425 and 429, which are about the moment; of 5xx only 501.
+constexpr bool may_refuse_head(int status) {
+  if (status == 408 || status == 425 || status == 429) return false;
+  return (status >= 400 && status < 500) || status == 501;
+}
+
+/// What an endpoint is known to refuse HEAD for: it is asked by GET at once, for a while. Loop
+/// thread only.
+class HeadSupport {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  bool refused(cache::Resource resource, Time now) const { return now < until_[index(resource)]; }
+  /// It has refused HEAD, and answered a GET of the same.
+  void refuses(cache::Resource resource, Time now) { until_[index(resource)] = now + lifetime; }
+
+ private:
+  static constexpr std::chrono::hours lifetime{1};
+  static std::size_t index(cache::Resource resource) { return static_cast<std::size_t>(resource); }
+
+  std::array<Time, 2> until_{};
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Manifests as some registries have them: by tag only, signed, or with text that is no UTF-8."""
+
+import base64
+import json
+
+import pytest
+
+from support import content, faults
+from support.checks import (REPOSITORY, assert_error, assert_whole, blob_target, manifest_target)
+
+LATEST = manifest_target("latest")
+DUE = {"fresh_for": "0s", "stale_for": "7d"}
+
+
+def by_digest(request) -> bool:
+    return request.kind == "manifest" and request.reference.startswith("sha256:")
+
+
+@pytest.fixture
+def by_tag_only(upstream):
+    """GitLab, docker.pkg.github.com: they have no manifest by its digest."""
+    upstream.script(faults.status(404), match=by_digest)
+    return upstream
+
+
+def test_a_manifest_that_can_be_had_by_tag_only(start, by_tag_only):
+    image = by_tag_only.add_image(REPOSITORY, content.image(), "latest")
+    entrepot = start()
+    assert entrepot.head(LATEST).status == 200
+    assert_whole(entrepot.get(LATEST), image.manifest)
+    assert_whole(entrepot.get(manifest_target(image.manifest)), image.manifest)
+    asked = [(r.method, r.reference.partition(":")[0]) for r in by_tag_only.requests("manifest")]
+    assert asked == [("HEAD", "latest"), ("GET", "sha256"), ("GET", "latest")]
+
+
+def test_a_tag_that_went_with_its_manifest(start, by_tag_only):
+    """Asked for once by each of its names."""
+    by_tag_only.add_image(REPOSITORY, content.image(), "latest")
+    entrepot = start()
+    assert entrepot.head(LATEST).status == 200
+    by_tag_only.script(faults.status(404), kind="manifest")
+    by_tag_only.forget()
+    for _ in range(3):
+        assert_error(entrepot.get(LATEST), 404, code="MANIFEST_UNKNOWN")
+    assert by_tag_only.count("manifest") == 2
+
+
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def schema1(layer, digest_of=content.digest_of) -> content.Manifest:
+    """Signed, and known by the digest of what is signed."""
+    payload = json.dumps({"schemaVersion": 1, "name": REPOSITORY, "tag": "latest",
+                          "fsLayers": [{"blobSum": layer.digest}],
+                          "history": [{"v1Compatibility": "{}"}]}, indent=3).encode()
+    tail = b"\n}"
+    protected = {"formatLength": len(payload) - len(tail), "formatTail": base64url(tail),
+                 "time": "2016-01-01T00:00:00Z"}
+    signatures = [{"header": {"alg": "ES256"}, "signature": base64url(b"any"),
+                   "protected": base64url(json.dumps(protected).encode())}]
+    data = payload[:-len(tail)] + b',\n   "signatures": ' + json.dumps(signatures).encode() + tail
+    return content.Manifest(data, digest_of(payload),
+                            "application/vnd.docker.distribution.manifest.v1+prettyjws")
+
+
+def mismatches(entrepot) -> float:
+    return entrepot.metrics().sum("digest_mismatches_total")
+
+
+@pytest.mark.parametrize("by", ["tag", "digest", "head"])
+def test_schema_1_is_refused_by_name(start, upstream, by):
+    """And says nothing against its registry."""
+    layer = upstream.add_blob(REPOSITORY, content.blob(1000))
+    manifest = upstream.add_manifest(REPOSITORY, schema1(layer), "latest")
+    entrepot = start()
+    if by == "head":
+        assert entrepot.head(LATEST).status == 200
+    response = entrepot.get(manifest_target(manifest) if by == "digest" else LATEST)
+    assert_error(response, 404, code="MANIFEST_UNKNOWN")
+    assert b"schema 1" in response.body
+    assert mismatches(entrepot) == 0
+    assert_whole(entrepot.get(blob_target(layer)), layer)
+
+
+@pytest.mark.parametrize("by", ["tag", "digest"])
+def test_a_signature_excuses_no_other_bytes(start, upstream, by):
+    layer = content.blob(1000)
+    manifest = schema1(layer, lambda payload: content.digest_of(payload + b" "))
+    upstream.add_manifest(REPOSITORY, manifest, "latest")
+    entrepot = start()
+    assert_error(entrepot.get(manifest_target(manifest) if by == "digest" else LATEST), 502)
+    assert mismatches(entrepot) > 0
+
+
+@pytest.mark.parametrize("text", [b"caf\xe9", b"\\ud83d", b"\\ud83d\\u0041 \xff"])
+@pytest.mark.parametrize("by", ["tag", "digest"])
+def test_text_that_is_no_unicode(start, upstream, text, by):
+    """In an annotation: the bytes are served as they are, and what they name is known."""
+    image = upstream.add_image(REPOSITORY, content.image())
+    data = image.manifest.data.replace(b'"layers"', b'"annotations": {"a": "' + text + b'"}, "layers"')
+    manifest = upstream.add_manifest(REPOSITORY, content.manifest_of(data, content.OCI_MANIFEST),
+                                     "latest")
+    entrepot = start()
+    assert_whole(entrepot.get(manifest_target(manifest) if by == "digest" else LATEST), manifest)
+    # A layer that is stored, and named by it, is proven by it.
+    layer = image.layers[0]
+    assert_whole(entrepot.get(blob_target(layer)), layer)
+
+
+@pytest.mark.parametrize("media_type", [
+    "application/vnd.oci.artifact.manifest.v1+json",
+    "application/vnd.cncf.oras.artifact.manifest.v1+json",
+    "application/vnd.example.own.v1+json",
+])
+def test_a_registry_that_judges_by_accept(start, upstream, media_type):
+    """It has a manifest for those only who say that they take its type."""
+    document = json.dumps({"schemaVersion": 2, "mediaType": media_type, "blobs": []}).encode()
+    manifest = upstream.add_manifest(REPOSITORY, content.manifest_of(document, media_type), "latest")
+
+    def unwanted(request) -> bool:
+        offered = [one.partition(";")[0].strip() for one in (request.header("Accept") or "").split(",")]
+        return request.kind == "manifest" and media_type not in offered
+    upstream.script(faults.status(404), match=unwanted)
+    entrepot = start()
+    headers = {"Accept": f"{content.OCI_MANIFEST}, {media_type};q=0.5, */*"}
+    assert_whole(entrepot.get(LATEST, headers=headers), manifest)
+    assert_whole(entrepot.get(manifest_target(manifest)), manifest)
