@@ -124,7 +124,8 @@ void check_ca_file(const Upstream& upstream, Problems& problems) {
     problems.error(path, upstream.ca_file->string() + " holds no certificate in PEM form");
 }
 
-/// What the file holds without its last line break; never part of a message.
+/// What the file holds without its last line break; never part of a message. A password may have
+/// several lines: some registries take a key in JSON as it is (Basic carries it in base64).
 std::string password_in(int fd, const Credential& credential, const std::string& path,
                         Problems& problems) {
   const auto& file = credential.password_file;
@@ -135,12 +136,14 @@ std::string password_in(int fd, const Credential& credential, const std::string&
   if (!password) return {};
   if (password->size() > longest_password)
     problems.error(path, file.string() + " is too long for a password");
-  if (password->ends_with('\n')) password->pop_back();
-  if (password->ends_with('\r')) password->pop_back();
+  if (password->ends_with("\r\n"))
+    password->resize(password->size() - 2);
+  else if (password->ends_with('\n'))
+    password->pop_back();
   if (password->empty())
     problems.error(path, file.string() + " is empty");
-  else if (password->find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
-    problems.error(path, file.string() + " has more than one line");
+  else if (password->find('\0') != std::string::npos)
+    problems.error(path, file.string() + " holds a zero byte; a password is text");
   return *password;
 }
 

@@ -155,9 +155,22 @@ TEST_F(Load, ReadsPasswordsWithoutTheirLastLineBreak) {
   }
 }
 
+TEST_F(Load, TakesAPasswordOfManyLinesAsItIs) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"{\n  \"type\": \"service_account\"\n}\n", "{\n  \"type\": \"service_account\"\n}"},
+      {"{\r\n}\r\n", "{\r\n}"},
+      {"key\n\n", "key\n"},
+      {"key\r", "key\r"}};
+  for (const auto& [content, password] : cases) {
+    const TemporaryFile file(content);
+    EXPECT_EQ(loaded(with_password_file(file.path())).upstreams[0].credentials[0].password,
+              password);
+  }
+}
+
 TEST_F(Load, RefusesWhatIsNoPassword) {
-  for (const auto& content :
-       {std::string(), std::string("\n"), std::string("two\nlines\n"), std::string(70'000, 'x')}) {
+  for (const auto& content : {std::string(), std::string("\n"), std::string("\r\n"),
+                              std::string("two\0parts\n", 10), std::string(70'000, 'x')}) {
     const TemporaryFile file(content);
     EXPECT_THROW(loaded(with_password_file(file.path())), ConfigError) << content.size();
   }
