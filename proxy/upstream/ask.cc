@@ -5,30 +5,19 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/upstream/challenge.h"
 #include "proxy/upstream/failures.h"
-#include "proxy/upstream/realm.h"
-#include "proxy/upstream/token_fetch.h"
 
 namespace entrepot::upstream {
-namespace {
-
-bool is_redirect(int status) {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
-}  // namespace
-
 Ask::Ask(Endpoint& endpoint, AskRequest request, AskSink& sink)
     : endpoint_(endpoint),
       request_(std::move(request)),
       sink_(sink),
       clients_(request_.clients),
-      url_(request_.url) {}
+      url_(request_.url),
+      login_(endpoint, request_.repository, what(), *this) {}
 
 Ask::~Ask() {
   if (circuit_pending_) endpoint_.abandoned();
-  wipe(authorization_);
 }
 
 void Ask::start() {
@@ -38,7 +27,7 @@ void Ask::start() {
   }
   circuit_pending_ = true;
   account_ = &endpoint_.account_for(request_.repository);
-  authorize();
+  login_.begin(*account_);
 }
 
 void Ask::settle_circuit(const TransferEnd* broken) {
@@ -50,73 +39,13 @@ void Ask::settle_circuit(const TransferEnd* broken) {
   }
 }
 
-Tokens& Ask::tokens() { return at_endpoint() ? account_->tokens() : endpoint_.anonymous_tokens(); }
-
-void Ask::authorize() {
-  wipe(authorization_);
-  if (at_endpoint()) {
-    key_.reset();
-    const AuthScheme* scheme = endpoint_.scheme();
-    if (scheme != nullptr && scheme->kind == AuthScheme::Kind::basic) {
-      authorization_ = account_->credential()->basic();
-    } else if (scheme != nullptr) {
-      if (!choose_key(*scheme, endpoint_.url())) return;
-    }
-  }
-  if (!key_) {
-    send();
-  } else if (const auto known = tokens().look(*key_)) {
-    use_token(*known);
-  } else {
-    wait_ = tokens().request(*key_, *this);
-  }
-}
-
-/// False when the realm must not be asked: the sink has been told, and this may be gone.
-bool Ask::choose_key(const AuthScheme& scheme, const Url& asker) {
-  const auto refuse = [this](std::string_view why) {
-    fail(bad_answer(what(), why, head_.status), "token");
-    return false;
-  };
-  const auto realm = Url::parse(scheme.realm);
-  if (!realm) return refuse("its token server is not asked: its URL cannot be used");
-  const bool with_credential = at_endpoint() && account_->credential() != nullptr;
-  if (const auto why = realm_refusal(*realm, asker, endpoint_.realm_rules(with_credential)))
-    return refuse("its token server " + realm->shown() + " is not asked: " + *why);
-  auto url = token_url(
-      *realm, scheme.service,
-      scheme.scope.empty() ? "repository:" + request_.repository + ":pull" : scheme.scope);
-  if (!url) return refuse("its token server's URL is too long");
-  key_ = TokenKey{.url = std::move(*url),
-                  .plain_http = !realm->https(),
-                  .private_addresses = endpoint_.private_addresses(*realm)};
-  return true;
-}
-
-void Ask::on_token(const TokenResult& result) { use_token(result); }
-
-void Ask::use_token(const TokenResult& result) {
-  if (const auto* failure = std::get_if<cache::Failure>(&result)) {
-    if (failure->given_up) return fail(*failure, {});
-    // What another repository was asked for may not be wanted of this one: a 401 says whether it
-    // is. With a credential the anonymous user's answer, a 404 perhaps, would be taken for ours.
-    if (at_endpoint() && !challenged_ && account_->credential() == nullptr) return send();
-    if (failure->kind == cache::FailureKind::rate_limited && at_endpoint())
-      return limited(*failure, "token");
-    const bool retryable = failure->kind == cache::FailureKind::unavailable;
-    if (retryable) endpoint_.knowledge().faulty(std::chrono::steady_clock::now());
-    fail(*failure, "token", retryable);
-    return;
-  }
-  const Grant& grant = std::get<Grant>(result);
-  if (at_endpoint() && grant.serial == refused_) {
-    // The same token again: it is too young for another to be of use.
-    fail(status_failure(what(), head_, std::chrono::system_clock::now()), "denied");
-    return;
-  }
-  authorization_ = grant.authorization;
-  serial_ = grant.serial;
-  send();
+void Ask::on_no_token(cache::Failure failure) {
+  if (failure.given_up) return fail(std::move(failure), {});
+  if (failure.kind == cache::FailureKind::rate_limited && at_endpoint())
+    return limited(std::move(failure), "token");
+  const bool retryable = failure.kind == cache::FailureKind::unavailable;
+  if (retryable) endpoint_.knowledge().faulty(std::chrono::steady_clock::now());
+  fail(std::move(failure), "token", retryable);
 }
 
 void Ask::send() {
@@ -126,9 +55,8 @@ void Ask::send() {
                            .headers = request_.headers};
   transfer.plain_http = endpoint_.plain_http();
   transfer.private_addresses = endpoint_.private_addresses(url_);
-  if (!authorization_.empty()) {
-    transfer.headers.push_back("Authorization: " + authorization_);
-  }
+  if (!login_.authorization().empty())
+    transfer.headers.push_back("Authorization: " + login_.authorization());
   transfer.clients = clients_;
   transfer.demand = request_.demand;
   if (at_endpoint()) {
@@ -145,7 +73,7 @@ void Ask::wanted_by(cache::Client client) {
       clients_.size() < TransferRequest::most_clients)
     clients_.push_back(client);
   if (transfer_) transfer_->wanted_by(client);
-  if (wait_) wait_->wanted_by(client);
+  login_.wanted_by(client);
 }
 
 /// What the endpoint's choice goes by: the wait for an object is that of all its hops.
@@ -177,8 +105,8 @@ Disposition Ask::on_head(const ResponseHead& head) {
   if (at_endpoint()) {
     settle_circuit(nullptr);
     // What an anonymous question is told is not the account's.
-    if (!authorization_.empty() || account_->credential() == nullptr)
-      endpoint_.told(*account_, head);
+    if (login_.as_account()) endpoint_.told(*account_, head);
+    login_.answered(head.status);
   }
   if (head.status >= 200 && head.status < 300) {
     delivered_ = true;
@@ -216,18 +144,25 @@ void Ask::answered() {
   const int status = head_.status;
   if (is_redirect(status)) {
     redirected();
+  } else if (!at_endpoint()) {
+    if (status == 401) return login_.refused_by_hop(url_, head_);
+    on_answer_stands();
   } else if (status == 401) {
-    unauthorized();
-  } else if (status == 403 && !at_endpoint()) {
-    back_to_endpoint();
-  } else if (status == 429 && at_endpoint()) {
-    limited(status_failure(what(), head_, std::chrono::system_clock::now()),
-            failure_reason(status));
+    login_.refused(head_);
+  } else if (status == 403 || status == 404) {
+    login_.hidden(head_);
   } else {
-    auto failure = status_failure(what(), head_, std::chrono::system_clock::now());
-    const bool retryable = failure.kind == cache::FailureKind::unavailable;
-    fail(std::move(failure), failure_reason(status), retryable);
+    on_answer_stands();
   }
+}
+
+void Ask::on_answer_stands() {
+  const int status = head_.status;
+  if (!at_endpoint() && (status == 401 || status == 403)) return back_to_endpoint();
+  auto failure = status_failure(what(), head_, std::chrono::system_clock::now());
+  if (status == 429 && at_endpoint()) return limited(std::move(failure), failure_reason(status));
+  const bool retryable = failure.kind == cache::FailureKind::unavailable;
+  fail(std::move(failure), failure_reason(status), retryable);
 }
 
 /// The next account, where there is one that is not limited; each has one try.
@@ -237,68 +172,7 @@ void Ask::limited(cache::Failure failure, std::string_view reason) {
     return fail(std::move(failure), reason);
   endpoint_.metrics().failure(reason);
   account_ = &endpoint_.account_for(request_.repository);
-  refused_ = 0;
-  authorize();
-}
-
-void Ask::unauthorized() {
-  if (!at_endpoint()) {
-    refused_by_hop();
-    return;
-  }
-  challenged_ = true;
-  auto scheme =
-      choose_scheme(parse_challenges(head_.www_authenticate), account_->credential() != nullptr);
-  const AuthScheme* known = endpoint_.scheme();
-  // Some answer 401 without a challenge (gcr.io): what they said earlier holds.
-  if (!scheme && head_.www_authenticate.empty() && known != nullptr) scheme = *known;
-  if (!scheme) {
-    fail(status_failure(what(), head_, std::chrono::system_clock::now()), "denied");
-    return;
-  }
-  refused_by_endpoint(*scheme);
-}
-
-void Ask::refused_by_endpoint(const AuthScheme& scheme) {
-  const bool bearer = scheme.kind == AuthScheme::Kind::bearer;
-  const bool again = !authorization_.empty() && (!bearer || refused_ != 0);
-  if (again) {
-    // One new token per question; Basic has nothing new to offer.
-    fail(status_failure(what(), head_, std::chrono::system_clock::now()), "denied");
-    return;
-  }
-  if (!authorization_.empty() && key_) {
-    refused_ = serial_;
-    account_->tokens().refused(*key_, serial_);
-  }
-  if (!bearer) {
-    endpoint_.learn(scheme);
-    authorize();
-    return;
-  }
-  if (!choose_key(scheme, endpoint_.url())) return;
-  // The scope is this question's alone; realm and service are every question's.
-  AuthScheme shape = scheme;
-  shape.scope.clear();
-  endpoint_.learn(std::move(shape));
-  wipe(authorization_);
-  if (const auto grant = account_->tokens().look(*key_)) {
-    use_token(*grant);
-  } else {
-    wait_ = account_->tokens().request(*key_, *this);
-  }
-}
-
-void Ask::refused_by_hop() {
-  // A registry that redirects to another one (registry.k8s.io): its token is asked for without a
-  // credential, and once.
-  const auto scheme = choose_scheme(parse_challenges(head_.www_authenticate), false);
-  if (!scheme || hop_token_) {
-    back_to_endpoint();
-    return;
-  }
-  hop_token_ = true;
-  if (choose_key(*scheme, url_)) authorize();
+  login_.begin(*account_);
 }
 
 void Ask::redirected() {
@@ -319,13 +193,10 @@ void Ask::redirected() {
     forbid("it redirects to plain http at " + next->shown() + ", which is not followed");
     return;
   }
-  if (!next->same_origin(url_)) {
-    wipe(authorization_);
-    key_.reset();
-  }
+  if (!next->same_origin(url_)) login_.leave();
   url_ = *next;
-  if (at_endpoint() && authorization_.empty()) {
-    authorize();
+  if (at_endpoint() && login_.authorization().empty()) {
+    login_.begin(*account_);
   } else {
     send();
   }
@@ -338,8 +209,7 @@ void Ask::back_to_endpoint() {
   }
   url_ = request_.url;
   hops_ = 0;
-  hop_token_ = false;
-  authorize();
+  login_.begin(*account_);
 }
 
 void Ask::fail(cache::Failure failure, std::string_view reason, bool retryable) {

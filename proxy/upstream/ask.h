@@ -11,8 +11,8 @@
 #include "cache/failure.h"
 #include "metrics/labels.h"
 #include "proxy/upstream/endpoint.h"
+#include "proxy/upstream/login.h"
 #include "proxy/upstream/response_head.h"
-#include "proxy/upstream/tokens.h"
 #include "proxy/upstream/transfer.h"
 
 namespace entrepot::upstream {
@@ -56,11 +56,11 @@ class AskSink {
 /// redirects and their rules (protocol.md §3.2), a new token where the old one was refused, a new
 /// redirect where a signed URL was. No retries. Loop thread only; destroying it cancels it.
 ///
-///   start → authorize → (wait for a token) → send → 2xx: the sink's
-///             ↑  ↑                             ├─ 401 of the endpoint: new token, once
-///             │  └─────────────────────────────┼─ 3xx: next hop
-///             └────────────────────────────────┴─ 401, 403 of a hop: back to the endpoint, twice
-class Ask : private TransferSink, private TokenSink {
+///   start → login → (wait for a token) → send → 2xx: the sink's
+///             ↑  ↑                         ├─ 401, 403, 404 of the endpoint: another login
+///             │  └─────────────────────────┼─ 3xx: next hop
+///             └────────────────────────────┴─ 401, 403 of a hop: back to the endpoint, twice
+class Ask : private TransferSink, private LoginSink {
  public:
   /// `endpoint` and `sink` outlive this.
   Ask(Endpoint& endpoint, AskRequest request, AskSink& sink);
@@ -82,18 +82,15 @@ class Ask : private TransferSink, private TokenSink {
  private:
   Disposition on_head(const ResponseHead& head) override;
   void on_end(const TransferEnd& end) override;
-  void on_token(const TokenResult& result) override;
-  const cache::Demand* demand() const override { return request_.demand; }
-  const std::vector<cache::Client>& clients() const override { return clients_; }
+  const cache::Demand* login_demand() const override { return request_.demand; }
+  const std::vector<cache::Client>& login_clients() const override { return clients_; }
 
   // Steps. Each ends by sending, by waiting, or by telling the sink; nothing follows a step.
-  void authorize();
+  void on_login() override { send(); }
+  void on_answer_stands() override;
+  void on_no_token(cache::Failure failure) override;
   void send();
-  void use_token(const TokenResult& result);
   void answered();
-  void unauthorized();
-  void refused_by_endpoint(const AuthScheme& scheme);
-  void refused_by_hop();
   void redirected();
   void back_to_endpoint();
   void limited(cache::Failure failure, std::string_view reason);
@@ -101,8 +98,6 @@ class Ask : private TransferSink, private TokenSink {
   void fail(cache::Failure failure, std::string_view reason, bool retryable = false);
 
   bool at_endpoint() const { return url_.same_origin(endpoint_.url()); }
-  Tokens& tokens();
-  bool choose_key(const AuthScheme& scheme, const Url& asker);
   /// `broken`: how it ended without an answer; null: it was answered.
   void settle_circuit(const TransferEnd* broken);
   void learn(int status);
@@ -115,13 +110,8 @@ class Ask : private TransferSink, private TokenSink {
 
   std::vector<cache::Client> clients_;
   Url url_;                       ///< of the current hop
-  std::optional<TokenKey> key_;   ///< the token the current hop wants
-  std::string authorization_;     ///< sent to the current hop; empty: none
-  std::uint64_t serial_ = 0;      ///< of the token in it
-  std::uint64_t refused_ = 0;     ///< serial of the token the endpoint did not accept
+  Login login_;                   ///< what the current hop is sent
   bool circuit_pending_ = false;  ///< admitted, and the circuit not told yet
-  bool challenged_ = false;       ///< the endpoint has answered 401 to this question
-  bool hop_token_ = false;        ///< an anonymous token for a hop was had
   std::size_t limited_accounts_ = 0;
   int hops_ = 0;
   int returns_ = 0;
@@ -130,7 +120,6 @@ class Ask : private TransferSink, private TokenSink {
   bool delivered_ = false;  ///< the head went to the sink
   std::chrono::steady_clock::time_point sent_{};
   std::chrono::microseconds waited_{0};  ///< for the first bytes of all answers
-  std::unique_ptr<Tokens::Wait> wait_;
   std::unique_ptr<Transfer> transfer_;
 };
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "proxy/upstream/text.h"
+
 namespace entrepot::upstream {
 namespace {
 
@@ -12,6 +14,18 @@ bool usable(std::string_view value) {
 }
 
 }  // namespace
+
+bool AuthScheme::of_one_question() const {
+  // The realm has not been parsed, and need not be a URL.
+  std::size_t at = std::min(realm.find('?'), realm.size());
+  while (at < realm.size()) {
+    const std::size_t next = std::min(realm.find_first_of("&#", at + 1), realm.size());
+    const auto parameter = std::string_view(realm).substr(at + 1, next - at - 1);
+    if (equals_ignoring_case(parameter.substr(0, parameter.find('=')), "scope")) return true;
+    at = next < realm.size() && realm[next] == '#' ? realm.size() : next;
+  }
+  return false;
+}
 
 std::optional<AuthScheme> choose_scheme(std::span<const Challenge> challenges,
                                         bool have_credentials) {

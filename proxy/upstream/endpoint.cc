@@ -42,6 +42,7 @@ Endpoint::Endpoint(const UpstreamOptions& upstream, const EndpointOptions& optio
       multi_(multi),
       metrics_(metrics),
       breaker_(common.breaker, random_seed()),
+      base_challenge_(multi, base_request(), common.timeouts, metrics),
       anonymous_tokens_(multi, common.timeouts, nullptr, upstream.name) {
   const auto add = [&](const Credential* credential) {
     accounts_.push_back(
@@ -58,6 +59,14 @@ Url Endpoint::address(std::string_view path) const {
   // URLs and names of the configuration, and what the name grammar lets through, are far shorter.
   check(url.has_value(), "an endpoint's URL leaves no room for a path");
   return std::move(*url);
+}
+
+TransferRequest Endpoint::base_request() const {
+  TransferRequest request{.url = address("/v2/")};
+  request.plain_http = plain_http();
+  request.private_addresses = true;  // it is our own origin
+  request.urgent = true;
+  return request;
 }
 
 bool Endpoint::near_mirror() const {

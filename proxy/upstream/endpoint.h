@@ -12,13 +12,14 @@
 #include "cache/failure.h"
 #include "metrics/metrics.h"
 #include "proxy/upstream/account.h"
-#include "proxy/upstream/auth_scheme.h"
+#include "proxy/upstream/base_challenge.h"
 #include "proxy/upstream/breaker.h"
 #include "proxy/upstream/head_support.h"
 #include "proxy/upstream/knowledge.h"
 #include "proxy/upstream/options.h"
 #include "proxy/upstream/realm.h"
 #include "proxy/upstream/report.h"
+#include "proxy/upstream/schemes.h"
 #include "proxy/upstream/tokens.h"
 #include "proxy/upstream/url.h"
 
@@ -43,12 +44,14 @@ class Endpoint {
   bool near_mirror() const;
   /// Which token servers may be asked on its behalf, with a credential or without.
   RealmRules realm_rules(bool with_credential) const {
-    return {.any_host = upstream_.internal && !with_credential, .hosts = upstream_.token_hosts};
+    return {.any_host = !with_credential, .hosts = upstream_.token_hosts};
   }
   /// `path` (below the endpoint's own, "/v2/…") with what every request carries.
   Url address(std::string_view path) const;
   /// Plain http may be spoken on behalf of this endpoint.
   bool plain_http() const { return upstream_.internal || !url_.https(); }
+  /// Where it leads us may be on addresses that are not global.
+  bool internal() const { return upstream_.internal; }
   /// Addresses that are not global may be dialled for `target`.
   bool private_addresses(const Url& target) const {
     return upstream_.internal || target.same_origin(url_);
@@ -97,9 +100,9 @@ class Endpoint {
   /// Called each second: tokens that nobody has needed for long.
   void forget_unused();
 
-  // How to authenticate, learnt from its last 401; null before.
-  const AuthScheme* scheme() const { return scheme_ ? &*scheme_ : nullptr; }
-  void learn(AuthScheme scheme) { scheme_ = std::move(scheme); }
+  // How to authenticate.
+  Schemes& schemes() { return schemes_; }
+  BaseChallenge& base_challenge() { return base_challenge_; }
   /// Tokens without a credential, for where redirects lead.
   Tokens& anonymous_tokens() { return anonymous_tokens_; }
 
@@ -112,6 +115,7 @@ class Endpoint {
   const Timeouts& timeouts() const { return timeouts_; }
 
  private:
+  TransferRequest base_request() const;
   Clock::time_point limited_until() const;
   using BudgetFigure = std::optional<std::uint64_t> (RateBudget::*)(RateBudget::Time) const;
   /// Over the accounts; nullopt where none knows.
@@ -134,7 +138,8 @@ class Endpoint {
   Breaker breaker_;
   Knowledge knowledge_;
   HeadSupport heads_;
-  std::optional<AuthScheme> scheme_;
+  Schemes schemes_;
+  BaseChallenge base_challenge_;
   std::vector<std::unique_ptr<Account>> accounts_;  ///< never empty
   Tokens anonymous_tokens_;
 };

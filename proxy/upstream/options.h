@@ -28,11 +28,10 @@ struct UpstreamOptions {
   std::vector<EndpointOptions> endpoints;
   /// PEM file of a private CA, trusted instead of the system's; empty for those.
   std::string ca_file;
-  /// Redirects and realms may lead to private addresses. Redirects, and realms that are asked
-  /// without a credential, may lead to any host then.
+  /// Redirects and realms may lead to private addresses.
   bool internal = false;
-  /// Hosts besides the endpoints' own domains that may be asked for tokens, with credentials too:
-  /// lower case, without a port.
+  /// Hosts besides the endpoints' own domains that may be asked for tokens with credentials: lower
+  /// case, without a port. Without credentials any host may be asked.
   std::vector<std::string> token_hosts = {};
 };
 
@@ -63,6 +62,10 @@ struct Timeouts {
   /// How long a token server that refused our credentials, or failed, is not asked again.
   std::chrono::milliseconds token_denied{std::chrono::seconds(10)};
   std::chrono::milliseconds token_failed{std::chrono::seconds(1)};
+  /// How long the challenge of /v2/, or that it has none, is remembered, and that it gave no
+  /// answer.
+  std::chrono::milliseconds base_challenge{std::chrono::minutes(1)};
+  std::chrono::milliseconds base_failed{std::chrono::seconds(5)};
 };
 
 struct Limits {

@@ -22,20 +22,28 @@ namespace entrepot::upstream {
 std::optional<Url> token_url(const Url& realm, const std::string& service,
                              const std::string& scope);
 
-/// One question to a token server: a single GET, no redirects, its body capped. Loop thread only.
+/// One question to a token server: a GET, its body capped. Redirects are followed on the host that
+/// was vetted and never from https to http; the credential goes to the URL's own origin only
+/// (RFC 6454), so where a redirect leaves that, the token is the anonymous user's. Loop thread
+/// only.
 class TokenFetch : private TransferSink, private BodySink {
  public:
-  /// Exactly one of the two is set. Called once, from the top level of the loop.
+  /// Hops of one question; token servers add a slash, or change to https.
+  static constexpr int redirects = 5;
+
+  /// Either a reply or a failure. Called once, from the top level of the loop.
   struct Result {
     std::optional<TokenReply> reply;
     std::optional<cache::Failure> failure;
+    bool anonymous = false;  ///< it was granted without the credential
   };
   using Done = std::function<void(Result)>;
 
   struct Request {
     Url url;
     bool plain_http = false;
-    bool private_addresses = false;
+    bool private_addresses = false;           ///< may be dialled for the URL's own origin
+    bool private_redirects = false;           ///< may be dialled for where it redirects
     const Credential* credential = nullptr;   ///< null: anonymous
     std::string upstream;                     ///< for messages
     std::vector<cache::Client> clients = {};  ///< see TransferRequest
@@ -43,18 +51,27 @@ class TokenFetch : private TransferSink, private BodySink {
   };
 
   TokenFetch(Multi& multi, Request request, Done done);
-  void wanted_by(cache::Client client) { transfer_->wanted_by(client); }
+  void wanted_by(cache::Client client);
 
  private:
   Disposition on_head(const ResponseHead& head) override;
   bool on_data(std::span<const std::byte> data) override;
   void on_end(const TransferEnd& end) override;
 
+  void ask();
+  /// Where the answer redirects, if that may be followed; otherwise nullopt.
+  std::optional<Url> next_hop() const;
+  bool as_account() const {
+    return request_.credential != nullptr && url_.same_origin(request_.url);
+  }
   Result judge(const TransferEnd& end) const;
   cache::Failure failure(cache::FailureKind kind, std::string why) const;
 
-  const Request request_;
+  Multi& multi_;
+  Request request_;  ///< with all who wait
   const Done done_;
+  Url url_;  ///< of the current hop
+  int hops_ = 0;
   ResponseHead head_;
   std::string body_;
   std::unique_ptr<Transfer> transfer_;

@@ -119,6 +119,7 @@ void Tokens::launch(const std::string& name, Entry& entry, const TokenKey& key,
       .url = key.url,
       .plain_http = key.plain_http,
       .private_addresses = key.private_addresses,
+      .private_redirects = key.private_redirects,
       .credential = credential_,
       .upstream = upstream_,
       .clients = first == nullptr ? std::vector<cache::Client>() : first->clients(),
@@ -129,7 +130,9 @@ void Tokens::launch(const std::string& name, Entry& entry, const TokenKey& key,
           landed(name, std::move(*result.failure), std::chrono::seconds(0));
           return;
         }
-        Grant grant{.authorization = "Bearer " + result.reply->token, .serial = ++last_serial_};
+        Grant grant{.authorization = "Bearer " + result.reply->token,
+                    .serial = ++last_serial_,
+                    .anonymous = result.anonymous};
         wipe(result.reply->token);
         landed(name, std::move(grant), result.reply->lifetime);
       });

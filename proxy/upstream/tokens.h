@@ -26,13 +26,15 @@ namespace entrepot::upstream {
 struct TokenKey {
   Url url;  ///< of the realm, with service and scopes (token_url)
   bool plain_http = false;
-  bool private_addresses = false;
+  bool private_addresses = false;  ///< of the URL's own origin
+  bool private_redirects = false;  ///< of where it redirects
 };
 
 /// A token as an Authorization value. `serial` names this very token, to say that it was refused.
 struct Grant {
   std::string authorization;
   std::uint64_t serial = 0;
+  bool anonymous = false;  ///< there is a credential, which it was granted without (TokenReply)
 };
 
 using TokenResult = std::variant<Grant, cache::Failure>;

@@ -58,6 +58,11 @@ class BodySink {
   virtual bool on_data(std::span<const std::byte> data) = 0;
 };
 
+/// The answer leads elsewhere by its Location (RFC 9110 §15.4).
+constexpr bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
 /// What becomes of a response's body: the answer to its head. It is the only way to name who takes
 /// the body, so that no byte of one can be delivered before there is a head.
 class Disposition {

@@ -15,8 +15,8 @@ import pytest  # noqa: E402
 from support.daemon import Daemon  # noqa: E402
 from support.disk import Disk  # noqa: E402
 # pylint: disable=unused-import
-from support.fixtures import (make_upstream, prepare, pytest_runtest_makereport,  # noqa: E402, F401
-                              start, upstream)
+from support.fixtures import (account, make_upstream, prepare,  # noqa: E402, F401
+                              pytest_runtest_makereport, start, upstream)
 
 
 def pytest_collection_modifyitems(config, items):

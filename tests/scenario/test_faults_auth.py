@@ -1,31 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Token and Basic authentication towards the upstream, and how it goes wrong (U12 to U14)."""
 
-import base64
-
 import pytest
 
 from support import content, faults
+from support.account import BASIC, PASSWORD, USER
 from support.checks import (REPOSITORY, assert_error, assert_whole, blob_target, manifest_target)
 from support.client import download_together
 from support.gate import Gate
-
-USER, PASSWORD = "robot", "p4ss:word with spaces"
-BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 
 @pytest.fixture
 def image(upstream):
     return upstream.add_image(REPOSITORY, content.image((3_000_000,)), "latest")
-
-
-@pytest.fixture
-def account(tmp_path):
-    """The "credentials" of an upstream."""
-    file = tmp_path / "password"
-    file.write_text(PASSWORD + "\n")
-    file.chmod(0o600)
-    return [{"username": USER, "password_file": str(file)}]
 
 
 def pull(entrepot, image):
@@ -198,27 +185,6 @@ def test_u13_a_challenge_whose_token_url_is_too_long(start, upstream, image):
         assert_error(entrepot.get(target), 502)
     rule.cancel()
     pull(entrepot, image)
-
-
-def test_a_closed_repository_does_not_close_the_others(start, upstream, image):
-    """Its token server fails; who needs no token is served."""
-    upstream.script(faults.challenge(f'Bearer realm="{upstream.url}/token"'),
-                    repository="library/closed")
-    upstream.script(faults.status(503), kind="token")
-    entrepot = start()
-    assert_error(entrepot.get("/v2/library/closed/manifests/latest"), 503)
-    pull(entrepot, image)
-    assert upstream.count("token") > 0
-
-
-def test_u13_token_request_is_not_redirected(start, make_upstream, upstream, image, account):
-    elsewhere = make_upstream()
-    upstream.role.require_bearer(users={USER: PASSWORD})
-    upstream.script(faults.redirect(f"{elsewhere.url}/token"), kind="token")
-    entrepot = start({"docker.io": {"endpoint": upstream, "credentials": account,
-                                    "internal": True}})
-    assert_error(entrepot.get(manifest_target("latest")), 502)
-    assert elsewhere.connections_seen == 0
 
 
 def test_u14_token_expires_between_requests(start, upstream, image):

@@ -13,6 +13,7 @@ import shutil
 
 import pytest
 
+from .account import PASSWORD, USER
 from .config import settings
 from .entrepot import Entrepot
 from .upstream import ScriptedUpstream
@@ -36,6 +37,15 @@ def make_upstream():
 @pytest.fixture
 def upstream(make_upstream) -> ScriptedUpstream:
     return make_upstream()
+
+
+@pytest.fixture
+def account(tmp_path) -> list[dict]:
+    """The "credentials" of an upstream."""
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n")
+    file.chmod(0o600)
+    return [{"username": USER, "password_file": str(file)}]
 
 
 @pytest.fixture

@@ -17,13 +17,15 @@ HERE = "10.89.0.1"
 
 
 @contextmanager
-def own_network():
-    """While it lasts, the calling thread and all it starts (threads, processes) see only this."""
+def own_network(*addresses: str):
+    """While it lasts, the calling thread and all it starts (threads, processes) see only this. Its
+    machine has the `addresses` as well, public ones too."""
     with open("/proc/self/ns/net", "rb") as before:
         _checked(_libc.unshare(_CLONE_NEWNET))
         try:
             run_command("ip", "link", "set", "lo", "up")
-            run_command("ip", "address", "add", f"{HERE}/32", "dev", "lo")
+            for address in (HERE, *addresses):
+                run_command("ip", "address", "add", f"{address}/32", "dev", "lo")
             yield
         finally:
             _checked(_libc.setns(before.fileno(), _CLONE_NEWNET))

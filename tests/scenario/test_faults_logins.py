@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logins of upstreams that change, that are asked for elsewhere, or that come by another way."""
+
+import pytest
+
+from support import content, faults
+from support.account import PASSWORD, USER
+from support.checks import REPOSITORY, assert_error, assert_whole, manifest_target
+
+OTHERS = ("library/second", "library/third", "library/fourth")
+
+
+@pytest.fixture
+def images(upstream):
+    """One tag in each of four repositories."""
+    return {name: upstream.add_image(name, content.image((1000,)), "latest")
+            for name in (REPOSITORY, *OTHERS)}
+
+
+@pytest.fixture
+def begin(start, upstream, account):
+    """A mirror of the upstream, with an account or without."""
+    def make(with_account: bool = True, **changes):
+        settings = {"endpoint": upstream, "internal": True, **changes}
+        if with_account:
+            settings["credentials"] = account
+        return start({"registry.test": settings}, timeouts={"connect": "1s"})
+    return make
+
+
+def pull(entrepot, images, repository: str = REPOSITORY) -> None:
+    response = entrepot.get(manifest_target("latest", repository))
+    assert_whole(response, images[repository].manifest)
+
+
+def require_bearer(upstream, realm, with_account: bool) -> None:
+    """Of the upstream, with its tokens from another server."""
+    users = {USER: PASSWORD} if with_account else {}
+    realm.role.tokens, realm.role.users = upstream.role.tokens, users
+    upstream.role.require_bearer(realm=f"{realm.url}/token", users=users)
+
+
+def bare(upstream, **match) -> int:
+    return sum(1 for r in upstream.requests(**match)
+               if r.authorization is None and r.kind not in ("token", "ping"))
+
+
+GONE = {
+    "down": lambda server: server.go_down(),
+    "404": lambda server: server.script(faults.status(404)),
+    "503": lambda server: server.script(faults.status(503)),
+    "denied": lambda server: server.script(faults.status(401)),
+    "page": lambda server: server.script(faults.html_page()),
+}
+
+
+@pytest.mark.parametrize("gone, with_account", [*((gone, True) for gone in GONE), ("down", False)])
+def test_the_token_server_moves(begin, make_upstream, upstream, images, gone, with_account):
+    old, new = make_upstream(), make_upstream()
+    require_bearer(upstream, old, with_account)
+    entrepot = begin(with_account)
+    pull(entrepot, images)
+    GONE[gone](old)
+    require_bearer(upstream, new, with_account)
+    pull(entrepot, images, OTHERS[0])
+    asked = old.count("token")
+    pull(entrepot, images, OTHERS[1])
+    assert old.count("token") == asked, "what fails is forgotten"
+    assert bare(upstream) == 2, "and the new one is remembered"
+
+
+@pytest.mark.parametrize("with_account", [True, False])
+def test_the_token_server_is_wrong_at_first(begin, make_upstream, upstream, images, with_account):
+    wrong = make_upstream()
+    wrong.script(faults.status(404))
+    upstream.role.require_bearer(realm=f"{wrong.url}/token")
+    entrepot = begin(with_account)
+    assert_error(entrepot.get(manifest_target("latest")), 502)
+    require_bearer(upstream, make_upstream(), with_account)
+    pull(entrepot, images, OTHERS[0])
+
+
+@pytest.mark.parametrize("alive", [True, False])
+@pytest.mark.parametrize("with_account", [True, False])
+def test_from_tokens_to_nothing_and_back(begin, make_upstream, upstream, images, with_account,
+                                         alive):
+    realm = make_upstream()
+    require_bearer(upstream, realm, with_account)
+    entrepot = begin(with_account)
+    pull(entrepot, images)
+    upstream.role.auth = None
+    if not alive:
+        realm.go_down()
+    pull(entrepot, images, OTHERS[0])
+    pull(entrepot, images, OTHERS[1])
+    if not alive:
+        realm.come_back()
+    require_bearer(upstream, realm, with_account)
+    pull(entrepot, images, OTHERS[2])
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_from_tokens_to_a_password_and_back(begin, make_upstream, upstream, images, alive):
+    realm = make_upstream()
+    require_bearer(upstream, realm, with_account=True)
+    entrepot = begin()
+    pull(entrepot, images)
+    if not alive:
+        realm.script(faults.status(404), times=1)
+    upstream.role.require_basic({USER: PASSWORD})
+    pull(entrepot, images, OTHERS[0])
+    require_bearer(upstream, realm, with_account=True)
+    pull(entrepot, images, OTHERS[1])
+
+
+def test_a_token_server_that_limits_the_account_is_believed(begin, make_upstream, upstream, images):
+    """The anonymous user is not asked in its place."""
+    realm = make_upstream()
+    require_bearer(upstream, realm, with_account=True)
+    entrepot = begin()
+    pull(entrepot, images)
+    realm.script(faults.too_many_requests("7"))
+    upstream.forget()
+    assert_error(entrepot.get(manifest_target("latest", OTHERS[0])), 503)
+    assert bare(upstream) == 0
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_token_server_that_fails_makes_nothing_absent(begin, make_upstream, upstream, images,
+                                                        status):
+    """A registry that hides what it has from the anonymous user: its answer is not the account's."""
+    realm = make_upstream()
+    require_bearer(upstream, realm, with_account=True)
+    upstream.script(faults.status(status),
+                    match=lambda r: r.authorization is None and r.kind == "manifest")
+    entrepot = begin()
+    pull(entrepot, images)
+    rule = realm.script(faults.status(503), kind="token")
+    assert_error(entrepot.get(manifest_target("latest", OTHERS[0])), 503)
+    rule.cancel()
+    pull(entrepot, images, OTHERS[1])
+
+
+def scope_in_the_realm(upstream):
+    """nvcr.io's form."""
+    def spoil(request, reply):
+        if reply.status == 401 and request.kind != "token":
+            scope = f"repository:{request.repository}:pull"
+            reply.drop("WWW-Authenticate")
+            reply.set("WWW-Authenticate", f'Bearer realm="{upstream.url}/token?scope={scope}"')
+    return spoil
+
+
+@pytest.mark.parametrize("with_account", [True, False])
+def test_a_scope_in_the_realm_is_one_repositorys(begin, upstream, images, with_account):
+    upstream.role.require_bearer(users={USER: PASSWORD} if with_account else {})
+    upstream.script(scope_in_the_realm(upstream))
+    upstream.script(faults.status(403), kind="token",
+                    match=lambda r: any("closed" in scope for scope in r.query["scope"]))
+    entrepot = begin(with_account)
+    assert_error(entrepot.get(manifest_target("latest", "library/closed")), 403)
+    for name, image in images.items():
+        pull(entrepot, images, name)
+        assert_whole(entrepot.get(f"/v2/{name}/blobs/{image.config.digest}"), image.config)
+        assert bare(upstream, repository=name) == 1, "it is remembered for its repository"
+    scopes = {scope for r in upstream.requests("token") for scope in r.query["scope"]}
+    assert scopes == {f"repository:{name}:pull" for name in ("library/closed", *images)}
+
+
+def challenge_at_base_only(upstream) -> None:
+    """With a scope that nobody asks for, as ghcr.io has it."""
+    def challenge(request, reply):
+        scheme = next((value for name, value in reply.fields if name == "WWW-Authenticate"), None)
+        reply.drop("WWW-Authenticate")
+        if scheme and request.kind == "ping":
+            reply.set("WWW-Authenticate", scheme + ',scope="repository:user/image:pull"')
+    upstream.script(challenge)
+
+
+def hide(upstream, status: int) -> None:
+    upstream.script(faults.status(status),
+                    match=lambda r: r.authorization is None and r.kind in ("manifest", "blob"))
+
+
+@pytest.mark.parametrize("auth, how", [("bearer", "bare"), ("basic", "bare"), ("bearer", "unknown"),
+                                       ("basic", 403), ("bearer", 404)])
+def test_the_challenge_is_at_the_base_only(begin, upstream, images, auth, how):
+    getattr(upstream.role, f"require_{auth}")(users={USER: PASSWORD})
+    if how == "unknown":
+        upstream.script(faults.field("WWW-Authenticate", "Negotiate"),
+                        match=lambda r: r.kind in ("manifest", "blob") and r.authorization is None)
+    if how in (403, 404):
+        hide(upstream, how)
+    challenge_at_base_only(upstream)
+    entrepot = begin()
+    for name in images:
+        pull(entrepot, images, name)
+    assert upstream.count("ping") == 1
+    assert bare(upstream) == 1
+
+
+def test_the_anonymous_user_finds_the_challenge_at_the_base(begin, upstream, images):
+    upstream.role.require_bearer()
+    challenge_at_base_only(upstream)
+    entrepot = begin(with_account=False)
+    for name in images:
+        pull(entrepot, images, name)
+    assert upstream.count("ping") == 1
+
+
+@pytest.mark.parametrize("status, base", [
+    (401, faults.challenge("")), (401, faults.redirect("/login")), (403, faults.status(200)),
+    (404, faults.status(404)), (404, faults.status(500)), (404, faults.reset_after(0))])
+def test_a_base_without_a_challenge_is_asked_once(begin, upstream, images, status, base):
+    upstream.script(base, kind="ping")
+    hide(upstream, status)
+    entrepot = begin()
+    for name in images:
+        assert_error(entrepot.get(manifest_target("latest", name)), 404 if status == 404 else 403)
+    assert upstream.count("ping") == 1
+    assert bare(upstream) == len(images)
+
+
+def test_an_absent_tag_of_a_free_registry_is_absent(begin, upstream, images):
+    entrepot = begin()
+    pull(entrepot, images)
+    for number in range(3):
+        assert_error(entrepot.get(manifest_target(f"absent-{number}")), 404)
+    assert upstream.count("ping") == 1
+
+
+@pytest.mark.parametrize("with_account", [True, False])
+def test_a_closed_repository_does_not_close_the_others(begin, upstream, images, with_account):
+    """Its token server fails; who needs no token is served."""
+    upstream.script(faults.challenge(f'Bearer realm="{upstream.url}/token"'),
+                    repository="library/closed")
+    upstream.script(faults.status(503), kind="token")
+    entrepot = begin(with_account)
+    assert_error(entrepot.get(manifest_target("latest", "library/closed")), 503)
+    for name in images:
+        pull(entrepot, images, name)
+
+
+def test_a_repository_that_needs_no_token_while_there_is_none(begin, upstream, images):
+    """The account's tokens have served another repository."""
+    upstream.role.require_bearer(users={USER: PASSWORD})
+    entrepot = begin()
+    pull(entrepot, images)
+    upstream.script(faults.status(503), kind="token")
+    upstream.role.auth = None
+    pull(entrepot, images, OTHERS[0])
+
+
+def test_a_password_of_many_lines(start, upstream, images, tmp_path):
+    """A key in JSON, as Google's registries take it."""
+    key = '{\n  "type": "service_account",\n  "private_key": "line\\nline"\n}'
+    file = tmp_path / "key.json"
+    file.write_text(key + "\n")
+    file.chmod(0o600)
+    upstream.role.require_basic({"_json_key": key})
+    entrepot = start({"registry.test": {
+        "endpoint": upstream,
+        "credentials": [{"username": "_json_key", "password_file": str(file)}]}})
+    pull(entrepot, images)
+    assert "private_key" not in entrepot.log.text
