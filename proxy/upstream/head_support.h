@@ -12,9 +12,12 @@ namespace entrepot::upstream {
 /// True for a status by which an endpoint may refuse the method HEAD, and not the object: what GET
 /// would be answered is not known then. The specification wants HEAD wherever GET is
 /// (distribution-spec, "Checking if content exists in the registry"), and registries that lack it
-/// say so by any of these. Not 408, 425 and 429, which are about the moment; of 5xx only 501.
-constexpr bool may_refuse_head(int status) {
+/// say so by any of these. Not 408, 425 and 429, which are about the moment; of 5xx only 501. 401
+/// is about the login, which shall not be refused twice; public.ecr.aws answers so to the HEAD of a
+/// blob.
+constexpr bool may_refuse_head(cache::Resource resource, int status) {
   if (status == 408 || status == 425 || status == 429) return false;
+  if (status == 401) return resource == cache::Resource::blob;
   return (status >= 400 && status < 500) || status == 501;
 }
 

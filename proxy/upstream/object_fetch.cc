@@ -315,7 +315,9 @@ void ObjectFetch::lost(Attempt& attempt, const AskFailure& failure) {
     hedge_timer_.cancel();
     return sink_.on_done(failure.failure);
   }
-  if (request_.head && !attempt.part().instead_of_head && may_refuse_head(failure.failure.status))
+  const bool of_token = failure.reason == "token";  // whose server's status it is
+  if (request_.head && !attempt.part().instead_of_head && !of_token &&
+      may_refuse_head(request_.resource, failure.failure.status))
     return get_instead(attempt);
   if (delivered_ - progress_from_ >= upstream_.limits().resume_progress) {
     progress_from_ = delivered_;

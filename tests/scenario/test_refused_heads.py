@@ -8,7 +8,7 @@ from support.checks import REPOSITORY, assert_error, assert_whole, blob_target, 
 
 LATEST = manifest_target("latest")
 DUE = {"fresh_for": "0s", "stale_for": "7d"}
-STATUSES = (401, 404, 405)  # all of them: unit test of may_refuse_head()
+STATUSES = (403, 404, 405)  # all of them: unit test of may_refuse_head()
 
 
 def refuse_heads(upstream, status: int, kind: str | None = None):

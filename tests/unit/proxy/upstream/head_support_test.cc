@@ -13,9 +13,11 @@ using cache::Resource;
 TEST(MayRefuseHead, IsAnyRefusalThatIsNotAboutTheMoment) {
   const std::set<int> of_the_moment = {408, 425, 429};
   for (int status = 100; status < 600; ++status)
-    EXPECT_EQ(may_refuse_head(status),
-              status == 501 || (status / 100 == 4 && !of_the_moment.contains(status)))
-        << status;
+    for (const Resource resource : {Resource::blob, Resource::manifest}) {
+      const bool refuses = status == 501 || (status / 100 == 4 && !of_the_moment.contains(status) &&
+                                             (status != 401 || resource == Resource::blob));
+      EXPECT_EQ(may_refuse_head(resource, status), refuses) << status;
+    }
 }
 
 TEST(HeadSupport, IsKnownForEachKindForAnHour) {
