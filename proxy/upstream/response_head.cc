@@ -8,29 +8,41 @@
 namespace entrepot::upstream {
 namespace {
 
-/// Keeps the first value; a second, different one is a contradiction.
-bool set_once(std::string& slot, std::string_view value) {
-  if (!slot.empty()) return slot == value;
-  slot = value;
-  return true;
-}
+/// What a second value that differs from the first means.
+enum class Differing {
+  first_counts,  ///< the field decides nothing: proxies in front of registries add such ones again
+  combined,      ///< a list (RFC 9110 section 5.3), which is no digest: the bytes prove theirs
+  refused,       ///< the field decides where the bytes belong, or who is asked next
+};
 
 struct TextField {
   std::string_view name;
   std::string ResponseHead::*slot;
+  Differing differing = Differing::first_counts;
 };
 
 constexpr TextField text_fields[] = {
-    {"content-range", &ResponseHead::content_range},
+    {"content-range", &ResponseHead::content_range, Differing::refused},
     {"content-type", &ResponseHead::content_type},
-    {"docker-content-digest", &ResponseHead::docker_content_digest},
+    {"docker-content-digest", &ResponseHead::docker_content_digest, Differing::combined},
     {"etag", &ResponseHead::etag},
-    {"location", &ResponseHead::location},
+    {"location", &ResponseHead::location, Differing::refused},
     {"retry-after", &ResponseHead::retry_after},
     {"ratelimit-limit", &ResponseHead::ratelimit_limit},
     {"ratelimit-remaining", &ResponseHead::ratelimit_remaining},
     {"docker-distribution-api-version", &ResponseHead::api_version},
 };
+
+/// False where the two cannot both be had.
+bool merge(std::string& slot, std::string_view value, Differing differing) {
+  if (slot.empty()) {
+    slot = value;
+  } else if (slot != value) {
+    if (differing == Differing::refused) return false;
+    if (differing == Differing::combined) slot.append(", ").append(value);
+  }
+  return true;
+}
 
 std::string_view without_line_end(std::string_view line) {
   if (!line.empty() && line.back() == '\n') line.remove_suffix(1);
@@ -114,7 +126,7 @@ bool HeadReader::store(std::string_view name, std::string_view value) {
     head_.link.emplace_back(value);
   } else {
     for (const TextField& known : text_fields) {
-      if (known.name == name) return set_once(head_.*known.slot, value);
+      if (known.name == name) return merge(head_.*known.slot, value, known.differing);
     }
   }
   return true;

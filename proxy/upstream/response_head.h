@@ -9,14 +9,15 @@
 
 namespace entrepot::upstream {
 
-/// The parts of an upstream's response head that we use. No value holds CR, LF or NUL.
+/// The parts of an upstream's response head that we use. No value holds CR, LF or NUL. Where a
+/// field that decides nothing comes twice, the first value counts.
 struct ResponseHead {
   int status = 0;
   /// Absent without the header, and when Transfer-Encoding frames the body.
   std::optional<std::uint64_t> content_length;
   std::string content_range;
   std::string content_type;
-  std::string docker_content_digest;
+  std::string docker_content_digest;  ///< no digest where two differ: the bytes prove theirs
   std::string etag;
   std::string location;
   std::string retry_after;
@@ -30,7 +31,8 @@ struct ResponseHead {
 /// Builds a ResponseHead from header lines as curl hands them out, and refuses what must not be
 /// used: more than 64 KiB of header lines, more than 20 interim responses, a 101 (we ask for no
 /// other protocol, RFC 9110 section 15.2.2, and libcurl ends the head there), NUL or a bare CR, a
-/// folded line, a line without a name, and framing or routing headers that contradict themselves.
+/// folded line, a line without a name, and a Content-Length, Content-Range or Location that
+/// contradicts itself.
 /// One per transfer; one thread.
 class HeadReader {
  public:

@@ -140,3 +140,50 @@ def test_96_fields(start, upstream, image, case, what):
         expected_type = case.value if case.value == content.OCI_INDEX else content.OCI_MANIFEST
         assert response.headers["Content-Type"] == expected_type
     assert response.headers["ETag"] == f'"{thing.digest}"'
+
+
+class Twice(NamedTuple):
+    """A header field that comes a second time, with another value, and the status it makes of ours."""
+
+    name: str
+    value: str
+    status: int = 200
+
+
+TWICE = [
+    # They decide nothing: the first counts. Proxies in front of registries add such fields again.
+    Twice("Docker-Distribution-Api-Version", "registry/1.0"),
+    Twice("ETag", '"another"'),
+    Twice("Retry-After", "7"),
+    Twice("RateLimit-Limit", "7"),
+    Twice("RateLimit-Remaining", "7"),
+    Twice("Content-Type", "text/html"),
+    # Neither counts: the bytes have the digest that they have.
+    Twice("Docker-Content-Digest", "sha256:" + "0" * 64),
+    # They decide where bytes belong, or who is asked next.
+    Twice("Content-Length", "1", 502),
+    Twice("Content-Range", "bytes 0-0/1", 502),
+    Twice("Location", "http://elsewhere.test/", 502),
+]
+FIRST = {"Docker-Distribution-Api-Version": "registry/2.0", "ETag": '"one"', "Retry-After": "3",
+         "RateLimit-Limit": "100;w=60", "RateLimit-Remaining": "60;w=60", "Content-Length": None,
+         "Content-Range": "bytes 0-1/2", "Location": "/v2/"}
+
+
+@pytest.mark.parametrize("case", TWICE, ids=lambda case: case.name)
+def test_97_fields_twice(start, upstream, image, case):
+    def come_twice(_request, reply):
+        if first := FIRST.get(case.name):
+            reply.set(case.name, first)
+        reply.fields.append((case.name, case.value))
+    upstream.script(come_twice)
+    entrepot = start()
+    for thing, target in ((image.manifest, manifest_target("latest")),
+                          (image.config, blob_target(image.config))):
+        response = entrepot.get(target)
+        if case.status != 200:
+            assert_error(response, case.status)
+            continue
+        assert_whole(response, thing)
+        if thing is image.manifest:
+            assert response.headers["Content-Type"] == content.OCI_MANIFEST

@@ -56,6 +56,24 @@ TEST(HeadReader, ChunkedHasNoLength) {
 }
 
 TEST(HeadReader, RefusesContradictions) {
+TEST(HeadReader, OfFieldsThatDecideNothingTheFirstCounts) {
+  HeadReader reader;
+  EXPECT_EQ(feed(reader,
+                 {"HTTP/1.1 200 OK", "ETag: \"a\"", "ETag: \"b\"", "Content-Type: a/b",
+                  "Content-Type: c/d", "Retry-After: 1", "Retry-After: 2", "RateLimit-Remaining: 3",
+                  "RateLimit-Remaining: 4", "Docker-Distribution-Api-Version: registry/2.0",
+                  "Docker-Distribution-Api-Version: 2", "Location: /a", "Location: /a",
+                  "Docker-Content-Digest: a", "Docker-Content-Digest: a",
+                  "Docker-Content-Digest: b", "Docker-Content-Digest: a", ""}),
+            State::complete);
+  EXPECT_EQ(reader.head().etag, "\"a\"");
+  EXPECT_EQ(reader.head().content_type, "a/b");
+  EXPECT_EQ(reader.head().retry_after, "1");
+  EXPECT_EQ(reader.head().ratelimit_remaining, "3");
+  EXPECT_EQ(reader.head().api_version, "registry/2.0");
+  EXPECT_THAT(reader.head().docker_content_digest, HasSubstr(", "));
+}
+
   const std::vector<std::string> heads[] = {
       {"HTTP/1.1 abc OK"},
       {"HTTP/1.1 99 Low"},
@@ -68,6 +86,7 @@ TEST(HeadReader, RefusesContradictions) {
       {"HTTP/1.1 200 OK", "Content-Length: 99999999999999999999"},
       {"HTTP/1.1 200 OK", "Location: /a", "Location: /b"},
       {"HTTP/1.1 200 OK", "no colon"},
+      {"HTTP/1.1 206 OK", "Content-Range: bytes 0-0/2", "Content-Range: bytes 1-1/2"},
       {"HTTP/1.1 200 OK", ": no name"},
       {"HTTP/1.1 200 OK", "a b: space"},
       {"HTTP/1.1 200 OK", " folded: line"},
