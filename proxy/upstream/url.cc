@@ -25,6 +25,23 @@ bool printable(std::string_view text) {
   return true;
 }
 
+/// As engines send what a Location holds: spaces, control characters and what is no ASCII as %XX.
+/// Line ends and NUL stay, for set_url() to refuse. An authority that held any of them is refused,
+/// too: it names another host once it is decoded.
+std::string encoded_reference(std::string_view text) {
+  std::string encoded;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool as_it_is = (byte > ' ' && byte < 0x7f) || c == '\r' || c == '\n' || c == '\0';
+    if (as_it_is) {
+      encoded.push_back(c);
+    } else {
+      encoded += percent_encode({&c, 1});
+    }
+  }
+  return encoded;
+}
+
 std::optional<std::string> part(CURLU* handle, CURLUPart which, unsigned flags = 0) {
   char* value = nullptr;
   if (curl_url_get(handle, which, &value, flags) != CURLUE_OK) return std::nullopt;
@@ -91,7 +108,8 @@ std::optional<Url> Url::parse(std::string_view text) {
 
 std::optional<Url> Url::resolve(std::string_view reference) const {
   const Handle handle = new_handle();
-  if (!set_url(handle.get(), text_) || !set_url(handle.get(), reference)) return std::nullopt;
+  if (!set_url(handle.get(), text_) || !set_url(handle.get(), encoded_reference(reference)))
+    return std::nullopt;
   return from_handle(handle.get());
 }
 

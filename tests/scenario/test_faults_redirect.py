@@ -131,6 +131,10 @@ LEADING_NOWHERE = [
     ("http://0/", 502), ("http://2130706433:{port}/", 502), ("http://%31%32%37.1:{port}/", 502),
     ("http://[::ffff:127.0.0.1]:{port}/", 502), ("http://localhost:{port}/", 502),
     ("http://user:pass@127.0.0.2:{port}/", 502),
+    # Encoded or not, these bytes are no part of a host's name.
+    ("http://127.0.0.2 :{port}/", 502), ("http://127.0.0.2:{port} /", 502),
+    ("http://x\xc3\xbc@127.0.0.2:{port}/", 502), ("http://127.0.0.2\t:{port}/", 502),
+    ("/a\0b", 502), ("/a\rb", 502),
     # With a dot behind it this is a name, which no one resolves: that may pass.
     ("http://127.0.0.1.:{port}/", 503)]
 
@@ -143,6 +147,23 @@ def test_u16_locations_that_lead_nowhere(start, make_upstream, upstream, blob, l
     entrepot = start()
     assert_error(entrepot.get(blob_target(blob)), status)
     assert trap.connections_seen == 0
+
+
+@pytest.mark.parametrize("raw, sent", [
+    ("/cdn/a b?sig=x y", "/cdn/a%20b?sig=x%20y"), ("/cdn/a\tb", "/cdn/a%09b"),
+    ("/cdn/\u00fc?name=\u00e9", "/cdn/%C3%BC?name=%C3%A9"), ("/cdn/%20?a=%C3%BC", "/cdn/%20?a=%C3%BC"),
+    ("/cdn/{a}|b", "/cdn/{a}|b")], ids=["space", "tab", "utf-8", "encoded", "braces"])
+def test_locations_that_are_not_encoded(start, upstream, blob, raw, sent):
+    """Engines percent-encode them."""
+    def send_there(request, reply):
+        if request.kind == "blob":
+            faults.redirect(raw.encode().decode("latin-1"))(request, reply)
+        else:
+            reply.status = 200
+            reply.replace_body(blob.data)
+    upstream.script(send_there, match=lambda request: request.kind != "ping")
+    assert_whole(start().get(blob_target(blob)), blob)
+    assert upstream.requests()[-1].target.upper() == sent.upper()
 
 
 @pytest.mark.parametrize("home", ["netrc", ".netrc"])

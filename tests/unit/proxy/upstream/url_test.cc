@@ -69,6 +69,36 @@ TEST(Url, ResolvesAReference) {
   EXPECT_FALSE(base.resolve("gopher://cdn.example/"));
 }
 
+TEST(Url, EncodesWhatAReferenceShouldHave) {
+  const Url base = *Url::parse("https://registry.example/v2/");
+  const struct {
+    std::string_view reference, text;
+  } cases[] = {
+      {"/a b?c d", "https://registry.example/a%20b?c%20d"},
+      {"/a\tb\x01\x7f", "https://registry.example/a%09b%01%7F"},
+      {"/\xc3\xbc?\xff", "https://registry.example/%C3%BC?%FF"},
+      {"/%20?{|}", "https://registry.example/%20?{|}"},
+      {"https://cdn.example/a b", "https://cdn.example/a%20b"},
+  };
+  for (const auto& c : cases) {
+    const auto url = base.resolve(c.reference);
+    ASSERT_TRUE(url) << c.reference;
+    EXPECT_EQ(url->text(), c.text);
+  }
+  const std::string_view refused[] = {
+      "/a\rb",
+      "/a\nb",
+      {"/a\0b", 4},
+      "https://cdn example/",
+      "https://cdn.example:80 /",
+      "https://a b@cdn.example/",
+      "https://r\xc3\xa9gistry.example/",
+      "//cdn.example\t/",
+  };
+  for (const auto reference : refused) EXPECT_FALSE(base.resolve(reference)) << reference;
+  EXPECT_FALSE(base.resolve("/" + std::string(Url::max_length / 2, ' ')));
+}
+
 TEST(Url, ShowsNoQuery) {
   const Url url = *Url::parse("https://cdn.example:8443/blob/?X-Signature=secret");
   EXPECT_EQ(url.shown(), "https://cdn.example:8443/blob");
