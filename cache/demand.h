@@ -22,4 +22,9 @@ class Demand {
   virtual bool expendable() const { return false; }
 };
 
+/// Whether a client waits for it; null: one does throughout.
+inline bool is_awaited(const Demand* demand) {
+  return demand == nullptr || demand->level() == Demand::Level::awaited;
+}
+
 }  // namespace entrepot::cache

@@ -16,7 +16,8 @@ LinkProof::LinkProof(Shared& shared, Source& source, ObjectFlights& flights,
       repository_(first.repository),
       digest_(first.digest),
       via_(first.reply.via()),
-      client_(first.reply.client()) {
+      client_(first.reply.client()),
+      had_link_(first.had_link) {
   shared_.metrics.flights().add(1);
 }
 
@@ -30,6 +31,7 @@ void LinkProof::start() {
   request.via = via_;
   request.client = client_;
   request.demand = this;
+  request.patient = !had_link_;
   fetch_ = source_.fetch(std::move(request), *this);
 }
 

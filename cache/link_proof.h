@@ -44,6 +44,7 @@ class LinkProof : public FetchSink, public Demand, public std::enable_shared_fro
   const Digest digest_;
   const std::string via_;
   const Client client_;
+  const bool had_link_;
   std::unique_ptr<Fetch> fetch_;
   FetchHead head_;
   std::vector<ObjectRequest> waiting_;

@@ -44,7 +44,7 @@ class ListingFlights::Flight : public ListingSink,
   void start(Source& source, const ListingRequest& request) {
     const auto& [upstream, name] = request.repository;
     via = request.reply.via();
-    Behalf behalf{via, request.reply.client(), this};
+    Behalf behalf{via, request.reply.client(), this, !owner_.places_.contains(key)};
     fetch_ = request.subject
                  ? source.list_referrers(upstream, name, *request.subject, std::move(behalf), *this)
                  : source.list_tags(upstream, name, std::move(behalf), *this);

@@ -46,6 +46,9 @@ struct FetchRequest {
   /// With `head`: where an endpoint refuses HEAD, the object itself is taken
   /// (FetchHead::with_body). Without it, what HEAD would tell comes from a GET of one byte there.
   bool or_get = false;
+  /// A rate limit of which nobody has said how long it lasts is waited for, while somebody waits.
+  /// False where there is another answer.
+  bool patient = true;
   /// Of whom it is asked for (Asker::via).
   std::string via = {};
   /// Of a manifest: what is acceptable besides the usual types (Asker::accept).
@@ -61,6 +64,7 @@ struct Behalf {
   std::string via = {};
   Client client = Client::nobody;
   const Demand* demand = nullptr;
+  bool patient = true;
 };
 
 /// What the upstream said before the body.

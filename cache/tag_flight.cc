@@ -73,6 +73,7 @@ void TagFlight::ask(bool with_head) {
   request.accept = accept_;
   request.client = client_;
   request.demand = this;
+  request.patient = !known_;
   fetch_ = source_.fetch(std::move(request), *this);
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <string>
 
 #include "proxy/upstream/credential.h"
 #include "proxy/upstream/rate_budget.h"
+#include "proxy/upstream/rate_gate.h"
 #include "proxy/upstream/tokens.h"
 
 namespace entrepot::upstream {
@@ -28,9 +28,10 @@ class Account {
   Tokens& tokens() { return tokens_; }
 
   /// Nothing is sent on its behalf before then (429).
-  Time limited_until() const { return limited_until_; }
-  bool limited(Time now) const { return now < limited_until_; }
-  void limit_until(Time until) { limited_until_ = std::max(limited_until_, until); }
+  Time limited_until() const { return gate_.closed_until(); }
+  bool limited(Time now) const { return gate_.closed(now); }
+  RateGate& gate() { return gate_; }
+  const RateGate& gate() const { return gate_; }
 
   RateBudget& budget() { return budget_; }
   const RateBudget& budget() const { return budget_; }
@@ -38,7 +39,7 @@ class Account {
  private:
   const Credential* const credential_;
   Tokens tokens_;
-  Time limited_until_{};
+  RateGate gate_;
   RateBudget budget_;
 };
 

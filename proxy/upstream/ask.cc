@@ -218,11 +218,23 @@ void Ask::fail(cache::Failure failure, std::string_view reason, bool retryable) 
                    .retryable = retryable,
                    .from_redirect = !at_endpoint()};
   if (!reason.empty()) endpoint_.metrics().failure(reason);
+  if (ended.failure.kind == cache::FailureKind::rate_limited) tell_pause(ended);
   if (std::exchange(circuit_pending_, false)) endpoint_.abandoned();
   sink_.on_failure(std::move(ended));
 }
 
 std::string Ask::what() const {
+void Ask::tell_pause(AskFailure& ended) const {
+  auto& wait = ended.failure.retry_after;
+  if (at_endpoint()) {
+    ended.pause = endpoint_.pause();
+  } else if (wait.count() == 0) {  // a hop has no limit of ours to keep
+    ended.pause = endpoint_.timeouts().rate_limit_first;
+  }
+  if (ended.pause && wait.count() == 0)
+    wait = std::chrono::ceil<std::chrono::seconds>(*ended.pause);
+}
+
   return endpoint_.upstream() + ": " + (request_.head ? "HEAD " : "GET ") + url_.shown();
 }
 

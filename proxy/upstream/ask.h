@@ -38,6 +38,8 @@ struct AskFailure {
   bool retryable = false;   ///< the same again may succeed at once
   bool from_redirect = false;  ///< it was not the endpoint that answered, but where it led us
 };
+  /// Our rate is limited, and nobody has said for how long: who waits may ask again after this.
+  std::optional<std::chrono::milliseconds> pause = std::nullopt;
 
 class AskSink {
  public:
@@ -97,6 +99,7 @@ class Ask : private TransferSink, private LoginSink {
   void broken(const TransferEnd& end);
   void fail(cache::Failure failure, std::string_view reason, bool retryable = false);
 
+  void tell_pause(AskFailure& ended) const;
   bool at_endpoint() const { return url_.same_origin(endpoint_.url()); }
   /// `broken`: how it ended without an answer; null: it was answered.
   void settle_circuit(const TransferEnd* broken);

@@ -22,6 +22,9 @@ std::string name_of(const Account& account) {
 /// A round trip that fills any usual window in no time, with room for a busy machine. In seconds.
 constexpr double nearby = 0.01;
 
+/// So many pauses in a row, each twice as long, are worth a warning.
+constexpr int pauses_to_tell = 3;
+
 std::uint64_t random_seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
@@ -83,10 +86,21 @@ bool Endpoint::open() const {
   return now >= limited_until() && breaker_.admits(now);
 }
 
+/// The account whose limit is over first.
+const Account& Endpoint::first_to_ask() const {
+  return **std::ranges::min_element(accounts_, {},
+                                    [](const auto& account) { return account->limited_until(); });
+}
+
 Endpoint::Clock::time_point Endpoint::limited_until() const {
-  auto until = Clock::time_point::max();
-  for (const auto& account : accounts_) until = std::min(until, account->limited_until());
-  return until;
+  return first_to_ask().limited_until();
+}
+
+std::optional<std::chrono::milliseconds> Endpoint::pause() const {
+  const Account& account = first_to_ask();
+  if (!account.gate().pauses()) return std::nullopt;
+  const auto left = account.limited_until() - Clock::now();
+  return std::max(std::chrono::ceil<std::chrono::milliseconds>(left), std::chrono::milliseconds(0));
 }
 
 bool Endpoint::scarce() const {
@@ -109,6 +123,7 @@ Account& Endpoint::account_for(std::string_view repository) const {
     Account& next = *accounts_[(first + i) % accounts_.size()];
     if (worth(next) > worth(*best)) best = &next;
   }
+  best->gate().asked(now);
   return *best;
 }
 
@@ -125,6 +140,8 @@ std::optional<std::uint64_t> Endpoint::remaining(Clock::time_point now) const {
 
 void Endpoint::told(Account& account, const ResponseHead& head) {
   account.budget().told(head, Clock::now());
+  if (head.status < 500 && head.status != 401 && head.status != 429)
+    account.gate().let_through(Clock::now());
   bring_gauges_up_to_date();
 }
 
@@ -184,7 +201,8 @@ void Endpoint::recall(const EndpointReport& known) {
   for (const auto& account : accounts_) {
     const auto wait = known.waits.find(name_of(*account));
     if (wait != known.waits.end())
-      account->limit_until(now + std::min<std::chrono::seconds>(wait->second, max_retry_after));
+      account->gate().close_until(now +
+                                  std::min<std::chrono::seconds>(wait->second, max_retry_after));
   }
 }
 
@@ -240,17 +258,27 @@ void Endpoint::anonymous_limited(std::chrono::seconds wait) {
 }
 
 void Endpoint::rate_limited(Account& account, std::chrono::seconds wait) {
-  const auto span = std::min<std::chrono::milliseconds>(
-      wait.count() == 0 ? timeouts_.rate_limit : std::chrono::milliseconds(wait), max_retry_after);
   const auto now = Clock::now();
-  if (!account.limited(now)) {
-    const Credential* const credential = account.credential();
-    log::warn("{}: {} limits our rate (429) and is not asked for {} s{}", upstream_.name, label_,
-              std::chrono::ceil<std::chrono::seconds>(span).count(),
-              credential == nullptr ? "; credentials would raise the limit"
-                                    : " as " + credential->username);
+  const bool begins = !account.limited(now) || account.gate().pauses();
+  if (wait.count() > 0 || account.budget().spent(now)) {
+    const std::chrono::milliseconds span = wait.count() > 0 ? wait : timeouts_.rate_limit;
+    account.gate().close_until(now + std::min<std::chrono::milliseconds>(span, max_retry_after));
+    if (begins) log::warn("{}", limited_line(account));
+  } else if (account.gate().pause(now, timeouts_.rate_limit_first, timeouts_.rate_limit)) {
+    // Where a moment's wait is enough it may be refused each second.
+    if (account.gate().pauses_so_far() == pauses_to_tell)
+      log::warn("{}", limited_line(account));
+    else
+      log::debug("{}", limited_line(account));
   }
-  account.limit_until(now + span);
+}
+
+std::string Endpoint::limited_line(const Account& account) const {
+  const auto span = std::chrono::ceil<std::chrono::seconds>(account.limited_until() - Clock::now());
+  return upstream_.name + ": " + label_ + " limits our rate (429) and is not asked for " +
+         std::to_string(span.count()) + " s" +
+         (account.credential() == nullptr ? "; credentials would raise the limit"
+                                          : " as " + account.credential()->username);
 }
 
 }  // namespace entrepot::upstream

@@ -77,8 +77,11 @@ class Endpoint {
   /// What it refuses HEAD for.
   HeadSupport& heads() { return heads_; }
   const HeadSupport& heads() const { return heads_; }
-  /// The upstream said 429: nothing is sent on behalf of the account before `wait` is over (0:
-  /// Timeouts::rate_limit).
+  /// How long until who was refused for the rate may ask again; nullopt where it has said for how
+  /// long.
+  std::optional<std::chrono::milliseconds> pause() const;
+  /// The upstream said 429: nothing is sent on behalf of the account before `wait` is over. 0: it
+  /// did not say; see Timeouts::rate_limit_first.
   void rate_limited(Account& account, std::chrono::seconds wait);
   /// The same where nobody was named: credentials have a limit of their own.
   void anonymous_limited(std::chrono::seconds wait);
@@ -89,10 +92,10 @@ class Endpoint {
   void recall(const EndpointReport& known);
 
   // On whose behalf.
-  /// The account for questions about `repository`: always the same one, so that tokens serve again,
-  /// but for those that are limited or have few requests left.
+  /// The account for a question about `repository` that is put now: always the same one, so that
+  /// tokens serve again, but for those that are limited or have few requests left.
   Account& account_for(std::string_view repository) const;
-  /// What an answer to `account` says of its rate limit.
+  /// What an answer to `account` says of its rate limit, and whether it was let through.
   void told(Account& account, const ResponseHead& head);
   /// What is left of the rate limit, and whether that is known still.
   void bring_gauges_up_to_date();
@@ -117,6 +120,8 @@ class Endpoint {
  private:
   TransferRequest base_request() const;
   Clock::time_point limited_until() const;
+  const Account& first_to_ask() const;
+  std::string limited_line(const Account& account) const;
   using BudgetFigure = std::optional<std::uint64_t> (RateBudget::*)(RateBudget::Time) const;
   /// Over the accounts; nullopt where none knows.
   std::optional<std::uint64_t> sum_of(BudgetFigure figure, Clock::time_point now) const;

@@ -240,8 +240,11 @@ void ListingFetch::lost(const AskFailure& failure) {
   // No tag either: there are none, then, wherever one looks.
   if (mode_ == Mode::referrers_tag && failure.failure.kind == cache::FailureKind::not_found)
     return finish();
-  const bool again = begun ? failure.retryable : verdict_.worth_another_round();
-  const auto wait = again ? retry_.failed(std::chrono::steady_clock::now()) : std::nullopt;
+  const bool again = !begun || failure.retryable || failure.pause;
+  const auto wait =
+      again ? verdict_.round_wait(retry_, behalf_.patient && cache::is_awaited(behalf_.demand),
+                                  std::chrono::steady_clock::now())
+            : std::nullopt;
   if (!wait) return give_up(verdict_.failure());
   verdict_.next_round();
   if (!begun) {

@@ -343,8 +343,9 @@ void ObjectFetch::ask_again() {
     timer_.set(std::chrono::milliseconds(0));
     return;
   }
-  const bool again = verdict_.worth_another_round();
-  const auto wait = again ? retry_.failed(std::chrono::steady_clock::now()) : std::nullopt;
+  const auto wait =
+      verdict_.round_wait(retry_, request_.patient && cache::is_awaited(request_.demand),
+                          std::chrono::steady_clock::now());
   if (!wait) return sink_.on_done(verdict_.failure());
   verdict_.next_round();
   timer_.set(*wait);

@@ -53,8 +53,12 @@ struct Timeouts {
   /// First and longest wait between tries.
   std::chrono::milliseconds backoff_first{200};
   std::chrono::milliseconds backoff_longest{std::chrono::seconds(4)};
-  /// How long a circuit stays open after a 429 that names no time.
+  /// How long an endpoint is not asked after a 429 that names no time: first, then twice as long
+  /// each time while refusals go on, up to the second; at once that where its budget is spent.
+  std::chrono::milliseconds rate_limit_first{std::chrono::seconds(1)};
   std::chrono::milliseconds rate_limit{std::chrono::seconds(30)};
+  /// No new try of a question that such a 429 has met once this much time has gone by.
+  std::chrono::milliseconds limited_for{std::chrono::seconds(10)};
   /// A token is renewed in the background once this share of its life is over.
   double renew_token_after = 0.8;
   /// A token younger than this that is refused is not fetched again: it would not help.

@@ -85,9 +85,9 @@ void Probe::learn(const ResponseHead& head) {
     // It asks for nobody: whether a credential is limited, its own questions will tell.
     const auto wait = parse_retry_after(head.retry_after, std::chrono::system_clock::now())
                           .value_or(std::chrono::seconds(0));
-    not_before_ =
-        Clock::now() + (wait.count() > 0 ? milliseconds(wait) : endpoint_.timeouts().rate_limit);
-    endpoint_.anonymous_limited(wait);
+    const bool said = wait.count() > 0;
+    not_before_ = Clock::now() + (said ? milliseconds(wait) : endpoint_.timeouts().rate_limit);
+    if (said) endpoint_.anonymous_limited(wait);
     return;
   }
   if (!is_registry_answer(head)) {

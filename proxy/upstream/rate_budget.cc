@@ -34,6 +34,10 @@ std::optional<std::uint64_t> RateBudget::limit(Time now) const {
   return now < until_ ? limit_ : std::nullopt;
 }
 
+bool RateBudget::spent(Time now) const {
+  return remaining_ == 0 && until_ - now > std::chrono::minutes(1);
+}
+
 bool RateBudget::scarce(Time now) const {
   return now < until_ && remaining_ <= (limit_ ? *limit_ / few_share : few_of_unknown);
 }

@@ -23,6 +23,8 @@ class RateBudget {
   std::optional<std::uint64_t> limit(Time now) const;
   /// A tenth or less is left (of a limit that is not told: ten or fewer).
   bool scarce(Time now) const;
+  /// Nothing is left for more than a minute: a refusal is not over in a moment.
+  bool spent(Time now) const;
 
  private:
   std::uint64_t remaining_ = 0;

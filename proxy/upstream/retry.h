@@ -11,7 +11,8 @@
 namespace entrepot::upstream {
 
 /// How often, and how soon, a question that brought nothing is asked again: Limits::tries in all,
-/// none once Timeouts::retry_for has gone by. One thread; time comes from outside.
+/// none once Timeouts::retry_for has gone by, or Timeouts::limited_for where our rate is limited.
+/// One thread; time comes from outside.
 class Retry {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -21,6 +22,7 @@ class Retry {
         first_(timeouts.backoff_first),
         longest_(timeouts.backoff_longest),
         until_(begun + timeouts.retry_for),
+        limited_until_(begun + timeouts.limited_for),
         random_(seed) {}
 
   /// A try has failed: the wait before the next, or nullopt when there is none.
@@ -31,11 +33,25 @@ class Retry {
     return wait;
   }
 
+  /// The rate is limited for `pause`: the wait, somewhat longer than that, so that those who wait
+  /// do not come together. `asked`: it was said to this try; otherwise nothing was sent.
+  std::optional<std::chrono::milliseconds> limited(std::chrono::milliseconds pause, bool asked,
+                                                   Time now) {
+    if (asked) ++failed_;
+    const auto spread = std::max(pause / 2, least_spread);
+    const auto wait = pause + jittered_delay(spread, random_) - spread * 3 / 4;
+    if (failed_ >= tries_ || now + wait >= limited_until_) return std::nullopt;
+    return wait;
+  }
+
  private:
+  static constexpr std::chrono::milliseconds least_spread{100};
+
   const int tries_;
   const std::chrono::milliseconds first_;
   const std::chrono::milliseconds longest_;
   const Time until_;
+  const Time limited_until_;
   std::uint64_t random_;
   int failed_ = 0;
 };

@@ -32,6 +32,10 @@ void Verdict::add(const Endpoint& endpoint, const AskFailure& failure) {
   // A circuit that is open when a body breaks off may be closed when its turn comes again.
   const auto kind = failure.failure.kind;
   const bool unasked = failure.reason.empty() && kind == cache::FailureKind::unavailable;
+  if (failure.pause) {
+    pause_ = std::min(*failure.pause, pause_.value_or(*failure.pause));
+    paused_asked_ = paused_asked_ || !failure.reason.empty();
+  }
   if (unasked || kind == cache::FailureKind::rate_limited) {
     circuit_wait_ = failure.failure.retry_after;
   } else if (failure.retryable) {
@@ -46,6 +50,15 @@ void Verdict::next_round() {
   tried_ = final_;
   retryable_ = false;
   circuit_wait_.reset();
+  pause_.reset();
+  paused_asked_ = false;
+}
+
+std::optional<std::chrono::milliseconds> Verdict::round_wait(Retry& retry, bool patient,
+                                                             Retry::Time now) const {
+  if (retryable_) return retry.failed(now);
+  if (!pause_ || !patient) return std::nullopt;
+  return retry.limited(*pause_, paused_asked_, now);
 }
 
 void Verdict::answered() {

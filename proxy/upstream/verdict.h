@@ -9,6 +9,7 @@
 
 #include "proxy/upstream/ask.h"
 #include "proxy/upstream/endpoint.h"
+#include "proxy/upstream/retry.h"
 
 namespace entrepot::upstream {
 
@@ -26,8 +27,12 @@ class Verdict {
   void add(const Endpoint& endpoint, const AskFailure& failure);
   /// Those that have failed since the last round began.
   const std::vector<const Endpoint*>& tried() const { return tried_; }
-  /// One of them may do better when asked again.
+  /// One of them may do better when asked again at once.
   bool worth_another_round() const { return retryable_; }
+  /// The wait before another round by the rules of `retry`; nullopt: there is none. `patient`: a
+  /// rate limit of which nobody has said how long it lasts is waited for.
+  std::optional<std::chrono::milliseconds> round_wait(Retry& retry, bool patient,
+                                                      Retry::Time now) const;
   /// How long until a circuit that was open may let a question through; nullopt: none was.
   std::optional<std::chrono::milliseconds> circuit_wait() const { return circuit_wait_; }
   /// Begins a new round: only what was said for good counts on.
@@ -44,6 +49,8 @@ class Verdict {
   std::vector<const Endpoint*> final_;  ///< these gave an answer that will not change
   bool retryable_ = false;
   std::optional<std::chrono::milliseconds> circuit_wait_;
+  std::optional<std::chrono::milliseconds> pause_;  ///< the shortest that was told
+  bool paused_asked_ = false;                       ///< it was told by an answer of this round
   std::map<const Endpoint*, cache::Failure> last_;  ///< of each
 };
 

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upstreams that answer with something else: login pages, limits, bombs, moved tags
-(reliability notes, U10, U11, U21 to U23, U26)."""
+"""Upstreams that answer with something else: login pages, bombs, moved tags (reliability notes,
+U10, U21 to U23, U26)."""
 
 import json
 import os
-import time
-from email.utils import formatdate
 
 import pytest
 
 from support import content, faults
 from support.checks import (REPOSITORY, assert_error, assert_never_wrong, assert_whole, blob_target,
                             manifest_target)
-from support.gate import eventually
 
 DUE = {"fresh_for": "0s", "stale_for": "1d"}
 
@@ -51,45 +48,6 @@ def test_u10_html_for_the_base(start, upstream, image):
     ping = entrepot.get("/v2/")
     assert ping.status == 200 and ping.json() == {}
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
-
-
-@pytest.mark.parametrize("retry_after", ["7", None, "date", "1000000000", "-5", "soon"])
-def test_u11_limited_without_a_copy(start, upstream, image, retry_after):
-    value = formatdate(time.time() + 90, usegmt=True) if retry_after == "date" else retry_after
-    upstream.script(faults.too_many_requests(value))
-    entrepot = start()
-    response = entrepot.get(manifest_target("latest"))
-    assert_error(response, 503)
-    assert 1 <= int(response.headers["Retry-After"]) <= 600
-    # The circuit is open: whatever is asked now costs the upstream nothing.
-    asked = upstream.count()
-    assert asked == 1
-    for blob in image.blobs:
-        assert_error(entrepot.get(blob_target(blob)), 503)
-    assert_error(entrepot.get(manifest_target("other")), 503)
-    assert upstream.count() == asked
-    entrepot.log.wait_for(r"warn .*docker\.io: \S+ limits our rate \(429\) and is not asked for \d+ s")
-
-
-def test_u11_limited_with_a_copy(start, upstream, image):
-    entrepot = start({"docker.io": {"endpoint": upstream, "tags": DUE}})
-    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
-    upstream.forget()
-    upstream.script(faults.too_many_requests("60"))
-    for _ in range(5):
-        assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
-    assert upstream.count() == 1
-    eventually(lambda: entrepot.metrics().sum("requests_total", outcome="stale") == 5,
-               what="five stale answers counted")
-
-
-def test_u11_limited_token_endpoint(start, upstream, image):
-    upstream.role.require_bearer()
-    upstream.script(faults.too_many_requests("60"), kind="token")
-    entrepot = start()
-    assert_error(entrepot.get(manifest_target("latest")), 503)
-    assert_error(entrepot.get(manifest_target("latest")), 503)
-    assert upstream.count("token") == 1
 
 
 def test_u21_identity_is_asked_for(start, upstream, image):

@@ -512,6 +512,7 @@ TEST(RateLimit, IsOverWhenItIsOver) {
   });
   Options options = quick_options(server.url());
   options.timeouts.rate_limit = std::chrono::milliseconds(50);
+  options.timeouts.limited_for = std::chrono::milliseconds(0);  // nobody waits for it
   Client client(options);
   Recorder first;
   ASSERT_TRUE(client.run(blob_request(), first));
