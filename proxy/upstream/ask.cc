@@ -177,6 +177,7 @@ void Ask::limited(cache::Failure failure, std::string_view reason) {
 
 void Ask::redirected() {
   const auto forbid = [this](std::string_view why) {
+    endpoint_.knowledge().faulty(std::chrono::steady_clock::now());
     fail(bad_answer(what(), why, head_.status), "redirect");
   };
   if (++hops_ > endpoint_.limits().redirects) {

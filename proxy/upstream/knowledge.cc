@@ -68,11 +68,13 @@ void Knowledge::answers(Time now) {
 
 void Knowledge::succeeded(Time now) {
   answers(now);
+  succeeded_at_ = now;
   outcome(0, now);
 }
 
 void Knowledge::unreachable(Time now) {
   down_ = true;
+  unreachable_at_ = now;
   outcome(1, now);
 }
 

@@ -79,6 +79,10 @@ class Knowledge {
   /// questions fail.
   void answers(Time now);
   void succeeded(Time now);
+  /// A question has succeeded since, and nothing has gone unanswered after it.
+  bool works_since(Time since) const {
+    return succeeded_at_ >= since && succeeded_at_ > unreachable_at_;
+  }
   /// It did not answer: no connection, or nothing came.
   void unreachable(Time now);
   /// It answered with a server's error, broke off, or stalled.
@@ -105,6 +109,8 @@ class Knowledge {
   double failure_rate_ = 0;
   Time outcome_at_{};
   Time answered_at_{};
+  Time succeeded_at_{};
+  Time unreachable_at_{};
   Time suspect_until_{};
   Time explored_at_{};
   bool down_ = false;

@@ -4,9 +4,7 @@
 #include <algorithm>
 #include <string>
 
-#include "proxy/upstream/auth_scheme.h"
 #include "proxy/upstream/backoff.h"
-#include "proxy/upstream/challenge.h"
 #include "proxy/upstream/media_type.h"
 #include "proxy/upstream/retry_after.h"
 
@@ -20,14 +18,15 @@ constexpr milliseconds hurry_again{std::chrono::seconds(2)};
 /// After a probe that failed, doubling.
 constexpr milliseconds failed_first{std::chrono::seconds(1)};
 constexpr milliseconds failed_longest{std::chrono::seconds(30)};
+/// A question that has succeeded speaks for an endpoint this long, whatever its /v2/ answers.
+constexpr std::chrono::minutes success_counts_for{5};
 
 }  // namespace
 
-bool is_registry_answer(const ResponseHead& head) {
+bool says_up(const ResponseHead& head) {
   if (head.status == 200)
-    return !head.api_version.empty() || parse_media_type(head.content_type) == "application/json";
-  // Whether we have credentials matters later.
-  return head.status == 401 && choose_scheme(parse_challenges(head.www_authenticate), true);
+    return !head.api_version.empty() || parse_media_type(head.content_type) != "text/html";
+  return head.status < 500 && head.status != 429;
 }
 
 Probe::Probe(event_base* base, Endpoint& endpoint, std::uint64_t seed)
@@ -83,6 +82,7 @@ Disposition Probe::on_head(const ResponseHead& head) {
 void Probe::learn(const ResponseHead& head) {
   if (head.status == 429) {
     // It asks for nobody: whether a credential is limited, its own questions will tell.
+    // The same where it does not say for how long.
     const auto wait = parse_retry_after(head.retry_after, std::chrono::system_clock::now())
                           .value_or(std::chrono::seconds(0));
     const bool said = wait.count() > 0;
@@ -90,8 +90,9 @@ void Probe::learn(const ResponseHead& head) {
     if (said) endpoint_.anonymous_limited(wait);
     return;
   }
-  if (!is_registry_answer(head)) {
-    failed("its /v2/ answers " + std::to_string(head.status) + ", not as a registry does");
+  if (!says_up(head)) {
+    failed("its /v2/ answers " + std::to_string(head.status) + ", not as a registry does",
+           Clock::now() - success_counts_for);
     return;
   }
   failures_ = 0;
@@ -107,14 +108,14 @@ void Probe::on_end(const TransferEnd& end) {
   if (!settled_) {
     endpoint_.metrics().request(metrics::Kind::ping, 0);
     endpoint_.metrics().failure(end.reason);
-    failed(end.detail);
+    failed(end.detail, asked_at_);
   }
   wait();
 }
 
-void Probe::failed(std::string_view why) {
+void Probe::failed(std::string_view why, Clock::time_point unless_works_since) {
   ++failures_;
-  endpoint_.failed(why);
+  if (!endpoint_.knowledge().works_since(unless_works_since)) endpoint_.failed(why);
 }
 
 void Probe::wait() {

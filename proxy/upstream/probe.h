@@ -13,9 +13,10 @@ struct event_base;
 
 namespace entrepot::upstream {
 
-/// Asks one endpoint for /v2/ now and then: whether it answers, as a registry does, and how soon.
-/// What it learns goes to the endpoint. Nothing is asked while real questions tell as much, or
-/// while the endpoint limits our rate. Loop thread only.
+/// Asks one endpoint for /v2/ now and then: whether it answers, and how soon. What it learns goes
+/// to the endpoint, but for a failure where questions of clients have succeeded: they count more.
+/// Nothing is asked while real questions tell as much, or while the endpoint limits our rate. Loop
+/// thread only.
 class Probe : private TransferSink {
  public:
   /// `endpoint` outlives this. The first probe goes out with the first use.
@@ -37,7 +38,7 @@ class Probe : private TransferSink {
   void due();
   void ask();
   void learn(const ResponseHead& head);
-  void failed(std::string_view why);
+  void failed(std::string_view why, Clock::time_point unless_works_since);
   void wait();
 
   Endpoint& endpoint_;
@@ -51,9 +52,10 @@ class Probe : private TransferSink {
   Timer timer_;
 };
 
-/// Whether this is how a registry answers `GET /v2/` (distribution-spec, "Determining Support"):
-/// 200 with JSON or with Docker-Distribution-API-Version, or 401 with a challenge we understand. A
-/// captive portal's or a web server's page is not. Pure; any thread.
-bool is_registry_answer(const ResponseHead& head);
+/// Whether an endpoint that answers `GET /v2/` so is up: any answer but a server's error and a
+/// refusal for the rate. Registries in use answer 302, 404, a bare 401 or 200 without a type there,
+/// and serve all the same (the distribution-spec knows 200, 401 and 404 only). A login page's 200
+/// is none of them. Pure; any thread.
+bool says_up(const ResponseHead& head);
 
 }  // namespace entrepot::upstream

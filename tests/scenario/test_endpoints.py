@@ -152,3 +152,29 @@ def test_limited_by_one_the_other_serves(both, upstream, mirror):
         assert_whole(entrepot.get(blob_target(blob)), blob)
     # A probe and the first question may have left together; nothing after.
     assert len(upstream.requests()) <= 2
+
+
+PINGS = {"302": faults.redirect("/login"), "404": faults.status(404), "401": faults.status(401),
+         "no type": faults.together(faults.body(b"ok"), faults.without("Content-Type")),
+         "403": faults.status(403), "405": faults.status(405),
+         # These speak against it, but less than a pull that works.
+         "500": faults.status(500), "page": faults.html_page(), "none": faults.reset_after(0)}
+
+
+@pytest.mark.parametrize("ping", PINGS)
+def test_one_whose_base_answers_oddly_is_up(both, upstream, mirror, ping):
+    """Registries in use answer /v2/ in many ways while pulls work."""
+    blobs = [have(content.blob(5000, seed=i), upstream, mirror) for i in range(6)]
+    mirror.delay = 1.0  # the better one is the one that is probed oddly
+    gate = Gate()
+    upstream.script(faults.together(PINGS[ping], faults.hold(gate)), kind="ping")
+    entrepot = both()
+    assert_whole(entrepot.get(blob_target(blobs[0])), blobs[0])
+    upstream.wait_requests(1, kind="ping")
+    gate.open()
+    eventually(lambda: entrepot.metrics().sum("upstream_requests_total", kind="ping",
+                                              endpoint=upstream.address) > 0, what="a probe")
+    for blob in blobs[1:]:
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert asked(upstream) == len(blobs) and asked(mirror) == 0
+    assert entrepot.metrics().sum("endpoint_up", endpoint=upstream.address) == 1

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <thread>
 
+#include "proxy/upstream/probe.h"
 #include "tests/fakes/scripted_server.h"
 #include "tests/unit/proxy/upstream/client.h"
 
@@ -281,30 +282,48 @@ TEST_F(Endpoints, CredentialsGoToTheirEndpointOnly) {
   for (const auto& request : second.received()) EXPECT_EQ(request.header("authorization"), "");
 }
 
-TEST_F(Endpoints, APageOfAnotherServerIsNoRegistry) {
-  std::atomic<bool> served = false;
-  ScriptedServer portal([&](const Received& request, Reply& reply) {
-    if (is_ping(request)) {
-      served.wait(false);  // an answer that comes later would speak for it
-      return reply.send(200, {"Content-Type: text/html"}, "<html>log in</html>");
-    }
-    reply.send(200, {}, content);  // so that nothing but the probe speaks against it
-  });
-  ScriptedServer good(answering(200));
-  Client client(quick_options({portal.url(), good.url()}));
-  expect_content(client);
-  served = true;
-  served.notify_all();
-  const auto deadline = std::chrono::steady_clock::now() + test_deadline;
-  const auto probed = [&] {
-    return sample(client, "entrepot_upstream_requests_total{upstream=\"test\",endpoint=\"" +
-                              endpoint_label(portal.url()) + "\",kind=\"ping\",code=\"200\"}");
+TEST(Probe, AnyAnswerButAServersErrorSaysUp) {
+  const struct {
+    int status;
+    std::string_view type;
+    std::string_view api_version;
+    bool up;
+  } cases[] = {
+      {200, "application/json", "", true},
+      {200, "", "", true},
+      {200, "text/html; charset=utf-8", "registry/2.0", true},
+      {200, "text/html; charset=utf-8", "", false},  // a login page
+      {204, "", "", true},
+      {302, "text/html", "", true},
+      {401, "", "", true},
+      {403, "text/html", "", true},
+      {404, "text/html", "", true},
+      {429, "application/json", "", false},
+      {500, "application/json", "registry/2.0", false},
+      {503, "", "", false},
   };
-  while (probed() == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  client.on_loop([] {});  // the turn in which it was counted is over
-  const int before = questions(portal);
-  for (int i = 0; i < 5; ++i) expect_content(client);
-  EXPECT_EQ(questions(portal), before);
+  for (const auto& c : cases) {
+    ResponseHead head;
+    head.status = c.status;
+    head.content_type = c.type;
+    head.api_version = c.api_version;
+    EXPECT_EQ(says_up(head), c.up) << c.status << ' ' << c.type;
+  }
+}
+
+TEST(KnowledgeTest, ASuccessCountsUntilNothingIsAnswered) {
+  Knowledge knowledge;
+  Knowledge::Time now{std::chrono::hours(1)};
+  EXPECT_FALSE(knowledge.works_since({})) << "nothing is known";
+  knowledge.succeeded(now);
+  EXPECT_TRUE(knowledge.works_since(now - milliseconds(1)));
+  EXPECT_FALSE(knowledge.works_since(now + milliseconds(1)));
+  knowledge.faulty(now + milliseconds(2));
+  EXPECT_TRUE(knowledge.works_since(now)) << "an error is an answer";
+  knowledge.unreachable(now + milliseconds(2));
+  EXPECT_FALSE(knowledge.works_since(now));
+  knowledge.succeeded(now + milliseconds(3));
+  EXPECT_TRUE(knowledge.works_since(now));
 }
 
 TEST_F(Endpoints, ALimitedOneIsNotAskedNotEvenByAProbe) {
