@@ -11,7 +11,7 @@ namespace entrepot::cache {
 /// kind, never the message.
 enum class FailureKind {
   not_found,     ///< definitive: the upstream answered 404
-  denied,        ///< definitive: 401 or 403 after our own authentication
+  denied,        ///< definitive: 401 or 403 after our own authentication, or a policy's 412
   rate_limited,  ///< 429, or a circuit opened by one
   unavailable,   ///< refused, reset, timed out, DNS, 5xx: asking again later may help
   bad_upstream,  ///< an answer we must not use: wrong digest, not a manifest, forbidden redirect or

@@ -10,9 +10,9 @@
 namespace entrepot::metrics {
 
 /// 0 stands for an attempt without an answer; every status not listed counts as "other".
-inline constexpr std::array<int, 31> known_codes = {
-    0,   200, 202, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 406,
-    408, 411, 413, 414, 416, 417, 429, 431, 500, 501, 502, 503, 504, 505, 426};
+inline constexpr std::array<int, 35> known_codes = {
+    0,   200, 202, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 406, 408, 411,
+    413, 414, 416, 417, 429, 431, 500, 501, 502, 503, 504, 505, 426, 402, 412, 422, 451};
 inline constexpr std::size_t other_code = known_codes.size();
 inline constexpr std::size_t code_count = known_codes.size() + 1;
 

@@ -10,6 +10,8 @@ constexpr std::size_t max_message = 1024;
 
 /// What we ask for when an upstream that limits us did not say how long; and the most we pass on.
 constexpr std::chrono::seconds default_wait{30};
+/// The same where it did not answer: it is asked again that soon.
+constexpr std::chrono::seconds unavailable_wait{1};
 constexpr std::chrono::seconds max_wait{600};
 
 /// Printable ASCII but quote and backslash as it is, everything else as \u00XX: bytes of other
@@ -28,6 +30,21 @@ void append_escaped(std::string& out, std::string_view text) {
       out.push_back(digits[byte >> 4]);
       out.push_back(digits[byte & 15]);
     }
+  }
+}
+
+/// What a registry's refusal is to a client: its own status where engines know that from a registry
+/// and read no more into it (a 401 would ask for a login, a 407 for a proxy's, a 416 for a range).
+Error refused(const cache::Failure& failure) {
+  switch (failure.status) {
+    case 400:
+    case 402:
+    case 412:
+    case 422:
+    case 451:
+      return {failure.status, ErrorCode::denied, failure.message};
+    default:
+      return {403, ErrorCode::denied, failure.message};
   }
 }
 
@@ -100,20 +117,23 @@ Error error_for(const cache::Failure& failure, Resource resource, bool docker_hu
       return absent(resource, failure);
     case cache::FailureKind::denied:
       // Since 2023 Docker Hub answers 401 for repositories that do not exist.
-      if (docker_hub)
+      if (docker_hub && failure.status != 402 && failure.status != 412 && failure.status != 451 &&
+          failure.reason.empty())
         return {404, ErrorCode::name_unknown, "repository does not exist or may not be read"};
-      return {403, ErrorCode::denied, failure.message};
+      return refused(failure);
     case cache::FailureKind::rate_limited:
       // 503 and not 429: every engine then falls back at once instead of waiting (1.9, 2.0).
       return {503, ErrorCode::unavailable, failure.message, wait.count() > 0 ? wait : default_wait};
     case cache::FailureKind::unavailable:
-      return {503, ErrorCode::unavailable, failure.message, wait};
+      return {503, ErrorCode::unavailable, failure.message,
+              wait.count() > 0 ? wait : unavailable_wait};
     case cache::FailureKind::bad_upstream:
       // A circle of mirrors is told as such to each of them: asking again does not help.
       if (failure.status == 508) return {508, ErrorCode::unavailable, failure.message};
+      if (!failure.reason.empty()) return refused(failure);
       return {502, ErrorCode::unknown, failure.message};
     case cache::FailureKind::store:
-      return {503, ErrorCode::unavailable, failure.message};
+      return {503, ErrorCode::unavailable, failure.message, unavailable_wait};
   }
   return {500, ErrorCode::unknown, failure.message};
 }

@@ -105,7 +105,7 @@ void refuse_range(http::Exchange& exchange, const Call& call, std::uint64_t size
 
 void fail(http::Exchange& exchange, Call& call, const cache::Failure& failure) {
   const Error error = error_for(failure, call.route.resource, call.upstream->docker_hub);
-  if (error.status >= 500) call.error = failure.message;
+  if (error.status >= 500 || !failure.reason.empty()) call.error = failure.message;
   http::ReplyHead head(error.status);
   head.add("Cache-Status", cache_status(call.outcome));
   send_error(exchange, call, head, error);

@@ -113,7 +113,7 @@ Disposition Ask::on_head(const ResponseHead& head) {
     return sink_.on_answer(head);
   }
   head_ = head;
-  return Disposition::discard();
+  return reason_.begin(head);
 }
 
 void Ask::on_end(const TransferEnd& end) {
@@ -159,7 +159,7 @@ void Ask::answered() {
 void Ask::on_answer_stands() {
   const int status = head_.status;
   if (!at_endpoint() && (status == 401 || status == 403)) return back_to_endpoint();
-  auto failure = status_failure(what(), head_, std::chrono::system_clock::now());
+  auto failure = status_failure(what(), head_, std::chrono::system_clock::now(), reason_.text());
   if (status == 429 && at_endpoint()) return limited(std::move(failure), failure_reason(status));
   const bool retryable = failure.kind == cache::FailureKind::unavailable;
   fail(std::move(failure), failure_reason(status), retryable);
@@ -218,13 +218,12 @@ void Ask::fail(cache::Failure failure, std::string_view reason, bool retryable) 
                    .reason = reason,
                    .retryable = retryable,
                    .from_redirect = !at_endpoint()};
-  if (!reason.empty()) endpoint_.metrics().failure(reason);
   if (ended.failure.kind == cache::FailureKind::rate_limited) tell_pause(ended);
+  if (!reason.empty()) endpoint_.metrics().failure(reason);
   if (std::exchange(circuit_pending_, false)) endpoint_.abandoned();
   sink_.on_failure(std::move(ended));
 }
 
-std::string Ask::what() const {
 void Ask::tell_pause(AskFailure& ended) const {
   auto& wait = ended.failure.retry_after;
   if (at_endpoint()) {
@@ -236,6 +235,7 @@ void Ask::tell_pause(AskFailure& ended) const {
     wait = std::chrono::ceil<std::chrono::seconds>(*ended.pause);
 }
 
+std::string Ask::what() const {
   return endpoint_.upstream() + ": " + (request_.head ? "HEAD " : "GET ") + url_.shown();
 }
 

@@ -12,6 +12,7 @@
 #include "metrics/labels.h"
 #include "proxy/upstream/endpoint.h"
 #include "proxy/upstream/login.h"
+#include "proxy/upstream/refusal_reason.h"
 #include "proxy/upstream/response_head.h"
 #include "proxy/upstream/transfer.h"
 
@@ -37,9 +38,9 @@ struct AskFailure {
   std::string_view reason;  ///< of entrepot_endpoint_failures_total; empty: nothing was attempted
   bool retryable = false;   ///< the same again may succeed at once
   bool from_redirect = false;  ///< it was not the endpoint that answered, but where it led us
-};
   /// Our rate is limited, and nobody has said for how long: who waits may ask again after this.
   std::optional<std::chrono::milliseconds> pause = std::nullopt;
+};
 
 class AskSink {
  public:
@@ -98,8 +99,8 @@ class Ask : private TransferSink, private LoginSink {
   void limited(cache::Failure failure, std::string_view reason);
   void broken(const TransferEnd& end);
   void fail(cache::Failure failure, std::string_view reason, bool retryable = false);
-
   void tell_pause(AskFailure& ended) const;
+
   bool at_endpoint() const { return url_.same_origin(endpoint_.url()); }
   /// `broken`: how it ended without an answer; null: it was answered.
   void settle_circuit(const TransferEnd* broken);
@@ -120,6 +121,7 @@ class Ask : private TransferSink, private LoginSink {
   int returns_ = 0;
 
   ResponseHead head_;       ///< of an answer that is not the sink's
+  RefusalReason reason_;    ///< in its body
   bool delivered_ = false;  ///< the head went to the sink
   std::chrono::steady_clock::time_point sent_{};
   std::chrono::microseconds waited_{0};  ///< for the first bytes of all answers

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/upstream/failures.h"
 
+#include <utility>
+
 #include "proxy/upstream/retry_after.h"
 
 namespace entrepot::upstream {
@@ -26,6 +28,9 @@ StatusMeaning meaning_of(int status) {
     case 451:
       return {Kind::denied, "denied",
               "the upstream's credentials, or the lack of them, do not allow it"};
+    case 402:
+    case 412:  // no condition of ours: a policy of the registry (Harbor: vulnerable, unsigned)
+      return {Kind::denied, "denied", "the upstream's policy does not allow it"};
     case 429:
       return {Kind::rate_limited, "rate-limited",
               "the upstream wants fewer requests; credentials may raise the limit"};
@@ -95,12 +100,13 @@ cache::Failure transport_failure(const std::string& what, const TransferEnd& end
 }
 
 cache::Failure status_failure(const std::string& what, const ResponseHead& head,
-                              std::chrono::system_clock::time_point now) {
+                              std::chrono::system_clock::time_point now, std::string reason) {
   const StatusMeaning meaning = meaning_of(head.status);
   cache::Failure failure;
   failure.kind = meaning.kind;
   failure.message = what + ": answered " + std::to_string(head.status) + "; ";
-  failure.message += meaning.advice;
+  failure.message += reason.empty() ? std::string(meaning.advice) : "the registry says: " + reason;
+  failure.reason = std::move(reason);
   failure.status = head.status;
   failure.retry_after = parse_retry_after(head.retry_after, now).value_or(std::chrono::seconds(0));
   return failure;

@@ -24,10 +24,11 @@ bool given_up(const TransferEnd& end);
 /// "<what>: <detail>; <advice>". `what` names upstream, method and URL without its query.
 cache::Failure transport_failure(const std::string& what, const TransferEnd& end);
 
-/// The failure an answer's status means: 404 and 410 not_found, 401, 403 and 451 denied, 429
-/// rate_limited with its Retry-After, 408 and 5xx unavailable, anything else bad_upstream.
+/// The failure an answer's status means: 404 and 410 not_found, 401, 402, 403, 412 and 451 denied,
+/// 429 rate_limited with its Retry-After, 408 and 5xx unavailable, anything else bad_upstream.
+/// `reason`: the registry's own words (refusal_reason.h).
 cache::Failure status_failure(const std::string& what, const ResponseHead& head,
-                              std::chrono::system_clock::time_point now);
+                              std::chrono::system_clock::time_point now, std::string reason = {});
 
 /// The `reason` of entrepot_endpoint_failures_total for a status that is a failure.
 std::string_view failure_reason(int status);

@@ -64,6 +64,22 @@ TEST(ErrorFor, EachKindOfFailure) {
   }
 }
 
+TEST(ErrorFor, ARegistrysReasonIsNotLost) {
+  const auto status = [](FailureKind kind, int code, std::string reason, bool docker_hub) {
+    cache::Failure failure{kind, "why", code};
+    failure.reason = std::move(reason);
+    return error_for(failure, Resource::manifest, docker_hub).status;
+  };
+  EXPECT_EQ(status(FailureKind::denied, 412, "policy", false), 412);
+  EXPECT_EQ(status(FailureKind::denied, 412, "", true), 412) << "not Docker Hub's word for absent";
+  EXPECT_EQ(status(FailureKind::denied, 403, "policy", true), 403);
+  EXPECT_EQ(status(FailureKind::denied, 403, "", true), 404);
+  EXPECT_EQ(status(FailureKind::denied, 401, "", false), 403);
+  EXPECT_EQ(status(FailureKind::bad_upstream, 400, "bad name", false), 400);
+  EXPECT_EQ(status(FailureKind::bad_upstream, 407, "log in there", false), 403);
+  EXPECT_EQ(status(FailureKind::bad_upstream, 400, "", false), 502);
+}
+
 TEST(ErrorFor, ACircleIsToldAsOne) {
   const cache::Failure failure{FailureKind::bad_upstream, "why", 508};
   EXPECT_EQ(error_for(failure, Resource::blob, false).status, 508);
@@ -80,7 +96,8 @@ TEST(ErrorFor, RetryAfter) {
   EXPECT_EQ(wait(FailureKind::rate_limited, seconds(1000000000)), seconds(600));
   EXPECT_GT(wait(FailureKind::rate_limited, seconds(-5)), seconds(0));
   EXPECT_EQ(wait(FailureKind::unavailable, seconds(7)), seconds(7));
-  EXPECT_EQ(wait(FailureKind::unavailable, seconds(0)), seconds(0));
+  EXPECT_GT(wait(FailureKind::unavailable, seconds(0)), seconds(0)) << "the first one, too";
+  EXPECT_GT(wait(FailureKind::store, seconds(0)), seconds(0));
 }
 
 TEST(CodeForRefusal, TheStatusesOfTheServer) {

@@ -7,6 +7,7 @@
 #include "proxy/upstream/credential.h"
 #include "proxy/upstream/failures.h"
 #include "proxy/upstream/json.h"
+#include "proxy/upstream/refusal_reason.h"
 #include "proxy/upstream/response_head.h"
 #include "proxy/upstream/retry.h"
 #include "proxy/upstream/stall_watch.h"
@@ -55,7 +56,6 @@ TEST(HeadReader, ChunkedHasNoLength) {
   EXPECT_EQ(reader.head().content_length, std::nullopt);
 }
 
-TEST(HeadReader, RefusesContradictions) {
 TEST(HeadReader, OfFieldsThatDecideNothingTheFirstCounts) {
   HeadReader reader;
   EXPECT_EQ(feed(reader,
@@ -74,6 +74,7 @@ TEST(HeadReader, OfFieldsThatDecideNothingTheFirstCounts) {
   EXPECT_THAT(reader.head().docker_content_digest, HasSubstr(", "));
 }
 
+TEST(HeadReader, RefusesContradictions) {
   const std::vector<std::string> heads[] = {
       {"HTTP/1.1 abc OK"},
       {"HTTP/1.1 99 Low"},
@@ -85,8 +86,8 @@ TEST(HeadReader, OfFieldsThatDecideNothingTheFirstCounts) {
       {"HTTP/1.1 200 OK", "Content-Length: 1, 1"},
       {"HTTP/1.1 200 OK", "Content-Length: 99999999999999999999"},
       {"HTTP/1.1 200 OK", "Location: /a", "Location: /b"},
-      {"HTTP/1.1 200 OK", "no colon"},
       {"HTTP/1.1 206 OK", "Content-Range: bytes 0-0/2", "Content-Range: bytes 1-1/2"},
+      {"HTTP/1.1 200 OK", "no colon"},
       {"HTTP/1.1 200 OK", ": no name"},
       {"HTTP/1.1 200 OK", "a b: space"},
       {"HTTP/1.1 200 OK", " folded: line"},
@@ -226,7 +227,8 @@ TEST(Failures, StatusDecidesTheKind) {
       {451, FailureKind::denied},       {429, FailureKind::rate_limited},
       {408, FailureKind::unavailable},  {500, FailureKind::unavailable},
       {503, FailureKind::unavailable},  {400, FailureKind::bad_upstream},
-      {302, FailureKind::bad_upstream}, {418, FailureKind::bad_upstream}};
+      {302, FailureKind::bad_upstream}, {418, FailureKind::bad_upstream},
+      {402, FailureKind::denied},       {412, FailureKind::denied}};
   for (const auto& [status, kind] : cases) {
     ResponseHead head;
     head.status = status;
@@ -237,6 +239,25 @@ TEST(Failures, StatusDecidesTheKind) {
     EXPECT_EQ(failure.retry_after, seconds(5));
     EXPECT_THAT(failure.message, HasSubstr("here: answered " + std::to_string(status)));
   }
+}
+
+TEST(Failures, ARefusalsReasonIsPrintableAndBounded) {
+  EXPECT_EQ(parse_refusal(R"({"errors":[{"code":"X","message":"a\u202e\r\n\u001b\"b"}]})"),
+            "a??????\"b");
+  EXPECT_EQ(parse_refusal(R"({"errors":[{"message":"one"},{"code":"X"},7,{"message":"two"}]})"),
+            "one; two");
+  const std::string longer(max_reason + 100, 'x');
+  EXPECT_EQ(parse_refusal(R"({"errors":[{"message":")" + longer + R"("},{"message":"y"}]})").size(),
+            max_reason);
+  for (const std::string_view none :
+       {"", "{", "[]", "{}", R"({"errors":{}})", R"({"errors":[{"message":1},{"message":""}]})",
+        R"({"message":"no registry's form"})"})
+    EXPECT_EQ(parse_refusal(none), "") << none;
+  ResponseHead head;
+  head.status = 412;
+  const auto failure = status_failure("here", head, {}, "policy");
+  EXPECT_EQ(failure.reason, "policy");
+  EXPECT_THAT(failure.message, HasSubstr("answered 412; the registry says: policy"));
 }
 
 TEST(CredentialTest, EncodesBasicAndWipes) {

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "proxy/upstream/response_head.h"
+#include "proxy/upstream/transfer.h"
+
+namespace entrepot::upstream {
+
+/// Longest reason that is passed on, in bytes.
+inline constexpr std::size_t max_reason = 512;
+
+/// The `errors[].message` of a registry's error document (distribution-spec, "Error Codes"), joined
+/// by "; ", as printable ASCII (anything else is '?') and cut at max_reason. Empty where `body` is
+/// no such document or says nothing. Pure; any thread.
+std::string parse_refusal(std::string_view body);
+
+/// Reads why a registry refuses a question, where its answer may say so: a 4xx other than 401 and
+/// 404 with a JSON body of 16 KiB at most. Used for one answer after the other. Loop thread only.
+class RefusalReason : private BodySink {
+ public:
+  /// What to do with the body of this answer, which is no 2xx. Forgets the answer before.
+  Disposition begin(const ResponseHead& head);
+  /// Once the answer is over: see parse_refusal().
+  std::string text() const { return parse_refusal(body_); }
+
+ private:
+  bool on_data(std::span<const std::byte> data) override;
+
+  std::string body_;
+};
+
+}  // namespace entrepot::upstream

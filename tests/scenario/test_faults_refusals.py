@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A registry that refuses, or is not there: what our clients are told of it."""
+
+import json
+
+import pytest
+
+from support import content, faults
+from support.checks import REPOSITORY, assert_error, assert_whole, blob_target, manifest_target
+
+DUE = {"fresh_for": "0s", "stale_for": "1d"}
+
+
+@pytest.fixture
+def image(upstream):
+    return upstream.add_image(REPOSITORY, content.image(), "latest")
+
+
+POLICY = "Vulnerable: 3 critical \u202e findings\r\n\x1b[31m\x00"
+
+
+def refusal(code: int, message: str = POLICY) -> faults.Fault:
+    return faults.status(code, json.dumps(
+        {"errors": [{"code": "PROJECTPOLICYVIOLATION", "message": message}]}).encode())
+
+
+# What is answered, by what the registry refuses with; a 4xx that asks engines for something else
+# than to stop is a 403.
+REFUSALS = {400: 400, 402: 402, 403: 403, 407: 403, 412: 412, 416: 403, 418: 403, 422: 422, 451: 451}
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_policys_reason_is_told(start, upstream, image, code):
+    rule = upstream.script(refusal(code), method="GET")
+    entrepot = start()
+    for target in (manifest_target("latest"), manifest_target(image.manifest),
+                   blob_target(image.config)):
+        response = entrepot.get(target)
+        assert_error(response, REFUSALS[code], code="DENIED")
+        assert "3 critical" in response.json()["errors"][0]["message"]
+        assert response.headers["Cache-Control"] == "no-store"
+        assert "WWW-Authenticate" not in response.headers
+        assert response.body.isascii() and not {0, 13, 27} & set(response.body)
+        assert b"u202e" not in response.body and b"u001b" not in response.body
+    rule.cancel()
+    assert_whole(entrepot.get(blob_target(image.config)), image.config)
+    assert entrepot.log.text.isascii() and "\x1b" not in entrepot.log.text
+    assert "3 critical" in entrepot.log.text
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"errors":[{"message":7},3,{}]}',
+                                  b'{"errors":[{"message":"' + b"x" * 20_000 + b'"}]}',
+                                  b'{"errors":' + b"[" * 5000], ids=range(6))
+def test_a_refusal_without_a_reason(start, upstream, image, body):
+    upstream.script(faults.status(412, body), method="GET", kind="manifest")
+    upstream.script(faults.status(418, body), method="GET", kind="blob")
+    entrepot = start()
+    assert_error(entrepot.get(manifest_target("latest")), 412, code="DENIED")
+    assert_error(entrepot.get(blob_target(image.config)), 502)
+
+
+def test_a_policys_refusal_is_not_hidden_by_a_copy(start, upstream, image):
+    entrepot = start({"docker.io": {"endpoint": upstream, "tags": DUE}})
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+    upstream.script(refusal(412))
+    assert_error(entrepot.get(manifest_target("latest")), 412, code="DENIED")
+
+
+def test_the_first_503_says_when_to_come_again(start, upstream, image):
+    entrepot = start()
+    upstream.go_down()
+    for target in (manifest_target("latest"), blob_target(image.config),
+                   f"/v2/{REPOSITORY}/tags/list", f"/v2/{REPOSITORY}/referrers/{image.manifest.digest}"):
+        response = entrepot.get(target)
+        assert_error(response, 503)
+        assert 1 <= int(response.headers["Retry-After"]) <= 30
+
+
+def test_a_registrys_own_503_says_when_to_come_again(start, upstream, image):
+    upstream.script(faults.status(503))
+    response = start().get(manifest_target("latest"))
+    assert_error(response, 503)
+    assert int(response.headers["Retry-After"]) >= 1
