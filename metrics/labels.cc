@@ -10,7 +10,7 @@ namespace {
 constexpr std::array<std::string_view, kind_count> kind_words = {"blob",      "manifest", "tags",
                                                                  "referrers", "ping",     "other"};
 constexpr std::array<std::string_view, outcome_count> outcome_words = {
-    "hit", "miss", "joined", "stale", "revalidated", "bypass", "error", "refused"};
+    "hit", "miss", "joined", "stale", "revalidated", "bypass", "error", "refused", "tls"};
 
 }  // namespace
 

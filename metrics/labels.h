@@ -21,8 +21,9 @@ enum class Outcome : std::uint8_t {
   bypass,       ///< passed through without being stored
   error,        ///< could not be had
   refused,      ///< the request itself was at fault (4xx by our own judgement)
+  tls,          ///< no request: a client tried TLS on a plain port, and knows what to do then
 };
-inline constexpr int outcome_count = 8;
+inline constexpr int outcome_count = 9;
 
 std::string_view to_string(Kind kind);
 std::string_view to_string(Outcome outcome);

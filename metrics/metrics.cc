@@ -32,6 +32,7 @@ using CodeSeries = std::array<CounterSeries, code_count>;
 bool usual(Kind kind, Outcome outcome, int code) {
   if (kind == Kind::ping) return outcome == Outcome::hit && code == 200;
   if (outcome == Outcome::refused) return code == 400 || code == 404 || code == 405;
+  if (outcome == Outcome::tls) return kind == Kind::other && code == 0;
   if (kind == Kind::other) return false;
   if (outcome == Outcome::error) return code == 404 || code == 502 || code == 503;
   return code == 200;

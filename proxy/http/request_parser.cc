@@ -20,6 +20,12 @@ constexpr std::size_t piece = 1024;
 constexpr std::string_view placeholder_1_1 = "GET / HTTP/1.1\r\n";
 constexpr std::string_view placeholder_1_0 = "GET / HTTP/1.0\r\n";
 
+/// A record of type handshake (RFC 8446 §5.1). Looked at before anything else: a hello holds line
+/// ends by chance.
+bool is_tls_hello(std::string_view bytes) {
+  return !bytes.empty() && bytes[0] == 0x16 && (bytes.size() == 1 || bytes[1] == 0x03);
+}
+
 }  // namespace
 
 RequestParser::RequestParser() { llhttp_init(&llhttp_, HTTP_REQUEST, &settings()); }
@@ -47,6 +53,10 @@ void RequestParser::begin(Request& request) {
 RequestParser::Result RequestParser::feed(std::string_view bytes, std::size_t& consumed) {
   std::string& storage = request_->storage_;
   consumed = 0;
+  if (!begun_ && is_tls_hello(bytes)) {
+    refusal_ = {400, tls_on_plain_port};
+    return Result::refused;
+  }
   while (consumed < bytes.size()) {
     begun_ = true;
     const std::string_view next = bytes.substr(consumed, piece);

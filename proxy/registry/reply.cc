@@ -60,6 +60,7 @@ std::string_view cache_status(metrics::Outcome outcome) {
     case metrics::Outcome::miss:
     case metrics::Outcome::error:
     case metrics::Outcome::refused:
+    case metrics::Outcome::tls:
       break;
   }
   return "entrepot; fwd=uri-miss";

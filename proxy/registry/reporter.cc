@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "metrics/log.h"
+#include "proxy/http/refusal.h"
+
 namespace entrepot::registry {
 namespace {
 
@@ -79,6 +82,11 @@ void Reporter::write_line(const http::Exchange& exchange, const Call& call,
 }
 
 void Reporter::refused(int status, std::string_view reason, std::string_view peer) const {
+  if (reason == http::tls_on_plain_port) {
+    // No status of ours reaches a client that does not speak HTTP yet.
+    no_upstream_.request(metrics::Kind::other, metrics::Outcome::tls, 0);
+    return log::debug("{}: {}", peer, reason);
+  }
   no_upstream_.request(metrics::Kind::other, metrics::Outcome::refused, status);
   if (!access_log_.enabled()) return;
   log::AccessLine line;

@@ -251,3 +251,22 @@ def test_header_deadline_is_not_extended_by_a_drip(start):
         assert client.reply()[0] == 408
         assert client.at_end()
     assert drips < 30
+
+
+@pytest.mark.parametrize("hello", [TLS_HELLO, TLS_HELLO[:1], TLS_HELLO[:5] + b"\r\n" + TLS_HELLO[5:],
+                                   TLS_HELLO + b"GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n"],
+                         ids=["whole", "one byte", "a line end in it", "a request behind it"])
+def test_69_tls_is_named_as_that(entrepot, hello):
+    """Clients try it first, with each pull: an outcome of its own, no error, and no line. The answer
+    is plain HTTP, by which those that fall back by themselves tell."""
+    client = Client(entrepot.host, entrepot.port, TLS_TIMEOUT)
+    with client.socket:
+        client.send(hello)
+        status, _, body = client.reply()
+        assert status == 400 and b"TLS" in body
+        assert client.at_end()
+    metrics = entrepot.metrics()
+    assert metrics.sum("requests_total", outcome="tls", code=0) == 1
+    assert metrics.sum("requests_total", code=400) == 0
+    entrepot.log.wait_for(r" debug .*TLS")
+    assert " access " not in entrepot.log.text
