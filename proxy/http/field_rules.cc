@@ -5,33 +5,11 @@
 #include <limits>
 
 #include "proxy/http/chars.h"
+#include "proxy/http/host.h"
 #include "proxy/http/limits.h"
 
 namespace entrepot::http {
 namespace {
-
-// uri-host [":" port] (RFC 9110 §7.2). Of reg-name only what names a machine: no escapes, no
-// sub-delimiters.
-bool valid_host(std::string_view host) {
-  std::string_view port;
-  if (host.starts_with('[')) {
-    const std::size_t bracket = host.find(']');
-    if (bracket == host.npos || bracket < 3) return false;
-    for (const char c : host.substr(1, bracket - 1))
-      if (hex_value(c) < 0 && c != ':' && c != '.') return false;
-    port = host.substr(bracket + 1);
-    if (!port.empty() && port[0] != ':') return false;
-  } else {
-    const std::size_t colon = host.find(':');
-    const std::string_view name = host.substr(0, colon);
-    if (name.empty() || !all(name, is_host)) return false;
-    if (colon != host.npos) port = host.substr(colon);
-  }
-  if (port.size() > 6) return false;
-  for (std::size_t i = 1; i < port.size(); ++i)
-    if (port[i] < '0' || port[i] > '9') return false;
-  return true;
-}
 
 bool parse_length(std::string_view text, std::uint64_t& out) {
   constexpr std::uint64_t max = std::numeric_limits<std::uint64_t>::max();

@@ -22,12 +22,14 @@ class Request {
 
   Method method() const { return method_; }
   bool is_head() const { return method_ == Method::head; }
-  /// As sent, origin-form: path and query. Printable ASCII, no fragment.
+  /// Path and query, as sent; of an absolute-form target what follows its host. Printable ASCII, no
+  /// fragment.
   std::string_view target() const { return target_; }
   /// Target before '?', percent-decoded once; never holds NUL, control bytes, "." or ".." segments.
   std::string_view path() const { return path_; }
   /// Target after '?', still encoded; empty when absent.
   std::string_view query() const { return query_; }
+  /// The host of an absolute-form target, or else the Host field (RFC 9112 §3.2.2).
   std::string_view host() const { return host_; }
   bool http_1_0() const { return http_1_0_; }
   /// First field of that (lower-case) name, or empty.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/http/request_line.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "proxy/http/chars.h"
+#include "proxy/http/host.h"
 #include "proxy/http/target.h"
 
 namespace entrepot::http {
@@ -43,6 +45,20 @@ Refusal parse_method(std::string_view word, Method& method) {
   return {501, "unknown method"};
 }
 
+/// absolute-form (RFC 9112 §3.2.2), which every server has to take: for whom it is, and the rest.
+/// It names a host, as the Host field does, and neither is dialled.
+Refusal split_absolute(RequestLine& out) {
+  constexpr std::string_view scheme = "http://";
+  if (!equals_ignoring_case(out.target.substr(0, scheme.size()), scheme))
+    return {400, "target is neither a path nor an http URL", false};
+  const std::string_view rest = out.target.substr(scheme.size());
+  const std::size_t end = std::min(rest.find('/'), rest.size());
+  out.host = rest.substr(0, end);
+  if (!valid_host(out.host)) return {400, "malformed host in the target", false};
+  out.target = end < rest.size() ? rest.substr(end) : std::string_view("/");
+  return {};
+}
+
 }  // namespace
 
 Refusal parse_request_line(std::string_view line, RequestLine& out) {
@@ -58,6 +74,9 @@ Refusal parse_request_line(std::string_view line, RequestLine& out) {
   if (out.target.empty() || out.target.front() == ' ' || out.target.back() == ' ')
     return {400, "malformed request line"};
   if (out.method == Method::options && out.target == "*") return {405, "method not allowed", false};
+  if (out.target.front() != '/') {
+    if (const Refusal refusal = split_absolute(out)) return refusal;
+  }
   if (const char* wrong = check_target(out.target)) return {400, wrong, false};
   if (out.method == Method::options) return {405, "method not allowed", false};
   return {};

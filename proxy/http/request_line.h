@@ -8,10 +8,11 @@
 
 namespace entrepot::http {
 
-/// A request line taken apart (RFC 9112 §3). Views into the line.
+/// A request line taken apart (RFC 9112 §3). Views into the line, or static.
 struct RequestLine {
   Method method = Method::get;
-  std::string_view target;
+  std::string_view target;  ///< origin-form, also where it came as absolute-form
+  std::string_view host;    ///< of an absolute-form target: it counts, not the Host field
   bool http_1_0 = false;
 };
 

@@ -15,8 +15,8 @@ namespace {
 // small pieces keep that waste small when requests are pipelined.
 constexpr std::size_t piece = 1024;
 
-// Stands in for a request line with a target that llhttp would not take, to learn the framing of
-// that request all the same.
+// Stands in for a request line with a target that llhttp would not take, or that is split already,
+// to learn the framing of that request all the same.
 constexpr std::string_view placeholder_1_1 = "GET / HTTP/1.1\r\n";
 constexpr std::string_view placeholder_1_0 = "GET / HTTP/1.0\r\n";
 
@@ -111,11 +111,13 @@ RequestParser::Result RequestParser::finish() {
       scanner_.line_end() + 2, scanner_.end() - scanner_.line_end() - 2);
   const std::string_view stand_in = parsed.http_1_0 ? placeholder_1_0 : placeholder_1_1;
   const std::string_view whole_line = std::string_view(storage).substr(begin, length + 2);
-  if (!run_llhttp(soft ? stand_in : whole_line, fields)) {
+  const bool own_target = !soft && parsed.host.empty();
+  if (!run_llhttp(own_target ? whole_line : stand_in, fields)) {
     refusal_ = {400, "malformed request"};
     return Result::refused;
   }
   refusal_ = apply_field_rules(request_->fields_, parsed.http_1_0, framing_, request_->host_);
+  if (!parsed.host.empty()) request_->host_ = parsed.host;
   if (!refusal_ || !refusal_.close) {
     if (soft) refusal_ = soft;
     if (!refusal_) refusal_ = split_target();

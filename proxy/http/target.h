@@ -6,7 +6,7 @@
 
 namespace entrepot::http {
 
-/// What is wrong with a request target as sent, or nullptr: only origin-form (RFC 9112 §3.2.1) of
+/// What is wrong with a request target, or nullptr: only origin-form (RFC 9112 §3.2.1) of
 /// printable ASCII without a fragment is taken. Nothing is normalised: a target that would need it
 /// is refused, so that no two parties can read one target differently.
 const char* check_target(std::string_view target);

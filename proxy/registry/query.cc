@@ -31,7 +31,8 @@ Parameter find_parameter(std::string_view query, std::string_view name) {
   QueryReader reader(query);
   while (const auto parameter = reader.next()) {
     if (parameter->name != name) continue;
-    if (found.count++ == 0) found.value = parameter->value;
+    if (found.count == 0) found.value = parameter->value;
+    if (found.count == 0 || parameter->value != found.value) ++found.count;
   }
   return found;
 }

@@ -23,7 +23,7 @@ class QueryReader {
   std::string_view rest_;
 };
 
-/// A parameter by its name, and how often it came.
+/// A parameter by its name, and how many values it came with: the same one again says nothing new.
 struct Parameter {
   std::string_view value;  ///< of the first, still encoded
   std::size_t count = 0;

@@ -160,12 +160,13 @@ bool range_applies(const RequestFields& fields, std::string_view digest) {
 }
 
 bool well_formed_authorization(std::string_view value) {
+  if (value.empty()) return true;
   if (value.size() > max_authorization) return false;
   const std::size_t space = std::min(value.find(' '), value.size());
   const std::string_view scheme = value.substr(0, space);
   if (scheme.empty() || !std::all_of(scheme.begin(), scheme.end(), is_token)) return false;
   std::string_view rest = trim(value.substr(space));
-  if (equal_ignoring_case(scheme, "basic")) return is_token68(rest, true);
+  if (equal_ignoring_case(scheme, "basic")) return rest.empty() || is_token68(rest, true);
   if (is_token68(rest, false)) return true;
   while (!rest.empty()) {
     const std::string_view element = next_element(rest);

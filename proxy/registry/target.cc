@@ -23,7 +23,7 @@ std::optional<Refusal> read_ns(const http::Request& request, std::string& ns) {
   if (request.query().empty()) return std::nullopt;
   const Parameter parameter = find_parameter(request.query(), "ns");
   if (parameter.count == 0) return std::nullopt;
-  if (parameter.count > 1) return bad_ns("ns given more than once");
+  if (parameter.count > 1) return bad_ns("ns given twice, with different values");
   std::optional<std::string> decoded = decode_parameter(parameter.value, max_ns);
   if (!decoded || !looks_like_host(*decoded)) return bad_ns("ns is not a registry host");
   ns = std::move(*decoded);

@@ -77,7 +77,7 @@ CASES = [
          by_ns(["localhost", "127.1", "2130706433", "[::1]", "169.254.169.254", "x:22",
                 "docker.io.evil.test"]), (404,), ("NAME_UNKNOWN",)),
     Case("85-malformed", "namespaces that are no host",
-         by_ns(["u@h", "%00", "a" * 300, "docker.io&ns=docker.io", "", "docker.io%0d%0aX:1",
+         by_ns(["u@h", "%00", "a" * 300, "docker.io&ns=ghcr.io", "docker.io&ns=", "", "docker.io%0d%0aX:1",
                 "http://docker.io"]), (400,), NAME),
     Case("92-basic", "an Authorization that is none", [f"{BASE}/manifests/latest"], (400,),
          ("UNKNOWN",), [("Authorization", "Basic %%%secret%%%")]),
@@ -310,6 +310,21 @@ def test_92_a_sound_authorization_is_ignored(entrepot, upstream, image):
     assert_whole(entrepot.get(manifest_target("latest"), headers=headers), image.manifest)
     assert all(request.authorization is None for request in upstream.requests())
     assert "c2VjcmV0" not in entrepot.log.text
+
+
+@pytest.mark.parametrize("value", ["", "Basic", "Basic ", "Basic Og==", "Bearer", "Bearer "])
+def test_92_an_empty_authorization_is_none(entrepot, image, value):
+    headers = {"Authorization": value}
+    assert_whole(entrepot.get(manifest_target("latest"), headers=headers), image.manifest)
+
+
+@pytest.mark.parametrize("query", ["ns=docker.io&ns=docker.io", "ns=docker.io&x&ns=docker.io"])
+def test_85_the_same_namespace_again_says_nothing_new(entrepot, image, query):
+    assert_whole(entrepot.get(f"{manifest_target('latest')}?{query}"), image.manifest)
+
+
+def test_83_the_same_number_again_says_nothing_new(entrepot, image):
+    assert entrepot.get(f"{BASE}/tags/list?n=1&n=1&last=a&last=a").status == 200
 
 
 def test_93_client_fields_go_no_further(entrepot, upstream, image):

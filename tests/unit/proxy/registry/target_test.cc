@@ -90,7 +90,8 @@ TEST(Target, MalformedNs) {  // corpus case 85
                          "https://docker.io", "docker.io%2f..", "a%20b", "%zz", "d%c3%b6cker.io"})
     EXPECT_EQ(where(path + ns), "400 NAME_INVALID") << ns;
   EXPECT_EQ(where(path + std::string(300, 'a')), "400 NAME_INVALID");
-  EXPECT_EQ(where(path + "docker.io&ns=docker.io"), "400 NAME_INVALID");
+  EXPECT_EQ(where(path + "docker.io&ns=docker.io"), where(path + "docker.io"));
+  EXPECT_EQ(where(path + "docker.io&ns="), "400 NAME_INVALID");
   EXPECT_EQ(where(path + "docker.io&ns=ghcr.io"), "400 NAME_INVALID");
 }
 
