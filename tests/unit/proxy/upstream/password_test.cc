@@ -243,7 +243,7 @@ TEST(Password, GoesToItsOriginAndItsRealmOnly) {
 TEST(Password, ThereIsNoneForTheAnonymousUser) {
   World world;
   Client client(options_of(world, false, false));
-  EXPECT_GT(ask(world, client, 400), 10);
+  EXPECT_GT(ask(world, client, 400), 5);
   for (const auto* server :
        {&world.registry, &world.elsewhere, &world.foreign, &world.realm_server}) {
     for (const Received& request : server->received()) {
