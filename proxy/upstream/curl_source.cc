@@ -72,8 +72,8 @@ CurlSource::~CurlSource() = default;
 CurlSource::Upstreams CurlSource::make(Options options) const {
   if (options.user_agent.empty()) options.user_agent = "entrepot/" ENTREPOT_VERSION;
   if (options.readers != nullptr) {
-    options.read_apart = [&loop = loop_, readers = options.readers](cache::Job read,
-                                                                    cache::Job done) {
+    options.read_off_loop = [&loop = loop_, readers = options.readers](cache::Job read,
+                                                                       cache::Job done) {
       readers->post([&loop, read = std::move(read), done = std::move(done)]() mutable {
         run_then(read, [&] { loop.post(std::move(done)); });
       });

@@ -157,16 +157,16 @@ void ListingFetch::on_whole() {
 
 void ListingFetch::read_page() {
   ReadPage page{mode_, std::exchange(page_, {}), std::exchange(listing_, {})};
-  const auto& read_apart = upstream_.read_apart();
-  if (page.text.size() <= read_on_loop || !read_apart) {
+  const auto& read_off_loop = upstream_.read_off_loop();
+  if (page.text.size() <= read_on_loop || !read_off_loop) {
     page.read();
     return page_read(std::move(page));
   }
   const auto apart = std::make_shared<ReadPage>(std::move(page));
-  read_apart([apart] { apart->read(); },
-             [apart, weak = std::weak_ptr(self_)] {
-               if (const auto self = weak.lock()) (*self)->page_read(std::move(*apart));
-             });
+  read_off_loop([apart] { apart->read(); },
+                [apart, weak = std::weak_ptr(self_)] {
+                  if (const auto self = weak.lock()) (*self)->page_read(std::move(*apart));
+                });
 }
 
 /// A page that brings nothing new has no next one, whatever it says.

@@ -24,8 +24,8 @@ namespace entrepot::upstream {
 ///   referrers: page → next page … → done; where the API is missing (404, or an answer that is no
 ///              image index): the manifest of the referrers tag → done, empty when there is none
 ///
-/// A page above 64 KiB is read apart (Options::read_apart). A page that was read before, by its
-/// address or its body, or that brings nothing, is the last one.
+/// A page above 64 KiB is read off the loop (Options::read_off_loop). A page that was read before,
+/// by its address or its body, or that brings nothing, is the last one.
 class ListingFetch : public cache::Fetch, private AskSink, private BodySink {
  public:
   /// `upstream` and `sink` outlive this. Calls the sink from a later turn only.

@@ -105,7 +105,7 @@ struct Options {
   /// all.
   cache::Poster* readers = nullptr;
   /// Set by CurlSource: runs `read` on the readers, then `done` on the loop. Null without readers.
-  std::function<void(cache::Job read, cache::Job done)> read_apart = nullptr;
+  std::function<void(cache::Job read, cache::Job done)> read_off_loop = nullptr;
 };
 
 /// The `endpoint` label (metrics, FetchHead) of a configured URL: host, port if unusual, path.

@@ -29,7 +29,7 @@ Upstream::Upstream(event_base* base, UpstreamOptions options, const Options& com
       options_(std::move(options)),
       limits_(common.limits),
       timeouts_(common.timeouts),
-      read_apart_(common.read_apart),
+      read_off_loop_(common.read_off_loop),
       fills_resumed_(metrics.fills_resumed()),
       metrics_(metrics.upstream(options_.name)),
       seed_(std::random_device()()),

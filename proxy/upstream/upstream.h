@@ -57,8 +57,8 @@ class Upstream {
   event_base* base() const { return base_; }
   const Limits& limits() const { return limits_; }
   const Timeouts& timeouts() const { return timeouts_; }
-  /// Options::read_apart; may be empty.
-  const auto& read_apart() const { return read_apart_; }
+  /// Options::read_off_loop; may be empty.
+  const auto& read_off_loop() const { return read_off_loop_; }
   /// Counts each body that goes on where it broke.
   const metrics::Counter& fills_resumed() const { return fills_resumed_; }
   /// Bytes of the lists that are on their way, for ListingFetch to bound.
@@ -78,7 +78,7 @@ class Upstream {
   const UpstreamOptions options_;
   const Limits limits_;
   const Timeouts timeouts_;
-  const std::function<void(cache::Job, cache::Job)> read_apart_;
+  const std::function<void(cache::Job, cache::Job)> read_off_loop_;
   const metrics::Counter fills_resumed_;
   const metrics::UpstreamMetrics metrics_;
 

@@ -88,7 +88,7 @@ class LargePage : public testing::Test {
   cache::Job job;
 };
 
-TEST_F(LargePage, IsReadApart) {
+TEST_F(LargePage, IsReadOffTheLoop) {
   ASSERT_TRUE(job);
   client->on_loop([this] { EXPECT_FALSE(recorder.listing); });
   job();
