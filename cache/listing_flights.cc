@@ -20,14 +20,6 @@ std::string key_of(const ListingRequest& request) {
   return tag_key(request.repository, request.subject ? request.subject->str() : "");
 }
 
-Referrers arrange_referrers(Listing listing) {
-  Referrers referrers;
-  referrers.all = std::make_shared<const std::string>(std::move(listing.referrers));
-  for (auto& [type, text] : listing.referrers_by_type)
-    referrers.by_type.emplace(type, std::make_shared<const std::string>(std::move(text)));
-  return referrers;
-}
-
 }  // namespace
 
 /// One list being asked for, and who waits for it.
@@ -135,7 +127,7 @@ void ListingFlights::arrange(const std::shared_ptr<Flight>& flight, Listing list
     if (tags)
       answer.tags = std::make_shared<const TagList>(listing.tags);
     else
-      answer.referrers = std::make_shared<const Referrers>(arrange_referrers(std::move(listing)));
+      answer.referrers = std::make_shared<const Referrers>(listing.referrers);
     home.post([owner, weak, answer = std::move(answer)] {
       const auto self = owner.lock();
       const auto asked = self ? weak.lock() : nullptr;

@@ -5,8 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +14,7 @@
 #include "cache/demand.h"
 #include "cache/digest.h"
 #include "cache/failure.h"
+#include "cache/listing.h"
 
 namespace entrepot::cache {
 
@@ -126,10 +125,8 @@ class Fetch {
 struct Listing {
   /// tags: the tag names (grammar-checked), each followed by '\n', as the upstream sent them.
   std::string tags;
-  /// referrers: the descriptors, separated by commas, as the upstream sent them; and those of each
-  /// artifactType.
-  std::string referrers;
-  std::map<std::string, std::string, std::less<>> referrers_by_type;
+  /// referrers: the descriptors, as the upstream sent them.
+  Referrers::Gathered referrers;
 };
 
 /// Takes the outcome of a listing; the rules of FetchSink hold.
@@ -149,7 +146,7 @@ class Source {
   /// Never calls the sink before it has returned. `sink` outlives the returned Fetch.
   [[nodiscard]] virtual std::unique_ptr<Fetch> fetch(FetchRequest request, FetchSink& sink) = 0;
 
-  /// All tags of a repository (follows Link on the same origin; pages and bytes are capped).
+  /// All tags of a repository (follows Link by its query alone; pages and bytes are capped).
   [[nodiscard]] virtual std::unique_ptr<Fetch> list_tags(std::string upstream,
                                                          std::string repository, Behalf behalf,
                                                          ListingSink& sink) = 0;

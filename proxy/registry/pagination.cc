@@ -41,6 +41,12 @@ std::optional<PageRequest> parse_page(std::string_view query) {
   return request;
 }
 
+std::string link_to_next(std::string_view path, std::string_view query) {
+  std::string value = "<";
+  value.append(path).append(1, '?').append(query).append(R"(>; rel="next")");
+  return value;
+}
+
 Page page_of(const cache::TagList& tags, const PageRequest& request) {
   Page page;
   if (!request.last.empty()) page.first = tags.count_up_to(request.last);

@@ -29,6 +29,10 @@ struct Page {
   bool more = false;  ///< the next page begins after the last of these
 };
 
+/// The value of a Link field to the next page (RFC 8288): by the client's own path, prefix
+/// included, never by the upstream's. `query` is encoded.
+std::string link_to_next(std::string_view path, std::string_view query);
+
 /// The page of a list. Pure; costs the logarithm of its length.
 Page page_of(const cache::TagList& tags, const PageRequest& request);
 

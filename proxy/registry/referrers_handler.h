@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "proxy/http/exchange.h"
 #include "proxy/registry/call.h"
 #include "proxy/registry/options.h"
+#include "proxy/registry/referrers_page.h"
 #include "proxy/registry/store.h"
 
 namespace entrepot::registry {
 
-/// `GET|HEAD /v2/<name>/referrers/<digest>[?artifactType=]` (protocol notes 1.7). The cache knows
-/// all referrers; filters are applied here. Constant after construction; each call on the
-/// exchange's loop.
+/// `GET|HEAD /v2/<name>/referrers/<digest>[?artifactType=&last=]` (protocol notes 1.7). The cache
+/// knows all referrers; filters are applied and pages are cut here. Constant after construction;
+/// each call on the exchange's loop.
 class ReferrersHandler {
  public:
   /// Both outlive the handler.
@@ -23,7 +21,7 @@ class ReferrersHandler {
   void handle(const http::ExchangePtr& exchange, Call& call) const;
 
  private:
-  void answer(http::Exchange& exchange, Call& call, const std::vector<std::string>& artifact_types,
+  void answer(http::Exchange& exchange, Call& call, const ReferrersRequest& request,
               const cache::ListingAnswer& answer) const;
 
   Store& store_;

@@ -12,13 +12,11 @@
 namespace entrepot::registry {
 namespace {
 
-/// The next page, by the client's own path (prefix included) and `ns`: never the upstream's.
-std::string link(std::string_view path, std::size_t n, std::string_view last, std::string_view ns) {
-  std::string value = "<";
-  value.append(path).append("?n=").append(std::to_string(n)).append("&last=").append(last);
-  if (!ns.empty()) value.append("&ns=").append(encode_parameter(ns));
-  value += R"(>; rel="next")";
-  return value;
+std::string query_of_next(std::size_t n, std::string_view last, std::string_view ns) {
+  std::string query = "n=" + std::to_string(n);
+  query.append("&last=").append(last);
+  if (!ns.empty()) query.append("&ns=").append(encode_parameter(ns));
+  return query;
 }
 
 }  // namespace
@@ -47,8 +45,9 @@ void TagsHandler::answer(http::Exchange& exchange, Call& call, const PageRequest
   http::ReplyHead head(200);
   add_listing_fields(head, call, answer.outcome);
   if (page.more)
-    head.add("Link", link(exchange.request().path(), page.count, tags[page.first + page.count - 1],
-                          call.ns));
+    head.add("Link",
+             link_to_next(exchange.request().path(),
+                          query_of_next(page.count, tags[page.first + page.count - 1], call.ns)));
   // Names and tags have passed their grammars: nothing in them needs escaping.
   std::string begin = R"({"name":")";
   begin.append(call.route.name).append(R"(","tags":[)");

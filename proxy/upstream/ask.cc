@@ -160,7 +160,7 @@ void Ask::on_answer_stands() {
   const int status = head_.status;
   if (!at_endpoint() && (status == 401 || status == 403)) return back_to_endpoint();
   auto failure = status_failure(what(), head_, std::chrono::system_clock::now(), reason_.text());
-  if (status == 429 && at_endpoint()) return limited(std::move(failure), failure_reason(status));
+  if (status == 429 && !led_away()) return limited(std::move(failure), failure_reason(status));
   const bool retryable = failure.kind == cache::FailureKind::unavailable;
   fail(std::move(failure), failure_reason(status), retryable);
 }
@@ -217,7 +217,7 @@ void Ask::fail(cache::Failure failure, std::string_view reason, bool retryable) 
   AskFailure ended{.failure = std::move(failure),
                    .reason = reason,
                    .retryable = retryable,
-                   .from_redirect = !at_endpoint()};
+                   .from_redirect = led_away()};
   if (ended.failure.kind == cache::FailureKind::rate_limited) tell_pause(ended);
   if (!reason.empty()) endpoint_.metrics().failure(reason);
   if (std::exchange(circuit_pending_, false)) endpoint_.abandoned();
@@ -226,7 +226,7 @@ void Ask::fail(cache::Failure failure, std::string_view reason, bool retryable) 
 
 void Ask::tell_pause(AskFailure& ended) const {
   auto& wait = ended.failure.retry_after;
-  if (at_endpoint()) {
+  if (!led_away()) {
     ended.pause = endpoint_.pause();
   } else if (wait.count() == 0) {  // a hop has no limit of ours to keep
     ended.pause = endpoint_.timeouts().rate_limit_first;

@@ -102,6 +102,11 @@ class Ask : private TransferSink, private LoginSink {
   void tell_pause(AskFailure& ended) const;
 
   bool at_endpoint() const { return url_.same_origin(endpoint_.url()); }
+  /// The endpoint has led us to where its own rules do not hold: to another origin, or from a list
+  /// of referrers to a page of some other kind.
+  bool led_away() const {
+    return !at_endpoint() || (hops_ > 0 && request_.kind == metrics::Kind::referrers);
+  }
   /// `broken`: how it ended without an answer; null: it was answered.
   void settle_circuit(const TransferEnd* broken);
   void learn(int status);

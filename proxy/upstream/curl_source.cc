@@ -117,8 +117,9 @@ std::unique_ptr<cache::Fetch> CurlSource::list_tags(std::string upstream_name,
   const auto& upstream = find(upstream_name);
   return std::make_unique<Held>(
       loop_, upstream,
-      std::make_unique<ListingFetch>(*upstream, std::move(repository), std::nullopt,
-                                     std::move(behalf), sink));
+      std::make_unique<ListingFetch>(
+          *upstream, ListingQuestion{std::move(repository), std::nullopt, std::move(behalf)},
+          sink));
 }
 
 std::unique_ptr<cache::Fetch> CurlSource::list_referrers(std::string upstream_name,
@@ -127,9 +128,10 @@ std::unique_ptr<cache::Fetch> CurlSource::list_referrers(std::string upstream_na
                                                          cache::Behalf behalf,
                                                          cache::ListingSink& sink) {
   const auto& upstream = find(upstream_name);
-  return std::make_unique<Held>(loop_, upstream,
-                                std::make_unique<ListingFetch>(*upstream, std::move(repository),
-                                                               subject, std::move(behalf), sink));
+  return std::make_unique<Held>(
+      loop_, upstream,
+      std::make_unique<ListingFetch>(
+          *upstream, ListingQuestion{std::move(repository), subject, std::move(behalf)}, sink));
 }
 
 void CurlSource::report_mismatch(const std::string& upstream, const std::string& endpoint,

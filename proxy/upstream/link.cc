@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/upstream/link.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <string_view>
 
 #include "proxy/upstream/text.h"
@@ -38,44 +40,131 @@ bool names_next(std::string_view relations) {
   return false;
 }
 
-bool is_next(std::string_view parameter) {
+/// Each may cost a look at the whole of its value.
+constexpr int most_links = 64;
+
+enum class Relation : std::uint8_t { unsaid, next, other };
+
+struct Link {
+  std::string_view target;
+  Relation relation = Relation::unsaid;
+};
+
+/// The first rel counts (RFC 8288 §3.3).
+void read_parameter(std::string_view parameter, Link& link) {
   const std::size_t equals = parameter.find('=');
-  if (equals == std::string_view::npos) return false;
-  return equals_ignoring_case(trim(parameter.substr(0, equals)), "rel") &&
-         names_next(trim(parameter.substr(equals + 1)));
+  if (equals == std::string_view::npos || link.relation != Relation::unsaid) return;
+  if (!equals_ignoring_case(trim(parameter.substr(0, equals)), "rel")) return;
+  link.relation = names_next(trim(parameter.substr(equals + 1))) ? Relation::next : Relation::other;
 }
 
-std::optional<std::string> next_in(std::string_view text) {
-  for (;;) {
-    while (!text.empty() && (text.front() == ',' || text.front() == ' ' || text.front() == '\t')) {
-      text.remove_prefix(1);
-    }
-    if (text.empty() || text.front() != '<') return std::nullopt;
-    const std::size_t close = text.find('>');
-    if (close == std::string_view::npos) return std::nullopt;
-    const std::string_view target = text.substr(1, close - 1);
-    text.remove_prefix(close + 1);
+/// Takes the target off `text`. Without both brackets it ends where its parameters begin.
+std::string_view take_target(std::string_view& text) {
+  const bool open = text.front() == '<';
+  if (open) text.remove_prefix(1);
+  std::size_t size = open ? text.find('>') : std::string_view::npos;
+  const bool closed = size != std::string_view::npos && text.substr(0, size).find('<') > size;
+  if (!closed) size = std::min(text.find(';'), text.size());
+  std::string_view target = trim(text.substr(0, size));
+  if (!closed && !target.empty() && target.back() == '>') target.remove_suffix(1);
+  text.remove_prefix(closed ? size + 1 : size);
+  return target;
+}
 
-    bool next = false;
-    text = trim(text);
-    while (!text.empty() && text.front() == ';') {
-      text.remove_prefix(1);
-      const std::size_t end = parameter_end(text);
-      next = next || is_next(text.substr(0, end));
-      text.remove_prefix(end);
-    }
-    if (next) return std::string(target);
-    if (!text.empty() && text.front() != ',') return std::nullopt;
+/// nullopt at the end.
+std::optional<Link> take_link(std::string_view& text) {
+  while (!text.empty() && (text.front() == ',' || text.front() == ' ' || text.front() == '\t')) {
+    text.remove_prefix(1);
   }
+  if (text.empty()) return std::nullopt;
+  Link link{take_target(text)};
+  while (!text.empty() && text.front() != ',') {
+    if (text.front() == ';') text.remove_prefix(1);
+    const std::size_t end = parameter_end(text);
+    read_parameter(text.substr(0, end), link);
+    text.remove_prefix(end);
+  }
+  return link;
+}
+
+bool has_query(std::string_view target) {
+  return target.substr(0, target.find('#')).find('?') != std::string_view::npos;
+}
+
+/// The last segment of a path, or of a URL without query and fragment.
+std::string_view last_segment(std::string_view path) {
+  while (!path.empty() && path.back() == '/') path.remove_suffix(1);
+  return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+}
+
+std::string_view name_of(std::string_view parameter) {
+  return parameter.substr(0, parameter.find('='));
+}
+
+template <typename Visit>
+void each_parameter(std::string_view query, Visit visit) {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    if (end > 0) visit(query.substr(0, end));
+    query.remove_prefix(std::min(query.size(), end + 1));
+  }
+}
+
+bool has_parameter(std::string_view query, std::string_view name) {
+  bool found = false;
+  each_parameter(query, [&](std::string_view own) { found = found || name_of(own) == name; });
+  return found;
+}
+
+/// What RFC 3986 §3.4 lets a query hold stays, "%" and what is encoded with it too.
+std::string encode_query(std::string_view query) {
+  std::string encoded;
+  for (const char c : query) {
+    const bool letter = lower(c) >= 'a' && lower(c) <= 'z';
+    if (letter || is_digit(c) ||
+        std::string_view("-._~!$&'()*+,;=:@/?%").find(c) != std::string_view::npos)
+      encoded += c;
+    else
+      encoded += percent_encode(std::string_view(&c, 1));
+  }
+  return encoded;
 }
 
 }  // namespace
 
 std::optional<std::string> next_link(std::span<const std::string> values) {
-  for (const std::string& value : values) {
-    if (auto target = next_in(value)) return target;
+  std::optional<std::string> unsaid;
+  int links = 0;
+  for (std::string_view value : values) {
+    while (links++ < most_links) {
+      const auto link = take_link(value);
+      if (!link) break;
+      if (link->relation == Relation::next) return std::string(link->target);
+      if (link->relation == Relation::unsaid && has_query(link->target) && !unsaid)
+        unsaid = std::string(link->target);
+    }
   }
-  return std::nullopt;
+  return unsaid;
+}
+
+std::optional<Url> next_page(const Url& list, std::string_view target) {
+  target = target.substr(0, target.find('#'));
+  const std::string_view known = list.text();
+  const std::size_t mark = std::min(known.find('?'), known.size());
+  const std::string_view own = known.substr(std::min(mark + 1, known.size()));
+  const std::size_t question = target.find('?');
+  if (question == std::string_view::npos) {
+    const bool same = target.empty() || last_segment(target) == last_segment(known.substr(0, mark));
+    return same ? std::optional(list) : std::nullopt;
+  }
+  if (target.size() > Url::max_length) return std::nullopt;
+  std::string text(known);
+  each_parameter(target.substr(question + 1), [&](std::string_view parameter) {
+    if (has_parameter(own, name_of(parameter))) return;
+    text += text.find('?') == std::string::npos ? '?' : '&';
+    text += encode_query(parameter);
+  });
+  return Url::parse(text);
 }
 
 }  // namespace entrepot::upstream

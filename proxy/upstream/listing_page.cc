@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "cache/digest.h"
@@ -24,6 +26,9 @@ class ArrayReader : public nlohmann::json_sax<Json> {
   explicit ArrayReader(std::string_view member) : member_(member) {}
   /// There was such a member, and it was an array or null.
   bool found() const { return found_; }
+  std::size_t entries() const { return entries_; }
+  /// See PageResult.
+  std::size_t fingerprint() const { return fingerprint_; }
 
   bool null() override {
     if (depth_ == 1 && at_member_) found_ = true;
@@ -61,9 +66,15 @@ class ArrayReader : public nlohmann::json_sax<Json> {
   /// What comes now is directly in the array, or in an object that is.
   bool in_array() const { return in_member_ && depth_ == 2; }
   bool in_element() const { return in_member_ && depth_ == 3; }
+  void count(std::string_view entry) {
+    ++entries_;
+    fingerprint_ += std::hash<std::string_view>{}(entry);
+  }
 
  private:
   const std::string_view member_;
+  std::size_t entries_ = 0;
+  std::size_t fingerprint_ = 0;
   int depth_ = 0;
   bool at_member_ = false;  // the last key of the outermost object was that member
   bool in_member_ = false;
@@ -73,17 +84,16 @@ class ArrayReader : public nlohmann::json_sax<Json> {
 class TagsReader final : public ArrayReader {
  public:
   explicit TagsReader(std::string& lines) : ArrayReader("tags"), lines_(lines) {}
-  std::size_t entries() const { return entries_; }
 
   bool string(string_t& value) override {
     if (!in_array() || !is_tag(value)) return true;
     lines_.append(value).append(1, '\n');
-    return ++entries_ <= max_tags;
+    count(value);
+    return entries() <= max_tags;
   }
 
  private:
   std::string& lines_;
-  std::size_t entries_ = 0;
 };
 
 /// Reads a text for the parser and knows how far that is: behind a bracket, exactly, when the
@@ -114,9 +124,13 @@ class Reading {
   const char** front_;
 };
 
-void append(std::string& list, std::string_view element) {
-  if (!list.empty()) list += ',';
-  list.append(element);
+/// Whether a client can ask for this artifactType.
+bool can_be_asked_for(std::string_view type) {
+  return type.size() <= cache::Referrers::max_type &&
+         std::none_of(type.begin(), type.end(), [](char c) {
+           const auto byte = static_cast<unsigned char>(c);
+           return byte < 0x20 || byte == 0x7f;
+         });
 }
 
 /// Of a member that came more than once the last one counts, as with most parsers.
@@ -125,7 +139,6 @@ class ReferrersReader final : public ArrayReader {
   /// `front`: how far the text was read.
   ReferrersReader(cache::Listing& listing, const char* const& front)
       : ArrayReader("manifests"), listing_(listing), front_(front) {}
-  std::size_t entries() const { return entries_; }
 
   bool key(string_t& name) override {
     if (!in_element()) return ArrayReader::key(name);
@@ -134,21 +147,21 @@ class ReferrersReader final : public ArrayReader {
           : name == "size"         ? Member::size
           : name == "artifactType" ? Member::artifact_type
                                    : Member::other;
-    if (at_ == Member::artifact_type)
-      descriptor_.artifact_type.clear();
-    else
-      set(false);
+    if (at_ == Member::media_type) descriptor_.media_type = false;
+    if (at_ == Member::digest) descriptor_.digest.reset();
+    if (at_ == Member::size) descriptor_.size = false;
+    if (at_ == Member::artifact_type) descriptor_.artifact_type.clear();
     return true;
   }
   bool string(string_t& value) override {
     if (!in_element()) return true;
-    if (at_ == Member::media_type) set(!parse_media_type(value).empty());
-    if (at_ == Member::digest) set(cache::Digest::parse(value).has_value());
-    if (at_ == Member::artifact_type) descriptor_.artifact_type = value;
+    if (at_ == Member::media_type) descriptor_.media_type = !parse_media_type(value).empty();
+    if (at_ == Member::digest) descriptor_.digest = cache::Digest::parse(value);
+    if (at_ == Member::artifact_type && can_be_asked_for(value)) descriptor_.artifact_type = value;
     return true;
   }
   bool number_unsigned(number_unsigned_t) override {
-    if (in_element() && at_ == Member::size) set(true);
+    if (in_element() && at_ == Member::size) descriptor_.size = true;
     return true;
   }
   bool start_object(std::size_t size) override {
@@ -160,28 +173,24 @@ class ReferrersReader final : public ArrayReader {
   }
   bool end_object() override {
     ArrayReader::end_object();
-    if (in_array()) add({begin_, static_cast<std::size_t>(front_ - begin_)});
-    return true;
+    return !in_array() || add({begin_, static_cast<std::size_t>(front_ - begin_)});
   }
 
  private:
   enum class Member : std::uint8_t { media_type, digest, size, artifact_type, other };
   struct Descriptor {
-    bool media_type = false, digest = false, size = false;
+    bool media_type = false, size = false;
+    std::optional<cache::Digest> digest;
     std::string artifact_type;
   };
 
-  void set(bool valid) {
-    if (at_ == Member::media_type) descriptor_.media_type = valid;
-    if (at_ == Member::digest) descriptor_.digest = valid;
-    if (at_ == Member::size) descriptor_.size = valid;
-  }
-  void add(std::string_view text) {
-    const auto& [media_type, digest, size, artifact_type] = descriptor_;
-    if (!media_type || !digest || !size) return;
-    ++entries_;
-    append(listing_.referrers, text);
-    if (!artifact_type.empty()) append(listing_.referrers_by_type[artifact_type], text);
+  bool add(std::string_view text) {
+    const auto& [media_type, size, digest, artifact_type] = descriptor_;
+    if (!media_type || !digest || !size) return true;
+    if (text.size() > max_descriptor) return false;
+    listing_.referrers.add(artifact_type, *digest, text);
+    count(text);
+    return true;
   }
 
   cache::Listing& listing_;
@@ -189,7 +198,6 @@ class ReferrersReader final : public ArrayReader {
   const char* begin_ = nullptr;
   Member at_ = Member::other;
   Descriptor descriptor_;
-  std::size_t entries_ = 0;
 };
 
 }  // namespace
@@ -206,7 +214,7 @@ bool is_tag(std::string_view text) {
 PageResult add_tags_page(std::string_view page, cache::Listing& listing) {
   TagsReader reader(listing.tags);
   const bool parsed = Json::sax_parse(page, &reader);
-  return {parsed && reader.found(), reader.entries()};
+  return {parsed && reader.found(), reader.entries(), reader.fingerprint()};
 }
 
 PageResult add_referrers_page(std::string_view page, cache::Listing& listing) {
@@ -214,7 +222,7 @@ PageResult add_referrers_page(std::string_view page, cache::Listing& listing) {
   ReferrersReader reader(listing, front);
   const bool parsed = Json::sax_parse(Reading(page.data(), &front),
                                       Reading(page.data() + page.size(), &front), &reader);
-  return {parsed && reader.found(), reader.entries()};
+  return {parsed && reader.found(), reader.entries(), reader.fingerprint()};
 }
 
 }  // namespace entrepot::upstream

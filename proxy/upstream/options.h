@@ -85,9 +85,9 @@ struct Limits {
   std::uint64_t stall_bytes_per_second = 1024;
   /// Of one list. A page of less than eight entries is tolerated in short lists only.
   int listing_pages = 250;
-  /// Of all pages of tags, and of referrers: no more than clients take (protocol notes 1.10).
-  std::uint64_t tags_bytes = 8ULL * 1024 * 1024;
-  std::uint64_t referrers_bytes = 4'393'216;
+  /// Of all pages of a list together. ListingFlights::max_kept_bytes holds such a list, whatever is
+  /// in it.
+  std::uint64_t list_bytes = 8ULL * 1024 * 1024;
   /// Of all lists of an upstream that are on their way, but for the first 64 KiB of each.
   std::uint64_t lists_bytes = 32ULL * 1024 * 1024;
 };

@@ -61,7 +61,7 @@ class Upstream {
   const auto& read_off_loop() const { return read_off_loop_; }
   /// Counts each body that goes on where it broke.
   const metrics::Counter& fills_resumed() const { return fills_resumed_; }
-  /// Bytes of the lists that are on their way, for ListingFetch to bound.
+  /// Bytes of the lists that are on their way, for ListingPages to bound.
   std::uint64_t& listing_bytes() { return listing_bytes_; }
   /// A seed for jitter, another one each time.
   std::uint64_t next_seed() { return seed_ += 0x9e3779b97f4a7c15U; }

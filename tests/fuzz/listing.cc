@@ -31,14 +31,23 @@ void read_referrers(std::string_view input) {
   cache::Listing listing;
   const auto page = upstream::add_referrers_page(input, listing);
   if (!page.readable) return;
-  const auto all = elements(listing.referrers);
-  require(all.size() == page.entries, "descriptors that are not counted");
+  const cache::Referrers referrers(listing.referrers);
+  const auto all = elements(*referrers.text());
+  require(all.size() == referrers.size() && all.size() <= page.entries,
+          "descriptors that are not counted");
   for (const auto& each : all)
     require(each.contains("digest") && each.contains("mediaType") && each.contains("size"),
             "an entry that is no descriptor");
-  for (const auto& [type, list] : listing.referrers_by_type)
-    for (const auto& each : elements(list))
-      require(each["artifactType"] == type, "a descriptor of another type");
+  for (std::size_t i = 0; i < referrers.size(); ++i) {
+    const auto place = referrers.place_of(i);
+    require(referrers.count_up_to(place) == i + 1, "a descriptor that is not found");
+    const auto& each = all[i];
+    require(each["digest"] == place.digest.str(), "a descriptor of another digest");
+    if (!place.artifact_type.empty())
+      require(each["artifactType"] == place.artifact_type, "a descriptor of another type");
+    const auto [first, last] = referrers.of_type(place.artifact_type);
+    require(first <= i && i < last, "a type without its descriptor");
+  }
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include "proxy/registry/names.h"
 #include "proxy/registry/pagination.h"
 #include "proxy/registry/query.h"
-#include "proxy/registry/referrers_filter.h"
+#include "proxy/registry/referrers_page.h"
 #include "proxy/registry/route.h"
 #include "tests/fuzz/target.h"
 
@@ -42,7 +42,14 @@ void read_query(std::string_view query) {
   }
   if (const auto page = registry::parse_page(query))
     require(page->n.value_or(0) <= registry::max_page, "a page too long");
-  registry::parse_artifact_types(query);
+  if (const auto request = registry::parse_referrers(query); request && request->after) {
+    const auto next = registry::query_of_next(*request, *request->after, "");
+    const auto again = registry::parse_referrers(next);
+    require(again && again->after && again->after->digest == request->after->digest &&
+                again->after->artifact_type == request->after->artifact_type &&
+                again->artifact_types == request->artifact_types,
+            "a place in the list of referrers does not come back");
+  }
 }
 
 }  // namespace

@@ -13,6 +13,13 @@
 
 namespace entrepot::fuzz {
 
+void read_link(const std::vector<std::string>& values) {
+  static const auto list = upstream::Url::parse("https://registry.test/v2/a/tags/list?ns=one");
+  const auto target = upstream::next_link(values);
+  const auto next = target ? upstream::next_page(*list, *target) : std::nullopt;
+  if (next) require(next->text().starts_with(list->text()), "a next page of another list");
+}
+
 void run(std::string_view input) {
   const std::vector<std::string> values(2, std::string(input));
   const auto challenges = upstream::parse_challenges(values);
@@ -33,7 +40,7 @@ void run(std::string_view input) {
   if (const auto wait = upstream::parse_retry_after(input, now))
     require(wait->count() >= 0 && *wait <= upstream::max_retry_after, "a wait out of bounds");
   upstream::parse_ratelimit(input);
-  upstream::next_link(values);
+  read_link(values);
   if (const auto digest = cache::Digest::parse(input))
     require(digest->str() == input, "a digest in two forms");
 }

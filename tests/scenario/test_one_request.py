@@ -126,12 +126,12 @@ def test_a_filter_takes_those_of_its_type(entrepot, upstream):
 
 
 def test_a_list_that_is_too_long_is_an_error_and_not_asked_for_again(entrepot, upstream):
-    upstream.script(faults.body(referrers(40_000), content.OCI_INDEX), kind="referrers")
+    upstream.script(faults.body(referrers(60_000), content.OCI_INDEX), kind="referrers")
     target = f"{BASE}/referrers/{content.digest_of(b'subject')}"
     for _ in range(5):
         assert entrepot.get(target).status == 502
     assert upstream.count("referrers") == 1
-    entrepot.log.wait_for("sends more than 4393216 bytes of listing")
+    entrepot.log.wait_for("sends more than 8388608 bytes of listing")
 
 
 def test_a_list_whose_pages_lead_in_a_circle_ends(entrepot, upstream):

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/listing_flights.h"
 #include "tests/unit/cache/cache_fixture.h"
 
 namespace entrepot::cache {
@@ -39,6 +40,70 @@ TEST(TagList, MayBeEmpty) {
   EXPECT_EQ(tags.size(), 0U);
   EXPECT_EQ(tags.elements(0, 0), "");
   EXPECT_EQ(tags.count_up_to("x"), 0U);
+}
+
+Digest digest_of_digit(char digit) { return *Digest::parse("sha256:" + std::string(64, digit)); }
+
+TEST(ReferrersList, IsSortedByTypeAndDigestWithoutDuplicates) {
+  Referrers::Gathered gathered;
+  gathered.add("b", digest_of_digit('1'), "{b1}");
+  gathered.add("a", digest_of_digit('3'), "{a3}");
+  gathered.add("", digest_of_digit('2'), "{2}");
+  gathered.add("a", digest_of_digit('1'), "{a1}");
+  gathered.add("a", digest_of_digit('3'), "{again}");
+  const Referrers list(gathered);
+  EXPECT_EQ(list.size(), 4U);
+  EXPECT_EQ(*list.text(), "{2},{a1},{a3},{b1}");
+  EXPECT_EQ(list.elements(list.of_type("a")), "{a1},{a3}");
+  EXPECT_EQ(list.elements(list.of_type("")), "{2}");
+  EXPECT_EQ(list.elements(list.of_type("aa")), "");
+  EXPECT_EQ(list.elements({3, 4}), "{b1}");
+}
+
+TEST(ReferrersList, KnowsThePlaceOfWhatItHasAndOfWhatItHasNot) {
+  Referrers::Gathered gathered;
+  for (const char* type : {"b", "d"})
+    for (const char digit : {'2', '4'}) gathered.add(type, digest_of_digit(digit), "{}");
+  const Referrers list(gathered);
+  for (std::size_t i = 0; i < list.size(); ++i)
+    EXPECT_EQ(list.count_up_to(list.place_of(i)), i + 1) << i;
+  EXPECT_EQ(list.place_of(2).artifact_type, "d");
+  EXPECT_EQ(list.place_of(2).digest, digest_of_digit('2'));
+  EXPECT_EQ(list.count_up_to({"a", digest_of_digit('9')}), 0U);
+  EXPECT_EQ(list.count_up_to({"b", digest_of_digit('1')}), 0U);
+  EXPECT_EQ(list.count_up_to({"b", digest_of_digit('3')}), 1U);
+  EXPECT_EQ(list.count_up_to({"c", digest_of_digit('0')}), 2U);
+  EXPECT_EQ(list.count_up_to({"e", digest_of_digit('0')}), 4U);
+}
+
+TEST(ReferrersList, CountsWhatFits) {
+  Referrers::Gathered gathered;
+  for (const char digit : {'1', '2', '3'}) gathered.add("", digest_of_digit(digit), "{123}");
+  const Referrers list(gathered);
+  const std::pair<std::size_t, std::size_t> cases[] = {{0, 0},  {4, 0},  {5, 1},  {10, 1},
+                                                       {11, 2}, {16, 2}, {17, 3}, {99, 3}};
+  for (const auto& [bytes, count] : cases) EXPECT_EQ(list.count_within({0, 3}, bytes), count);
+  EXPECT_EQ(list.count_within({1, 3}, 11), 2U);
+  EXPECT_EQ(list.count_within({1, 2}, 99), 1U);
+  EXPECT_EQ(list.count_within({2, 2}, 99), 0U);
+}
+
+TEST(ReferrersList, TheLongestOnesAreKept) {
+  const auto most = 8U << 20;  // of an upstream's list (Limits::list_bytes)
+  for (const bool types : {false, true}) {
+    Referrers::Gathered gathered;
+    std::size_t bytes = 0;
+    for (int i = 0; bytes < most; ++i) {
+      const auto digest = digest_of(Algorithm::sha256, std::to_string(i));
+      const std::string type = types ? "t" + std::to_string(i) : "";
+      std::string text = R"({"mediaType":"a/b","size":1,"digest":")" + digest.str() + '"';
+      if (types) text += R"(,"artifactType":")" + type + '"';
+      text += '}';
+      gathered.add(type, digest, text);
+      bytes += text.size() + 1;
+    }
+    EXPECT_LT(Referrers(gathered).bytes(), ListingFlights::max_kept_bytes - 4096) << types;
+  }
 }
 
 class ListingTest : public CacheTest {
@@ -97,13 +162,13 @@ TEST_F(ListingTest, ReferrersAreKeptByTheirType) {
   cache->fetch_referrers(repo, sha256("subject"), executor, pending.callback());
   executor.run();
   Listing listing;
-  listing.referrers = "{1},{2}";
-  listing.referrers_by_type = {{"a", "{1}"}, {"b", "{2}"}};
+  listing.referrers.add("a", sha256("1"), "{1}");
+  listing.referrers.add("b", sha256("2"), "{2}");
   source.listed.back().answer(std::move(listing));
   executor.run();
   const auto& referrers = *pending.answer().referrers;
-  EXPECT_EQ(*referrers.all, "{1},{2}");
-  EXPECT_EQ(*referrers.by_type.at("b"), "{2}");
+  EXPECT_EQ(*referrers.text(), "{1},{2}");
+  EXPECT_EQ(referrers.elements(referrers.of_type("b")), "{2}");
   EXPECT_FALSE(pending.answer().tags);
 }
 

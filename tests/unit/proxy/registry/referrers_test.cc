@@ -2,12 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <utility>
+#include <vector>
 
-#include "proxy/registry/referrers_filter.h"
+#include "proxy/registry/referrers_page.h"
 #include "tests/unit/proxy/registry/site.h"
 
 namespace entrepot::registry {
@@ -22,23 +23,29 @@ constexpr const char* x_type = "application/x+json";
 const std::string x_descriptor =
     R"({"digest":"sha256:1","artifactType":"application/x+json","annotations":{"b":"1", "a":"2"}})";
 const std::string y_descriptor = R"({"digest":"sha256:2","artifactType":"application/y"})";
+const std::string z_descriptor = R"({"digest":"sha256:3"})";
 
 std::string index_of(const std::string& descriptors) {
   return R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)" +
          descriptors + "]}";
 }
-std::shared_ptr<const std::string> text(std::string of) {
-  return std::make_shared<const std::string>(std::move(of));
-}
 
 class Referrers : public testing::Test {
  protected:
   Referrers() {
+    cache::Referrers::Gathered gathered;
+    gathered.add("application/y", digest("y"), y_descriptor);
+    gathered.add(x_type, digest("x"), x_descriptor);
+    gathered.add("", digest("z"), z_descriptor);
+    keep(gathered);
+  }
+  void keep(const cache::Referrers::Gathered& gathered) {
     cache::ListingAnswer answer;
-    answer.referrers = std::make_shared<const cache::Referrers>(
-        cache::Referrers{text(y_descriptor + "," + x_descriptor + R"(,{"digest":"sha256:3"})"),
-                         {{x_type, text(x_descriptor)}, {"application/y", text(y_descriptor)}}});
+    answer.referrers = std::make_shared<const cache::Referrers>(gathered);
     site.store.listings[key] = answer;
+  }
+  static cache::Digest digest(const std::string& of) {
+    return cache::digest_of(cache::Algorithm::sha256, of);
   }
   Site site;
 };
@@ -46,7 +53,7 @@ class Referrers : public testing::Test {
 TEST_F(Referrers, Unfiltered) {
   const fakes::Reply reply = site.get(target);
   EXPECT_EQ(reply.status, 200);
-  EXPECT_EQ(reply.body, index_of(y_descriptor + "," + x_descriptor + R"(,{"digest":"sha256:3"})"))
+  EXPECT_EQ(reply.body, index_of(z_descriptor + "," + x_descriptor + "," + y_descriptor))
       << "not a byte may change";
   const std::map<std::string, std::string> expected = {{"Content-Type", std::string(oci_index)},
                                                        {"Cache-Control", "no-cache"},
@@ -71,14 +78,13 @@ TEST_F(Referrers, SeveralTypesAreAlternatives) {
   EXPECT_EQ(site.get(target + "?artifactType=application/y&artifactType=no&"
                               "artifactType=application/x%2bjson&artifactType=application/y")
                 .body,
-            index_of(y_descriptor + "," + x_descriptor));
+            index_of(x_descriptor + "," + y_descriptor));
 }
 
 TEST_F(Referrers, AllReadersShareTheirTexts) {
   const auto& kept = *site.store.listings[key].referrers;
-  EXPECT_THAT(site.get(target).shared, testing::Contains(kept.all));
-  EXPECT_THAT(site.get(target + "?artifactType=application/y").shared,
-              testing::Contains(kept.by_type.at("application/y")));
+  for (const char* query : {"", "?artifactType=application/y"})
+    EXPECT_THAT(site.get(target + query).shared, testing::Contains(kept.text()));
 }
 
 TEST_F(Referrers, AnEmptyOrBrokenFilterIsIgnored) {
@@ -117,12 +123,121 @@ TEST_F(Referrers, Failures) {
   EXPECT_EQ(code_of(site.get(target)), "NAME_UNKNOWN");
 }
 
+/// What a client that follows each Link gets.
+struct Walk {
+  std::vector<fakes::Reply> pages;
+  std::vector<std::string> numbers;  ///< of the descriptors, as they came
+};
+
+class ReferrersPages : public Referrers {
+ protected:
+  static constexpr int count = 40;
+  static constexpr std::size_t each = 250 * 1024;
+  ReferrersPages() { keep(numbered(0, count)); }
+
+  static cache::Referrers::Gathered numbered(int first, int last) {
+    cache::Referrers::Gathered gathered;
+    for (int i = first; i < last; ++i)
+      gathered.add(type_of(i), digest(std::to_string(i)),
+                   R"({"n":")" + std::to_string(i) + R"(","x":")" + std::string(each, 'x') + "\"}");
+    return gathered;
+  }
+  static std::string type_of(int i) {
+    return i % 4 == 0 ? "" : "a/" + std::to_string(i % 4) + "+x";
+  }
+
+  Walk walk(std::string from) {
+    Walk got;
+    while (!from.empty() && got.pages.size() < 100) {
+      const auto& reply = got.pages.emplace_back(site.get(from));
+      const auto document = nlohmann::json::parse(reply.body);
+      for (const auto& entry : document["manifests"]) got.numbers.push_back(entry["n"]);
+      const std::string link = reply.field("Link");
+      EXPECT_TRUE(link.empty() || link.ends_with(R"(>; rel="next")"));
+      from = link.empty() ? "" : link.substr(1, link.find('>') - 1);
+    }
+    return got;
+  }
+  static std::vector<std::string> sorted(std::vector<std::string> numbers) {
+    std::ranges::sort(numbers);
+    return numbers;
+  }
+  static std::vector<std::string> numbers_of(const std::vector<int>& types) {
+    std::vector<std::string> numbers;
+    for (int i = 0; i < count; ++i)
+      if (std::ranges::find(types, i % 4) != types.end()) numbers.push_back(std::to_string(i));
+    std::ranges::sort(numbers);
+    return numbers;
+  }
+};
+
+TEST_F(ReferrersPages, AreEachAManifestAndHoldEachDescriptorOnce) {
+  const Walk got = walk(target);
+  EXPECT_EQ(got.pages.size(), 3U);
+  for (const auto& page : got.pages) {
+    EXPECT_LE(page.body.size(), max_referrers_page);
+    EXPECT_EQ(page.field("Content-Type"), oci_index);
+    EXPECT_EQ(page.field("OCI-Filters-Applied"), "");
+  }
+  EXPECT_GT(got.pages[0].body.size(), max_referrers_page - each - 100) << "no less than fits";
+  EXPECT_EQ(sorted(got.numbers), numbers_of({0, 1, 2, 3}));
+}
+
+TEST_F(ReferrersPages, KeepTheirFilters) {
+  const Walk got = walk(target + "?artifactType=a/3%2Bx&artifactType=a/1%2Bx&artifactType=none");
+  EXPECT_EQ(got.pages.size(), 2U);
+  for (const auto& page : got.pages) EXPECT_EQ(page.field("OCI-Filters-Applied"), "artifactType");
+  EXPECT_EQ(sorted(got.numbers), numbers_of({1, 3}));
+}
+
+TEST_F(ReferrersPages, LinkKeepsTheClientsPathAndNs) {
+  EXPECT_THAT(site.get("/hub" + target).field("Link"),
+              testing::StartsWith("</hub" + target + "?last="));
+  EXPECT_THAT(site.get(target + "?ns=docker.io").field("Link"),
+              testing::EndsWith(R"(&ns=docker.io>; rel="next")"));
+}
+
+TEST_F(ReferrersPages, GoOnBehindTheSameDescriptorInAnotherList) {
+  const std::string link = site.get(target).field("Link");
+  const std::string next = link.substr(1, link.find('>') - 1);
+  const auto before = walk(next).numbers;
+  keep(numbered(0, 2 * count));
+  auto behind = walk(next).numbers;
+  std::erase_if(behind, [](const std::string& n) { return std::stoi(n) >= count; });
+  EXPECT_EQ(behind, before);
+  keep(numbered(0, 1));
+  EXPECT_EQ(site.get(next).body, index_of(""));
+}
+
+TEST_F(ReferrersPages, OneDescriptorAtLeastIsOnAPage) {
+  const cache::Referrers list(numbered(0, 3));
+  const auto page = page_of(list, {}, 10);
+  ASSERT_EQ(page.ranges.size(), 1U);
+  EXPECT_EQ(page.ranges[0].last, 1U);
+  EXPECT_TRUE(page.next);
+}
+
+TEST_F(Referrers, RefusesAPlaceOfAnotherKind) {
+  for (const std::string& last :
+       {std::string("x"), std::string("%zz"), std::string("a"), digest_text("x"),
+        std::string("a@sha256:ab"), std::string(256, 'a') + "@" + digest_text("x"),
+        "@" + digest_text("x") + "@", "a%0a@" + digest_text("x"),
+        "@" + digest_text("x") + "&last=@" + digest_text("x")}) {
+    const auto reply = site.get(target + "?last=" + last);
+    EXPECT_EQ(reply.status, 400) << last;
+    EXPECT_EQ(code_of(reply), "PAGINATION_NUMBER_INVALID");
+  }
+  EXPECT_EQ(site.get(target + "?last=").body, site.get(target).body);
+  EXPECT_EQ(site.get(target + "?last=@" + digest("z").str()).body,
+            index_of(x_descriptor + "," + y_descriptor));
+}
+
 TEST(ArtifactTypes, AreBounded) {
   std::string query;
   for (int i = 0; i < 100; ++i) query += "artifactType=t" + std::to_string(i) + "&";
-  EXPECT_EQ(parse_artifact_types(query).size(), 16u);
-  EXPECT_TRUE(parse_artifact_types("artifactType=" + std::string(300, 'a')).empty());
-  EXPECT_THAT(parse_artifact_types("artifactType=a&artifactType=b&artifactType=a"),
+  EXPECT_EQ(parse_referrers(query)->artifact_types.size(), 16u);
+  EXPECT_TRUE(parse_referrers("artifactType=" + std::string(300, 'a'))->artifact_types.empty());
+  EXPECT_THAT(parse_referrers("artifactType=b&artifactType=a&artifactType=b")->artifact_types,
               ElementsAre("a", "b"));
 }
 

@@ -351,6 +351,21 @@ TEST_F(Endpoints, TagsComeFromTheOtherToo) {
   EXPECT_EQ(recorder.listing->tags, "one\n");
 }
 
+TEST_F(Endpoints, WhereOneRefusesReferrersTheyAreNotNone) {
+  ScriptedServer refusing(registry([](const Received& request, Reply& reply) {
+    reply.send(request.target.find("/referrers/") != std::string::npos ? 403 : 404, {}, "no");
+  }));
+  ScriptedServer empty(registry([](const Received&, Reply& reply) { reply.send(404, {}, "no"); }));
+  for (const bool first : {true, false}) {
+    Client client(
+        quick_options({(first ? refusing : empty).url(), (first ? empty : refusing).url()}));
+    ListingRecorder recorder;
+    ASSERT_TRUE(client.list_referrers(*cache::Digest::parse(digest_text()), recorder));
+    EXPECT_FALSE(recorder.listing.has_value());
+    EXPECT_EQ(recorder.failure.kind, FailureKind::denied);
+  }
+}
+
 TEST_F(Endpoints, ReferrersThatOneDoesNotHaveAreAskedOfTheOther) {
   ScriptedServer mirror(registry([](const Received&, Reply& reply) { reply.send(404, {}, "no"); }));
   ScriptedServer good(registry([](const Received& request, Reply& reply) {
@@ -363,7 +378,8 @@ TEST_F(Endpoints, ReferrersThatOneDoesNotHaveAreAskedOfTheOther) {
   ListingRecorder recorder;
   ASSERT_TRUE(client.list_referrers(*cache::Digest::parse(digest_text()), recorder));
   ASSERT_TRUE(recorder.listing.has_value()) << recorder.failure.message;
-  EXPECT_THAT(recorder.listing->referrers, testing::HasSubstr(digest_text('7')));
+  EXPECT_THAT(*cache::Referrers(recorder.listing->referrers).text(),
+              testing::HasSubstr(digest_text('7')));
 }
 
 TEST(OneEndpoint, IsNotProbed) {

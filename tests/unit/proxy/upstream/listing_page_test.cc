@@ -8,8 +8,6 @@
 namespace entrepot::upstream {
 namespace {
 
-const std::string digest = "sha256:" + std::string(64, 'a');
-
 TEST(ListingPage, TakesTagsAndLeavesTheRest) {
   cache::Listing listing;
   const auto page = add_tags_page(
@@ -44,39 +42,66 @@ TEST(ListingPage, TagGrammar) {
   }
 }
 
-/// A descriptor with these members before and behind those it must have.
-std::string descriptor(const std::string& before, const std::string& behind = "") {
-  return "{" + before + R"("mediaType" : "a/b", "size":1, "digest":")" + digest + '"' + behind +
-         " }";
+/// A descriptor of a digest of this digit, with these members before and behind those it must have.
+std::string descriptor(char digit, const std::string& before, const std::string& behind = "") {
+  return "{" + before + R"("mediaType" : "a/b", "size":1, "digest":"sha256:)" +
+         std::string(64, digit) + '"' + behind + " }";
 }
-cache::Listing page_of(const std::string& elements) {
+cache::Referrers page_of(const std::string& elements) {
   cache::Listing listing;
   EXPECT_TRUE(
       add_referrers_page(R"({"manifests": [)" + elements + R"(], "annotations": {}})", listing)
           .readable);
-  return listing;
+  return cache::Referrers(listing.referrers);
 }
 
 TEST(ReferrersPage, DescriptorsStayAsTheyAreWritten) {
   const std::string first =
-      descriptor(R"("z":{"artifactType":"no","l":[1,{}]}, "artifactType":"t/1",)");
-  const std::string second = descriptor("", R"(,"a":"}\"{","n":1.50,"u":"\u00e9")");
-  const std::string third = descriptor("", R"( , "artifactType" :"t/1")");
-  const auto listing = page_of(first + " ,\n" + second + "," + third);
-  EXPECT_EQ(listing.referrers, first + "," + second + "," + third);
-  ASSERT_EQ(listing.referrers_by_type.size(), 1U);
-  EXPECT_EQ(listing.referrers_by_type.at("t/1"), first + "," + third);
+      descriptor('a', R"("z":{"artifactType":"no","l":[1,{}]}, "artifactType":"t/1",)");
+  const std::string second = descriptor('c', "", R"(,"a":"}\"{","n":1.50,"u":"\u00e9")");
+  const std::string third = descriptor('b', "", R"( , "artifactType" :"t/1")");
+  const auto referrers = page_of(first + " ,\n" + second + "," + third);
+  EXPECT_EQ(*referrers.text(), second + "," + first + "," + third);
+  EXPECT_EQ(referrers.elements(referrers.of_type("t/1")), first + "," + third);
+}
+
+TEST(ReferrersPage, ATypeThatNobodyCanAskForIsNone) {
+  for (const std::string& type : {std::string("a\\u0001b"), std::string(256, 'a')}) {
+    const auto referrers = page_of(descriptor('a', R"("artifactType":")" + type + "\","));
+    EXPECT_EQ(referrers.place_of(0).artifact_type, "");
+  }
+}
+
+TEST(ReferrersPage, RefusesADescriptorThatFitsIntoNoPage) {
+  cache::Listing listing;
+  const auto with = [&](std::size_t size) {
+    return add_referrers_page(
+        R"({"manifests":[)" + descriptor('a', R"("a":")" + std::string(size, 'x') + "\",") + "]}",
+        listing);
+  };
+  EXPECT_TRUE(with(max_descriptor - 200).readable);
+  EXPECT_FALSE(with(max_descriptor).readable);
+}
+
+TEST(ListingPage, FingerprintIsThatOfItsEntries) {
+  cache::Listing listing;
+  const auto print = [&](const char* tags) {
+    return add_tags_page(R"({"tags":)" + std::string(tags) + "}", listing).fingerprint;
+  };
+  EXPECT_EQ(print(R"(["a","b"])"), print(R"([ "b", "a" ],"more":1)"));
+  EXPECT_NE(print(R"(["a","b"])"), print(R"(["a","c"])"));
 }
 
 TEST(ReferrersPage, WhatIsNoDescriptorIsLeftOut) {
-  const std::string right = descriptor("");
-  EXPECT_EQ(page_of(R"({},1,"text",[)" + right + R"(],null,{"digest":"x"},)" + right +
-                    R"(,{"manifests":[)" + right + "]}")
-                .referrers,
+  const std::string right = descriptor('a', "");
+  const std::string other = descriptor('b', "");
+  EXPECT_EQ(*page_of(R"({},1,"text",[)" + other + R"(],null,{"digest":"x"},)" + right +
+                     R"(,{"manifests":[)" + other + "]}")
+                 .text(),
             right);
-  EXPECT_EQ(page_of(descriptor(R"("x":1,)", R"(,"digest":7)")).referrers, "")
+  EXPECT_EQ(page_of(descriptor('a', R"("x":1,)", R"(,"digest":7)")).size(), 0U)
       << "the last one counts";
-  EXPECT_EQ(page_of(descriptor("", R"(,"size":-1)")).referrers, "");
+  EXPECT_EQ(page_of(descriptor('a', "", R"(,"size":-1)")).size(), 0U);
 }
 
 TEST(ReferrersPage, RefusesWhatIsNoIndex) {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// tags/list and referrers, page by page.
+// tags/list, page by page.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <future>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
@@ -18,16 +17,8 @@ namespace {
 using cache::FailureKind;
 using fakes::Received;
 using fakes::ScriptedServer;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Reply = ScriptedServer::Reply;
-
-constexpr const char* index_type = "Content-Type: application/vnd.oci.image.index.v1+json";
-
-std::string index_of(const std::string& digest) {
-  return R"({"schemaVersion":2,"manifests":[{"mediaType":"a/b","size":1,"digest":")" + digest +
-         "\"}]}";
-}
 
 TEST(Tags, JoinsPages) {
   ScriptedServer server([](const Received& request, Reply& reply) {
@@ -104,19 +95,72 @@ TEST_F(LargePage, MayBeLeftWhileItIsRead) {
   client->on_loop([this] { EXPECT_FALSE(recorder.listing); });
 }
 
-TEST(Tags, NextPageElsewhereIsNotFollowed) {
+TEST(Tags, NextPageElsewhereIsAskedForHere) {
   ScriptedServer elsewhere([](const Received&, Reply& reply) { reply.send(200, {}, "{}"); });
-  ScriptedServer server([&](const Received&, Reply& reply) {
-    reply.send(200, {"Link: <" + elsewhere.url() + "/x>; rel=next"}, R"({"tags":["one"]})");
+  ScriptedServer server([&](const Received& request, Reply& reply) {
+    if (request.target == "/v2/a/b/tags/list?last=one")
+      return reply.send(200, {}, R"({"tags":["two"]})");
+    reply.send(200, {"Link: <" + elsewhere.url() + "/x?last=one>; rel=next"},
+               R"({"tags":["one"]})");
   });
   Options options = quick_options(server.url());
   options.upstreams[0].internal = true;
   Client client(options);
   ListingRecorder recorder;
   ASSERT_TRUE(client.list_tags(recorder));
-  EXPECT_FALSE(recorder.listing.has_value());
-  EXPECT_EQ(recorder.failure.kind, FailureKind::bad_upstream);
+  ASSERT_TRUE(recorder.listing.has_value()) << recorder.failure.message;
+  EXPECT_EQ(recorder.listing->tags, "one\ntwo\n");
   EXPECT_EQ(elsewhere.connections(), 0);
+}
+
+TEST(Tags, APartIsNotTakenForTheWhole) {
+  for (const std::string& target :
+       {std::string("/v2/a/b/tags/list/2"), "?last=" + std::string(Url::max_length, 'x')}) {
+    ScriptedServer server([&](const Received&, Reply& reply) {
+      reply.send(200, {"Link: <" + target + ">; rel=next"}, R"({"tags":["one"]})");
+    });
+    Client client(quick_options(server.url()));
+    ListingRecorder recorder;
+    ASSERT_TRUE(client.list_tags(recorder));
+    EXPECT_FALSE(recorder.listing.has_value());
+    EXPECT_EQ(recorder.failure.kind, FailureKind::bad_upstream);
+    EXPECT_THAT(recorder.failure.message, HasSubstr("next page"));
+  }
+}
+
+TEST(Tags, ANextPageThatIsMissingIsAnError) {
+  ScriptedServer server([&](const Received& request, Reply& reply) {
+    if (request.target.ends_with("last=one")) return reply.send(404, {}, "");
+    reply.send(200, {"Link: <list?last=one>; rel=next"}, R"({"tags":["one"]})");
+  });
+  Client client(quick_options(server.url()));
+  ListingRecorder recorder;
+  ASSERT_TRUE(client.list_tags(recorder));
+  EXPECT_EQ(recorder.failure.kind, FailureKind::bad_upstream);
+}
+
+TEST(Tags, ARegistryThatRefusesThePageSizeSaysItsOwn) {
+  for (const int status : {400, 422}) {
+    ScriptedServer server([status](const Received& request, Reply& reply) {
+      if (request.target.find("n=1000") != std::string::npos) return reply.send(status, {}, "");
+      if (request.target == "/v2/a/b/tags/list?n=100&last=one")
+        return reply.send(200, {}, R"({"tags":["two"]})");
+      reply.send(200, {"Link: </v2/a/b/tags/list?n=100&last=one>; rel=next"},
+                 R"({"tags":["one"]})");
+    });
+    Client client(quick_options(server.url()));
+    ListingRecorder recorder;
+    ASSERT_TRUE(client.list_tags(recorder));
+    ASSERT_TRUE(recorder.listing.has_value()) << recorder.failure.message;
+    EXPECT_EQ(recorder.listing->tags, "one\ntwo\n");
+    EXPECT_EQ(server.count(""), 3);
+  }
+  ScriptedServer server([](const Received&, Reply& reply) { reply.send(400, {}, ""); });
+  Client client(quick_options(server.url()));
+  ListingRecorder recorder;
+  ASSERT_TRUE(client.list_tags(recorder));
+  EXPECT_EQ(recorder.failure.kind, FailureKind::bad_upstream);
+  EXPECT_EQ(server.count(""), 2);
 }
 
 TEST(Tags, APageThatNamesItselfIsTheLast) {
@@ -132,10 +176,13 @@ TEST(Tags, APageThatNamesItselfIsTheLast) {
 }
 
 TEST(Tags, PagesThatBringNothingNewEnd) {
-  for (const char* body : {R"({"tags":["one"]})", R"({"tags":[]})", R"({"tags":["no/tag"]})"}) {
+  for (const char* body :
+       {R"({"tags":["one","two"]})", R"({"tags":[]})", R"({"tags":["no/tag"]})"}) {
     int asked = 0;
     ScriptedServer server([&](const Received&, Reply& reply) {
-      reply.send(200, {"Link: <list?page=" + std::to_string(++asked) + ">; rel=next"}, body);
+      std::string text = body;
+      if (++asked > 1 && text.find("two") != std::string::npos) text = R"({"tags":["two","one"]})";
+      reply.send(200, {"Link: <list?page=" + std::to_string(asked) + ">; rel=next"}, text);
     });
     Client client(quick_options(server.url()));
     ListingRecorder recorder;
@@ -179,7 +226,7 @@ TEST(Tags, PagesAndBytesAreBounded) {
     EXPECT_THAT(recorder.failure.message, HasSubstr("10 pages"));
     EXPECT_EQ(server.count(""), 10);
   }
-  options.limits.tags_bytes = 400;
+  options.limits.list_bytes = 400;
   Client client(options);
   ListingRecorder recorder;
   ASSERT_TRUE(client.list_tags(recorder));
@@ -245,74 +292,6 @@ TEST(Tags, PageThatFailsIsAskedForAgain) {
   ASSERT_TRUE(client.list_tags(recorder));
   ASSERT_TRUE(recorder.listing.has_value()) << recorder.failure.message;
   EXPECT_EQ(recorder.listing->tags, "one\n");
-}
-
-TEST(Referrers, JoinsPages) {
-  ScriptedServer server([](const Received& request, Reply& reply) {
-    if (request.target.find("page=2") == std::string::npos) {
-      reply.send(200, {index_type, "Link: <?page=2>; rel=next"}, index_of(digest_text('1')));
-    } else {
-      reply.send(200, {index_type}, index_of(digest_text('2')));
-    }
-  });
-  Client client(quick_options(server.url()));
-  ListingRecorder recorder;
-  ASSERT_TRUE(client.list_referrers(*cache::Digest::parse(digest_text()), recorder));
-  ASSERT_TRUE(recorder.listing.has_value()) << recorder.failure.message;
-  const auto manifests = nlohmann::json::parse("[" + recorder.listing->referrers + "]");
-  ASSERT_EQ(manifests.size(), 2U);
-  EXPECT_EQ(manifests[1]["digest"], digest_text('2'));
-  EXPECT_EQ(server.received()[0].target, "/v2/a/b/referrers/" + digest_text());
-}
-
-TEST(Referrers, AreBounded) {
-  ScriptedServer server([](const Received&, Reply& reply) {
-    reply.send(200, {index_type}, index_of(digest_text('1')));
-  });
-  Options options = quick_options(server.url());
-  options.limits.referrers_bytes = 100;
-  Client client(options);
-  ListingRecorder recorder;
-  ASSERT_TRUE(client.list_referrers(*cache::Digest::parse(digest_text()), recorder));
-  EXPECT_EQ(recorder.failure.kind, FailureKind::bad_upstream);
-  EXPECT_THAT(recorder.failure.message, HasSubstr("100 bytes"));
-}
-
-TEST(Referrers, FallBackToTheTag) {
-  for (const int status : {404, 400, 406, 200}) {
-    ScriptedServer server([status](const Received& request, Reply& reply) {
-      if (request.target.find("/referrers/") != std::string::npos) {
-        reply.send(status, {"Content-Type: application/json"}, "{}");
-      } else {
-        EXPECT_EQ(request.target, "/v2/a/b/manifests/sha256-" + std::string(64, 'a'));
-        reply.send(200, {index_type}, index_of(digest_text('3')));
-      }
-    });
-    Client client(quick_options(server.url()));
-    ListingRecorder recorder;
-    ASSERT_TRUE(client.list_referrers(*cache::Digest::parse(digest_text()), recorder));
-    ASSERT_TRUE(recorder.listing.has_value()) << recorder.failure.message;
-    EXPECT_THAT(recorder.listing->referrers, HasSubstr(digest_text('3')));
-  }
-}
-
-TEST(Referrers, AreNoneWithoutApiAndTag) {
-  ScriptedServer server([](const Received&, Reply& reply) { reply.send(404, {}, ""); });
-  Client client(quick_options(server.url()));
-  ListingRecorder recorder;
-  ASSERT_TRUE(client.list_referrers(*cache::Digest::parse(digest_text()), recorder));
-  ASSERT_TRUE(recorder.listing.has_value());
-  EXPECT_EQ(recorder.listing->referrers, "");
-  EXPECT_EQ(server.count(""), 2);
-}
-
-TEST(Referrers, FailuresAreNotTakenForNone) {
-  ScriptedServer server([](const Received&, Reply& reply) { reply.send(500, {}, ""); });
-  Client client(quick_options(server.url()));
-  ListingRecorder recorder;
-  ASSERT_TRUE(client.list_referrers(*cache::Digest::parse(digest_text()), recorder));
-  EXPECT_FALSE(recorder.listing.has_value());
-  EXPECT_EQ(recorder.failure.kind, FailureKind::unavailable);
 }
 
 }  // namespace

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_set>
+
+#include "cache/source.h"
+#include "proxy/upstream/ask.h"
+#include "proxy/upstream/timer.h"
+#include "proxy/upstream/upstream.h"
+
+namespace entrepot::upstream {
+
+/// What list is asked for, and on whose behalf.
+struct ListingQuestion {
+  std::string repository;
+  std::optional<cache::Digest> subject;  ///< whose referrers; nullopt: the tags of the repository
+  cache::Behalf behalf;
+};
+
+/// Where a registry has a list (distribution-spec, "Listing Tags", "Listing Referrers", "Referrers
+/// Tag Schema").
+enum class ListingSource : std::uint8_t {
+  tags,           ///< tags/list, in pages of 1000
+  tags_unsized,   ///< tags/list, in pages of the registry's size
+  referrers,      ///< the referrers API
+  referrers_tag,  ///< the manifest under the subject's fallback tag
+};
+
+/// Takes what the pages come to. Called from a later turn only; may destroy the pages.
+class ListingPagesSink {
+ public:
+  virtual ~ListingPagesSink() = default;
+
+  // Exactly one of these for each begin() and resume().
+  /// All pages were read.
+  virtual void on_pages(cache::Listing listing) = 0;
+  /// Referrers: the answer is no list of them.
+  virtual void on_no_list() = 0;
+  /// The page that was asked for could not be had, or there is no way to the next one.
+  virtual void on_pages_failed(AskFailure failure) = 0;
+};
+
+/// The pages of one list from one endpoint, asked for one after the other at one URL: of a Link
+/// only the query counts. Loop thread only; destroying it cancels it.
+///
+///   begin → page → next page … → on_pages
+///             └→ on_pages_failed → resume → the same page again
+///
+/// The last page is the one without a Link, or that brings nothing new whatever it links to: that
+/// has no entry, the entries of another page, or the URL of another page as its next. So a list
+/// costs few requests: Limits::listing_pages at most, and fewer where the pages hold little. A page
+/// above 64 KiB is read off the loop (Options::read_off_loop).
+class ListingPages : private AskSink, private BodySink {
+ public:
+  /// All outlive this.
+  ListingPages(Upstream& upstream, const ListingQuestion& question, ListingPagesSink& sink);
+  ~ListingPages() override;
+  ListingPages(const ListingPages&) = delete;
+  ListingPages& operator=(const ListingPages&) = delete;
+
+  /// Asks for the first page after a wait, and forgets all that was read before.
+  void begin(Endpoint& endpoint, ListingSource source, std::chrono::milliseconds wait = {});
+  /// Asks for the page that failed once more, after a wait.
+  void resume(std::chrono::milliseconds wait) { timer_.set(wait); }
+  /// A page was read.
+  bool begun() const { return read_.pages > 0; }
+  /// "docker.io: registry-1.docker.io: tags of library/alpine": what a message begins with.
+  std::string what() const;
+  /// See cache::Fetch::wanted_by().
+  void wanted_by(cache::Client client) {
+    if (ask_) ask_->wanted_by(client);
+  }
+
+ private:
+  /// What the pages before this one brought.
+  struct Read {
+    cache::Listing listing;
+    std::size_t pages = 0;
+    std::size_t entries = 0;
+    std::uint64_t bytes = 0;
+    std::unordered_set<std::size_t> seen;  ///< hashes of the pages' URLs, and their fingerprints
+  };
+  struct Reading;
+
+  Disposition on_answer(const ResponseHead& head) override;
+  bool on_data(std::span<const std::byte> data) override;
+  void on_whole() override;
+  void on_stopped() override;
+  void on_failure(AskFailure failure) override;
+
+  bool referrers() const { return question_.subject.has_value(); }
+  Url list_url() const;
+  void ask();
+  bool reserve();
+  void no_list();
+  void read_page();
+  void page_read(Reading reading);
+  void turn_page();
+  std::size_t most_pages() const;
+  void fail(cache::Failure failure);
+
+  Upstream& upstream_;
+  const ListingQuestion& question_;
+  ListingPagesSink& sink_;
+
+  Endpoint* endpoint_ = nullptr;
+  ListingSource source_ = ListingSource::tags;
+  std::optional<Url> url_;           ///< of the current page
+  std::optional<std::string> link_;  ///< of the next one, as sent
+  std::string page_;                 ///< as far as it has come
+  Read read_;
+  std::uint64_t reserved_ = 0;               ///< of Upstream::listing_bytes()
+  std::optional<cache::Failure> rejection_;  ///< why we stopped taking
+  bool no_list_ = false;
+
+  std::unique_ptr<Ask> ask_;
+  Timer timer_;  ///< the next page, or the same again
+  /// For a page that is being read: whether this is still there.
+  const std::shared_ptr<ListingPages*> self_ = std::make_shared<ListingPages*>(this);
+};
+
+}  // namespace entrepot::upstream
