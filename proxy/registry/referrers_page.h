@@ -25,7 +25,7 @@ struct ReferrersRequest {
 };
 
 /// From a query string. Of `artifactType`, decoded, the first 16 count; empty ones and broken ones
-/// are left out, for a filter may be ignored. nullopt: `last` is none of ours, or came twice.
+/// are left out, for a filter may be ignored. nullopt: `last` is none of ours, or has two values.
 std::optional<ReferrersRequest> parse_referrers(std::string_view query);
 
 /// One page: these descriptors in this order.

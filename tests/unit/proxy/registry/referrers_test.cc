@@ -222,7 +222,7 @@ TEST_F(Referrers, RefusesAPlaceOfAnotherKind) {
        {std::string("x"), std::string("%zz"), std::string("a"), digest_text("x"),
         std::string("a@sha256:ab"), std::string(256, 'a') + "@" + digest_text("x"),
         "@" + digest_text("x") + "@", "a%0a@" + digest_text("x"),
-        "@" + digest_text("x") + "&last=@" + digest_text("x")}) {
+        "@" + digest_text("x") + "&last=@" + digest_text("y")}) {
     const auto reply = site.get(target + "?last=" + last);
     EXPECT_EQ(reply.status, 400) << last;
     EXPECT_EQ(code_of(reply), "PAGINATION_NUMBER_INVALID");
