@@ -114,7 +114,7 @@ HUGE = {
     "5MiB": json.dumps({"schemaVersion": 2, "mediaType": content.OCI_MANIFEST,
                         "annotations": {"x": "y" * (5 * content.MIB)}}).encode(),
     "deep": deep(100_000),
-    "million-layers": b'{"schemaVersion":2,"layers":[' + b"{}," * 999_999 + b"{}]}",
+    "many-layers": b'{"schemaVersion":2,"layers":[' + b"{}," * 199_999 + b"{}]}",
 }
 
 
