@@ -19,7 +19,7 @@ constexpr std::size_t max_digest = 135;
 std::optional<Referrers::Place> parse_place(std::string_view value) {
   const auto text = decode_parameter(value, Referrers::max_type + 1 + max_digest);
   const std::size_t at = text ? text->rfind('@') : std::string::npos;
-  if (at == std::string::npos || at > Referrers::max_type) return std::nullopt;
+  if (at > Referrers::max_type) return std::nullopt;  // or there is none
   const auto digest = cache::Digest::parse(std::string_view(*text).substr(at + 1));
   if (!digest) return std::nullopt;
   return Referrers::Place{text->substr(0, at), *digest};

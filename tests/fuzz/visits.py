@@ -23,7 +23,8 @@ FIELDS = {"accept-ranges", "age", "allow", "cache-control", "cache-status", "con
           "content-length", "content-range", "content-type", "docker-content-digest",
           "docker-distribution-api-version", "etag", "link", "oci-filters-applied", "oci-namespace",
           "retry-after", "transfer-encoding", "vary", "warning", "x-content-type-options"}
-STATUSES = {200, 206, 304, 400, 401, 403, 404, 416, 429, 500, 501, 502, 503, 504, 508}
+STATUSES = {200, 206, 304, 400, 401, 402, 403, 404, 412, 416, 422, 429, 451, 500, 501, 502, 503, 504,
+            508}
 
 
 class Violation(AssertionError):
