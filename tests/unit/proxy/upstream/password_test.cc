@@ -36,7 +36,7 @@ class World {
 
   void change(std::mt19937& random) {
     const std::lock_guard lock(mutex_);
-    const auto pick = [&](int choices) { return static_cast<int>(random() % choices); };
+    const auto pick = [&](unsigned choices) { return static_cast<int>(random() % choices); };
     for (int& form : form_) form = pick(forms);
     for (int& realm : realm_) realm = pick(realms);
     token_answer_ = pick(token_answers);
