@@ -36,8 +36,9 @@ struct Failure {
   bool doubtful = false;
   /// unavailable: this mirror itself gave the question up, as nobody waits for it or too many wait.
   bool given_up = false;
-  /// Why the registry refuses, in its own words: printable ASCII of bounded length, a part of
-  /// `message` as well. Empty: it did not say.
+  /// The reason that clients are told: the registry's own words, or ours where the cache refuses
+  /// what the registry has. Printable ASCII of bounded length, part of `message` as well; may be
+  /// empty.
   std::string reason = {};
 };
 

@@ -29,7 +29,7 @@ std::optional<std::string> decode(std::string text) {
   const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
                                      reinterpret_cast<const unsigned char*>(text.data()),
                                      static_cast<int>(text.size()));
-  if (length < 0) return std::nullopt;
+  if (length < static_cast<int>(padding)) return std::nullopt;
   bytes.resize(static_cast<std::size_t>(length) - padding);
   return bytes;
 }

@@ -33,8 +33,9 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
-/// What a registry's refusal is to a client: its own status where engines know that from a registry
-/// and read no more into it (a 401 would ask for a login, a 407 for a proxy's, a 416 for a range).
+/// Answers a registry's refusal with the registry's own status, if engines expect that status from
+/// a registry and do not act on it (401 asks for a login, 407 for a proxy's login, 416 is about
+/// ranges).
 Error refused(const cache::Failure& failure) {
   switch (failure.status) {
     case 400:
@@ -117,8 +118,7 @@ Error error_for(const cache::Failure& failure, Resource resource, bool docker_hu
       return absent(resource, failure);
     case cache::FailureKind::denied:
       // Since 2023 Docker Hub answers 401 for repositories that do not exist.
-      if (docker_hub && failure.status != 402 && failure.status != 412 && failure.status != 451 &&
-          failure.reason.empty())
+      if (docker_hub && failure.reason.empty() && refused(failure).status == 403)
         return {404, ErrorCode::name_unknown, "repository does not exist or may not be read"};
       return refused(failure);
     case cache::FailureKind::rate_limited:

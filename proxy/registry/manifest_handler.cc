@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "proxy/registry/names.h"
 #include "proxy/registry/pending.h"
@@ -48,9 +49,10 @@ void ManifestHandler::ask_by_tag(const http::ExchangePtr& exchange, Call& call) 
       return answer(*exchange, call, *found);
   }
   if (!begin_wait(*exchange, call)) return;
+  cache::Asker asker = asker_of(options_, *exchange, call);
+  asker.accept = own_types(exchange->request(), call.fields);
   store_.fetch_tag(call.repository_ref(), std::string(call.route.reference),
-                   exchange->request().is_head(), revalidate, asker_of(options_, *exchange, call),
-                   later(exchange));
+                   exchange->request().is_head(), revalidate, std::move(asker), later(exchange));
 }
 
 cache::AnswerCallback ManifestHandler::later(const http::ExchangePtr& exchange) const {

@@ -6,7 +6,6 @@
 #include "proxy/http/exchange.h"
 #include "proxy/registry/call.h"
 #include "proxy/registry/options.h"
-#include "proxy/registry/request_fields.h"
 #include "proxy/registry/via.h"
 
 namespace entrepot::registry {
@@ -23,11 +22,8 @@ bool begin_wait(http::Exchange& exchange, Call& call);
 /// On whose behalf fetch_* asks, and where it answers.
 inline cache::Asker asker_of(const Options& options, const http::Exchange& exchange,
                              const Call& call) {
-  cache::Asker asker(options.executor_of(exchange),
-                     passed_on(via_of(exchange.request(), call.fields)),
-                     cache::Client{exchange.client().value()}, call.left);
-  asker.accept = own_types(exchange.request(), call.fields);
-  return asker;
+  return {options.executor_of(exchange), passed_on(via_of(exchange.request(), call.fields)),
+          cache::Client{exchange.client().value()}, call.left};
 }
 
 /// In the callback of fetch_*: the call to answer, or null when its client is gone.

@@ -9,9 +9,9 @@
 
 namespace entrepot::registry {
 
-/// `GET|HEAD /v2/<name>/referrers/<digest>[?artifactType=&last=]` (protocol notes 1.7). The cache
-/// knows all referrers; filters are applied and pages are cut here. Constant after construction;
-/// each call on the exchange's loop.
+/// `GET|HEAD /v2/<name>/referrers/<digest>[?artifactType=&last=]` (distribution-spec, "Listing
+/// Referrers"). The cache knows all referrers; filters are applied and pages are cut here. Constant
+/// after construction; each call on the exchange's loop.
 class ReferrersHandler {
  public:
   /// Both outlive the handler.

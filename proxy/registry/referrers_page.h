@@ -13,7 +13,8 @@
 
 namespace entrepot::registry {
 
-/// The longest body of a page: what clients take for a manifest (protocol notes 1.10).
+/// The longest body of a page: manifests up to 4 MiB are portable (distribution-spec, "Pushing
+/// Manifests").
 inline constexpr std::size_t max_referrers_page = 4 * 1024 * 1024;
 
 /// What a request for referrers asks for.

@@ -21,14 +21,14 @@ constexpr bool may_refuse_head(cache::Resource resource, int status) {
   return (status >= 400 && status < 500) || status == 501;
 }
 
-/// What an endpoint is known to refuse HEAD for: it is asked by GET at once, for a while. Loop
-/// thread only.
+/// Remembers for an hour that an endpoint refuses HEAD of manifests or of blobs, so that it is
+/// asked by GET at once. Loop thread only.
 class HeadSupport {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
   bool refused(cache::Resource resource, Time now) const { return now < until_[index(resource)]; }
-  /// It has refused HEAD, and answered a GET of the same.
+  /// REQUIRES: the endpoint has refused HEAD of an object and answered GET of the same object.
   void refuses(cache::Resource resource, Time now) { until_[index(resource)] = now + lifetime; }
 
  private:

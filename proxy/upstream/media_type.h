@@ -14,9 +14,9 @@ using cache::oci_index;
 using cache::oci_manifest;
 using cache::parse_media_type;
 
-/// What every manifest request accepts, whatever a client asked: a tag's digest may vary with
-/// Accept on some registries, and the cache keeps one answer per tag. Schema 1 is not among them:
-/// it would be refused (cache/schema1.h).
+/// Every request for a manifest accepts these, whatever a client asked: a tag's digest may vary
+/// with Accept on some registries, and the cache keeps one answer per tag. Schema 1 is not among
+/// them: it would be refused (cache/schema1.h).
 inline constexpr std::string_view manifest_accept =
     "application/vnd.oci.image.index.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, "

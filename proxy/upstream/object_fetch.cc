@@ -142,7 +142,7 @@ Attempt::Part ObjectFetch::part_for(const Endpoint& endpoint) const {
     return part;
   }
   part.instead_of_head =
-      head_told_ || no_head_ == &endpoint ||
+      head_told_ || head_refused_by_ == &endpoint ||
       endpoint.heads().refused(request_.resource, std::chrono::steady_clock::now());
   part.ranged = part.instead_of_head && !request_.or_get;
   return part;
@@ -152,9 +152,9 @@ Disposition ObjectFetch::on_answer(Attempt& attempt, const ResponseHead& head) {
   const auto place = place_of(attempt, head);
   if (!place || !fits(attempt, *place)) return Disposition::abort();
   const bool by_get = attempt.part().instead_of_head;
-  if (by_get && no_head_ == &attempt.endpoint())
+  if (by_get && head_refused_by_ == &attempt.endpoint())
     attempt.endpoint().heads().refuses(request_.resource, std::chrono::steady_clock::now());
-  if (tells_nothing(attempt, *place)) return Disposition::discard();
+  if (lacks_size(attempt, *place)) return Disposition::discard();
   take(attempt, *place, head);
   const Disposition disposition = by_get && !request_.or_get
                                       ? Disposition::discard()
@@ -273,7 +273,7 @@ bool ObjectFetch::deliver(Attempt& attempt, std::span<const std::byte> data) {
 }
 
 void ObjectFetch::on_whole(Attempt& attempt) {
-  if (request_.head && !head_told_) return get_instead(attempt);  // it has told nothing
+  if (request_.head && !head_told_) return get_instead(attempt);  // see lacks_size()
   const auto end = wanted_end();
   if (request_.head || !end || next_ >= *end) return sink_.on_done(std::nullopt);
   // A 206 may bring less than was asked for; a shorter 200 does not get here.
@@ -392,17 +392,17 @@ void ObjectFetch::on_second(Attempt& attempt, double rate) {
   this->attempt(*other);
 }
 
-/// A blob's HEAD without a size is of no more use than one that was refused.
-bool ObjectFetch::tells_nothing(const Attempt& attempt, const Place& place) const {
+/// The answer to the HEAD of a blob lacks its size, so that GET has to tell it.
+bool ObjectFetch::lacks_size(const Attempt& attempt, const Place& place) const {
   return request_.head && !manifest() && !attempt.part().instead_of_head && !place.total;
 }
 
-/// Whoever refuses HEAD may answer GET: registries that lack it, and what redirects lead to where
-/// they are signed for GET only (ghcr.io, S3).
+/// Asks the same endpoint by GET, which registries without HEAD answer, and signed URLs that are
+/// valid for GET only (ghcr.io, S3).
 void ObjectFetch::get_instead(Attempt& attempt) {
   Endpoint& endpoint = attempt.endpoint();
   auto& place = &attempt == hedge_.get() ? hedge_ : attempt_;
-  no_head_ = &endpoint;
+  head_refused_by_ = &endpoint;
   place = ask(endpoint);
   place->start();
 }

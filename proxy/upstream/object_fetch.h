@@ -86,7 +86,7 @@ class ObjectFetch : public cache::Fetch, private Attempt::Owner {
   void ask_again();
   void resume();
   Attempt::Part part_for(const Endpoint& endpoint) const;
-  bool tells_nothing(const Attempt& attempt, const Place& place) const;
+  bool lacks_size(const Attempt& attempt, const Place& place) const;
   void get_instead(Attempt& attempt);
   void reject(Attempt& attempt, std::string_view why) const;
   /// One past the last byte wanted, as far as that is known.
@@ -106,8 +106,8 @@ class ObjectFetch : public cache::Fetch, private Attempt::Owner {
   std::string etag_;                   ///< a strong one, for If-Range
   const Endpoint* etag_of_ = nullptr;  ///< who gave it; to others it means nothing
   bool head_told_ = false;
-  bool complete_ = false;              ///< stopped because all that was wanted is there
-  const Endpoint* no_head_ = nullptr;  ///< the last that has refused this HEAD
+  bool complete_ = false;                      ///< stopped because all that was wanted is there
+  const Endpoint* head_refused_by_ = nullptr;  ///< the last that has refused this HEAD
 
   Verdict verdict_;
   Retry retry_;

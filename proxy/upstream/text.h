@@ -24,8 +24,8 @@ std::string_view trim(std::string_view text);
 /// Decimal digits only (no sign, no space), without overflow.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 
-/// Everything but unreserved characters (RFC 3986 §2.3) as %XX.
-std::string percent_encode(std::string_view text);
+/// Everything but unreserved characters (RFC 3986 §2.3) and those of `kept` as %XX.
+std::string percent_encode(std::string_view text, std::string_view kept = {});
 
 /// `text` cut to `limit` bytes and with control characters and non-ASCII bytes as '?': foreign
 /// text that goes into a message.
