@@ -34,8 +34,7 @@ void append_escaped(std::string& out, std::string_view text) {
 }
 
 /// Answers a registry's refusal with the registry's own status, if engines expect that status from
-/// a registry and do not act on it (401 asks for a login, 407 for a proxy's login, 416 is about
-/// ranges).
+/// a registry and do not act on it (401 asks for a login, 407 for a proxy's login).
 Error refused(const cache::Failure& failure) {
   switch (failure.status) {
     case 400:

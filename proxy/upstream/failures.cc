@@ -31,6 +31,8 @@ StatusMeaning meaning_of(int status) {
     case 402:
     case 412:  // no condition of ours: a policy of the registry (Harbor: vulnerable, unsigned)
       return {Kind::denied, "denied", "the upstream's policy does not allow it"};
+    case 416:  // to a range within the size that was announced
+      return {Kind::bad_upstream, "bad-upstream", "it lacks bytes of the size it announced"};
     case 429:
       return {Kind::rate_limited, "rate-limited",
               "the upstream wants fewer requests; credentials may raise the limit"};

@@ -12,9 +12,10 @@ namespace {
 
 constexpr std::size_t max_document = 16 * 1024;
 
+/// A 416 is about the range we asked for, which the client knows nothing of.
 bool may_say_why(const ResponseHead& head) {
-  if (head.status < 400 || head.status > 499 || head.status == 401 || head.status == 404)
-    return false;
+  const int status = head.status;
+  if (status < 400 || status > 499 || status == 401 || status == 404 || status == 416) return false;
   return parse_media_type(head.content_type).ends_with("json") &&
          head.content_length.value_or(0) <= max_document;
 }
