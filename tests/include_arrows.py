@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holds who may include whom (docs/architecture.md), and that every source names its licence.
+"""Holds who may include whom (docs/design/overview.md), and that every source names its licence.
 
 usage: include_arrows.py ROOT     prints each offence as file:line and exits 1
 """

@@ -274,7 +274,7 @@ class Judge:
             self._confirmed[tag] = [self._confirmed[tag][1], len(versions) - 1]
 
     def _check_blob(self, entrepot, blob: content.Blob, found: Found) -> None:
-        """I1, I8. A damaged part may cost one pull that ends short (docs/architecture.md)."""
+        """I1, I8. A damaged part may cost one pull that ends short (docs/design/disk.md)."""
         for attempt in range(2):
             response = entrepot.get(blob_target(blob))
             assert response.status == 200, (blob.digest, response.status, response.body[:300])
