@@ -45,8 +45,12 @@ install(DIRECTORY DESTINATION /etc/entrepot/credentials ${system}
         DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
 install(FILES deploy/systemd/entrepot.service DESTINATION /usr/lib/systemd/system ${system})
 install(FILES "${packaging}/entrepot.8.gz" DESTINATION share/man/man8 ${system})
-file(GLOB documents CONFIGURE_DEPENDS docs/*.md)
-install(FILES deploy/debian/copyright README.md ${documents} DESTINATION share/doc/entrepot ${system})
+# In the folders of the repository, so that their links lead somewhere.
+install(FILES deploy/debian/copyright README.md CHANGELOG.md DESTINATION share/doc/entrepot ${system})
+foreach(folder IN ITEMS docs docs/design)
+  file(GLOB documents CONFIGURE_DEPENDS ${folder}/*.md)
+  install(FILES ${documents} DESTINATION share/doc/entrepot/${folder} ${system})
+endforeach()
 install(FILES conf/china.json conf/node.json deploy/grafana/entrepot.json
               deploy/prometheus/entrepot.rules.yml
         DESTINATION share/doc/entrepot/examples ${system})

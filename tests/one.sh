@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds what one test needs, and nothing else, and runs that test.
+#
+#   tests/one.sh TEST [arguments]
+#
+#   tests/one.sh eviction_test                     a file below tests/unit, by its name without .cc
+#   tests/one.sh eviction_test --gtest_repeat=100  arguments go to GoogleTest …
+#   tests/one.sh test_tags -k moved                … or to pytest, for a file in Python
+#
+# ENTREPOT_PRESET names another build than "debug": release, asan, tsan. Packages are installed once,
+# when there is no such build yet.
+set -euo pipefail
+
+say() { printf '==> %s\n' "$*" >&2; }
+fail() { printf 'one.sh: %s\n' "$*" >&2; exit 64; }
+
+[[ $# -ge 1 && $1 != -* ]] || fail 'usage: tests/one.sh TEST [arguments]'
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+preset=${ENTREPOT_PRESET:-debug}
+build=$root/build/$preset
+name=${1%.*}
+shift
+
+mapfile -t files < <(find "$root/tests" -name "$name.cc" -path '*/unit/*' -o -name "$name.py" -name 'test_*')
+[[ ${#files[@]} -ne 0 ]] || fail "no test is named $name; look with: find tests -name '*$name*'"
+[[ ${#files[@]} -eq 1 ]] || fail "several tests are named $name: ${files[*]}"
+file=${files[0]}
+
+if [[ ! -e $build/build.ninja ]]; then
+  "$root/deploy/packages.sh" test
+  (cd "$root" && cmake --preset "$preset" >&2)
+fi
+
+if [[ $file == *.py ]]; then
+  say "Building entrepot ($preset)"
+  cmake --build "$build" --target entrepot >&2
+  say "Running ${file#"$root"/}"
+  export ENTREPOT_BINARY=$build/entrepot ENTREPOT_BUILD_DIR=$build
+  python=python3
+  if [[ -x /usr/bin/python3 ]]; then python=/usr/bin/python3; fi
+  exec "$python" -B -m pytest -q -p no:cacheprovider "$file" "$@"
+fi
+
+# The binary that the folder's CMakeLists.txt makes, and the cases that are in this file.
+folder=$(dirname "$file")
+target=unit_$(sed -nE 's/^ *entrepot_unit_test\(([a-z_]+).*/\1/p' "$folder/CMakeLists.txt" | head -1)
+[[ $target != unit_ ]] || fail "${folder#"$root"/}/CMakeLists.txt declares no entrepot_unit_test"
+cases=$(sed -nE 's/^ *TEST(_F|_P)?\((\w+), *(\w+).*/\2.\3:*\/\2.\3\/*/p' "$file" | paste -sd:)
+say "Building $target ($preset)"
+cmake --build "$build" --target "$target" >&2
+say "Running ${file#"$root"/}"
+exec "$build/${folder#"$root"/}/$target" --gtest_filter="$cases" "$@"
