@@ -15,8 +15,6 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md"),
                     *PROJECT.glob(".github/**/*.md")])
-# Written by tests/bench/run.sh.
-GENERATED = {"docs/benchmarks.md"}
 MOST_LINES_OF_README = 130
 NAME = "docker.io"  # stands for NAME in the reference
 
@@ -165,8 +163,7 @@ def test_metrics_exist(document):
         assert f'"{name}"' in sources, name
 
 
-@pytest.mark.parametrize("document", [document for document in DOCUMENTS
-                                      if name_of(document) not in GENERATED], ids=name_of)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_plain_english(document):
     """No sentence has a relative clause for a subject, as "What is stored stays" has."""
     text = prose(document.read_text())

@@ -101,9 +101,9 @@ Made by `{words}` on {datetime.date.today()}, commit {commit()}; not written by 
 - {listed}.
 - Every side is measured in turns within one run; a figure is the median of its rounds with the least
   and the most in brackets. *Entrepot to it* is the median of the ratios round by round, in the first
-  column's figure. Where a first round warms up it is not counted.
+  column's figure. A first round that warms up is not counted.
 - The configuration of each side is beside this file, in [benchmarks](benchmarks).
-- Loopback has no bandwidth of its own: what is compared is the work of a core, unless a line says
+- Loopback has no bandwidth of its own: the tables compare the work of a core, unless a line says
   otherwise. Client and peers share the cores.
 """)
     if options.quick:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""1 GiB that the cache has, by curl: once, by eight at the same time, and from the disk. *sendfile* is
-nginx sending the file itself, without a cache: what the kernel allows. varnish has its file
-mapped, so that it stays in memory: its last figure is no disk's."""
+"""A stored blob of 1 GiB, by curl: one client, eight clients at the same time, and from the disk. *sendfile*
+is nginx sending the file itself, without a cache: the limit of the kernel. varnish maps its file, which
+stays in memory, so its last figure does not measure a disk."""
 
 from __future__ import annotations
 

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """`docker pull` by a real dockerd: a Debian of four layers, from a registry on this machine. *direct*
 has the registry itself in `registry-mirrors`, the others have the mirror there, so that the engine
-does the same for all. *cold* is with a mirror that has just been started with nothing, *warm* the
-same pull once more, from that mirror; *direct* pulls twice as well, and the mean of the two is what
-the others are compared with. Before each pull the engine has nothing of the image and what was
-written is on the disk. The time is what the user waits: most of it the engine's own,
-which unpacks layers while others still come.
+does the same for all. *cold* is with an empty mirror that has just started, *warm* the same pull once
+more, from that mirror; *direct* pulls twice as well, and the others are compared with the mean of the
+two. Before each pull the engine has nothing of the image, and everything written before is on the disk.
+The time is the user's: most of it the engine's own, which unpacks layers while others still arrive.
 
-Counted only where the engine had the one mirror in its list, got the image it was to get, and the
-registry was asked for every blob by a cold pull and for none by a warm one. Three pulls before the
-first round warm up the engine. Then Entrepot and *direct* have more rounds, alone, as single rounds
-differ by a fifth; the bars are about all their rounds. The image is made by debootstrap on first use,
-kept in the build directory."""
+A pull counts only if the engine had the one mirror in its list, got the right image, and the registry
+was asked for every blob by a cold pull and for none by a warm one. Three pulls before the first round
+warm up the engine. Then Entrepot and *direct* have more rounds, alone, as single rounds differ by a
+fifth; the bars apply to all their rounds. debootstrap makes the image on first use; it stays in the
+build directory."""
 
 from __future__ import annotations
 

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many clients at the same moment, one blob that nobody has, and a thin link to the registry: a
-deployment on all nodes of a site. The link is a pair of virtual interfaces between two networks,
-shaped so that it carries so many bytes of bodies a second; registry and caches are real, the
-clients are one process that throws bodies away unread (one of them proves the digest, of the others
-the size counts). The ideal is the blob's size at the link's rate. With 500 clients the link is
-thinner, because what they get together passes the cores of this machine. Every round has caches
-that were just made and are empty.
+"""Many clients at the same moment, one missing blob, and a thin link to the registry: a deployment on all
+nodes of a site. The link is a pair of virtual interfaces between two networks, shaped to the stated
+rate of body bytes. Registry and caches are real; the clients are one process that discards bodies
+unread (one client verifies the digest, for the others the size counts). The ideal is the blob's size at
+the rate of the link. With 500 clients the link is thinner, because the bytes that they get together
+pass the cores of this machine. Every round has new, empty caches.
 
-*Over the link* are all bytes that came, with headers, as a multiple of the blob; *GETs* are those of
-the blob at the registry. A side that is not done after six times the ideal has failed. Asked
-directly, all clients would share the link: the line above each table has what that takes; *direct,
-one client* shows that the link is what it is said to be."""
+*Over the link* are all bytes that arrived, with headers, as a multiple of the blob; *GETs* are those of
+the blob at the registry. A side that is not done after six times the ideal has failed. Without a
+mirror all clients would share the link: the line above each table has that time; *direct, one client*
+shows that the link has the stated rate."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small objects that the cache has, asked for as fast as `wrk -t1` can over kept connections. `wrk` takes
-a core of its own and ends near 100 thousand a second, so the CPU a request costs tells more than the rate.
-Who asks the registry about a tag each time it is named (distribution) pays for that here."""
+"""Small stored objects, requested over kept connections as fast as `wrk -t1` can. `wrk` uses a core of its
+own and ends near 100 thousand requests per second, so the CPU per request says more than the rate.
+distribution asks the registry about a tag each time, which costs it this test."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Resident memory, summed over a peer's processes: *VmRSS* is all of it, *RssAnon* what is its own
-and not of a file. Pages that several processes share count in each, and the pages of files that it
-maps (varnish: its cache) count as VmRSS although the kernel can have them back. What the kernel
-holds for sockets and the page cache is in neither.
+"""Resident memory, summed over the processes of a peer: *VmRSS* is all of it, *RssAnon* the part that is
+not backed by a file. Pages that several processes share count in each, and mapped pages of files
+(varnish: its cache) count as VmRSS although the kernel can reclaim them. Neither includes socket buffers
+and the page cache of the kernel.
 
 *Idle*: ten seconds after the start, and the CPU of the ten seconds that follow. *Connections*:
-each has asked for `/v2/` and stays open; all are still open when memory is read. *Slow readers*:
-clients of one stored blob of 64 MiB, each taking 256 KiB/s and comparing what it gets; the most of
-some eight seconds, in a process that did nothing before but store that blob. Each once, as nothing
-of it is a matter of speed. The limits of the peers are raised to what this needs."""
+each has requested `/v2/` and stays open; all are still open when memory is read. *Slow readers*:
+clients of one stored blob of 64 MiB, each taking 256 KiB/s and comparing the bytes; the maximum of
+some eight seconds, in a process that has only stored that blob before. Each is measured once, because
+speed plays no part. The limits of the peers are raised as needed."""
 
 from __future__ import annotations
 

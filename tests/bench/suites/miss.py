@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What nobody has yet, from nginx with files beside it, so that the registry's own time is next to
-none. Every round has caches that were just made and are empty.
+"""Missing blobs, from nginx serving files beside it, so that the registry's own time is next to nothing.
+Every round has new, empty caches.
 
-- *1 GiB* by curl; a first round is not counted. Entrepot proves the digest before it gives the end
-  away; distribution proves what it keeps, which it downloads a second time, and not what its client
-  gets; nginx and varnish prove nothing. *SHA-256 alone* is one core's time for the proof, from
-  memory: nobody who proves can be earlier, and processors without SHA instructions take three to
-  four times as long.
-- *First byte*: 200 blobs of 4 KiB, one after the other over kept connections, each asked of the
-  origin and then of the cache. *Added* is the median of the differences.
+- *1 GiB* by curl; a first round is not counted. Entrepot verifies the digest before it sends the end;
+  distribution verifies the copy that it stores, which it downloads a second time, but not the one that
+  its client gets; nginx and varnish verify nothing. *SHA-256 alone* is one core's time for the proof,
+  from memory: a verifying cache cannot be faster, and processors without SHA instructions take three
+  to four times as long.
+- *First byte*: 200 blobs of 4 KiB, one after the other over kept connections, each requested from the
+  origin and then from the cache. *Added* is the median of the differences.
 - *Eight at a time*: the same blobs over eight kept connections, as many small layers are pulled."""
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def bulk(lab) -> None:
 
     results = in_turns({**{name: functools.partial(through, made) for name, made in ALL.items()},
                         "SHA-256 alone": alone}, lab.rounds(2))
-    lab.report.table("1 GiB that nobody has", results, [Column("time", "seconds"),
+    lab.report.table("A missing blob of 1 GiB", results, [Column("time", "seconds"),
                                                         Column("cpu", "CPU s by then")])
-    lab.report.bar("1 GiB miss: time to nginx, which proves nothing",
+    lab.report.bar("1 GiB miss: time to nginx, which verifies nothing",
                    results.ratio("time", "nginx"), 1.25)
     lab.report.chart("miss-bulk", "1 GiB miss, seconds", results, Column("time", "seconds"))
     lab.close(origin)
@@ -87,7 +87,7 @@ def one_after_the_other(lab, origin: int, blobs: list[bytes]) -> None:
                        lab.rounds(3), warm_up=False)
     columns = [Column("first", "ms", 1e3), Column("late", "95th percentile, ms", 1e3),
                Column("direct", "direct beside it, ms", 1e3), Column("added", "added, ms", 1e3)]
-    lab.report.table(f"First byte of 4 KiB that nobody has, {len(blobs)} a round", results, columns)
+    lab.report.table(f"First byte of a missing 4 KiB blob, {len(blobs)} per round", results, columns)
     ours = results.samples.get(OURS, {}).get("added")
     lab.report.bar("First byte of a miss: ms added to direct",
                    statistics.median(ours) * 1e3 if ours else None, 1)

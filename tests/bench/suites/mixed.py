@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A registry's day in a minute: layers of skewed popularity, asked for by eight clients over kept
+"""A registry's day in a minute: layers of skewed popularity, requested by eight clients over kept
 connections, in one order for all sides (tests/bench/traffic.py; the seed is fixed). Every cache has
-the same disk, a tenth of what all layers take; *distribution* knows no bound and shows what one
-without any would have. Blobs only: what a tag costs is in other suites.
+the same disk, a tenth of the bytes of all layers; *distribution* has no bound and shows the result
+of an unbounded cache. Blobs only: other suites measure tags.
 
-Layers are shorter than real ones, in two ways. *As in a registry* those of at most a megabyte are
+Layers are smaller than real ones, in two ways. *As in a registry*: layers of at most a megabyte are
 two thirds of the layers and under a hundredth of the bytes. *Mostly small layers*: nine of ten are
 that small, and they have a third of the bytes, more than the fifth of its disk that Entrepot sets
 apart for them.
 
-The first fifth fills the caches and is not counted. Hits are what the registry did not have to
-send: one minus its replies with blobs (or their bytes) by the clients'; who fetches a blob twice to
-keep it once pays for that here. *Registry asked* is every request it got. nginx looks every ten
-seconds whether it is above its bound, far too rarely for a day this short: it is made to look at
-once, and the clients wait meanwhile. Each body is compared while it comes. An error or a body that
-ends early is a failed answer, counted and not asked for again; wrong bytes fail their side. Times
-are to the last byte, and clients, peer and registry share the machine: they tell a hit from a miss,
-and nothing of networks."""
+The first fifth fills the caches and is not counted. Hits are the requests (or bytes) that the registry
+did not have to answer: one minus its replies with blobs divided by those of the clients; a side that
+fetches a blob twice to store it once pays for that here. *Registry asked* is every request that it got.
+nginx checks its bound every ten seconds, far too rarely for a day this short: the test makes it check
+at once while the clients wait. Each body is compared as it arrives. An error or a body that ends early
+is a failed answer, counted and not repeated; wrong bytes fail their side. Times are to the last byte,
+and clients, peer and registry share the machine: the times tell a hit from a miss, and nothing about
+networks."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def a_mix(lab, what: str, trace: Trace, sides: dict[str, type[Peer]]) -> None:
     lab.report.text(f"{what}: {len(trace.requests)} requests for {trace.bytes / 1e9:.1f} GB; "
                     f"{len(objects.targets)} layers of {trace.footprint / MIB:.0f} MiB in all, the "
                     f"disk of a cache {disk / MIB:.0f} MiB.")
-    lab.report.table(f"{what}: what the registry was spared", results, HITS)
+    lab.report.table(f"{what}: requests and bytes saved at the registry", results, HITS)
     lab.report.chart(f"mixed-{place.name.lower()}", f"{what}: % of bytes hit", results, HITS[1])
     lab.report.table(f"{what}: time to the last byte", results, TIMES)
     lab.close(origin)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parts of blobs, as lazy pullers (stargz, SOCI, Dragonfly) and containerd's parallel fetch ask for them: of
-a cold 256 MiB blob at a registry of 20 MiB/s two bytes of its beginning, then 64 KiB at 200 MiB; a cold
+"""Parts of blobs, as lazy pullers (stargz, SOCI, Dragonfly) and containerd's parallel fetch request them: of
+a missing 256 MiB blob at a registry of 20 MiB/s the first two bytes, then 64 KiB at 200 MiB; a missing
 64 MiB blob by eight connections at once, 8 MiB each, at 40 MiB/s; parts of 64 KiB at random of stored
-blobs by `wrk`. A side that answers with the whole where a part was asked for has failed, as its client
-would have. nginx is shown with slices, too: recipes for ranges have them."""
+blobs by `wrk`. A side that answers a range with the whole blob has failed, as its client would have.
+nginx is shown with slices, too, as recipes for ranges use them."""
 
 from __future__ import annotations
 

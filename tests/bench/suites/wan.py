@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pull of an image from a far registry: each reply begins 80 ms after it was asked for, and each
-connection brings 3 MiB/s, as those to registries overseas do. The tag by HEAD, the manifest by its
-digest, then the configuration and five layers of 1 to 16 MiB, three at a time like engines do, all
-digests proven. *Cold* with a cache that was just made and is empty, *warm* the same pull again.
+"""A pull of an image from a far registry: each reply begins 80 ms after its request, and each connection
+delivers 3 MiB/s, as those to registries overseas do. The tag by HEAD, the manifest by its digest, then
+the configuration and five layers of 1 to 16 MiB, three at a time as engines do, all digests verified.
+*Cold* with a new, empty cache, *warm* the same pull again.
 
 *Two endpoints*: Entrepot with this registry and a mirror of it whose replies begin after 120 ms and
-whose connections bring 6 MiB/s. It knows neither when it starts; *next* is another image of the same
-size, cold, after the first.
+whose connections deliver 6 MiB/s. It has measured neither when it starts; *next* is another image of
+the same size, cold, after the first.
 
-The registry is scripted and on this machine: opening a connection costs nothing here, which is to the
-benefit of those who open many; there are no losses either. Tags are asked about again as each side's
-configuration says; distribution does each time."""
+The registry is scripted and on this machine: opening a connection costs nothing here, which favours
+sides that open many; there are no losses either. Each side checks tags again as its configuration
+says; distribution does each time."""
 
 from __future__ import annotations
 
