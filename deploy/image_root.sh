@@ -34,7 +34,7 @@ add_package() {
 [[ $# -eq 2 ]] || { printf 'usage: %s BINARY DIRECTORY\n' "$0" >&2; exit 64; }
 binary=$1 root=$2
 
-# Whatever the mode of the files here: another user is to read them there.
+# Another user must be able to read the files there, whatever their modes are here.
 umask 022
 install -D --mode=755 "$binary" "$root/usr/bin/entrepot"
 install -D --mode=644 "$sources/deploy/docker/entrepot.json" "$root/etc/entrepot/entrepot.json"

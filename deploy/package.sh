@@ -5,9 +5,9 @@
 #   deploy/package.sh [FOLDER]                 builds, and puts the package there; else to build/release
 #   deploy/package.sh --built BUILD [FOLDER]   packs what is built in BUILD, and installs nothing for it
 #
-# Then, on the machine that is to have it: apt-get install ./entrepot_*.deb
+# Then, on the target machine: apt-get install ./entrepot_*.deb
 set -euo pipefail
-umask 022  # the modes in the package are everybody's
+umask 022  # for the modes in the package
 
 say() { printf '==> %s\n' "$*" >&2; }
 usage() { printf 'usage: deploy/package.sh [--built BUILD] [FOLDER]\n' >&2; exit 64; }

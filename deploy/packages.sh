@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages Entrepot needs, where they are missing.
 #
-#   deploy/packages.sh build     what it takes to build and run it
-#   deploy/packages.sh package   that, and what makes a Debian package of it
-#   deploy/packages.sh test      all that, and what the tests use (engines, registries, tools)
-#   deploy/packages.sh bench     all that, and what tests/bench/profile.sh uses
+#   deploy/packages.sh build     to build and run it
+#   deploy/packages.sh package   those, and the tools that make a Debian package
+#   deploy/packages.sh test      all those, and the packages of the tests (engines, registries, tools)
+#   deploy/packages.sh bench     all those, and the packages of tests/bench/profile.sh
 #
-# Works as root or through sudo. Touches nothing when all is there: no apt-get then.
+# Works as root or through sudo. If all packages are installed, it does not call apt-get.
 set -euo pipefail
 export LC_ALL=C.UTF-8  # the answers of apt are read
 
@@ -82,7 +82,7 @@ as_root() {
 }
 
 # Debian starts the services of a package when it installs it. The tests start their own engines on
-# their own directories, so nothing is to run beside them: policy-rc.d says no while apt works.
+# their own directories, so no service may run beside them: policy-rc.d refuses while apt works.
 policy=/usr/sbin/policy-rc.d
 policy_is_ours=false
 forbid_services() {

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what Entrepot needs, builds it and serves on 127.0.0.1:5000.
+# Installs the packages that Entrepot needs, builds it and serves on 127.0.0.1:5000.
 #
 #   deploy/quickstart.sh [--config FILE] [-s key=value]…
 #
-# Arguments go to `entrepot serve`. Safe to run again: what is there is not done twice.
+# Arguments go to `entrepot serve`. A second run repeats nothing that is done.
 set -euo pipefail
 
 say() { printf '==> %s\n' "$*" >&2; }

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes the containerd of this node ask Entrepot first, and takes that back.
+# Configures the containerd of this node to ask Entrepot first, and removes that configuration.
 #
 #   hosts.sh write    one hosts.toml for each registry of the list; those of others are removed
-#   hosts.sh remove   none is left; by hand, to take one node off the mirror until its pod starts again:
+#   hosts.sh remove   removes all of them; by hand, to take one node off the mirror until its pod starts again:
 #                     kubectl -n entrepot-nodes exec POD -c remove-hosts -- sh /etc/entrepot/hosts.sh remove
 #   hosts.sh hold     as `write`, waits for SIGTERM, then as `remove`
 #
@@ -12,8 +12,8 @@
 # CERTS_D     containerd's folder of registry hosts (its config_path)
 #
 # Each file keeps the registry itself as `server`: containerd goes there when Entrepot does not answer.
-# Files are known as ours by their first line. Any other is neither changed nor removed; that registry
-# is then pulled as its owner has said. Running twice does no more than once. Needs a POSIX shell and
+# Our files have a known first line. The script neither changes nor removes any other; containerd then
+# pulls from that registry as its owner configured. A second run changes nothing. Needs a POSIX shell and
 # cat, mkdir, mv, rm, rmdir, sleep and sync, as any image with a shell has them.
 set -eu
 umask 022
@@ -37,7 +37,7 @@ content() {  # <the registry's own URL>
     "server = \"$1\"" '' "[host.\"$MIRROR\"]" '  capabilities = ["pull", "resolve"]'
 }
 
-# each_registry <command>: the command with the name and the URL of each.
+# each_registry <command>: runs the command with the name and the URL of each.
 each_registry() {
   while read -r name url rest || [ -n "$name" ]; do
     case $name in '' | '#'*) continue ;; esac
@@ -78,7 +78,7 @@ remove_one() {  # <folder>
   ours "$1/hosts.toml" || return 0
   rm -f "$1/hosts.toml"
   say "$1/hosts.toml removed"
-  # An empty one would hide containerd's _default; one with other files is somebody else's as well.
+  # An empty folder would hide containerd's _default; one with other files has another owner too.
   rmdir "$1" 2>/dev/null || true
 }
 
@@ -103,7 +103,7 @@ remove_unlisted() {
 }
 
 hold() {
-  # A shell looks at signals when its command has ended; `wait` ends at once.
+  # A shell handles signals when its command has ended; `wait` ends at once.
   trap 'remove_all; kill ${!:+"$!"} 2>/dev/null || true; exit 0' TERM INT
   write_all  # again where this container alone was started anew
   while :; do
