@@ -55,15 +55,34 @@ function(entrepot_library folder)
   entrepot_use_precompiled(entrepot_${folder} entrepot_precompiled)
 endfunction()
 
+# entrepot_test_binary(<target> [EXCLUDE_FROM_ALL] SOURCES ... LIBRARIES ...): a GoogleTest binary.
+function(entrepot_test_binary target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "EXCLUDE_FROM_ALL" "" "SOURCES;LIBRARIES")
+  add_executable(${target} ${arg_SOURCES})
+  set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL ${arg_EXCLUDE_FROM_ALL})
+  target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} GTest::gmock GTest::gtest_main)
+  entrepot_use_precompiled(${target} entrepot_precompiled_tests)
+  # The code under test is optimised, the tests are not: they take a quarter less time to compile.
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O0>)
+endfunction()
+
 # entrepot_unit_test(<folder> SOURCES ... LIBRARIES ...): one GoogleTest binary unit_<folder>,
 # one CTest entry per test case, or under a sanitizer per quarter of them, labelled "unit".
+# Besides, one binary unit_<folder>.<file> for each file, which tests/one.sh builds on demand.
 function(entrepot_unit_test folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
-  add_executable(unit_${folder} ${arg_SOURCES})
-  target_link_libraries(unit_${folder} PRIVATE ${arg_LIBRARIES} GTest::gmock GTest::gtest_main)
-  entrepot_use_precompiled(unit_${folder} entrepot_precompiled_tests)
-  # The code under test is optimised, the tests are not: they take a quarter less time to compile.
-  target_compile_options(unit_${folder} PRIVATE $<$<CONFIG:Release>:-O0>)
+  entrepot_test_binary(unit_${folder} SOURCES ${arg_SOURCES} LIBRARIES ${arg_LIBRARIES})
+  set(helpers ${arg_SOURCES})
+  list(FILTER helpers EXCLUDE REGEX "_test\\.cc$")
+  foreach(source IN LISTS arg_SOURCES)
+    if(source MATCHES "_test\\.cc$")
+      get_filename_component(name "${source}" NAME_WE)
+      entrepot_test_binary(unit_${folder}.${name} EXCLUDE_FROM_ALL
+        SOURCES ${source} ${helpers} LIBRARIES ${arg_LIBRARIES})
+      target_compile_definitions(unit_${folder}.${name} PRIVATE
+        $<TARGET_PROPERTY:unit_${folder},COMPILE_DEFINITIONS>)
+    endif()
+  endforeach()
   if(NOT ENTREPOT_SANITIZE)
     gtest_discover_tests(unit_${folder} TEST_PREFIX "unit.${folder}."
       DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 120)
