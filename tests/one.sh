@@ -5,6 +5,7 @@
 #   tests/one.sh TEST [arguments]
 #
 #   tests/one.sh eviction_test                     a file below tests/unit, by its name without .cc
+#   tests/one.sh cache/via_test                    … with its folder, if several have that name
 #   tests/one.sh eviction_test --gtest_repeat=100  arguments go to GoogleTest …
 #   tests/one.sh test_tags -k moved                … or to pytest, for a file in Python
 #
@@ -22,9 +23,9 @@ build=$root/build/$preset
 name=${1%.*}
 shift
 
-mapfile -t files < <(find "$root/tests" -name "$name.cc" -path '*/unit/*' -o -name "$name.py" -name 'test_*')
+mapfile -t files < <(find "$root/tests" -path "$root/tests/unit/*" -path "*/$name.cc" -o -path "*/$name.py" -name 'test_*' | sort)
 [[ ${#files[@]} -ne 0 ]] || fail "no test is named $name; look with: find tests -name '*$name*'"
-[[ ${#files[@]} -eq 1 ]] || fail "several tests are named $name: ${files[*]}"
+[[ ${#files[@]} -eq 1 ]] || fail "several tests are named $name, give the folder: ${files[*]#"$root"/tests/}"
 file=${files[0]}
 
 if [[ ! -e $build/build.ninja ]]; then
@@ -46,7 +47,7 @@ fi
 folder=$(dirname "$file")
 declared=$(sed -nE 's/^ *entrepot_unit_test\(([a-z_]+).*/\1/p' "$folder/CMakeLists.txt" | head -1)
 [[ -n $declared ]] || fail "${folder#"$root"/}/CMakeLists.txt declares no entrepot_unit_test"
-target=unit_$declared.$name
+target=unit_$declared.${name##*/}
 say "Building $target ($preset)"
 cmake --build "$build" --target "$target" >&2
 say "Running ${file#"$root"/}"
