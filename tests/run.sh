@@ -4,6 +4,8 @@
 #
 #   tests/run.sh [ctest arguments]      e.g. tests/run.sh -L unit, tests/run.sh -R test_tags
 #
+# tests/one.sh builds and runs one test without the rest.
+#
 # Safe to run again. The tests with real engines (label clients) need root and are skipped without.
 set -euo pipefail
 
