@@ -116,13 +116,14 @@ def test_an_entry_without_a_class_fails(tmp_path):
     ("std::map<int, std::pair<int, int>> a{{1, {2, 3}}}, b;", 2, 0),
     ("std::function<void(int, int)> a = [](int x, int y) { f(x, y); };", 1, 0),
     ("bool a = 1 < 2, b = pair<int, int>{} == c;", 2, 0),
+    ("bool a = 1 < 2, b = 3 > 2; bool c = 1 < 2; bool d = 3 > (2);", 4, 0),
     ("void (*a)(int) = nullptr; int (Box::*b)(int);", 2, 0),
     ("unsigned a : 3, b : 5 = 1;", 2, 0),
     ("mutable std::mutex a; struct stat b {}; const struct Other* c;", 3, 0),
     ("[[no_unique_address]] alignas(8) decltype(f()) a;", 1, 0),
     ("static int a; static constexpr int b = 1, c = 2; inline static int d{3};", 0, 0),
     ("enum class A : int { x, y }; enum { z } b; struct C; class D; enum E : int;", 1, 0),
-    ("using A = int; typedef int B; static_assert(sizeof(A) == 4, \"x\"); friend class C;", 0, 0),
+    ("using A = int; typedef int B; static_assert(sizeof(A) == 4, \"x\"); friend C;", 0, 0),
     ("struct Inner { int x; int y; void f(); }; Inner a;", 1, 0),
     ("struct Inner { int x; } a, b; union { int c; float d; }; struct { int x; } e;", 5, 0),
     ("Box(); explicit Box(int a) : a_(a), b_{1} {} Box(const Box&) = delete; ~Box();", 0, 4),
@@ -139,10 +140,11 @@ def test_an_entry_without_a_class_fails(tmp_path):
     ("friend bool operator==(const Box&, const Box&) = default; friend void f(Box&) { g(); }",
      0, 0),
     ("MACRO(a, b) int x; MACRO(c); /* int y; */ // int z;\n const char* s = \"}; int w;\";", 2, 0),
-    ("const char* s = R\"x(}; \" int w; )\" )x\"; char c = '}'; long n = 1'000'000;", 3, 0),
+    ("const char* s = R\"x(}; \" int w; )\" )x\"; long n = 1'000; char c = '}';", 3, 0),
     ("\n#define M(x) int x; }\n\n#if A\n int a;\n#elif B\n int b;\n#else\n int c;\n#endif\n int d;",
      2, 0),
     ("\n#if 0\n int a; }\n#else\n int b;\n#endif\n", 1, 0),
+    ("\n#if 0\n int a; }\n#elif A\n int b;\n#else\n int c;\n#endif\n", 1, 0),
 ])
 def test_members_and_methods(tmp_path, body, members, methods):
     # The first function keeps the class from the exemption of plain aggregates.
@@ -170,12 +172,16 @@ def test_names(tmp_path):
         template <> struct std::hash<Visible> { int operator()(int) const; };
         extern "C" { struct Plain { void f(); }; }
         class EXPORT Exported { void f(); };
+        struct alignas(64) Aligned { void f(); };
+        enum class Color { red, green };
         }
         void f() { struct Local { void g() {} int x; }; [] { class Deep { int y; }; }(); }
         """})
     assert set(found["members"]) == {
         "cache::Hidden", "cache::v1::Visible", "cache::v1::Visible::Inner", "cache::Visible::Later",
-        "cache::std::hash", "cache::Plain", "cache::Exported", "f::Local", "f::Deep"}
+        "cache::std::hash", "cache::Plain", "cache::Exported", "cache::Aligned",
+        "f::Local", "f::Deep"}
+    assert set(found["methods"]) == set(found["members"])
 
 
 def test_the_same_name_gets_a_number(tmp_path):
@@ -193,6 +199,9 @@ def test_the_same_name_gets_a_number(tmp_path):
     ("A::~A() {\n  g();\n  h();\n}\n", {"A::~A": 2}),
     ("A::operator bool() const {\n  g();\n  h();\n}\n", {"A::operatorbool": 2}),
     ("std::vector<int> A<int>::f(int (*g)(int), int b) const {\n  h();\n  i();\n}\n", {"A::f": 2}),
+    ("bool A::operator()(int a) {\n  g();\n  h();\n}\n", {"A::operator()": 2}),
+    ("template <typename T> requires A<T> && (sizeof(T) > 1) int f(T a) {\n  g();\n  h();\n}\n",
+     {"f": 2}),
     ("auto f = [] {\n  g();\n  h();\n}();\nint x = 1;\n", {"(lambda)": 2}),
     ("A::A() : a_(1, [this] {\n  g();\n  h();\n}) {\n  i();\n}\n", 
      {"A::A::(lambda)": 2, "A::A": 1}),

@@ -101,18 +101,20 @@ def test_a_document_that_exists_is_no_offence(tmp_path, name):
     ("a.cc", "// Tells the place.\n// Where it is.\n// Begins\n// anew.\n", [2, 4]),
     ("a.cc", "// Tells the place\n//\n// Where it is.\n", [3]),
     ("a.cc", "// Tells\n// - What it is.\nint a;  // size\n// Who has it.\nint b;\n", [2, 4]),
+    ("a.cc", "int a;  // size of\nint b;  // Where it is.\n", [2]),
     ("a.cc", "int a;  ///< a size that\n        ///< Who has it.\n", []),
     ("a_test.cc", "TEST(Box, WhatIsLeftStays) {}\nTEST_F(Box, IsAnew) {}\nTEST_P(Anew, A) {}\n",
      [1, 2, 3]),
     ("a_test.cc", "TEST(Box, TellsWhatIsIt) {}\nTEST(Where, Works) {}\nTEST(Box, OfficeWorks) {}\n",
      []),
     ("test_a.py", 'def test_who_waits():\n    """Where it is."""\n    f("What is it.")\n', [1, 2]),
-    ("test_a.py", "class TestWhatIsLeft:\n    async def test_ends_anew(self):\n        f()  # anew\n",
+    ("test_a.py", "class TestWhatIsIt:\n    async def test_ends_anew(self):\n        f()  # anew\n",
      [1, 2, 3]),
     ("a.py", 'def what_is_left():\n    f(\n        """What is it.""")\n    b = "# anew"\n', []),
     ("a.py", '#!/usr/bin/python3\n# SPDX-License-Identifier: MIT\n"""Reads.\n\nWhat is it."""\n',
      [5]),
-    ("a.sh", "#!/bin/bash\n# What is it.\necho \"# anew\" '# anew' ${#anew} $#  # anew\n", [2, 3]),
+    ("a.sh", "#!/bin/sh\n# What is it.\necho \"a # anew\" 'a # anew' ${#anew} $#  # anew\n",
+     [2, 3]),
     ("a.sh", "cat <<'EOF'\n# don't begin anew\nEOF\n# What is it.\n", [4]),
     ("CMakeLists.txt", "# What is it.\nadd_test(NAME a COMMAND \"# anew\")  # anew\n", [1, 2]),
     ("other.txt", "# What is it.\n", []),
@@ -126,6 +128,7 @@ def test_files(tmp_path, file, text, lines):
 def test_markdown(tmp_path):
     found = offences(tmp_path, {"README.md": """\
 # What it is
+Where it is.
 
 It reads. Where it
 fails it begins
@@ -145,11 +148,12 @@ What is it.
 | size | Of all pages. Begins `anew` |
 """})
     assert found == [
-        "README.md:1: start: What it is", "README.md:3: start: Where it fails it begins anew.",
-        "README.md:5: word: anew.", "README.md:11: start: Of the list",
-        "README.md:12: start: Nobody reads it. **What is left** stays.",
-        "README.md:12: start: What is left** stays.",
-        "README.md:18: start: Of all pages. Begins `anew`"]
+        "README.md:1: start: What it is", "README.md:2: start: Where it is.",
+        "README.md:4: start: Where it fails it begins anew.",
+        "README.md:6: word: anew.", "README.md:12: start: Of the list",
+        "README.md:13: start: Nobody reads it. **What is left** stays.",
+        "README.md:13: start: What is left** stays.",
+        "README.md:19: start: Of all pages. Begins `anew`"]
 
 
 # --- The table
