@@ -5,67 +5,115 @@
 #include <functional>
 #include <utility>
 
-#include "cache/adoption.h"
-#include "cache/home.h"
-#include "cache/layout.h"
-#include "cache/loading.h"
-#include "cache/scrub.h"
-#include "cache/shared.h"
-#include "cache/upkeep.h"
+#include "cache/base/digest_set.h"
+#include "cache/fill/fill_context.h"
+#include "cache/fill/keeper.h"
+#include "cache/flight/listing_flights.h"
+#include "cache/flight/object_flights.h"
+#include "cache/flight/tag_context.h"
+#include "cache/flight/tag_flights.h"
+#include "cache/index/layout.h"
+#include "cache/space/ranged_uses.h"
+#include "cache/space/storage.h"
+#include "cache/upkeep/maintenance.h"
+#include "cache/upkeep/reconcile.h"
+#include "cache/upkeep/scrub.h"
+#include "cache/upkeep/startup.h"
 #include "metrics/check.h"
 #include "metrics/exception.h"
 
 namespace entrepot::cache {
+namespace {
 
-/// Everything that goes on without a request.
+/// Blobs with a wrong digest that are remembered (FillContext::mismatched).
+constexpr std::size_t max_mismatched = 1000;
+
+}  // namespace
+
+/// What is stored, and what its flights share.
+struct Cache::Parts {
+  Parts(Options options, const Clock& clock, const metrics::Metrics& metrics, JobQueue& store_pool,
+        ObjectRouter& router)
+      : storage(std::move(options), clock, metrics, store_pool),
+        extra_transfers(storage.options.extra_transfers),
+        keeper(storage.environment, storage.store, storage.files, storage.budget),
+        fills{storage.environment, storage.origins, storage.files,  storage.notes, storage.store,
+              storage.links,       storage.budget,  storage.health, keeper,        extra_transfers,
+              mismatched},
+        tags{storage.environment, storage.store, storage.links, storage.tags, keeper,
+             storage.budget,      router} {}
+
+  Storage storage;
+  RangedUses ranged_uses;
+  ExtraTransfers extra_transfers;
+  DigestSet mismatched{max_mismatched};
+  Keeper keeper;
+  const FillContext fills;
+  const TagContext tags;
+};
+
+/// All flights of the keys that live on one fetch loop. A key has one home, so its flights need no
+/// lock. Made before the loop runs and destroyed after it; used on it only.
+struct Cache::Home {
+  Home(const Parts& parts, Executor& executor_in, Source& source)
+      : executor(executor_in),
+        objects(parts.fills, executor_in, source),
+        tags(parts.tags, executor_in, source),
+        listings(parts.storage.environment, executor_in, source) {}
+
+  Executor& executor;
+  ObjectFlights objects;
+  TagFlights tags;
+  ListingFlights listings;
+};
+
+/// Work that no request starts.
 struct Cache::Background {
-  Background(Shared& shared_in, Executor& home, Job restart_wanted)
-      : shared(shared_in),
-        scrub(shared),
-        loading(shared, scrub),
-        adoption(shared),
-        upkeep(
-            shared, scrub, home, [this] { load(); }, std::move(restart_wanted)) {
-    loading.begin();
-    // Before any other write of the index: what it counts must not be counted twice.
-    shared.index_writes.post([this] { shared.rocks.count_tags(); });
-    shared.store.post([this] {
-      shared.space.index().measure();
+  Background(Storage& storage_in, Executor& home, Job restart_wanted)
+      : storage(storage_in),
+        scrub(storage.environment, storage.store, storage.files),
+        startup(storage, scrub),
+        reconciler(storage),
+        maintenance(
+            storage, scrub, home, [this] { load(); }, std::move(restart_wanted)) {
+    startup.begin();
+    // Before any other write of the index: no tag may be counted twice.
+    storage.index_writes.post([this] { storage.rocks.count_tags(); });
+    storage.environment.store_pool.post([this] {
+      storage.index_room.measure();
       load();
     });
-    upkeep.start();
+    maintenance.start();
   }
 
   void load() {
     bool whole = false;
-    run_or([&] { whole = loading.run(); }, [this] { shared.load_failed = true; });
-    if (whole) adoption.start();
+    run_or([&] { whole = startup.run(); }, [this] { storage.lifecycle.load_failed = true; });
+    if (whole) reconciler.start();
   }
 
-  Shared& shared;
+  Storage& storage;
   Scrub scrub;
-  Loading loading;
-  Adoption adoption;
-  Upkeep upkeep;
+  Startup startup;
+  Reconciler reconciler;
+  Maintenance maintenance;
 };
 
-Cache::Cache(Options options, const Clock& clock, const metrics::Metrics& metrics, Poster& store,
+Cache::Cache(Options options, const Clock& clock, const metrics::Metrics& metrics, JobQueue& store,
              const std::vector<HomeParts>& homes, Job restart_wanted)
-    : shared_(std::make_unique<Shared>(std::move(options), clock, metrics, store)) {
+    : parts_(std::make_unique<Parts>(std::move(options), clock, metrics, store, *this)) {
   check(!homes.empty(), "there is a fetch loop");
-  shared_->router = this;
-  shared_->space.tell_size();
-  inspection_ = std::make_unique<Inspection>(*shared_);
-  background_ =
-      std::make_unique<Background>(*shared_, *homes.front().executor, std::move(restart_wanted));
-  for (const auto& parts : homes) {
-    homes_.push_back(std::make_unique<Home>(*shared_, *parts.executor, *parts.source));
-  }
+  parts_->storage.budget.publish_bound();
+  admin_ = std::make_unique<CacheAdmin>(parts_->storage);
+  background_ = std::make_unique<Background>(parts_->storage, *homes.front().executor,
+                                             std::move(restart_wanted));
+  for (const auto& home : homes)
+    homes_.push_back(std::make_unique<Home>(*parts_, *home.executor, *home.source));
 }
 
-Cache::~Cache() { Loading::note_end(*shared_); }
+Cache::~Cache() { Startup::note_end(parts_->storage); }
 
-Home& Cache::home_of(std::size_t hash) const { return *homes_[hash % homes_.size()]; }
+Cache::Home& Cache::home_of(std::size_t hash) const { return *homes_[hash % homes_.size()]; }
 
 std::optional<Answer> Cache::find_blob(RepositoryRef repository, const Digest& digest,
                                        bool ranged) const {
@@ -78,30 +126,31 @@ std::optional<Answer> Cache::find_manifest(RepositoryRef repository, const Diges
 
 std::optional<Answer> Cache::find_object(Resource resource, RepositoryRef repository,
                                          const Digest& digest, bool ranged) const {
-  const auto link = shared_->linked(repository, digest);
+  const auto link = parts_->storage.links.find(repository, digest);
   if (!link) return std::nullopt;
-  auto content = shared_->stored(resource, digest);
-  if (!content || !shared_->open_to(repository, *content)) return std::nullopt;
-  shared_->keep_link(repository, digest, *link);
-  if (!ranged || shared_->ranged_uses.counts(digest, shared_->clock.steady()))
-    shared_->used(resource, digest);
+  auto content = parts_->storage.store.find(resource, digest);
+  if (!content || !parts_->storage.links.open_to(repository, *content)) return std::nullopt;
+  parts_->storage.links.persist(repository, digest, *link);
+  if (!ranged || parts_->ranged_uses.counts(digest, parts_->storage.environment.clock.steady()))
+    parts_->storage.store.count_use(resource, digest);
   return Answer{Outcome::hit, {}, std::move(content), {}};
 }
 
 std::optional<Answer> Cache::find_tag(RepositoryRef repository, std::string_view tag) const {
   thread_local std::string key;
   tag_key(key, repository, tag);
-  const auto known = shared_->tags.find(key);
+  const auto known = parts_->storage.tags.find(key);
   if (!known) return std::nullopt;
-  const TagState& state = **known;
-  const auto age = age_of(state.record.checked_at, shared_->clock.wall(), state.fresh_for);
+  const TagState& state = *known;
+  const auto age =
+      age_of(state.record.checked_at, parts_->storage.environment.clock.wall(), state.fresh_for);
   // In its grace it is the home that answers, because it also starts the check.
   if (judge(age, state.fresh_for, std::chrono::milliseconds(0)) != Freshness::fresh) {
     return std::nullopt;
   }
-  auto content = shared_->stored(Resource::manifest, state.record.digest);
-  if (!content || !shared_->open_to(repository, *content)) return std::nullopt;
-  shared_->used(Resource::manifest, state.record.digest);
+  auto content = parts_->storage.store.find(Resource::manifest, state.record.digest);
+  if (!content || !parts_->storage.links.open_to(repository, *content)) return std::nullopt;
+  parts_->storage.store.count_use(Resource::manifest, state.record.digest);
   return Answer{Outcome::hit,
                 {},
                 std::move(content),
@@ -116,44 +165,45 @@ void Cache::route(ObjectRequest request) {
       [&home, request = std::move(request)]() mutable { home.objects.fetch(std::move(request)); });
 }
 
-void Cache::fetch_blob(Repository repository, const Digest& digest, bool head, Asker asker,
-                       AnswerCallback done, Wanted wanted) {
+void Cache::fetch_blob(Repository repository, const Digest& digest, bool head, Requester requester,
+                       AnswerCallback done, RequestedRanges ranges) {
   route({Resource::blob,
          std::move(repository),
          digest,
          head,
-         {std::move(asker), std::move(done)},
-         std::move(wanted)});
+         {std::move(requester), std::move(done)},
+         std::move(ranges)});
 }
 
-void Cache::fetch_manifest(Repository repository, const Digest& digest, bool head, Asker asker,
-                           AnswerCallback done) {
+void Cache::fetch_manifest(Repository repository, const Digest& digest, bool head,
+                           Requester requester, AnswerCallback done) {
   route({Resource::manifest,
          std::move(repository),
          digest,
          head,
-         {std::move(asker), std::move(done)}});
+         {std::move(requester), std::move(done)}});
 }
 
 void Cache::fetch_tag(Repository repository, std::string tag, bool head, bool revalidate,
-                      Asker asker, AnswerCallback done) {
+                      Requester requester, AnswerCallback done) {
   Home& home = home_of(std::hash<std::string>{}(tag_key(repository, tag)));
-  home.executor.post([&home, request = TagRequest{std::move(repository),
-                                                  std::move(tag),
-                                                  head,
-                                                  revalidate,
-                                                  {std::move(asker), std::move(done)}}]() mutable {
-    home.tags.fetch(std::move(request));
-  });
+  home.executor.post(
+      [&home, request = TagRequest{std::move(repository),
+                                   std::move(tag),
+                                   head,
+                                   revalidate,
+                                   {std::move(requester), std::move(done)}}]() mutable {
+        home.tags.fetch(std::move(request));
+      });
 }
 
-void Cache::fetch_tags(Repository repository, Asker asker, ListingCallback done) {
-  list({std::move(repository), std::nullopt, {std::move(asker), std::move(done)}});
+void Cache::fetch_tags(Repository repository, Requester requester, ListingCallback done) {
+  list({std::move(repository), std::nullopt, {std::move(requester), std::move(done)}});
 }
 
-void Cache::fetch_referrers(Repository repository, const Digest& subject, Asker asker,
+void Cache::fetch_referrers(Repository repository, const Digest& subject, Requester requester,
                             ListingCallback done) {
-  list({std::move(repository), subject, {std::move(asker), std::move(done)}});
+  list({std::move(repository), subject, {std::move(requester), std::move(done)}});
 }
 
 void Cache::list(ListingRequest request) {
@@ -162,9 +212,22 @@ void Cache::list(ListingRequest request) {
       [&home, request = std::move(request)]() mutable { home.listings.fetch(std::move(request)); });
 }
 
-void Cache::reconfigure(const Options& changed) { shared_->reconfigure(changed); }
+void Cache::reconfigure(const Options& changed) {
+  Storage& storage = parts_->storage;
+  storage.limits.set(changed);
+  storage.tags.set_freshness(changed);
+  storage.pins.set_configured(changed.pins);
+  // After the links that are about to be written.
+  storage.index_writes.post([&storage, notes = storage.pins.keep_notes()] {
+    storage.environment.store_pool.post([&storage, notes] {
+      Startup::count_pinned(storage);
+      storage.budget.publish_bound();
+      storage.budget.trim();
+    });
+  });
+}
 
-void Cache::end_background() { shared_->stopping = true; }
+void Cache::end_background() { parts_->storage.lifecycle.stopping = true; }
 
 void Cache::stop(Executor& reply_on, const Job& done) {
   end_background();
@@ -175,12 +238,12 @@ void Cache::stop(Executor& reply_on, const Job& done) {
       home.tags.abandon_all(failure);
       home.objects.abandon_all(failure);
       home.listings.abandon_all(failure);
-      if (&home == homes_.front().get()) background_->upkeep.stop();
+      if (&home == homes_.front().get()) background_->maintenance.stop();
       if (left->fetch_sub(1) == 1) reply_on.post(done);
     });
   }
 }
 
-bool Cache::healthy() const { return shared_->rocks.healthy(); }
+bool Cache::healthy() const { return parts_->storage.rocks.healthy(); }
 
 }  // namespace entrepot::cache

@@ -6,31 +6,25 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/answer.h"
-#include "cache/asker.h"
-#include "cache/digest.h"
-#include "cache/inspection.h"
-#include "cache/options.h"
-#include "cache/requests.h"
+#include "cache/api/object_cache.h"
+#include "cache/api/options.h"
+#include "cache/api/requests.h"
+#include "cache/base/digest.h"
+#include "cache/upkeep/cache_admin.h"
 #include "metrics/metrics.h"
 
 namespace entrepot::cache {
 
 class Clock;
 class Source;
-struct Home;
-struct Shared;
 
-/// The cache: what is stored, and the flights that bring what is not.
+/// The cache: finds stored objects in memory, and fetches others from disk or upstream.
 ///
-/// Two ways in. `find_*` answers from memory at once or says that it cannot; it never blocks and is
-/// what a hit costs. `fetch_*` moves the question to the key's home loop, where it is answered from
-/// disk, by joining a flight, or by starting one, and posts the answer back. A caller asks `find_*`
-/// first and `fetch_*` on nullopt; nothing is missed in between, because the home looks again.
+/// find_* and fetch_* are described in object_cache.h.
 ///
 /// A body in an answer may still be growing (Content::progress): read what is readable.
 /// Dropping the content does not stop the fill.
-class Cache : private ObjectRouter {
+class Cache final : public ObjectCache, public ObjectRouter {
  public:
   /// One home of keys in flight: the loop it lives on and the upstream client of that loop. The
   /// executor and source outlive the cache.
@@ -46,7 +40,7 @@ class Cache : private ObjectRouter {
   /// `restart_wanted` is called once, on the store pool, when only another process can go on: after
   /// a failed write the index takes no more, and the disk works again; or the index was removed.
   Cache(
-      Options options, const Clock& clock, const metrics::Metrics& metrics, Poster& store,
+      Options options, const Clock& clock, const metrics::Metrics& metrics, JobQueue& store,
       const std::vector<HomeParts>& homes, Job restart_wanted = [] {});
   /// Call after every loop and the pool have ended. What unfinished fills left on disk is gone
   /// on with.
@@ -54,27 +48,23 @@ class Cache : private ObjectRouter {
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
 
-  // From memory. Any thread; never blocks. nullopt: only fetch_* can tell.
-  /// `ranged`: for a part of it, which is not a use of its own each time (ranged_uses.h).
   std::optional<Answer> find_blob(RepositoryRef repository, const Digest& digest,
-                                  bool ranged = false) const;
-  std::optional<Answer> find_manifest(RepositoryRef repository, const Digest& digest) const;
-  /// Also nullopt for a tag that is due.
-  std::optional<Answer> find_tag(RepositoryRef repository, std::string_view tag) const;
+                                  bool ranged = false) const override;
+  std::optional<Answer> find_manifest(RepositoryRef repository,
+                                      const Digest& digest) const override;
+  std::optional<Answer> find_tag(RepositoryRef repository, std::string_view tag) const override;
+  void fetch_blob(Repository repository, const Digest& digest, bool head, Requester requester,
+                  AnswerCallback done, RequestedRanges ranges = {}) override;
+  void fetch_manifest(Repository repository, const Digest& digest, bool head, Requester requester,
+                      AnswerCallback done) override;
+  void fetch_tag(Repository repository, std::string tag, bool head, bool revalidate,
+                 Requester requester, AnswerCallback done) override;
+  void fetch_tags(Repository repository, Requester requester, ListingCallback done) override;
+  void fetch_referrers(Repository repository, const Digest& subject, Requester requester,
+                       ListingCallback done) override;
 
-  // From disk or upstream. Any thread; `done` is posted to `asker` exactly once.
-  /// `head`: the caller wants no body, so an absent object is asked for with HEAD and not filled.
-  /// `wanted`: what it wants of one; where those are pieces, only they are brought.
-  void fetch_blob(Repository repository, const Digest& digest, bool head, Asker asker,
-                  AnswerCallback done, Wanted wanted = {});
-  void fetch_manifest(Repository repository, const Digest& digest, bool head, Asker asker,
-                      AnswerCallback done);
-  /// `revalidate`: the client asked for a check with the upstream (Cache-Control: no-cache).
-  void fetch_tag(Repository repository, std::string tag, bool head, bool revalidate, Asker asker,
-                 AnswerCallback done);
-  void fetch_tags(Repository repository, Asker asker, ListingCallback done);
-  void fetch_referrers(Repository repository, const Digest& subject, Asker asker,
-                       ListingCallback done);
+  /// For the homes: passes a request to the home of its digest. Any thread.
+  void route(ObjectRequest request) override;
 
   /// Takes over what can change while the process runs: max_size, reserve_free, scrub_rate, pins,
   /// and how long tags are believed. Any thread.
@@ -88,23 +78,25 @@ class Cache : private ObjectRouter {
   /// is stopped; any thread.
   void end_background();
 
-  /// For people who look at it and change it by hand. Its calls block: store pool.
-  Inspection& inspection() { return *inspection_; }
+  /// For operators. Its calls block: store pool.
+  CacheAdmin& admin() { return *admin_; }
 
   /// True while the index takes writes and the directory is usable: part of readiness.
   bool healthy() const;
 
  private:
+  struct Home;
+
   Home& home_of(std::size_t hash) const;
   std::optional<Answer> find_object(Resource resource, RepositoryRef repository,
                                     const Digest& digest, bool ranged) const;
-  void route(ObjectRequest request) override;
   void list(ListingRequest request);
 
-  std::unique_ptr<Shared> shared_;
+  struct Parts;
   struct Background;
+  std::unique_ptr<Parts> parts_;
+  std::unique_ptr<CacheAdmin> admin_;
   std::unique_ptr<Background> background_;
-  std::unique_ptr<Inspection> inspection_;
   std::vector<std::unique_ptr<Home>> homes_;
 };
 

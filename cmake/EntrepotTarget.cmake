@@ -15,7 +15,8 @@ add_library(entrepot_flags INTERFACE)
 target_link_libraries(entrepot_flags INTERFACE entrepot_hardening)
 target_compile_features(entrepot_flags INTERFACE cxx_std_20)
 target_include_directories(entrepot_flags INTERFACE "${PROJECT_SOURCE_DIR}")
-target_compile_options(entrepot_flags INTERFACE -Wall -Wextra -Wconversion -Werror)
+target_compile_options(entrepot_flags INTERFACE -Wall -Wextra -Wconversion -Werror
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)  # metrics/mutex.h
 # In a unity build a name shadows those of the sources before it. GCC tells local ones apart.
 if(NOT CMAKE_UNITY_BUILD)
   target_compile_options(entrepot_flags INTERFACE -Wshadow)
@@ -67,7 +68,7 @@ function(entrepot_test_binary target)
 endfunction()
 
 # entrepot_unit_test(<folder> SOURCES ... LIBRARIES ...): one GoogleTest binary unit_<folder>,
-# one CTest entry per test case, or under a sanitizer per quarter of them, labelled "unit".
+# one CTest entry per test case, or under a sanitizer per half of them, labelled "unit".
 # Besides, one binary unit_<folder>.<file> for each file, which tests/one.sh builds on demand.
 function(entrepot_unit_test folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
@@ -89,7 +90,7 @@ function(entrepot_unit_test folder)
     return()
   endif()
   # A sanitizer takes half a second to start a process, longer than most cases take.
-  set(shards 4)
+  set(shards 2)
   foreach(shard RANGE 1 ${shards})
     math(EXPR index "${shard} - 1")
     add_test(NAME unit.${folder}.${shard} COMMAND unit_${folder} --gtest_brief=1)

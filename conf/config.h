@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The configuration as the program uses it: checked, with every default filled in.
-// Plain values; whoever loads it passes what each component needs on as that component's Options.
+// The configuration of the program, validated and with all defaults filled in. Plain values;
+// proxy/app converts them into the Options of each component.
 #pragma once
 
 #include <chrono>
@@ -14,8 +14,8 @@ namespace entrepot::conf {
 
 using Milliseconds = std::chrono::milliseconds;
 
-/// Where clients are listened to. Addresses are IP literals with a port: "0.0.0.0:5000",
-/// "[::]:5000"; port 0 takes a free one.
+/// An address for clients. Addresses are IP literals with a port: "0.0.0.0:5000", "[::]:5000"; port
+/// 0 selects a free one.
 struct Listener {
   std::string address;
   bool operator==(const Listener&) const = default;
@@ -23,7 +23,7 @@ struct Listener {
 
 struct Admin {
   std::string address;
-  /// In lower case: names by which it may be asked, besides addresses and "localhost".
+  /// Host names in lower case that requests may use besides addresses and "localhost".
   std::vector<std::string> hosts;
   bool operator==(const Admin&) const = default;
 };
@@ -31,14 +31,14 @@ struct Admin {
 struct Credential {
   std::string username;
   std::filesystem::path password_file;
-  std::string password;  ///< what the file held, without its last line break; never logged
+  std::string password;  ///< content of the file without its last line break; never logged
   bool operator==(const Credential&) const = default;
 };
 
-/// One URL under which an upstream can be had.
+/// One URL of an upstream.
 struct Endpoint {
-  std::string url;     ///< http or https, no user, query or fragment; a path is put before /v2/
-  std::string region;  ///< free text for people; may be empty
+  std::string url;     ///< http or https, no user, query or fragment; its path precedes /v2/
+  std::string region;  ///< free text for operators; may be empty
   bool ns = false;     ///< send ?ns=<upstream>: the endpoint is another mirror
   std::vector<Credential> credentials = {};  ///< for this endpoint alone
   bool operator==(const Endpoint&) const = default;
@@ -60,12 +60,12 @@ struct Tags {
 struct Upstream {
   std::string name;  ///< lower case, "docker.io"
   std::vector<std::string> aliases;
-  std::vector<Endpoint> endpoints;               ///< at least one
-  std::vector<Credential> credentials;           ///< which endpoints they are for: credentials.h
-  bool restricted = false;                       ///< "access": "restricted"
-  std::optional<std::filesystem::path> ca_file;  ///< PEM; absent: the system's
+  std::vector<Endpoint> endpoints;      ///< at least one
+  std::vector<Credential> credentials;  ///< credentials.h defines the endpoints that receive them
+  bool restricted = false;              ///< "access": "restricted"
+  std::optional<std::filesystem::path> ca_file;  ///< PEM; absent: the CA certificates of the system
   bool internal = false;  ///< redirects and realms may lead to private addresses
-  /// May be asked for tokens besides the endpoints' own domains: lower case, no port.
+  /// Hosts of token services besides the endpoints' own domains: lower case, no port.
   std::vector<std::string> token_hosts;
   Tags tags;
   bool operator==(const Upstream&) const = default;
@@ -76,7 +76,7 @@ struct Cache {
   std::uint64_t max_size = 100ULL << 30;
   std::uint64_t reserve_free = 5ULL << 30;
   std::vector<std::string> pin;           ///< globs of repositories that are never evicted
-  std::uint64_t scrub_rate = 4ULL << 20;  ///< bytes a second; 0: never
+  std::uint64_t scrub_rate = 4ULL << 20;  ///< bytes per second; 0: never
   bool operator==(const Cache&) const = default;
 };
 

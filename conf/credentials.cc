@@ -7,7 +7,7 @@
 namespace entrepot::conf {
 namespace {
 
-/// "host:port" or "host" of a URL that has passed its check: no user, no query.
+/// Returns "host:port" or "host" of a validated URL without user and query.
 std::string_view authority_of(std::string_view url) {
   const auto scheme = url.find("://");
   if (scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
@@ -24,12 +24,14 @@ std::string_view without_port(std::string_view authority) {
 bool is_registry_itself(const Upstream& upstream, const Endpoint& endpoint) {
   const auto authority = authority_of(endpoint.url);
   const auto host = without_port(authority);
-  const auto is_here = [&](const std::string& name) { return name == host || name == authority; };
-  return is_here(upstream.name) || host.ends_with("." + upstream.name) ||
-         std::any_of(upstream.aliases.begin(), upstream.aliases.end(), is_here);
+  const auto is_host_of_endpoint = [&](const std::string& name) {
+    return name == host || name == authority;
+  };
+  return is_host_of_endpoint(upstream.name) || host.ends_with("." + upstream.name) ||
+         std::any_of(upstream.aliases.begin(), upstream.aliases.end(), is_host_of_endpoint);
 }
 
-bool are_for(const Upstream& upstream, const Endpoint& endpoint) {
+bool credentials_apply_to(const Upstream& upstream, const Endpoint& endpoint) {
   if (!endpoint.credentials.empty()) return false;
   return upstream.endpoints.size() == 1 || is_registry_itself(upstream, endpoint);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One function for each object of the file, in the order of the README's table.
+// One function for each object of the file, in the order of the table in the README.
 #include "conf/decode.h"
 
 #include <algorithm>
@@ -15,11 +15,11 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view docker_hub = "docker.io";
 
-void complain(Problems& problems, const std::string& path, const Fault& fault) {
+void add_error(Problems& problems, const std::string& path, const Fault& fault) {
   if (fault) problems.error(path, *fault);
 }
 
-/// A text that must be there and be well-formed.
+/// Reads a mandatory text and validates it.
 void required(ObjectReader& in, std::string_view key, std::string& value,
               Fault (*fault_of)(std::string_view)) {
   const auto errors = in.problems().errors.size();
@@ -28,7 +28,7 @@ void required(ObjectReader& in, std::string_view key, std::string& value,
   if (value.empty())
     in.problems().error(in.path(key), "missing");
   else if (fault_of != nullptr)
-    complain(in.problems(), in.path(key), fault_of(value));
+    add_error(in.problems(), in.path(key), fault_of(value));
 }
 
 Listener read_listener(ObjectReader& in) {
@@ -41,7 +41,7 @@ Admin read_admin(ObjectReader& in) {
   Admin admin;
   required(in, "address", admin.address, fault_of_address);
   in.texts("hosts", [&](const std::string& host, const std::string& path) {
-    complain(in.problems(), path, fault_of_host(host));
+    add_error(in.problems(), path, fault_of_host(host));
     admin.hosts.push_back(host);
   });
   return admin;
@@ -80,7 +80,7 @@ Tags read_tags(ObjectReader& in) {
     TagRule rule;
     required(rule_in, "match", rule.match, nullptr);
     if (!rule.match.empty())
-      complain(in.problems(), rule_in.path("match"), fault_of_regex(rule.match));
+      add_error(in.problems(), rule_in.path("match"), fault_of_regex(rule.match));
     rule.fresh_for = tags.fresh_for;
     rule_in.duration("fresh_for", rule.fresh_for, 0ms);
     tags.rules.push_back(std::move(rule));
@@ -91,15 +91,15 @@ Tags read_tags(ObjectReader& in) {
 Upstream read_upstream(const std::string& name, ObjectReader& in) {
   Upstream upstream;
   upstream.name = name;
-  complain(in.problems(), in.path(), fault_of_name(name));
+  add_error(in.problems(), in.path(), fault_of_name(name));
   in.texts("aliases", [&](const std::string& alias, const std::string& path) {
-    complain(in.problems(), path, fault_of_name(alias));
+    add_error(in.problems(), path, fault_of_name(alias));
     upstream.aliases.push_back(alias);
   });
   in.objects("endpoints", [&](ObjectReader& endpoint) {
     upstream.endpoints.push_back(read_endpoint(endpoint));
   });
-  if (upstream.endpoints.empty() && !in.problems().wrong(in.path("endpoints")))
+  if (upstream.endpoints.empty() && !in.problems().has_error(in.path("endpoints")))
     in.problems().error(in.path("endpoints"), "missing: an upstream needs at least one endpoint");
   read_credentials(in, upstream.credentials);
   std::size_t access = 0;
@@ -112,7 +112,7 @@ Upstream read_upstream(const std::string& name, ObjectReader& in) {
   }
   in.boolean("internal", upstream.internal);
   in.texts("token_hosts", [&](const std::string& host, const std::string& path) {
-    complain(in.problems(), path, fault_of_host(host));
+    add_error(in.problems(), path, fault_of_host(host));
     upstream.token_hosts.push_back(host);
   });
   in.object("tags", [&](ObjectReader& tags) { upstream.tags = read_tags(tags); });
@@ -189,8 +189,7 @@ void read_upstreams(ObjectReader& in, Config& config, Problems& problems) {
   });
 }
 
-/// Without the key: Docker Hub where it is configured, else the only upstream there is, else none.
-/// null: none.
+/// Without the key: Docker Hub if configured, else the only upstream, else none. With null: none.
 void read_default_upstream(ObjectReader& in, Config& config) {
   const auto& upstreams = config.upstreams;
   const auto* name = in.find("default_upstream");

@@ -7,8 +7,8 @@
 
 namespace entrepot::conf {
 
-/// Reads a document into a configuration: keys, types, units and the form of each value.
-/// What depends on more than one key, or on files: conf/validate.h.
+/// Reads a document into a configuration: keys, types, units and the grammar of each value.
+/// conf/validate.h checks everything that depends on several keys or on files.
 Config decode(const Json& document, Problems& problems);
 
 }  // namespace entrepot::conf

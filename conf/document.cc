@@ -30,7 +30,7 @@ std::optional<Json> parse_document(std::string_view text, Problems& problems) {
   const auto errors_before = problems.errors.size();
   try {
     constexpr bool throws = true, comments = true;
-    // By name, not by copy: the parser keeps a std::function of it.
+    // Passed by reference, because the parser stores it in a std::function.
     DuplicateKeys duplicates(problems);
     Json document = Json::parse(
         text,

@@ -9,12 +9,13 @@
 
 namespace entrepot::conf {
 
-/// Parses JSON with comments. Syntax errors name line and column; a key given twice in one object
-/// is an error too, because which of the two counts is anyone's guess. nullopt after an error.
+/// Parses JSON with comments. Syntax errors name line and column. Duplicate keys in one object are
+/// errors, because JSON does not define which of them applies (RFC 8259 §4). Returns nullopt after
+/// an error.
 std::optional<Json> parse_document(std::string_view text, Problems& problems);
 
-/// The built-in configuration, as far as it differs from the defaults of conf/config.h: where to
-/// listen, and which upstreams.
+/// The built-in configuration, as far as it differs from the defaults of conf/config.h: the
+/// listeners and the upstreams.
 Json builtin_document();
 
 }  // namespace entrepot::conf

@@ -10,11 +10,11 @@
 
 namespace entrepot::conf {
 
-/// Finds keys given twice while the parser goes through the text: which of the two counts is
-/// anyone's guess. Called by the parser for each of its events.
+/// Detects duplicate keys during parsing, because JSON does not define which of them applies (RFC
+/// 8259 §4). Called by the parser for each event.
 class DuplicateKeys {
  public:
-  /// `problems` outlives it.
+  /// `problems` must outlive this object.
   explicit DuplicateKeys(Problems& problems) : problems_(problems) {}
 
   template <typename AnyJson>

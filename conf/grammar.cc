@@ -12,9 +12,9 @@
 namespace entrepot::conf {
 namespace {
 
-constexpr std::size_t longest_host = 255;
-constexpr std::size_t longest_url = 2048;
-constexpr std::size_t longest_regex = 1024;
+constexpr std::size_t max_host_size = 255;
+constexpr std::size_t max_url_size = 2048;
+constexpr std::size_t max_regex_size = 1024;
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
@@ -59,10 +59,10 @@ bool is_ipv4(const std::string& host) {
   return ::inet_pton(AF_INET, host.c_str(), &parsed) == 1;
 }
 
-/// Letters, digits, '.', '-' and '_', beginning and ending with a letter or digit.
+/// Letters, digits, '.', '-' and '_', with a letter or digit at both ends.
 bool is_host_name(std::string_view host) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return !host.empty() && host.size() <= longest_host && is_lower_or_digit(lower(host.front())) &&
+  return !host.empty() && host.size() <= max_host_size && is_lower_or_digit(lower(host.front())) &&
          is_lower_or_digit(lower(host.back())) &&
          std::all_of(host.begin(), host.end(), [&](char c) {
            return is_lower_or_digit(lower(c)) || c == '.' || c == '-' || c == '_';
@@ -104,7 +104,7 @@ Fault fault_of_url(std::string_view url) {
     return in_quotes(url) + " has no valid port";
   const bool printable =
       std::all_of(rest.begin(), rest.end(), [](char c) { return c > ' ' && c < 0x7F; });
-  if (!printable || url.size() > longest_url)
+  if (!printable || url.size() > max_url_size)
     return in_quotes(url) +
            " is too long or holds blanks or characters that must be percent-encoded";
   return std::nullopt;
@@ -128,9 +128,9 @@ Fault fault_of_name(std::string_view name) {
 }
 
 Fault fault_of_regex(const std::string& regex) {
-  if (regex.empty() || regex.size() > longest_regex)
+  if (regex.empty() || regex.size() > max_regex_size)
     return "a regular expression has 1 to 1024 characters";
-  const auto fault = Pattern(regex).fault();
+  const auto fault = Pattern(regex).error();
   if (fault.empty()) return std::nullopt;
   return in_quotes(regex) +
          " is not a regular expression (RE2: no backreferences, no looking around): " + fault;

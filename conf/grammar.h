@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The forms that texts in the configuration must have. Pure functions; nullopt means "good", else
-// what is wrong and what is wanted, to follow the path of the key.
+// The grammars of texts in the configuration. Pure functions. They return nullopt for a valid text;
+// otherwise a message with the fault and the expected form, to be appended to the path of the key.
 #pragma once
 
 #include <optional>
@@ -11,17 +11,17 @@ namespace entrepot::conf {
 
 using Fault = std::optional<std::string>;
 
-/// Where to listen: an IPv4 literal or an IPv6 literal in brackets, and a port (0: any free one).
+/// A listen address: an IPv4 literal or an IPv6 literal in brackets, and a port (0: any free one).
 Fault fault_of_address(std::string_view address);
 
-/// An endpoint: http or https, a host, perhaps a port and a path. The message never repeats a URL
-/// that holds a user, a password or a query: it may be a secret.
+/// The URL of an endpoint: http or https, a host, optionally a port and a path. The message never
+/// repeats a URL with a user, a password or a query, which may be secrets.
 Fault fault_of_url(std::string_view url);
 
-/// The name of an upstream or an alias, as clients write it: a host in lower case, perhaps a port.
+/// The name or alias of an upstream, as clients write it: a host in lower case, optionally a port.
 Fault fault_of_name(std::string_view name);
 
-/// A host alone: a name in lower case or an IPv4 address.
+/// A host without port: a name in lower case or an IPv4 address.
 Fault fault_of_host(std::string_view host);
 
 /// A regex for tags.

@@ -6,7 +6,8 @@
 namespace entrepot::conf {
 namespace {
 
-/// "[json.exception.parse_error.101] parse error at line 3, column 5: <what we want>"
+/// Removes the prefix of "[json.exception.parse_error.101] parse error at line 3, column 5:
+/// <message>".
 std::string parser_message(std::string_view text) {
   const auto colon = text.find(": ");
   return std::string(colon == std::string_view::npos ? text : text.substr(colon + 2));
@@ -32,7 +33,8 @@ std::string shown(const Json& value) {
 }
 
 std::string syntax_fault(std::string_view text, const Json::parse_error& error) {
-  // `byte` counts what has been read, the offending byte included; at the end it is one further.
+  // `byte` counts the bytes read, including the offending one; at the end of the text it is one
+  // larger.
   const auto before = text.substr(0, std::min(text.size(), error.byte > 0 ? error.byte - 1 : 0));
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const auto line_start = before.rfind('\n');

@@ -9,13 +9,13 @@ namespace entrepot::conf {
 
 using Json = nlohmann::json;
 
-/// What kind of value this is, for messages: "a text", "a number".
+/// The type of a value for messages: "a text", "a number".
 std::string_view kind_of(const Json& value);
 
-/// A value for a message: on one line, printable, and cut when it is long.
+/// A value for a message: on one line, printable, and truncated if it is long.
 std::string shown(const Json& value);
 
-/// What a parser said of `text`: "line 3, column 5: not JSON: …".
+/// The message of a parser about `text`: "line 3, column 5: not JSON: …".
 std::string syntax_fault(std::string_view text, const Json::parse_error& error);
 
 }  // namespace entrepot::conf

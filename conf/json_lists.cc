@@ -12,7 +12,7 @@ namespace {
 using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::string_view blanks = " \t\r\n";
-constexpr int deepest = 100;  // writing JSON recurses
+constexpr int max_depth = 100;  // writing JSON recurses
 
 std::optional<OrderedJson> parsed(std::string_view text, Problems& problems) {
   const auto errors_before = problems.errors.size();
@@ -25,11 +25,11 @@ std::optional<OrderedJson> parsed(std::string_view text, Problems& problems) {
           return duplicates(depth, event, value);
         });
     if (!document.is_object()) problems.error("", "not a JSON object { … }");
-    if (depth_seen > deepest) problems.error("", "nested too deeply");
+    if (depth_seen > max_depth) problems.error("", "nested too deeply");
     if (problems.errors.size() == errors_before) return document;
   } catch (const OrderedJson::parse_error& error) {
     problems.error("", syntax_fault(text, error));
-  } catch (const OrderedJson::exception& error) {  // a number that nothing can hold
+  } catch (const OrderedJson::exception& error) {  // a number out of range
     problems.error("", error.what());
   }
   return std::nullopt;
@@ -40,7 +40,7 @@ std::string_view without_slashes(std::string_view text) {
   return text;
 }
 
-/// True when it was not there.
+/// Returns true if the text was added.
 bool add(OrderedJson& document, const ListEntry& entry, Problems& problems) {
   auto& list = document[entry.key];
   if (list.is_null()) list = OrderedJson::array();
@@ -57,7 +57,7 @@ bool add(OrderedJson& document, const ListEntry& entry, Problems& problems) {
   return true;
 }
 
-/// As the text does it: after the first line break, what stands before something.
+/// Writes the document with the indentation of `text`, which is taken from its second line.
 std::string written(const OrderedJson& document, std::string_view text) {
   const auto end = text.find('\n');
   const auto indent = end == std::string_view::npos ? "" : text.substr(end + 1);

@@ -10,19 +10,19 @@
 
 namespace entrepot::conf {
 
-/// A text that a list is to hold.
+/// A text to add to a list.
 struct ListEntry {
   std::string key;  ///< of the list, in the outermost object
   std::string text;
 };
 
-/// A JSON object of somebody else's, with texts put at the front of lists in it. Every other key
-/// stays, in its order; so does the indentation. What a list holds already, but for a '/' at its
-/// end, is not added. The text itself comes back where there is nothing to add; an empty one counts
-/// as an empty object.
+/// Adds texts to the front of lists in a JSON object of another program. Preserves all other keys,
+/// their order and the indentation. Does not add a text that the list already contains, ignoring a
+/// trailing '/'. Returns `text` itself if nothing was added; an empty text is treated as an empty
+/// object.
 ///
-/// nullopt, and what is wrong with line and column or key, for what is not such JSON to the letter
-/// (comments are not), holds a key twice, or has no list of texts under a key: nothing is guessed.
+/// Returns nullopt, and adds the fault with line and column or key to `problems`, if `text` is not
+/// strict JSON (without comments), contains duplicate keys, or has a key without a list of texts.
 std::optional<std::string> add_to_lists(std::string_view text,
                                         const std::vector<ListEntry>& entries, Problems& problems);
 

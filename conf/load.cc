@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// text → document → overrides → decoded → its files found → validated; each step adds to one list
-// of problems.
+// Steps: text → document → overrides → decoding → file names → validation. Each step adds to one
+// list of problems.
 #include "conf/load.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ namespace entrepot::conf {
 namespace {
 
 constexpr std::string_view builtin_name = "built-in configuration";
-constexpr std::size_t longest_file = 4 << 20;
+constexpr std::size_t max_file_size = 4 << 20;
 
 std::string joined(const std::vector<std::string>& lines) {
   std::string text;
@@ -67,10 +67,10 @@ std::string content_of(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw unreadable(std::generic_category().message(errno));
   std::string text;
-  for (std::istreambuf_iterator<char> at(stream), end; at != end && text.size() <= longest_file;
+  for (std::istreambuf_iterator<char> at(stream), end; at != end && text.size() <= max_file_size;
        ++at)
     text += *at;
-  if (text.size() > longest_file) throw unreadable("it is larger than 4 MiB");
+  if (text.size() > max_file_size) throw unreadable("it is larger than 4 MiB");
   return text;
 }
 

@@ -12,8 +12,8 @@
 
 namespace entrepot::conf {
 
-/// What is wrong with a configuration: every problem found, one line each, with the file (or `-s`)
-/// and the path of the key, never with a secret.
+/// The faults of a configuration: one line for each, with the file (or `-s`) and the path of the
+/// key, never with a secret.
 class ConfigError : public std::runtime_error {
  public:
   explicit ConfigError(std::vector<std::string> lines);
@@ -25,33 +25,32 @@ class ConfigError : public std::runtime_error {
 
 struct Loaded {
   Config config;
-  /// Lines worth telling the operator: a password file that others can read, …
+  /// Warnings for the operator, such as a password file that others can read.
   std::vector<std::string> warnings;
 };
 
-/// Loads a configuration. Main thread; reads the file, password files and CA files, and touches
-/// neither network nor cache directory. Throws ConfigError.
+/// Loads a configuration. Main thread. Reads the file, password files and CA files; accesses
+/// neither the network nor the cache directory. Throws ConfigError.
 ///
 /// `file`: JSON with // and /* */ comments; nullopt: the built-in configuration. A file replaces
 /// the built-in one key by key at the top level: a file without "upstreams" has the built-in ones.
 ///
-/// `overrides`: "key=value" in the order given, applied before anything is checked.
-///  - The key is a dotted path, `[n]` chooses an entry of a list (the one behind the last adds
-///  one):
-///    cache.max_size=10GiB, listen[0].address=0.0.0.0:5000.
-///  - Names with dots are matched against the keys that exist, longest first, or quoted:
+/// `overrides`: "key=value" in the order given, applied before validation.
+///  - The key is a dotted path. `[n]` selects an entry of a list; the index after the last one adds
+///    an entry: cache.max_size=10GiB, listen[0].address=0.0.0.0:5000.
+///  - Names with dots are matched against existing keys, longest first, or quoted:
 ///    upstreams.docker.io.tags.fresh_for=5s, upstreams."my.registry".endpoints=[{"url":"…"}].
-///  - The value is taken as JSON where it is JSON (true, 4, null, {…}), else as text.
+///  - A value that parses as JSON (true, 4, null, {…}) is JSON; any other is a text.
 Loaded load(const std::optional<std::filesystem::path>& file,
             const std::vector<std::string>& overrides);
 
-/// The same from text; `name` stands for the file in messages, `folder` is where relative names of
-/// files begin (named_files.h).
+/// Loads a configuration from text. `name` represents the file in messages; `folder` is the base of
+/// relative file names (named_files.h).
 Loaded load_text(std::string_view text, std::string_view name,
                  const std::vector<std::string>& overrides,
                  const std::filesystem::path& folder = {});
 
-/// Overwrites every password, once the components that need them have them.
+/// Overwrites every password. Call it once the components have received them.
 void forget_passwords(Config& config);
 
 }  // namespace entrepot::conf

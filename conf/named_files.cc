@@ -9,8 +9,8 @@
 namespace entrepot::conf {
 namespace {
 
-/// Empty without one.
-std::filesystem::path handed_over(const std::filesystem::path& name) {
+/// Returns an empty path without $CREDENTIALS_DIRECTORY.
+std::filesystem::path service_manager_file(const std::filesystem::path& name) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here ever changes the environment
   const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
   if (folder == nullptr || folder[0] != '/') return {};
@@ -25,8 +25,8 @@ void find_passwords(std::vector<Credential>& credentials, const std::filesystem:
   for (auto& credential : credentials) {
     auto& file = credential.password_file;
     if (file.empty() || file.is_absolute()) continue;
-    const auto handed = handed_over(file);
-    file = handed.empty() ? folder / file : handed;
+    const auto provided = service_manager_file(file);
+    file = provided.empty() ? folder / file : provided;
   }
 }
 

@@ -15,18 +15,19 @@
 
 namespace entrepot::conf {
 
-/// Reads the keys of one JSON object into values. A key that is absent leaves its value (the
-/// default) alone; a wrong one leaves it alone too and is added to the problems. Destroying the
-/// reader reports the keys that nobody asked for, so every key must be asked for by then.
+/// Reads the keys of one JSON object into values. An absent key leaves its value (the default)
+/// unchanged. An invalid one leaves it unchanged too and adds a problem. The destructor reports all
+/// keys that were never read, so each known key must be read before.
 class ObjectReader {
  public:
-  /// `value` and `problems` outlive the reader. What is no object is a problem, and then empty.
+  /// `value` and `problems` must outlive the reader. A value that is not an object adds a problem
+  /// and is treated as empty.
   ObjectReader(const Json& value, std::string path, Problems& problems);
   ~ObjectReader();
   ObjectReader(const ObjectReader&) = delete;
   ObjectReader& operator=(const ObjectReader&) = delete;
 
-  /// False when the value is no object.
+  /// False if the value is not an object.
   bool valid() const { return value_.is_object(); }
 
   /// Path of a key of this object, or of the object itself.
@@ -38,26 +39,26 @@ class ObjectReader {
   void boolean(std::string_view key, bool& value);
   void integer(std::string_view key, int& value, int least, int most);
   void integer(std::string_view key, std::uint64_t& value, std::uint64_t least, std::uint64_t most);
-  /// Bytes: a number or a text with a unit.
+  /// Reads bytes: a number, or a text with a unit.
   void size(std::string_view key, std::uint64_t& value, std::uint64_t least);
   void duration(std::string_view key, std::chrono::milliseconds& value,
                 std::chrono::milliseconds least);
-  /// One of `words`; gives its index.
+  /// Reads one of `words` and returns its index.
   void word(std::string_view key, std::size_t& index,
             std::initializer_list<std::string_view> words);
 
-  /// The value of a key, or null when it is absent.
+  /// The value of a key, or null if it is absent.
   const Json* find(std::string_view key);
 
-  // What is no object is told and not read.
+  // A value that is not an object adds a problem and is not read.
   using ReadObject = std::function<void(ObjectReader&)>;
   void object(std::string_view key, const ReadObject& read);
-  /// Every entry of a list of objects.
+  /// Reads every entry of a list of objects.
   void objects(std::string_view key, const ReadObject& read);
-  /// Every entry of a list of texts, with its path.
+  /// Reads every entry of a list of texts, with its path.
   void texts(std::string_view key,
              const std::function<void(const std::string& text, const std::string& path)>& read);
-  /// Every key of an object whose keys are free, with its value.
+  /// Reads every key and value of an object with arbitrary keys.
   void entries(std::string_view key,
                const std::function<void(const std::string& name, const Json&)>& read);
 

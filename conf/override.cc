@@ -9,7 +9,7 @@
 namespace entrepot::conf {
 namespace {
 
-/// The key cannot be followed; what() says why.
+/// An invalid key; what() is the reason.
 class KeyError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -25,7 +25,8 @@ std::size_t end_of_key(std::string_view assignment) {
   return std::string_view::npos;
 }
 
-/// Takes the first name off `rest`: quoted, or the longest that `object` has, or up to '.' or '['.
+/// Removes the first name from `rest`: a quoted one, or the longest one that `object` contains, or
+/// everything up to '.' or '['.
 std::string take_name(std::string_view& rest, const Json& object) {
   const auto ends_at = [&](std::size_t length) {
     return length == rest.size() || rest[length] == '.' || rest[length] == '[';
@@ -49,7 +50,7 @@ std::string take_name(std::string_view& rest, const Json& object) {
   return name;
 }
 
-/// Takes "[n]" off `rest`.
+/// Removes "[n]" from `rest`.
 std::size_t take_index(std::string_view& rest) {
   std::size_t index = 0;
   const char* const end = rest.data() + rest.size();
@@ -62,7 +63,7 @@ std::size_t take_index(std::string_view& rest) {
   return index;
 }
 
-/// The value the key leads to; what is missing on the way is made.
+/// Returns the value of a key; creates missing objects and entries.
 Json& follow(std::string_view key, Json& document) {
   Json* at = &document;
   std::string_view rest = key;

@@ -8,8 +8,8 @@
 
 namespace entrepot::conf {
 
-/// Applies one `-s key=value` to a document (the rules: conf/load.h). Says what is wrong with the
-/// key itself; whether it exists and takes such a value is found when the document is read.
+/// Applies one `-s key=value` to a document (the rules: conf/load.h). Reports faults of the syntax
+/// of the key. Unknown keys and invalid values are reported when the document is decoded.
 void apply_override(std::string_view assignment, Json& document, Problems& problems);
 
 }  // namespace entrepot::conf

@@ -14,8 +14,8 @@ inline std::string indexed(const std::string& path, std::size_t index) {
   return path + "[" + std::to_string(index) + "]";
 }
 
-/// What was found wrong or doubtful so far. All of it is told at once, so that an operator does not
-/// mend a file one start at a time.
+/// All errors and warnings found so far. They are reported together, so that an operator can
+/// correct a file in one pass.
 struct Problems {
   std::vector<std::string> errors;
   std::vector<std::string> warnings;
@@ -24,8 +24,8 @@ struct Problems {
   void error(std::string_view path, std::string_view message) { add(errors, path, message); }
   void warn(std::string_view path, std::string_view message) { add(warnings, path, message); }
 
-  /// True when this key, or one below it, was found wrong already.
-  bool wrong(std::string_view path) const {
+  /// True if this key, or one below it, already has an error.
+  bool has_error(std::string_view path) const {
     return std::any_of(errors.begin(), errors.end(),
                        [&](const std::string& line) { return line.starts_with(path); });
   }

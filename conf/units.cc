@@ -18,7 +18,7 @@ constexpr Unit size_units[] = {
 constexpr Unit time_units[] = {
     {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
 
-constexpr std::uint64_t longest_ms = 3650ULL * 86'400'000;
+constexpr std::uint64_t max_ms = 3650ULL * 86'400'000;
 
 std::optional<std::uint64_t> parse(std::string_view text, std::span<const Unit> units,
                                    std::uint64_t most) {
@@ -37,12 +37,12 @@ std::optional<std::uint64_t> parse(std::string_view text, std::span<const Unit> 
 }  // namespace
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
-  // Sizes meet signed 64-bit file offsets.
+  // Sizes are compared with signed 64-bit file offsets.
   return parse(text, size_units, std::numeric_limits<std::int64_t>::max());
 }
 
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
-  const auto ms = parse(text, time_units, longest_ms);
+  const auto ms = parse(text, time_units, max_ms);
   if (!ms) return std::nullopt;
   return std::chrono::milliseconds(*ms);
 }

@@ -8,12 +8,12 @@
 
 namespace entrepot::conf {
 
-/// "512", "64KiB", "10MiB", "5GiB", "1TiB": a whole number of bytes; nullopt for anything else and
-/// for what does not fit.
+/// Parses "512", "64KiB", "10MiB", "5GiB", "1TiB": a whole number of bytes; nullopt for anything
+/// else and for numbers out of range.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 
-/// "250ms", "60s", "5m", "24h", "7d": a whole number with its unit, at most ten years; nullopt for
-/// anything else.
+/// Parses "250ms", "60s", "5m", "24h", "7d": a whole number with its unit, at most ten years;
+/// nullopt for anything else.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 }  // namespace entrepot::conf

@@ -17,17 +17,17 @@
 namespace entrepot::conf {
 namespace {
 
-/// No password or token is longer; a path to something else is told early.
-constexpr std::size_t longest_password = 64 * 1024;
-/// More than any distribution's bundle.
-constexpr std::size_t longest_ca_file = 16 * 1024 * 1024;
+/// Passwords and tokens are shorter; a larger file is probably a wrong path.
+constexpr std::size_t max_password_size = 64 * 1024;
+/// The CA bundles of all distributions are smaller.
+constexpr std::size_t max_ca_file_size = 16 * 1024 * 1024;
 
 std::string path_of(const Upstream& upstream) { return "upstreams." + upstream.name; }
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
 void check_listeners(const Config& config, Problems& problems) {
-  if (config.listen.empty() && !problems.wrong("listen"))
+  if (config.listen.empty() && !problems.has_error("listen"))
     problems.error("listen", "at least one address to listen on is needed");
   std::set<std::string> seen;
   const auto check = [&](const std::string& address, const std::string& path) {
@@ -40,9 +40,9 @@ void check_listeners(const Config& config, Problems& problems) {
 }
 
 void check_names(Config& config, Problems& problems) {
-  if (config.upstreams.empty() && !problems.wrong("upstreams"))
+  if (config.upstreams.empty() && !problems.has_error("upstreams"))
     problems.error("upstreams", "at least one upstream is needed");
-  std::map<std::string, std::string> owners;  // name or alias → upstream
+  std::map<std::string, std::string> owners;  // maps a name or alias to its upstream
   for (const auto& upstream : config.upstreams) owners[upstream.name] = upstream.name;
   for (const auto& upstream : config.upstreams) {
     for (std::size_t i = 0; i < upstream.aliases.size(); ++i) {
@@ -56,21 +56,21 @@ void check_names(Config& config, Problems& problems) {
   const auto owner = owners.find(config.default_upstream);
   if (owner != owners.end())
     config.default_upstream = owner->second;
-  else if (!problems.wrong("upstreams"))
+  else if (!problems.has_error("upstreams"))
     problems.error("default_upstream",
                    config.default_upstream + " is not the name or alias of an upstream");
 }
 
 void check_endpoints(const Upstream& upstream, Problems& problems) {
   std::set<std::string> seen;
-  bool used = upstream.endpoints.empty();  // the upstream's credentials
+  bool used = upstream.endpoints.empty();  // true if an endpoint uses the upstream's credentials
   for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
     const auto& endpoint = upstream.endpoints[i];
     const auto& url = endpoint.url;
     const auto path = indexed(path_of(upstream) + ".endpoints", i) + ".url";
-    if (!seen.insert(url).second && !problems.wrong(path))
+    if (!seen.insert(url).second && !problems.has_error(path))
       problems.error(path, "given twice; keep one of them");
-    const bool given = !upstream.credentials.empty() && are_for(upstream, endpoint);
+    const bool given = !upstream.credentials.empty() && credentials_apply_to(upstream, endpoint);
     used = used || given;
     if ((given || !endpoint.credentials.empty()) && url.starts_with("http://"))
       problems.warn(path, "credentials go over the wire in clear text; use https://");
@@ -81,7 +81,7 @@ void check_endpoints(const Upstream& upstream, Problems& problems) {
                    "name; put them into that endpoint");
 }
 
-/// A file open for reading, or -1 after a problem.
+/// Opens a file for reading; returns -1 after a problem.
 int open_file(const std::filesystem::path& file, const std::string& path, Problems& problems) {
   const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   struct stat status {};
@@ -117,24 +117,24 @@ void check_ca_file(const Upstream& upstream, Problems& problems) {
   const auto path = path_of(upstream) + ".ca_file";
   const int fd = open_file(*upstream.ca_file, path, problems);
   if (fd < 0) return;
-  const auto content = content_of(fd, *upstream.ca_file, longest_ca_file, path, problems);
+  const auto content = content_of(fd, *upstream.ca_file, max_ca_file_size, path, problems);
   ::close(fd);
   // "-----BEGIN CERTIFICATE-----", "-----BEGIN TRUSTED CERTIFICATE-----"
   if (content && content->find("CERTIFICATE-----") == std::string::npos)
     problems.error(path, upstream.ca_file->string() + " holds no certificate in PEM form");
 }
 
-/// What the file holds without its last line break; never part of a message. A password may have
-/// several lines: some registries take a key in JSON as it is (Basic carries it in base64).
+/// The content of the file without its last line break; never part of a message. A password may
+/// have several lines: some registries use a JSON key as password (Basic transfers it in base64).
 std::string password_in(int fd, const Credential& credential, const std::string& path,
                         Problems& problems) {
   const auto& file = credential.password_file;
   struct stat status {};
   if (::fstat(fd, &status) == 0 && (status.st_mode & S_IROTH) != 0)
     problems.warn(path, file.string() + " can be read by every user; chmod it to 0400 or 0600");
-  auto password = content_of(fd, file, longest_password + 1, path, problems);
+  auto password = content_of(fd, file, max_password_size + 1, path, problems);
   if (!password) return {};
-  if (password->size() > longest_password)
+  if (password->size() > max_password_size)
     problems.error(path, file.string() + " is too long for a password");
   if (password->ends_with("\r\n"))
     password->resize(password->size() - 2);
@@ -147,7 +147,7 @@ std::string password_in(int fd, const Credential& credential, const std::string&
   return *password;
 }
 
-/// `owner`: the path of the object whose credentials these are.
+/// `owner`: the path of the object that contains the credentials.
 void read_passwords(std::vector<Credential>& credentials, const std::string& owner,
                     Problems& problems) {
   for (std::size_t i = 0; i < credentials.size(); ++i) {
@@ -161,7 +161,7 @@ void read_passwords(std::vector<Credential>& credentials, const std::string& own
   }
 }
 
-/// $XDG_CACHE_HOME/entrepot, else ~/.cache/entrepot (XDG base directory specification: relative
+/// $XDG_CACHE_HOME/entrepot, else ~/.cache/entrepot (XDG Base Directory Specification: relative
 /// values are ignored).
 void choose_directory(Cache& cache, Problems& problems) {
   const auto absolute = [](const char* name) -> std::filesystem::path {
@@ -169,8 +169,8 @@ void choose_directory(Cache& cache, Problems& problems) {
     const char* value = std::getenv(name);
     return value != nullptr && value[0] == '/' ? value : "";
   };
-  if (!cache.directory.empty() || problems.wrong("cache")) {
-    // Given, or wrong in a way already told.
+  if (!cache.directory.empty() || problems.has_error("cache")) {
+    // Configured, or already reported as wrong.
   } else if (const auto xdg = absolute("XDG_CACHE_HOME"); !xdg.empty()) {
     cache.directory = xdg / "entrepot";
   } else if (const auto home = absolute("HOME"); !home.empty()) {

@@ -6,8 +6,8 @@
 
 namespace entrepot::conf {
 
-/// Checks what depends on more than one key and on files, and fills in what follows from it: the
-/// cache directory of this user, passwords, `default_upstream` by its proper name.
+/// Validates everything that depends on several keys or on files, and derives the remaining values:
+/// the cache directory of this user, passwords, and the canonical name of `default_upstream`.
 void validate(Config& config, Problems& problems);
 
 }  // namespace entrepot::conf

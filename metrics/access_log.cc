@@ -21,7 +21,7 @@ std::string_view or_dash(std::string_view text) { return text.empty() ? "-" : te
 void append_text(spdlog::memory_buf_t& out, const AccessLine& line) {
   const auto to = std::back_inserter(out);
   fmt::format_to(to, "access {} \"{} ", or_dash(line.client), or_dash(line.method));
-  append_json(out, or_dash(line.path));  // decoded: may hold blanks and quotes
+  append_json(out, or_dash(line.path));  // decoded: may contain blanks and quotes
   fmt::format_to(to, "\" {} {} {} {} {} bytes={} ms={:.3f} first_ms={:.3f}{}", line.status,
                  to_string(line.outcome), or_dash(line.reason), or_dash(line.upstream),
                  to_string(line.kind), line.bytes, milliseconds(line.duration),

@@ -13,31 +13,32 @@ class logger;
 
 namespace entrepot::log {
 
-/// What one line tells. Views are read during AccessLog::write() only.
+/// The fields of one line. Views are read during AccessLog::write() only.
 struct AccessLine {
   std::string_view client;  ///< "address:port"
-  std::string_view method;  ///< "GET"; empty when the request was not understood
-  /// The path without its query: a query may carry what must not be logged.
+  std::string_view method;  ///< "GET"; empty if the request could not be parsed
+  /// The path without its query, which may contain secrets.
   std::string_view path;
-  int status = 0;  ///< 0: no reply was begun
+  int status = 0;  ///< 0: no reply was sent
   metrics::Outcome outcome = metrics::Outcome::hit;
-  std::string_view reason;    ///< why not a plain hit; may be empty
-  std::string_view upstream;  ///< configured name; empty when none was found
+  std::string_view reason;    ///< reason of a miss; may be empty
+  std::string_view upstream;  ///< configured name; empty if none was found
   metrics::Kind kind = metrics::Kind::other;
-  std::uint64_t bytes = 0;  ///< of the body
+  std::uint64_t bytes = 0;  ///< size of the body
   std::chrono::nanoseconds duration{0};
   std::chrono::nanoseconds first_byte{0};
-  bool complete = true;    ///< false: the client left, or the body failed
-  std::string_view error;  ///< what the client was told when it was our or the upstream's fault
+  bool complete = true;  ///< false: the client disconnected, or the body failed
+  /// the error message for the client, if the mirror or the upstream caused it
+  std::string_view error;
 };
 
-/// The access log: one line for each exchange, through the log's queue and in its format.
+/// The access log: one line for each exchange, through the queue and in the format of the log.
 /// Constant after construction; any thread; never blocks.
 class AccessLog {
  public:
   explicit AccessLog(bool enabled) : enabled_(enabled) {}
 
-  /// When this is false, the caller may spare itself the filling of a line.
+  /// If false, the caller need not fill a line.
   bool enabled() const { return enabled_; }
   void write(const AccessLine& line) const;
 
@@ -45,7 +46,7 @@ class AccessLog {
   const bool enabled_;
 };
 
-// Defined by log.cc, for access_log.cc.
+// Defined in log.cc, used by access_log.cc.
 spdlog::logger& access_logger();
 bool json();
 

@@ -19,7 +19,8 @@ std::string_view file_name(std::string_view path) {
 }  // namespace
 
 void bug(const char* what, const char* file, int line) {
-  // Neither the log nor the heap is trusted here, and no destructor may run beside live threads.
+  // Neither the log nor the heap can be trusted here, and no destructor may run beside live
+  // threads.
   char text[512];
   const auto end =
       fmt::format_to_n(text, sizeof text - 1, "entrepot: bug: {} ({}:{}); please report it", what,

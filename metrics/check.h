@@ -3,13 +3,14 @@
 
 namespace entrepot {
 
-/// Ends the process with exit code 70 and a line on stderr naming the place. The place is that of
-/// the caller (builtins, because clang 14 lacks std::source_location).
+/// Ends the process with exit code 70 and a line on stderr that names the source location of the
+/// caller (builtins, because clang 14 lacks std::source_location).
 [[noreturn]] void bug(const char* what, const char* file = __builtin_FILE(),
                       int line = __builtin_LINE());
 
-/// States something that only a bug in this program can make false: never network, disk,
-/// configuration or client input. On in release builds too; restart is cheap, a wrong byte is not.
+/// Asserts a condition that only a bug in this program can violate; never use it for network, disk,
+/// configuration or client input. Active in release builds too: a restart is cheap, a wrong byte is
+/// not.
 inline void check(bool holds, const char* what, const char* file = __builtin_FILE(),
                   int line = __builtin_LINE()) {
   if (!holds) [[unlikely]] {

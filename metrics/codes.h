@@ -9,7 +9,7 @@
 
 namespace entrepot::metrics {
 
-/// 0 stands for an attempt without an answer; every status not listed counts as "other".
+/// 0 represents an attempt without an answer; every status not listed counts as "other".
 inline constexpr std::array<int, 35> known_codes = {
     0,   200, 202, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 406, 408, 411,
     413, 414, 416, 417, 429, 431, 500, 501, 502, 503, 504, 505, 426, 402, 412, 422, 451};

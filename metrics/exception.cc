@@ -34,7 +34,8 @@ std::string job_name(const std::function<void()>& job) {
 
 void count_failed_job(std::string_view job, const metrics::Counter& failures) {
   failures.add();
-  log::error("bug: \"{}\" in {}, which alone has failed; please report it", exception_text(), job);
+  log::error("bug: \"{}\" in {}, which failed; the process continues. Please report it",
+             exception_text(), job);
 }
 
 void end_on_uncaught_exceptions() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes of exceptions that nobody foresaw. The threads of the process have borders that none
-// passes: a pool logs and counts the job that threw, and goes on; a loop, whose tables the job may
-// have left half changed, ends the process as a bug does.
+// Handling of unexpected exceptions. They do not leave the threads of the process: a pool logs and
+// counts a job that threw and continues; a loop ends the process as a bug does, because the job may
+// have left its tables half changed.
 #pragma once
 
 #include <functional>
@@ -12,22 +12,21 @@
 
 namespace entrepot {
 
-/// What the exception in flight says: in a catch block, or in a terminate handler.
+/// The message of the current exception. Call it in a catch block or in a terminate handler.
 std::string exception_text();
 
-/// The function that made `job`, for whoever reads a log. Slow.
+/// The name of the function that created `job`, for log messages. Slow.
 std::string job_name(const std::function<void()>& job);
 
-/// In a catch block at the border of a pool: logs the exception in flight as that of `job`, and
-/// counts it.
+/// Logs the current exception as that of `job`, and counts it. Call it in a catch block of a pool.
 void count_failed_job(std::string_view job, const metrics::Counter& failures);
 
-/// Makes an exception that nothing catches, on any thread, end the process as a bug does: one line
-/// on stderr, exit code 70.
+/// Makes every uncaught exception, on any thread, end the process as a bug does: one line on
+/// stderr, exit code 70.
 void end_on_uncaught_exceptions();
 
-/// Runs `work`; where it throws, `failed` too, before the exception goes on: for a job of a pool
-/// whose owner waits for an answer. `failed` does not throw.
+/// Runs `work`. If it throws, runs `failed` and rethrows. Serves jobs of a pool whose owner waits
+/// for an answer. `failed` must not throw.
 template <typename Work, typename Failed>
 void run_or(Work&& work, Failed&& failed) {
   try {
@@ -38,7 +37,7 @@ void run_or(Work&& work, Failed&& failed) {
   }
 }
 
-/// Runs `work` and then `after`, also where `work` throws; then the exception goes on.
+/// Runs `work` and then `after`, even if `work` throws; rethrows the exception afterwards.
 template <typename Work, typename After>
 void run_then(Work&& work, After&& after) {
   run_or(work, after);

@@ -12,13 +12,13 @@
 namespace entrepot::metrics {
 
 /// Collects the values of one scrape and writes them in the text format. One thread, one use.
-/// Private to metrics/; the only file that knows prometheus-cpp is its .cc.
+/// Private to metrics/; only its .cc uses prometheus-cpp.
 class Exposition {
  public:
   Exposition();
   ~Exposition();
 
-  /// `labels`: values in the order of the table's label names.
+  /// `labels`: values in the order of the label names in the table.
   void add(Id id, std::initializer_list<std::string_view> labels, double value);
   void add(Id id, std::initializer_list<std::string_view> labels, const CounterSeries& series) {
     add(id, labels, static_cast<double>(series.load(std::memory_order_relaxed)));
@@ -28,7 +28,7 @@ class Exposition {
   }
   void add(Id id, std::initializer_list<std::string_view> labels, const HistogramSeries& series);
 
-  /// Text exposition format 0.0.4.
+  /// Returns the text exposition format 0.0.4.
   std::string text() const;
 
  private:

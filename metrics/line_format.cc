@@ -55,7 +55,7 @@ void append_json(spdlog::memory_buf_t& out, std::string_view text) {
     const auto [length, code, well_formed] = first_character(text);
     if (!well_formed)
       append(out, "\\ufffd");
-    else if (!acts(code))
+    else if (!is_interpreted(code))
       append(out, text.substr(0, length));
     else if (code <= 0xFFFF)
       fmt::format_to(std::back_inserter(out), "\\u{:04x}", code);

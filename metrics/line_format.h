@@ -8,14 +8,14 @@
 
 namespace entrepot::log {
 
-/// Name of the logger whose messages are ready-made fields (access_log.h).
+/// Name of the logger whose messages are preformatted fields (access_log.h).
 inline constexpr std::string_view access_logger_name = "access";
 
-/// One line for each message, in text
+/// Formats one line for each message, as text
 ///   2026-01-31T12:00:00.123Z warn  message
-/// or as a JSON object with "time", "level" and "message" (access lines: "access": {…}).
-/// Line breaks and whatever else acts on a terminal (printable.h) are escaped, so that no client or
-/// upstream can forge a line or hide one.
+/// or as a JSON object with "time", "level" and "message" (access lines: "access": {…}). Escapes
+/// line breaks and other characters that a terminal interprets (printable.h), so that no client or
+/// upstream can forge or hide a line.
 class LineFormatter : public spdlog::formatter {
  public:
   explicit LineFormatter(bool json) : json_(json) {}
@@ -29,11 +29,11 @@ class LineFormatter : public spdlog::formatter {
   const bool json_;
 };
 
-/// Appends `text` with quotes, backslashes and what acts on a terminal (printable.h) escaped as in
-/// a JSON string; bytes that are not UTF-8 become U+FFFD.
+/// Appends `text` as in a JSON string: escapes quotes, backslashes and characters that a terminal
+/// interprets (printable.h). Bytes that are not UTF-8 become U+FFFD.
 void append_json(spdlog::memory_buf_t& out, std::string_view text);
 
-/// Appends `text` as printable() makes it.
+/// Appends printable(text).
 void append_plain(spdlog::memory_buf_t& out, std::string_view text);
 
 }  // namespace entrepot::log

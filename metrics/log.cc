@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two loggers at any time: one for messages, one for access lines (their payload is formatted by
-// access_log.cc). Before start() both write at once on the calling thread; after it they share one
-// queue and one thread. Loggers are never freed: a thread of a library (RocksDB's) may still hold
-// one while the process ends.
+// Two loggers exist at any time: one for messages and one for access lines, whose payload is
+// formatted by access_log.cc. Before start() both write synchronously on the calling thread; after
+// it they share one queue and one thread. Loggers are never freed, because a thread of a library
+// (RocksDB) may still use one at the end of the process.
 #include "metrics/log.h"
 
 #include <spdlog/async.h>
@@ -49,8 +49,8 @@ std::unique_ptr<Loggers> make(const Options& options, const Rest&... rest) {
 struct State {
   std::atomic<Loggers*> current{nullptr};
   std::vector<std::unique_ptr<Loggers>> all;           // main thread
-  std::shared_ptr<spdlog::details::thread_pool> pool;  // null while lines go out directly
-  std::atomic<std::uint64_t> dropped{0};               // by what is no longer current
+  std::shared_ptr<spdlog::details::thread_pool> pool;  // null while lines are written synchronously
+  std::atomic<std::uint64_t> dropped{0};               // by loggers that are no longer current
 
   Loggers& use(std::unique_ptr<Loggers> next) {
     all.push_back(std::move(next));
@@ -70,7 +70,7 @@ State& state() {
 
 Loggers& current() { return *state().current.load(std::memory_order_acquire); }
 
-/// spdlog's from_str() takes any other word for "off".
+/// from_str() of spdlog interprets any other word as "off".
 void check_level(const std::string& level) {
   static constexpr std::array levels = {"trace", "debug", "info", "warn", "error"};
   if (std::find(levels.begin(), levels.end(), level) == levels.end())
@@ -101,7 +101,7 @@ void stop() {
   direct.sink->give_up(stop_patience);
   queued.sink->give_up(stop_patience);
   log.dropped += log.pool->overrun_counter();
-  log.pool.reset();  // writes what is queued and joins the thread
+  log.pool.reset();  // writes the queued lines and joins the thread
   log.dropped += queued.sink->dropped();
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The log: lines to stderr, written by a thread of its own. A full pipe or disk never blocks the
-// caller; lines that find the queue full are dropped and counted.
+// caller. Lines are dropped and counted while the queue is full.
 #pragma once
 
 #include <spdlog/spdlog.h>
@@ -15,22 +15,24 @@ struct Options {
   bool json = false;           ///< one JSON object per line instead of text
 };
 
-/// Starts the log thread. Before it, and after stop(), lines go to stderr on the calling thread.
-/// Main thread, before any other thread exists. Throws std::invalid_argument on an unknown level.
+/// Starts the log thread. Before it, and after stop(), lines are written to stderr on the calling
+/// thread. Main thread, before any other thread exists. Throws std::invalid_argument for an unknown
+/// level.
 void start(const Options& options);
-/// Another level from now on. Any thread. Throws as start() does.
+/// Changes the level. Any thread. Throws as start() does.
 void set_level(const std::string& level);
-/// Writes what is queued and ends the log thread; gives up after one second on a stderr that takes
-/// nothing. Main thread, after the others have ended.
+/// Writes queued lines and ends the log thread. Gives up after one second if stderr is blocked.
+/// Main thread, after the others have ended.
 void stop();
 
-/// Lines lost so far: the queue was full, or stderr took nothing. Any thread.
+/// Number of lines lost: the queue was full, or stderr was blocked. Any thread.
 std::uint64_t dropped();
 
-/// Where lines go now. Any thread; the reference stays valid for good.
+/// The current logger. Any thread; the reference remains valid forever.
 spdlog::logger& logger();
 
-// Any thread; never blocks. Messages name what, where and what to do; they never hold a secret.
+// Any thread; never blocks. A message names the failed operation, its object and the remedy; it
+// never contains a secret.
 template <typename... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
   logger().debug(format, std::forward<Args>(args)...);

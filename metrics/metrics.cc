@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All series live in Families, which is built once and never changes shape: handles are plain
-// pointers into it, and counting needs neither a lock nor a lookup. Scrapes read the same atomics.
+// Families contains all series. It is built once and its shape never changes, so handles are plain
+// pointers into it, and counting needs neither a lock nor a look-up. Scrapes read the same atomics.
 #include "metrics/metrics.h"
 
 #include <array>
@@ -27,8 +27,8 @@ constexpr std::size_t at(Enum value) {
 
 using CodeSeries = std::array<CounterSeries, code_count>;
 
-/// The combinations a working mirror meets every day; they exist at zero so that rates and alerts
-/// have a start. All others would be thousands of lines that are never anything but zero.
+/// Common combinations, which exist at zero so that rates and alerts have a first sample. All
+/// others would add thousands of series that always remain zero.
 bool usual(Kind kind, Outcome outcome, int code) {
   if (kind == Kind::ping) return outcome == Outcome::hit && code == 200;
   if (outcome == Outcome::refused) return code == 400 || code == 404 || code == 405;

@@ -13,8 +13,8 @@
 
 namespace entrepot::metrics {
 
-// Handles to one series each: cheap to copy, valid as long as the Metrics they came from, usable
-// from any thread without a lock.
+// Handles to one series each: cheap to copy, valid as long as the Metrics that returned them,
+// usable from any thread without a lock.
 class Counter {
  public:
   explicit Counter(std::atomic<std::uint64_t>* series) : series_(series) {}
@@ -45,16 +45,16 @@ class Histogram {
 /// Series of one endpoint of an upstream.
 class EndpointMetrics {
  public:
-  /// entrepot_upstream_requests_total; `code` 0 for an attempt without an answer.
+  /// entrepot_upstream_requests_total; `code` is 0 for an attempt without an answer.
   void request(Kind kind, int code) const;
-  /// entrepot_endpoint_failures_total; `reason` is one of a fixed list (words.h), others count as
-  /// "other".
+  /// entrepot_endpoint_failures_total; `reason` is a word of a fixed list (words.h), others count
+  /// as "other".
   void failure(std::string_view reason) const;
   Counter bytes() const;
   Histogram time_to_first_byte() const;
-  /// 1 from the start: an endpoint is believed until it fails.
+  /// Initially 1: an endpoint is assumed to work until it fails.
   Gauge up() const;
-  /// NaN until they are set, so that "unknown" is not taken for "none".
+  /// NaN until they are set, so that "unknown" differs from 0.
   Gauge rate() const;
   Gauge ratelimit_remaining() const;
   Gauge ratelimit_limit() const;
@@ -70,12 +70,12 @@ class EndpointMetrics {
 /// Series of one upstream.
 class UpstreamMetrics {
  public:
-  /// entrepot_requests_total. A few atomic adds; no lookup by string.
+  /// entrepot_requests_total. A few atomic additions; no look-up by string.
   void request(Kind kind, Outcome outcome, int code) const;
   Counter response_bytes(Outcome outcome) const;
   /// entrepot_not_hit_total; `reason` as in the access log (words.h), others count as "other".
   void not_hit(std::string_view reason) const;
-  // Sums over the fetch loops: each adds what has changed on it.
+  // Sums over the fetch loops: each loop adds its changes.
   Gauge transfers() const;
   Gauge transfers_queued() const;
   /// reason: "left", "full", "yielded".
@@ -92,9 +92,9 @@ struct UpstreamLabels {
   std::vector<std::string> endpoints;
 };
 
-/// Every series of the process (docs: the table in table.cc), present at zero from the start. Of
-/// the series with a `code`, the usual combinations are; rarer ones appear when first counted.
-/// One object; made before the threads, destroyed after them.
+/// Every series of the process (documented in table.cc), present at zero from the start. Series
+/// with a `code` exist for common combinations; rarer ones appear when first counted. One object;
+/// created before the threads, destroyed after them.
 class Metrics {
  public:
   explicit Metrics(const std::vector<UpstreamLabels>& upstreams);
@@ -102,9 +102,9 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  /// Unknown or empty names give the series labelled "none" (requests that name no upstream).
+  /// Unknown or empty names return the series labelled "none" (requests that name no upstream).
   const UpstreamMetrics& upstream(std::string_view name) const;
-  /// Unknown endpoints give the series labelled "other".
+  /// Unknown endpoints return the series labelled "other".
   const EndpointMetrics& endpoint(std::string_view upstream, std::string_view endpoint) const;
 
   Histogram request_duration(Outcome outcome) const;
@@ -135,15 +135,15 @@ class Metrics {
   Counter bypass(std::string_view reason) const;
   Counter scrubbed_bytes() const;
   Gauge scrub_progress() const;
-  /// Lines dropped elsewhere than in the log's own queue, which text() adds (log::dropped()).
+  /// Lines dropped outside of the log's own queue, which text() adds (log::dropped()).
   Counter log_dropped() const;
   /// loop: "serve", "fetch", "admin".
   Histogram loop_lag(std::string_view loop) const;
   Gauge store_jobs_queued() const;
-  /// pool: "store", "serve" (requests of clients), "admin" (those of its listener).
+  /// pool: "store", "serve" (requests of clients), "admin" (requests of the admin listener).
   Counter job_failures(std::string_view pool) const;
 
-  /// The text exposition format 0.0.4. Reads /proc/self.
+  /// Returns the text exposition format 0.0.4. Reads /proc/self.
   std::string text() const;
 
  private:

@@ -8,14 +8,14 @@
 namespace entrepot {
 namespace {
 
-/// Of the program and of what a search remembers of it. A pattern of 1024 characters that repeats
-/// no repetitions takes a tenth of it.
-constexpr std::int64_t most_memory = 1 << 20;
+/// Memory bound of the program and of the state of a search. A pattern of 1024 characters without
+/// nested repetitions takes a tenth of it.
+constexpr std::int64_t max_memory = 1 << 20;
 
 re2::RE2::Options options() {
   re2::RE2::Options options;
-  options.set_max_mem(most_memory);
-  options.set_log_errors(false);  // it has its own idea of a log
+  options.set_max_mem(max_memory);
+  options.set_log_errors(false);  // RE2 would write to stderr by itself
   return options;
 }
 
@@ -27,9 +27,9 @@ Pattern::Pattern(const std::string& text)
 Pattern::~Pattern() = default;
 Pattern::Pattern(Pattern&&) noexcept = default;
 
-std::string Pattern::fault() const { return compiled_->ok() ? "" : compiled_->error(); }
+std::string Pattern::error() const { return compiled_->ok() ? "" : compiled_->error(); }
 
-bool Pattern::found_in(std::string_view text) const {
+bool Pattern::matches(std::string_view text) const {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *compiled_);
 }
 

@@ -11,21 +11,21 @@ class RE2;
 
 namespace entrepot {
 
-/// A regular expression that an operator wrote, in RE2's syntax: ECMAScript's without
-/// backreferences and looking around. Its search takes time in proportion to the text, whatever the
-/// pattern, and memory within a bound. Immutable, thread-safe.
+/// A regular expression from the configuration, in RE2 syntax: ECMAScript without backreferences
+/// and look-around. A search takes time linear in the length of the text for any pattern, and
+/// bounded memory. Immutable; thread-safe.
 class Pattern {
  public:
   explicit Pattern(const std::string& text);
   ~Pattern();
   Pattern(Pattern&&) noexcept;
 
-  /// Why it is none (a syntax that is not understood, or too large a program); empty where it is
-  /// one.
-  std::string fault() const;
-  /// Whether some part of `text` matches: the pattern itself says ^ and $. False for one with a
-  /// fault.
-  bool found_in(std::string_view text) const;
+  /// The error message for an invalid pattern (unsupported syntax, or too large a program); empty
+  /// for a valid one.
+  std::string error() const;
+  /// True if some part of `text` matches; the pattern itself contains ^ and $ to anchor it. False
+  /// for an invalid pattern.
+  bool matches(std::string_view text) const;
 
  private:
   std::unique_ptr<const re2::RE2> compiled_;

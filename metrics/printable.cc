@@ -10,7 +10,7 @@
 namespace entrepot {
 namespace {
 
-/// Of the well-formed sequence that starts `text`, or 0.
+/// Length of the well-formed sequence at the start of `text`, or 0.
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
@@ -22,7 +22,7 @@ std::size_t utf8_length(std::string_view text) {
   if (length == 0 || length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i)
     if ((byte(i) & 0xC0) != 0x80) return 0;
-  // Overlong forms, surrogates and what lies beyond U+10FFFF.
+  // Excludes overlong forms, surrogates and code points above U+10FFFF.
   if (lead == 0xE0 && byte(1) < 0xA0) return 0;
   if (lead == 0xED && byte(1) > 0x9F) return 0;
   if (lead == 0xF0 && byte(1) < 0x90) return 0;
@@ -33,15 +33,16 @@ std::size_t utf8_length(std::string_view text) {
 struct Span {
   std::uint32_t first, last;
 };
-constexpr std::array<Span, 9> acting = {{{0x0000, 0x001F},
-                                         {0x007F, 0x009F},
-                                         {0x061C, 0x061C},      // Arabic letter mark
-                                         {0x200B, 0x200F},      // zero width; direction marks
-                                         {0x2028, 0x202E},      // separators; embeddings, overrides
-                                         {0x2060, 0x206F},      // invisible operators; isolates
-                                         {0xFEFF, 0xFEFF},      // byte order mark
-                                         {0xFFF9, 0xFFFB},      // annotations
-                                         {0xE0000, 0xE007F}}};  // tags
+constexpr std::array<Span, 9> interpreted = {
+    {{0x0000, 0x001F},
+     {0x007F, 0x009F},
+     {0x061C, 0x061C},      // Arabic letter mark
+     {0x200B, 0x200F},      // zero width; direction marks
+     {0x2028, 0x202E},      // separators; embeddings, overrides
+     {0x2060, 0x206F},      // invisible operators; isolates
+     {0xFEFF, 0xFEFF},      // byte order mark
+     {0xFFF9, 0xFFFB},      // annotations
+     {0xE0000, 0xE007F}}};  // tags
 
 }  // namespace
 
@@ -64,8 +65,8 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-bool acts(std::uint32_t code) {
-  return std::any_of(acting.begin(), acting.end(),
+bool is_interpreted(std::uint32_t code) {
+  return std::any_of(interpreted.begin(), interpreted.end(),
                      [code](const Span& span) { return code >= span.first && code <= span.last; });
 }
 
@@ -76,7 +77,7 @@ std::string printable(std::string_view text) {
     const auto [length, code, well_formed] = first_character(text);
     if (!well_formed)
       fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(text[0]));
-    else if (!acts(code))
+    else if (!is_interpreted(code))
       out.append(text.substr(0, length));
     else if (code < 0x80)
       fmt::format_to(std::back_inserter(out), "\\x{:02x}", code);

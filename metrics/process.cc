@@ -18,7 +18,7 @@ namespace {
 
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
-/// proc(5): fields of /proc/self/stat behind the name, which may hold anything.
+/// Fields of /proc/self/stat after the process name, which may contain any character (proc(5)).
 struct Stat {
   std::uint64_t user = 0, system = 0, start = 0;  // in ticks
   std::uint64_t resident = 0;                     // in pages
@@ -43,7 +43,7 @@ double open_fds() {
   for (std::filesystem::directory_iterator it("/proc/self/fd", error), end; !error && it != end;
        it.increment(error))
     ++count;
-  return error ? unknown : count - 1;  // but for that of the listing
+  return error ? unknown : count - 1;  // except the one of this iteration
 }
 
 double max_fds() {
@@ -51,7 +51,7 @@ double max_fds() {
   return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<double>(limit.rlim_cur) : unknown;
 }
 
-/// From the age, as the kernel counts ticks since the machine started and the clock may be set.
+/// Computed from the age, because the kernel counts ticks since boot and the clock may be adjusted.
 double start_time(std::uint64_t start_ticks, double ticks) {
   timespec up{};
   if (::clock_gettime(CLOCK_BOOTTIME, &up) != 0) return unknown;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel says of this process. Private to metrics/.
+// Resource usage of this process as reported by the kernel. Private to metrics/.
 #pragma once
 
 namespace entrepot::metrics {
 
-/// NaN where /proc does not say.
+/// Members are NaN if /proc does not provide them.
 struct ProcessUse {
   double cpu_seconds;
   double resident_bytes;
   double open_fds;
   double max_fds;
-  double start_time;  ///< seconds since 1970; the same each time
+  double start_time;  ///< seconds since 1970; constant during the process
 };
 
-/// Any thread; reads /proc/self, which takes a millisecond where thousands of files are open.
+/// Any thread. Reads /proc/self, which takes a millisecond with thousands of open files.
 ProcessUse process_use();
 
 }  // namespace entrepot::metrics

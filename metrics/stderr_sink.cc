@@ -17,7 +17,7 @@
 namespace entrepot::log {
 namespace {
 
-/// How long one poll lasts: give_up() is noticed within it.
+/// Duration of one poll, and therefore the delay of give_up().
 constexpr int poll_ms = 50;
 
 std::int64_t now_ms() {
@@ -52,7 +52,7 @@ void StderrSink::sink_it_(const spdlog::details::log_msg& message) {
   if (!write_all(line.data(), line.size())) dropped_.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// False when time ran out or the other end is gone.
+/// Returns false after a timeout or if the reader has closed its end.
 bool StderrSink::write_all(const char* data, std::size_t size) {
   while (size > 0) {
     ssize_t written = 0;
@@ -61,7 +61,8 @@ bool StderrSink::write_all(const char* data, std::size_t size) {
     } else if (own_fd_ >= 0) {
       written = ::write(own_fd_, data, size);
     } else {
-      // A pipe that could not be opened anew: once poll says so, this much does not block.
+      // A pipe that could not be reopened: once poll reports it writable, this many bytes do not
+      // block.
       if (!wait_writable()) return false;
       written = ::write(fd_, data, std::min<std::size_t>(size, PIPE_BUF));
     }

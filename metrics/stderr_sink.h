@@ -11,20 +11,20 @@
 
 namespace entrepot::log {
 
-/// Writes lines to a descriptor that may stop taking them: a full pipe, a stuck terminal, a journal
-/// that is down. The writing thread waits for it, but never past give_up().
-/// Pipes and terminals are opened anew without blocking, because setting O_NONBLOCK on stderr
-/// itself would set it for everyone who shares it (the operator's shell).
+/// Writes lines to a descriptor that may block: a full pipe, a stuck terminal, a stopped journal.
+/// The writing thread waits for it, but never past give_up(). Pipes and terminals are reopened as
+/// non-blocking, because setting O_NONBLOCK on stderr itself would affect all processes that share
+/// it (the operator's shell).
 class StderrSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  /// `fd` stays the caller's; it outlives the sink.
+  /// The caller owns `fd`, which must outlive the sink.
   explicit StderrSink(int fd);
   ~StderrSink() override;
 
-  /// From now on at most `patience` more is spent on waiting; then lines are dropped. Any thread.
+  /// Limits all further waiting to `patience`; afterwards lines are dropped. Any thread.
   void give_up(std::chrono::milliseconds patience);
 
-  /// Lines that could not be written. Any thread.
+  /// Number of lines that could not be written. Any thread.
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  protected:
@@ -36,9 +36,9 @@ class StderrSink : public spdlog::sinks::base_sink<std::mutex> {
   bool wait_writable();
 
   const int fd_;
-  int own_fd_ = -1;      // the same file opened anew, or -1
+  int own_fd_ = -1;      // the same file reopened, or -1
   bool socket_ = false;  // write with MSG_DONTWAIT
-  /// Steady milliseconds after which waiting ends.
+  /// Steady milliseconds at which waiting ends.
   std::atomic<std::int64_t> deadline_;
   std::atomic<std::uint64_t> dropped_{0};
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every metric of the process: name, help, type and labels. Private to metrics/; docs and
+// Every metric of the process: name, help, type and labels. Private to metrics/. Documents and
 // dashboards follow table.cc.
 #pragma once
 

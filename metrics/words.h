@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bounded word lists of labels that are passed as text; the last word of each takes the
-// unknown. Private to metrics/.
+// The bounded word lists of labels that are passed as text. The last word of each list represents
+// unknown words. Private to metrics/.
 #pragma once
 
 #include <array>

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parses C++ as far as code_size.py needs it: classes, function bodies and includes.
 
-The parser reads tokens and knows no types. It skips comments, strings and preprocessor lines, and
+The parser reads tokens and knows no types. It skips comments, strings, preprocessor lines and the
+annotations of metrics/mutex.h, and
 reads the first branch of each #if (of `#if 0` the #else branch). It takes NAME(...) in capitals at
 the start of a declaration for a macro, `Type name(...)` for a function, `(*name)` for a pointer. It
 raises Unreadable for a bracket without a partner and for a declaration without an end.
@@ -15,7 +16,9 @@ from dataclasses import dataclass, field
 # --- Tokens -----------------------------------------------------------------------------------
 
 TOKEN = re.compile(r"""
-    (?P<blank>\s+|//(?:[^\n\\]|\\.)*|/\*.*?\*/|\\\n)
+    (?P<blank>\s+|//(?:[^\n\\]|\\.)*|/\*.*?\*/|\\\n
+             |\b(?:GUARDED_BY|REQUIRES(?:_SHARED)?|ENTREPOT_THREAD_ANNOTATION)\((?:[^()]|\([^()]*\))*\)
+             |\bNO_THREAD_SAFETY_ANALYSIS\b)
   | (?P<directive>\#(?:/\*.*?\*/|[^\n\\]|\\.)*)
   | (?P<string>(?:u8|[uUL])?(?:R"(?P<mark>[^()\\\s]{0,16})\(.*?\)(?P=mark)"
                               |"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)+')(?:[A-Za-z_]\w*)?)

@@ -11,18 +11,50 @@ import re
 import sys
 from pathlib import Path
 
-# Folder → project folders it may include besides itself. metrics/ is for everyone.
+# Folder → project folders it may include besides itself; "cache/" stands for every folder in cache/.
+# metrics/ is for everyone.
 ARROWS = {
     "metrics": [],
     "conf": [],
-    "cache": [],
-    "proxy/loop": [],
-    "proxy/http": ["proxy/loop"],
-    "proxy/upstream": ["cache", "proxy/loop"],
-    "proxy/registry": ["cache", "proxy/http"],
-    "proxy/admin": ["cache", "proxy/http", "proxy/loop"],
-    "proxy/app": ["cache", "conf", "proxy/admin", "proxy/http", "proxy/loop", "proxy/registry",
-                  "proxy/upstream"],
+
+    "cache/base": [],
+    "cache/index": ["cache/base"],
+    "cache/content": ["cache/base"],
+    "cache/api": ["cache/base", "cache/content"],
+    "cache/store": ["cache/base", "cache/index", "cache/content", "cache/api"],
+    "cache/space": ["cache/base", "cache/index", "cache/content", "cache/api", "cache/store"],
+    "cache/fill": ["cache/base", "cache/index", "cache/content", "cache/api", "cache/store", "cache/space"],
+    "cache/flight": ["cache/base", "cache/index", "cache/content", "cache/api", "cache/store", "cache/space",
+                     "cache/fill"],
+    "cache/upkeep": ["cache/base", "cache/index", "cache/content", "cache/api", "cache/store", "cache/space",
+                     "cache/fill"],
+    "cache": ["cache/"],
+
+    "proxy/base": [],
+    "proxy/loop": ["cache/base"],
+    "proxy/http/parse": ["proxy/base"],
+    "proxy/http": ["cache/base", "proxy/base", "proxy/http/parse", "proxy/loop"],
+
+    "proxy/upstream/wire": ["proxy/base", "cache/base", "cache/api"],
+    "proxy/upstream/transfer": ["proxy/base", "proxy/loop", "cache/base", "proxy/upstream/wire"],
+    "proxy/upstream/auth": ["proxy/base", "cache/base", "proxy/upstream/transfer",
+                            "proxy/upstream/wire"],
+    "proxy/upstream/endpoint": ["proxy/base", "cache/base", "cache/api", "proxy/upstream/auth",
+                                "proxy/upstream/transfer", "proxy/upstream/wire"],
+    "proxy/upstream": ["proxy/base", "proxy/loop", "cache/base", "cache/api", "proxy/upstream/"],
+
+    "proxy/registry/request": ["proxy/base", "cache/base", "cache/api", "proxy/http",
+                               "proxy/http/parse"],
+    "proxy/registry/reply": ["proxy/base", "cache/base", "cache/content", "cache/api",
+                             "proxy/http", "proxy/http/parse", "proxy/registry/request"],
+    "proxy/registry": ["proxy/base", "cache", "cache/", "proxy/http", "proxy/registry/"],
+    "proxy/admin": ["cache", "cache/", "proxy/http", "proxy/http/parse", "proxy/loop"],
+
+    "proxy/app/command": ["cache/api", "conf", "proxy/http", "proxy/registry/request",
+                          "proxy/upstream/endpoint"],
+    "proxy/app/engines": ["cache/base", "conf", "proxy/app/command"],
+    "proxy/app/cache_cli": ["cache", "cache/", "conf", "proxy/admin", "proxy/app/command"],
+    "proxy/app": ["cache", "cache/", "conf", "proxy/"],
 }
 
 # Foreign library → how its headers begin, and the files (by prefix) that may include them.
@@ -30,18 +62,20 @@ LIBRARIES = {
     "prometheus-cpp": (r"prometheus/", ["metrics/"]),
     "spdlog": (r"(spdlog|fmt)/", ["metrics/"]),
     "nlohmann": (r"nlohmann/",
-                 ["conf/", "cache/manifest.cc", "cache/schema1.cc",
-                  "proxy/upstream/json.", "proxy/upstream/listing_",
-                  "proxy/upstream/token_reply.cc", "proxy/admin/cache_api.cc",
-                  "proxy/app/cache_", "proxy/app/endpoint_memory.cc"]),
-    "rocksdb": (r"rocksdb/", ["cache/rocks_"]),
+                 ["conf/", "cache/content/manifest.cc", "cache/content/schema1.cc",
+                  "proxy/upstream/wire/json.", "proxy/upstream/listing_",
+                  "proxy/upstream/wire/listing_", "proxy/upstream/auth/token_reply.cc",
+                  "proxy/admin/cache_api.cc", "proxy/app/cache_cli/",
+                  "proxy/app/endpoint_memory.cc"]),
+    "rocksdb": (r"rocksdb/", ["cache/index/rocks_"]),
     "libevent": (r"(event2/|event\.h|evutil\.h)",
                  ["proxy/loop/", "proxy/http/", "proxy/upstream/"]),
     "re2": (r"re2/", ["metrics/pattern.cc"]),
     "llhttp": (r"llhttp\.h", ["proxy/http/"]),
-    "libcurl": (r"curl/", ["proxy/upstream/", "proxy/app/admin_client."]),
+    "libcurl": (r"curl/", ["proxy/upstream/", "proxy/app/cache_cli/admin_client."]),
     # Upstream credentials are encoded for Basic and wiped from memory by it.
-    "openssl": (r"openssl/", ["cache/digest", "cache/schema1.cc", "proxy/http/", "proxy/upstream/credential"]),
+    "openssl": (r"openssl/", ["cache/base/digest", "cache/content/schema1.cc", "proxy/base/secret.cc",
+                              "proxy/http/", "proxy/upstream/auth/credential"]),
     "CLI11": (r"CLI/", ["proxy/app/"]),
     # Tests only: no source of the product includes them.
     "googletest": (r"(gtest|gmock)/", []),
@@ -55,8 +89,9 @@ LICENSED = (".h", ".cc", ".c", ".py", ".sh", ".cmake")
 
 
 def folder_of(path: str) -> str | None:
-    """The folder of ARROWS that holds a project path."""
-    return next((folder for folder in ARROWS if path.startswith(folder + "/")), None)
+    """The folder of ARROWS that holds a project path, None for a path in none of them."""
+    folder = path.rpartition("/")[0]
+    return folder if folder in ARROWS else None
 
 
 def check_include(file: str, quote: str, header: str) -> str | None:
@@ -72,7 +107,11 @@ def check_include(file: str, quote: str, header: str) -> str | None:
     if target is None:
         return f'"{header}" is not a path of the project (write it from the top folder)'
     folder = folder_of(file)
+    if folder is None:
+        return "its folder has no row in ARROWS"
     if target in (folder, "metrics") or target in ARROWS[folder]:
+        return None
+    if any(allowed.endswith("/") and target.startswith(allowed) for allowed in ARROWS[folder]):
         return None
     return f"{folder}/ may not include {target}/"
 

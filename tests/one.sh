@@ -43,10 +43,14 @@ if [[ $file == *.py ]]; then
   exec "$python" -B -m pytest -q -p no:cacheprovider "$file" "$@"
 fi
 
-# The binary of this file alone, which the folder's CMakeLists.txt declares.
+# The binary of this file alone: unit_<room>.<file>, declared in the folder's CMakeLists.txt.
 folder=$(dirname "$file")
-declared=$(sed -nE 's/^ *entrepot_unit_test\(([a-z_]+).*/\1/p' "$folder/CMakeLists.txt" | head -1)
-[[ -n $declared ]] || fail "${folder#"$root"/}/CMakeLists.txt declares no entrepot_unit_test"
+while [[ ! -e $folder/CMakeLists.txt ]]; do folder=$(dirname "$folder"); done
+relative=${file#"$folder"/}
+declared=$(awk -v file="$relative" '
+  match($0, /entrepot_unit_test\([a-z_]+/) { room = substr($0, RSTART + 19, RLENGTH - 19) }
+  { for (i = 1; i <= NF; ++i) if ($i == file) { print room; exit } }' "$folder/CMakeLists.txt")
+[[ -n $declared ]] || fail "${folder#"$root"/}/CMakeLists.txt does not name $relative"
 target=unit_$declared.${name##*/}
 say "Building $target ($preset)"
 cmake --build "$build" --target "$target" >&2

@@ -82,8 +82,8 @@ void AdminHandler::answer_api(const http::ExchangePtr& exchange) const {
   const bool taken = options_.work([this, held = exchange, method = request.method(),
                                     path = std::string(request.path()),
                                     query = std::string(request.query())]() mutable {
-    auto& loop = held->loop();
-    loop.post([held = std::move(held), done = ask_api(method, path, query)] {
+    auto& executor = held->executor();
+    executor.post([held = std::move(held), done = ask_api(method, path, query)] {
       answer(*held, http::ReplyHead(done.status), json, done.body);
     });
   });

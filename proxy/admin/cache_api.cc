@@ -12,7 +12,7 @@ namespace entrepot::admin {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using cache::Inspection;
+using cache::CacheAdmin;
 using http::Method;
 
 constexpr std::string_view root = "/api/v1/cache";
@@ -40,7 +40,7 @@ std::string_view value_of(std::string_view query, std::string_view key) {
 
 Json next_of(const std::optional<std::string>& next) { return next ? Json(*next) : Json(nullptr); }
 
-ApiAnswer stats(const Inspection& inspection) {
+ApiAnswer stats(const CacheAdmin& inspection) {
   const auto stats = inspection.stats();
   return answer({{"used_bytes", stats.used},
                  {"max_bytes", stats.max_size},
@@ -56,7 +56,7 @@ ApiAnswer stats(const Inspection& inspection) {
                  {"complete", stats.complete}});
 }
 
-ApiAnswer objects(const Inspection& inspection, std::string_view query) {
+ApiAnswer objects(const CacheAdmin& inspection, std::string_view query) {
   std::size_t limit = usual_page;
   if (const auto text = value_of(query, "limit"); !text.empty()) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
@@ -77,21 +77,21 @@ ApiAnswer objects(const Inspection& inspection, std::string_view query) {
   return answer({{"objects", std::move(list)}, {"next", next_of(page.next)}});
 }
 
-std::string_view word_of(Inspection::Verdict verdict) {
+std::string_view word_of(CacheAdmin::Finding verdict) {
   switch (verdict) {
-    case Inspection::Verdict::right:
+    case CacheAdmin::Finding::right:
       return "right";
-    case Inspection::Verdict::wrong:
+    case CacheAdmin::Finding::wrong:
       return "wrong";
-    case Inspection::Verdict::unreadable:
+    case CacheAdmin::Finding::unreadable:
       return "unreadable";
-    case Inspection::Verdict::missing:
+    case CacheAdmin::Finding::missing:
       return "missing";
   }
   return "";
 }
 
-ApiAnswer verify(Inspection& inspection, std::string_view query) {
+ApiAnswer verify(CacheAdmin& inspection, std::string_view query) {
   const auto done = inspection.verify(value_of(query, "from"), verified_at_once,
                                       value_of(query, "repair") == "true");
   Json bad = Json::array();
@@ -105,7 +105,7 @@ ApiAnswer verify(Inspection& inspection, std::string_view query) {
                  {"next", next_of(done.next)}});
 }
 
-ApiAnswer remove_object(Inspection& inspection, std::string_view text) {
+ApiAnswer remove_object(CacheAdmin& inspection, std::string_view text) {
   const auto digest = cache::Digest::parse(text);
   if (!digest) return refuse(400, "not a digest: " + std::string(text));
   const auto removed = inspection.remove(*digest);
@@ -113,7 +113,7 @@ ApiAnswer remove_object(Inspection& inspection, std::string_view text) {
   return answer({{"tags", 0}, {"objects", removed}});
 }
 
-ApiAnswer remove_repository(Inspection& inspection, std::string_view name, std::string_view query) {
+ApiAnswer remove_repository(CacheAdmin& inspection, std::string_view name, std::string_view query) {
   const auto slash = name.find('/');
   if (slash == 0 || slash == std::string_view::npos || slash + 1 == name.size())
     return refuse(400, "expected UPSTREAM/REPOSITORY, such as docker.io/library/alpine");
@@ -127,22 +127,22 @@ ApiAnswer remove_repository(Inspection& inspection, std::string_view name, std::
   return answer({{"tags", removed.tags}, {"objects", removed.objects}});
 }
 
-ApiAnswer pin_list(const Inspection& inspection) {
+ApiAnswer pin_list(const CacheAdmin& inspection) {
   const auto pins = inspection.pins();
   return answer({{"configured", pins.configured}, {"commanded", pins.commanded}});
 }
 
-ApiAnswer change_pins(Inspection& inspection, Method method, std::string_view query) {
+ApiAnswer change_pins(CacheAdmin& inspection, Method method, std::string_view query) {
   const auto pattern = value_of(query, "pattern");
   switch (method == Method::put ? inspection.pin(pattern) : inspection.unpin(pattern)) {
-    case Inspection::PinChange::done:
-    case Inspection::PinChange::unchanged:
+    case CacheAdmin::PinChange::done:
+    case CacheAdmin::PinChange::unchanged:
       return pin_list(inspection);
-    case Inspection::PinChange::invalid:
+    case CacheAdmin::PinChange::invalid:
       return refuse(400, "expected a pattern such as library/* or ghcr.io/acme/*");
-    case Inspection::PinChange::configured:
+    case CacheAdmin::PinChange::configured:
       return refuse(409, "this pin is in the configuration (cache.pin): take it out there");
-    case Inspection::PinChange::failed:
+    case CacheAdmin::PinChange::failed:
       break;
   }
   return refuse(503, "the index takes no writes; see the log");
@@ -150,7 +150,7 @@ ApiAnswer change_pins(Inspection& inspection, Method method, std::string_view qu
 
 ApiAnswer refuse_method() { return refuse(405, "this is asked for with another method"); }
 
-ApiAnswer route(Inspection& inspection, Method method, std::string_view path,
+ApiAnswer route(CacheAdmin& inspection, Method method, std::string_view path,
                 std::string_view query) {
   const bool reads = method == Method::get || method == Method::head;
   const std::string_view rest = path.substr(root.size());
@@ -179,7 +179,7 @@ bool is_cache_api(std::string_view path) {
 
 }  // namespace
 
-ApiAnswer answer_cache_api(cache::Inspection& inspection, Method method, std::string_view path,
+ApiAnswer answer_cache_api(cache::CacheAdmin& inspection, Method method, std::string_view path,
                            std::string_view query) {
   if (!is_utf8(path) || !is_utf8(query))
     return refuse(400, "what is asked for is no UTF-8, and nothing in the cache is named so");

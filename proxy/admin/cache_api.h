@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "cache/inspection.h"
-#include "proxy/http/request.h"
+#include "cache/upkeep/cache_admin.h"
+#include "proxy/http/parse/request.h"
 
 namespace entrepot::admin {
 
@@ -28,7 +28,7 @@ struct ApiAnswer {
 ///
 /// `path` and `query` without the question mark; nothing in a query needs encoding. May block:
 /// store pool. Errors are {"error": "…"} with 400, 404, 405, 409 or 503.
-ApiAnswer answer_cache_api(cache::Inspection& inspection, http::Method method,
+ApiAnswer answer_cache_api(cache::CacheAdmin& inspection, http::Method method,
                            std::string_view path, std::string_view query);
 
 }  // namespace entrepot::admin

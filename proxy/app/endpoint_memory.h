@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "cache/clock.h"
-#include "proxy/upstream/report.h"
+#include "cache/base/clock.h"
+#include "proxy/upstream/endpoint/report.h"
 
 namespace entrepot::app {
 

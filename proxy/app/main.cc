@@ -3,7 +3,7 @@
 #include <variant>
 
 #include "metrics/exception.h"
-#include "proxy/app/command_line.h"
+#include "proxy/app/command/command_line.h"
 #include "proxy/app/process.h"
 #include "proxy/app/run.h"
 

@@ -11,11 +11,11 @@
 #include <random>
 #include <utility>
 
-#include "cache/layout.h"
+#include "cache/index/layout.h"
 #include "metrics/check.h"
 #include "metrics/log.h"
 #include "proxy/app/changes.h"
-#include "proxy/app/component_options.h"
+#include "proxy/app/command/component_options.h"
 #include "proxy/app/endpoint_memory.h"
 #include "proxy/app/process.h"
 
@@ -59,7 +59,7 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       pool_("store", static_cast<std::size_t>(config.threads.store), metrics.job_failures("store")),
       admin_pool_("admin", 1, metrics.job_failures("admin")),
       sources_(make_sources()),
-      registry_(registry_options(), store_, metrics),
+      registry_(registry_options(), cache_, metrics),
       admin_handler_({[this] { return unready(); }, [this] { bring_gauges_up_to_date(); },
                       [this](http::Method method, std::string_view path, std::string_view query) {
                         return answer_api(method, path, query);
@@ -71,10 +71,10 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
                       },
                       config.admin ? config.admin->hosts : std::vector<std::string>()},
                      metrics),
-      signals_(control_.loop, [this](int signal) { on_signal(signal); }),
+      signals_(control_, [this](int signal) { on_signal(signal); }),
       notifier_(std::move(notify)),
-      cache_(cache_options(config), clock_, metrics, pool_poster_, homes(), [this] {
-        control_.loop.post([this] {
+      cache_(cache_options(config), clock_, metrics, pool_, homes(), [this] {
+        control_.post([this] {
           if (draining_) return;
           restart_ = true;
           drain_in_loop();
@@ -96,7 +96,7 @@ Mirror::~Mirror() = default;
 Mirror::Loops Mirror::make_loops(const std::string& name, int count) {
   Loops loops;
   for (int i = 0; i < count; ++i)
-    loops.push_back(std::make_unique<LoopParts>(name + "-" + std::to_string(i)));
+    loops.push_back(std::make_unique<loop::Loop>(name + "-" + std::to_string(i)));
   return loops;
 }
 
@@ -104,38 +104,33 @@ Mirror::Sources Mirror::make_sources() {
   Sources sources;
   for (const auto& parts : fetch_)
     sources.push_back(
-        std::make_unique<upstream::CurlSource>(parts->loop, upstream_options(config_), metrics_));
+        std::make_unique<upstream::UpstreamSource>(*parts, upstream_options(config_), metrics_));
   return sources;
 }
 
 std::vector<cache::Cache::HomeParts> Mirror::homes() const {
   std::vector<cache::Cache::HomeParts> homes;
   for (std::size_t i = 0; i < fetch_.size(); ++i)
-    homes.push_back({&fetch_[i]->executor, sources_[i].get()});
+    homes.push_back({fetch_[i].get(), sources_[i].get()});
   return homes;
 }
 
 upstream::Options Mirror::upstream_options(const conf::Config& config) {
   auto options = app::upstream_options(config);
   options.id = id_;
-  options.readers = &pool_poster_;
+  options.readers = &pool_;
   return options;
 }
 
 registry::Options Mirror::registry_options() const {
   auto options = app::registry_options(config_);
   options.id = id_;
-  options.executor_of = [this](const http::Exchange& exchange) -> cache::Executor& {
-    for (const auto& parts : serve_)
-      if (&parts->loop == &exchange.loop()) return parts->executor;
-    bug("an exchange of no serve loop");
-  };
   return options;
 }
 
 void Mirror::listen() {
   std::vector<loop::Loop*> loops;
-  for (const auto& parts : serve_) loops.push_back(&parts->loop);
+  for (const auto& parts : serve_) loops.push_back(parts.get());
   for (const auto& [address] : config_.listen) {
     auto options = server_options(config_, address);
     options.readers = &pool_;
@@ -152,28 +147,28 @@ void Mirror::listen() {
   const auto& address = config_.admin->address;
   auto options = admin_options(config_, address);
   options.handler_failures = metrics_.job_failures("admin");
-  admin_server_ = std::make_unique<http::Server>(std::move(options), std::vector{&control_.loop},
-                                                 admin_handler_);
+  admin_server_ =
+      std::make_unique<http::Server>(std::move(options), std::vector{&control_}, admin_handler_);
   admin_address_ = with_port(address, admin_server_->port());
 }
 
 bool Mirror::run() {
   for (const auto* loops : {&fetch_, &serve_})
-    for (const auto& parts : *loops) parts->loop.start();
-  control_.loop.start();
+    for (const auto& parts : *loops) parts->start();
+  control_.start();
   for (const auto& server : servers_) server->start();
   if (admin_server_) admin_server_->start();
   ready_ = true;
   log::info("{}; cache in {}; upstreams {}", status(), config_.cache.directory.string(),
             joined(config_.upstreams, [](const auto& upstream) { return upstream.name; }));
-  control_.loop.post([this] {
+  control_.post([this] {
     remember_endpoints();
     loop_lag_.begin();
     watch();
     if (!draining_) notifier_.ready(status());
   });
   auto stopped = stopped_.get_future();
-  if (stopped.wait_for(start_takes) == std::future_status::timeout) let_go_of_start();
+  if (stopped.wait_for(start_takes) == std::future_status::timeout) drop_startup_pages();
   stopped.wait();
   return restart_;
 }
@@ -190,8 +185,8 @@ void Mirror::watch() {
   if (interval.count() == 0) return;
   std::vector<loop::Loop*> loops;
   for (const auto* parts : {&serve_, &fetch_})
-    for (const auto& part : *parts) loops.push_back(&part->loop);
-  watchdog_ = std::make_unique<Watchdog>(control_.loop, std::move(loops), interval,
+    for (const auto& part : *parts) loops.push_back(part.get());
+  watchdog_ = std::make_unique<Watchdog>(control_, std::move(loops), interval,
                                          [this] { notifier_.alive(); });
 }
 
@@ -214,11 +209,11 @@ void Mirror::bring_gauges_up_to_date() const {
 }
 
 void Mirror::watch_loops() {
-  for (const auto& parts : serve_) loop_lag_.watch(parts->loop, "serve");
+  for (const auto& parts : serve_) loop_lag_.watch(*parts, "serve");
   for (std::size_t i = 0; i < fetch_.size(); ++i)
-    loop_lag_.watch(fetch_[i]->loop, "fetch",
+    loop_lag_.watch(*fetch_[i], "fetch",
                     [&source = *sources_[i]] { source.bring_gauges_up_to_date(); });
-  loop_lag_.watch(control_.loop, "admin");
+  loop_lag_.watch(control_, "admin");
 }
 
 std::optional<upstream::Reports> Mirror::reports_of_loops() {
@@ -226,7 +221,7 @@ std::optional<upstream::Reports> Mirror::reports_of_loops() {
   for (std::size_t i = 0; i < fetch_.size(); ++i) {
     const auto answer = std::make_shared<std::promise<upstream::Reports>>();
     asked.push_back(answer->get_future());
-    fetch_[i]->loop.post([answer, &source = *sources_[i]] { answer->set_value(source.report()); });
+    fetch_[i]->post([answer, &source = *sources_[i]] { answer->set_value(source.report()); });
   }
   const auto until = std::chrono::steady_clock::now() + report_patience;
   std::vector<upstream::Reports> by_loop;
@@ -245,7 +240,7 @@ std::optional<upstream::Reports> Mirror::reports_of_loops() {
 admin::ApiAnswer Mirror::answer_api(http::Method method, std::string_view path,
                                     std::string_view query) {
   if (path != "/api/v1/upstreams")
-    return admin::answer_cache_api(cache_.inspection(), method, path, query);
+    return admin::answer_cache_api(cache_.admin(), method, path, query);
   if (method != http::Method::get && method != http::Method::head)
     return {405, "{\"error\":\"only GET and HEAD\"}\n"};
   if (const auto reports = reports_of_loops()) return {200, reports_json(*reports)};
@@ -260,7 +255,7 @@ std::filesystem::path Mirror::memory_file() const {
 /// Again and again, so that little is lost where the process does not end by itself.
 void Mirror::remember_endpoints() {
   if (stopping_) return;
-  memory_timer_ = control_.loop.after(memory_interval, [this] {
+  memory_timer_ = control_.after(memory_interval, [this] {
     admin_pool_.post([this] {
       if (const auto reports = reports_of_loops())
         save_reports(memory_file(), *reports, clock_.wall());
@@ -302,9 +297,9 @@ void Mirror::change_to(const conf::Config& next) {
   });
   // Whether libcurl can use them is seen here, before anything is changed.
   loop::Loop scratch("reload");
-  static_cast<void>(upstream::CurlSource(scratch, upstreams, metrics_));
+  static_cast<void>(upstream::UpstreamSource(scratch, upstreams, metrics_));
   for (std::size_t i = 0; i < fetch_.size(); ++i)
-    fetch_[i]->loop.post([&source = *sources_[i], upstreams] { source.replace(upstreams); });
+    fetch_[i]->post([&source = *sources_[i], upstreams] { source.replace(upstreams); });
   if (changes.cache) cache_.reconfigure(cache_options(next));
   if (changes.log_level) log::set_level(next.log.level);
   const auto text = [](const std::string& key) { return key; };
@@ -317,7 +312,7 @@ void Mirror::change_to(const conf::Config& next) {
 }
 
 void Mirror::drain() {
-  control_.loop.post([this] { drain_in_loop(); });
+  control_.post([this] { drain_in_loop(); });
 }
 
 void Mirror::drain_in_loop() {
@@ -325,12 +320,12 @@ void Mirror::drain_in_loop() {
   ready_ = false;
   notifier_.stopping("draining");
   log::info("draining: replies in progress have {} ms", config_.timeouts.drain.count());
-  drain_timer_ = control_.loop.after(config_.timeouts.drain,
-                                     [this] { end_flights("the time to drain is over"); });
+  drain_timer_ =
+      control_.after(config_.timeouts.drain, [this] { end_flights("the time to drain is over"); });
   left_to_drain_ = servers_.size();
   for (const auto& server : servers_) {
     server->drain([this] {
-      control_.loop.post([this] {
+      control_.post([this] {
         if (--left_to_drain_ == 0) end_flights({});
       });
     });
@@ -345,17 +340,17 @@ void Mirror::end_flights(std::string_view cut_because) {
     log::warn("{}: cutting {} connections", cut_because, connections());
     for (const auto& server : servers_) server->close();
   }
-  cache_.stop(control_.executor, [this] { stopped_.set_value(); });
+  cache_.stop(control_, [this] { stopped_.set_value(); });
 }
 
 void Mirror::end_threads() {
   ending_ = true;
   for (const auto* loops : {&serve_, &fetch_})
-    for (const auto& parts : *loops) parts->loop.stop();
-  control_.loop.stop();
+    for (const auto& parts : *loops) parts->stop();
+  control_.stop();
   for (const auto* loops : {&serve_, &fetch_})
-    for (const auto& parts : *loops) parts->loop.join();
-  control_.loop.join();
+    for (const auto& parts : *loops) parts->join();
+  control_.join();
   loop_lag_.end();
   cache_.end_background();
   admin_pool_.stop();
@@ -367,8 +362,8 @@ void Mirror::end_threads() {
   pool_.join();
   // What the pool posted back last holds pieces of the cache, which goes before the loops do.
   for (const auto* loops : {&serve_, &fetch_})
-    for (const auto& parts : *loops) parts->loop.drop_posted();
-  control_.loop.drop_posted();
+    for (const auto& parts : *loops) parts->drop_posted();
+  control_.drop_posted();
 }
 
 }  // namespace entrepot::app

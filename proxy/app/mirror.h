@@ -13,13 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "cache/base/clock.h"
 #include "cache/cache.h"
-#include "cache/clock.h"
 #include "conf/config.h"
 #include "conf/load.h"
 #include "metrics/metrics.h"
 #include "proxy/admin/admin_handler.h"
-#include "proxy/app/executors.h"
 #include "proxy/app/loop_lag.h"
 #include "proxy/app/notifier.h"
 #include "proxy/app/watchdog.h"
@@ -27,9 +26,8 @@
 #include "proxy/loop/loop.h"
 #include "proxy/loop/signals.h"
 #include "proxy/loop/store_pool.h"
-#include "proxy/registry/cache_store.h"
 #include "proxy/registry/registry.h"
-#include "proxy/upstream/curl_source.h"
+#include "proxy/upstream/upstream_source.h"
 
 namespace entrepot::app {
 
@@ -68,14 +66,8 @@ class Mirror {
   const std::string& admin_address() const { return admin_address_; }
 
  private:
-  /// One thread that runs a loop, and the loop as the cache sees it.
-  struct LoopParts {
-    explicit LoopParts(std::string name) : loop(std::move(name)), executor(loop) {}
-    loop::Loop loop;
-    LoopExecutor executor;
-  };
-  using Loops = std::vector<std::unique_ptr<LoopParts>>;
-  using Sources = std::vector<std::unique_ptr<upstream::CurlSource>>;
+  using Loops = std::vector<std::unique_ptr<loop::Loop>>;
+  using Sources = std::vector<std::unique_ptr<upstream::UpstreamSource>>;
 
   /// Ends the threads before anything they use goes, also when a later part cannot be made.
   struct ThreadsEnd {
@@ -135,15 +127,13 @@ class Mirror {
   // In the order of use, destroyed in reverse: servers, threads, then what the threads use. The
   // handlers come before the cache, because what it still holds of answers at the end refers to
   // them.
-  LoopParts control_{"control"};  // signals, draining, admin listener
+  loop::Loop control_{"control"};  // signals, draining, admin listener
   Loops serve_;
   Loops fetch_;
-  LoopLag loop_lag_{control_.loop, metrics_};
+  LoopLag loop_lag_{control_, metrics_};
   loop::StorePool pool_;
-  PoolPoster pool_poster_{pool_};
   loop::StorePool admin_pool_;  // its jobs wait for those of the other
   Sources sources_;
-  registry::CacheStore store_{cache_};
   registry::Registry registry_;
   admin::AdminHandler admin_handler_;
   loop::Signals signals_;

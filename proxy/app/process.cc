@@ -86,7 +86,7 @@ int let_go_of_object(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*
 
 }  // namespace
 
-void let_go_of_start() { ::dl_iterate_phdr(&let_go_of_object, nullptr); }
+void drop_startup_pages() { ::dl_iterate_phdr(&let_go_of_object, nullptr); }
 
 void become_owner_of(const std::filesystem::path& directory) {
   struct stat status {};

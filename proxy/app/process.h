@@ -26,6 +26,6 @@ void become_owner_of(const std::filesystem::path& directory);
 /// libraries': most of them were read by the start alone, and the kernel brings sixteen for each
 /// that is touched. Whoever needs one again finds it in the page cache, for a fault of a
 /// microsecond; a debugger's breakpoints that were set before are gone. Any thread.
-void let_go_of_start();
+void drop_startup_pages();
 
 }  // namespace entrepot::app

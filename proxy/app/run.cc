@@ -7,20 +7,21 @@
 #include <string_view>
 #include <system_error>
 
-#include "cache/options.h"
+#include "cache/api/options.h"
+#include "cache/base/open_error.h"
 #include "conf/load.h"
 #include "metrics/log.h"
 #include "metrics/printable.h"
-#include "proxy/app/admin_client.h"
-#include "proxy/app/cache_command.h"
-#include "proxy/app/client_config.h"
-#include "proxy/app/component_options.h"
-#include "proxy/app/exit_codes.h"
+#include "proxy/app/cache_cli/admin_client.h"
+#include "proxy/app/cache_cli/cache_command.h"
+#include "proxy/app/command/component_options.h"
+#include "proxy/app/command/exit_codes.h"
+#include "proxy/app/engines/client_config.h"
 #include "proxy/app/mirror.h"
 #include "proxy/app/process.h"
 #include "proxy/loop/signals.h"
 #include "proxy/loop/thread.h"
-#include "proxy/registry/upstream_table.h"
+#include "proxy/registry/request/upstream_table.h"
 
 namespace entrepot::app {
 namespace {
@@ -65,7 +66,7 @@ int serve_until_stopped(conf::Loaded& loaded, const Command& command,
                         const NotifierOptions& notify) {
   for (const auto& warning : loaded.warnings) log::warn("{}", warning);
   prepare_process();
-  loop::expect_threads(threads_of(loaded.config));
+  loop::require_threads(threads_of(loaded.config));
   const metrics::Metrics metrics(metric_labels(loaded.config));
   Mirror mirror(
       loaded.config, metrics, [&command] { return conf::load(command.config, command.overrides); },
@@ -75,7 +76,7 @@ int serve_until_stopped(conf::Loaded& loaded, const Command& command,
 }
 
 int serve(const Command& command) {
-  loop::hold_signals();
+  loop::block_signals();
   const auto notify = notifier_options();
   auto loaded = conf::load(command.config, command.overrides);
   log::start(log_options(loaded.config));
@@ -96,7 +97,7 @@ int check(const Command& command) {
   const metrics::Metrics metrics(metric_labels(loaded.config));
   const registry::UpstreamTable names(registry_options(loaded.config), metrics);
   loop::Loop loop("check");
-  const upstream::CurlSource upstreams(loop, upstream_options(loaded.config), metrics);
+  const upstream::UpstreamSource upstreams(loop, upstream_options(loaded.config), metrics);
   for (const auto& warning : loaded.warnings) tell_operator(warning);
   std::cout << (command.config ? command.config->string() : "the built-in configuration")
             << ": good\n";
@@ -109,7 +110,7 @@ int work_on_cache(const Command& command) {
   become_owner_of(loaded.config.cache.directory);
   log::start({.level = "warn", .json = false});
   try {
-    loop::expect_threads(threads_of_the_index);
+    loop::require_threads(threads_of_the_index);
     const int code = run_cache_command(command, loaded.config);
     log::stop();
     return code;

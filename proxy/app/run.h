@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "proxy/app/command_line.h"
+#include "proxy/app/command/command_line.h"
 
 namespace entrepot::app {
 

@@ -54,7 +54,7 @@ class Body {
   /// `failed`: nothing more will come; the reply must be cut short.
   virtual State state() const = 0;
   /// True: the bytes may be gone once passed() was told, so they are copied to the socket.
-  virtual bool fleeting() const { return false; }
+  virtual bool discardable() const { return false; }
   /// Bytes before `offset` are with the kernel and will not be read again.
   virtual void passed(std::uint64_t offset) { static_cast<void>(offset); }
   /// The file could not be read; the reply is cut short.

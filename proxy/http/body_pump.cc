@@ -88,7 +88,7 @@ BodyPump::Result BodyPump::send_window() {
   if (available <= offset_)
     return state == Body::State::growing ? wait_for_growth() : Result::failed;
   std::uint64_t length = std::min(available - offset_, window);
-  if (body_->fleeting())
+  if (body_->discardable())
     length = std::min(length, copied_window);
   else if (!bytes_ && read_ahead(length))
     return Result::blocked;
@@ -103,7 +103,7 @@ bool BodyPump::send_bytes(std::uint64_t length) {
     const SharedText text{bytes_, std::string_view(*bytes_).substr(offset_, size)};
     return output_.write({}, std::span(&text, 1));
   }
-  if (!body_->fleeting()) return output_.send_file(body_->fd(), offset_, size);
+  if (!body_->discardable()) return output_.send_file(body_->fd(), offset_, size);
   const auto sound = [this] { return body_->state() != Body::State::failed; };
   return output_.send_copy(body_->fd(), offset_, size, sound);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "metrics/log.h"
+#include "metrics/mutex.h"
 
 namespace entrepot::http {
 namespace {
@@ -18,7 +19,7 @@ Clients::Admission Clients::admit(ClientAddress address) {
   Verdict verdict = Verdict::full;
   if (others < limits_.connections) {
     Shard& shard = shard_of(address);
-    const std::lock_guard lock(shard.mutex);
+    const MutexLock lock(shard.mutex);
     Entry& entry = shard.entries[address];
     const std::size_t free = limits_.connections - others;
     if (entry.connections < std::max({limits_.connections_each, free, std::size_t{1}})) {
@@ -39,7 +40,7 @@ Clients::Admission Clients::admit(ClientAddress address) {
 
 void Clients::leave(ClientAddress address) {
   Shard& shard = shard_of(address);
-  const std::lock_guard lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   const auto entry = shard.entries.find(address);
   if (--entry->second.connections == 0) shard.entries.erase(entry);
 }

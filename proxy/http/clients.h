@@ -6,10 +6,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <string_view>
 #include <unordered_map>
 
+#include "metrics/mutex.h"
 #include "proxy/http/client_address.h"
 
 namespace entrepot::http {
@@ -60,14 +60,14 @@ class Clients {
   using Clock = std::chrono::steady_clock;
 
   struct Entry {
-    std::size_t connections = 0;  // guarded by its shard's mutex
+    std::size_t connections = 0;  // used with the mutex of its shard held
     std::atomic<std::size_t> misses{0};
     std::atomic<std::size_t> heads{0};   // bytes
     std::atomic<Clock::rep> told_at{0};  // when the log last named it
   };
   struct Shard {
-    std::mutex mutex;
-    std::unordered_map<ClientAddress, Entry> entries;  // guarded by mutex; entries stay in place
+    Mutex mutex;
+    std::unordered_map<ClientAddress, Entry> entries GUARDED_BY(mutex);  // entries stay in place
   };
   static constexpr std::size_t shard_count = 16;
 

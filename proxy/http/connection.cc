@@ -13,7 +13,7 @@
 #include "metrics/check.h"
 #include "metrics/exception.h"
 #include "proxy/http/lane.h"
-#include "proxy/http/limits.h"
+#include "proxy/http/parse/limits.h"
 
 namespace entrepot::http {
 namespace {
@@ -178,10 +178,10 @@ bool Connection::head_complete() {
 bool Connection::take_available_body() {
   for (std::string_view bytes = input(); !bytes.empty(); bytes = input()) {
     std::size_t consumed = 0;
-    const BodyDrain::Result result = drain_.feed(bytes, consumed);
+    const BodySkipper::Result result = drain_.feed(bytes, consumed);
     consume(consumed);
-    if (result == BodyDrain::Result::complete) return handle();
-    if (result == BodyDrain::Result::refused) {
+    if (result == BodySkipper::Result::complete) return handle();
+    if (result == BodySkipper::Result::refused) {
       if (drain_.refusal().status == 400) return refuse(drain_.refusal());
       break;
     }
@@ -194,10 +194,10 @@ bool Connection::read_body() {
   const std::string_view bytes = input();
   if (bytes.empty()) return peer_ended();
   std::size_t consumed = 0;
-  const BodyDrain::Result result = drain_.feed(bytes, consumed);
+  const BodySkipper::Result result = drain_.feed(bytes, consumed);
   consume(consumed);
-  if (result == BodyDrain::Result::refused) return refuse(drain_.refusal());
-  return result == BodyDrain::Result::more || handle();
+  if (result == BodySkipper::Result::refused) return refuse(drain_.refusal());
+  return result == BodySkipper::Result::more || handle();
 }
 
 bool Connection::handle() {

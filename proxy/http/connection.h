@@ -10,14 +10,14 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/http/body_drain.h"
 #include "proxy/http/body_pump.h"
 #include "proxy/http/clients.h"
 #include "proxy/http/connection_exchange.h"
 #include "proxy/http/exchange.h"
 #include "proxy/http/listener.h"
 #include "proxy/http/output.h"
-#include "proxy/http/request_parser.h"
+#include "proxy/http/parse/body_skipper.h"
+#include "proxy/http/parse/request_parser.h"
 #include "proxy/http/send_progress.h"
 
 struct bufferevent;
@@ -124,7 +124,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Output output_;
   RequestParser parser_;
-  BodyDrain drain_;
+  BodySkipper drain_;
   std::shared_ptr<ConnectionExchange> exchange_;  // being read, or being replied to
   std::optional<BodyPump> pump_;
 

@@ -18,7 +18,7 @@ class ConnectionExchange final : public Exchange {
 
   const Request& request() const override { return request_; }
   bool closed() const override { return connection_ == nullptr; }
-  loop::Loop& loop() const override { return loop_; }
+  cache::Executor& executor() const override { return loop_; }
   std::string_view peer() const override { return peer_.name; }
   ClientAddress client() const override { return peer_.address; }
   bool begin_miss() override;

@@ -9,13 +9,10 @@
 #include <string_view>
 #include <utility>
 
+#include "cache/base/executor.h"
 #include "proxy/http/body.h"
 #include "proxy/http/client_address.h"
-#include "proxy/http/request.h"
-
-namespace entrepot::loop {
-class Loop;
-}
+#include "proxy/http/parse/request.h"
 
 namespace entrepot::http {
 
@@ -55,7 +52,8 @@ class Exchange {
   virtual const Request& request() const = 0;
   /// True once the client is gone.
   virtual bool closed() const = 0;
-  virtual loop::Loop& loop() const = 0;
+  /// Its thread: replies are posted there from other threads.
+  virtual cache::Executor& executor() const = 0;
   /// "address:port" of the client.
   virtual std::string_view peer() const = 0;
   /// Whose share of what is bounded per client it takes.

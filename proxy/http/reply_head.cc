@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "metrics/check.h"
-#include "proxy/http/chars.h"
 #include "proxy/http/exchange.h"
+#include "proxy/http/parse/chars.h"
 
 namespace entrepot::http {
 namespace {

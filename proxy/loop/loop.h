@@ -5,83 +5,75 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "cache/base/executor.h"
+#include "metrics/mutex.h"
 
 struct event_base;
 struct event;
 
 namespace entrepot::loop {
 
-using Job = std::function<void()>;
+using Job = cache::Job;
 
-/// An event loop: one thread, one libevent base, timers, and a queue of jobs posted from anywhere.
-/// Everything that belongs to a loop is made, used and destroyed on its thread; post() is the only
-/// way in from another thread. A job or a callback that throws ends the process (exit code 70, with
-/// the job's name): what it was about to change is half changed. Making a loop ignores SIGPIPE for
-/// the process: sendfile() has no flag for it.
-class Loop {
+/// An event loop: one thread, one libevent base, timers, and a queue of posted jobs. All objects of
+/// a loop are created, used and destroyed on its thread; post() is the only method for other
+/// threads besides stop(). A job or callback that throws ends the process (exit code 70, with the
+/// name of the job), because its changes are incomplete. Creating a loop makes the process ignore
+/// SIGPIPE, since sendfile() has no flag for that.
+class Loop final : public cache::Executor {
  public:
-  /// `name` becomes the thread's name (at most 15 characters).
+  /// `name` is the name of the thread (at most 15 characters).
   explicit Loop(std::string name);
-  /// The thread has been joined, and everything on base() is gone.
-  ~Loop();
+  /// REQUIRES: the thread has been joined, and all events on base() are destroyed.
+  ~Loop() override;
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// Starts the thread; jobs posted earlier run first. The thread blocks all signals.
+  /// Starts the thread. Jobs posted earlier run first. The thread blocks all signals.
   void start();
-  /// Any thread: the loop ends after its current turn. Jobs still queued are dropped unrun, and
-  /// destroyed on the loop's thread.
+  /// Ends the loop after its current turn. Any thread. Queued jobs do not run; they are destroyed
+  /// on the thread of the loop.
   void stop();
-  /// Waits for the thread.
+  /// Waits for the thread to end.
   void join();
 
-  /// Any thread: runs `job` on the loop, in a turn of its own. Wakes the loop at most once per
+  /// Runs `job` on the loop, in a turn of its own. Any thread. Wakes the loop at most once per
   /// turn.
-  void post(Job job);
+  void post(Job job) override;
 
-  /// A pending timer; destroying it cancels it, from its own job too.
-  class Timer {
-   public:
-    ~Timer();
-    Timer(const Timer&) = delete;
-    Timer& operator=(const Timer&) = delete;
-
-   private:
-    friend class Loop;
-    Timer(Loop& loop, std::chrono::milliseconds delay, Job job);
-    static void fire(int, short, void* self);
-
-    Loop& loop_;
-    Job job_;
-    event* event_;
-  };
-  /// On the loop: runs `job` once after `delay`. Destroying the result cancels it. Coarse: may be
-  /// some milliseconds late.
-  [[nodiscard]] std::unique_ptr<Timer> after(std::chrono::milliseconds delay, Job job);
-  /// On the loop: destroys `object` at the end of the current turn, outside every callback of it.
+  /// A pending timer. Destroying it cancels it, even from its own job.
+  using Timer = cache::Timer;
+  /// Runs `job` once after `delay`. Loop thread only. Destroying the result cancels it. May be late
+  /// by some milliseconds.
+  [[nodiscard]] std::unique_ptr<Timer> after(std::chrono::milliseconds delay, Job job) override;
+  /// Destroys `object` at the end of the current turn, outside of all callbacks. Loop thread only.
   template <typename T>
   void defer_delete(std::unique_ptr<T> object) {
     post([shared = std::shared_ptr<T>(std::move(object))] {});
   }
 
-  /// True on the loop's thread. While there is no thread (before start(), after join()) it is true
-  /// everywhere: whoever assembles or takes down the program stands in for the loop.
+  /// True on the thread of the loop. Without a thread (before start(), after join()) it is true on
+  /// every thread, because the caller then assembles or destroys the objects of the loop.
   bool in_loop() const;
-  /// First line of every loop-only method (exit code 70 on the wrong thread, in release too).
+  /// Belongs on the first line of each method for the loop thread (exit code 70 on another thread,
+  /// in release builds too).
   void assert_in_loop() const;
+  void assert_in_thread() const override { assert_in_loop(); }
 
   event_base* base() const { return base_; }
   const std::string& name() const { return name_; }
 
-  /// After join(): destroys the jobs still queued, and with them what they hold. For an owner that
-  /// ends things in an order of its own; the destructor does it otherwise.
+  /// Destroys the jobs still queued, and with them their captures. REQUIRES: join() has returned.
+  /// Serves owners that control the order of destruction; otherwise the destructor does it.
   void drop_posted();
 
  private:
+  class LoopTimer;
+
   static void woken(int, short, void* self);
   void run();
   void run_posted();
@@ -92,17 +84,17 @@ class Loop {
   const std::string name_;
   event_base* base_;
   int wake_fd_;
-  event* wake_;  // posts of other threads
-  event* soon_;  // posts of the loop's own
+  event* wake_;  // for posts of other threads
+  event* soon_;  // for posts of the loop thread
 
   std::thread thread_;
   std::atomic<std::thread::id> id_{};
-  std::vector<Job> running_;  // loop thread only; kept for its capacity
+  std::vector<Job> running_;  // loop thread only; a member to keep its capacity
 
-  std::mutex mutex_;
-  std::vector<Job> posted_;    // guarded by mutex_
-  bool wake_pending_ = false;  // guarded by mutex_
-  bool stopping_ = false;      // guarded by mutex_
+  Mutex mutex_;
+  std::vector<Job> posted_ GUARDED_BY(mutex_);
+  bool wake_pending_ GUARDED_BY(mutex_) = false;
+  bool stopping_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace entrepot::loop

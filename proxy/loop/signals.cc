@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A signalfd and not handlers: a handler may be held back for as long as its thread sleeps inside a
-// library that a sanitizer does not see into, and it is one more thing that runs at any moment.
+// Uses a signalfd instead of handlers. A handler may be delayed for as long as its thread sleeps
+// inside a library that a sanitizer does not instrument, and it may run at any moment.
 #include "proxy/loop/signals.h"
 
 #include <event2/event.h>
@@ -32,7 +32,7 @@ sigset_t block() {
 
 }  // namespace
 
-void hold_signals() { block(); }
+void block_signals() { block(); }
 
 Signals::Signals(Loop& loop, Callback callback)
     : loop_(loop), callback_(std::move(callback)), mask_before_(block()) {

@@ -10,20 +10,20 @@ struct event;
 
 namespace entrepot::loop {
 
-/// Keeps SIGTERM, SIGINT and SIGHUP for a Signals to come. Call it on the main thread before any
-/// other thread is started, libraries' threads included: one that does not block them would take
-/// them and end the process.
-void hold_signals();
+/// Blocks SIGTERM, SIGINT and SIGHUP until a Signals object exists. Call it on the main thread
+/// before any other thread starts, including threads of libraries: a thread that does not block
+/// them would receive them and end the process.
+void block_signals();
 
-/// Turns SIGTERM, SIGINT and SIGHUP into calls on a loop. One object per process at a time. Made
-/// and destroyed on the same thread, which is the loop's own or, while that does not run, any; the
-/// thread's mask is afterwards what it was.
+/// Turns SIGTERM, SIGINT and SIGHUP into calls on a loop. One object per process at a time. Create
+/// and destroy it on the same thread: the thread of the loop or, while the loop does not run, any
+/// thread. The destructor restores the signal mask of the thread.
 class Signals {
  public:
   using Callback = std::function<void(int signal)>;
 
-  /// `callback` runs on the loop's thread; signals of one kind that come close together may be one
-  /// call. It must not destroy this object.
+  /// `callback` runs on the loop thread. Signals of one kind in quick succession may cause a single
+  /// call. The callback must not destroy this object.
   Signals(Loop& loop, Callback callback);
   ~Signals();
   Signals(const Signals&) = delete;

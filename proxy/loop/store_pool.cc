@@ -5,12 +5,13 @@
 
 #include "metrics/check.h"
 #include "metrics/exception.h"
+#include "metrics/mutex.h"
 #include "proxy/loop/thread.h"
 
 namespace entrepot::loop {
 namespace {
 
-/// The pool whose thread this is.
+/// The pool of the current thread.
 thread_local const StorePool* own_pool = nullptr;
 
 }  // namespace
@@ -21,7 +22,7 @@ StorePool::StorePool(const std::string& name, std::size_t threads, metrics::Coun
   try {
     for (std::size_t i = 0; i < threads; ++i)
       threads_.push_back(start_thread(name + "-" + std::to_string(i), [this] { run(); }));
-  } catch (...) {  // those that were to be had wait for jobs of a pool that will never be
+  } catch (...) {  // the threads already started wait for jobs that never come
     stop();
     join();
     throw;
@@ -35,7 +36,7 @@ StorePool::~StorePool() {
 
 void StorePool::post(Job job) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopping_ && own_pool != this) return;
     jobs_.push_back(std::move(job));
     queued_.store(jobs_.size(), std::memory_order_relaxed);
@@ -45,7 +46,7 @@ void StorePool::post(Job job) {
 
 void StorePool::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   ready_.notify_all();
@@ -58,22 +59,26 @@ void StorePool::join() {
 
 void StorePool::run() {
   own_pool = this;
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    ready_.wait(lock, [this] { return !jobs_.empty() || (stopping_ && running_ == 0); });
-    if (jobs_.empty()) break;
-    Job job = std::move(jobs_.front());
-    jobs_.pop_front();
-    queued_.store(jobs_.size(), std::memory_order_relaxed);
-    ++running_;
-    lock.unlock();
+  for (Job job; take_next(job);) {
     run_job(job);
-    job = nullptr;  // what it held may take locks when it goes
-    lock.lock();
+    job = nullptr;  // its captures may take locks when they are destroyed
+    const MutexLock lock(mutex_);
     --running_;
-    // While one runs it may post another step, for which somebody must have stayed.
+    // A running job may post another step, which needs one remaining thread.
     if (stopping_ && running_ == 0 && jobs_.empty()) ready_.notify_all();
   }
+}
+
+/// Waits for a job. Returns false once the pool has stopped and nothing is queued or running.
+bool StorePool::take_next(Job& job) {
+  const MutexLock lock(mutex_);
+  while (jobs_.empty() && (!stopping_ || running_ > 0)) ready_.wait(mutex_);
+  if (jobs_.empty()) return false;
+  job = std::move(jobs_.front());
+  jobs_.pop_front();
+  queued_.store(jobs_.size(), std::memory_order_relaxed);
+  ++running_;
+  return true;
 }
 
 void StorePool::run_job(const Job& job) const {

@@ -5,56 +5,57 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "cache/base/executor.h"
 #include "metrics/metrics.h"
+#include "metrics/mutex.h"
 #include "proxy/loop/loop.h"
 
 namespace entrepot::loop {
 
-/// A few threads for work that may block on the disk or the processor: hashing, fsync, reading
-/// ahead. Jobs start in the order posted; with more than one thread they end in any order. A job
-/// that has something to tell a loop posts it there. One that throws is logged and counted, and the
-/// pool goes on: where somebody waits for it, it catches by itself and answers.
-class StorePool {
+/// A pool of threads for work that may block on the disk or the processor: hashing, fsync,
+/// readahead. Jobs start in the order posted; with more than one thread they end in any order. A
+/// job reports its result by posting to a loop. If a job throws, the pool logs and counts it and
+/// continues; a job whose result is awaited catches its exceptions and reports a failure.
+class StorePool final : public cache::JobQueue {
  public:
-  /// Starts `threads` (at least one) threads called `name` (at most 12 characters) and a number;
-  /// throws std::system_error where one cannot be had. `failures` counts the jobs that throw.
+  /// Starts `threads` (at least one) threads named `name` (at most 12 characters) plus a number.
+  /// Throws std::system_error if a thread cannot be started. `failures` counts the jobs that throw.
   StorePool(const std::string& name, std::size_t threads, metrics::Counter failures);
-  /// Stops and joins: what is queued runs first.
-  ~StorePool();
+  /// Stops and joins; queued jobs run first.
+  ~StorePool() override;
   StorePool(const StorePool&) = delete;
   StorePool& operator=(const StorePool&) = delete;
 
-  /// Any thread, jobs included. After stop() the job is destroyed unrun, but for what the jobs that
-  /// still run post: a step that was begun has its end.
-  void post(Job job);
-  /// Any thread: what is queued still runs (a blob just answered is still to be kept), then the
-  /// threads end.
+  /// Any thread, including jobs. After stop() the job is destroyed without running, except for jobs
+  /// posted by running jobs, so that a started sequence of steps completes.
+  void post(Job job) override;
+  /// Runs the queued jobs (a blob just served still has to be stored) and then ends the threads.
+  /// Any thread.
   void stop();
-  /// Waits for the threads. Not from a job.
+  /// Waits for the threads. Must not be called from a job.
   void join();
 
-  /// Jobs posted and not yet begun; a caller that must not pile up work looks here first.
+  /// Number of jobs posted and not yet started, for callers that must not queue more work.
   std::size_t queued() const { return queued_.load(std::memory_order_relaxed); }
 
  private:
   void run();
+  bool take_next(Job& job);
   void run_job(const Job& job) const;
 
   const metrics::Counter failures_;
   std::vector<std::thread> threads_;
   std::atomic<std::size_t> queued_{0};
 
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::deque<Job> jobs_;  // guarded by mutex_
-  // Guarded by mutex_.
-  std::size_t running_ = 0;
-  bool stopping_ = false;
+  Mutex mutex_;
+  std::condition_variable_any ready_;
+  std::deque<Job> jobs_ GUARDED_BY(mutex_);
+  std::size_t running_ GUARDED_BY(mutex_) = 0;
+  bool stopping_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace entrepot::loop

@@ -15,7 +15,7 @@ namespace entrepot::loop {
 
 std::thread start_thread(const std::string& name, std::function<void()> body) {
   check(name.size() <= 15, "thread name longer than 15 characters");
-  // A thread inherits the mask it was born with: no window in which it could take a signal.
+  // A thread inherits the signal mask of its creator, so it can never receive a signal.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -34,7 +34,7 @@ std::thread start_thread(const std::string& name, std::function<void()> body) {
   }
 }
 
-void expect_threads(std::size_t count) {
+void require_threads(std::size_t count) {
   std::latch all_tried(1);
   std::vector<std::thread> threads;
   const auto end = [&] {

@@ -9,42 +9,42 @@
 #include <string_view>
 #include <utility>
 
-#include "proxy/registry/content_body.h"
-#include "proxy/registry/multipart.h"
 #include "proxy/registry/pending.h"
-#include "proxy/registry/reply.h"
+#include "proxy/registry/reply/content_body.h"
+#include "proxy/registry/reply/multipart.h"
+#include "proxy/registry/reply/reply.h"
 
 namespace entrepot::registry {
 namespace {
 
 constexpr std::string_view blob_type = "application/octet-stream";
 
-/// What the request asks of a blob of that size. Ranges are for GET (RFC 9110 §14.2), and two Range
-/// fields are no range.
+/// Evaluates the Range field for a blob of known size. Range is defined for GET only (RFC 9110
+/// §14.2), and several Range fields are ignored.
 RangeDecision requested_range(const http::Request& request, const Call& call,
                               const cache::Content& content, const DigestText& digest) {
   if (request.is_head() || call.fields.range.count != 1) return {};
   if (!range_applies(call.fields, digest.text())) return {};
   auto decision = decide_range(call.fields.range.value, content.size);
-  // What passes through a window is read once, from its beginning on.
-  const bool passes = content.file && content.file->fleeting();
-  if (passes && decision.kind == RangeDecision::Kind::parts) return {};
+  // A pass-through blob is read once, from its beginning.
+  const bool is_pass_through = content.file && content.file->discardable();
+  if (is_pass_through && decision.kind == RangeDecision::Kind::parts) return {};
   return decision;
 }
 
-/// True where the client has it already, so that the answer needs no byte of it: 304 (RFC 9110
+/// True if the client already has the blob, so that the reply is 304 without a body (RFC 9110
 /// §13.1.2).
-bool has_it(const http::Request& request, const Call& call, const DigestText& digest) {
+bool client_has_it(const http::Request& request, const Call& call, const DigestText& digest) {
   return none_match_hits(request, call.fields, digest.text());
 }
 
-/// What the store should bring for it, where it has to.
-cache::Wanted wanted_of(const Call& call, const DigestText& digest) {
+/// The ranges that the cache has to fetch.
+cache::RequestedRanges requested_ranges_of(const Call& call, const DigestText& digest) {
   if (call.fields.range.count != 1) return {};
   if (!range_applies(call.fields, digest.text())) return {};
   const auto outline = outline_range(call.fields.range.value);
   if (!outline.pieces) return {};
-  cache::Wanted wanted{.pieces = true, .first = {}, .in = {}};
+  cache::RequestedRanges wanted{.pieces = true, .first = {}, .in = {}};
   if (outline.first) wanted.first = cache::Span{outline.first->first, outline.first->last + 1};
   wanted.in = [field = std::string(call.fields.range.value)](
                   std::uint64_t size) -> std::optional<std::vector<cache::Span>> {
@@ -59,13 +59,13 @@ cache::Wanted wanted_of(const Call& call, const DigestText& digest) {
   return wanted;
 }
 
-/// All of it goes out behind its proof, whatever was asked for at first: the file may have turned
-/// into one that passes through meanwhile, of which no pieces are sent.
-std::shared_ptr<const cache::Content> as_whole(
+/// A view that withholds the last bytes until the digest is verified, even if the request was for
+/// ranges. The file may have changed to pass-through meanwhile, which serves no ranges.
+std::shared_ptr<const cache::Content> with_proven_policy(
     const std::shared_ptr<const cache::Content>& content) {
-  if (content->reach == cache::Progress::Reach::proven) return content;
+  if (content->reach == cache::Progress::ReadPolicy::proven) return content;
   auto whole = *content;
-  whole.reach = cache::Progress::Reach::proven;
+  whole.reach = cache::Progress::ReadPolicy::proven;
   return std::make_shared<const cache::Content>(std::move(whole));
 }
 
@@ -77,17 +77,18 @@ void BlobHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
     return refuse(*exchange, call,
                   {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, "digest"});
   const bool ranged = call.fields.range.count > 0;
-  if (const auto found = store_.find_blob(call.repository_ref(), *call.digest, ranged))
+  if (const auto found = cache_.find_blob(call.repository_ref(), *call.digest, ranged))
     return answer(*exchange, call, *found);
   if (!begin_wait(*exchange, call)) return;
   const DigestText digest(*call.digest);
-  const bool no_body = exchange->request().is_head() || has_it(exchange->request(), call, digest);
-  store_.fetch_blob(
-      call.repository_ref(), *call.digest, no_body, asker_of(options_, *exchange, call),
+  const bool no_body =
+      exchange->request().is_head() || client_has_it(exchange->request(), call, digest);
+  cache_.fetch_blob(
+      call.repository_ref(), *call.digest, no_body, requester_of(*exchange, call),
       [this, exchange](const cache::Answer& found) {
         if (Call* waiting = waiting_call(*exchange)) answer(*exchange, *waiting, found);
       },
-      no_body ? cache::Wanted{} : wanted_of(call, digest));
+      no_body ? cache::RequestedRanges{} : requested_ranges_of(call, digest));
 }
 
 void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answer& answer) const {
@@ -96,7 +97,7 @@ void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answ
   if (!answer.content) return fail(exchange, call, answer.failure);
 
   const DigestText digest(answer.content->digest);
-  const bool not_modified = has_it(exchange.request(), call, digest);
+  const bool not_modified = client_has_it(exchange.request(), call, digest);
   const RangeDecision range =
       not_modified ? RangeDecision{}
                    : requested_range(exchange.request(), call, *answer.content, digest);
@@ -121,7 +122,7 @@ void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answ
     return send_pieces(exchange, head, answer.content, std::move(pieces));
   }
   if (!part)
-    return send_content(exchange, head, as_whole(answer.content), options_.executor_of(exchange));
+    return send_content(exchange, head, with_proven_policy(answer.content), exchange.executor());
   const ByteRange& only = range.ranges.front();
   head.add("Content-Range", content_range(only, size));
   send_pieces(exchange, head, answer.content, {.list = {{only.first, only.length()}}});
@@ -138,7 +139,7 @@ void BlobHandler::send_pieces(http::Exchange& exchange, const http::ReplyHead& h
   } else if (bytes) {
     exchange.reply(head, std::make_unique<http::MemoryBody>(bytes), std::move(pieces));
   } else {
-    exchange.reply(head, std::make_unique<ContentBody>(content, options_.executor_of(exchange)),
+    exchange.reply(head, std::make_unique<ContentBody>(content, exchange.executor()),
                    std::move(pieces));
   }
 }

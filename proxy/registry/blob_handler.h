@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cache/api/object_cache.h"
 #include "proxy/http/exchange.h"
-#include "proxy/registry/call.h"
-#include "proxy/registry/options.h"
-#include "proxy/registry/range.h"
-#include "proxy/registry/store.h"
+#include "proxy/registry/reply/call.h"
+#include "proxy/registry/request/options.h"
+#include "proxy/registry/request/range.h"
 
 namespace entrepot::registry {
 
-/// `GET|HEAD /v2/<name>/blobs/<digest>` with ranges (protocol notes 1.5, 1.11). A range of a
-/// blob that is still arriving is 206 as well: its size is known, and its bytes go out when they
-/// are released. Constant after construction; each call on the exchange's loop.
+/// `GET|HEAD /v2/<name>/blobs/<digest>` (distribution-spec, "Pulling blobs") with ranges (RFC 9110
+/// §14). A range of a growing blob is answered 206 as well: its size is known, and its bytes are
+/// sent as they are released. Constant after construction; each call runs on the loop of the
+/// exchange.
 class BlobHandler {
  public:
-  /// Both outlive the handler.
-  BlobHandler(Store& store, const Options& options) : store_(store), options_(options) {}
+  /// `cache` must outlive the handler.
+  explicit BlobHandler(cache::ObjectCache& cache) : cache_(cache) {}
 
-  /// Replies now, or when the store has posted its answer. `call` has passed select_target().
+  /// Replies immediately, or when the cache has posted its answer. REQUIRES: select_target() has
+  /// accepted `call`.
   void handle(const http::ExchangePtr& exchange, Call& call) const;
 
  private:
@@ -25,8 +27,7 @@ class BlobHandler {
   void send_pieces(http::Exchange& exchange, const http::ReplyHead& head,
                    const std::shared_ptr<const cache::Content>& content, http::Pieces pieces) const;
 
-  Store& store_;
-  const Options& options_;
+  cache::ObjectCache& cache_;
 };
 
 }  // namespace entrepot::registry

@@ -6,9 +6,9 @@
 #include <string>
 #include <utility>
 
-#include "proxy/registry/names.h"
 #include "proxy/registry/pending.h"
-#include "proxy/registry/reply.h"
+#include "proxy/registry/reply/reply.h"
+#include "proxy/registry/request/names.h"
 
 namespace entrepot::registry {
 
@@ -17,45 +17,50 @@ void ManifestHandler::handle(const http::ExchangePtr& exchange, Call& call) cons
   switch (reference.kind) {
     case ReferenceKind::digest:
       call.digest = reference.digest;
-      return ask_by_digest(exchange, call);
+      return handle_digest(exchange, call);
     case ReferenceKind::tag:
-      return ask_by_tag(exchange, call);
+      return handle_tag(exchange, call);
     case ReferenceKind::bad_digest:
       return refuse(*exchange, call,
                     {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, "digest"});
     case ReferenceKind::neither:
-      // 404 and not 400: conformance asks for a reference outside the grammar and wants 404.
+      // 404 instead of 400: the conformance tests of the distribution-spec request an invalid
+      // reference and expect 404.
       return refuse(*exchange, call,
                     {{404, ErrorCode::manifest_unknown, "not a valid tag or digest"}, "reference"});
   }
 }
 
-void ManifestHandler::ask_by_digest(const http::ExchangePtr& exchange, Call& call) const {
-  if (const auto found = store_.find_manifest(call.repository_ref(), *call.digest))
+void ManifestHandler::handle_digest(const http::ExchangePtr& exchange, Call& call) const {
+  if (const auto found = cache_.find_manifest(call.repository_ref(), *call.digest))
     return answer(*exchange, call, *found);
   if (!begin_wait(*exchange, call)) return;
-  // Who has it already needs no byte of it: 304 (RFC 9110 §13.1.2).
+  // The client may already have the manifest, so that the reply is 304 without a body (RFC 9110
+  // §13.1.2).
   const bool no_body =
       exchange->request().is_head() ||
       none_match_hits(exchange->request(), call.fields, DigestText(*call.digest).text());
-  store_.fetch_manifest(call.repository_ref(), *call.digest, no_body,
-                        asker_of(options_, *exchange, call), later(exchange));
+  cache::Requester requester = requester_of(*exchange, call);
+  requester.accept = own_types(exchange->request(), call.fields);
+  cache_.fetch_manifest(call.repository_ref(), *call.digest, no_body, std::move(requester),
+                        reply_when_done(exchange));
 }
 
-void ManifestHandler::ask_by_tag(const http::ExchangePtr& exchange, Call& call) const {
+void ManifestHandler::handle_tag(const http::ExchangePtr& exchange, Call& call) const {
   const bool revalidate = call.fields.no_cache;
   if (!revalidate) {
-    if (const auto found = store_.find_tag(call.repository_ref(), call.route.reference))
+    if (const auto found = cache_.find_tag(call.repository_ref(), call.route.reference))
       return answer(*exchange, call, *found);
   }
   if (!begin_wait(*exchange, call)) return;
-  cache::Asker asker = asker_of(options_, *exchange, call);
-  asker.accept = own_types(exchange->request(), call.fields);
-  store_.fetch_tag(call.repository_ref(), std::string(call.route.reference),
-                   exchange->request().is_head(), revalidate, std::move(asker), later(exchange));
+  cache::Requester requester = requester_of(*exchange, call);
+  requester.accept = extra_types(exchange->request(), call.fields);
+  cache_.fetch_tag(call.repository_ref(), std::string(call.route.reference),
+                   exchange->request().is_head(), revalidate, std::move(requester),
+                   reply_when_done(exchange));
 }
 
-cache::AnswerCallback ManifestHandler::later(const http::ExchangePtr& exchange) const {
+cache::AnswerCallback ManifestHandler::reply_when_done(const http::ExchangePtr& exchange) const {
   return [this, exchange](const cache::Answer& found) {
     if (Call* call = waiting_call(*exchange)) answer(*exchange, *call, found);
   };
@@ -80,7 +85,7 @@ void ManifestHandler::answer(http::Exchange& exchange, Call& call,
   http::ReplyHead head(200);
   if (!content.media_type.empty()) head.add("Content-Type", content.media_type);
   add_content_fields(head, call, answer, digest, by_tag);
-  send_content(exchange, head, answer.content, options_.executor_of(exchange));
+  send_content(exchange, head, answer.content, exchange.executor());
 }
 
 }  // namespace entrepot::registry

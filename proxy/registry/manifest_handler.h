@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cache/api/object_cache.h"
 #include "proxy/http/exchange.h"
-#include "proxy/registry/call.h"
-#include "proxy/registry/options.h"
-#include "proxy/registry/store.h"
+#include "proxy/registry/reply/call.h"
+#include "proxy/registry/request/options.h"
 
 namespace entrepot::registry {
 
-/// `GET|HEAD /v2/<name>/manifests/<tag-or-digest>` (protocol notes 1.3, 1.4, 1.11). Range is
-/// ignored: a manifest is always sent whole. Constant after construction; each call on the
-/// exchange's loop.
+/// `GET|HEAD /v2/<name>/manifests/<tag-or-digest>` (distribution-spec, "Pulling manifests"). Range
+/// is ignored: a manifest is always sent completely. Constant after construction; each call runs on
+/// the loop of the exchange.
 class ManifestHandler {
  public:
-  /// Both outlive the handler.
-  ManifestHandler(Store& store, const Options& options) : store_(store), options_(options) {}
+  /// `cache` must outlive the handler.
+  explicit ManifestHandler(cache::ObjectCache& cache) : cache_(cache) {}
 
-  /// Replies now, or when the store has posted its answer. `call` has passed select_target().
+  /// Replies immediately, or when the cache has posted its answer. REQUIRES: select_target() has
+  /// accepted `call`.
   void handle(const http::ExchangePtr& exchange, Call& call) const;
 
  private:
-  void ask_by_digest(const http::ExchangePtr& exchange, Call& call) const;
-  void ask_by_tag(const http::ExchangePtr& exchange, Call& call) const;
+  void handle_digest(const http::ExchangePtr& exchange, Call& call) const;
+  void handle_tag(const http::ExchangePtr& exchange, Call& call) const;
   void answer(http::Exchange& exchange, Call& call, const cache::Answer& answer) const;
-  cache::AnswerCallback later(const http::ExchangePtr& exchange) const;
+  cache::AnswerCallback reply_when_done(const http::ExchangePtr& exchange) const;
 
-  Store& store_;
-  const Options& options_;
+  cache::ObjectCache& cache_;
 };
 
 }  // namespace entrepot::registry

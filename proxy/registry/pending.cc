@@ -4,7 +4,7 @@
 #include <chrono>
 #include <memory>
 
-#include "proxy/registry/reply.h"
+#include "proxy/registry/reply/reply.h"
 
 namespace entrepot::registry {
 

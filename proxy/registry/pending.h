@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two ends of waiting for the store.
+// The start and the end of a wait for the cache.
 #pragma once
 
-#include "cache/asker.h"
+#include "cache/api/requester.h"
 #include "proxy/http/exchange.h"
-#include "proxy/registry/call.h"
-#include "proxy/registry/options.h"
-#include "proxy/registry/via.h"
+#include "proxy/registry/reply/call.h"
+#include "proxy/registry/request/options.h"
+#include "proxy/registry/request/via.h"
 
 namespace entrepot::registry {
 
-/// The exchange's call. Handler::handle() has attached it.
+/// The call of an exchange. REQUIRES: Handler::handle() has attached it.
 inline Call& call_of(const http::Exchange& exchange) {
   return *static_cast<Call*>(exchange.attachment.get());
 }
 
-/// Before fetch_*: notes what the log shall say of a client that leaves before the answer comes.
-/// False: this client has as many misses under way as one may, and has been told.
+/// Call it before fetch_*. Prepares the log entry of a client that disconnects before the answer.
+/// Returns false, after sending an error reply, if the client has reached its limit of concurrent
+/// misses.
 bool begin_wait(http::Exchange& exchange, Call& call);
 
-/// On whose behalf fetch_* asks, and where it answers.
-inline cache::Asker asker_of(const Options& options, const http::Exchange& exchange,
-                             const Call& call) {
-  return {options.executor_of(exchange), passed_on(via_of(exchange.request(), call.fields)),
+/// The requester for fetch_*.
+inline cache::Requester requester_of(const http::Exchange& exchange, const Call& call) {
+  return {exchange.executor(), forwarded_via(via_of(exchange.request(), call.fields)),
           cache::Client{exchange.client().value()}, call.left};
 }
 
-/// In the callback of fetch_*: the call to answer, or null when its client is gone.
+/// For the callback of fetch_*: the call to answer, or null if the client has disconnected.
 inline Call* waiting_call(const http::Exchange& exchange) {
   return exchange.closed() ? nullptr : &call_of(exchange);
 }

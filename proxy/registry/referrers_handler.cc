@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "proxy/registry/pagination.h"
 #include "proxy/registry/pending.h"
-#include "proxy/registry/reply.h"
+#include "proxy/registry/reply/reply.h"
+#include "proxy/registry/request/pagination.h"
 
 namespace entrepot::registry {
 namespace {
@@ -19,7 +19,7 @@ constexpr std::string_view index_begin =
 constexpr std::string_view index_end = "]}";
 constexpr std::size_t room = max_referrers_page - index_begin.size() - index_end.size();
 
-/// The image index of one page. It refers to the text that the cache keeps.
+/// The image index of one page. It refers to the text in the cache.
 std::vector<http::SharedText> index_of(const cache::Referrers& referrers,
                                        const ReferrersPage& page) {
   static const http::SharedText begin = own_text(std::string(index_begin));
@@ -46,8 +46,8 @@ void ReferrersHandler::handle(const http::ExchangePtr& exchange, Call& call) con
     return refuse(*exchange, call,
                   {{400, ErrorCode::pagination_number_invalid, "invalid last"}, "page"});
   if (!begin_wait(*exchange, call)) return;
-  store_.fetch_referrers(
-      call.repository_ref(), *call.digest, asker_of(options_, *exchange, call),
+  cache_.fetch_referrers(
+      call.repository_ref(), *call.digest, requester_of(*exchange, call),
       [this, exchange, request = std::move(*request)](const cache::ListingAnswer& found) {
         if (Call* waiting = waiting_call(*exchange)) answer(*exchange, *waiting, request, found);
       });
@@ -57,7 +57,8 @@ void ReferrersHandler::answer(http::Exchange& exchange, Call& call, const Referr
                               const cache::ListingAnswer& answer) const {
   call.outcome = answer.outcome;
   call.reason = answer.reason;
-  // A subject nobody refers to, and one that does not exist, have no referrers: not an error.
+  // A subject without referrers, or one that does not exist, gives an empty list and no error
+  // (distribution-spec, "Listing Referrers").
   const bool none = !answer.referrers && answer.failure.kind == cache::FailureKind::not_found;
   if (!answer.referrers && !none) return fail(exchange, call, answer.failure);
 

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cache/api/object_cache.h"
 #include "proxy/http/exchange.h"
-#include "proxy/registry/call.h"
-#include "proxy/registry/options.h"
 #include "proxy/registry/referrers_page.h"
-#include "proxy/registry/store.h"
+#include "proxy/registry/reply/call.h"
+#include "proxy/registry/request/options.h"
 
 namespace entrepot::registry {
 
 /// `GET|HEAD /v2/<name>/referrers/<digest>[?artifactType=&last=]` (distribution-spec, "Listing
-/// Referrers"). The cache knows all referrers; filters are applied and pages are cut here. Constant
-/// after construction; each call on the exchange's loop.
+/// Referrers"). The cache returns all referrers; this class filters and paginates. Constant after
+/// construction; each call runs on the loop of the exchange.
 class ReferrersHandler {
  public:
-  /// Both outlive the handler.
-  ReferrersHandler(Store& store, const Options& options) : store_(store), options_(options) {}
+  /// `cache` must outlive the handler.
+  explicit ReferrersHandler(cache::ObjectCache& cache) : cache_(cache) {}
 
-  /// Replies now, or when the store has posted its answer. `call` has passed select_target().
+  /// Replies immediately, or when the cache has posted its answer. REQUIRES: select_target() has
+  /// accepted `call`.
   void handle(const http::ExchangePtr& exchange, Call& call) const;
 
  private:
   void answer(http::Exchange& exchange, Call& call, const ReferrersRequest& request,
               const cache::ListingAnswer& answer) const;
 
-  Store& store_;
-  const Options& options_;
+  cache::ObjectCache& cache_;
 };
 
 }  // namespace entrepot::registry

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/registry/query.h"
+#include "proxy/registry/request/query.h"
 
 namespace entrepot::registry {
 namespace {
@@ -15,11 +15,11 @@ constexpr std::size_t max_types = 16;
 /// "sha512:" and 128 digits.
 constexpr std::size_t max_digest = 135;
 
-/// A place is its artifactType, '@' and its digest.
+/// Parses a place: its artifactType, '@' and its digest.
 std::optional<Referrers::Place> parse_place(std::string_view value) {
   const auto text = decode_parameter(value, Referrers::max_type + 1 + max_digest);
   const std::size_t at = text ? text->rfind('@') : std::string::npos;
-  if (at > Referrers::max_type) return std::nullopt;  // or there is none
+  if (at > Referrers::max_type) return std::nullopt;  // or no '@' found
   const auto digest = cache::Digest::parse(std::string_view(*text).substr(at + 1));
   if (!digest) return std::nullopt;
   return Referrers::Place{text->substr(0, at), *digest};

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "proxy/registry/pending.h"
-#include "proxy/registry/reply.h"
-#include "proxy/registry/target.h"
-#include "proxy/registry/via.h"
+#include "proxy/registry/reply/reply.h"
+#include "proxy/registry/reply/target.h"
+#include "proxy/registry/request/via.h"
 
 namespace entrepot::registry {
 namespace {
@@ -48,13 +48,13 @@ Refusal loop_detected() {
 
 }  // namespace
 
-Registry::Registry(Options options, Store& store, const metrics::Metrics& metrics)
+Registry::Registry(Options options, cache::ObjectCache& cache, const metrics::Metrics& metrics)
     : options_(std::move(options)),
       upstreams_(options_, metrics),
-      manifests_(store, options_),
-      blobs_(store, options_),
-      tags_(store, options_),
-      referrers_(store, options_),
+      manifests_(cache),
+      blobs_(cache),
+      tags_(cache),
+      referrers_(cache),
       reporter_(options_.access_log, metrics) {}
 
 void Registry::handle(const http::ExchangePtr& exchange) {
@@ -71,15 +71,15 @@ void Registry::handle(const http::ExchangePtr& exchange) {
   if (authorization.count > 1 || (authorization && !well_formed_authorization(authorization.value)))
     return refuse(*exchange, call,
                   {{400, ErrorCode::unknown, "malformed Authorization field"}, "authorization"});
-  if (answer_here(*exchange, call)) return;
-  if (call.fields.via && comes_back(via_of(request, call.fields), options_.id))
+  if (answer_locally(*exchange, call)) return;
+  if (call.fields.via && is_loop(via_of(request, call.fields), options_.id))
     return refuse(*exchange, call, loop_detected());
   if (const auto refusal = select_target(upstreams_, request, call))
     return refuse(*exchange, call, *refusal);
   dispatch(exchange, call);
 }
 
-bool Registry::answer_here(http::Exchange& exchange, Call& call) const {
+bool Registry::answer_locally(http::Exchange& exchange, Call& call) const {
   const Route& route = call.route;
   const bool known_prefix = route.prefix.empty() || upstreams_.find(route.prefix) != nullptr;
   const Resource resource = known_prefix ? route.resource : Resource::none;

@@ -4,31 +4,31 @@
 #include <string>
 #include <string_view>
 
+#include "cache/api/object_cache.h"
 #include "metrics/access_log.h"
 #include "metrics/metrics.h"
 #include "proxy/http/exchange.h"
 #include "proxy/registry/blob_handler.h"
-#include "proxy/registry/call.h"
 #include "proxy/registry/manifest_handler.h"
-#include "proxy/registry/options.h"
 #include "proxy/registry/referrers_handler.h"
-#include "proxy/registry/reporter.h"
-#include "proxy/registry/store.h"
+#include "proxy/registry/reply/call.h"
+#include "proxy/registry/reply/reporter.h"
+#include "proxy/registry/request/options.h"
+#include "proxy/registry/request/upstream_table.h"
 #include "proxy/registry/tags_handler.h"
-#include "proxy/registry/upstream_table.h"
 
 namespace entrepot::registry {
 
-/// The registry API towards clients: routes each request to the handler of its resource, answers
-/// the rest itself, and tells log and metrics how each exchange ended.
-/// One object serves all loops: nothing in it changes after construction.
+/// The registry API for clients. Routes each request to the handler of its resource, answers the
+/// others itself, and reports the end of each exchange to log and metrics. One object serves all
+/// loops: it is constant after construction.
 class Registry final : public http::Handler {
  public:
-  /// Throws std::invalid_argument for upstreams that contradict each other (UpstreamTable).
-  /// `store` and `metrics` outlive it; it outlives the server that calls it and every answer the
-  /// store still owes.
-  Registry(Options options, Store& store, const metrics::Metrics& metrics);
-  // The handlers refer to its options.
+  /// Throws std::invalid_argument for contradictory upstreams (UpstreamTable). `cache` and
+  /// `metrics` must outlive the registry. The registry must outlive the server that calls it and
+  /// all pending answers of the cache.
+  Registry(Options options, cache::ObjectCache& cache, const metrics::Metrics& metrics);
+  // The handlers refer to the options.
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
@@ -37,8 +37,8 @@ class Registry final : public http::Handler {
   std::string refused(int status, std::string_view reason, std::string_view peer) override;
 
  private:
-  /// For resources of no upstream; false for the others.
-  bool answer_here(http::Exchange& exchange, Call& call) const;
+  /// Answers resources that belong to no upstream; returns false for others.
+  bool answer_locally(http::Exchange& exchange, Call& call) const;
   void answer_ping(http::Exchange& exchange, Call& call) const;
   void answer_catalog(http::Exchange& exchange, Call& call) const;
   void dispatch(const http::ExchangePtr& exchange, Call& call) const;

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "proxy/registry/pending.h"
-#include "proxy/registry/query.h"
-#include "proxy/registry/reply.h"
+#include "proxy/registry/reply/reply.h"
+#include "proxy/registry/request/query.h"
 
 namespace entrepot::registry {
 namespace {
@@ -27,8 +27,8 @@ void TagsHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
     return refuse(*exchange, call,
                   {{400, ErrorCode::pagination_number_invalid, "invalid n or last"}, "page"});
   if (!begin_wait(*exchange, call)) return;
-  store_.fetch_tags(
-      call.repository_ref(), asker_of(options_, *exchange, call),
+  cache_.fetch_tags(
+      call.repository_ref(), requester_of(*exchange, call),
       [this, exchange, request = std::move(*request)](const cache::ListingAnswer& found) {
         if (Call* waiting = waiting_call(*exchange)) answer(*exchange, *waiting, request, found);
       });
@@ -48,7 +48,7 @@ void TagsHandler::answer(http::Exchange& exchange, Call& call, const PageRequest
     head.add("Link",
              link_to_next(exchange.request().path(),
                           query_of_next(page.count, tags[page.first + page.count - 1], call.ns)));
-  // Names and tags have passed their grammars: nothing in them needs escaping.
+  // Names and tags conform to their grammars, so nothing needs escaping.
   std::string begin = R"({"name":")";
   begin.append(call.route.name).append(R"(","tags":[)");
   send_list(exchange, head, "application/json",

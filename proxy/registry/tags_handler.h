@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cache/api/object_cache.h"
 #include "proxy/http/exchange.h"
-#include "proxy/registry/call.h"
-#include "proxy/registry/options.h"
-#include "proxy/registry/pagination.h"
-#include "proxy/registry/store.h"
+#include "proxy/registry/reply/call.h"
+#include "proxy/registry/request/options.h"
+#include "proxy/registry/request/pagination.h"
 
 namespace entrepot::registry {
 
-/// `GET|HEAD /v2/<name>/tags/list[?n=&last=]` (protocol notes 1.6). The cache knows all tags;
-/// pages are cut here. Constant after construction; each call on the exchange's loop.
+/// `GET|HEAD /v2/<name>/tags/list[?n=&last=]` (distribution-spec, "Listing Tags"). The cache
+/// returns all tags; this class paginates. Constant after construction; each call runs on the loop
+/// of the exchange.
 class TagsHandler {
  public:
-  /// Both outlive the handler.
-  TagsHandler(Store& store, const Options& options) : store_(store), options_(options) {}
+  /// `cache` must outlive the handler.
+  explicit TagsHandler(cache::ObjectCache& cache) : cache_(cache) {}
 
-  /// Replies now, or when the store has posted its answer. `call` has passed select_target().
+  /// Replies immediately, or when the cache has posted its answer. REQUIRES: select_target() has
+  /// accepted `call`.
   void handle(const http::ExchangePtr& exchange, Call& call) const;
 
  private:
   void answer(http::Exchange& exchange, Call& call, const PageRequest& request,
               const cache::ListingAnswer& answer) const;
 
-  Store& store_;
-  const Options& options_;
+  cache::ObjectCache& cache_;
 };
 
 }  // namespace entrepot::registry

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/upstream/failures.h"
+#include "proxy/upstream/transfer/failures.h"
 
 namespace entrepot::upstream {
 Ask::Ask(Endpoint& endpoint, AskRequest request, AskSink& sink)
@@ -80,7 +80,7 @@ void Ask::wanted_by(cache::Client client) {
 void Ask::learn(int status) {
   const auto now = std::chrono::steady_clock::now();
   const TransferTiming timing = transfer_->timing();
-  Knowledge& knowledge = endpoint_.knowledge();
+  EndpointStats& knowledge = endpoint_.knowledge();
   if (timing.connect.count() > 0) knowledge.connected(timing.connect, now);
   waited_ += timing.first_byte;
   // A circle is seen by what the client wrote into its Via: it says nothing about the endpoint.

@@ -8,13 +8,13 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/failure.h"
+#include "cache/base/failure.h"
 #include "metrics/labels.h"
-#include "proxy/upstream/endpoint.h"
+#include "proxy/upstream/endpoint/endpoint.h"
 #include "proxy/upstream/login.h"
 #include "proxy/upstream/refusal_reason.h"
-#include "proxy/upstream/response_head.h"
-#include "proxy/upstream/transfer.h"
+#include "proxy/upstream/transfer/transfer.h"
+#include "proxy/upstream/wire/response_head.h"
 
 namespace entrepot::upstream {
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "proxy/upstream/ask.h"
-#include "proxy/upstream/timer.h"
+#include "proxy/upstream/transfer/timer.h"
 
 struct event_base;
 

@@ -5,11 +5,11 @@
 #include <optional>
 #include <string>
 
-#include "cache/source.h"
+#include "cache/api/source.h"
+#include "proxy/upstream/failure_tally.h"
 #include "proxy/upstream/listing_pages.h"
 #include "proxy/upstream/retry.h"
 #include "proxy/upstream/upstream.h"
-#include "proxy/upstream/verdict.h"
 
 namespace entrepot::upstream {
 
@@ -51,7 +51,7 @@ class ListingFetch : public cache::Fetch, private ListingPagesSink {
   Endpoint* endpoint_ = nullptr;  ///< one for all pages: another may order them otherwise
   ListingSource source_ = ListingSource::tags;
   std::optional<AskFailure> api_refused_;  ///< the referrers API of this endpoint, which has one
-  Verdict verdict_;
+  FailureTally verdict_;
   Retry retry_;
   ListingPages pages_;
 };

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <utility>
 
-#include "proxy/upstream/failures.h"
-#include "proxy/upstream/link.h"
-#include "proxy/upstream/listing_page.h"
-#include "proxy/upstream/media_type.h"
+#include "proxy/upstream/transfer/failures.h"
+#include "proxy/upstream/wire/link.h"
+#include "proxy/upstream/wire/listing_page.h"
+#include "proxy/upstream/wire/media_type.h"
 
 namespace entrepot::upstream {
 namespace {

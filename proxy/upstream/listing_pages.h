@@ -10,9 +10,9 @@
 #include <string>
 #include <unordered_set>
 
-#include "cache/source.h"
+#include "cache/api/source.h"
 #include "proxy/upstream/ask.h"
-#include "proxy/upstream/timer.h"
+#include "proxy/upstream/transfer/timer.h"
 #include "proxy/upstream/upstream.h"
 
 namespace entrepot::upstream {

@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/upstream/challenge.h"
-#include "proxy/upstream/failures.h"
-#include "proxy/upstream/realm.h"
-#include "proxy/upstream/token_fetch.h"
+#include "proxy/base/secret.h"
+#include "proxy/upstream/auth/challenge.h"
+#include "proxy/upstream/auth/realm.h"
+#include "proxy/upstream/auth/token_fetch.h"
+#include "proxy/upstream/transfer/failures.h"
 
 namespace entrepot::upstream {
 

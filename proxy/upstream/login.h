@@ -9,12 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/failure.h"
-#include "proxy/upstream/base_challenge.h"
-#include "proxy/upstream/endpoint.h"
-#include "proxy/upstream/response_head.h"
-#include "proxy/upstream/tokens.h"
-#include "proxy/upstream/url.h"
+#include "cache/base/failure.h"
+#include "proxy/upstream/auth/base_challenge.h"
+#include "proxy/upstream/auth/tokens.h"
+#include "proxy/upstream/endpoint/endpoint.h"
+#include "proxy/upstream/wire/response_head.h"
+#include "proxy/upstream/wire/url.h"
 
 namespace entrepot::upstream {
 

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "metrics/log.h"
-#include "proxy/upstream/failures.h"
-#include "proxy/upstream/media_type.h"
-#include "proxy/upstream/text.h"
+#include "proxy/base/text.h"
+#include "proxy/upstream/transfer/failures.h"
+#include "proxy/upstream/wire/media_type.h"
 
 namespace entrepot::upstream {
 namespace {
@@ -176,7 +176,8 @@ void ObjectFetch::take(Attempt& winner, const Place& place, const ResponseHead& 
   if (hedge_ != nullptr) {
     // It takes longer than this, at least.
     const auto now = std::chrono::steady_clock::now();
-    if (const auto waited = hedge_->waited()) hedge_->endpoint().knowledge().outrun(*waited, now);
+    if (const auto waited = hedge_->waited())
+      hedge_->endpoint().knowledge().lost_race(*waited, now);
     hedge_.reset();
   }
   answered_ = true;

@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "cache/source.h"
+#include "cache/api/source.h"
 #include "proxy/upstream/attempt.h"
-#include "proxy/upstream/content_range.h"
+#include "proxy/upstream/failure_tally.h"
 #include "proxy/upstream/retry.h"
-#include "proxy/upstream/timer.h"
+#include "proxy/upstream/transfer/timer.h"
 #include "proxy/upstream/upstream.h"
-#include "proxy/upstream/verdict.h"
+#include "proxy/upstream/wire/content_range.h"
 
 namespace entrepot::upstream {
 
@@ -109,7 +109,7 @@ class ObjectFetch : public cache::Fetch, private Attempt::Owner {
   bool complete_ = false;                      ///< stopped because all that was wanted is there
   const Endpoint* head_refused_by_ = nullptr;  ///< the last that has refused this HEAD
 
-  Verdict verdict_;
+  FailureTally verdict_;
   Retry retry_;
   int resumes_ = 0;  ///< since progress_from_
   std::uint64_t progress_from_;

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "proxy/upstream/json.h"
-#include "proxy/upstream/media_type.h"
-#include "proxy/upstream/text.h"
+#include "proxy/base/text.h"
+#include "proxy/upstream/wire/json.h"
+#include "proxy/upstream/wire/media_type.h"
 
 namespace entrepot::upstream {
 namespace {
@@ -16,7 +16,9 @@ constexpr std::size_t max_document = 16 * 1024;
 bool may_say_why(const ResponseHead& head) {
   const int status = head.status;
   if (status < 400 || status > 499 || status == 401 || status == 404 || status == 416) return false;
-  return parse_media_type(head.content_type).ends_with("json") &&
+  // Go's http.Error() labels every document text/plain.
+  const std::string type = parse_media_type(head.content_type);
+  return (type.empty() || type == "text/plain" || type.ends_with("json")) &&
          head.content_length.value_or(0) <= max_document;
 }
 

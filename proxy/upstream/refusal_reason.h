@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/upstream/response_head.h"
-#include "proxy/upstream/transfer.h"
+#include "proxy/upstream/transfer/transfer.h"
+#include "proxy/upstream/wire/response_head.h"
 
 namespace entrepot::upstream {
 
@@ -20,7 +20,8 @@ inline constexpr std::size_t max_reason = 512;
 std::string parse_refusal(std::string_view body);
 
 /// Reads why a registry refuses a question, where its answer may say so: a 4xx other than 401,
-/// 404 and 416 with a JSON body of 16 KiB at most. Used for one answer after the other. Loop thread only.
+/// 404 and 416 whose body of 16 KiB at most is JSON. Used for one answer after the other. Loop
+/// thread only.
 class RefusalReason : private BodySink {
  public:
   /// What to do with the body of this answer, which is no 2xx. Forgets the answer before.

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "proxy/upstream/backoff.h"
-#include "proxy/upstream/options.h"
+#include "proxy/upstream/endpoint/backoff.h"
+#include "proxy/upstream/endpoint/options.h"
 
 namespace entrepot::upstream {
 

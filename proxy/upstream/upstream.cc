@@ -66,8 +66,9 @@ std::vector<Candidate> Upstream::candidates(std::uint64_t bytes, const Endpoints
   for (const auto& endpoint : endpoints_) {
     const bool out = std::find(excluded.begin(), excluded.end(), endpoint.get()) != excluded.end();
     // Manifests are what is counted; where a blob comes from need not change for them.
-    const bool scarce = bytes <= small_object && endpoint->scarce();
-    candidates.push_back({endpoint->knowledge().estimate(now), endpoint->open(), out, scarce});
+    const bool low_on_quota = bytes <= small_object && endpoint->low_on_quota();
+    candidates.push_back(
+        {endpoint->knowledge().estimate(now), endpoint->open(), out, low_on_quota});
   }
   return candidates;
 }
@@ -139,8 +140,8 @@ void Upstream::tell_transfers(std::size_t running, std::size_t queued) {
 }
 
 void Upstream::tell_dropped() {
-  const Multi::Dropped now = multi_.dropped();
-  const Multi::Dropped told = std::exchange(told_dropped_, now);
+  const CurlMulti::Dropped now = multi_.dropped();
+  const CurlMulti::Dropped told = std::exchange(told_dropped_, now);
   metrics_.transfers_dropped("left").add(now.left - told.left);
   metrics_.transfers_dropped("full").add(now.full - told.full);
   metrics_.transfers_dropped("yielded").add(now.yielded - told.yielded);

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "metrics/metrics.h"
-#include "proxy/upstream/choice.h"
-#include "proxy/upstream/endpoint.h"
-#include "proxy/upstream/multi.h"
-#include "proxy/upstream/options.h"
-#include "proxy/upstream/probe.h"
+#include "proxy/upstream/endpoint/choice.h"
+#include "proxy/upstream/endpoint/endpoint.h"
+#include "proxy/upstream/endpoint/options.h"
+#include "proxy/upstream/endpoint/probe.h"
+#include "proxy/upstream/transfer/curl_multi.h"
 
 struct event_base;
 
@@ -83,14 +83,14 @@ class Upstream {
   const metrics::UpstreamMetrics metrics_;
 
   std::uint64_t seed_;
-  Multi multi_;                                       // outlives the endpoints' tokens
+  CurlMulti multi_;                                   // outlives the endpoints' tokens
   std::vector<std::unique_ptr<Endpoint>> endpoints_;  // never empty
   std::vector<std::unique_ptr<Probe>> probes_;        // as endpoints_; none for a single one
   std::array<std::optional<std::size_t>, sizes> incumbents_;
   std::uint64_t listing_bytes_ = 0;
   double hedges_;  ///< that may be made now; each question brings a share of one
   std::size_t told_running_ = 0, told_queued_ = 0;  ///< our share of the gauges, of all loops
-  Multi::Dropped told_dropped_;
+  CurlMulti::Dropped told_dropped_;
 };
 
 }  // namespace entrepot::upstream

@@ -25,9 +25,9 @@
 #include <vector>
 
 #include "cache/cache.h"
-#include "cache/index.h"
-#include "cache/layout.h"
-#include "cache/rocks_index.h"
+#include "cache/index/index.h"
+#include "cache/index/layout.h"
+#include "cache/index/rocks_index.h"
 #include "metrics/log.h"
 #include "tests/bench/scale_pool.h"
 
@@ -114,7 +114,7 @@ int measure_start(const std::filesystem::path& folder, std::uint64_t entries) {
   const auto start = Clock::now();
   Cache cache(options_of(folder), clock, metrics, pool, {{&loop, &source}});
   const double opened = seconds_since(start);
-  while (!cache.inspection().loaded())
+  while (!cache.admin().loaded())
     std::this_thread::sleep_for(std::chrono::milliseconds(1));  // nothing tells
   const double loaded = seconds_since(start);
   std::cout << "start: " << opened << " s until requests are answered, " << loaded
@@ -145,7 +145,7 @@ int measure_lookups(std::uint64_t entries) {
   times.reserve(wanted.size());
   for (const auto& digest : wanted) {
     const auto start = Clock::now();
-    static_cast<void>(index.look(digest));
+    static_cast<void>(index.find(digest));
     index.use(digest);
     times.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
   }

@@ -9,13 +9,13 @@
 #include <thread>
 #include <vector>
 
-#include "cache/executor.h"
-#include "cache/source.h"
+#include "cache/api/source.h"
+#include "cache/base/executor.h"
 
 namespace entrepot::cache {
 
 /// A store pool of real threads, without a loop library. Its threads end with the process.
-class ScalePool final : public Poster {
+class ScalePool final : public JobQueue {
  public:
   explicit ScalePool(int threads) {
     for (int i = 0; i < threads; ++i) std::thread([this] { run(); }).detach();
@@ -50,6 +50,7 @@ class ScaleLoop final : public Executor {
   std::unique_ptr<Timer> after(std::chrono::milliseconds, Job) override {
     return std::make_unique<Timer>();
   }
+  void assert_in_thread() const override {}
 };
 
 /// An upstream that is never asked.
@@ -64,7 +65,7 @@ class NoSource final : public Source {
     return nullptr;
   }
   void report_mismatch(const std::string&, const std::string&, const Digest&) override {}
-  bool scarce(const std::string&) const override { return false; }
+  bool low_on_quota(const std::string&) const override { return false; }
   bool crowded(const std::string&) const override { return false; }
 };
 

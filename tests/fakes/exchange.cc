@@ -8,7 +8,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "proxy/http/request_parser.h"
+#include "proxy/http/parse/request_parser.h"
 
 namespace entrepot::fakes {
 
@@ -20,9 +20,9 @@ Exchange::Exchange(std::string_view head) {
     throw std::invalid_argument("not a request the server lets through: " + std::string(head));
 }
 
-loop::Loop& Exchange::loop() const {
-  if (loop_ == nullptr) throw std::logic_error("a fake exchange has no loop");
-  return *loop_;
+cache::Executor& Exchange::executor() const {
+  if (executor_ == nullptr) throw std::logic_error("a fake exchange has no executor");
+  return *executor_;
 }
 
 void Exchange::begin(const http::ReplyHead& head, std::optional<std::uint64_t> content_length) {

@@ -41,7 +41,7 @@ class Exchange final : public http::Exchange {
 
   const http::Request& request() const override { return request_; }
   bool closed() const override { return closed_; }
-  loop::Loop& loop() const override;
+  cache::Executor& executor() const override;
   std::string_view peer() const override { return "192.0.2.7:41000"; }
   http::ClientAddress client() const override { return {}; }
   bool begin_miss() override { return !misses_refused; }
@@ -54,7 +54,7 @@ class Exchange final : public http::Exchange {
   /// What begin_miss() says.
   bool misses_refused = false;
   /// Where replies are posted to; outlives this. Without one, nobody may ask for it.
-  void live_on(loop::Loop& loop) { loop_ = &loop; }
+  void live_on(cache::Executor& executor) { executor_ = &executor; }
   /// The client goes away.
   void close() { closed_ = true; }
   bool replied() const { return replies_ > 0; }
@@ -66,7 +66,7 @@ class Exchange final : public http::Exchange {
 
   http::Request request_;
   Reply reply_;
-  loop::Loop* loop_ = nullptr;
+  cache::Executor* executor_ = nullptr;
   int replies_ = 0;
   bool closed_ = false;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cache/clock.h"
+#include "cache/base/clock.h"
 
 namespace entrepot::fakes {
 

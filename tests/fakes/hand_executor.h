@@ -3,9 +3,10 @@
 
 #include <deque>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
-#include "cache/executor.h"
+#include "cache/base/executor.h"
 
 namespace entrepot::fakes {
 
@@ -18,6 +19,10 @@ class HandExecutor final : public cache::Executor {
   }
 
   std::size_t waiting() const { return jobs_.size(); }
+  void assert_in_thread() const override {
+    if (std::this_thread::get_id() != thread_) throw std::logic_error("called off the thread");
+  }
+
   /// Runs what is posted, and what that posts.
   void run() {
     while (!jobs_.empty()) {
@@ -28,6 +33,7 @@ class HandExecutor final : public cache::Executor {
   }
 
  private:
+  const std::thread::id thread_ = std::this_thread::get_id();
   std::deque<cache::Job> jobs_;
 };
 

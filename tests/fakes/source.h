@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "cache/source.h"
+#include "cache/api/source.h"
 
 namespace entrepot::fakes {
 
@@ -62,7 +62,7 @@ class Source final : public cache::Source {
   std::unique_ptr<cache::Fetch> fetch(cache::FetchRequest request,
                                       cache::FetchSink& sink) override {
     asked.push_back({std::move(request), &sink});
-    return std::make_unique<Running>(asked.back());
+    return std::make_unique<CurlTransfer>(asked.back());
   }
   std::unique_ptr<cache::Fetch> list_tags(std::string upstream, std::string repository,
                                           cache::Behalf /*behalf*/,
@@ -80,13 +80,13 @@ class Source final : public cache::Source {
   void report_mismatch(const std::string&, const std::string&, const cache::Digest&) override {
     ++mismatches;
   }
-  bool scarce(const std::string&) const override { return few_left; }
+  bool low_on_quota(const std::string&) const override { return few_left; }
   bool crowded(const std::string&) const override { return others_wait; }
 
  private:
-  struct Running : cache::Fetch {
-    explicit Running(Asked& a) : asked(a) {}
-    ~Running() override {
+  struct CurlTransfer : cache::Fetch {
+    explicit CurlTransfer(Asked& a) : asked(a) {}
+    ~CurlTransfer() override {
       asked.cancelled = asked.sink != nullptr;
       asked.sink = nullptr;
     }

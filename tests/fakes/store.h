@@ -7,13 +7,13 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy/registry/store.h"
+#include "cache/api/object_cache.h"
 
 namespace entrepot::fakes {
 
 /// A store of what the test puts in. Keys are "<upstream>/<repository>@<digest>", "…:<tag>",
 /// "…/tags" and "…/referrers/<digest>"; blobs and manifests share them.
-class Store final : public registry::Store {
+class Store final : public cache::ObjectCache {
  public:
   /// What find_* knows.
   std::map<std::string, cache::Answer> in_memory;
@@ -25,7 +25,7 @@ class Store final : public registry::Store {
   /// With the last call.
   std::string last_via;
   /// With the last call of fetch_blob.
-  cache::Wanted last_wanted;
+  cache::RequestedRanges last_wanted;
 
   std::optional<cache::Answer> find_blob(cache::RepositoryRef repository,
                                          const cache::Digest& digest,
@@ -41,26 +41,27 @@ class Store final : public registry::Store {
     return find(key(repository) + ":" + std::string(tag));
   }
   void fetch_blob(cache::Repository repository, const cache::Digest& digest, bool head,
-                  cache::Asker asker, cache::AnswerCallback done, cache::Wanted wanted) override {
+                  cache::Requester asker, cache::AnswerCallback done,
+                  cache::RequestedRanges wanted) override {
     last_wanted = std::move(wanted);
     fetch(key(repository) + "@" + digest.str(), head ? " head" : "", asker, std::move(done));
   }
   void fetch_manifest(cache::Repository repository, const cache::Digest& digest, bool head,
-                      cache::Asker asker, cache::AnswerCallback done) override {
+                      cache::Requester asker, cache::AnswerCallback done) override {
     fetch(key(repository) + "@" + digest.str(), head ? " head" : "", asker, std::move(done));
   }
   void fetch_tag(cache::Repository repository, std::string tag, bool head, bool revalidate,
-                 cache::Asker asker, cache::AnswerCallback done) override {
+                 cache::Requester asker, cache::AnswerCallback done) override {
     fetch(key(repository) + ":" + tag,
           std::string(head ? " head" : "") + (revalidate ? " revalidate" : ""), asker,
           std::move(done));
   }
-  void fetch_tags(cache::Repository repository, cache::Asker asker,
+  void fetch_tags(cache::Repository repository, cache::Requester asker,
                   cache::ListingCallback done) override {
     list(key(repository) + "/tags", asker, std::move(done));
   }
   void fetch_referrers(cache::Repository repository, const cache::Digest& subject,
-                       cache::Asker asker, cache::ListingCallback done) override {
+                       cache::Requester asker, cache::ListingCallback done) override {
     list(key(repository) + "/referrers/" + subject.str(), asker, std::move(done));
   }
 
@@ -74,7 +75,7 @@ class Store final : public registry::Store {
     const auto entry = in_memory.find(key);
     return entry == in_memory.end() ? std::nullopt : std::optional(entry->second);
   }
-  void fetch(const std::string& key, const std::string& flags, const cache::Asker& asker,
+  void fetch(const std::string& key, const std::string& flags, const cache::Requester& asker,
              cache::AnswerCallback done) {
     fetched.push_back(key + flags);
     last_via = asker.via;
@@ -85,7 +86,7 @@ class Store final : public registry::Store {
     if (const auto entry = upstream.find(key); entry != upstream.end()) answer = entry->second;
     asker.executor->post([answer, done = std::move(done)] { done(answer); });
   }
-  void list(const std::string& key, const cache::Asker& asker, cache::ListingCallback done) {
+  void list(const std::string& key, const cache::Requester& asker, cache::ListingCallback done) {
     fetched.push_back(key);
     last_via = asker.via;
     cache::ListingAnswer answer;

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <deque>
 #include <memory>
+#include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
-#include "cache/executor.h"
+#include "cache/base/executor.h"
 #include "tests/fakes/fake_clock.h"
 
 namespace entrepot::fakes {
@@ -23,6 +25,10 @@ class TimedExecutor final : public cache::Executor {
     auto timer = std::make_unique<FakeTimer>();
     timers_.push_back({clock_.steady() + delay, timer->alive, std::move(job)});
     return timer;
+  }
+
+  void assert_in_thread() const override {
+    if (std::this_thread::get_id() != thread_) throw std::logic_error("called off the thread");
   }
 
   /// Runs what is posted, and what that posts.
@@ -57,6 +63,7 @@ class TimedExecutor final : public cache::Executor {
   }
 
  private:
+  const std::thread::id thread_ = std::this_thread::get_id();
   struct FakeTimer : cache::Timer {
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
   };

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A page of tags/list or of referrers, as an upstream sends it and as a client gets it.
-#include "cache/listing.h"
+#include "cache/api/listing.h"
 
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
-#include "proxy/upstream/listing_page.h"
+#include "proxy/upstream/wire/listing_page.h"
 #include "tests/fuzz/target.h"
 
 namespace entrepot::fuzz {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A manifest, of which the cache reads the type and the references.
-#include "cache/manifest.h"
+#include "cache/content/manifest.h"
 
-#include "cache/media_type.h"
-#include "cache/schema1.h"
+#include "cache/base/media_type.h"
+#include "cache/content/schema1.h"
 #include "tests/fuzz/target.h"
 
 namespace entrepot::fuzz {

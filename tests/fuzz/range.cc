@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A Range field: first line the size of the body, the rest the field.
-#include "proxy/registry/range.h"
+#include "proxy/registry/request/range.h"
 
-#include "proxy/upstream/text.h"
+#include "proxy/base/text.h"
 #include "tests/fuzz/target.h"
 
 namespace entrepot::fuzz {
 
 void run(std::string_view input) {
   using registry::RangeDecision;
-  const auto size = upstream::parse_number(take_line(input)).value_or(1);
+  const auto size = parse_number(take_line(input)).value_or(1);
   const auto decision = registry::decide_range(input, size);
   const bool partial =
       decision.kind == RangeDecision::Kind::part || decision.kind == RangeDecision::Kind::parts;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A value of the index as a disk may return it: refused, or understood in one way only.
-#include "cache/records.h"
+#include "cache/index/records.h"
 
 #include "tests/fuzz/target.h"
 

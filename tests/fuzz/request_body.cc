@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A chunked request body that is read to be thrown away: whole and byte by byte end alike.
-#include "proxy/http/body_drain.h"
-#include "proxy/http/limits.h"
+#include "proxy/http/parse/body_skipper.h"
+#include "proxy/http/parse/limits.h"
 #include "tests/fuzz/target.h"
 
 namespace entrepot::fuzz {
 namespace {
 
-using http::BodyDrain;
+using http::BodySkipper;
 
 struct Verdict {
-  BodyDrain::Result result = BodyDrain::Result::more;
+  BodySkipper::Result result = BodySkipper::Result::more;
   std::size_t consumed = 0;
   int status = 0;
   bool operator==(const Verdict&) const = default;
@@ -19,16 +19,16 @@ struct Verdict {
 Verdict drain(std::string_view bytes, std::size_t piece) {
   http::Framing framing;
   framing.kind = http::Framing::Kind::chunked;
-  BodyDrain body;
+  BodySkipper body;
   body.begin(framing);
   Verdict verdict;
-  while (verdict.result == BodyDrain::Result::more && verdict.consumed < bytes.size()) {
+  while (verdict.result == BodySkipper::Result::more && verdict.consumed < bytes.size()) {
     std::size_t taken = 0;
     verdict.result = body.feed(bytes.substr(verdict.consumed, piece), taken);
     verdict.consumed += taken;
-    require(taken > 0 || verdict.result == BodyDrain::Result::refused, "every call gets on");
+    require(taken > 0 || verdict.result == BodySkipper::Result::refused, "every call gets on");
   }
-  if (verdict.result == BodyDrain::Result::refused) {
+  if (verdict.result == BodySkipper::Result::refused) {
     verdict.status = body.refusal().status;
     verdict.consumed = 0;
   }
@@ -41,8 +41,8 @@ void run(std::string_view input) {
   const Verdict whole = drain(input, input.size() + 1);
   const Verdict cut = drain(input, 1);
   // Over the budget a whole piece may be malformed further on; both are refusals.
-  if (whole.result == BodyDrain::Result::refused && input.size() > http::limits::drained) {
-    require(cut.result == BodyDrain::Result::refused, "refused whole, taken in pieces");
+  if (whole.result == BodySkipper::Result::refused && input.size() > http::limits::drained) {
+    require(cut.result == BodySkipper::Result::refused, "refused whole, taken in pieces");
     return;
   }
   require(whole == cut, "the verdict depends on how the bytes were cut");

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <string>
 
-#include "proxy/http/request_parser.h"
-#include "proxy/registry/request_fields.h"
-#include "proxy/registry/via.h"
+#include "proxy/http/parse/request_parser.h"
+#include "proxy/registry/request/request_fields.h"
+#include "proxy/registry/request/via.h"
 #include "tests/fuzz/target.h"
 
 namespace entrepot::fuzz {
@@ -58,10 +58,10 @@ void check_request(const Request& request) {
   registry::well_formed_authorization(fields.authorization.value);
   const std::string via = registry::via_of(request, fields);
   require(via.empty() || fields.via, "a Via out of nothing");
-  registry::comes_back(via, "me");
-  for (const char c : registry::passed_on(via))
+  registry::is_loop(via, "me");
+  for (const char c : registry::forwarded_via(via))
     require(c >= ' ' && c < 0x7f && c != '(', "only well-formed entries go along");
-  require(registry::comes_back(via + ", 1.1 me", "me"), "a Via that hides what follows");
+  require(registry::is_loop(via + ", 1.1 me", "me"), "a Via that hides what follows");
 }
 
 }  // namespace

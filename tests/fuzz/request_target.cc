@@ -2,12 +2,12 @@
 // A request target: path, route, names, reference, query.
 #include <string>
 
-#include "proxy/http/target.h"
-#include "proxy/registry/names.h"
-#include "proxy/registry/pagination.h"
-#include "proxy/registry/query.h"
+#include "proxy/http/parse/target.h"
 #include "proxy/registry/referrers_page.h"
-#include "proxy/registry/route.h"
+#include "proxy/registry/request/names.h"
+#include "proxy/registry/request/pagination.h"
+#include "proxy/registry/request/query.h"
+#include "proxy/registry/request/route.h"
 #include "tests/fuzz/target.h"
 
 namespace entrepot::fuzz {

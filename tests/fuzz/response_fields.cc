@@ -3,12 +3,12 @@
 #include <string>
 #include <vector>
 
-#include "cache/digest.h"
-#include "proxy/upstream/challenge.h"
-#include "proxy/upstream/content_range.h"
-#include "proxy/upstream/link.h"
-#include "proxy/upstream/media_type.h"
-#include "proxy/upstream/retry_after.h"
+#include "cache/base/digest.h"
+#include "proxy/upstream/auth/challenge.h"
+#include "proxy/upstream/wire/content_range.h"
+#include "proxy/upstream/wire/link.h"
+#include "proxy/upstream/wire/media_type.h"
+#include "proxy/upstream/wire/retry_after.h"
 #include "tests/fuzz/target.h"
 
 namespace entrepot::fuzz {

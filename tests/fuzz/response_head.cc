@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An upstream's response head, line by line as libcurl hands it over.
-#include "proxy/upstream/response_head.h"
+#include "proxy/upstream/wire/response_head.h"
 
 #include "tests/fuzz/target.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The body of a token server.
-#include "proxy/upstream/token_reply.h"
+#include "proxy/upstream/auth/token_reply.h"
 
 #include <chrono>
 

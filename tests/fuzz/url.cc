@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A URL an upstream sent, and a second line that is resolved against it.
-#include "proxy/upstream/url.h"
+#include "proxy/upstream/wire/url.h"
 
-#include "proxy/upstream/realm.h"
+#include "proxy/upstream/auth/realm.h"
 #include "tests/fuzz/target.h"
 
 namespace entrepot::fuzz {

@@ -259,7 +259,7 @@ def test_the_rest_of_the_disk_is_someone_elses(start, upstream, small_disk):
         free = os.statvfs(small_disk)
         assert free.f_bavail * free.f_frsize >= 16 * MIB
     assert entrepot.metrics().sum("cache_evictions_total", reason="reserve") > 0
-    assert not entrepot.log.search("others have taken the rest"), "nobody has"
+    assert not entrepot.log.search("other programs have taken the rest"), "nobody has"
     # And what room there is is used.
     kept = [path for path in (small_disk / "cache" / "blobs").rglob("*") if path.is_file()]
     assert 40 <= len(kept) <= 48
@@ -315,13 +315,13 @@ def test_blobs_leave_for_what_others_write(start, upstream, small_disk):
         free = os.statvfs(small_disk)
         return free.f_bavail * free.f_frsize >= 8 * MIB
     eventually(reserve_kept, what="blobs leave")
-    entrepot.log.wait_for("others have taken the rest")
+    entrepot.log.wait_for("other programs have taken the rest")
     for blob in blobs(upstream, 10, MIB):
         assert_whole(entrepot.get(blob_target(blob)), blob)
         assert reserve_kept()
     assert entrepot.metrics().sum("cache_evictions_total", reason="reserve") >= 10
     assert entrepot.metrics().sum("cache_evictions_total", reason="size") == 0
-    assert entrepot.log.text.count("others have taken the rest") == 1
+    assert entrepot.log.text.count("other programs have taken the rest") == 1
 
 
 @pytest.mark.parametrize("error, reason", [("EIO", "disk-error"), ("ENOSPC", "disk-full")])

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from support import content, faults
+from support.account import PASSWORD, USER
 from support.checks import REPOSITORY, assert_error, assert_whole, blob_target, manifest_target
 
 DUE = {"fresh_for": "0s", "stale_for": "1d"}
@@ -75,11 +76,41 @@ def test_a_range_behind_the_object_is_no_policy(start, upstream, size):
     assert_whole(entrepot.get(blob_target(blob)), blob)
 
 
-def test_a_policys_refusal_is_not_hidden_by_a_copy(start, upstream, image):
+@pytest.mark.parametrize("code, told", [(412, 412), (400, 400), (406, 403), (409, 403), (422, 422)])
+def test_a_policys_refusal_is_not_hidden_by_a_copy(start, upstream, image, code, told):
     entrepot = start({"docker.io": {"endpoint": upstream, "tags": DUE}})
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
-    upstream.script(refusal(412))
-    assert_error(entrepot.get(manifest_target("latest")), 412, code="DENIED")
+    rule = upstream.script(refusal(code))
+    for _ in range(2):
+        response = entrepot.get(manifest_target("latest"))
+        assert_error(response, told, code="DENIED")
+        assert b"3 critical" in response.body
+    rule.cancel()
+    assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+
+
+@pytest.mark.parametrize("code", [400, 403, 409, 412])
+@pytest.mark.parametrize("media_type", ["text/plain; charset=utf-8", ""])
+def test_reads_a_reason_that_is_not_labelled_json(start, upstream, code, media_type):
+    """Go's http.Error() labels every document text/plain."""
+    document = json.dumps({"errors": [{"code": "DENIED", "message": "3 critical"}]}).encode()
+    upstream.script(faults.status(code, document, media_type))
+    response = start().get(manifest_target("latest"))
+    assert 400 <= response.status < 500 and b"3 critical" in response.body
+
+
+@pytest.mark.parametrize("scheme", ["basic", "bearer"])
+def test_logs_that_the_password_is_wrong(start, upstream, account, scheme):
+    users = {USER: PASSWORD + "x"}
+    if scheme == "basic":
+        upstream.role.require_basic(users)
+    else:
+        upstream.role.require_bearer(users=users)
+    upstream.add_image(REPOSITORY, content.image(), "latest")
+    entrepot = start({"registry.test": {"endpoint": upstream, "internal": True,
+                                        "credentials": account}})
+    assert_error(entrepot.get(manifest_target("latest")), 403)
+    entrepot.log.wait_for("answered 401")
 
 
 def test_the_first_503_says_when_to_come_again(start, upstream, image):

@@ -127,3 +127,26 @@ def test_a_registry_that_judges_by_accept(start, upstream, media_type):
     headers = {"Accept": f"{content.OCI_MANIFEST}, {media_type};q=0.5, */*"}
     assert_whole(entrepot.get(LATEST, headers=headers), manifest)
     assert_whole(entrepot.get(manifest_target(manifest)), manifest)
+
+
+OWN = "application/vnd.example.own.v1+json"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_asks_for_the_clients_own_types_by_digest_too(start, upstream, method):
+    document = json.dumps({"schemaVersion": 2, "mediaType": OWN, "blobs": []}).encode()
+    upstream.script(faults.status(404), match=lambda request: (
+        request.kind == "manifest" and OWN not in (request.header("Accept") or "")))
+    manifest = upstream.add_manifest(REPOSITORY, content.manifest_of(document, OWN), "latest")
+    response = start().request(method, manifest_target(manifest), headers={"Accept": OWN})
+    assert response.status == 200
+
+
+def test_serves_schema_1_without_a_signature_by_tag_and_by_digest(start, upstream):
+    document = json.dumps({"schemaVersion": 1, "name": REPOSITORY, "tag": "latest", "fsLayers": [],
+                           "history": []}).encode()
+    manifest = upstream.add_manifest(REPOSITORY, content.manifest_of(
+        document, "application/vnd.docker.distribution.manifest.v1+json"), "latest")
+    entrepot = start()
+    assert_whole(entrepot.get(LATEST), manifest)
+    assert_whole(entrepot.get(manifest_target(manifest)), manifest)

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "cache/eviction.h"
+#include "cache/index/eviction.h"
 #include "metrics/check.h"
 #include "tests/bench/eviction/policy.h"
 

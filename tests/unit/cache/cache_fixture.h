@@ -88,9 +88,9 @@ class CacheTest : public testing::Test {
 
   static std::string read(const Content& content) {
     if (content.bytes) return *content.bytes;
-    std::string bytes(
-        content.progress ? content.progress->readable(0, Progress::Reach::proven) : content.size,
-        '\0');
+    std::string bytes(content.progress ? content.progress->readable(0, Progress::ReadPolicy::proven)
+                                       : content.size,
+                      '\0');
     EXPECT_EQ(::pread(content.file->fd(), bytes.data(), bytes.size(), 0),
               static_cast<ssize_t>(bytes.size()));
     return bytes;

@@ -8,12 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "cache/pieces.h"
+#include "cache/fill/range_fetcher.h"
 #include "tests/unit/cache/cache_fixture.h"
 
 namespace entrepot::cache {
 
-inline constexpr std::uint64_t grain = Pieces::grain;
+inline constexpr std::uint64_t grain = RangeFetcher::grain;
 
 class PiecesTest : public CacheTest {
  protected:
@@ -22,14 +22,14 @@ class PiecesTest : public CacheTest {
   const std::string blob;
   const Digest digest = sha256(blob);
 
-  static Wanted piece(std::uint64_t begin, std::uint64_t end) {
+  static RequestedRanges piece(std::uint64_t begin, std::uint64_t end) {
     return {.pieces = true, .first = Span{begin, end}, .in = [=](std::uint64_t size) {
               return std::optional(std::vector{Span{begin, std::min(end, size)}});
             }};
   }
-  Pending ask(Wanted wanted, RepositoryRef repository = repo, std::uint64_t client = 0) {
+  Pending ask(RequestedRanges wanted, RepositoryRef repository = repo, std::uint64_t client = 0) {
     const Pending pending;
-    cache->fetch_blob(repository, digest, false, Asker{executor, {}, Client{client}},
+    cache->fetch_blob(repository, digest, false, Requester{executor, {}, Client{client}},
                       pending.callback(), std::move(wanted));
     executor.run();
     return pending;

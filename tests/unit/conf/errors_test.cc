@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What operators get wrong, and the line they are told.
+// Mistakes in configurations, and the messages they produce.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -32,7 +32,7 @@ std::vector<std::string> errors_of(std::string_view json) {
 
 class ConfigErrors : public testing::TestWithParam<Case> {};
 
-TEST_P(ConfigErrors, AreToldInOneLineWithThePathOfTheKey) {
+TEST_P(ConfigErrors, NameThePathOfTheKeyInOneLine) {
   EXPECT_THAT(errors_of(GetParam().json), ElementsAre(StartsWith(GetParam().line)));
 }
 
@@ -201,7 +201,7 @@ INSTANTIATE_TEST_SUITE_P(
              "f.json: upstreams.q.io.endpoints[0].credentials[0].password_file: / is not a "
              "file"}));
 
-TEST(ConfigErrorsTogether, AreAllTold) {
+TEST(ConfigErrorsTogether, AreAllReported) {
   EXPECT_THAT(
       errors_of(R"({ "log": { "level": "loud" }, "threads": { "store": 0 },
                              "cache": { "max_size": "x", "colour": 1 } })"),
@@ -209,7 +209,7 @@ TEST(ConfigErrorsTogether, AreAllTold) {
                                     HasSubstr("cache.max_size"), HasSubstr("cache.colour")));
 }
 
-TEST(ConfigErrorsTogether, CredentialsThatCouldBeForAnyEndpoint) {
+TEST(ConfigErrorsTogether, RejectAmbiguousCredentials) {
   const auto credentials_of = [](const std::string& endpoints) {
     return errors_of(R"({ "default_upstream": "", "upstreams": { "q.io": { "aliases": [ "hub" ],
         "endpoints": [ )" +
@@ -226,7 +226,7 @@ TEST(ConfigErrorsTogether, CredentialsThatCouldBeForAnyEndpoint) {
   EXPECT_THAT(credentials_of(R"({ "url": "https://x" })"), testing::Not(unclear));
 }
 
-TEST(ConfigErrorsTogether, NeverShowAPasswordGivenInTheWrongPlace) {
+TEST(ConfigErrorsTogether, NeverContainMisplacedPasswords) {
   const auto lines = errors_of(R"({ "upstreams": { "q.io": {
       "endpoints": [ { "url": "https://u:hunter2@x" } ],
       "credentials": [ { "username": "u", "password": "hunter2", "password_file": "/" } ] } } })");

@@ -37,7 +37,7 @@ TEST(ShippedFiles, ChinaHasOneEndpointForEachUpstream) {
   EXPECT_EQ(config.cache.directory, "/var/lib/entrepot");
 }
 
-TEST(ShippedFiles, NodeAsksTheSiteForEverything) {
+TEST(ShippedFiles, NodeUsesOnlyTheMirrorOfTheSite) {
   const auto config = shipped("node.json").config;
   EXPECT_EQ(config.upstreams.size(), 6U);
   for (const auto& upstream : config.upstreams) {

@@ -34,7 +34,7 @@ TEST(Grammar, Urls) {
     EXPECT_TRUE(fault_of_url(url)) << url;
 }
 
-TEST(Grammar, SecretsInUrlsAreNotRepeated) {
+TEST(Grammar, DoesNotRepeatSecretsInUrls) {
   for (const auto* url : {"https://u:hunter2@mirror.example", "ftp://u:hunter2@x",
                           "u:hunter2@mirror.example", "https://mirror.example/?token=hunter2"})
     EXPECT_THAT(fault_of_url(url).value_or(""), Not(HasSubstr("hunter2"))) << url;

@@ -26,13 +26,13 @@ std::vector<std::string> refused(std::string_view text) {
   return problems.errors;
 }
 
-TEST(JsonLists, NothingYet) {
+TEST(JsonLists, CreatesMissingLists) {
   const auto* whole = "{\n  \"list\": [\n    \"new\"\n  ]\n}\n";
   for (const auto* nothing : {"", " \r\n\t", "{}", "{ }\n", "{\"list\": []}", "{\"list\": null}"})
     EXPECT_EQ(added(nothing), whole) << nothing;
 }
 
-TEST(JsonLists, OtherKeysStayInTheirOrder) {
+TEST(JsonLists, KeepsOtherKeysInOrder) {
   EXPECT_EQ(added(R"({
     "zebra": { "b": [1, -2, 1.5, true], "a": null },
     "list": ["old", "older"],
@@ -58,23 +58,23 @@ TEST(JsonLists, OtherKeysStayInTheirOrder) {
 )");
 }
 
-TEST(JsonLists, IndentationStays) {
+TEST(JsonLists, KeepsTheIndentation) {
   EXPECT_THAT(added("{\n\t\"a\": 1\n}"), HasSubstr("\n\t\"list\": [\n\t\t\"new\"\n\t]\n"));
   EXPECT_THAT(added("{\n   \"a\": 1\n}"), HasSubstr("\n   \"list\": [\n      \"new\"\n   ]\n"));
   EXPECT_THAT(added("{\n\"a\": 1\n}"), HasSubstr("\n  \"list\""));
 }
 
-TEST(JsonLists, WhatIsThereIsNotAdded) {
+TEST(JsonLists, AddsNoDuplicates) {
   for (const auto* text : {"{\"list\":[\"other\",\"new\"]}", "{ \"list\": [\"new/\"] }\n\n"})
-    EXPECT_EQ(added(text), text);  // to the byte
+    EXPECT_EQ(added(text), text);  // byte for byte
 }
 
-TEST(JsonLists, SeveralLists) {
+TEST(JsonLists, AddsToSeveralLists) {
   EXPECT_EQ(added("{\"a\":[\"x\"]}", {{"a", "x"}, {"b", "y"}}),
             "{\n  \"a\": [\n    \"x\"\n  ],\n  \"b\": [\n    \"y\"\n  ]\n}\n");
 }
 
-TEST(JsonLists, WhatIsNoPlainJsonIsRefused) {
+TEST(JsonLists, RejectsInvalidJson) {
   EXPECT_THAT(refused("{\n  // of ours\n  \"a\": 1\n}"),
               ElementsAre(HasSubstr("line 2, column 3: not JSON")));
   EXPECT_THAT(refused("{ \"a\": 1, }"), ElementsAre(HasSubstr("line 1, column 11")));
@@ -83,21 +83,21 @@ TEST(JsonLists, WhatIsNoPlainJsonIsRefused) {
     EXPECT_EQ(refused(text).size(), 1U) << text;
 }
 
-TEST(JsonLists, WhatIsNoObjectIsRefused) {
+TEST(JsonLists, RejectsOtherValuesThanObjects) {
   for (const auto* text : {"[]", "1", "\"list\"", "null"})
     EXPECT_THAT(refused(text), ElementsAre(HasSubstr("not a JSON object"))) << text;
 }
 
-TEST(JsonLists, WhatIsNoListOfTextsIsRefused) {
+TEST(JsonLists, RejectsOtherValuesThanListsOfTexts) {
   for (const auto* text : {"{\"list\":\"old\"}", "{\"list\":{}}", "{\"list\":[\"a\",1]}"})
     EXPECT_THAT(refused(text), ElementsAre("list: expected a list of texts")) << text;
 }
 
-TEST(JsonLists, AKeyGivenTwiceIsRefused) {
+TEST(JsonLists, RejectsDuplicateKeys) {
   EXPECT_THAT(refused(R"({"a":{"b":1,"b":2}})"), ElementsAre("a.b: given twice; keep one of them"));
 }
 
-TEST(JsonLists, WhatIsNestedWithoutEndIsRefused) {
+TEST(JsonLists, RejectsDeepNesting) {
   const std::size_t many = 1 << 20;
   EXPECT_THAT(refused("{\"a\":" + std::string(many, '[') + std::string(many, ']') + "}"),
               ElementsAre("nested too deeply"));

@@ -66,7 +66,7 @@ TEST_F(Load, CacheDirectoryOfTheUser) {
   EXPECT_EQ(loaded(R"({ "cache": { "directory": "/c" } })").cache.directory, "/c");
 }
 
-TEST_F(Load, EveryKeyIsRead) {
+TEST_F(Load, ReadsEveryKey) {
   const auto config = loaded(R"({
     // comments
     "listen": [ { "address": "0.0.0.0:1" }, { "address": "[::]:2" } ], /* of both kinds */
@@ -125,7 +125,7 @@ TEST_F(Load, DefaultUpstream) {
   EXPECT_EQ(loaded("{}").default_upstream, "docker.io");
 }
 
-TEST_F(Load, OverridesComeAfterTheFile) {
+TEST_F(Load, AppliesOverridesAfterTheFile) {
   const auto config = loaded(R"({ "cache": { "max_size": "1GiB", "reserve_free": "1MiB" } })",
                              {"cache.max_size=2GiB", "cache.max_size=3GiB", "admin=null",
                               "upstreams.docker.io.tags.fresh_for=5s"});
@@ -135,7 +135,7 @@ TEST_F(Load, OverridesComeAfterTheFile) {
   EXPECT_EQ(config.upstreams[0].tags.fresh_for, 5s);
 }
 
-TEST_F(Load, OverridesAreCheckedLikeTheFile) {
+TEST_F(Load, ValidatesOverridesLikeTheFile) {
   try {
     loaded("{}", {"cache.max_siez=1", "nonsense"});
     FAIL();
@@ -155,7 +155,7 @@ TEST_F(Load, ReadsPasswordsWithoutTheirLastLineBreak) {
   }
 }
 
-TEST_F(Load, TakesAPasswordOfManyLinesAsItIs) {
+TEST_F(Load, KeepsPasswordsOfSeveralLines) {
   const std::pair<std::string, std::string> cases[] = {
       {"{\n  \"type\": \"service_account\"\n}\n", "{\n  \"type\": \"service_account\"\n}"},
       {"{\r\n}\r\n", "{\r\n}"},
@@ -168,7 +168,7 @@ TEST_F(Load, TakesAPasswordOfManyLinesAsItIs) {
   }
 }
 
-TEST_F(Load, RefusesWhatIsNoPassword) {
+TEST_F(Load, RejectsInvalidPasswords) {
   for (const auto& content : {std::string(), std::string("\n"), std::string("\r\n"),
                               std::string("two\0parts\n", 10), std::string(70'000, 'x')}) {
     const TemporaryFile file(content);
@@ -176,7 +176,7 @@ TEST_F(Load, RefusesWhatIsNoPassword) {
   }
 }
 
-TEST_F(Load, RefusesAUserNameThatBasicCannotCarry) {
+TEST_F(Load, RejectsUserNamesInvalidInBasic) {
   const TemporaryFile file("s3cret\n");
   auto json = with_password_file(file.path());
   json.replace(json.find("\"u\", \"password"), 3, "\"a:b\"");
@@ -185,7 +185,7 @@ TEST_F(Load, RefusesAUserNameThatBasicCannotCarry) {
                   "f.json: upstreams.q.io.credentials[0].username: must hold no ':' (RFC 7617)"));
 }
 
-TEST_F(Load, AnAuthorityFileHoldsCertificates) {
+TEST_F(Load, RejectsCaFilesWithoutCertificates) {
   const TemporaryFile good("-----BEGIN CERTIFICATE-----\n…");
   const TemporaryFile bad("not a certificate");
   const auto with = [](const TemporaryFile& file) {
@@ -212,7 +212,7 @@ TEST_F(Load, WarnsOfCredentialsOverPlainHttp) {
   EXPECT_THAT(load_text(json, "f.json", {}).warnings, ElementsAre(HasSubstr("clear text")));
 }
 
-TEST_F(Load, FilesThatCannotBeRead) {
+TEST_F(Load, RejectsUnreadableFiles) {
   const auto message = [](const std::filesystem::path& file) -> std::string {
     try {
       load(file, {});

@@ -14,12 +14,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder for the configuration and one that a service manager would fill.
+/// A folder for the configuration and a credentials folder of a service manager.
 class NamedFiles : public testing::Test {
  protected:
   NamedFiles() {
     fs::create_directories(etc_ / "credentials");
-    fs::create_directories(handed_);
+    fs::create_directories(credentials_);
   }
   ~NamedFiles() override {
     ::unsetenv("CREDENTIALS_DIRECTORY");
@@ -34,7 +34,9 @@ class NamedFiles : public testing::Test {
     std::ofstream(file) << content;
     fs::permissions(file, fs::perms::owner_read);
   }
-  void hand_over() const { ::setenv("CREDENTIALS_DIRECTORY", handed_.c_str(), 1); }
+  void set_credentials_directory() const {
+    ::setenv("CREDENTIALS_DIRECTORY", credentials_.c_str(), 1);
+  }
 
   /// The password of a configuration in etc_ that names `file`.
   std::string password(const std::string& file) const {
@@ -47,39 +49,39 @@ class NamedFiles : public testing::Test {
 
   const fs::path root_ = new_folder();
   const fs::path etc_ = root_ / "etc";
-  const fs::path handed_ = root_ / "handed";
+  const fs::path credentials_ = root_ / "handed";
 };
 
-TEST_F(NamedFiles, APasswordLiesBesideTheConfiguration) {
+TEST_F(NamedFiles, FindsPasswordsBesideTheConfiguration) {
   write(etc_ / "credentials/hub", "beside\n");
   EXPECT_EQ(password("credentials/hub"), "beside");
   EXPECT_EQ(password("./credentials/hub"), "beside");
 }
 
-TEST_F(NamedFiles, WhatTheServiceManagerHandsOverCountsFirst) {
+TEST_F(NamedFiles, PrefersCredentialsOfTheServiceManager) {
   write(etc_ / "credentials/hub", "beside\n");
-  write(handed_ / "credentials_hub", "handed\n");
-  hand_over();
+  write(credentials_ / "credentials_hub", "handed\n");
+  set_credentials_directory();
   EXPECT_EQ(password("credentials/hub"), "handed");
   EXPECT_EQ(password("./credentials/hub"), "handed");
-  EXPECT_EQ(password((etc_ / "credentials/hub").string()), "beside") << "told where it lies";
+  EXPECT_EQ(password((etc_ / "credentials/hub").string()), "beside") << "absolute path";
 }
 
-TEST_F(NamedFiles, WhatIsNotHandedOverLiesBesideTheConfiguration) {
+TEST_F(NamedFiles, FallsBackToTheFolderOfTheConfiguration) {
   write(etc_ / "credentials/hub", "beside\n");
-  hand_over();
+  set_credentials_directory();
   EXPECT_EQ(password("credentials/hub"), "beside");
 }
 
-TEST_F(NamedFiles, NothingLeavesTheFolderThatIsHandedOver) {
+TEST_F(NamedFiles, StaysInsideTheCredentialsFolder) {
   write(root_ / "elsewhere", "elsewhere\n");
   write(etc_ / "elsewhere", "beside\n");
-  hand_over();
-  EXPECT_EQ(password("../elsewhere"), "elsewhere") << "below etc/, not below handed/";
+  set_credentials_directory();
+  EXPECT_EQ(password("../elsewhere"), "elsewhere") << "below etc/, not in the credentials folder";
   EXPECT_THROW(password("../nowhere"), ConfigError);
 }
 
-TEST_F(NamedFiles, AnAuthorityLiesBesideTheConfigurationToo) {
+TEST_F(NamedFiles, FindsCaFilesBesideTheConfiguration) {
   Config config;
   config.upstreams.resize(2);
   config.upstreams[0].ca_file = "ca.pem";
@@ -89,7 +91,7 @@ TEST_F(NamedFiles, AnAuthorityLiesBesideTheConfigurationToo) {
   EXPECT_EQ(config.upstreams[1].ca_file, "/ca.pem");
 }
 
-TEST_F(NamedFiles, OfAnEndpointAsWell) {
+TEST_F(NamedFiles, FindsPasswordsOfEndpoints) {
   Config config;
   config.upstreams.resize(1);
   config.upstreams[0].endpoints.resize(1);

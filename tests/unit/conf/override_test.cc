@@ -26,7 +26,7 @@ std::string fault(std::string_view document, std::string_view assignment) {
   return problems.errors.empty() ? "" : problems.errors.front();
 }
 
-TEST(Override, SetsAndMakesKeys) {
+TEST(Override, SetsAndCreatesKeys) {
   EXPECT_EQ(applied(R"({})", "cache.max_size=10GiB"),
             Json::parse(R"({ "cache": { "max_size": "10GiB" } })"));
   EXPECT_EQ(applied(R"({ "a": { "b": 1, "c": 2 } })", "a.b=3"),
@@ -35,7 +35,7 @@ TEST(Override, SetsAndMakesKeys) {
             Json::parse(R"({ "admin": { "address": "x" } })"));
 }
 
-TEST(Override, TakesValuesAsJsonWhereTheyAreJson) {
+TEST(Override, ParsesJsonValues) {
   EXPECT_EQ(applied("{}", "a=true")["a"], true);
   EXPECT_EQ(applied("{}", "a=4")["a"], 4);
   EXPECT_EQ(applied("{}", "a=null")["a"], nullptr);
@@ -46,7 +46,7 @@ TEST(Override, TakesValuesAsJsonWhereTheyAreJson) {
   EXPECT_EQ(applied("{}", "a=b=c")["a"], "b=c");
 }
 
-TEST(Override, FindsNamesWithDotsAmongTheKeysThatExist) {
+TEST(Override, MatchesNamesWithDotsAgainstExistingKeys) {
   const auto* document =
       R"({ "upstreams": { "docker": {}, "docker.io": {}, "docker.io.eu": {} } })";
   EXPECT_EQ(applied(document, "upstreams.docker.io.tags.fresh_for=5s")["upstreams"]["docker.io"],
@@ -57,13 +57,13 @@ TEST(Override, FindsNamesWithDotsAmongTheKeysThatExist) {
             Json::parse(R"({ "x": 1 })"));
 }
 
-TEST(Override, TakesQuotedNames) {
+TEST(Override, AcceptsQuotedNames) {
   EXPECT_EQ(applied("{}", R"(upstreams."my.registry".internal=true)"),
             Json::parse(R"({ "upstreams": { "my.registry": { "internal": true } } })"));
   EXPECT_EQ(applied("{}", R"("a=b"=1)"), Json::parse(R"({ "a=b": 1 })"));
 }
 
-TEST(Override, EntersAndExtendsLists) {
+TEST(Override, SelectsAndExtendsLists) {
   const auto* document = R"({ "listen": [ { "address": "a" } ] })";
   EXPECT_EQ(applied(document, "listen[0].address=b"),
             Json::parse(R"({ "listen": [ { "address": "b" } ] })"));
@@ -72,7 +72,7 @@ TEST(Override, EntersAndExtendsLists) {
   EXPECT_EQ(applied("{}", "a[0][0]=1"), Json::parse(R"({ "a": [ [ 1 ] ] })"));
 }
 
-TEST(Override, SaysWhatIsWrongWithTheKey) {
+TEST(Override, ReportsMalformedKeys) {
   EXPECT_EQ(fault("{}", "verbose"), "-s verbose: expected key=value, such as cache.max_size=10GiB");
   EXPECT_EQ(fault("{}", "=1"), "-s =1: expected key=value, such as cache.max_size=10GiB");
   EXPECT_EQ(fault("{}", "a..b=1"), "-s a..b: a name is missing");

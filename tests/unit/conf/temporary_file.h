@@ -12,7 +12,7 @@
 
 namespace entrepot::conf {
 
-/// A file with some content, removed at the end.
+/// A file with some content, removed by the destructor.
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::string_view content, mode_t mode = 0600) {

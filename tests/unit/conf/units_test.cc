@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(Units, Sizes) {
+TEST(Units, ParsesSizes) {
   EXPECT_EQ(parse_size("0"), 0U);
   EXPECT_EQ(parse_size("512"), 512U);
   EXPECT_EQ(parse_size("64KiB"), 65'536U);
@@ -18,13 +18,13 @@ TEST(Units, Sizes) {
   EXPECT_EQ(parse_size("8388607TiB"), 8'388'607ULL << 40);
 }
 
-TEST(Units, WhatIsNoSize) {
+TEST(Units, RejectsInvalidSizes) {
   for (const auto* text : {"", "GiB", "10 GiB", "10GB", "10gib", "1.5GiB", "-1", "+1", "0x10",
                            "10GiB ", "8388608TiB", "99999999999999999999", "9223372036854775808"})
     EXPECT_FALSE(parse_size(text)) << text;
 }
 
-TEST(Units, Durations) {
+TEST(Units, ParsesDurations) {
   EXPECT_EQ(parse_duration("0s"), 0ms);
   EXPECT_EQ(parse_duration("250ms"), 250ms);
   EXPECT_EQ(parse_duration("60s"), 60s);
@@ -34,7 +34,7 @@ TEST(Units, Durations) {
   EXPECT_EQ(parse_duration("3650d"), 87'600h);
 }
 
-TEST(Units, WhatIsNoDuration) {
+TEST(Units, RejectsInvalidDurations) {
   for (const auto* text : {"", "s", "60", "60 s", "1.5s", "-1s", "60sec", "1h30m", "3651d",
                            "99999999999999999999s", "5M"})
     EXPECT_FALSE(parse_duration(text)) << text;

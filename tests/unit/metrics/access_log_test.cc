@@ -53,7 +53,7 @@ TEST(AccessLog, Json) {
                         "\"first_ms\":0.081,\"complete\":true}}\n"));
 }
 
-TEST(AccessLog, AnErrorIsToldInWords) {
+TEST(AccessLog, ContainsTheErrorMessage) {
   AccessLine line = sample();
   line.error = "ghcr.io: GET \"x\": timed out";
   EXPECT_THAT(written(line, false),

@@ -5,15 +5,15 @@
 
 namespace entrepot::log {
 
-/// Puts a pipe in the place of stderr for as long as it lives.
+/// Replaces stderr by a pipe during its lifetime.
 class CapturedStderr {
  public:
   CapturedStderr();
   ~CapturedStderr();
 
-  /// Fills the pipe until it takes no more.
+  /// Fills the pipe until a write would block.
   void clog();
-  /// All that was written since, clogging included. Ends the capture.
+  /// Returns everything written since the start, including the filling. Ends the capture.
   std::string text();
 
  private:

@@ -11,7 +11,7 @@
 namespace entrepot {
 namespace {
 
-TEST(Exception, SaysWhatItIs) {
+TEST(Exception, ReportsItsMessage) {
   try {
     throw std::runtime_error("no bread");
   } catch (...) {
@@ -28,13 +28,13 @@ void make_and_name(std::string& name) {
   name = job_name([] {});
 }
 
-TEST(Exception, AJobIsNamedAfterTheFunctionThatMadeIt) {
+TEST(Exception, NamesAJobAfterTheFunctionThatCreatedIt) {
   std::string name;
   make_and_name(name);
   EXPECT_THAT(name, testing::HasSubstr("make_and_name"));
 }
 
-TEST(Exception, RunOrAnswersWhereTheWorkThrows) {
+TEST(Exception, RunOrCallsFailedAfterAThrow) {
   std::vector<std::string> steps;
   run_or([&] { steps.emplace_back("work"); }, [&] { steps.emplace_back("failed"); });
   EXPECT_THROW(run_or([] { throw std::runtime_error("x"); }, [&] { steps.emplace_back("failed"); }),
@@ -42,7 +42,7 @@ TEST(Exception, RunOrAnswersWhereTheWorkThrows) {
   EXPECT_THAT(steps, testing::ElementsAre("work", "failed"));
 }
 
-TEST(Exception, RunThenGoesOnOnceInAnyCase) {
+TEST(Exception, RunThenContinuesOnceInAnyCase) {
   int after = 0;
   run_then([] {}, [&] { ++after; });
   EXPECT_EQ(after, 1);
@@ -51,7 +51,7 @@ TEST(Exception, RunThenGoesOnOnceInAnyCase) {
   EXPECT_EQ(after, 2);
 }
 
-TEST(ExceptionDeathTest, OneThatNothingCatchesIsABug) {
+TEST(ExceptionDeathTest, UncaughtExceptionIsABug) {
   EXPECT_EXIT(
       {
         end_on_uncaught_exceptions();

@@ -33,7 +33,7 @@ TEST(LineFormat, TextCannotBeForgedByControlBytes) {
             "2026-01-01T00:00:00.007Z warn  a\\x0ab\\x0d\\x1b[31m\\x7f\n");
 }
 
-TEST(LineFormat, NothingForeignActsOnATerminal) {
+TEST(LineFormat, EscapesTerminalSequences) {
   const std::string_view foreign =
       "a\xc2\x9b"
       "b\xc2\x85\xe2\x80\xa8\xe2\x80\xae"

@@ -49,14 +49,14 @@ TEST(Log, FullPipeNeverBlocksTheCallerNorStop) {
   captured.clog();
   const auto before = dropped();
   start({});
-  constexpr int lines = 20'000;  // more than the queue holds
+  constexpr int lines = 20'000;  // more than the capacity of the queue
   for (int i = 0; i < lines; ++i) info("line {}", i);
   EXPECT_GT(dropped(), before);
   stop();
   EXPECT_EQ(dropped() - before, static_cast<std::uint64_t>(lines));
 }
 
-TEST(Log, RefusesAnUnknownLevel) {
+TEST(Log, RejectsAnUnknownLevel) {
   EXPECT_THROW(start({.level = "loud", .json = false}), std::invalid_argument);
 }
 

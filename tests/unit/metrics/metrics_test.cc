@@ -18,7 +18,7 @@ std::vector<UpstreamLabels> sample() {
   return {{"docker.io", {"registry-1.docker.io", "mirror.example"}}, {"quay.io", {"quay.io"}}};
 }
 
-/// One series of every metric of the design, with the labels it must carry.
+/// One series of every metric, with its mandatory labels.
 class MetricsFromTheStart : public testing::TestWithParam<const char*> {};
 
 TEST_P(MetricsFromTheStart, IsThere) {

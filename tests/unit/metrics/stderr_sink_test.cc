@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Two connected descriptors, of a pipe or of a socket pair, and a sink on one of them.
+/// Two connected descriptors of a pipe or a socket pair, and a sink on one of them.
 class StderrSinkTest : public testing::TestWithParam<bool> {
  protected:
   StderrSinkTest() {
@@ -46,9 +46,9 @@ class StderrSinkTest : public testing::TestWithParam<bool> {
   std::unique_ptr<StderrSink> sink_;
 };
 
-TEST_P(StderrSinkTest, DropsWhatIsNotTakenInTime) {
+TEST_P(StderrSinkTest, DropsLinesAfterTheDeadline) {
   sink_->give_up(0ms);
-  const std::string big(1 << 20, 'x');  // more than a pipe or a socket holds
+  const std::string big(1 << 20, 'x');  // more than the capacity of a pipe or a socket
   write(big);
   EXPECT_EQ(sink_->dropped(), 1U);
 }

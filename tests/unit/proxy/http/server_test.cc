@@ -69,8 +69,9 @@ TEST(Server, EachLoopServesWhomTheKernelGivesIt) {
   std::array<std::atomic<bool>, 2> seen{};
   ServerUnderTest server(
       [&](const ExchangePtr& exchange) {
-        exchange->loop().assert_in_loop();
-        const std::size_t which = exchange->loop().name() == "serve-0" ? 0 : 1;
+        exchange->executor().assert_in_thread();
+        const auto& loop = dynamic_cast<const loop::Loop&>(exchange->executor());
+        const std::size_t which = loop.name() == "serve-0" ? 0 : 1;
         if (!seen[which].exchange(true)) both.count_down();
         echo_path(exchange);
       },

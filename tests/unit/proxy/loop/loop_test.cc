@@ -34,7 +34,7 @@ class LoopTest : public testing::Test {
   Loop loop_{"test-loop"};
 };
 
-TEST_F(LoopTest, JobsRunInOrderOnANamedThread) {
+TEST_F(LoopTest, RunsJobsInOrderOnANamedThread) {
   std::vector<int> order;
   for (int i = 0; i < 3; ++i) loop_.post([&order, i] { order.push_back(i); });
   loop_.start();
@@ -49,11 +49,11 @@ TEST_F(LoopTest, JobsRunInOrderOnANamedThread) {
   EXPECT_FALSE(loop_.in_loop());
 }
 
-TEST_F(LoopTest, PostsFromManyThreadsAllRun) {
+TEST_F(LoopTest, RunsPostsOfManyThreads) {
   loop_.start();
   constexpr int threads = 4;
   constexpr int posts = 2000;
-  int count = 0;  // the loop's
+  int count = 0;  // loop thread only
   std::latch all(threads * posts);
   {
     std::vector<std::jthread> posters;
@@ -70,7 +70,7 @@ TEST_F(LoopTest, PostsFromManyThreadsAllRun) {
   on_loop([&] { EXPECT_EQ(count, threads * posts); });
 }
 
-TEST_F(LoopTest, AJobThatPostsItselfStarvesNoTimer) {
+TEST_F(LoopTest, SelfPostingJobStarvesNoTimer) {
   loop_.start();
   std::promise<void> fired;
   std::unique_ptr<Loop::Timer> timer;
@@ -108,7 +108,7 @@ TEST_F(LoopTest, TimersFireInOrderOfTheirTimeAndOnce) {
   });
 }
 
-TEST_F(LoopTest, ADestroyedTimerDoesNotFire) {
+TEST_F(LoopTest, DestroyedTimerDoesNotFire) {
   loop_.start();
   bool fired = false;
   std::promise<void> later;
@@ -125,12 +125,12 @@ TEST_F(LoopTest, ADestroyedTimerDoesNotFire) {
   });
 }
 
-TEST_F(LoopTest, ATimerMayReplaceItselfInItsOwnJob) {
+TEST_F(LoopTest, TimerMayReplaceItselfInItsOwnJob) {
   loop_.start();
   std::unique_ptr<Loop::Timer> timer;
   int fired = 0;
   std::promise<void> enough;
-  // Captured by value: use after destruction of the running job would show under a sanitizer.
+  // Captured by value: a sanitizer reports a use after the destruction of the running job.
   const std::string canary(100, 'c');
   std::function<void()> rearm = [&, canary] {
     timer = loop_.after(milliseconds(1), [&, canary] {
@@ -183,7 +183,7 @@ TEST_F(LoopTest, DeferDeleteOutlivesTheJobThatCalls) {
   on_loop([&] { EXPECT_TRUE(gone); });
 }
 
-TEST_F(LoopTest, WhileThereIsNoThreadEveryoneIsInTheLoop) {
+TEST_F(LoopTest, EveryThreadIsInALoopWithoutThread) {
   EXPECT_TRUE(loop_.in_loop());
   loop_.start();
   EXPECT_FALSE(loop_.in_loop());
@@ -192,7 +192,7 @@ TEST_F(LoopTest, WhileThereIsNoThreadEveryoneIsInTheLoop) {
   EXPECT_TRUE(loop_.in_loop());
 }
 
-TEST_F(LoopTest, ItsThreadBlocksSignals) {
+TEST_F(LoopTest, BlocksSignalsOnItsThread) {
   loop_.start();
   on_loop([] {
     sigset_t mask;
@@ -201,7 +201,7 @@ TEST_F(LoopTest, ItsThreadBlocksSignals) {
   });
 }
 
-TEST(LoopDeathTest, TheWrongThreadIsABug) {
+TEST(LoopDeathTest, WrongThreadIsABug) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto misuse = [] {
     Loop loop("test-loop");
@@ -211,12 +211,12 @@ TEST(LoopDeathTest, TheWrongThreadIsABug) {
   EXPECT_EXIT(misuse(), testing::ExitedWithCode(70), "off the loop's thread");
 }
 
-/// A name for whoever reads the line.
+/// A function whose name appears in the message.
 void post_a_throwing_job(Loop& loop) {
   loop.post([] { throw std::runtime_error("no bread"); });
 }
 
-TEST(LoopDeathTest, AJobThatThrowsIsABugOfItsName) {
+TEST(LoopDeathTest, JobThatThrowsIsABugWithItsName) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto run = [] {
     Loop loop("test-loop");
@@ -228,7 +228,7 @@ TEST(LoopDeathTest, AJobThatThrowsIsABugOfItsName) {
               "entrepot: bug: \"no bread\" on the loop test-loop in .*post_a_throwing_job");
 }
 
-TEST(LoopDeathTest, ATimerThatThrowsIsABugOfItsName) {
+TEST(LoopDeathTest, TimerThatThrowsIsABugWithItsName) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto run = [] {
     Loop loop("test-loop");
@@ -239,7 +239,7 @@ TEST(LoopDeathTest, ATimerThatThrowsIsABugOfItsName) {
   EXPECT_EXIT(run(), testing::ExitedWithCode(70), "\"no bread\" on the loop test-loop in ");
 }
 
-TEST(LoopDeathTest, ACallbackOfLibeventThatThrowsIsABug) {
+TEST(LoopDeathTest, LibeventCallbackThatThrowsIsABug) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto run = [] {
     Loop loop("test-loop");

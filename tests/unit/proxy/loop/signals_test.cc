@@ -18,7 +18,7 @@ bool blocked(int signal) {
   return sigismember(&mask, signal) == 1;
 }
 
-/// What a loop caught, handed to the test's thread.
+/// Passes the signals caught by a loop to the thread of the test.
 class Caught {
  public:
   void put(int signal) {
@@ -53,14 +53,14 @@ TEST(Signals, BecomeCallsOnTheLoop) {
     loop.stop();
     loop.join();
   }
-  EXPECT_FALSE(blocked(SIGTERM)) << "not given back";
+  EXPECT_FALSE(blocked(SIGTERM)) << "not restored";
 }
 
-TEST(Signals, HeldOnesWaitForTheObject) {
+TEST(Signals, DeliversSignalsBlockedBefore) {
   sigset_t before;
   pthread_sigmask(SIG_SETMASK, nullptr, &before);
-  hold_signals();
-  kill(getpid(), SIGTERM);  // would end the process
+  block_signals();
+  kill(getpid(), SIGTERM);  // would end the process otherwise
   Loop loop("signals");
   Caught caught;
   {
@@ -70,16 +70,16 @@ TEST(Signals, HeldOnesWaitForTheObject) {
     loop.stop();
     loop.join();
   }
-  EXPECT_TRUE(blocked(SIGTERM)) << "held before, held after";
+  EXPECT_TRUE(blocked(SIGTERM)) << "blocked before and after";
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-TEST(Signals, ABrokenPipeIsNoSignal) {
+TEST(Signals, IgnoresSigpipe) {
   const Loop loop("signals");
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   close(ends[0]);
-  EXPECT_EQ(write(ends[1], "x", 1), -1);  // would end the process
+  EXPECT_EQ(write(ends[1], "x", 1), -1);  // would end the process otherwise
   EXPECT_EQ(errno, EPIPE);
   close(ends[1]);
 }

@@ -22,9 +22,9 @@ class StorePoolTest : public testing::Test {
   std::atomic<std::uint64_t> failures_{0};
 };
 
-TEST_F(StorePoolTest, RunsAsManyJobsAtOnceAsItHasThreads) {
+TEST_F(StorePoolTest, RunsOneJobPerThreadConcurrently) {
   const auto pool = make(3);
-  std::barrier together(3);  // passes only if three run at the same time
+  std::barrier together(3);  // passes only if three jobs run concurrently
   std::latch done(3);
   for (int i = 0; i < 3; ++i)
     pool->post([&] {
@@ -34,7 +34,7 @@ TEST_F(StorePoolTest, RunsAsManyJobsAtOnceAsItHasThreads) {
   done.wait();
 }
 
-TEST_F(StorePoolTest, OneThreadKeepsTheOrder) {
+TEST_F(StorePoolTest, KeepsTheOrderWithOneThread) {
   const auto pool = make(1);
   std::vector<int> order;
   std::promise<void> last;
@@ -52,7 +52,7 @@ TEST_F(StorePoolTest, AJobMayPost) {
   inner.get_future().wait();
 }
 
-TEST_F(StorePoolTest, StopRunsWhatIsQueuedAndTakesNoMore) {
+TEST_F(StorePoolTest, StopRunsQueuedJobsAndAcceptsNoMore) {
   auto pool = make(1);
   std::promise<void> running;
   std::promise<void> go_on;
@@ -68,14 +68,14 @@ TEST_F(StorePoolTest, StopRunsWhatIsQueuedAndTakesNoMore) {
   EXPECT_EQ(pool->queued(), 1U);
   pool->stop();
   pool->post([&late_ran, held] { late_ran = true; });
-  EXPECT_EQ(held.use_count(), 1);  // destroyed, not merely forgotten
+  EXPECT_EQ(held.use_count(), 1);  // destroyed, not leaked
   go_on.set_value();
   pool.reset();
   EXPECT_TRUE(queued_ran);
   EXPECT_FALSE(late_ran);
 }
 
-TEST_F(StorePoolTest, StopRunsWhatARunningJobPosts) {
+TEST_F(StorePoolTest, StopRunsPostsOfRunningJobs) {
   auto pool = make(2);
   std::promise<void> running;
   std::promise<void> go_on;
@@ -92,7 +92,7 @@ TEST_F(StorePoolTest, StopRunsWhatARunningJobPosts) {
   EXPECT_EQ(steps, 1);
 }
 
-TEST_F(StorePoolTest, AJobThatThrowsFailsAlone) {
+TEST_F(StorePoolTest, ContinuesAfterAJobThatThrows) {
   const auto pool = make(1);
   const auto held = std::make_shared<int>(0);
   pool->post([held] { throw std::runtime_error("a surprise"); });

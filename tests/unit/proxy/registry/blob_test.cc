@@ -22,7 +22,7 @@ class Blobs : public testing::Test {
   Site site;
 };
 
-/// The same replies whether the bytes are in memory or in a file.
+/// The replies are the same for bytes in memory and in a file.
 class StoredBlobs : public testing::TestWithParam<bool> {
  protected:
   StoredBlobs() {
@@ -73,37 +73,37 @@ TEST_P(StoredBlobs, SingleRanges) {
   }
 }
 
-TEST_F(Blobs, WhatTheStoreIsAskedToBring) {
-  const auto wanted = [this](const std::vector<std::string>& fields,
-                             std::string_view method = "GET") {
+TEST_F(Blobs, RequestsRangesFromTheCache) {
+  const auto requested = [this](const std::vector<std::string>& fields,
+                                std::string_view method = "GET") {
     site.send(method, target, fields);
     return site.store.last_wanted;
   };
   using Spans = std::vector<cache::Span>;
-  EXPECT_FALSE(wanted({}).pieces);
-  EXPECT_FALSE(wanted({"Range: bytes=3-"}).pieces) << "all from there on";
-  EXPECT_FALSE(wanted({"Range: bytes=0-1", "Range: bytes=0-1"}).pieces);
-  EXPECT_FALSE(wanted({"Range: bytes=0-1", "If-Range: \"other\""}).pieces);
-  EXPECT_FALSE(wanted({"Range: bytes=0-1"}, "HEAD").pieces);
+  EXPECT_FALSE(requested({}).pieces);
+  EXPECT_FALSE(requested({"Range: bytes=3-"}).pieces) << "open-ended";
+  EXPECT_FALSE(requested({"Range: bytes=0-1", "Range: bytes=0-1"}).pieces);
+  EXPECT_FALSE(requested({"Range: bytes=0-1", "If-Range: \"other\""}).pieces);
+  EXPECT_FALSE(requested({"Range: bytes=0-1"}, "HEAD").pieces);
 
-  const auto one = wanted({"Range: bytes=3-5"});
+  const auto one = requested({"Range: bytes=3-5"});
   EXPECT_TRUE(one.pieces);
   EXPECT_EQ(one.first, (cache::Span{3, 6}));
   EXPECT_EQ(one.in(10), (Spans{{3, 6}}));
   EXPECT_EQ(one.in(5), (Spans{{3, 5}}));
-  EXPECT_EQ(one.in(3), Spans{}) << "nothing is there";
+  EXPECT_EQ(one.in(3), Spans{}) << "outside of the blob";
 
-  const auto all = wanted({"Range: bytes=0-9"});
+  const auto all = requested({"Range: bytes=0-9"});
   EXPECT_TRUE(all.pieces);
-  EXPECT_EQ(all.in(10), std::nullopt) << "that is the whole of it";
+  EXPECT_EQ(all.in(10), std::nullopt) << "the ranges cover the whole blob";
   EXPECT_EQ(all.in(11), (Spans{{0, 10}}));
 
-  const auto last = wanted({"Range: bytes=-4"});
+  const auto last = requested({"Range: bytes=-4"});
   EXPECT_TRUE(last.pieces);
   EXPECT_EQ(last.first, std::nullopt);
   EXPECT_EQ(last.in(10), (Spans{{6, 10}}));
 
-  const auto several = wanted({"Range: bytes=7-8,0-1"});
+  const auto several = requested({"Range: bytes=7-8,0-1"});
   EXPECT_EQ(several.first, (cache::Span{7, 9}));
   EXPECT_EQ(several.in(10), (Spans{{7, 9}, {0, 2}}));
   EXPECT_EQ(several.in(3), (Spans{{0, 2}}));
@@ -116,7 +116,7 @@ TEST_P(StoredBlobs, Unsatisfiable) {  // corpus case 88
   EXPECT_EQ(reply.field("Content-Range"), "bytes */10");
 }
 
-TEST_P(StoredBlobs, RangesThatAreNot) {
+TEST_P(StoredBlobs, IgnoresInvalidRanges) {
   for (const char* range : {"bytes=5-2", "=", "lines=0-1", "bytes=0-9,3-4", "bytes=20-,30-"}) {
     const fakes::Reply reply = site.get(target, {std::string("Range: ") + range});
     EXPECT_EQ(reply.status, 200) << range;
@@ -145,7 +145,7 @@ TEST_P(StoredBlobs, SeveralRanges) {
   EXPECT_EQ(reply.field("Accept-Ranges"), "bytes");
   EXPECT_EQ(reply.field("Docker-Content-Digest"), digest);
   EXPECT_NE(site.get(target, {"Range: bytes=7-,0-1"}).field("Content-Type"), type)
-      << "a boundary is drawn anew";
+      << "each reply has a new boundary";
 }
 
 TEST_P(StoredBlobs, TooManyRanges) {  // corpus case 89
@@ -189,7 +189,7 @@ TEST_F(Blobs, Empty) {
   EXPECT_EQ(reply.content_length, 0u);
 }
 
-TEST_F(Blobs, AMissIsFetchedAndHeadAsksForNoBody) {
+TEST_F(Blobs, FetchesAMissAndHeadRequestsNoBody) {
   site.store.upstream[key] = hit(memory_content(bytes));
   EXPECT_EQ(site.get(target).body, bytes);
   auto known = std::make_shared<cache::Content>(*memory_content(bytes));
@@ -200,7 +200,7 @@ TEST_F(Blobs, AMissIsFetchedAndHeadAsksForNoBody) {
   EXPECT_THAT(site.store.fetched, ElementsAre(key, key + " head"));
 }
 
-TEST_F(Blobs, WhoHasItAlreadyNeedsNoByteOfIt) {
+TEST_F(Blobs, ConditionalRequestFetchesNoBody) {
   auto known = std::make_shared<cache::Content>(*memory_content(bytes));
   known->bytes = nullptr;
   site.store.upstream[key] = hit(known);
@@ -208,7 +208,7 @@ TEST_F(Blobs, WhoHasItAlreadyNeedsNoByteOfIt) {
     const fakes::Reply reply =
         site.get(target, {"If-None-Match: " + condition, "Range: bytes=3-5"});
     EXPECT_EQ(reply.status, 304) << condition;
-    EXPECT_EQ(site.store.fetched.back(), key + " head") << "the proof is enough";
+    EXPECT_EQ(site.store.fetched.back(), key + " head") << "HEAD suffices";
     EXPECT_FALSE(site.store.last_wanted.pieces);
   }
   site.store.upstream[key] = hit(memory_content(bytes));
@@ -226,7 +226,7 @@ TEST_F(Blobs, RangesOfBytesInMemoryAreNotCopied) {
   EXPECT_EQ(several.live->bytes(), content->bytes);
 }
 
-TEST_F(Blobs, AGrowingBlobIsFollowed) {
+TEST_F(Blobs, FollowsAGrowingBlob) {
   const auto progress = std::make_shared<cache::Progress>(bytes.size());
   progress->release(4);
   cache::Answer answer = hit(file_content(bytes, progress));
@@ -241,7 +241,7 @@ TEST_F(Blobs, AGrowingBlobIsFollowed) {
   EXPECT_EQ(reply.field("Cache-Status"), "entrepot; fwd=uri-miss");
 }
 
-TEST_F(Blobs, ARangeOfAGrowingBlobIsPartial) {
+TEST_F(Blobs, SendsARangeOfAGrowingBlob) {
   const auto progress = std::make_shared<cache::Progress>(bytes.size());
   progress->release(6);
   site.store.upstream[key] = hit(file_content(bytes, progress));
@@ -252,16 +252,16 @@ TEST_F(Blobs, ARangeOfAGrowingBlobIsPartial) {
   EXPECT_EQ(reply.body, "45");
 }
 
-TEST_F(Blobs, SeveralRangesOfWhatPassesThroughAreAnsweredWhole) {
+TEST_F(Blobs, SendsPassThroughBlobsCompletelyForSeveralRanges) {
   const auto progress = std::make_shared<cache::Progress>(bytes.size());
   const auto content = file_content(bytes, progress);
-  content->file->set_fleeting();
+  content->file->set_discardable();
   site.store.upstream[key] = hit(content);
   EXPECT_EQ(site.get(target, {"Range: bytes=4-8,0-1"}).status, 200);
   EXPECT_EQ(site.get(target, {"Range: bytes=4-8"}).status, 206);
 }
 
-TEST_F(Blobs, RestrictedUpstreamsArePrivate) {
+TEST_F(Blobs, MarksRestrictedUpstreamsPrivate) {
   site.store.in_memory["registry.example:5000/a@" + digest] = hit(memory_content(bytes));
   EXPECT_EQ(site.get("/v2/example/a/blobs/" + digest).field("Cache-Control"),
             "private, max-age=31536000, immutable");

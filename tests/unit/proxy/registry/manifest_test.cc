@@ -110,7 +110,7 @@ TEST_F(Manifests, NotModifiedOnlyWhenAsked) {
   }
 }
 
-TEST_F(Manifests, ATagIsCheckedBeforeItIsCompared) {  // corpus case 90
+TEST_F(Manifests, RevalidatesATagBeforeComparingIt) {  // corpus case 90
   site.store.in_memory.clear();
   const std::string moved = "moved";
   site.store.upstream[tag_key] = hit(memory_content(moved, oci_manifest));
@@ -119,7 +119,7 @@ TEST_F(Manifests, ATagIsCheckedBeforeItIsCompared) {  // corpus case 90
   EXPECT_THAT(site.store.fetched, ElementsAre(tag_key, tag_key));
 }
 
-TEST_F(Manifests, AMissIsFetched) {
+TEST_F(Manifests, FetchesAMiss) {
   site.store.in_memory.clear();
   cache::Answer answer = hit(memory_content(bytes, oci_manifest));
   answer.outcome = metrics::Outcome::joined;
@@ -134,7 +134,7 @@ TEST_F(Manifests, AMissIsFetched) {
   EXPECT_EQ(site.last_call().reason, "absent");
 }
 
-TEST_F(Manifests, HeadOfAMissAsksForNoBody) {
+TEST_F(Manifests, HeadOfAMissRequestsNoBody) {
   site.store.in_memory.clear();
   auto known = std::make_shared<cache::Content>(*memory_content(bytes, oci_manifest));
   known->bytes = nullptr;
@@ -153,10 +153,10 @@ TEST_F(Manifests, NoCacheRevalidatesATag) {
   EXPECT_EQ(site.get(by_tag, {"Pragma: no-cache"}).status, 200);
   EXPECT_THAT(site.store.fetched, ElementsAre(tag_key + " revalidate", tag_key + " revalidate"));
   EXPECT_EQ(site.get(by_digest, {"Cache-Control: no-cache"}).status, 200);
-  EXPECT_EQ(site.store.fetched.size(), 2u) << "what a digest names cannot change";
+  EXPECT_EQ(site.store.fetched.size(), 2u) << "content by digest never changes";
 }
 
-TEST_F(Manifests, StaleSaysSo) {
+TEST_F(Manifests, MarksStaleTags) {
   cache::Answer stale = hit(memory_content(bytes, oci_manifest));
   stale.outcome = metrics::Outcome::stale;
   site.store.in_memory[tag_key] = stale;
@@ -181,7 +181,7 @@ TEST_F(Manifests, BadReferences) {
     EXPECT_EQ(reply.status, 400) << reference;
     EXPECT_EQ(code_of(reply), "DIGEST_INVALID") << reference;
   }
-  EXPECT_THAT(site.store.fetched, IsEmpty()) << "nothing of this reaches the upstream";
+  EXPECT_THAT(site.store.fetched, IsEmpty()) << "sends no upstream request";
 }
 
 TEST_F(Manifests, Failures) {
@@ -210,7 +210,7 @@ TEST_F(Manifests, DeniedDependsOnTheUpstream) {
   EXPECT_EQ(code_of(reply), "DENIED");
 }
 
-TEST_F(Manifests, AClientThatLeavesGetsNothing) {
+TEST_F(Manifests, SendsNothingToADisconnectedClient) {
   site.store.in_memory.clear();
   site.store.upstream[digest_key] = hit(memory_content(bytes, oci_manifest));
   const auto exchange = site.begin("GET", by_digest);
@@ -220,13 +220,13 @@ TEST_F(Manifests, AClientThatLeavesGetsNothing) {
   EXPECT_EQ(site.last_call().reason, "client-left");
 }
 
-TEST_F(Manifests, WhoHasItAlreadyNeedsNoByteOfIt) {
+TEST_F(Manifests, ConditionalRequestFetchesNoBody) {
   site.store.in_memory.clear();
   auto known = std::make_shared<cache::Content>(*memory_content(bytes, oci_manifest));
   known->bytes = nullptr;
   site.store.upstream[digest_key] = hit(known);
   EXPECT_EQ(site.get(by_digest, {"If-None-Match: \"" + digest + "\""}).status, 304);
-  EXPECT_THAT(site.store.fetched, ElementsAre(digest_key + " head")) << "the proof is enough";
+  EXPECT_THAT(site.store.fetched, ElementsAre(digest_key + " head")) << "HEAD suffices";
 }
 
 }  // namespace

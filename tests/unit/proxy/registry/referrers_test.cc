@@ -54,7 +54,7 @@ TEST_F(Referrers, Unfiltered) {
   const fakes::Reply reply = site.get(target);
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.body, index_of(z_descriptor + "," + x_descriptor + "," + y_descriptor))
-      << "not a byte may change";
+      << "byte for byte";
   const std::map<std::string, std::string> expected = {{"Content-Type", std::string(oci_index)},
                                                        {"Cache-Control", "no-cache"},
                                                        {"Cache-Status", "entrepot; hit"}};
@@ -87,7 +87,7 @@ TEST_F(Referrers, AllReadersShareTheirTexts) {
     EXPECT_THAT(site.get(target + query).shared, testing::Contains(kept.text()));
 }
 
-TEST_F(Referrers, AnEmptyOrBrokenFilterIsIgnored) {
+TEST_F(Referrers, IgnoresEmptyAndMalformedFilters) {
   for (const char* query : {"?artifactType=", "?artifactType=%zz", "?other=1"}) {
     const fakes::Reply reply = site.get(target + query);
     EXPECT_EQ(reply.field("OCI-Filters-Applied"), "") << query;
@@ -95,7 +95,7 @@ TEST_F(Referrers, AnEmptyOrBrokenFilterIsIgnored) {
   }
 }
 
-TEST_F(Referrers, UnknownSubjectsHaveNone) {
+TEST_F(Referrers, UnknownSubjectsHaveNoReferrers) {
   const fakes::Reply reply = site.get("/v2/a/b/referrers/" + digest_text("unknown"));
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.field("Content-Type"), oci_index);
@@ -123,10 +123,10 @@ TEST_F(Referrers, Failures) {
   EXPECT_EQ(code_of(site.get(target)), "NAME_UNKNOWN");
 }
 
-/// What a client that follows each Link gets.
+/// The result of following each Link field.
 struct Walk {
   std::vector<fakes::Reply> pages;
-  std::vector<std::string> numbers;  ///< of the descriptors, as they came
+  std::vector<std::string> numbers;  ///< of the descriptors, in the order received
 };
 
 class ReferrersPages : public Referrers {
@@ -171,7 +171,7 @@ class ReferrersPages : public Referrers {
   }
 };
 
-TEST_F(ReferrersPages, AreEachAManifestAndHoldEachDescriptorOnce) {
+TEST_F(ReferrersPages, AreManifestsAndContainEachDescriptorOnce) {
   const Walk got = walk(target);
   EXPECT_EQ(got.pages.size(), 3U);
   for (const auto& page : got.pages) {
@@ -179,7 +179,7 @@ TEST_F(ReferrersPages, AreEachAManifestAndHoldEachDescriptorOnce) {
     EXPECT_EQ(page.field("Content-Type"), oci_index);
     EXPECT_EQ(page.field("OCI-Filters-Applied"), "");
   }
-  EXPECT_GT(got.pages[0].body.size(), max_referrers_page - each - 100) << "no less than fits";
+  EXPECT_GT(got.pages[0].body.size(), max_referrers_page - each - 100) << "pages are full";
   EXPECT_EQ(sorted(got.numbers), numbers_of({0, 1, 2, 3}));
 }
 
@@ -197,7 +197,7 @@ TEST_F(ReferrersPages, LinkKeepsTheClientsPathAndNs) {
               testing::EndsWith(R"(&ns=docker.io>; rel="next")"));
 }
 
-TEST_F(ReferrersPages, GoOnBehindTheSameDescriptorInAnotherList) {
+TEST_F(ReferrersPages, ContinueAfterADescriptorInAChangedList) {
   const std::string link = site.get(target).field("Link");
   const std::string next = link.substr(1, link.find('>') - 1);
   const auto before = walk(next).numbers;
@@ -209,7 +209,7 @@ TEST_F(ReferrersPages, GoOnBehindTheSameDescriptorInAnotherList) {
   EXPECT_EQ(site.get(next).body, index_of(""));
 }
 
-TEST_F(ReferrersPages, OneDescriptorAtLeastIsOnAPage) {
+TEST_F(ReferrersPages, ContainAtLeastOneDescriptor) {
   const cache::Referrers list(numbered(0, 3));
   const auto page = page_of(list, {}, 10);
   ASSERT_EQ(page.ranges.size(), 1U);
@@ -217,7 +217,7 @@ TEST_F(ReferrersPages, OneDescriptorAtLeastIsOnAPage) {
   EXPECT_TRUE(page.next);
 }
 
-TEST_F(Referrers, RefusesAPlaceOfAnotherKind) {
+TEST_F(Referrers, RejectsAForeignPlace) {
   for (const std::string& last :
        {std::string("x"), std::string("%zz"), std::string("a"), digest_text("x"),
         std::string("a@sha256:ab"), std::string(256, 'a') + "@" + digest_text("x"),

@@ -28,7 +28,7 @@ TEST(Ping, NeedsNoUpstream) {
   }
 }
 
-TEST(Routing, NothingElseExists) {  // corpus case 82
+TEST(Routing, RejectsUnknownResources) {  // corpus case 82
   for (const char* target :
        {"/", "/v2/x", "/v2//", "/v1/", "/unknown/v2/", "/healthz", "/v2/a/tags/list/"}) {
     Site site;
@@ -65,7 +65,7 @@ TEST(Routing, CatalogListsNothing) {
   EXPECT_EQ(site.get("/v2/_catalog?n=-1").status, 400);
 }
 
-TEST(Routing, WritesAreRefusedEverywhere) {  // corpus case 81
+TEST(Routing, RejectsWritesEverywhere) {  // corpus case 81
   const std::string digest = digest_text("x");
   for (const char* method : {"POST", "PUT", "PATCH", "DELETE"}) {
     for (const std::string& target :
@@ -93,7 +93,7 @@ TEST(Routing, Authorization) {  // corpus case 92
   EXPECT_EQ(site.get("/v2/", {"Authorization: Bearer abc"}).status, 200);
 }
 
-TEST(Routing, ForwardingFieldsChangeNothing) {  // corpus case 93
+TEST(Routing, IgnoresForwardingFields) {  // corpus case 93
   Site site;
   site.get("/v2/a/b/manifests/x");
   site.get("/v2/a/b/manifests/x",
@@ -102,7 +102,7 @@ TEST(Routing, ForwardingFieldsChangeNothing) {  // corpus case 93
   EXPECT_THAT(site.store.fetched, testing::ElementsAre("docker.io/a/b:x", "docker.io/a/b:x"));
 }
 
-/// Every route, in every state of the store: HEAD is GET without the body (corpus case 94).
+/// Each route in each state of the store: HEAD is GET without the body (corpus case 94).
 TEST(Routing, HeadIsGet) {
   const std::string bytes = "some bytes";
   const std::string digest = digest_text(bytes);
@@ -183,7 +183,7 @@ TEST(Reporting, CountsEveryExchange) {
   EXPECT_THAT(text, HasSubstr("entrepot_time_to_first_byte_seconds_count{outcome=\"hit\"} 1"));
 }
 
-TEST(Reporting, AnExchangeWithoutAReplyHasNoFirstByte) {
+TEST(Reporting, ExchangeWithoutReplyHasNoFirstByte) {
   Site site;
   const auto exchange = site.begin("GET", "/v2/a/b/manifests/x");
   http::ReplyStats stats;

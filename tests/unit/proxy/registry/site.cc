@@ -15,7 +15,7 @@
 namespace entrepot::registry {
 namespace {
 
-Options site_options(cache::Executor& executor, bool catalog) {
+Options site_options(bool catalog) {
   Options options;
   options.upstreams = {
       {.name = "docker.io", .aliases = {"index.docker.io", "hub"}, .docker_hub = true},
@@ -25,7 +25,6 @@ Options site_options(cache::Executor& executor, bool catalog) {
   options.default_upstream = "docker.io";
   options.catalog = catalog;
   options.access_log = false;
-  options.executor_of = [&executor](const http::Exchange&) -> cache::Executor& { return executor; };
   return options;
 }
 
@@ -35,8 +34,7 @@ std::vector<metrics::UpstreamLabels> labels() {
 
 }  // namespace
 
-Site::Site(bool catalog)
-    : metrics(labels()), registry(site_options(executor, catalog), store, metrics) {}
+Site::Site(bool catalog) : metrics(labels()), registry(site_options(catalog), store, metrics) {}
 
 std::shared_ptr<fakes::Exchange> Site::begin(std::string_view method, std::string_view target,
                                              const std::vector<std::string>& fields) {
@@ -45,6 +43,7 @@ std::shared_ptr<fakes::Exchange> Site::begin(std::string_view method, std::strin
   for (const std::string& field : fields) head.append(field).append("\r\n");
   head += "\r\n";
   last_ = std::make_shared<fakes::Exchange>(head);
+  last_->live_on(executor);
   registry.handle(last_);
   return last_;
 }

@@ -15,12 +15,12 @@
 namespace entrepot::registry {
 
 /// A registry in front of a fake store, with docker.io (default; aliases index.docker.io and hub),
-/// ghcr.io, registry.example:5000 (alias example; restricted) and nothing else.
+/// ghcr.io, registry.example:5000 (alias example; restricted) and no other upstream.
 class Site {
  public:
   explicit Site(bool catalog = false);
 
-  /// Sends a request and lets every answer arrive. `fields`: "Name: value" each.
+  /// Sends a request and delivers all answers. `fields`: "Name: value" each.
   fakes::Reply send(std::string_view method, std::string_view target,
                     const std::vector<std::string>& fields = {});
   fakes::Reply get(std::string_view target, const std::vector<std::string>& fields = {}) {
@@ -29,11 +29,11 @@ class Site {
   fakes::Reply head(std::string_view target, const std::vector<std::string>& fields = {}) {
     return send("HEAD", target, fields);
   }
-  /// The same, but answers have not arrived yet.
+  /// Sends a request without delivering answers.
   std::shared_ptr<fakes::Exchange> begin(std::string_view method, std::string_view target,
                                          const std::vector<std::string>& fields = {});
 
-  /// What handle() noted of the last request.
+  /// The call of the last request, as set by handle().
   const Call& last_call() const;
 
   fakes::Store store;
@@ -48,13 +48,13 @@ class Site {
 /// Content in memory.
 std::shared_ptr<const cache::Content> memory_content(std::string_view bytes,
                                                      std::string_view media_type = {});
-/// Content in a file that has no name any more; `progress` for one that grows.
+/// Content in an unlinked file; `progress` for a growing one.
 std::shared_ptr<const cache::Content> file_content(std::string_view bytes,
                                                    std::shared_ptr<cache::Progress> progress = {});
 cache::Answer hit(std::shared_ptr<const cache::Content> content);
 cache::Answer failed(cache::FailureKind kind, std::string message = "it failed");
 
-/// The `code` of an error body; fails the test when it is not exactly such a document.
+/// The `code` of an error body. Fails the test if the body is not exactly such a document.
 std::string code_of(const fakes::Reply& reply);
 
 inline constexpr std::string_view oci_manifest = "application/vnd.oci.image.manifest.v1+json";

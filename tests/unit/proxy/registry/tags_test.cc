@@ -25,7 +25,7 @@ class Tags : public testing::Test {
   Site site;
 };
 
-TEST_F(Tags, All) {
+TEST_F(Tags, ListsAllTags) {
   const fakes::Reply reply = site.get("/v2/library/alpine/tags/list");
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.body, R"({"name":"library/alpine","tags":["3.19","3.20","latest"]})");
@@ -37,7 +37,7 @@ TEST_F(Tags, All) {
   EXPECT_EQ(site.last_call().kind, metrics::Kind::tags);
 }
 
-TEST_F(Tags, NameIsAsTheClientSaidIt) {
+TEST_F(Tags, NameIsTheOneOfTheRequest) {
   EXPECT_EQ(site.get("/v2/alpine/tags/list?n=1").body, R"({"name":"alpine","tags":["3.19"]})");
   EXPECT_EQ(site.get("/v2/docker.io/alpine/tags/list?n=1").body,
             R"({"name":"docker.io/alpine","tags":["3.19"]})");
@@ -79,14 +79,14 @@ TEST_F(Tags, AllReadersShareOneText) {
         << query;
 }
 
-TEST_F(Tags, Empty) {
+TEST_F(Tags, ListsNoTags) {
   EXPECT_EQ(site.get("/v2/a/none/tags/list").body, R"({"name":"a/none","tags":[]})");
   const fakes::Reply reply = site.get("/v2/library/alpine/tags/list?n=0");
   EXPECT_EQ(reply.body, R"({"name":"library/alpine","tags":[]})");
   EXPECT_EQ(reply.field("Link"), "");
 }
 
-TEST_F(Tags, Refuses) {  // corpus cases 83 and 84
+TEST_F(Tags, RejectsInvalidQueries) {  // corpus cases 83 and 84
   for (const char* query : {"n=-1", "n=abc", "last=%00", "last=../"}) {
     const fakes::Reply reply = site.get(std::string("/v2/library/alpine/tags/list?") + query);
     EXPECT_EQ(reply.status, 400) << query;
@@ -101,13 +101,13 @@ TEST_F(Tags, Failures) {
   EXPECT_EQ(code_of(reply), "NAME_UNKNOWN");
 }
 
-TEST_F(Tags, StaleSaysSo) {
+TEST_F(Tags, MarksStaleLists) {
   site.store.listings["docker.io/library/alpine/tags"].outcome = metrics::Outcome::stale;
   EXPECT_EQ(site.get("/v2/library/alpine/tags/list").field("Warning"),
             "299 - \"stale: upstream unreachable\"");
 }
 
-TEST_F(Tags, AClientThatLeavesGetsNothing) {
+TEST_F(Tags, SendsNothingToADisconnectedClient) {
   const auto exchange = site.begin("GET", "/v2/library/alpine/tags/list");
   exchange->close();
   site.executor.run();

@@ -83,7 +83,7 @@ Client::Client(Options options) : label_(endpoint_label(options.upstreams[0].end
   for (const auto& endpoint : options.upstreams[0].endpoints)
     labels.endpoints.push_back(endpoint_label(endpoint.url));
   metrics_ = std::make_unique<metrics::Metrics>(std::vector{labels});
-  source_ = std::make_unique<CurlSource>(loop_, std::move(options), *metrics_);
+  source_ = std::make_unique<UpstreamSource>(loop_, std::move(options), *metrics_);
   loop_.start();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CurlSource on a loop of its own, and sinks that remember what they were told.
+// A UpstreamSource on a loop of its own, and sinks that remember what they were told.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "cache/source.h"
+#include "cache/api/source.h"
 #include "metrics/metrics.h"
 #include "proxy/loop/loop.h"
-#include "proxy/upstream/curl_source.h"
+#include "proxy/upstream/upstream_source.h"
 
 namespace entrepot::upstream {
 
@@ -91,7 +91,7 @@ class Client {
   void drop();
 
   cache::Source& source() { return *source_; }
-  CurlSource& curl() { return *source_; }
+  UpstreamSource& curl() { return *source_; }
   const metrics::EndpointMetrics& series() const;
   std::string metrics_text() const { return metrics_->text(); }
 
@@ -99,7 +99,7 @@ class Client {
   const std::string label_;
   loop::Loop loop_{"test-fetch"};
   std::unique_ptr<metrics::Metrics> metrics_;
-  std::unique_ptr<CurlSource> source_;                  // loop thread
+  std::unique_ptr<UpstreamSource> source_;              // loop thread
   std::vector<std::unique_ptr<cache::Fetch>> fetches_;  // loop thread
 };
 

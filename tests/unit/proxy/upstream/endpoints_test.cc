@@ -6,7 +6,7 @@
 #include <atomic>
 #include <thread>
 
-#include "proxy/upstream/probe.h"
+#include "proxy/upstream/endpoint/probe.h"
 #include "tests/fakes/scripted_server.h"
 #include "tests/unit/proxy/upstream/client.h"
 
@@ -312,8 +312,8 @@ TEST(Probe, AnyAnswerButAServersErrorSaysUp) {
 }
 
 TEST(KnowledgeTest, ASuccessCountsUntilNothingIsAnswered) {
-  Knowledge knowledge;
-  Knowledge::Time now{std::chrono::hours(1)};
+  EndpointStats knowledge;
+  EndpointStats::Time now{std::chrono::hours(1)};
   EXPECT_FALSE(knowledge.works_since({})) << "nothing is known";
   knowledge.succeeded(now);
   EXPECT_TRUE(knowledge.works_since(now - milliseconds(1)));

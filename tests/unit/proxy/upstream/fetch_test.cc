@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "proxy/upstream/media_type.h"
+#include "proxy/upstream/wire/media_type.h"
 #include "tests/fakes/scripted_server.h"
 #include "tests/unit/proxy/upstream/client.h"
 

@@ -40,7 +40,7 @@ TEST(Tags, JoinsPages) {
 }
 
 /// A pool whose jobs the test's thread runs.
-class Readers final : public cache::Poster {
+class ReadPositions final : public cache::JobQueue {
  public:
   void post(cache::Job job) override { posted_.set_value(std::move(job)); }
   /// Waits for the job.
@@ -72,7 +72,7 @@ class LargePage : public testing::Test {
 
   ScriptedServer server{[](const Received&, Reply& reply) { reply.send(200, {}, page()); }};
   Options options = quick_options(server.url());
-  Readers readers;
+  ReadPositions readers;
   ListingRecorder recorder;
   std::unique_ptr<Client> client;
   std::unique_ptr<cache::Fetch> fetch;

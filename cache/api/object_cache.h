@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cache/api/answer.h"
+#include "cache/api/requested_ranges.h"
+#include "cache/api/requester.h"
+#include "cache/base/digest.h"
+
+namespace entrepot::cache {
+
+/// The requests that a cache answers. Implemented by Cache (cache/cache.h); tests use a fake.
+///
+/// A request has two stages. `find_*` answers from memory or returns nullopt; it never blocks, and
+/// a hit needs nothing else. `fetch_*` moves the request to the home loop of its key. The home
+/// answers from disk, joins a running fetch or starts one, and posts the answer back. Callers call
+/// `find_*` first and `fetch_*` on nullopt. An object that is stored in between is found, because
+/// the home looks again.
+class ObjectCache {
+ public:
+  virtual ~ObjectCache() = default;
+
+  // Answers from memory. Any thread; never blocks. nullopt: use fetch_*.
+  /// `ranged`: the request is for a part, which does not count as a separate use each time
+  /// (ranged_uses.h).
+  virtual std::optional<Answer> find_blob(RepositoryRef repository, const Digest& digest,
+                                          bool ranged) const = 0;
+  virtual std::optional<Answer> find_manifest(RepositoryRef repository,
+                                              const Digest& digest) const = 0;
+  /// Also returns nullopt for a tag that is due.
+  virtual std::optional<Answer> find_tag(RepositoryRef repository, std::string_view tag) const = 0;
+
+  // Answers from disk or from the upstream. Any thread. `done` is posted to `requester` exactly
+  // once.
+  /// `head`: the client wants no body, so an absent object is requested with HEAD and not stored.
+  /// `ranges`: the requested parts; only these are fetched.
+  virtual void fetch_blob(Repository repository, const Digest& digest, bool head,
+                          Requester requester, AnswerCallback done, RequestedRanges ranges) = 0;
+  virtual void fetch_manifest(Repository repository, const Digest& digest, bool head,
+                              Requester requester, AnswerCallback done) = 0;
+  /// `revalidate`: the client requested validation with the upstream (Cache-Control: no-cache).
+  virtual void fetch_tag(Repository repository, std::string tag, bool head, bool revalidate,
+                         Requester requester, AnswerCallback done) = 0;
+  virtual void fetch_tags(Repository repository, Requester requester, ListingCallback done) = 0;
+  virtual void fetch_referrers(Repository repository, const Digest& subject, Requester requester,
+                               ListingCallback done) = 0;
+};
+
+}  // namespace entrepot::cache

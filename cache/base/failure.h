@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace entrepot::cache {
+
+/// Reason of a failed request. Decisions (stale answer, negative entry, status for the client)
+/// depend on the kind, never on the message.
+enum class FailureKind {
+  not_found,     ///< definitive: the upstream answered 404
+  denied,        ///< definitive: 401 or 403 after authentication, or 412 by a policy
+  rate_limited,  ///< 429, or a circuit opened by one
+  unavailable,   ///< refused, reset, timed out, DNS, 5xx: a later retry may succeed
+  /// A response that must not be used: wrong digest, not a manifest, forbidden redirect or realm,
+  /// invalid TLS, limit exceeded.
+  bad_upstream,
+  store,  ///< the disk or the index failed
+};
+
+/// The name of a kind in log lines and in the `reason` label of entrepot_endpoint_failures_total.
+std::string_view to_string(FailureKind kind);
+
+struct Failure {
+  FailureKind kind = FailureKind::unavailable;
+  /// One line for logs and operators: the failed operation, its object and the remedy. Contains
+  /// neither secrets nor the query of a signed URL.
+  std::string message;
+  /// The HTTP status of the upstream; 0 without a response.
+  int status = 0;
+  /// The upstream's Retry-After; 0 if absent.
+  std::chrono::seconds retry_after{0};
+  /// For not_found and denied: not every endpoint that could have the object has answered. The
+  /// failure may be returned to the client, but it does not invalidate stored data.
+  bool doubtful = false;
+  /// For unavailable: the mirror itself cancelled the request, because no client waits for it or
+  /// too many requests wait.
+  bool given_up = false;
+  /// The reason reported to clients: the registry's own message, or the cache's if the cache
+  /// rejects the registry's content. Printable ASCII of bounded length, contained in `message`; may
+  /// be empty.
+  std::string reason = {};
+};
+
+/// True if the upstream rejected the form of the request: a status of 400 to 499, or 508, a loop
+/// detected by the Via field. The same object may be available to a request of another form.
+inline bool rejects_request(const Failure& failure) {
+  return failure.kind == FailureKind::bad_upstream &&
+         (failure.status == 508 || (failure.status >= 400 && failure.status < 500));
+}
+
+/// True for a registry's own reason to refuse a request, such as a policy of a project: neither an
+/// outage nor a fault of the endpoint.
+inline bool is_policy(const Failure& failure) {
+  return rejects_request(failure) && !failure.reason.empty();
+}
+
+/// True for the failures that a stale answer may cover: of the network, 5xx, 429, and answers that
+/// are none of a registry. A policy's refusal must reach the client.
+inline bool stale_may_cover(const Failure& failure) {
+  if (is_policy(failure)) return failure.doubtful;
+  return failure.kind == FailureKind::rate_limited || failure.kind == FailureKind::unavailable ||
+         failure.kind == FailureKind::bad_upstream || failure.doubtful;
+}
+
+}  // namespace entrepot::cache

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "cache/api/requests.h"
+#include "cache/api/source.h"
+#include "cache/flight/negative_table.h"
+#include "cache/flight/tag_context.h"
+#include "cache/flight/tag_flight.h"
+
+namespace entrepot::cache {
+
+/// Requests by tag whose home is here: judges records, answers from them, starts one flight a tag.
+/// Its home's thread only.
+class TagFlights {
+ public:
+  TagFlights(const TagContext& context, Executor& home, Source& source);
+  ~TagFlights();
+
+  void fetch(TagRequest request);
+  void abandon_all(const Failure& failure);
+
+  // For the flights.
+  void unlist(const TagFlight& flight);
+  /// Answers with the manifest the record names; fetches it by digest where it is not in memory.
+  void answer(const TagRequest& request, const TagState& state, Outcome outcome,
+              std::string_view reason);
+  /// Answers stale where the record allows it, else with the failure.
+  void answer_stale(const std::shared_ptr<const TagState>& known,
+                    const std::vector<TagRequest>& waiting, std::string_view reason,
+                    const Failure& failure);
+  void failed(const TagFlight& flight, const std::shared_ptr<const TagState>& known,
+              const std::vector<TagRequest>& waiting, const Failure& failure);
+
+ private:
+  using StatePtr = std::shared_ptr<const TagState>;
+
+  void decide(TagRequest request, const StatePtr& known);
+  /// With what the disk knows, which a flight may have overtaken meanwhile.
+  void decide_with(TagRequest request, const std::string& key, std::optional<TagRecord> record);
+  void join_or_start(TagRequest request, const StatePtr& known);
+  std::shared_ptr<TagFlight> start(const TagRequest& request, bool head, const StatePtr& known,
+                                   bool background);
+  void ask_by_tag(TagRequest request);
+  void check_in_background(const TagRequest& request, const StatePtr& known);
+  bool may_force(const std::string& key);
+  bool rests(const TagRequest& request, const StatePtr& known);
+
+  const TagContext& context_;
+  Executor& home_;
+  Source& source_;
+  std::unordered_map<std::string, std::shared_ptr<TagFlight>> flights_;
+  NegativeTable negative_;
+  /// Tags whose last check failed, and when the next may run: answered stale at once meanwhile.
+  std::unordered_map<std::string, SteadyTime> resting_until_;
+  /// When clients last forced a check.
+  std::unordered_map<std::string, SteadyTime> forced_at_;
+  std::shared_ptr<TagFlights*> self_;
+};
+
+}  // namespace entrepot::cache

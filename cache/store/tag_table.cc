@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/store/tag_table.h"
+
+#include <utility>
+
+#include "metrics/check.h"
+#include "metrics/mutex.h"
+
+namespace entrepot::cache {
+namespace {
+
+constexpr std::size_t tags_in_memory = 50'000;
+
+}  // namespace
+
+TagTable::TagTable(const Options& options) : states_(tags_in_memory) { set_freshness(options); }
+
+std::shared_ptr<const TagFreshness> TagTable::freshness(std::string_view upstream) const {
+  const ReaderLock lock(mutex_);
+  const auto found = freshness_.find(upstream);
+  check(found != freshness_.end(), "requests name configured upstreams");
+  return found->second;
+}
+
+TagTable::StatePtr TagTable::state(RepositoryRef repository, std::string_view tag,
+                                   TagRecord record) const {
+  return std::make_shared<const TagState>(
+      TagState{std::move(record), freshness(repository.upstream)->fresh_for(tag)});
+}
+
+void TagTable::set_freshness(const Options& options) {
+  const WriterLock lock(mutex_);
+  for (const auto& [name, policy] : options.upstreams)
+    freshness_[name] = std::make_shared<const TagFreshness>(policy.tags);
+}
+
+}  // namespace entrepot::cache

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mutexes for clang's thread-safety analysis (-Wthread-safety): a member with GUARDED_BY may be
+// accessed, and a method with REQUIRES may be called, only while the mutex is locked. Other
+// compilers see plain std mutexes. https://clang.llvm.org/docs/ThreadSafetyAnalysis.html
+#pragma once
+
+#include <mutex>
+#include <shared_mutex>
+
+#if defined(__clang__)
+#define ENTREPOT_THREAD_ANNOTATION(x) __attribute__((x))
+#else
+#define ENTREPOT_THREAD_ANNOTATION(x)
+#endif
+
+/// The member may be accessed only while this mutex is locked.
+#define GUARDED_BY(mutex) ENTREPOT_THREAD_ANNOTATION(guarded_by(mutex))
+/// The function may be called only while this mutex is locked.
+#define REQUIRES(mutex) ENTREPOT_THREAD_ANNOTATION(requires_capability(mutex))
+/// As REQUIRES; a reader's lock suffices.
+#define REQUIRES_SHARED(mutex) ENTREPOT_THREAD_ANNOTATION(requires_shared_capability(mutex))
+/// Excludes a function that the analysis cannot follow; a comment beside it explains why it is
+/// correct.
+#define NO_THREAD_SAFETY_ANALYSIS ENTREPOT_THREAD_ANNOTATION(no_thread_safety_analysis)
+
+namespace entrepot {
+
+class ENTREPOT_THREAD_ANNOTATION(capability("mutex")) Mutex {
+ public:
+  void lock() ENTREPOT_THREAD_ANNOTATION(acquire_capability()) { mutex_.lock(); }
+  void unlock() ENTREPOT_THREAD_ANNOTATION(release_capability()) { mutex_.unlock(); }
+
+ private:
+  std::mutex mutex_;
+};
+
+class ENTREPOT_THREAD_ANNOTATION(capability("mutex")) SharedMutex {
+ public:
+  void lock() ENTREPOT_THREAD_ANNOTATION(acquire_capability()) { mutex_.lock(); }
+  void unlock() ENTREPOT_THREAD_ANNOTATION(release_capability()) { mutex_.unlock(); }
+  void lock_shared() ENTREPOT_THREAD_ANNOTATION(acquire_shared_capability()) {
+    mutex_.lock_shared();
+  }
+  void unlock_shared() ENTREPOT_THREAD_ANNOTATION(release_shared_capability()) {
+    mutex_.unlock_shared();
+  }
+
+ private:
+  std::shared_mutex mutex_;
+};
+
+/// Locks a Mutex until the end of its block.
+class ENTREPOT_THREAD_ANNOTATION(scoped_lockable) MutexLock {
+ public:
+  explicit MutexLock(Mutex& mutex) ENTREPOT_THREAD_ANNOTATION(acquire_capability(mutex))
+      : mutex_(mutex) {
+    mutex_.lock();
+  }
+  ~MutexLock() ENTREPOT_THREAD_ANNOTATION(release_capability()) { mutex_.unlock(); }
+  MutexLock(const MutexLock&) = delete;
+  MutexLock& operator=(const MutexLock&) = delete;
+
+ private:
+  Mutex& mutex_;
+};
+
+/// Locks a SharedMutex for writing until the end of its block.
+class ENTREPOT_THREAD_ANNOTATION(scoped_lockable) WriterLock {
+ public:
+  explicit WriterLock(SharedMutex& mutex) ENTREPOT_THREAD_ANNOTATION(acquire_capability(mutex))
+      : mutex_(mutex) {
+    mutex_.lock();
+  }
+  ~WriterLock() ENTREPOT_THREAD_ANNOTATION(release_capability()) { mutex_.unlock(); }
+  WriterLock(const WriterLock&) = delete;
+  WriterLock& operator=(const WriterLock&) = delete;
+
+ private:
+  SharedMutex& mutex_;
+};
+
+/// Locks a SharedMutex for reading until the end of its block.
+class ENTREPOT_THREAD_ANNOTATION(scoped_lockable) ReaderLock {
+ public:
+  explicit ReaderLock(SharedMutex& mutex)
+      ENTREPOT_THREAD_ANNOTATION(acquire_shared_capability(mutex))
+      : mutex_(mutex) {
+    mutex_.lock_shared();
+  }
+  ~ReaderLock() ENTREPOT_THREAD_ANNOTATION(release_capability()) { mutex_.unlock_shared(); }
+  ReaderLock(const ReaderLock&) = delete;
+  ReaderLock& operator=(const ReaderLock&) = delete;
+
+ private:
+  SharedMutex& mutex_;
+};
+
+}  // namespace entrepot

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/cache_cli/admin_client.h"
+
+#include <curl/curl.h>
+
+#include <stdexcept>
+#include <string_view>
+
+namespace entrepot::app {
+namespace {
+
+/// "0.0.0.0:5080" and "[::]:5080" are listened to, not connected to.
+std::string reachable(const std::string& address) {
+  constexpr std::string_view any4 = "0.0.0.0:", any6 = "[::]:";
+  if (address.starts_with(any4)) return "127.0.0.1:" + address.substr(any4.size());
+  if (address.starts_with(any6)) return "[::1]:" + address.substr(any6.size());
+  return address;
+}
+
+std::size_t take(const char* bytes, std::size_t, std::size_t count, void* to) {
+  static_cast<std::string*>(to)->append(bytes, count);
+  return count;
+}
+
+}  // namespace
+
+AdminClient::AdminClient(const std::string& address, std::chrono::milliseconds patience)
+    : address_(reachable(address)), patience_(patience), easy_(curl_easy_init()) {
+  if (easy_ == nullptr) throw std::runtime_error("libcurl cannot be used");
+}
+
+AdminClient::~AdminClient() { curl_easy_cleanup(easy_); }
+
+admin::ApiAnswer AdminClient::ask(const char* method, const std::string& target) {
+  admin::ApiAnswer answer;
+  auto* const easy = static_cast<CURL*>(easy_);
+  const std::string url = "http://" + address_ + target;
+  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(patience_.count()));
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer.body);
+  const CURLcode result = curl_easy_perform(easy);
+  if (result != CURLE_OK)
+    throw std::runtime_error("the admin listener on " + address_ + " does not answer (" +
+                             curl_easy_strerror(result) + ")");
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  answer.status = static_cast<int>(status);
+  return answer;
+}
+
+}  // namespace entrepot::app

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/cache_cli/cache_command.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+
+#include "cache/base/open_error.h"
+#include "cache/upkeep/offline.h"
+#include "metrics/log.h"
+#include "metrics/printable.h"
+#include "proxy/admin/cache_api.h"
+#include "proxy/app/cache_cli/admin_client.h"
+#include "proxy/app/cache_cli/cache_tables.h"
+#include "proxy/app/command/component_options.h"
+#include "proxy/app/command/exit_codes.h"
+
+namespace entrepot::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const std::string root = "/api/v1/cache";
+
+/// Whoever answers for the cache.
+class Cache {
+ public:
+  explicit Cache(const conf::Config& config) {
+    try {
+      offline_ = std::make_unique<cache::OfflineCache>(cache_options(config));
+      std::cerr << "entrepot: no process uses " << config.cache.directory.string()
+                << "; looking at it directly\n";
+    } catch (const cache::OpenLaterError& error) {
+      if (!config.admin)
+        throw std::runtime_error(std::string(error.what()) +
+                                 " (and there is no admin listener in the configuration)");
+      std::cerr << "entrepot: asking the process that uses " << config.cache.directory.string()
+                << ", on " << config.admin->address << "\n";
+      client_ = std::make_unique<AdminClient>(config.admin->address);
+    }
+  }
+
+  /// nullopt, after telling why, when it was refused.
+  std::optional<Json> ask(const char* method, http::Method as, const std::string& path,
+                          const std::string& query = {}) {
+    const auto answer = client_ ? ask_process(method, path + (query.empty() ? "" : "?" + query))
+                                : admin::answer_cache_api(offline_->admin(), as, path, query);
+    auto json = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
+    if (json.is_discarded() || !json.is_object())
+      throw std::runtime_error("the admin listener answers with something else; is it Entrepot's?");
+    if (answer.status == 200) return json;
+    std::cerr << "entrepot: " << printable(json.value("error", "refused")) << "\n";
+    return std::nullopt;
+  }
+
+ private:
+  admin::ApiAnswer ask_process(const char* method, const std::string& target) {
+    try {
+      return client_->ask(method, target);
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error(std::string("a process uses the cache, and ") + error.what() +
+                               "; name its configuration with --config, or stop it");
+    }
+  }
+
+  std::unique_ptr<cache::OfflineCache> offline_;
+  std::unique_ptr<AdminClient> client_;
+};
+
+int print(const Command& command, const std::optional<Json>& json,
+          void (*as_text)(std::ostream&, const Json&)) {
+  if (!json) return exit_found;
+  if (command.json)
+    std::cout << json->dump(2, ' ', true, Json::error_handler_t::replace) << "\n";
+  else
+    as_text(std::cout, *json);
+  return exit_ok;
+}
+
+int list(Cache& cache, const Command& command) {
+  Json all = Json::array();
+  std::string from;
+  for (bool more = true; more;) {
+    std::string query = "limit=20000";
+    if (!from.empty()) query.append("&from=").append(from);
+    const auto page = cache.ask("GET", http::Method::get, root + "/objects", query);
+    if (!page) return exit_found;
+    for (const auto& object : (*page)["objects"]) all.push_back(object);
+    more = !(*page)["next"].is_null();
+    if (more) from = (*page)["next"];
+  }
+  const std::string key = command.sort == "age" ? "stored_at_ms" : command.sort;
+  const bool oldest_first = command.sort == "age";
+  std::stable_sort(all.begin(), all.end(), [&](const Json& one, const Json& other) {
+    return oldest_first ? one[key] < other[key] : one[key] > other[key];
+  });
+  return print(command, all, print_objects);
+}
+
+int verify(Cache& cache, const Command& command) {
+  const auto stats = cache.ask("GET", http::Method::get, root);
+  if (!stats) return exit_found;
+  Progress progress(std::cerr, (*stats)["blob_bytes"], ::isatty(STDERR_FILENO) != 0);
+  Json result = {{"objects", 0}, {"bytes", 0}, {"bad", Json::array()}};
+  const std::string repair = command.repair ? "repair=true" : "repair=false";
+  std::string from;
+  for (bool more = true; more;) {
+    std::string query = repair;
+    if (!from.empty()) query.append("&from=").append(from);
+    const auto piece = cache.ask("POST", http::Method::post, root + "/verify", query);
+    if (!piece) return exit_found;
+    for (const char* sum : {"objects", "bytes"})
+      result[sum] = result[sum].get<std::uint64_t>() + (*piece)[sum].get<std::uint64_t>();
+    for (const auto& bad : (*piece)["bad"]) result["bad"].push_back(bad);
+    progress.show(result["bytes"]);
+    more = !(*piece)["next"].is_null();
+    if (more) from = (*piece)["next"];
+  }
+  progress.end();
+  result["repaired"] = command.repair;
+  print(command, result, print_verification);
+  return result["bad"].empty() ? exit_ok : exit_found;
+}
+
+/// DIGEST, or [UPSTREAM/]REPOSITORY[:TAG].
+int remove(Cache& cache, const Command& command, const conf::Config& config) {
+  const std::string& what = command.argument;
+  if (cache::Digest::parse(what))
+    return print(command, cache.ask("DELETE", http::Method::del, root + "/objects/" + what),
+                 print_removed);
+  const auto colon = what.rfind(':');
+  const auto slash = what.find('/');
+  const bool tagged = colon != std::string::npos && what.find('/', colon) == std::string::npos;
+  auto repository = tagged ? what.substr(0, colon) : what;
+  const auto named = [&](const conf::Upstream& upstream) {
+    return slash != std::string::npos && upstream.name == what.substr(0, slash);
+  };
+  if (std::none_of(config.upstreams.begin(), config.upstreams.end(), named)) {
+    if (slash == std::string::npos) repository = "library/" + repository;
+    repository = config.default_upstream + "/" + repository;
+  }
+  return print(command,
+               cache.ask("DELETE", http::Method::del, root + "/repositories/" + repository,
+                         tagged ? "tag=" + what.substr(colon + 1) : ""),
+               print_removed);
+}
+
+}  // namespace
+
+int run_cache_command(const Command& command, const conf::Config& config) {
+  Cache cache(config);
+  const std::string pattern = "pattern=" + command.argument;
+  switch (command.cache_action) {
+    case CacheAction::stats:
+      return print(command, cache.ask("GET", http::Method::get, root), print_stats);
+    case CacheAction::list:
+      return list(cache, command);
+    case CacheAction::verify:
+      return verify(cache, command);
+    case CacheAction::remove:
+      return remove(cache, command, config);
+    case CacheAction::pins:
+      return print(command, cache.ask("GET", http::Method::get, root + "/pins"), print_pins);
+    case CacheAction::pin:
+      return print(command, cache.ask("PUT", http::Method::put, root + "/pins", pattern),
+                   print_pins);
+    case CacheAction::unpin:
+      return print(command, cache.ask("DELETE", http::Method::del, root + "/pins", pattern),
+                   print_pins);
+  }
+  return exit_bug;
+}
+
+}  // namespace entrepot::app

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/command/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <sstream>
+#include <string_view>
+
+#include "metrics/printable.h"
+#include "proxy/app/command/client_mirror.h"
+#include "proxy/app/command/exit_codes.h"
+
+namespace entrepot::app {
+namespace {
+
+constexpr const char* footer =
+    "Exit codes: 0 done, 1 not there or found wrong (cache), not well (health), 64 wrong usage,\n"
+    "75 try again later, 78 fix the configuration, 70 a bug.\n"
+    "Without --config the built-in configuration is used: conf/entrepot.json.";
+
+constexpr const char* set_help =
+    "Change one key of the configuration; may be given again. Names with dots need no quotes where "
+    "they exist already: -s upstreams.docker.io.tags.fresh_for=5m";
+
+void add_configuration(CLI::App& command, Command& result) {
+  command.add_option("-c,--config", result.config, "Configuration: JSON with comments")
+      ->type_name("FILE");
+  command.add_option("-s,--set", result.overrides, set_help)
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
+
+/// No name, tag, digest or pattern has other characters, and in the URL of the admin API these mean
+/// something else or nothing.
+std::string fault_of_name(const std::string& text) {
+  const auto fits = [](char c) {
+    return c > ' ' && c < '\x7f' &&
+           std::string_view("\"#%&<>?\\^`{|}").find(c) == std::string::npos;
+  };
+  if (std::all_of(text.begin(), text.end(), fits)) return {};
+  return printable(text) + " has a character that no repository, tag, digest or pattern has";
+}
+
+const CLI::Validator a_name(fault_of_name, "");
+
+/// The subcommands of `cache`, each of which sets what it is.
+void add_cache_commands(CLI::App& cache, Command& result) {
+  cache.require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, CacheAction action) {
+    auto* command = cache.add_subcommand(name, help);
+    add_configuration(*command, result);
+    command->add_flag("--json", result.json, "Print JSON");
+    command->callback([&result, action] { result.cache_action = action; });
+    return command;
+  };
+  add("stats", "Sizes and counts", CacheAction::stats);
+  add("ls", "What is stored: size, age, hits, and which repositories hold it", CacheAction::list)
+      ->add_option("--sort", result.sort, "By size (largest first), age (oldest) or hits (most)")
+      ->check(CLI::IsMember({"size", "age", "hits"}));
+  add("verify", "Compare every stored blob with its digest", CacheAction::verify)
+      ->add_flag("--repair", result.repair, "Drop what is wrong, to be fetched again");
+  add("rm", "Forget an object, a tag or a repository", CacheAction::remove)
+      ->add_option("WHAT", result.argument, "DIGEST or REPOSITORY[:TAG]")
+      ->required()
+      ->check(a_name);
+  add("pins", "What is pinned", CacheAction::pins);
+  const char* pattern_help = "Repositories, such as library/* or ghcr.io/acme/*";
+  add("pin", "Never evict what these repositories hold", CacheAction::pin)
+      ->add_option("PATTERN", result.argument, pattern_help)
+      ->required()
+      ->check(a_name);
+  add("unpin", "Take back a pin", CacheAction::unpin)
+      ->add_option("PATTERN", result.argument, pattern_help)
+      ->required()
+      ->check(a_name);
+}
+
+void add_client_options(CLI::App& client, Command& result) {
+  static const std::map<std::string, Engine> engines = {
+      {"docker", Engine::docker}, {"containerd", Engine::containerd}, {"podman", Engine::podman}};
+  client
+      .add_option_function<std::string>(
+          "ENGINE", [&result](const std::string& name) { result.engine = engines.at(name); },
+          "docker, containerd or podman")
+      ->required()
+      ->type_name("")
+      ->check(CLI::IsMember({"docker", "containerd", "podman"}).description(""));
+  client
+      .add_option("--mirror", result.mirror,
+                  "Where the engine finds the mirror; without it, where it listens")
+      ->type_name("URL")
+      ->check(CLI::Validator(
+          [](const std::string& url) { return fault_of_mirror(url).value_or(""); }, ""));
+  client.add_flag("--write", result.write, "Write it into the engine's files, with backups");
+  client.add_option("--root", result.root, "The system whose files are meant")
+      ->type_name("DIR")
+      ->check(CLI::Validator(CLI::ExistingDirectory).description(""));
+}
+
+}  // namespace
+
+std::variant<Command, Farewell> parse_command_line(int argc, const char* const* argv) {
+  Command result;
+  CLI::App app("Entrepot: a pull-through mirror for container registries", "entrepot");
+  app.require_subcommand(1);
+  app.footer(footer);
+  auto* serve = app.add_subcommand("serve", "Run the mirror until SIGTERM");
+  auto* check = app.add_subcommand("check", "Load a configuration, tell what is wrong with it");
+  auto* version = app.add_subcommand("version", "Print the version");
+  auto* cache = app.add_subcommand(
+      "cache", "Look at the cache and change it, whether a process uses it or not");
+  auto* client = app.add_subcommand(
+      "client-config", "Print or write the configuration with which an engine uses the mirror");
+  add_cache_commands(*cache, result);
+  auto* health = app.add_subcommand("health", "Ask a running process whether it is well");
+  health->add_option("-a,--address", result.address, "Its admin listener")
+      ->type_name("ADDRESS:PORT")
+      ->capture_default_str();
+  add_client_options(*client, result);
+  add_configuration(*client, result);
+  add_configuration(*serve, result);
+  add_configuration(*check, result);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out, err;
+    const bool help = app.exit(error, out, err) == 0;
+    return help ? Farewell{exit_ok, out.str()} : Farewell{exit_usage, err.str()};
+  }
+  if (check->parsed()) result.action = Action::check;
+  if (version->parsed()) result.action = Action::version;
+  if (cache->parsed()) result.action = Action::cache;
+  if (health->parsed()) result.action = Action::health;
+  if (client->parsed()) result.action = Action::client_config;
+  return result;
+}
+
+}  // namespace entrepot::app

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the configuration to what each component takes. Pure functions, any thread: the only place
+// where names of the configuration and names of the components meet.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "cache/api/options.h"
+#include "conf/config.h"
+#include "metrics/log.h"
+#include "metrics/metrics.h"
+#include "proxy/http/server.h"
+#include "proxy/registry/request/options.h"
+#include "proxy/upstream/endpoint/options.h"
+
+namespace entrepot::app {
+
+log::Options log_options(const conf::Config& config);
+std::vector<metrics::UpstreamLabels> metric_labels(const conf::Config& config);
+cache::Options cache_options(const conf::Config& config);
+upstream::Options upstream_options(const conf::Config& config);
+registry::Options registry_options(const conf::Config& config);
+/// For clients at `address`, without `readers`.
+http::ServerOptions server_options(const conf::Config& config, const std::string& address);
+/// For the admin listener at `address`.
+http::ServerOptions admin_options(const conf::Config& config, const std::string& address);
+
+/// How many threads a configured number means: 0 is one per core.
+int thread_count(int configured);
+/// What the index needs: RocksDB's own, and those with which it opens its tables at the start.
+inline constexpr std::size_t threads_of_the_index = 20;
+/// All that a server process starts, but for the log's.
+std::size_t threads_of(const conf::Config& config);
+
+}  // namespace entrepot::app

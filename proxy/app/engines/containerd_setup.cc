@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/engines/containerd_setup.h"
+
+#include <string_view>
+
+namespace entrepot::app {
+namespace {
+
+constexpr std::string_view usual_folder = "/etc/containerd/certs.d";
+constexpr std::string_view containerd_marker =
+    "# Written by entrepot client-config, which leaves it alone once it is edited.\n";
+constexpr std::string_view server_begins = "server = \"", server_ends = "\"\n\n";
+constexpr std::string_view host_begins = "[host.\"",
+                           host_ends = "\"]\n  capabilities = [\"pull\", \"resolve\"]\n";
+
+std::string inside_quotes(std::string_view text) {
+  const auto quoted = in_toml(text);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+std::string host_block(std::string_view quoted_url) {
+  return std::string(host_begins).append(quoted_url).append(host_ends);
+}
+
+std::string hosts_toml(std::string_view quoted_server, std::string_view quoted_url) {
+  std::string text(containerd_marker);
+  return text.append(server_begins).append(quoted_server).append(server_ends) +
+         host_block(quoted_url);
+}
+
+/// What stands between the first `begin` and the `end` behind it.
+std::string_view between(std::string_view text, std::string_view begin, std::string_view end) {
+  const auto from = text.find(begin);
+  if (from == std::string_view::npos) return {};
+  text.remove_prefix(from + begin.size());
+  return text.substr(0, text.find(end));
+}
+
+/// As this program writes it, to the byte, for whatever registry and mirror.
+bool is_ours(std::string_view text) {
+  return text == hosts_toml(between(text, server_begins, server_ends),
+                            between(text, host_begins, host_ends));
+}
+
+bool names(std::string_view text, const ClientMirror& mirror) {
+  return text.find("[host.\"" + inside_quotes(mirror.url) + "\"") != std::string_view::npos ||
+         text.find("[host.'" + mirror.url + "'") != std::string_view::npos;
+}
+
+Merged merge(std::string_view existing, const std::string& content, const ClientMirror& mirror) {
+  if (existing == content) return {Merged::Outcome::unchanged, {}};
+  if (is_ours(existing)) return {Merged::Outcome::changed, content};
+  if (names(existing, mirror)) return {Merged::Outcome::unchanged, {}};
+  return {Merged::Outcome::refused,
+          "somebody else's, and left as it is; put this before its first [host…]:\n" +
+              host_block(inside_quotes(mirror.url))};
+}
+
+// containerd's own configuration, as far as it decides what becomes of the files.
+struct CriRegistry {
+  std::string config_path;
+  bool has_mirrors = false;  // the old way, which cannot be had beside config_path
+  bool version_3 = false;
+};
+
+std::string_view trimmed(std::string_view text) {
+  const auto begin = text.find_first_not_of(" \t\r");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+}
+
+/// Of `key = "value"` or `key = 'value'`.
+std::string quoted_value(std::string_view line) {
+  const auto begin = line.find_first_of("\"'");
+  if (begin == std::string_view::npos) return {};
+  const auto end = line.find(line[begin], begin + 1);
+  return end == std::string_view::npos ? "" : std::string(line.substr(begin + 1, end - begin - 1));
+}
+
+/// Line by line: tables as every known configuration writes them. What is written otherwise is not
+/// seen, and advice is given that was not needed.
+CriRegistry read_config(std::string_view text) {
+  CriRegistry registry;
+  bool here = false;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const auto line = trimmed(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line.starts_with('[')) {
+      const auto table = line.substr(0, line.find(']'));
+      const bool cri = table.find("cri") != std::string_view::npos;
+      here = cri && table.ends_with(".registry");
+      const auto mirrors = table.find(".registry.mirrors.");
+      registry.has_mirrors |= cri && mirrors != std::string_view::npos;
+    } else if (here && line.starts_with("config_path")) {
+      registry.config_path = quoted_value(line);
+    } else if (line.starts_with("version") && line.ends_with('3')) {
+      registry.version_3 = true;
+    }
+  }
+  return registry;
+}
+
+/// What is wrong with it for Kubernetes' pulls, which look nowhere else.
+std::string fault_of(const CriRegistry& registry, const std::optional<std::string>& config) {
+  const std::string file = containerd_config;
+  if (!config)
+    return "Kubernetes' pulls need " + file + " (or a file it imports) to name the folder";
+  if (registry.config_path.empty())
+    return file +
+           " has no config_path, so Kubernetes' pulls do not look there (unless a file it imports "
+           "has it)";
+  return file + " names several folders in config_path, which containerd 2 takes for one " +
+         "(containerd issue 12808)";
+}
+
+std::string config_path_note(const CriRegistry& registry,
+                             const std::optional<std::string>& config) {
+  std::string note =
+      fault_of(registry, config) +
+      "; it has to say this, then systemctl restart containerd (containers go on):\n";
+  if (config.value_or("").empty()) note += "version = 2\n";
+  note += registry.version_3 ? "[plugins.\"io.containerd.cri.v1.images\".registry]\n"
+                             : "[plugins.\"io.containerd.grpc.v1.cri\".registry]\n";
+  note.append("  config_path = \"").append(usual_folder).append("\"\n");
+  if (registry.has_mirrors)
+    note += "and none of its tables [….registry.mirrors…]: containerd refuses both together\n";
+  return note;
+}
+
+}  // namespace
+
+EngineSetup containerd_setup(const ClientMirror& mirror,
+                             const std::vector<ClientRegistry>& registries,
+                             const std::optional<std::string>& config) {
+  const auto cri = read_config(config.value_or(""));
+  const bool one =
+      cri.config_path.starts_with('/') && cri.config_path.find(':') == std::string::npos;
+  EngineSetup setup;
+  setup.comment = "# ";
+  const std::filesystem::path folder = one ? cri.config_path : std::string(usual_folder);
+  for (const auto& registry : registries) {
+    const auto content = hosts_toml(inside_quotes(registry.server), inside_quotes(mirror.url));
+    setup.files.push_back({folder / registry.name / "hosts.toml", content,
+                           [content, mirror](std::string_view existing) {
+                             return merge(existing, content, mirror);
+                           }});
+  }
+  if (!one) setup.notes.push_back(config_path_note(cri, config));
+  setup.next = {"containerd reads " + folder.string() +
+                " at each pull: nothing is to be restarted"};
+  return setup;
+}
+
+}  // namespace entrepot::app

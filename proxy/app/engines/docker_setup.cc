@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/engines/docker_setup.h"
+
+#include <algorithm>
+
+#include "conf/json_lists.h"
+
+namespace entrepot::app {
+namespace {
+
+/// Plain http is taken from this machine; from elsewhere, where an image is pulled by the mirror's
+/// name, only if Docker is told.
+std::vector<conf::ListEntry> entries(const ClientMirror& mirror) {
+  std::vector<conf::ListEntry> entries = {{"registry-mirrors", mirror.url}};
+  if (mirror.plain && !mirror.loopback)
+    entries.push_back({"insecure-registries", mirror.authority});
+  return entries;
+}
+
+Merged merge(std::string_view existing, const ClientMirror& mirror) {
+  conf::Problems problems;
+  const auto text = conf::add_to_lists(existing, entries(mirror), problems);
+  if (text && *text == existing) return {Merged::Outcome::unchanged, {}};
+  if (text) return {Merged::Outcome::changed, *text};
+  std::string why;
+  for (const auto& problem : problems.errors) why += (why.empty() ? "" : "; ") + problem;
+  return {
+      Merged::Outcome::refused,
+      why + "; it is left as it is (Docker takes JSON without comments): mend it and try again"};
+}
+
+}  // namespace
+
+EngineSetup docker_setup(const ClientMirror& mirror,
+                         const std::vector<ClientRegistry>& registries) {
+  EngineSetup setup;
+  setup.files.push_back({"/etc/docker/daemon.json", merge("", mirror).text,
+                         [mirror](std::string_view existing) { return merge(existing, mirror); }});
+  setup.next = {
+      "systemctl reload docker (containers go on), or start it; docker info then shows "
+      "the mirror under Registry Mirrors"};
+  setup.notes.push_back(
+      "a dockerd that is started with --registry-mirror or --insecure-registry must lose that "
+      "flag: "
+      "with the same in daemon.json it refuses to start");
+  const auto other = std::find_if(
+      registries.begin(), registries.end(),
+      [](const ClientRegistry& one) { return one.name != "docker.io" && !one.path.empty(); });
+  if (other != registries.end())
+    setup.notes.push_back("Docker asks mirrors for Docker Hub only; images of " + other->name +
+                          " and others are pulled by the mirror's name: docker pull " +
+                          mirror.authority + "/" + other->path + "/…");
+  return setup;
+}
+
+}  // namespace entrepot::app

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "proxy/app/command/client_mirror.h"
+#include "proxy/app/engines/engine_setup.h"
+
+namespace entrepot::app {
+
+/// /etc/docker/daemon.json: the mirror is asked before those that are named there already; all
+/// other keys stay. A file that is not plain JSON is refused.
+EngineSetup docker_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries);
+
+}  // namespace entrepot::app

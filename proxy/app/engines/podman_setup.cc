@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/engines/podman_setup.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace entrepot::app {
+namespace {
+
+constexpr std::string_view podman_marker =
+    "# Written by entrepot client-config, which replaces it (and keeps a backup).\n";
+constexpr std::string_view our_name = "entrepot.conf";
+
+std::string block(const ClientRegistry& registry, const ClientMirror& mirror) {
+  std::string text = "\n[[registry]]\nprefix = " + in_toml(registry.name) +
+                     "\nlocation = " + in_toml(registry.name) + "\n";
+  if (registry.server.starts_with("http://")) text += "insecure = true\n";
+  text +=
+      "\n[[registry.mirror]]\nlocation = " + in_toml(mirror.authority + "/" + registry.path) + "\n";
+  if (mirror.plain) text += "insecure = true\n";
+  return text;
+}
+
+/// Whether a file has an entry for a registry: a line `prefix = "NAME"` or `location = "NAME"`.
+bool speaks_of(std::string_view text, const std::string& name) {
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    std::string line;
+    for (const char c : text.substr(0, end))
+      if (c != ' ' && c != '\t' && c != '\r') line += c == '\'' ? '"' : c;
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line.starts_with("prefix=\"" + name + "\"") ||
+        line.starts_with("location=\"" + name + "\""))
+      return true;
+  }
+  return false;
+}
+
+/// Of two files in the folder that name a registry, the one whose name comes last counts.
+std::string note_of(const PodmanFile& other, const std::string& names) {
+  const bool later =
+      other.path.parent_path() == podman_folder && other.path.filename().string() > our_name;
+  return other.path.string() + " speaks of " + names +
+         (later ? " too and is read after entrepot.conf, so the mirror is not used for it: merge "
+                  "the two by hand"
+                : " too; what it says of it (blocked, other mirrors) no longer counts");
+}
+
+}  // namespace
+
+EngineSetup podman_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
+                         const std::vector<PodmanFile>& others) {
+  EngineSetup setup;
+  std::string content(podman_marker);
+  for (const auto& registry : registries) {
+    if (registry.path.empty())
+      setup.notes.push_back(registry.name +
+                            " is left out: a path cannot hold the ':' of its name. "
+                            "Give it an alias without a port in the mirror's configuration");
+    else
+      content += block(registry, mirror);
+  }
+  for (const auto& other : others) {
+    std::string names;
+    for (const auto& registry : registries)
+      if (speaks_of(other.text, registry.name))
+        names += (names.empty() ? "" : ", ") + registry.name;
+    if (!names.empty()) setup.notes.push_back(note_of(other, names));
+  }
+  setup.comment = "# ";
+  setup.files.push_back({std::filesystem::path(podman_folder) / our_name, content,
+                         [content](std::string_view existing) -> Merged {
+                           if (existing == content) return {Merged::Outcome::unchanged, {}};
+                           return {Merged::Outcome::changed, content};
+                         }});
+  setup.next = {
+      "podman, skopeo and buildah read it at their next pull; CRI-O after "
+      "systemctl reload crio"};
+  return setup;
+}
+
+}  // namespace entrepot::app

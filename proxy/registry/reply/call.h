@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cache/api/answer.h"
+#include "cache/api/requester.h"
+#include "cache/base/digest.h"
+#include "metrics/labels.h"
+#include "proxy/registry/request/request_fields.h"
+#include "proxy/registry/request/route.h"
+#include "proxy/registry/request/upstream_table.h"
+
+namespace entrepot::registry {
+
+/// The parsed request of an exchange and, as it becomes known, its outcome. Attached to the
+/// exchange in Registry::handle() and read in Registry::finished(). Views point into the request,
+/// or into the call itself. Loop thread of the exchange.
+struct Call {
+  Call() = default;
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  cache::RepositoryRef repository_ref() const { return {upstream->name, repository}; }
+
+  Route route;
+  RequestFields fields;
+
+  /// Set by select_target().
+  const Upstream* upstream = nullptr;
+  std::string_view repository;  ///< as named by the upstream: "library/alpine"
+  std::string inserted;         ///< stores `repository` if `library/` was inserted
+  std::string ns;               ///< the value of OCI-Namespace; empty: no such field
+  /// Set for references that are digests.
+  std::optional<cache::Digest> digest;
+
+  /// Set while the call waits for the cache; becomes true when the exchange ends
+  /// (cache::Requester).
+  std::shared_ptr<cache::Left> left;
+
+  // For the access log and the metrics.
+  metrics::Kind kind = metrics::Kind::other;
+  metrics::Outcome outcome = metrics::Outcome::refused;
+  std::string_view reason;  ///< static
+  std::string error;        ///< the message of an error reply caused by the mirror or the upstream
+};
+
+}  // namespace entrepot::registry

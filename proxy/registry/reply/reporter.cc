@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/reply/reporter.h"
+
+#include <algorithm>
+
+#include "metrics/log.h"
+#include "proxy/http/parse/refusal.h"
+
+namespace entrepot::registry {
+namespace {
+
+std::string_view to_string(http::Method method) {
+  switch (method) {
+    case http::Method::get:
+      return "GET";
+    case http::Method::head:
+      return "HEAD";
+    case http::Method::post:
+      return "POST";
+    case http::Method::put:
+      return "PUT";
+    case http::Method::patch:
+      return "PATCH";
+    case http::Method::del:
+      return "DELETE";
+    case http::Method::options:
+      return "OPTIONS";
+    case http::Method::connect:
+      return "CONNECT";
+    case http::Method::trace:
+      return "TRACE";
+  }
+  return "";
+}
+
+/// Returns 0 for an exchange that ended before its first byte.
+std::chrono::nanoseconds time_to_first_byte(const http::ReplyStats& stats) {
+  return std::max(stats.first_byte - stats.started, std::chrono::nanoseconds(0));
+}
+
+}  // namespace
+
+Reporter::Reporter(bool access_log, const metrics::Metrics& metrics)
+    : access_log_(access_log), no_upstream_(metrics.upstream({})) {
+  for (int i = 0; i < metrics::outcome_count; ++i) {
+    const auto outcome = static_cast<metrics::Outcome>(i);
+    durations_.push_back(metrics.request_duration(outcome));
+    first_bytes_.push_back(metrics.time_to_first_byte(outcome));
+  }
+}
+
+void Reporter::finished(const http::Exchange& exchange, const Call& call,
+                        const http::ReplyStats& stats) const {
+  const metrics::UpstreamMetrics& series = call.upstream ? *call.upstream->metrics : no_upstream_;
+  const auto outcome = static_cast<std::size_t>(call.outcome);
+  series.request(call.kind, call.outcome, stats.status);
+  if (call.outcome != metrics::Outcome::hit && call.outcome != metrics::Outcome::refused)
+    series.not_hit(call.reason);
+  if (stats.body_bytes > 0) series.response_bytes(call.outcome).add(stats.body_bytes);
+  durations_[outcome].observe(stats.finished - stats.started);
+  if (stats.first_byte >= stats.started) first_bytes_[outcome].observe(time_to_first_byte(stats));
+  if (access_log_.enabled()) write_line(exchange, call, stats);
+}
+
+void Reporter::write_line(const http::Exchange& exchange, const Call& call,
+                          const http::ReplyStats& stats) const {
+  log::AccessLine line;
+  line.client = exchange.peer();
+  line.method = to_string(exchange.request().method());
+  line.path = exchange.request().path();
+  line.status = stats.status;
+  line.outcome = call.outcome;
+  line.reason = call.reason;
+  if (call.upstream) line.upstream = call.upstream->name;
+  line.kind = call.kind;
+  line.bytes = stats.body_bytes;
+  line.duration = stats.finished - stats.started;
+  line.first_byte = time_to_first_byte(stats);
+  line.complete = stats.complete;
+  line.error = call.error;
+  access_log_.write(line);
+}
+
+void Reporter::refused(int status, std::string_view reason, std::string_view peer) const {
+  if (reason == http::tls_on_plain_port) {
+    // A client that starts a TLS handshake receives no HTTP status.
+    no_upstream_.request(metrics::Kind::other, metrics::Outcome::tls, 0);
+    return log::debug("{}: {}", peer, reason);
+  }
+  no_upstream_.request(metrics::Kind::other, metrics::Outcome::refused, status);
+  if (!access_log_.enabled()) return;
+  log::AccessLine line;
+  line.client = peer;
+  line.status = status;
+  line.outcome = metrics::Outcome::refused;
+  line.reason = reason;
+  access_log_.write(line);
+}
+
+}  // namespace entrepot::registry

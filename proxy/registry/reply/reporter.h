@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "metrics/access_log.h"
+#include "metrics/metrics.h"
+#include "proxy/http/exchange.h"
+#include "proxy/registry/reply/call.h"
+
+namespace entrepot::registry {
+
+/// Reports the ends of exchanges to the metrics and the access log. Constant after construction;
+/// any thread.
+class Reporter {
+ public:
+  /// `metrics` must outlive the reporter.
+  Reporter(bool access_log, const metrics::Metrics& metrics);
+
+  void finished(const http::Exchange& exchange, const Call& call,
+                const http::ReplyStats& stats) const;
+  /// Reports a request that was rejected before it became an exchange.
+  void refused(int status, std::string_view reason, std::string_view peer) const;
+
+ private:
+  void write_line(const http::Exchange& exchange, const Call& call,
+                  const http::ReplyStats& stats) const;
+
+  const log::AccessLog access_log_;
+  const metrics::UpstreamMetrics& no_upstream_;
+  // Indexed by outcome.
+  std::vector<metrics::Histogram> durations_;
+  std::vector<metrics::Histogram> first_bytes_;
+};
+
+}  // namespace entrepot::registry

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/reply/target.h"
+
+#include "proxy/registry/request/names.h"
+#include "proxy/registry/request/query.h"
+
+namespace entrepot::registry {
+namespace {
+
+constexpr std::size_t max_ns = 255;
+constexpr std::string_view hub_library = "library/";
+
+Refusal bad_ns(std::string_view message) {
+  return {{400, ErrorCode::name_invalid, message}, "ns-invalid"};
+}
+
+Refusal unknown_upstream(std::string_view message) {
+  return {{404, ErrorCode::name_unknown, message}, "upstream-unknown"};
+}
+
+/// Decodes `ns` into `ns`, which stays empty if the request has none.
+std::optional<Refusal> read_ns(const http::Request& request, std::string& ns) {
+  if (request.query().empty()) return std::nullopt;
+  const Parameter parameter = find_parameter(request.query(), "ns");
+  if (parameter.count == 0) return std::nullopt;
+  if (parameter.count > 1) return bad_ns("ns given twice, with different values");
+  std::optional<std::string> decoded = decode_parameter(parameter.value, max_ns);
+  if (!decoded || !looks_like_host(*decoded)) return bad_ns("ns is not a registry host");
+  ns = std::move(*decoded);
+  return std::nullopt;
+}
+
+/// Returns the upstream that the path names, and removes that prefix from `name`. Returns null if
+/// the path names none.
+const Upstream* upstream_in_path(const UpstreamTable& upstreams, std::string_view& name) {
+  const std::size_t slash = name.find('/');
+  if (slash == std::string_view::npos) return nullptr;
+  const Upstream* upstream = upstreams.find(name.substr(0, slash));
+  if (upstream != nullptr) name.remove_prefix(slash + 1);
+  return upstream;
+}
+
+}  // namespace
+
+std::optional<Refusal> select_target(const UpstreamTable& upstreams, const http::Request& request,
+                                     Call& call) {
+  std::string ns;
+  if (auto refusal = read_ns(request, ns)) return refusal;
+
+  std::string_view name = call.route.name;
+  const Upstream* by_ns = ns.empty() ? nullptr : upstreams.find_host(ns);
+  if (!call.route.prefix.empty()) {
+    call.upstream = upstreams.find(call.route.prefix);
+    if (call.upstream == nullptr) return unknown_upstream("no such registry is mirrored here");
+  } else if (const Upstream* by_path = upstream_in_path(upstreams, name)) {
+    call.upstream = by_path;
+  } else if (!ns.empty()) {
+    if (by_ns == nullptr) return unknown_upstream("the registry named by ns is not mirrored here");
+    call.upstream = by_ns;
+  } else {
+    call.upstream = upstreams.default_upstream();
+    if (call.upstream == nullptr) return unknown_upstream("the request names no registry");
+  }
+  // Reports the upstream that was used, which differs from the value of the request if a prefix had
+  // priority.
+  if (!ns.empty() && call.upstream != by_ns) ns = call.upstream->name;
+  call.ns = std::move(ns);
+
+  bool valid = valid_name(name);
+  if (valid && call.upstream->docker_hub && name.find('/') == std::string_view::npos) {
+    call.inserted.reserve(hub_library.size() + name.size());
+    call.inserted.append(hub_library).append(name);
+    name = call.inserted;
+    valid = name.size() <= max_name;
+  }
+  if (!valid) return Refusal{{400, ErrorCode::name_invalid, "invalid repository name"}, "name"};
+  call.repository = name;
+  return std::nullopt;
+}
+
+}  // namespace entrepot::registry

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "proxy/http/parse/request.h"
+#include "proxy/registry/reply/call.h"
+#include "proxy/registry/reply/error.h"
+
+namespace entrepot::registry {
+
+/// A request that this mirror rejects.
+struct Refusal {
+  Error error;
+  std::string_view reason;  ///< log word, static
+};
+
+/// Selects the upstream and the repository of a request: a configured name as path prefix
+/// (`/<p>/v2/…` or `/v2/<p>/…`), else the `ns` parameter, else the default. `ns` is only a key of
+/// the table; the Host field is ignored. Reads call.route; sets call.upstream, repository, inserted
+/// and ns. Otherwise pure; any thread.
+std::optional<Refusal> select_target(const UpstreamTable& upstreams, const http::Request& request,
+                                     Call& call);
+
+}  // namespace entrepot::registry

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "metrics/metrics.h"
+#include "proxy/registry/request/options.h"
+
+namespace entrepot::registry {
+
+/// A configured upstream.
+struct Upstream {
+  std::string name;
+  bool docker_hub;
+  bool restricted;
+  const metrics::UpstreamMetrics* metrics;  ///< owned by the Metrics of the process
+};
+
+/// The configured upstreams by name and alias. A name from a client is only a key of this table,
+/// never an address. Constant after construction; any thread.
+class UpstreamTable {
+ public:
+  /// Throws std::invalid_argument, naming it, if a name belongs to two upstreams or the default to
+  /// none.
+  UpstreamTable(const Options& options, const metrics::Metrics& metrics);
+
+  /// Finds an upstream by the exact name or alias in lower case, as in a path. Returns null if
+  /// unknown.
+  const Upstream* find(std::string_view name) const;
+
+  /// Finds an upstream by a host, as in `ns`. Ignores case and the ports 443 and 80.
+  const Upstream* find_host(std::string_view host) const;
+
+  /// Null if none is configured.
+  const Upstream* default_upstream() const { return default_; }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+
+  std::vector<Upstream> upstreams_;
+  std::unordered_map<std::string, const Upstream*, Hash, std::equal_to<>> by_name_;
+  const Upstream* default_ = nullptr;
+};
+
+/// True for text that has the form of a host with or without a port, whether or not it exists.
+bool looks_like_host(std::string_view text);
+
+}  // namespace entrepot::registry

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <list>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "metrics/metrics.h"
+#include "proxy/upstream/auth/challenge.h"
+#include "proxy/upstream/transfer/curl_multi.h"
+#include "proxy/upstream/transfer/timeouts.h"
+#include "proxy/upstream/transfer/transfer.h"
+
+namespace entrepot::upstream {
+
+/// What an endpoint has answered to `GET /v2/` without an Authorization.
+struct BaseAnswer {
+  bool answered = false;                   ///< below 500, and not 429
+  std::vector<Challenge> challenges = {};  ///< of a 401
+};
+
+/// The challenge of one endpoint's `GET /v2/` (distribution-spec, "Determining Support"), where
+/// engines look first: some registries have none in the answers about content. Asked when somebody
+/// needs it, once however many wait, and remembered for Timeouts::base_challenge. Loop thread only.
+class BaseChallenge : private TransferSink {
+ public:
+  class Sink {
+   public:
+    virtual ~Sink() = default;
+    /// Once, from the top level of the loop. `answer` is valid during the call.
+    virtual void on_base_answer(const BaseAnswer& answer) = 0;
+  };
+
+  /// Someone who waits; destroying it stops the waiting, not the request.
+  class Wait {
+   public:
+    virtual ~Wait() = default;
+  };
+
+  /// `multi` outlives this. `request`: for the endpoint's /v2/, without an Authorization.
+  BaseChallenge(CurlMulti& multi, TransferRequest request, const Timeouts& timeouts,
+                const metrics::EndpointMetrics& metrics);
+  ~BaseChallenge() override;
+  BaseChallenge(const BaseChallenge&) = delete;
+  BaseChallenge& operator=(const BaseChallenge&) = delete;
+
+  /// What is known without asking; nullopt: request() it.
+  std::optional<BaseAnswer> look() const;
+  /// Waits for the answer, asking unless that is under way. The sink outlives the Wait.
+  [[nodiscard]] std::unique_ptr<Wait> request(Sink& sink);
+
+ private:
+  class Waiter;
+  using Clock = std::chrono::steady_clock;
+
+  Disposition on_head(const ResponseHead& head) override;
+  void on_end(const TransferEnd& end) override;
+
+  CurlMulti& multi_;
+  const TransferRequest request_;
+  const Timeouts timeouts_;
+  const metrics::EndpointMetrics metrics_;
+  BaseAnswer answer_;
+  Clock::time_point known_until_{};
+  std::list<Waiter*> waiters_;
+  std::unique_ptr<Transfer> transfer_;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/upstream/auth/auth_scheme.h"
+
+namespace entrepot::upstream {
+
+/// How one endpoint wants to be asked, as its challenges have said: one scheme for all
+/// repositories, and those of single repositories, for which a realm was named whose query holds
+/// the scope (nvcr.io). What is learnt has worked. One thread.
+class Schemes {
+ public:
+  /// Repositories with a scheme of their own that are remembered; the oldest goes first.
+  static constexpr std::size_t most_own = 256;
+
+  /// The scheme for questions about `repository`; null: none is known. Valid until the next change.
+  const AuthScheme* of(std::string_view repository) const;
+  /// An answer to a question about `repository` was had by this scheme. Its scope is not kept: it
+  /// is that question's.
+  void learn(const std::string& repository, AuthScheme scheme);
+  /// The scheme that of(repository) gave does no longer hold; nothing where another has been learnt
+  /// meanwhile.
+  void forget(const std::string& repository, const AuthScheme& scheme);
+
+ private:
+  struct Own {
+    AuthScheme scheme;
+    std::list<const std::string*>::iterator place;  ///< in by_age_
+  };
+  using Owned = std::map<std::string, Own, std::less<>>;
+
+  void forget(Owned::iterator at);
+
+  std::optional<AuthScheme> common_;
+  Owned own_;                             ///< by repository
+  std::list<const std::string*> by_age_;  ///< names in own_; the oldest first
+};
+
+}  // namespace entrepot::upstream

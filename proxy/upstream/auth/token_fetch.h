@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/base/demand.h"
+#include "cache/base/failure.h"
+#include "proxy/upstream/auth/credential.h"
+#include "proxy/upstream/auth/token_reply.h"
+#include "proxy/upstream/transfer/curl_multi.h"
+#include "proxy/upstream/wire/url.h"
+
+namespace entrepot::upstream {
+
+/// The URL to ask: the realm with service and scopes (one parameter each; `scope` separates them by
+/// spaces) added. nullopt when it would be longer than Url::max_length.
+std::optional<Url> token_url(const Url& realm, const std::string& service,
+                             const std::string& scope);
+
+/// One question to a token server: a GET, its body capped. Redirects are followed on the host that
+/// was vetted and never from https to http; the credential goes to the URL's own origin only
+/// (RFC 6454), so where a redirect leaves that, the token is the anonymous user's. Loop thread
+/// only.
+class TokenFetch : private TransferSink, private BodySink {
+ public:
+  /// Hops of one question; token servers add a slash, or change to https.
+  static constexpr int redirects = 5;
+
+  /// Either a reply or a failure. Called once, from the top level of the loop.
+  struct Result {
+    std::optional<TokenReply> reply;
+    std::optional<cache::Failure> failure;
+    bool anonymous = false;  ///< it was granted without the credential
+  };
+  using Done = std::function<void(Result)>;
+
+  struct Request {
+    Url url;
+    bool plain_http = false;
+    bool private_addresses = false;           ///< may be dialled for the URL's own origin
+    bool private_redirects = false;           ///< may be dialled for where it redirects
+    const Credential* credential = nullptr;   ///< null: anonymous
+    std::string upstream;                     ///< for messages
+    std::vector<cache::Client> clients = {};  ///< see TransferRequest
+    const cache::Demand* demand = nullptr;
+  };
+
+  TokenFetch(CurlMulti& multi, Request request, Done done);
+  void wanted_by(cache::Client client);
+
+ private:
+  Disposition on_head(const ResponseHead& head) override;
+  bool on_data(std::span<const std::byte> data) override;
+  void on_end(const TransferEnd& end) override;
+
+  void ask();
+  /// Where the answer redirects, if that may be followed; otherwise nullopt.
+  std::optional<Url> next_hop() const;
+  bool as_account() const {
+    return request_.credential != nullptr && url_.same_origin(request_.url);
+  }
+  Result judge(const TransferEnd& end) const;
+  cache::Failure failure(cache::FailureKind kind, std::string why) const;
+
+  CurlMulti& multi_;
+  Request request_;  ///< with all who wait
+  const Done done_;
+  Url url_;  ///< of the current hop
+  int hops_ = 0;
+  ResponseHead head_;
+  std::string body_;
+  std::unique_ptr<Transfer> transfer_;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "proxy/upstream/auth/credential.h"
+#include "proxy/upstream/auth/tokens.h"
+#include "proxy/upstream/endpoint/rate_budget.h"
+#include "proxy/upstream/endpoint/rate_gate.h"
+
+namespace entrepot::upstream {
+
+/// One credential at one endpoint, or the anonymous user: its tokens, and what the endpoint lets it
+/// do. Loop thread only.
+class Account {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// `credential` may be null; it and `multi` outlive this.
+  Account(CurlMulti& multi, const Timeouts& timeouts, const Credential* credential,
+          const std::string& upstream)
+      : credential_(credential), tokens_(multi, timeouts, credential, upstream) {}
+
+  /// Null: anonymous.
+  const Credential* credential() const { return credential_; }
+  /// For the endpoint's own origin.
+  Tokens& tokens() { return tokens_; }
+
+  /// Nothing is sent on its behalf before then (429).
+  Time limited_until() const { return gate_.closed_until(); }
+  bool limited(Time now) const { return gate_.closed(now); }
+  RateGate& gate() { return gate_; }
+  const RateGate& gate() const { return gate_; }
+
+  RateBudget& budget() { return budget_; }
+  const RateBudget& budget() const { return budget_; }
+
+ private:
+  const Credential* const credential_;
+  Tokens tokens_;
+  RateGate gate_;
+  RateBudget budget_;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/endpoint/breaker.h"
+
+#include <algorithm>
+
+#include "proxy/upstream/endpoint/backoff.h"
+
+namespace entrepot::upstream {
+namespace {
+
+// What those who come during a probe are told to wait: the probe ends within a round trip or so.
+constexpr std::chrono::milliseconds probe_wait{500};
+
+}  // namespace
+
+Breaker::Breaker(Options options, std::uint64_t seed) : options_(options), random_(seed) {}
+
+std::chrono::milliseconds Breaker::admit(Time now) {
+  if (!open_) return std::chrono::milliseconds(0);
+  if (now < until_) return std::chrono::ceil<std::chrono::milliseconds>(until_ - now);
+  if (probing_) return probe_wait;
+  probing_ = true;
+  return std::chrono::milliseconds(0);
+}
+
+void Breaker::answered() {
+  failures_ = 0;
+  open_ = false;
+  probing_ = false;
+  span_ = std::chrono::milliseconds(0);
+}
+
+void Breaker::failed(Time now) {
+  // While it is open, only the probe tells something new: attempts begun earlier must not double
+  // the wait once each.
+  if (open_ && !probing_) return;
+  ++failures_;
+  if (!open_ && failures_ < options_.threshold) return;
+  probing_ = false;
+  open_ = true;
+  span_ = span_.count() == 0 ? options_.shortest : std::min(span_ * 2, options_.longest);
+  until_ = now + jittered_delay(span_, random_);
+}
+
+void Breaker::abandoned() { probing_ = false; }
+
+}  // namespace entrepot::upstream

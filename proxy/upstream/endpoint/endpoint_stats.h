@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace entrepot::upstream {
+
+/// Samples of one quantity: their mean, in which what is old counts less, and the last of them for
+/// percentiles. A sample that comes after a long silence replaces most of what was known. One
+/// thread; time comes from outside.
+class Measure {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  void add(double value, Time now);
+  /// nullopt without a sample.
+  std::optional<double> mean() const;
+  /// The value that `share` (0 to 1) of the last samples do not exceed; nullopt while there are
+  /// fewer than least_for_percentile.
+  std::optional<double> percentile(double share) const;
+  Time last() const { return last_; }
+  std::uint64_t count() const { return count_; }
+
+  static constexpr std::size_t least_for_percentile = 8;
+
+ private:
+  static constexpr std::size_t kept = 64;
+
+  double mean_ = 0;
+  Time last_{};
+  std::uint64_t count_ = 0;
+  std::array<double, kept> recent_{};  ///< a ring
+};
+
+/// What the choice of an endpoint reads (choice.h). Times in seconds, rates in bytes a second.
+struct Estimate {
+  std::optional<double> connect;
+  std::optional<double> first_byte;
+  std::optional<double> rate;  ///< of all its bodies together
+  int bodies = 0;              ///< that are on their way from it now
+  double rate_age = 0;         ///< since the last sample of the rate
+  double idle = 0;             ///< since it last answered: kept connections may be gone
+  double failure_rate = 0;     ///< 0 to 1, of the questions it was asked lately
+  double explored_age = 0;     ///< since it was asked only to measure it
+  /// The best rate it has had for some time, whatever it is now.
+  std::optional<double> usual_rate;
+  bool worse = false;    ///< much slower than it was for most of its last samples
+  bool down = false;     ///< it did not answer when last asked
+  bool suspect = false;  ///< it sent wrong bytes lately
+};
+
+/// What has been learnt of one endpoint, from transfers and from probes. Loop thread only; time
+/// comes from outside.
+class EndpointStats {
+ public:
+  using Time = Measure::Time;
+  using Duration = std::chrono::nanoseconds;
+
+  /// How long wrong bytes are held against an endpoint.
+  static constexpr std::chrono::minutes suspicion{10};
+
+  void connected(Duration took, Time now);
+  /// It answered, whatever it said, `waited` after the request had been sent.
+  void first_byte(Duration waited, Time now);
+  /// It had not answered after `waited`, when we stopped waiting: it takes that long at least.
+  void lost_race(Duration waited, Time now);
+  /// A stretch of a body, while we could have taken more. What the others that were on their way
+  /// brought meanwhile is taken to be the same.
+  void received(std::uint64_t bytes, Duration took, Time now);
+  /// A body begins, or is over.
+  void body_begins() { ++bodies_; }
+  void body_ends() { --bodies_; }
+
+  /// Any answer says that it is not down; only that of a question (not of a probe) says how often
+  /// questions fail.
+  void answers(Time now);
+  void succeeded(Time now);
+  /// A question has succeeded since, and nothing has gone unanswered after it.
+  bool works_since(Time since) const {
+    return succeeded_at_ >= since && succeeded_at_ > unreachable_at_;
+  }
+  /// It did not answer: no connection, or nothing came.
+  void unreachable(Time now);
+  /// It answered with a server's error, broke off, or stalled.
+  void faulty(Time now);
+  void mismatched(Time now);
+  void explored(Time now) { explored_at_ = now; }
+
+  /// What another process knew at `then`: one sample each, in seconds and bytes a second.
+  void recall_times(std::optional<double> connect, std::optional<double> first_byte, Time then);
+  void recall_rate(double rate, Time then) { rate_.add(rate, then); }
+
+  Estimate estimate(Time now) const;
+  const Measure& connect_time() const { return connect_; }
+  const Measure& first_byte_time() const { return first_byte_; }
+  const Measure& rate() const { return rate_; }
+
+ private:
+  void outcome(double failure, Time now);
+
+  Measure connect_;
+  Measure first_byte_;
+  Measure rate_;
+  int bodies_ = 0;
+  double failure_rate_ = 0;
+  Time outcome_at_{};
+  Time answered_at_{};
+  Time succeeded_at_{};
+  Time unreachable_at_{};
+  Time suspect_until_{};
+  Time explored_at_{};
+  bool down_ = false;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cache/base/executor.h"
+#include "proxy/upstream/auth/credential.h"
+#include "proxy/upstream/endpoint/breaker.h"
+#include "proxy/upstream/transfer/timeouts.h"
+
+namespace entrepot::upstream {
+
+/// One URL under which an upstream's content is served.
+struct EndpointOptions {
+  std::string url;     ///< "https://registry-1.docker.io", maybe with a path in front of /v2/
+  std::string region;  ///< free text; empty when not said
+  bool ns = false;     ///< the endpoint is another mirror: add `?ns=<upstream>`
+  /// Sent to this endpoint and its token server only. None: anonymous.
+  std::vector<Credential> credentials = {};
+};
+
+/// One registry as configured.
+struct UpstreamOptions {
+  std::string name;  ///< "docker.io"
+  std::vector<EndpointOptions> endpoints;
+  /// PEM file of a private CA, trusted instead of the system's; empty for those.
+  std::string ca_file;
+  /// Redirects and realms may lead to private addresses.
+  bool internal = false;
+  /// Hosts besides the endpoints' own domains that may be asked for tokens with credentials: lower
+  /// case, without a port. Without credentials any host may be asked.
+  std::vector<std::string> token_hosts = {};
+};
+
+struct Options {
+  std::vector<UpstreamOptions> upstreams;
+  Timeouts timeouts;
+  Limits limits;
+  Breaker::Options breaker;
+  /// User-Agent; empty for "entrepot/<version>".
+  std::string user_agent;
+  /// Our name in the Via of what endpoints are asked (registry::Options::id); empty: none is sent.
+  std::string id;
+  /// Reads answers whose reading would hold up a loop. Outlives the source. Null: the loop reads
+  /// all.
+  cache::JobQueue* readers = nullptr;
+  /// Set by UpstreamSource: runs `read` on the readers, then `done` on the loop. Null without
+  /// readers.
+  std::function<void(cache::Job read, cache::Job done)> read_off_loop = nullptr;
+};
+
+/// The `endpoint` label (metrics, FetchHead) of a configured URL: host, port if unusual, path.
+/// The URL as given when it does not parse.
+std::string endpoint_label(const std::string& url);
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "proxy/upstream/endpoint/endpoint.h"
+#include "proxy/upstream/transfer/timer.h"
+#include "proxy/upstream/transfer/transfer.h"
+
+struct event_base;
+
+namespace entrepot::upstream {
+
+/// Asks one endpoint for /v2/ now and then: whether it answers, and how soon. What it learns goes
+/// to the endpoint, but for a failure where questions of clients have succeeded: they count more.
+/// Nothing is asked while real questions tell as much, or while the endpoint limits our rate. Loop
+/// thread only.
+class Probe : private TransferSink {
+ public:
+  /// `endpoint` outlives this. The first probe goes out with the first use.
+  Probe(event_base* base, Endpoint& endpoint, std::uint64_t seed);
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
+
+  /// The endpoint's upstream is in use.
+  void used();
+  /// What this endpoint can do is wanted now; heard once in a while only.
+  void hurry();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Disposition on_head(const ResponseHead& head) override;
+  void on_end(const TransferEnd& end) override;
+
+  void due();
+  void ask();
+  void learn(const ResponseHead& head);
+  void failed(std::string_view why, Clock::time_point unless_works_since);
+  void wait();
+
+  Endpoint& endpoint_;
+  std::uint64_t random_;
+  bool used_ = false;     ///< since the last probe
+  bool settled_ = false;  ///< the probe under way has said what it had to
+  int failures_ = 0;      ///< in a row
+  Clock::time_point asked_at_{};
+  Clock::time_point not_before_{};  ///< it was told 429
+  std::unique_ptr<Transfer> transfer_;
+  Timer timer_;
+};
+
+/// Whether an endpoint that answers `GET /v2/` so is up: any answer but a server's error and a
+/// refusal for the rate. Registries in use answer 302, 404, a bare 401 or 200 without a type there,
+/// and serve all the same (the distribution-spec knows 200, 401 and 404 only). A login page's 200
+/// is none of them. Pure; any thread.
+bool says_up(const ResponseHead& head);
+
+}  // namespace entrepot::upstream

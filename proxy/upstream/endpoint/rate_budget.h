@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "proxy/upstream/wire/response_head.h"
+
+namespace entrepot::upstream {
+
+/// What an upstream's rate limit leaves of its budget, as its answers tell (`ratelimit-limit`,
+/// `ratelimit-remaining`; Docker Hub counts GETs of manifests). A value type; time comes in.
+class RateBudget {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// Notes what `head` says, if it says anything.
+  void told(const ResponseHead& head, Time now);
+  /// Requests left; nullopt where nobody has said so, or so long ago that the window is over.
+  std::optional<std::uint64_t> remaining(Time now) const;
+  /// Requests in a window; nullopt where that is not known, or was not told with remaining().
+  std::optional<std::uint64_t> limit(Time now) const;
+  /// A tenth or less is left (of a limit that is not told: ten or fewer).
+  bool low_on_quota(Time now) const;
+  /// Nothing is left for more than a minute: a refusal is not over in a moment.
+  bool spent(Time now) const;
+
+ private:
+  std::uint64_t remaining_ = 0;
+  std::optional<std::uint64_t> limit_;
+  Time until_{};
+};
+
+}  // namespace entrepot::upstream

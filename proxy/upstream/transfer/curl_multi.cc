@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+// What waits in queue_ is a request and its sink; a CurlTransfer, with curl's handle, is made when
+// its turn comes. It is in exactly one place: active_, or the local list of a function that tells
+// its end. Curl's functions are called at top level only (in_curl_ is false): inside its callbacks
+// they fail, so what a sink starts or cancels there is written down and done by settle().
+#include "proxy/upstream/transfer/curl_multi.h"
+
+#include <event2/event.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <ranges>
+#include <utility>
+
+#include "metrics/check.h"
+#include "metrics/log.h"
+
+namespace entrepot::upstream {
+namespace {
+
+constexpr std::chrono::milliseconds review_interval{250};
+
+}  // namespace
+
+struct CurlMulti::Watch {
+  Watch(CurlMulti& owner, curl_socket_t socket) : multi(owner), fd(socket) {}
+  ~Watch() {
+    if (event != nullptr) event_free(event);
+  }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  CurlMulti& multi;
+  const curl_socket_t fd;
+  struct event* event = nullptr;  // owned
+};
+
+/// What the user holds.
+class CurlMulti::Handle : public Transfer {
+ public:
+  explicit Handle(CurlMulti& multi) : multi_(multi) {}
+  ~Handle() override {
+    if (running_ != nullptr) multi_.cancel(*running_);
+    if (ticket_) multi_.queue_.drop(*ticket_);
+  }
+  void waits(TransferQueue::Ticket ticket) { ticket_ = ticket; }
+  void begins(CurlTransfer& running) {
+    ticket_.reset();
+    running_ = &running;
+    running.attach(&running_);
+    running.hold(held_);
+  }
+  /// It has left the queue.
+  void leaves() { ticket_.reset(); }
+
+  void hold(bool on) override {
+    held_ = on;
+    if (running_ != nullptr) multi_.hold(*running_, on);
+  }
+  void wanted_by(cache::Client client) override {
+    if (ticket_) multi_.queue_.wanted_by(*ticket_, client);
+  }
+  TransferTiming timing() const override {
+    return running_ == nullptr ? TransferTiming{} : running_->timing();
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+ private:
+  CurlMulti& multi_;
+  std::optional<TransferQueue::Ticket> ticket_;  ///< while it waits
+  CurlTransfer* running_ = nullptr;              ///< from its turn to its end
+  bool held_ = false;
+};
+
+CurlMulti::CurlMulti(event_base* base, TransferOptions options, const TransferQueue::Bounds& bounds)
+    : base_(base),
+      options_(std::move(options)),
+      queue_(bounds),
+      timer_(base, [this] { act(CURL_SOCKET_TIMEOUT, 0); }),
+      review_timer_(base, [this] { review(); }),
+      dismiss_timer_(base, [this] { dismiss(); }) {
+  open();
+}
+
+CurlMulti::~CurlMulti() {
+  check(active_.empty() && queue_.empty(), "a transfer outlives its multi");
+  curl_multi_cleanup(multi_);  // calls back for the sockets it closes: watches and timer still live
+}
+
+void CurlMulti::open() {
+  multi_ = curl_multi_init();
+  check(multi_ != nullptr, "out of memory for a multi handle");
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlMulti::on_socket_change);
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::on_timer_change);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
+}
+
+std::unique_ptr<Transfer> CurlMulti::start(TransferRequest request, TransferSink& sink) {
+  auto handle = std::make_unique<Handle>(*this);
+  handle->waits(
+      queue_.add(std::make_unique<TransferQueue::Waiting>(std::move(request), sink, *handle)));
+  if (!std::exchange(reviewing_, true)) review_timer_.set(review_interval);
+  if (!in_curl_) admit();
+  return handle;
+}
+
+void CurlMulti::admit() {
+  while (auto waiting = queue_.next()) begin(std::move(waiting));
+  // Not from here: whoever starts a transfer must not be called, nor those of others end.
+  if (queue_.anybody_leaves()) dismiss_timer_.set(std::chrono::milliseconds(0));
+}
+
+void CurlMulti::begin(std::unique_ptr<TransferQueue::Waiting> waiting) {
+  CurlTransfer::Deadlines& self = *this;
+  auto running = std::make_unique<CurlTransfer>(base_, options_, std::move(waiting->request),
+                                                waiting->sink, self, sockets_);
+  static_cast<Handle&>(waiting->handle).begins(*running);
+  queue_.began(running->request(), *waiting);
+  running->started();
+  const CURLMcode result = curl_multi_add_handle(multi_, running->easy());
+  check(result == CURLM_OK, "curl_multi_add_handle fails");
+  CurlTransfer* const key = running.get();
+  active_.emplace(key, std::move(running));
+}
+
+/// Now and then while there are transfers: who waits for them may have left.
+void CurlMulti::review() {
+  reviewing_ = false;
+  queue_.sweep();
+  for (const TransferRequest* request : queue_.to_end(std::chrono::steady_clock::now()))
+    end_for_others(*request);
+  dismiss();
+  if (!active_.empty() || !queue_.empty()) {
+    reviewing_ = true;
+    review_timer_.set(review_interval);
+  }
+}
+
+void CurlMulti::end_for_others(const TransferRequest& request) {
+  // The end of one may have been that of others.
+  const auto found = std::ranges::find_if(
+      active_, [&request](const auto& one) { return &one.second->request() == &request; });
+  if (found == active_.end()) return;
+  ++dropped_.yielded;
+  expired(*found->first, {.kind = TransferEnd::Kind::unwanted,
+                          .reason = {},
+                          .detail = "others wait, and nobody does for it"});
+}
+
+/// Tells those that have left the queue, from the top level of the loop.
+void CurlMulti::dismiss() {
+  while (const auto leaving = queue_.take_leaving()) {
+    const bool full = leaving->why == TransferEnd::Kind::overloaded;
+    ++(full ? dropped_.full : dropped_.left);
+    static_cast<Handle&>(leaving->waiting->handle).leaves();
+    leaving->waiting->sink.on_end(
+        {.kind = leaving->why,
+         .reason = {},
+         .detail = full ? "too many requests to this upstream wait" : "nobody waits for it"});
+  }
+  admit();
+}
+
+std::unique_ptr<CurlTransfer> CurlMulti::remove(CurlTransfer& running) {
+  const auto found = active_.find(&running);
+  check(found != active_.end(), "a transfer that is not active ends");
+  std::unique_ptr<CurlTransfer> owned = std::move(found->second);
+  active_.erase(found);
+  queue_.ended(owned->request());
+  curl_multi_remove_handle(multi_, owned->easy());
+  return owned;
+}
+
+void CurlMulti::cancel(CurlTransfer& running) {
+  running.detach();
+  if (!active_.contains(&running)) return;  // its end is being told
+  if (in_curl_) {
+    queue_.forget_demand(running.request());
+    detached_.push_back(&running);
+  } else {
+    remove(running);
+    admit();
+  }
+}
+
+void CurlMulti::hold(CurlTransfer& running, bool on) {
+  running.hold(on);
+  if (on || !active_.contains(&running)) return;
+  check(!in_curl_, "a hold ends within a callback");
+  // Curl brings the piece it kept at once, from within this call.
+  in_curl_ = true;
+  const CURLcode result = curl_easy_pause(running.easy(), CURLPAUSE_CONT);
+  in_curl_ = false;
+  settle();
+  // A sink that refuses within the call ends nothing by itself: curl only says so here.
+  if (result != CURLE_OK && active_.contains(&running)) expired(running, running.judge(result));
+}
+
+void CurlMulti::act(curl_socket_t fd, int mask) {
+  int still_running = 0;
+  in_curl_ = true;
+  const CURLMcode result = curl_multi_socket_action(multi_, fd, mask, &still_running);
+  in_curl_ = false;
+  if (result != CURLM_OK) {
+    reset(curl_multi_strerror(result));
+    return;
+  }
+  settle();
+}
+
+void CurlMulti::settle() {
+  // Detached ones first: their result interests nobody. One that ended as well is not asked twice.
+  for (CurlTransfer* running : std::exchange(detached_, {})) remove(*running);
+  std::vector<Ended> ended;
+  collect(ended);
+  admit();
+  for (Ended& one : ended) one.running->finish(one.end);
+}
+
+void CurlMulti::collect(std::vector<Ended>& ended) {
+  // A CURLMsg dies with remove_handle: drain the queue before anything else.
+  std::vector<std::pair<CurlTransfer*, CURLcode>> results;
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    CurlTransfer* running = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &running);
+    results.emplace_back(running, message->data.result);
+  }
+  for (const auto& [running, result] : results) {
+    if (try_again(*running, result)) {
+      curl_multi_remove_handle(multi_, running->easy());
+      check(curl_multi_add_handle(multi_, running->easy()) == CURLM_OK,
+            "curl_multi_add_handle fails");
+      continue;
+    }
+    if (const auto address = running->answered_from(); !address.empty())
+      last_addresses_.answered(running->host(), address, std::chrono::steady_clock::now());
+    TransferEnd end = running->judge(result);
+    ended.push_back({.running = remove(*running), .end = std::move(end)});
+  }
+}
+
+/// Nothing has been sent yet, and there is another way.
+bool CurlMulti::try_again(CurlTransfer& running, CURLcode result) {
+  if (running.wants_new_connection() || running.wants_other_addresses(result)) return true;
+  if (!running.unresolved(result)) return false;
+  const std::string host = running.host();
+  const auto now = std::chrono::steady_clock::now();
+  if (!running.resolve_by(last_addresses_.resolve_entry(host, now))) return false;
+  log::warn("the name of {} cannot be resolved; the address it answered from last is used", host);
+  return true;
+}
+
+void CurlMulti::expired(CurlTransfer& running, TransferEnd end) {
+  const std::unique_ptr<CurlTransfer> owned = remove(running);
+  admit();
+  owned->finish(end);
+}
+
+void CurlMulti::reset(const std::string& reason) {
+  check(!in_curl_, "a multi is reset from within libcurl");
+  log::error("upstream transfers restart: libcurl reports \"{}\"; this is a bug worth reporting",
+             reason);
+  std::vector<std::unique_ptr<CurlTransfer>> victims;
+  detached_.clear();
+  while (!active_.empty()) victims.push_back(remove(*active_.begin()->first));
+  curl_multi_cleanup(multi_);
+  timer_.cancel();
+  watches_.clear();
+  open();
+  admit();
+  const TransferEnd end{.kind = TransferEnd::Kind::unreachable,
+                        .reason = "reset",
+                        .detail = "libcurl had to be restarted"};
+  for (const auto& running : victims) running->finish(end);
+}
+
+int CurlMulti::on_timer_change(CURLM*, long delay_ms, void* self) {
+  Timer& timer = static_cast<CurlMulti*>(self)->timer_;
+  if (delay_ms < 0) {
+    timer.cancel();
+  } else {
+    timer.set(std::chrono::milliseconds(delay_ms));
+  }
+  return 0;
+}
+
+int CurlMulti::on_socket_change(CURL*, curl_socket_t fd, int what, void* self, void* watch) {
+  // The handle named is ignored: sockets belong to the multi and outlive their transfers.
+  auto* multi = static_cast<CurlMulti*>(self);
+  if (what == CURL_POLL_REMOVE) {
+    curl_multi_assign(multi->multi_, fd, nullptr);
+    multi->watches_.erase(fd);
+  } else {
+    multi->watch_socket(fd, what, static_cast<Watch*>(watch));
+  }
+  return 0;
+}
+
+void CurlMulti::watch_socket(curl_socket_t fd, int what, Watch* watch) {
+  if (watch == nullptr) {
+    auto fresh = std::make_unique<Watch>(*this, fd);
+    watch = fresh.get();
+    watches_[fd] = std::move(fresh);
+    curl_multi_assign(multi_, fd, watch);
+  }
+  if (watch->event != nullptr) event_free(watch->event);
+  short events = EV_PERSIST;
+  if ((what & CURL_POLL_IN) != 0) events = static_cast<short>(events | EV_READ);
+  if ((what & CURL_POLL_OUT) != 0) events = static_cast<short>(events | EV_WRITE);
+  watch->event = event_new(base_, fd, events, &CurlMulti::on_ready, watch);
+  check(watch->event != nullptr && event_add(watch->event, nullptr) == 0,
+        "a socket cannot be watched");
+}
+
+void CurlMulti::on_ready(int fd, short what, void* watch) {
+  // The watch may be gone when act() returns; the multi is not.
+  CurlMulti& multi = static_cast<Watch*>(watch)->multi;
+  int mask = 0;
+  if ((what & EV_READ) != 0) mask |= CURL_CSELECT_IN;
+  if ((what & EV_WRITE) != 0) mask |= CURL_CSELECT_OUT;
+  multi.act(fd, mask);
+}
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/base/client.h"
+#include "cache/base/demand.h"
+#include "proxy/upstream/wire/response_head.h"
+#include "proxy/upstream/wire/url.h"
+
+namespace entrepot::upstream {
+
+/// What every transfer of an upstream has in common.
+struct TransferOptions {
+  std::string user_agent;
+  std::string ca_file;  ///< empty: the system's only
+  std::chrono::milliseconds connect{std::chrono::seconds(5)};
+  std::chrono::milliseconds first_byte{std::chrono::seconds(30)};
+  std::chrono::milliseconds stall{std::chrono::seconds(20)};
+  std::uint64_t stall_bytes_per_second = 1024;
+};
+
+/// One HTTP request to one URL: no redirects, no authentication, no retries.
+struct TransferRequest {
+  Url url;
+  bool head = false;
+  /// On behalf of which repository: each has its turn.
+  std::string repository = {};
+  /// Complete header lines, "Name: value". Wiped after use: one may be an Authorization.
+  std::vector<std::string> headers = {};
+  /// Plain http may be spoken (the URL's scheme decides whether it is).
+  bool plain_http = false;
+  /// Addresses other than global ones (address.h) may be dialled.
+  bool private_addresses = false;
+  /// Has a slot of its own kind: a token, for which others already wait, or a probe.
+  bool urgent = false;
+  /// Who waits for it (cache::Requester::client); of more than most_clients the first. It waits in
+  /// the turn of the one who comes soonest.
+  std::vector<cache::Client> clients = {};
+  static constexpr std::size_t most_clients = 4;
+  /// Outlives the transfer. Null: somebody waits for it throughout.
+  const cache::Demand* demand = nullptr;
+};
+
+/// Takes the body of a response. Called on the loop thread, from inside libcurl: it may start and
+/// destroy transfers, its own too, and is not called after that.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  /// A piece of the body as sent, valid during the call. false: no more of it.
+  virtual bool on_data(std::span<const std::byte> data) = 0;
+};
+
+/// The answer leads elsewhere by its Location (RFC 9110 §15.4).
+constexpr bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/// What becomes of a response's body: the answer to its head. It is the only way to name who takes
+/// the body, so that no byte of one can be delivered before there is a head.
+class Disposition {
+ public:
+  /// `body` gets it, and lives as long as the transfer.
+  static Disposition take(BodySink& body) { return Disposition(&body, false); }
+  /// Read and dropped so that the connection can be used again, or cut when it is long.
+  static Disposition discard() { return Disposition(nullptr, false); }
+  /// The connection is cut and the transfer ends with TransferEnd::Kind::refused.
+  static Disposition abort() { return Disposition(nullptr, true); }
+
+  BodySink* body() const { return body_; }  ///< null: nobody takes it
+  bool aborts() const { return aborts_; }
+
+ private:
+  Disposition(BodySink* body, bool aborts) : body_(body), aborts_(aborts) {}
+
+  BodySink* body_;
+  bool aborts_;
+};
+
+/// How a transfer ended.
+struct TransferEnd {
+  enum class Kind : std::uint8_t {
+    complete,           ///< the response is whole, or its discarded body was cut
+    refused,            ///< the sink said abort, or took no more data
+    unreachable,        ///< name, connection, or broken before or within the response
+    timeout,            ///< no head in time, or a stalled body
+    tls,                ///< the handshake failed for another reason than the certificate
+    certificate,        ///< the peer could not be verified
+    forbidden_address,  ///< every address of the host is one we must not dial
+    malformed,          ///< the response breaks HTTP or our caps
+    unwanted,           ///< ended or not sent by us: nobody waits for it
+    overloaded,         ///< not sent by us: too many wait
+  };
+  Kind kind = Kind::complete;
+  /// The `reason` of entrepot_endpoint_failures_total: "dns", "connect", "reset", "tls", "timeout",
+  /// "stall", "redirect", "bad-upstream"; empty for complete and refused.
+  std::string_view reason;
+  /// One phrase for the log; no secret, no query.
+  std::string detail;
+};
+
+/// Takes what a transfer brings. Called on the loop thread, on_head from inside libcurl: it may
+/// start and destroy transfers, its own too. Nothing is called after that.
+class TransferSink {
+ public:
+  virtual ~TransferSink() = default;
+  /// Once; not when the transfer fails earlier. Interim responses are not shown.
+  virtual Disposition on_head(const ResponseHead& head) = 0;
+  /// Once, at the end, from the top level of the loop.
+  virtual void on_end(const TransferEnd& end) = 0;
+};
+
+/// How long parts of a transfer took.
+struct TransferTiming {
+  /// Name, TCP and TLS; 0 where a kept connection was used.
+  std::chrono::microseconds connect{0};
+  /// From the request on the connection to the first byte of the answer.
+  std::chrono::microseconds first_byte{0};
+  /// Since it left the queue; nullopt while it waits there.
+  std::optional<std::chrono::nanoseconds> running;
+};
+
+/// A running transfer; destroying it cancels it without a further callback.
+class Transfer {
+ public:
+  virtual ~Transfer() = default;
+  /// True: BodySink::on_data is not called until hold(false), and the connection is not read. The
+  /// stall watch rests meanwhile. Not to be called with false from within a sink.
+  virtual void hold(bool on) = 0;
+  /// `client` waits for it as well.
+  virtual void wanted_by(cache::Client client) = 0;
+  /// Complete from on_head on, until on_end; `running` before that, too.
+  virtual TransferTiming timing() const = 0;
+};
+
+}  // namespace entrepot::upstream

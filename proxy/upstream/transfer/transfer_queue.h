@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/upstream/transfer/fair_order.h"
+#include "proxy/upstream/transfer/transfer.h"
+
+namespace entrepot::upstream {
+
+/// Which transfer of an upstream begins next, where not all may at once: of those that a client
+/// waits for, the next in a fair order of clients and repositories (fair_order.h); those that
+/// nobody waits for (cache::Demand) when no such waits, and never in more than half of the slots.
+/// Urgent ones (tokens and probes) have slots of their own. What nobody wants any more leaves, and
+/// so does the last of whoever has most waiting where too many wait. Loop thread only.
+class TransferQueue {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  using Ticket = FairOrder::Ticket;
+  enum class Lane : std::uint8_t { urgent, awaited, background };
+
+  struct Bounds {
+    /// Transfers at once; urgent ones may be half as many besides.
+    std::size_t slots = 50;
+    /// Waiting at once. A waiting transfer takes about 3 KB with the flight it belongs to.
+    std::size_t waiting = 10'000;
+  };
+
+  /// One that waits; what a transfer is made of when its turn comes.
+  struct Waiting {
+    Waiting(TransferRequest request_in, TransferSink& sink_in, Transfer& handle_in);
+    ~Waiting();
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+    TransferRequest request;
+    TransferSink& sink;
+    Transfer& handle;
+    Ticket ticket = 0;
+    Lane lane = Lane::awaited;
+    cache::Client client = cache::Client::nobody;  ///< in whose turn
+  };
+
+  /// How one leaves without having been sent.
+  struct Leaving {
+    std::unique_ptr<Waiting> waiting;
+    TransferEnd::Kind why;  ///< unwanted or overloaded
+  };
+
+  explicit TransferQueue(const Bounds& bounds) : bounds_(bounds) {}
+
+  Ticket add(std::unique_ptr<Waiting> waiting);
+  /// Forgets one that waits.
+  void drop(Ticket ticket);
+  /// A client waits for this one as well.
+  void wanted_by(Ticket ticket, cache::Client client);
+
+  /// Takes out the one that begins now; null while there is none. began() takes its slot.
+  std::unique_ptr<Waiting> next();
+  /// `request` stays where it is until ended(); its demand is asked until then, or forget_demand().
+  void began(const TransferRequest& request, const Waiting& from);
+  void ended(const TransferRequest& request);
+  void forget_demand(const TransferRequest& request);
+
+  /// Finds those that wait and are not wanted any more. O(n).
+  void sweep();
+  /// The next that has left; nullopt where there is none.
+  std::optional<Leaving> take_leaving();
+  bool anybody_leaves() const { return !leaving_.empty(); }
+
+  /// Looks who is still wanted of those under way, and names those that should end so that others
+  /// can begin: what nobody waits for takes half of the slots at most, ends where somebody waits
+  /// for a slot, and does not go on for long beside what is awaited. What is nearly there
+  /// (cache::Demand::expendable) goes on for a while.
+  std::vector<const TransferRequest*> to_end(Time now);
+
+  /// Somebody waits for a slot.
+  bool crowded() const { return lane(Lane::awaited).size() > 0 && used_ >= bounds_.slots; }
+  std::size_t size() const { return waiting_.size() + leaving_.size(); }
+  bool empty() const { return size() == 0; }
+
+ private:
+  struct UnderWay {
+    Lane lane;
+    cache::Client client;
+    const cache::Demand* demand;
+    std::optional<Time> deserted;  ///< when it was first seen that nobody waits for it
+  };
+  using Level = cache::Demand::Level;
+
+  const FairOrder& lane(Lane of) const { return lanes_[static_cast<std::size_t>(of)]; }
+  FairOrder& lane(Lane of) { return lanes_[static_cast<std::size_t>(of)]; }
+  void place(std::unique_ptr<Waiting> waiting);
+  std::unique_ptr<Waiting> take(Ticket ticket);
+  void leave(Ticket ticket, TransferEnd::Kind why);
+  void shed();
+  bool may_begin(Lane of) const;
+  std::unique_ptr<Waiting> next_of(Lane of);
+
+  const Bounds bounds_;
+  std::array<FairOrder, 3> lanes_;
+  Ticket last_ = 0;
+  std::unordered_map<Ticket, std::unique_ptr<Waiting>> waiting_;
+  std::unordered_map<Ticket, Leaving> leaving_;
+  std::unordered_map<const TransferRequest*, UnderWay> under_way_;
+  std::size_t used_ = 0;         ///< slots
+  std::size_t used_urgent_ = 0;  ///< slots of urgent ones
+};
+
+}  // namespace entrepot::upstream

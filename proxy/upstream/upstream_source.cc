@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/upstream_source.h"
+
+#include <curl/curl.h>
+
+#include <mutex>
+#include <stdexcept>
+#include <utility>
+
+#include "metrics/check.h"
+#include "metrics/exception.h"
+#include "proxy/upstream/listing_fetch.h"
+#include "proxy/upstream/object_fetch.h"
+
+namespace entrepot::upstream {
+namespace {
+
+constexpr unsigned oldest_libcurl = 0x075800;  // 7.88.0
+
+/// Once per process, before the first handle.
+void require_libcurl() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+      throw std::runtime_error("libcurl cannot be initialised; check its installation");
+    }
+  });
+  const curl_version_info_data* info = curl_version_info(CURLVERSION_NOW);
+  const std::string version = info->version;
+  if (info->version_num < oldest_libcurl) {
+    throw std::runtime_error("libcurl " + version + " is too old; install 7.88 or later");
+  }
+  if ((info->features & CURL_VERSION_ASYNCHDNS) == 0) {
+    throw std::runtime_error("libcurl " + version +
+                             " resolves names in the calling thread, which would block the fetch "
+                             "loop; install one built with c-ares or the threaded resolver");
+  }
+  if ((info->features & CURL_VERSION_SSL) == 0) {
+    throw std::runtime_error("libcurl " + version + " has no TLS; install one that has");
+  }
+}
+
+/// A fetch and the upstream it uses, which may have been replaced meanwhile.
+class Held final : public cache::Fetch {
+ public:
+  Held(loop::Loop& loop, std::shared_ptr<Upstream> upstream, std::unique_ptr<cache::Fetch> fetch)
+      : loop_(loop), upstream_(std::move(upstream)), fetch_(std::move(fetch)) {}
+  ~Held() override {
+    fetch_.reset();
+    // The last of a replaced one may end within its own callback: it goes a turn later.
+    if (upstream_.use_count() == 1) loop_.post([upstream = std::move(upstream_)] {});
+  }
+  void hold(bool on) override { fetch_->hold(on); }
+  void wanted_by(cache::Client client) override { fetch_->wanted_by(client); }
+
+ private:
+  loop::Loop& loop_;
+  std::shared_ptr<Upstream> upstream_;
+  std::unique_ptr<cache::Fetch> fetch_;
+};
+
+}  // namespace
+
+UpstreamSource::UpstreamSource(loop::Loop& loop, Options options, const metrics::Metrics& metrics)
+    : loop_(loop), metrics_(metrics) {
+  require_libcurl();
+  upstreams_ = make(std::move(options));
+}
+
+UpstreamSource::~UpstreamSource() = default;
+
+UpstreamSource::Upstreams UpstreamSource::make(Options options) const {
+  if (options.user_agent.empty()) options.user_agent = "entrepot/" ENTREPOT_VERSION;
+  if (options.readers != nullptr) {
+    options.read_off_loop = [&loop = loop_, readers = options.readers](cache::Job read,
+                                                                       cache::Job done) {
+      readers->post([&loop, read = std::move(read), done = std::move(done)]() mutable {
+        run_then(read, [&] { loop.post(std::move(done)); });
+      });
+    };
+  }
+  Upstreams made;
+  for (UpstreamOptions& upstream : options.upstreams) {
+    const std::string name = upstream.name;
+    made[name] = std::make_shared<Upstream>(loop_.base(), std::move(upstream), options, metrics_);
+  }
+  return made;
+}
+
+void UpstreamSource::replace(Options options) {
+  loop_.assert_in_loop();
+  const auto known = report();
+  for (auto& [name, upstream] : make(std::move(options))) {
+    upstreams_[name] = std::move(upstream);
+    for (const auto& one : known)
+      if (one.name == name) upstreams_[name]->recall(one);
+  }
+}
+
+const std::shared_ptr<Upstream>& UpstreamSource::find(const std::string& name) const {
+  loop_.assert_in_loop();
+  const auto found = upstreams_.find(name);
+  check(found != upstreams_.end(), "an upstream that is not configured is asked");
+  return found->second;
+}
+
+std::unique_ptr<cache::Fetch> UpstreamSource::fetch(cache::FetchRequest request,
+                                                    cache::FetchSink& sink) {
+  const auto& upstream = find(request.upstream);
+  return std::make_unique<Held>(loop_, upstream,
+                                std::make_unique<ObjectFetch>(*upstream, std::move(request), sink));
+}
+
+std::unique_ptr<cache::Fetch> UpstreamSource::list_tags(std::string upstream_name,
+                                                        std::string repository,
+                                                        cache::Behalf behalf,
+                                                        cache::ListingSink& sink) {
+  const auto& upstream = find(upstream_name);
+  return std::make_unique<Held>(
+      loop_, upstream,
+      std::make_unique<ListingFetch>(
+          *upstream, ListingQuestion{std::move(repository), std::nullopt, std::move(behalf)},
+          sink));
+}
+
+std::unique_ptr<cache::Fetch> UpstreamSource::list_referrers(std::string upstream_name,
+                                                             std::string repository,
+                                                             const cache::Digest& subject,
+                                                             cache::Behalf behalf,
+                                                             cache::ListingSink& sink) {
+  const auto& upstream = find(upstream_name);
+  return std::make_unique<Held>(
+      loop_, upstream,
+      std::make_unique<ListingFetch>(
+          *upstream, ListingQuestion{std::move(repository), subject, std::move(behalf)}, sink));
+}
+
+void UpstreamSource::report_mismatch(const std::string& upstream, const std::string& endpoint,
+                                     const cache::Digest&) {
+  loop_.assert_in_loop();
+  const metrics::EndpointMetrics& series = metrics_.endpoint(upstream, endpoint);
+  series.digest_mismatches().add();
+  series.failure("digest");
+  for (const auto& one : find(upstream)->endpoints())
+    if (one->label() == endpoint) one->knowledge().mismatched(Endpoint::Clock::now());
+}
+
+Reports UpstreamSource::report() const {
+  loop_.assert_in_loop();
+  Reports reports;
+  for (const auto& [name, upstream] : upstreams_) reports.push_back(upstream->report());
+  return reports;
+}
+
+void UpstreamSource::bring_gauges_up_to_date() {
+  loop_.assert_in_loop();
+  for (const auto& [name, upstream] : upstreams_) upstream->bring_gauges_up_to_date();
+}
+
+void UpstreamSource::recall(const Reports& known) {
+  loop_.assert_in_loop();
+  for (const auto& report : known) {
+    const auto found = upstreams_.find(report.name);
+    if (found != upstreams_.end()) found->second->recall(report);
+  }
+}
+
+bool UpstreamSource::crowded(const std::string& upstream) const {
+  return find(upstream)->crowded();
+}
+
+bool UpstreamSource::low_on_quota(const std::string& upstream) const {
+  bool asked = false;
+  for (const auto& endpoint : find(upstream)->endpoints()) {
+    if (!endpoint->open()) continue;
+    if (!endpoint->low_on_quota()) return false;
+    asked = true;
+  }
+  return asked;
+}
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "cache/api/source.h"
+#include "metrics/metrics.h"
+#include "proxy/loop/loop.h"
+#include "proxy/upstream/endpoint/options.h"
+#include "proxy/upstream/upstream.h"
+
+namespace entrepot::upstream {
+
+/// The upstreams of one fetch loop, over libcurl. Each fetch loop has its own.
+/// Made and destroyed on the loop, or while its thread does not run; used on the loop only.
+class UpstreamSource : public cache::Source {
+ public:
+  /// `loop` and `metrics` outlive this; the labels of metrics.endpoint() are endpoint_label(url).
+  /// Throws std::runtime_error naming what to do when libcurl is too old, has no resolver of its
+  /// own thread, or an upstream cannot be used as configured.
+  UpstreamSource(loop::Loop& loop, Options options, const metrics::Metrics& metrics);
+  /// From now on these upstreams are asked as configured here, with their tokens and circuits anew;
+  /// what is under way ends as it was begun. On the loop. Throws as the constructor does, and then
+  /// nothing has changed.
+  void replace(Options options);
+  /// REQUIRES: every Fetch has been destroyed.
+  ~UpstreamSource() override;
+  UpstreamSource(const UpstreamSource&) = delete;
+  UpstreamSource& operator=(const UpstreamSource&) = delete;
+
+  std::unique_ptr<cache::Fetch> fetch(cache::FetchRequest request, cache::FetchSink& sink) override;
+  std::unique_ptr<cache::Fetch> list_tags(std::string upstream, std::string repository,
+                                          cache::Behalf behalf, cache::ListingSink& sink) override;
+  std::unique_ptr<cache::Fetch> list_referrers(std::string upstream, std::string repository,
+                                               const cache::Digest& subject, cache::Behalf behalf,
+                                               cache::ListingSink& sink) override;
+  void report_mismatch(const std::string& upstream, const std::string& endpoint,
+                       const cache::Digest& digest) override;
+  bool low_on_quota(const std::string& upstream) const override;
+  bool crowded(const std::string& upstream) const override;
+
+  /// What it knows of its upstreams. On the loop.
+  Reports report() const;
+  /// Begins with what another process knew; upstreams and endpoints it does not have are passed
+  /// over. On the loop.
+  void recall(const Reports& known);
+  /// Those that change by themselves. On the loop.
+  void bring_gauges_up_to_date();
+
+ private:
+  using Upstreams = std::map<std::string, std::shared_ptr<Upstream>>;
+
+  Upstreams make(Options options) const;
+  const std::shared_ptr<Upstream>& find(const std::string& name) const;
+
+  loop::Loop& loop_;
+  const metrics::Metrics& metrics_;
+  Upstreams upstreams_;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// That somebody knows a digest opens nothing: what a restricted upstream alone has given is served
+// under no other one until that has given the bytes as well.
+#include "cache/base/origins.h"
+
+#include "cache/index/layout.h"
+#include "cache/index/rocks_index.h"
+#include "tests/unit/cache/cache_fixture.h"
+
+namespace entrepot::cache {
+namespace {
+
+TEST(Origins, WhatAnUnrestrictedUpstreamGaveIsEverybodys) {
+  const Origins origins({"private", "secret"}, {"docker.io"});
+  const auto secret = origins.of("private");
+  EXPECT_EQ(origins.of("docker.io"), Origins::everybody);
+  EXPECT_TRUE(origins.open_to(Origins::everybody, "private"));
+  EXPECT_TRUE(origins.open_to(secret, "private"));
+  EXPECT_FALSE(origins.open_to(secret, "secret"));
+  EXPECT_FALSE(origins.open_to(secret, "docker.io"));
+  EXPECT_FALSE(origins.open_to(Origins::nobody, "docker.io"));
+  const auto two = origins.both(secret, origins.of("secret"));
+  EXPECT_TRUE(origins.open_to(two, "private") && origins.open_to(two, "secret"));
+  EXPECT_FALSE(origins.open_to(two, "docker.io"));
+  EXPECT_EQ(origins.both(two, Origins::everybody), Origins::everybody);
+  EXPECT_EQ(origins.both(secret, secret), secret);
+}
+
+TEST(Origins, RecordsNameThem) {
+  const Origins origins({"private", "secret"}, {"docker.io"});
+  const auto names = Origins::add(Origins::add("", "private"), "secret");
+  EXPECT_EQ(Origins::add(names, "private"), names);
+  EXPECT_EQ(origins.parse(names), origins.both(origins.of("private"), origins.of("secret")));
+  EXPECT_EQ(origins.parse(Origins::add(names, "docker.io")), Origins::everybody);
+  EXPECT_EQ(origins.parse("gone.example"), Origins::nobody);
+  EXPECT_EQ(origins.parse(""), Origins::nobody);
+  EXPECT_TRUE(origins.unnoted(origins.parse(Origins::unnoted_name)));
+  EXPECT_FALSE(origins.open_to(origins.parse(Origins::unnoted_name), "private"));
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many = Origins::add(many, "u" + std::to_string(i));
+  EXPECT_LT(many.size(), 100U);
+}
+
+TEST(Origins, NothingIsToldApartWhereNothingIsRestricted) {
+  const Origins origins({}, {"docker.io"});
+  for (const auto* names : {"", "?", "docker.io", "gone.example"})
+    EXPECT_EQ(origins.parse(names), Origins::everybody);
+}
+
+TEST(Origins, FullTableOpensNothing) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 300; ++i) names.push_back("u" + std::to_string(i));
+  const Origins origins(names, {});
+  for (const auto& name : names) origins.of(name);
+  EXPECT_TRUE(origins.open_to(origins.of("u0"), "u0"));
+  EXPECT_EQ(origins.of("u299"), Origins::nobody);
+  EXPECT_EQ(origins.both(origins.of("u0"), origins.of("u1")), origins.of("u0"));
+}
+
+class OriginsTest : public CacheTest {
+ protected:
+  OriginsTest() {
+    options.upstreams["secret"].restricted = true;
+    open();
+  }
+  void store(const std::string& bytes, RepositoryRef repository) {
+    ask_blob(sha256(bytes), repository);
+    last().answer(bytes);
+    executor.run();
+  }
+  void store_manifest(const std::string& bytes, RepositoryRef repository) {
+    ask_manifest(sha256(bytes), repository);
+    last().answer(bytes, oci_manifest_type);
+    executor.run();
+  }
+  /// Asked of its upstream, and answered with what that sends.
+  void expect_fetched(const std::string& bytes, RepositoryRef repository) {
+    const auto before = source.asked.size();
+    const auto asker = ask_blob(sha256(bytes), repository);
+    ASSERT_EQ(source.asked.size(), before + 1);
+    EXPECT_FALSE(asker.answered());
+    EXPECT_FALSE(last().request.head);
+    EXPECT_EQ(last().request.upstream, repository.upstream);
+    EXPECT_EQ(last().request.offset, 0U);
+    last().answer(bytes);
+    executor.run();
+    EXPECT_EQ(read(*asker.answer().content), bytes);
+  }
+  void expect_hit(const std::string& bytes, RepositoryRef repository) {
+    const auto before = source.asked.size();
+    EXPECT_EQ(read(*ask_blob(sha256(bytes), repository).answer().content), bytes);
+    EXPECT_EQ(source.asked.size(), before);
+  }
+
+  const std::string small = pattern(1000), middle = pattern(100'000), large = pattern(300'000);
+  static constexpr RepositoryRef team{"private", "team/app"};
+  static constexpr RepositoryRef stranger{"docker.io", "stranger/app"};
+  static constexpr RepositoryRef third{"secret", "third/app"};
+};
+
+TEST_F(OriginsTest, ManifestOfAnotherUpstreamOpensNoBlob) {
+  for (const auto& blob : {small, middle, large}) {
+    store(blob, team);
+    store_manifest(manifest_naming({sha256(blob)}), stranger);
+    EXPECT_FALSE(cache->find_blob(stranger, sha256(blob)));
+    EXPECT_FALSE(cache->find_blob(stranger, sha256(blob), /*ranged=*/true));
+    expect_fetched(blob, stranger);
+    expect_hit(blob, stranger);
+    expect_hit(blob, team);
+  }
+}
+
+TEST_F(OriginsTest, NeitherAfterARestart) {
+  for (const auto& blob : {small, middle, large}) store(blob, team);
+  store_manifest(manifest_naming({sha256(small), sha256(middle), sha256(large)}), stranger);
+  open();
+  for (const auto& blob : {small, middle, large}) {
+    expect_fetched(blob, stranger);
+    open();
+    expect_hit(blob, stranger);
+    expect_hit(blob, team);
+  }
+}
+
+TEST_F(OriginsTest, HeadOpensNoBlob) {
+  store(large, team);
+  const auto head = ask_blob(sha256(large), stranger, /*head=*/true);
+  ASSERT_TRUE(last().request.head);
+  last().answer(large);
+  executor.run();
+  EXPECT_EQ(head.answer().content->file, nullptr);
+  EXPECT_EQ(head.answer().content->size, large.size());
+  expect_fetched(large, stranger);
+}
+
+TEST_F(OriginsTest, BlobAskedForFirstIsFetchedAtOnce) {
+  store(large, team);
+  expect_fetched(large, stranger);  // without a HEAD before it
+}
+
+TEST_F(OriginsTest, TagThatNamesItsDigestOpensNoManifest) {
+  const auto manifest = manifest_naming({sha256(small)});
+  store_manifest(manifest, team);
+  const auto head = ask_tag("latest", /*head=*/true, false, stranger);
+  last().answer(manifest, oci_manifest_type, sha256(manifest));
+  executor.run();
+  EXPECT_EQ(head.answer().content->bytes, nullptr);
+  EXPECT_FALSE(cache->find_tag(stranger, "latest"));
+  const auto asker = ask_tag("latest", false, false, stranger);
+  EXPECT_FALSE(asker.answered());
+  for (const std::string& name : {sha256(manifest).str(), std::string("latest")}) {
+    EXPECT_EQ(last().request.upstream, stranger.upstream);
+    EXPECT_EQ(last().request.reference, name);
+    last().fail(FailureKind::not_found);
+    executor.run();
+  }
+  EXPECT_EQ(asker.answer().content, nullptr);
+  EXPECT_FALSE(cache->find_manifest(stranger, sha256(manifest)));
+  EXPECT_TRUE(cache->find_manifest(team, sha256(manifest)));
+}
+
+TEST_F(OriginsTest, IndexOpensNoManifest) {
+  const auto manifest = manifest_naming({sha256(small)});
+  store_manifest(manifest, team);
+  store_manifest(manifest_naming({sha256(manifest)}), stranger);
+  EXPECT_FALSE(cache->find_manifest(stranger, sha256(manifest)));
+  ask_manifest(sha256(manifest), stranger);
+  EXPECT_EQ(last().request.upstream, stranger.upstream);
+  last().answer(manifest, oci_manifest_type);
+  executor.run();
+  EXPECT_TRUE(cache->find_manifest(stranger, sha256(manifest)));
+}
+
+TEST_F(OriginsTest, FillOfARestrictedUpstreamIsNotJoined) {
+  const auto first = ask_blob(sha256(large), team);
+  auto& of_team = last();
+  of_team.head(large.size());
+  of_team.data(std::string_view(large).substr(0, 10'000));
+  executor.run();
+  ASSERT_TRUE(first.answered());
+  const auto second = ask_blob(sha256(large), stranger);
+  EXPECT_FALSE(second.answered());
+  EXPECT_EQ(last().request.upstream, stranger.upstream);
+  EXPECT_FALSE(last().request.head);
+  const auto asked = source.asked.size();
+  auto& of_stranger = last();
+  of_stranger.head(large.size());
+  executor.run();
+  ASSERT_TRUE(second.answered());
+  EXPECT_NE(second.answer().content->progress, first.answer().content->progress);
+  ask_blob(sha256(large), team);
+  EXPECT_EQ(source.asked.size(), asked);
+  // Each ends by itself, and what is kept is the first one's.
+  of_team.data(std::string_view(large).substr(10'000));
+  of_team.done();
+  executor.run();
+  expect_hit(large, team);
+  EXPECT_FALSE(cache->find_blob(stranger, sha256(large)));
+}
+
+TEST_F(OriginsTest, FillThatIsEverybodysIsJoinedByARestrictedUpstream) {
+  ask_blob(sha256(large), stranger);
+  last().head(large.size());
+  executor.run();
+  const auto asker = ask_blob(sha256(large), team);
+  ASSERT_TRUE(last().request.head);  // its own upstream says that it has it
+  last().answer(large);
+  executor.run();
+  EXPECT_TRUE(asker.answered());
+  EXPECT_EQ(source.asked.size(), 2U);
+}
+
+TEST_F(OriginsTest, WhatIsLeftOfAFillIsNotGoneOnWith) {
+  const auto blob = pattern(4 << 20);
+  ask_blob(sha256(blob), team);
+  last().head(blob.size());
+  last().data(std::string_view(blob).substr(0, 3 << 20));
+  last().fail(FailureKind::unavailable);
+  executor.run();
+  open();
+  ask_blob(sha256(blob), team);
+  EXPECT_GT(last().request.offset, 0U) << "its own upstream goes on";
+  last().fail(FailureKind::unavailable);
+  executor.run();
+  open();
+  expect_fetched(blob, stranger);
+}
+
+TEST_F(OriginsTest, RestrictedUpstreamsAreApartFromEachOther) {
+  store(large, team);
+  store_manifest(manifest_naming({sha256(large)}), third);
+  expect_fetched(large, third);
+  expect_hit(large, third);
+  expect_hit(large, team);
+  store_manifest(manifest_naming({sha256(large)}), stranger);
+  expect_fetched(large, stranger);
+}
+
+/// What an older version has stored and linked.
+TEST_F(OriginsTest, OlderObjectIsServedUnderOlderLinksOnly) {
+  store(small, team);
+  store_manifest(manifest_naming({sha256("x")}), team);
+  executor.run();
+  cache.reset();
+  {
+    RocksIndex rocks(Layout(options.directory).index(), options.max_size, metrics);
+    const std::string unnoted(Origins::unnoted_name);
+    rocks.put_blob(sha256(small), {small.size(), clock.wall(), true, unnoted}, small);
+    rocks.put_links({link_key(team, sha256(small)), link_key(third, sha256(small))},
+                    {LinkRecord::Proof::upstream, clock.wall(), /*earlier=*/true});
+  }
+  open();
+  expect_hit(small, team);
+  expect_hit(small, third);
+  store_manifest(manifest_naming({sha256(small)}), stranger);
+  expect_fetched(small, stranger);
+  open();
+  expect_hit(small, team);
+  clock.advance(std::chrono::seconds(61));
+  ask_blob(sha256(small), team);
+  ASSERT_TRUE(last().request.head);  // renewed, it still is the older link
+  last().answer(small);
+  executor.run();
+  expect_hit(small, team);
+}
+
+TEST_F(OriginsTest, WhatIsEverybodysNeedsALinkOnly) {
+  store(large, stranger);
+  store_manifest(manifest_naming({sha256(large)}), team);
+  expect_hit(large, team);
+}
+
+}  // namespace
+}  // namespace entrepot::cache

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tags: fresh, checked ahead of time, due, stale, gone.
+#include "tests/unit/cache/cache_fixture.h"
+
+namespace entrepot::cache {
+namespace {
+
+using std::chrono::seconds;
+
+class TagTest : public CacheTest {
+ protected:
+  /// Pulls `tag` so that it is stored and fresh.
+  void pull(const std::string& tag = "latest") {
+    ask_tag(tag);
+    last().answer(manifest, oci_manifest_type);
+    executor.run();
+  }
+  const std::string manifest = manifest_naming({sha256("layer")});
+  const std::string moved = manifest_naming({sha256("other layer")});
+};
+
+TEST_F(TagTest, ColdGetIsOneRequestByTag) {
+  const auto asker = ask_tag("latest");
+  ASSERT_EQ(source.asked.size(), 1U);
+  EXPECT_FALSE(last().request.head);
+  EXPECT_EQ(last().request.reference, "latest");
+  last().answer(manifest, oci_manifest_type);
+  executor.run();
+  EXPECT_EQ(*asker.answer().content->bytes, manifest);
+  EXPECT_EQ(asker.answer().content->media_type, oci_manifest_type);
+  EXPECT_EQ(asker.answer().content->digest, sha256(manifest));
+  EXPECT_EQ(asker.answer().outcome, Outcome::miss);
+}
+
+TEST_F(TagTest, ColdHeadIsOneHead) {
+  const auto asker = ask_tag("latest", /*head=*/true);
+  ASSERT_TRUE(last().request.head);
+  last().answer(manifest, oci_manifest_type, sha256(manifest));
+  executor.run();
+  EXPECT_EQ(asker.answer().content->size, manifest.size());
+  EXPECT_EQ(source.asked.size(), 1U);
+  // What was announced can be had by digest without another look at the tag.
+  ask_manifest(sha256(manifest));
+  EXPECT_EQ(last().request.reference, sha256(manifest).str());
+}
+
+TEST_F(TagTest, HeadWithoutDigestFallsBackToGet) {
+  const auto asker = ask_tag("latest", /*head=*/true);
+  last().answer(manifest, oci_manifest_type);
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 2U);
+  EXPECT_FALSE(last().request.head);
+  last().answer(manifest, oci_manifest_type);
+  executor.run();
+  EXPECT_EQ(asker.answer().content->digest, sha256(manifest));
+}
+
+TEST_F(TagTest, FreshTagIsAHitFromMemoryWithItsAge) {
+  pull();
+  clock.advance(seconds(30));
+  const auto found = cache->find_tag(repo, "latest");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->age, seconds(30));
+  EXPECT_EQ(*found->content->bytes, manifest);
+}
+
+TEST_F(TagTest, ManifestOfATagIsAHitByDigestAndItsLayersAreLinked) {
+  pull();
+  EXPECT_TRUE(cache->find_manifest(repo, sha256(manifest)));
+  ask_blob(sha256("layer"));
+  last().answer("layer");
+  executor.run();
+  EXPECT_TRUE(cache->find_blob(repo, sha256("layer")));
+}
+
+TEST_F(TagTest, TagInUseIsCheckedAheadOfTimeAndNobodyWaits) {
+  pull();
+  clock.advance(seconds(50));
+  EXPECT_FALSE(cache->find_tag(repo, "latest"));
+  const auto asker = ask_tag("latest");
+  EXPECT_EQ(asker.answer().outcome, Outcome::hit);
+  ASSERT_EQ(source.asked.size(), 2U);
+  EXPECT_TRUE(last().request.head);
+  ask_tag("latest");
+  EXPECT_EQ(source.asked.size(), 2U);  // one check for all
+  last().answer(manifest, oci_manifest_type, sha256(manifest));
+  executor.run();
+  EXPECT_EQ(cache->find_tag(repo, "latest")->age, seconds(0));
+}
+
+TEST_F(TagTest, DueTagWaitsForOneHead) {
+  pull();
+  clock.advance(seconds(61));
+  const auto asker = ask_tag("latest");
+  EXPECT_FALSE(asker.answered());
+  EXPECT_TRUE(last().request.head);
+  last().answer(manifest, oci_manifest_type, sha256(manifest));
+  executor.run();
+  EXPECT_EQ(asker.answer().outcome, Outcome::revalidated);
+  EXPECT_EQ(source.asked.size(), 2U);
+}
+
+TEST_F(TagTest, MovedTagBringsTheNewManifest) {
+  pull();
+  clock.advance(seconds(61));
+  const auto asker = ask_tag("latest");
+  last().answer(moved, oci_manifest_type, sha256(moved));
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 3U);
+  EXPECT_FALSE(last().request.head);
+  EXPECT_EQ(last().request.reference, "latest");
+  last().answer(moved, oci_manifest_type);
+  executor.run();
+  EXPECT_EQ(*asker.answer().content->bytes, moved);
+  EXPECT_EQ(asker.answer().outcome, Outcome::miss);
+  EXPECT_EQ(*cache->find_tag(repo, "latest")->content->bytes, moved);
+}
+
+TEST_F(TagTest, MovedTagWhoseManifestCannotBeHadIsServedAsItWas) {
+  pull();
+  clock.advance(seconds(61));
+  const auto asker = ask_tag("latest");
+  last().answer(moved, oci_manifest_type, sha256(moved));
+  executor.run();
+  last().fail(FailureKind::rate_limited);
+  executor.run();
+  EXPECT_EQ(asker.answer().outcome, Outcome::stale);
+  EXPECT_EQ(*asker.answer().content->bytes, manifest);
+}
+
+TEST_F(TagTest, MovedTagWhoseManifestIsThereNeedsNoTransfer) {
+  pull();
+  ask_manifest(sha256(moved));
+  last().answer(moved, oci_manifest_type);
+  executor.run();
+  clock.advance(seconds(61));
+  const auto asked = source.asked.size();
+  const auto asker = ask_tag("latest");
+  last().answer(moved, oci_manifest_type, sha256(moved));
+  executor.run();
+  EXPECT_EQ(source.asked.size(), asked + 1) << "one HEAD";
+  EXPECT_EQ(*asker.answer().content->bytes, moved);
+}
+
+TEST_F(TagTest, WhoOnlyLooksAtAMovedTagDoesNotHaveItFetched) {
+  pull();
+  clock.advance(seconds(61));
+  const auto asker = ask_tag("latest", /*head=*/true);
+  last().answer(moved, oci_manifest_type, sha256(moved));
+  executor.run();
+  EXPECT_EQ(source.asked.size(), 2U);
+  EXPECT_EQ(asker.answer().content->digest, sha256(moved));
+}
+
+TEST_F(TagTest, WhereFewRequestsAreLeftAnUnknownTagIsLookedAtFirst) {
+  pull();
+  source.few_left = true;
+  const auto known = ask_tag("v1");
+  EXPECT_TRUE(last().request.head);
+  last().answer(manifest, oci_manifest_type, sha256(manifest));
+  executor.run();
+  EXPECT_EQ(source.asked.size(), 2U) << "its manifest is here under another tag";
+  EXPECT_EQ(*known.answer().content->bytes, manifest);
+
+  const auto unknown = ask_tag("v2");
+  last().answer(moved, oci_manifest_type, sha256(moved));
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 4U);
+  EXPECT_FALSE(last().request.head);
+  EXPECT_EQ(last().request.reference, sha256(moved).str());
+  last().answer(moved, oci_manifest_type);
+  executor.run();
+  EXPECT_EQ(*unknown.answer().content->bytes, moved);
+}
+
+TEST_F(TagTest, WhereFewRequestsAreLeftATagIsBelievedTenTimesAsLong) {
+  pull();
+  source.few_left = true;
+  clock.advance(seconds(50));
+  EXPECT_EQ(ask_tag("latest").answer().outcome, Outcome::hit);
+  clock.advance(seconds(549));
+  const auto stale = ask_tag("latest");
+  EXPECT_EQ(stale.answer().outcome, Outcome::stale);
+  EXPECT_EQ(stale.answer().reason, "rate-limit-low");
+  EXPECT_EQ(source.asked.size(), 1U) << "nor is it checked behind";
+  clock.advance(seconds(1));
+  ask_tag("latest");
+  ASSERT_EQ(source.asked.size(), 2U);
+  EXPECT_TRUE(last().request.head);
+}
+
+TEST_F(TagTest, WhatNobodyWaitsForSaysSo) {
+  ask_tag("latest");
+  EXPECT_EQ(last().request.demand->level(), Demand::Level::awaited);
+  last().answer(manifest, oci_manifest_type);
+  executor.run();
+  clock.advance(seconds(50));
+  ask_tag("latest");
+  EXPECT_EQ(last().request.demand->level(), Demand::Level::background);
+  last().answer(manifest, oci_manifest_type, sha256(manifest));
+  executor.run();
+  clock.advance(seconds(61));
+  ask_tag("latest");
+  EXPECT_EQ(last().request.demand->level(), Demand::Level::awaited);
+}
+
+TEST_F(TagTest, TheQuestionIsAskedOnBehalfOfWhoBringsItAbout) {
+  const Pending pending;
+  cache->fetch_tag(repo, "latest", false, false, Requester{executor, "1.1 fred"},
+                   pending.callback());
+  executor.run();
+  EXPECT_EQ(last().request.via, "1.1 fred");
+  const Pending blob;
+  cache->fetch_blob(repo, sha256("layer"), false, Requester{executor, "1.1 wilma"},
+                    blob.callback());
+  executor.run();
+  EXPECT_EQ(last().request.via, "1.1 wilma");
+  const Pending head;
+  cache->fetch_blob(repo, sha256("other"), true, Requester{executor, "1.1 barney"},
+                    head.callback());
+  executor.run();
+  EXPECT_EQ(last().request.via, "1.1 barney");
+}
+
+TEST_F(TagTest, StaleIsServedWhereTheUpstreamCannotBeAsked) {
+  for (const auto kind :
+       {FailureKind::unavailable, FailureKind::rate_limited, FailureKind::bad_upstream}) {
+    const std::string tag = "t" + std::string(to_string(kind));
+    pull(tag);
+    clock.advance(seconds(61));
+    const auto asker = ask_tag(tag);
+    last().fail(kind);
+    executor.run();
+    EXPECT_EQ(asker.answer().outcome, Outcome::stale) << tag;
+    EXPECT_EQ(*asker.answer().content->bytes, manifest);
+  }
+}
+
+TEST_F(TagTest, AfterAFailedCheckNobodyWaitsForTheNext) {
+  pull();
+  clock.advance(seconds(61));
+  ask_tag("latest");
+  last().fail(FailureKind::unavailable);
+  executor.run();
+  EXPECT_EQ(ask_tag("latest").answer().outcome, Outcome::stale);
+  EXPECT_EQ(source.asked.size(), 2U);
+  clock.advance(seconds(6));
+  EXPECT_EQ(ask_tag("latest").answer().outcome, Outcome::stale);
+  ASSERT_EQ(source.asked.size(), 3U);  // in the background
+  last().answer(manifest, oci_manifest_type, sha256(manifest));
+  executor.run();
+  EXPECT_TRUE(cache->find_tag(repo, "latest"));
+}
+
+TEST_F(TagTest, SlowUpstreamIsNotWaitedForForever) {
+  pull();
+  clock.advance(seconds(61));
+  const auto asker = ask_tag("latest");
+  executor.pass(seconds(3));
+  EXPECT_EQ(asker.answer().outcome, Outcome::stale);
+  EXPECT_EQ(ask_tag("latest").answer().outcome, Outcome::stale);
+  EXPECT_EQ(source.asked.size(), 2U);
+}
+
+TEST_F(TagTest, DefinitiveAnswersAreNotCoveredAndForgetTheTag) {
+  for (const auto kind : {FailureKind::not_found, FailureKind::denied}) {
+    const std::string tag = "t" + std::string(to_string(kind));
+    pull(tag);
+    clock.advance(seconds(61));
+    const auto asker = ask_tag(tag);
+    last().fail(kind);
+    executor.run();
+    EXPECT_EQ(asker.answer().content, nullptr) << tag;
+    EXPECT_EQ(asker.answer().failure.kind, kind);
+    if (kind == FailureKind::not_found) {
+      const auto asked = source.asked.size();
+      EXPECT_EQ(ask_tag(tag).answer().failure.kind, kind);
+      EXPECT_EQ(source.asked.size(), asked);  // believed for a while
+    } else {
+      const auto once_more = ask_tag(tag);  // the next credentials may do
+      EXPECT_FALSE(once_more.answered());
+      last().fail(kind);
+      executor.run();
+      EXPECT_EQ(once_more.answer().failure.kind, kind);
+    }
+    open();
+    const auto again = ask_tag(tag);
+    EXPECT_FALSE(again.answered());  // not resurrected from disk
+    last().fail(FailureKind::unavailable);
+    executor.run();
+    EXPECT_EQ(again.answer().content, nullptr);
+  }
+}
+
+TEST_F(TagTest, TooOldToServeStale) {
+  pull();
+  clock.advance(std::chrono::days(7) + seconds(61));
+  const auto asker = ask_tag("latest");
+  last().fail(FailureKind::unavailable);
+  executor.run();
+  EXPECT_EQ(asker.answer().content, nullptr);
+}
+
+TEST_F(TagTest, TagAndManifestSurviveReopening) {
+  pull();
+  open();
+  const auto asker = ask_tag("latest");
+  ASSERT_TRUE(asker.answered());
+  EXPECT_EQ(asker.answer().outcome, Outcome::hit);
+  EXPECT_EQ(*asker.answer().content->bytes, manifest);
+  EXPECT_EQ(source.asked.size(), 1U);
+}
+
+TEST_F(TagTest, RulesChooseHowLongATagIsFresh) {
+  options.upstreams["docker.io"].tags.rules = {{"^v[0-9]+$", std::chrono::hours(24)}};
+  open();
+  pull("v1");
+  pull("latest");
+  clock.advance(std::chrono::hours(2));
+  EXPECT_TRUE(cache->find_tag(repo, "v1"));
+  EXPECT_FALSE(cache->find_tag(repo, "latest"));
+}
+
+TEST_F(TagTest, ForcedRevalidationAsksAtMostOncePerSecond) {
+  pull();
+  const auto asker = ask_tag("latest", false, /*revalidate=*/true);
+  ASSERT_EQ(source.asked.size(), 2U);
+  last().answer(manifest, oci_manifest_type, sha256(manifest));
+  executor.run();
+  EXPECT_EQ(asker.answer().outcome, Outcome::revalidated);
+  EXPECT_EQ(ask_tag("latest", false, /*revalidate=*/true).answer().outcome, Outcome::hit);
+  EXPECT_EQ(source.asked.size(), 2U);
+  clock.advance(seconds(1));
+  ask_tag("latest", false, /*revalidate=*/true);
+  EXPECT_EQ(source.asked.size(), 3U);
+}
+
+TEST_F(TagTest, WhatIsNoManifestIsNotUsed) {
+  for (const std::string_view body :
+       {"<html>log in</html>", "[]", "{}", R"({"errors":[{"code":"DENIED"}]})", ""}) {
+    const auto asker = ask_tag("t" + std::to_string(body.size()));
+    last().answer(body, "text/html");
+    executor.run();
+    EXPECT_EQ(asker.answer().failure.kind, FailureKind::bad_upstream) << body;
+  }
+}
+
+TEST_F(TagTest, ManifestThatContradictsItsTypeIsNotUsed) {
+  const auto asker = ask_tag("latest");
+  last().answer(manifest, "application/vnd.oci.image.index.v1+json");
+  executor.run();
+  EXPECT_EQ(asker.answer().failure.kind, FailureKind::bad_upstream);
+}
+
+TEST_F(TagTest, WrongDigestHeaderIsNotUsed) {
+  const auto asker = ask_tag("latest");
+  last().answer(manifest, oci_manifest_type, sha256("something else"));
+  executor.run();
+  EXPECT_EQ(asker.answer().failure.kind, FailureKind::bad_upstream);
+  EXPECT_EQ(source.mismatches, 1);
+}
+
+TEST_F(TagTest, MissingTypeIsReadFromTheManifest) {
+  const auto asker = ask_tag("latest");
+  last().answer(manifest, "");
+  executor.run();
+  EXPECT_EQ(asker.answer().content->media_type, oci_manifest_type);
+}
+
+TEST_F(TagTest, ClockThatWentBackALittleLeavesTheTagFresh) {
+  pull();
+  clock.set_wall_back(seconds(4));
+  const auto found = cache->find_tag(repo, "latest");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->age, seconds(0));
+}
+
+TEST_F(TagTest, ClockThatWentBackMuchLeavesTheTagDue) {
+  pull();
+  clock.set_wall_back(std::chrono::hours(1));
+  EXPECT_FALSE(cache->find_tag(repo, "latest")) << "nobody knows how old it is";
+}
+
+}  // namespace
+}  // namespace entrepot::cache

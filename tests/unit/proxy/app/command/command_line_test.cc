@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/command/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <initializer_list>
+
+namespace entrepot::app {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::variant<Command, Farewell> parse(std::initializer_list<const char*> arguments) {
+  std::vector<const char*> argv = {"entrepot"};
+  argv.insert(argv.end(), arguments);
+  return parse_command_line(static_cast<int>(argv.size()), argv.data());
+}
+
+Command command(std::initializer_list<const char*> arguments) {
+  return std::get<Command>(parse(arguments));
+}
+
+Farewell farewell(std::initializer_list<const char*> arguments) {
+  return std::get<Farewell>(parse(arguments));
+}
+
+TEST(CommandLine, Serve) {
+  const auto plain = command({"serve"});
+  EXPECT_EQ(plain.action, Action::serve);
+  EXPECT_EQ(plain.config, std::nullopt);
+  EXPECT_THAT(plain.overrides, IsEmpty());
+
+  const auto full = command({"serve", "--config", "/etc/e.json", "-s", "a=1", "--set", "b=2"});
+  EXPECT_EQ(full.config, "/etc/e.json");
+  EXPECT_THAT(full.overrides, ElementsAre("a=1", "b=2"));
+}
+
+TEST(CommandLine, OverridesAreTakenAsTheyAre) {
+  EXPECT_THAT(
+      command({"serve", "-s", R"(listen=[{"address":"[::]:5000"}])", "-s", "a=b,c d"}).overrides,
+      ElementsAre(R"(listen=[{"address":"[::]:5000"}])", "a=b,c d"));
+}
+
+TEST(CommandLine, Check) {
+  const auto check = command({"check", "--config", "e.json", "-s", "a=1"});
+  EXPECT_EQ(check.action, Action::check);
+  EXPECT_EQ(check.config, "e.json");
+  EXPECT_THAT(check.overrides, ElementsAre("a=1"));
+}
+
+TEST(CommandLine, Version) { EXPECT_EQ(command({"version"}).action, Action::version); }
+
+TEST(CommandLine, Health) {
+  EXPECT_EQ(command({"health"}).action, Action::health);
+  EXPECT_EQ(command({"health"}).address, "127.0.0.1:5080");
+  EXPECT_EQ(command({"health", "--address", "[::1]:1"}).address, "[::1]:1");
+}
+
+TEST(CommandLine, ClientConfig) {
+  const auto plain = command({"client-config", "podman"});
+  EXPECT_EQ(plain.action, Action::client_config);
+  EXPECT_EQ(plain.engine, Engine::podman);
+  EXPECT_EQ(plain.mirror, std::nullopt);
+  EXPECT_FALSE(plain.write);
+  EXPECT_EQ(plain.root, "/");
+
+  const auto full = command({"client-config", "--mirror", "http://10.0.0.5:5000", "--write",
+                             "--root", "/tmp", "--config", "e.json", "-s", "a=1", "containerd"});
+  EXPECT_EQ(full.engine, Engine::containerd);
+  EXPECT_EQ(full.mirror, "http://10.0.0.5:5000");
+  EXPECT_TRUE(full.write);
+  EXPECT_EQ(full.root, "/tmp");
+  EXPECT_EQ(full.config, "e.json");
+  EXPECT_THAT(full.overrides, ElementsAre("a=1"));
+  EXPECT_EQ(command({"client-config", "docker"}).engine, Engine::docker);
+}
+
+TEST(CommandLine, ClientConfigSaysWhatIsWrongWithAMirror) {
+  EXPECT_THAT(farewell({"client-config", "docker", "--mirror", "10.0.0.5:5000"}).text,
+              HasSubstr("neither an https:// nor an http:// URL"));
+  EXPECT_THAT(farewell({"client-config", "docker", "--mirror", "http://a/docker.io"}).text,
+              HasSubstr("has no path"));
+}
+
+TEST(CommandLine, HelpIsNoError) {
+  EXPECT_EQ(farewell({"--help"}).exit_code, 0);
+  EXPECT_THAT(farewell({"--help"}).text, HasSubstr("serve"));
+  EXPECT_EQ(farewell({"serve", "--help"}).exit_code, 0);
+  EXPECT_THAT(farewell({"serve", "--help"}).text, HasSubstr("--config"));
+}
+
+TEST(CommandLine, WrongUsageIs64) {
+  const std::initializer_list<const char*> wrong[] = {
+      {},
+      {"srve"},
+      {"serve", "check"},
+      {"serve", "--bogus"},
+      {"serve", "extra"},
+      {"serve", "-s"},
+      {"serve", "-s", "a=1", "b=2"},
+      {"serve", "--config"},
+      {"serve", "--config", "a", "--config", "b"},
+      {"version", "--config", "a"},
+      {"health", "--config", "a"},
+      {"client-config"},
+      {"client-config", "crio"},
+      {"client-config", "0"},
+      {"client-config", "docker", "podman"},
+      {"client-config", "docker", "--mirror"},
+      {"client-config", "docker", "--mirror", "10.0.0.5:5000"},
+      {"client-config", "docker", "--write", "--root", "/nonexistent"},
+  };
+  for (const auto& arguments : wrong) {
+    const auto said = parse(arguments);
+    ASSERT_TRUE(std::holds_alternative<Farewell>(said)) << testing::PrintToString(arguments);
+    EXPECT_EQ(std::get<Farewell>(said).exit_code, 64) << testing::PrintToString(arguments);
+    EXPECT_NE(std::get<Farewell>(said).text, "") << testing::PrintToString(arguments);
+  }
+}
+
+}  // namespace
+}  // namespace entrepot::app

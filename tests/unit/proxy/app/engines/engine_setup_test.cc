@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// The three engines: what is written where nothing was, and what becomes of what was there.
+#include "proxy/app/engines/engine_setup.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "proxy/app/engines/containerd_setup.h"
+#include "proxy/app/engines/docker_setup.h"
+#include "proxy/app/engines/podman_setup.h"
+
+namespace entrepot::app {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+using Outcome = Merged::Outcome;
+
+const ClientMirror here = client_mirror("http://127.0.0.1:5000");
+const ClientMirror there = client_mirror("http://10.0.0.5:5000");
+const ClientMirror secure = client_mirror("https://mirror.example");
+const std::vector<ClientRegistry> all_registries = {
+    {"docker.io", "https://registry-1.docker.io", "docker.io"},
+    {"corp:5000", "http://corp:5000", "corp"}};
+
+const std::string of_containerd =
+    "# Written by entrepot client-config, which leaves it alone once it is edited.\n"
+    "server = \"https://registry-1.docker.io\"\n"
+    "\n"
+    "[host.\"http://10.0.0.5:5000\"]\n"
+    "  capabilities = [\"pull\", \"resolve\"]\n";
+
+/// Whatever was merged is what a second run leaves alone.
+Merged merged(const EngineFile& file, std::string_view existing) {
+  auto result = file.merge(existing);
+  if (result.outcome == Outcome::changed) {
+    EXPECT_EQ(file.merge(result.text).outcome, Outcome::unchanged) << result.text;
+  }
+  return result;
+}
+
+TEST(DockerSetup, FreshFile) {
+  const auto fresh = [](const ClientMirror& mirror) {
+    const auto setup = docker_setup(mirror, all_registries);
+    EXPECT_EQ(setup.files.size(), 1U);
+    EXPECT_EQ(setup.files[0].path, "/etc/docker/daemon.json");
+    EXPECT_EQ(merged(setup.files[0], setup.files[0].content).outcome, Outcome::unchanged);
+    return setup.files[0].content;
+  };
+  EXPECT_EQ(fresh(here), "{\n  \"registry-mirrors\": [\n    \"http://127.0.0.1:5000\"\n  ]\n}\n");
+  EXPECT_EQ(fresh(secure),
+            "{\n  \"registry-mirrors\": [\n    \"https://mirror.example\"\n  ]\n}\n");
+  EXPECT_EQ(fresh(there),
+            "{\n  \"registry-mirrors\": [\n    \"http://10.0.0.5:5000\"\n  ],\n"
+            "  \"insecure-registries\": [\n    \"10.0.0.5:5000\"\n  ]\n}\n");
+}
+
+TEST(DockerSetup, Merge) {
+  const auto file = docker_setup(there, all_registries).files[0];
+  const auto result = merged(file, R"({"live-restore":true,"registry-mirrors":["https://a"]})");
+  EXPECT_EQ(result.outcome, Outcome::changed);
+  EXPECT_EQ(result.text,
+            "{\n  \"live-restore\": true,\n"
+            "  \"registry-mirrors\": [\n    \"http://10.0.0.5:5000\",\n    \"https://a\"\n  ],\n"
+            "  \"insecure-registries\": [\n    \"10.0.0.5:5000\"\n  ]\n}\n");
+}
+
+TEST(DockerSetup, CommentsAreRefused) {
+  const auto result = docker_setup(here, all_registries).files[0].merge("{ // ours\n}");
+  EXPECT_EQ(result.outcome, Outcome::refused);
+  EXPECT_THAT(result.text, AllOf(HasSubstr("line 1, column 3"), HasSubstr("without comments")));
+}
+
+TEST(DockerSetup, SaysHowOtherRegistriesArePulled) {
+  const auto setup = docker_setup(there, all_registries);
+  EXPECT_THAT(setup.next, ElementsAre(HasSubstr("systemctl reload docker")));
+  EXPECT_THAT(setup.notes, ElementsAre(HasSubstr("--registry-mirror"),
+                                       HasSubstr("docker pull 10.0.0.5:5000/corp/")));
+  EXPECT_THAT(docker_setup(there, {all_registries[0]}).notes, SizeIs(1));
+}
+
+TEST(ContainerdSetup, FreshFiles) {
+  const auto setup = containerd_setup(there, all_registries, "");
+  ASSERT_EQ(setup.files.size(), 2U);
+  EXPECT_EQ(setup.files[0].path, "/etc/containerd/certs.d/docker.io/hosts.toml");
+  EXPECT_EQ(setup.files[0].content, of_containerd);
+  EXPECT_EQ(setup.files[1].path, "/etc/containerd/certs.d/corp:5000/hosts.toml");
+  EXPECT_THAT(setup.files[1].content, HasSubstr("server = \"http://corp:5000\"\n"));
+}
+
+TEST(ContainerdSetup, OursIsReplacedUntilItIsEdited) {
+  const auto of_mirror = [](const ClientMirror& mirror) {
+    return containerd_setup(mirror, all_registries, "").files[0];
+  };
+  EXPECT_EQ(merged(of_mirror(there), of_containerd).outcome, Outcome::unchanged);
+  const auto moved = merged(of_mirror(here), of_containerd);
+  EXPECT_EQ(moved.outcome, Outcome::changed);
+  EXPECT_EQ(moved.text, of_mirror(here).content);
+
+  for (const auto& edited :
+       {of_containerd + "  skip_verify = true\n", "# mine\n" + of_containerd,
+        of_containerd.substr(0, of_containerd.size() - 1), of_containerd + of_containerd}) {
+    EXPECT_EQ(of_mirror(there).merge(edited).outcome, Outcome::unchanged) << edited;
+    EXPECT_EQ(of_mirror(here).merge(edited).outcome, Outcome::refused) << edited;
+  }
+}
+
+TEST(ContainerdSetup, SomebodyElsesStays) {
+  const auto file = containerd_setup(there, all_registries, "").files[0];
+  for (const auto* names_it :
+       {"[host.\"http://10.0.0.5:5000\"]\n", "server = \"x\"\n [host.'http://10.0.0.5:5000'] # us"})
+    EXPECT_EQ(file.merge(names_it).outcome, Outcome::unchanged) << names_it;
+  for (const auto* lacks_it :
+       {"", "\n", "not toml", "[host.\"http://10.0.0.5:50001\"]", "[host.\"http://10.0.0.5\"]",
+        "# Written by entrepot client-config, which leaves it alone once it is edited.\n"}) {
+    const auto result = file.merge(lacks_it);
+    EXPECT_EQ(result.outcome, Outcome::refused) << lacks_it;
+    EXPECT_THAT(result.text, HasSubstr("\n[host.\"http://10.0.0.5:5000\"]\n  capabilities"));
+  }
+}
+
+TEST(ContainerdSetup, QuotesAreWritten) {
+  const std::vector<ClientRegistry> odd = {{"corp", "https://corp/a\"b\\c", "corp"}};
+  const auto file = containerd_setup(there, odd, "").files[0];
+  EXPECT_THAT(file.content, HasSubstr(R"(server = "https://corp/a\"b\\c")"));
+  EXPECT_EQ(merged(file, file.content).outcome, Outcome::unchanged);
+}
+
+TEST(ContainerdSetup, FolderThatItsConfigurationNames) {
+  const auto folder = [](const std::string& config) {
+    const auto setup = containerd_setup(there, all_registries, config);
+    return setup.files[0].path.parent_path().parent_path().string() +
+           (setup.notes.empty() ? "" : " but");
+  };
+  const std::string old_table = "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry]\n";
+  const std::string new_table = "version = 3\n[plugins.'io.containerd.cri.v1.images'.registry]\n";
+  EXPECT_EQ(folder(old_table + "  config_path = \"/etc/containerd/certs.d\""),
+            "/etc/containerd/certs.d");
+  EXPECT_EQ(folder(new_table + "\n# config_path = '/a'\n  config_path='/etc/hosts.d' # here\n"),
+            "/etc/hosts.d");
+  const std::string usual_but = "/etc/containerd/certs.d but";
+  EXPECT_EQ(folder(""), usual_but);
+  EXPECT_EQ(folder(old_table), usual_but);
+  EXPECT_EQ(folder(old_table + "# config_path = \"/a\"\n"), usual_but);
+  EXPECT_EQ(folder(old_table + "config_path = \"\"\n"), usual_but);
+  EXPECT_EQ(folder(old_table + "config_path = \"/a"), usual_but);
+  EXPECT_EQ(folder(new_table + "config_path = '/etc/containerd/certs.d:/etc/docker/certs.d'\n"),
+            usual_but);
+  EXPECT_EQ(folder("[plugins.'io.containerd.transfer.v1.local']\nconfig_path = '/a'\n"), usual_but);
+  EXPECT_EQ(folder(old_table + "[plugins.\"io.containerd.grpc.v1.cri\".cni]\nconfig_path='/a'\n"),
+            usual_but);
+}
+
+TEST(ContainerdSetup, SaysWhatItsConfigurationLacks) {
+  const auto note = [](const std::optional<std::string>& config) {
+    const auto notes = containerd_setup(there, all_registries, config).notes;
+    EXPECT_EQ(notes.size(), 1U);
+    return notes.empty() ? "" : notes[0];
+  };
+  EXPECT_THAT(note(""), AllOf(HasSubstr("/etc/containerd/config.toml has no config_path"),
+                              HasSubstr("\nversion = 2\n[plugins.\"io.containerd.grpc.v1.cri\""),
+                              Not(HasSubstr("mirrors"))));
+  EXPECT_THAT(note("version = 3"), AllOf(HasSubstr("[plugins.\"io.containerd.cri.v1.images\""),
+                                         Not(HasSubstr("version = 2"))));
+  EXPECT_THAT(note("version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry.mirrors.\"a\"]"),
+              HasSubstr("refuses both together"));
+  EXPECT_THAT(note("[plugins.\"io.containerd.grpc.v1.cri\".registry]\nconfig_path = \"/a:/b\""),
+              HasSubstr("12808"));
+  EXPECT_THAT(note(std::nullopt), HasSubstr("need /etc/containerd/config.toml"));
+}
+
+TEST(PodmanSetup, FreshFile) {
+  const auto setup = podman_setup(there, all_registries, {});
+  ASSERT_EQ(setup.files.size(), 1U);
+  EXPECT_EQ(setup.files[0].path, "/etc/containers/registries.conf.d/entrepot.conf");
+  EXPECT_EQ(setup.files[0].content,
+            R"(# Written by entrepot client-config, which replaces it (and keeps a backup).
+
+[[registry]]
+prefix = "docker.io"
+location = "docker.io"
+
+[[registry.mirror]]
+location = "10.0.0.5:5000/docker.io"
+insecure = true
+
+[[registry]]
+prefix = "corp:5000"
+location = "corp:5000"
+insecure = true
+
+[[registry.mirror]]
+location = "10.0.0.5:5000/corp"
+insecure = true
+)");
+  // podman takes plain http from this machine no more than from others.
+  EXPECT_THAT(podman_setup(here, {all_registries[0]}, {}).files[0].content,
+              HasSubstr("\"127.0.0.1:5000/docker.io\"\ninsecure = true\n"));
+  EXPECT_THAT(podman_setup(secure, {all_registries[0]}, {}).files[0].content,
+              AllOf(HasSubstr("\"mirror.example/docker.io\"\n"), Not(HasSubstr("insecure"))));
+}
+
+TEST(PodmanSetup, OursIsReplaced) {
+  const auto file = podman_setup(there, all_registries, {}).files[0];
+  EXPECT_EQ(merged(file, file.content).outcome, Outcome::unchanged);
+  for (const auto* older : {"", "not toml"}) {
+    EXPECT_EQ(merged(file, older).outcome, Outcome::changed);
+    EXPECT_EQ(merged(file, older).text, file.content);
+  }
+}
+
+TEST(PodmanSetup, WhatNoPathCanNameIsLeftOut) {
+  const auto setup = podman_setup(there, {all_registries[0], {"x:1", "https://x:1", ""}}, {});
+  EXPECT_THAT(setup.files[0].content, Not(HasSubstr("x:1")));
+  EXPECT_THAT(setup.notes, ElementsAre(HasSubstr("x:1 is left out")));
+}
+
+TEST(PodmanSetup, OtherFilesThatSpeakOfTheSame) {
+  const auto notes = [](const std::filesystem::path& path, const std::string& text) {
+    return podman_setup(there, all_registries, {{path, text}}).notes;
+  };
+  const std::filesystem::path folder = podman_folder;
+  EXPECT_THAT(notes(podman_file, "[[registry]]\n  prefix='docker.io' # hub\nblocked=true\n"),
+              ElementsAre(AllOf(HasSubstr("registries.conf speaks of docker.io"),
+                                HasSubstr("no longer counts"))));
+  EXPECT_THAT(notes(folder / "a.conf", "location = \"corp:5000\"\nprefix = \"docker.io\""),
+              ElementsAre(HasSubstr("docker.io, corp:5000 too; what it says")));
+  EXPECT_THAT(notes(folder / "mirrors.conf", "location = \"docker.io\""),
+              ElementsAre(HasSubstr("the mirror is not used")));
+  for (const auto* text :
+       {"", "# prefix = \"docker.io\"", "prefix = \"docker.io/library\"",
+        "location = \"mirror.example/docker.io\"", "[aliases]\n\"a\" = \"docker.io/a\""})
+    EXPECT_THAT(notes(folder / "a.conf", text), IsEmpty()) << text;
+}
+
+}  // namespace
+}  // namespace entrepot::app
