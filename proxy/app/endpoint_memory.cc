@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "metrics/log.h"
 
@@ -19,8 +20,9 @@ using upstream::Reports;
 using upstream::UpstreamReport;
 
 constexpr std::chrono::hours longest_kept{24};
+constexpr std::chrono::minutes save_interval{5};
 constexpr const char* saved_at = "saved_at";
-// What is more than these is not believed, in seconds and bytes a second.
+// Larger numbers in the file are ignored. Seconds, and bytes per second.
 constexpr double longest_wait = 600;
 constexpr double longest_ago = 24 * 3600;
 constexpr double highest_rate = 1e12;
@@ -70,7 +72,7 @@ Json json_of(const Reports& reports) {
   return {{"upstreams", std::move(all)}};
 }
 
-/// Whatever a damaged disk has made of the file: a number from 0 to `most`, or nothing.
+/// A number from 0 to `most`; null for anything else that a damaged file may hold.
 std::optional<double> number(const Json& json, double most) {
   if (!json.is_number()) return std::nullopt;
   const double value = json.get<double>();
@@ -82,7 +84,7 @@ std::optional<double> number_at(const Json& json, const char* key, double most) 
   return found == json.end() ? std::nullopt : number(*found, most);
 }
 
-/// A time span in the file, and how much more it is by now.
+/// A time span in the file plus `age`.
 std::optional<double> aged(const Json& json, const char* key, std::chrono::seconds age) {
   const auto then = number_at(json, key, longest_ago);
   return then ? std::optional(*then + static_cast<double>(age.count())) : std::nullopt;
@@ -185,6 +187,35 @@ Reports load_reports(const std::filesystem::path& file, cache::WallTime now) {
     log::warn("{} cannot be read ({}); endpoints are measured anew", file.string(), error.what());
     return {};
   }
+}
+
+EndpointMemory::EndpointMemory(std::filesystem::path file, const cache::Clock& clock,
+                               loop::Loop& home, cache::JobQueue& pool, Collect collect)
+    : file_(std::move(file)),
+      clock_(clock),
+      home_(home),
+      pool_(pool),
+      collect_(std::move(collect)) {}
+
+Reports EndpointMemory::load() const { return load_reports(file_, clock_.wall()); }
+
+void EndpointMemory::start() {
+  home_.assert_in_loop();
+  timer_ = home_.after(save_interval, [this] {
+    pool_.post([this] {
+      if (const auto reports = collect_()) save(*reports);
+    });
+    start();
+  });
+}
+
+void EndpointMemory::stop() {
+  home_.assert_in_loop();
+  timer_.reset();
+}
+
+void EndpointMemory::save(const Reports& reports) const {
+  save_reports(file_, reports, clock_.wall());
 }
 
 }  // namespace entrepot::app

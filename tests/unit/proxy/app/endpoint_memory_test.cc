@@ -4,10 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
 #include <map>
 #include <string>
 
+#include "proxy/loop/store_pool.h"
 #include "tests/unit/proxy/app/scratch.h"
 
 namespace entrepot::app {
@@ -33,14 +35,14 @@ EndpointReport known() {
   return report;
 }
 
-class EndpointMemory : public testing::Test {
+class EndpointMemoryTest : public testing::Test {
  protected:
   void SetUp() override { std::filesystem::create_directories(file.parent_path()); }
   Scratch scratch;
   const std::filesystem::path file = scratch.path() / "memory" / "endpoints.json";
 };
 
-TEST_F(EndpointMemory, IsKeptAndAges) {
+TEST_F(EndpointMemoryTest, IsKeptAndAges) {
   save_reports(file, {{.name = "docker.io", .endpoints = {known(), {.endpoint = "other"}}}}, now);
   const auto loaded = load_reports(file, now + seconds(100));
   ASSERT_EQ(loaded.size(), 1U);
@@ -58,13 +60,13 @@ TEST_F(EndpointMemory, IsKeptAndAges) {
   EXPECT_TRUE(load_reports(file, now + seconds(1000))[0].endpoints[0].waits.empty());
 }
 
-TEST_F(EndpointMemory, IsNotBelievedForEver) {
+TEST_F(EndpointMemoryTest, IsNotBelievedForEver) {
   save_reports(file, {{.name = "docker.io", .endpoints = {known()}}}, now);
   EXPECT_TRUE(load_reports(file, now + hours(25)).empty());
   EXPECT_TRUE(load_reports(file, now - hours(1)).empty()) << "the clock was set back";
 }
 
-TEST_F(EndpointMemory, WhatCannotBeReadIsNothing) {
+TEST_F(EndpointMemoryTest, WhatCannotBeReadIsNothing) {
   EXPECT_TRUE(load_reports(file, now).empty());
   for (const char* text :
        {"", "{", "[]", "{}", R"({"saved_at":"x"})",
@@ -75,7 +77,7 @@ TEST_F(EndpointMemory, WhatCannotBeReadIsNothing) {
   }
 }
 
-TEST_F(EndpointMemory, NumbersOutOfAllBoundsAreNone) {
+TEST_F(EndpointMemoryTest, NumbersOutOfAllBoundsAreNone) {
   for (const char* wild : {"1e300", "-1", "-1e300", "\"1\"", "99999999999999999999"}) {
     const std::string number = wild;
     std::ofstream(file) << R"({"saved_at":1440000000,"upstreams":[{"name":"a","endpoints":[{)"
@@ -95,12 +97,26 @@ TEST_F(EndpointMemory, NumbersOutOfAllBoundsAreNone) {
   }
 }
 
-TEST_F(EndpointMemory, WhatCannotBeWrittenLeavesTheOneBefore) {
+TEST_F(EndpointMemoryTest, WhatCannotBeWrittenLeavesTheOneBefore) {
   save_reports(file, {{.name = "before"}}, now);
   std::filesystem::create_symlink("/dev/full", file.string() + ".new");
   save_reports(file, {{.name = "after"}}, now);
   ASSERT_EQ(load_reports(file, now).size(), 1U);
   EXPECT_EQ(load_reports(file, now)[0].name, "before");
+}
+
+TEST_F(EndpointMemoryTest, SavesAndLoadsItsFile) {
+  loop::Loop home("home");
+  std::atomic<std::uint64_t> failures{0};
+  loop::StorePool pool("pool", 1, metrics::Counter(&failures));
+  const cache::SystemClock clock;
+  EndpointMemory memory(file, clock, home, pool, [] { return std::nullopt; });
+  EXPECT_TRUE(memory.load().empty());
+  memory.start();
+  memory.stop();
+  memory.save({{.name = "docker.io", .endpoints = {known()}}});
+  ASSERT_EQ(memory.load().size(), 1U);
+  EXPECT_EQ(memory.load()[0].endpoints[0].first_byte, 0.5);
 }
 
 TEST(Merged, TheLoopThatHeardLastTells) {

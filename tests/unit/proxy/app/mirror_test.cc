@@ -75,16 +75,16 @@ class MirrorTest : public testing::Test {
   Scratch scratch_;
 };
 
-/// A mirror that serves on a thread of its own until told to stop.
-class CurlTransfer {
+/// A mirror that serves on a thread of its own until drain().
+class ServingMirror {
  public:
-  explicit CurlTransfer(conf::Config config, std::function<conf::Loaded()> load = {},
-                        NotifierOptions notify = {})
+  explicit ServingMirror(conf::Config config, std::function<conf::Loaded()> load = {},
+                         NotifierOptions notify = {})
       : config_(std::move(config)),
         metrics_(metric_labels(config_)),
         mirror_(std::make_unique<Mirror>(config_, metrics_, std::move(load), std::move(notify))),
         thread_([this] { mirror_->run(); }) {}
-  ~CurlTransfer() {
+  ~ServingMirror() {
     if (thread_.joinable()) thread_.join();
   }
 
@@ -103,7 +103,7 @@ class CurlTransfer {
 };
 
 TEST_F(MirrorTest, ServesOnEveryAddressAndStops) {
-  CurlTransfer mirror(config());
+  ServingMirror mirror(config());
   ASSERT_EQ(mirror->addresses().size(), 2U);
   for (const auto& address : mirror->addresses()) {
     EXPECT_THAT(address, StartsWith("127.0.0.1:"));
@@ -117,7 +117,7 @@ TEST_F(MirrorTest, ServesOnEveryAddressAndStops) {
 }
 
 TEST_F(MirrorTest, SigtermDrainsAndASecondOneCuts) {
-  CurlTransfer mirror(config());
+  ServingMirror mirror(config());
   Client busy(mirror->addresses()[0]);
   busy.send("GET /v2/ HTTP/1.1\r\nHost: x\r\n");  // a head that never ends
   Client probe(mirror->admin_address());
@@ -136,7 +136,7 @@ TEST_F(MirrorTest, SigtermDrainsAndASecondOneCuts) {
 
 TEST_F(MirrorTest, DrainingEndsWithItsTime) {
   auto brief = config({"timeouts.drain=1ms"});
-  CurlTransfer mirror(std::move(brief));
+  ServingMirror mirror(std::move(brief));
   Client busy(mirror->addresses()[0]);
   busy.send("GET /v2/ HTTP/1.1\r\nHost: x\r\n");
   ASSERT_TRUE(busy.connected());
@@ -147,7 +147,7 @@ TEST_F(MirrorTest, DrainingEndsWithItsTime) {
 TEST_F(MirrorTest, WithoutAdminListener) {
   auto alone = config();
   alone.admin.reset();
-  CurlTransfer mirror(std::move(alone));
+  ServingMirror mirror(std::move(alone));
   EXPECT_EQ(mirror->admin_address(), "");
   EXPECT_THAT(Client(mirror->addresses()[0]).get("/v2/"), StartsWith("HTTP/1.1 200 "));
   mirror->drain();
@@ -161,7 +161,7 @@ TEST_F(MirrorTest, TellsTheServiceManagerHowItDoes) {
     if (!good) throw conf::ConfigError({"f.json: wrong"});
     return {config(), {}};
   };
-  CurlTransfer mirror(config(), load, {manager.name(), std::chrono::hours(1)});
+  ServingMirror mirror(config(), load, {manager.name(), std::chrono::hours(1)});
   const auto status = "STATUS=listening on " + mirror->addresses()[0] + ", " +
                       mirror->addresses()[1] + "; admin on " + mirror->admin_address();
   std::vector<std::string> begun{manager.take(), manager.take()};

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/admin_api.h"
+
+#include <utility>
+#include <vector>
+
+#include "proxy/app/client_listeners.h"
+#include "proxy/app/command/component_options.h"
+#include "proxy/app/endpoint_memory.h"
+
+namespace entrepot::app {
+namespace {
+
+/// One piece of a check of the cache takes about a second.
+constexpr std::size_t max_queued_jobs = 100;
+
+}  // namespace
+
+AdminApi::AdminApi(const conf::Config& config, State state, Threads& threads, FetchSources& sources,
+                   cache::Cache& cache, const metrics::Metrics& metrics)
+    : state_(std::move(state)),
+      threads_(threads),
+      sources_(sources),
+      cache_(cache),
+      metrics_(metrics),
+      handler_(handler_options(config), metrics) {}
+
+admin::Options AdminApi::handler_options(const conf::Config& config) {
+  return {.unready = state_.unready,
+          .before_scrape = [this] { update_gauges(); },
+          .api = [this](http::Method method, std::string_view path,
+                        std::string_view query) { return answer(method, path, query); },
+          .work = [this](std::function<void()> job) { return run_on_admin_pool(std::move(job)); },
+          .hosts = config.admin ? config.admin->hosts : std::vector<std::string>()};
+}
+
+void AdminApi::listen(const conf::Config& config) {
+  if (!config.admin) return;
+  const auto& address = config.admin->address;
+  auto options = admin_options(config, address);
+  options.handler_failures = metrics_.job_failures("admin");
+  server_ = std::make_unique<http::Server>(std::move(options), std::vector{&threads_.control()},
+                                           handler_);
+  address_ = with_port(address, server_->port());
+}
+
+void AdminApi::start() {
+  if (server_) server_->start();
+}
+
+void AdminApi::end() { server_.reset(); }
+
+bool AdminApi::run_on_admin_pool(std::function<void()> job) {
+  if (threads_.admin_pool().queued() >= max_queued_jobs) return false;
+  threads_.admin_pool().post(std::move(job));
+  return true;
+}
+
+void AdminApi::update_gauges() const {
+  metrics_.connections().set(static_cast<double>(state_.connections()));
+  metrics_.store_jobs_queued().set(static_cast<double>(threads_.store_pool().queued()));
+}
+
+admin::ApiAnswer AdminApi::answer(http::Method method, std::string_view path,
+                                  std::string_view query) {
+  if (path != "/api/v1/upstreams")
+    return admin::answer_cache_api(cache_.admin(), method, path, query);
+  if (method != http::Method::get && method != http::Method::head)
+    return {405, "{\"error\":\"only GET and HEAD\"}\n"};
+  if (const auto reports = sources_.reports()) return {200, reports_json(*reports)};
+  return {503,
+          "{\"error\":\"the fetch loops do not answer; the process is ending or overloaded\"}\n"};
+}
+
+}  // namespace entrepot::app

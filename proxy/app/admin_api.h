@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "cache/cache.h"
+#include "conf/config.h"
+#include "metrics/metrics.h"
+#include "proxy/admin/admin_handler.h"
+#include "proxy/app/fetch_sources.h"
+#include "proxy/app/threads.h"
+#include "proxy/http/server.h"
+
+namespace entrepot::app {
+
+/// The admin listener of a running mirror: the answers of /api/v1, and the gauges that nobody else
+/// keeps up to date. Answers that may block run on the admin pool, all others on the control loop.
+/// Constructed and destroyed on the main thread.
+class AdminApi {
+ public:
+  struct State {
+    /// Why clients should not be sent here now; empty if they may be.
+    std::function<std::string_view()> unready;
+    /// Open connections of clients.
+    std::function<std::size_t()> connections;
+  };
+
+  /// Binds nothing yet. The functions of `state` are called on the control loop, from listen() and
+  /// start() on. `cache` is used from then on, too; it must be destroyed before this, since
+  /// unfinished answers in it may refer to the handler. `threads`, `sources` and `metrics` outlive
+  /// this.
+  AdminApi(const conf::Config& config, State state, Threads& threads, FetchSources& sources,
+           cache::Cache& cache, const metrics::Metrics& metrics);
+  AdminApi(const AdminApi&) = delete;
+  AdminApi& operator=(const AdminApi&) = delete;
+
+  /// Binds the admin address, if one is configured. Throws http::ListenError.
+  void listen(const conf::Config& config);
+  /// Begins to accept. Any thread.
+  void start();
+  /// Closes the listener and its connections. Main thread, before Threads::end_loops(); does
+  /// nothing without a listener.
+  void end();
+
+  /// "address:port" of the listener; empty without one.
+  const std::string& address() const { return address_; }
+
+ private:
+  admin::Options handler_options(const conf::Config& config);
+  admin::ApiAnswer answer(http::Method method, std::string_view path, std::string_view query);
+  bool run_on_admin_pool(std::function<void()> job);
+  void update_gauges() const;
+
+  const State state_;
+  Threads& threads_;
+  FetchSources& sources_;
+  cache::Cache& cache_;
+  const metrics::Metrics& metrics_;
+  admin::AdminHandler handler_;
+  std::unique_ptr<http::Server> server_;
+  std::string address_;
+};
+
+}  // namespace entrepot::app

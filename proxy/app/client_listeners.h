@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "conf/config.h"
+#include "metrics/metrics.h"
+#include "proxy/app/threads.h"
+#include "proxy/http/server.h"
+
+namespace entrepot::app {
+
+/// The listeners for clients: one http::Server for each configured address, on all serve loops.
+/// Constructed and destroyed on the main thread, as http::Server says.
+class ClientListeners {
+ public:
+  /// Binds the addresses. `threads` and `handler` outlive this. Throws http::ListenError.
+  ClientListeners(const conf::Config& config, Threads& threads, http::Handler& handler,
+                  const metrics::Metrics& metrics);
+  ClientListeners(const ClientListeners&) = delete;
+  ClientListeners& operator=(const ClientListeners&) = delete;
+
+  /// Begins to accept. Any thread.
+  void start();
+  /// Closes the listeners and each connection at the end of its reply; then calls `drained` on the
+  /// control loop, which may be after this object is destroyed. Control loop only, once.
+  void drain(std::function<void()> drained);
+  /// Closes all connections now. Control loop only.
+  void close();
+
+  /// Open connections of all listeners. Any thread.
+  std::size_t connections() const;
+  /// "address:port" of each listener, with the port it is bound to.
+  const std::vector<std::string>& addresses() const { return addresses_; }
+
+ private:
+  loop::Loop& control_;
+  std::vector<std::unique_ptr<http::Server>> servers_;
+  std::vector<std::string> addresses_;
+};
+
+/// `address` ("host:port") with another port. Pure.
+std::string with_port(const std::string& address, std::uint16_t port);
+
+}  // namespace entrepot::app

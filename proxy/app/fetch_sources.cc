@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/fetch_sources.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <utility>
+
+#include "proxy/app/command/component_options.h"
+#include "proxy/app/endpoint_memory.h"
+
+namespace entrepot::app {
+namespace {
+
+constexpr std::chrono::seconds report_timeout{5};
+constexpr std::chrono::milliseconds report_step{50};
+
+}  // namespace
+
+FetchSources::FetchSources(const conf::Config& config, std::string id, Threads& threads,
+                           const metrics::Metrics& metrics)
+    : id_(std::move(id)), threads_(threads), metrics_(metrics) {
+  for (const auto& loop : threads_.fetch())
+    sources_.push_back(
+        std::make_unique<upstream::UpstreamSource>(*loop, options_of(config), metrics_));
+}
+
+upstream::Options FetchSources::options_of(const conf::Config& config) const {
+  auto options = upstream_options(config);
+  options.id = id_;
+  options.readers = &threads_.store_pool();
+  return options;
+}
+
+std::vector<cache::Cache::HomeParts> FetchSources::homes() const {
+  std::vector<cache::Cache::HomeParts> homes;
+  for (std::size_t i = 0; i < sources_.size(); ++i)
+    homes.push_back({threads_.fetch()[i].get(), sources_[i].get()});
+  return homes;
+}
+
+void FetchSources::watch(LoopLag& lag) const {
+  for (std::size_t i = 0; i < sources_.size(); ++i)
+    lag.watch(*threads_.fetch()[i], "fetch",
+              [&source = *sources_[i]] { source.bring_gauges_up_to_date(); });
+}
+
+void FetchSources::recall(const upstream::Reports& known) {
+  for (const auto& source : sources_) source->recall(known);
+}
+
+void FetchSources::replace(const conf::Config& next, const std::vector<std::string>& upstreams) {
+  auto options = options_of(next);
+  std::erase_if(options.upstreams, [&](const auto& upstream) {
+    return std::find(upstreams.begin(), upstreams.end(), upstream.name) == upstreams.end();
+  });
+  // A source that nobody uses shows whether libcurl accepts the options, before anything changes.
+  loop::Loop scratch("reload");
+  static_cast<void>(upstream::UpstreamSource(scratch, options, metrics_));
+  for (std::size_t i = 0; i < sources_.size(); ++i)
+    threads_.fetch()[i]->post([&source = *sources_[i], options] { source.replace(options); });
+}
+
+std::optional<upstream::Reports> FetchSources::reports() {
+  std::vector<std::future<upstream::Reports>> requested;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const auto answer = std::make_shared<std::promise<upstream::Reports>>();
+    requested.push_back(answer->get_future());
+    threads_.fetch()[i]->post(
+        [answer, &source = *sources_[i]] { answer->set_value(source.report()); });
+  }
+  const auto deadline = std::chrono::steady_clock::now() + report_timeout;
+  std::vector<upstream::Reports> by_loop;
+  for (auto& answer : requested) {
+    while (answer.wait_for(report_step) != std::future_status::ready)
+      if (threads_.ending() || std::chrono::steady_clock::now() > deadline) return std::nullopt;
+    try {
+      by_loop.push_back(answer.get());
+    } catch (const std::future_error&) {  // the loop ended and destroyed the job
+      return std::nullopt;
+    }
+  }
+  return merged(by_loop);
+}
+
+upstream::Reports FetchSources::final_reports() const {
+  std::vector<upstream::Reports> by_loop;
+  for (const auto& source : sources_) by_loop.push_back(source->report());
+  return merged(by_loop);
+}
+
+}  // namespace entrepot::app

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/cache.h"
+#include "conf/config.h"
+#include "metrics/metrics.h"
+#include "proxy/app/loop_lag.h"
+#include "proxy/app/threads.h"
+#include "proxy/upstream/upstream_source.h"
+
+namespace entrepot::app {
+
+/// The upstream client of each fetch loop, and questions to all of them at once. Constructed and
+/// destroyed on the main thread, while no loop runs.
+class FetchSources {
+ public:
+  /// `id` names this process in requests to upstreams (registry::Options::id). `threads` and
+  /// `metrics` outlive this; `config` is read here only. Throws std::runtime_error if an upstream
+  /// or a CA file cannot be used.
+  FetchSources(const conf::Config& config, std::string id, Threads& threads,
+               const metrics::Metrics& metrics);
+  FetchSources(const FetchSources&) = delete;
+  FetchSources& operator=(const FetchSources&) = delete;
+
+  /// The homes of the cache: one for each fetch loop.
+  std::vector<cache::Cache::HomeParts> homes() const;
+  /// Lets `lag` measure the fetch loops; each round also updates the gauges of their sources.
+  /// Before LoopLag::begin().
+  void watch(LoopLag& lag) const;
+
+  /// Gives each source the measurements of an earlier process. Before the loops start.
+  void recall(const upstream::Reports& known);
+  /// Replaces the configuration of `upstreams` (names) with that in `next`. Any thread. Throws
+  /// std::runtime_error if it cannot be used; nothing has changed then.
+  void replace(const conf::Config& next, const std::vector<std::string>& upstreams);
+
+  /// What the sources know of their endpoints, merged. Null if a loop does not answer within 5 s
+  /// or the threads end. Blocks; any thread but the loops.
+  std::optional<upstream::Reports> reports();
+  /// The same after Threads::end_loops(), on the main thread.
+  upstream::Reports final_reports() const;
+
+ private:
+  upstream::Options options_of(const conf::Config& config) const;
+
+  const std::string id_;
+  Threads& threads_;
+  const metrics::Metrics& metrics_;
+  std::vector<std::unique_ptr<upstream::UpstreamSource>> sources_;  // as Threads::fetch()
+};
+
+}  // namespace entrepot::app

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/reload.h"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "metrics/log.h"
+#include "proxy/app/changes.h"
+#include "proxy/app/command/component_options.h"
+#include "proxy/app/joined.h"
+
+namespace entrepot::app {
+
+Reload::Reload(const conf::Config& config, std::function<conf::Loaded()> load, loop::Loop& control,
+               FetchSources& sources, cache::Cache& cache)
+    : load_(std::move(load)),
+      control_(control),
+      sources_(sources),
+      cache_(cache),
+      current_(config) {
+  conf::forget_passwords(current_);
+}
+
+bool Reload::run() {
+  control_.assert_in_loop();
+  try {
+    auto loaded = load_();
+    for (const auto& warning : loaded.warnings) log::warn("{}", warning);
+    apply(loaded.config);
+    conf::forget_passwords(loaded.config);
+    current_ = std::move(loaded.config);
+    return true;
+  } catch (const conf::ConfigError& error) {
+    for (const auto& line : error.lines()) log::error("{}", line);
+    log::error("SIGHUP: this configuration cannot be used; the one before stays");
+  } catch (const std::exception& error) {
+    log::error("SIGHUP: {}; the configuration before stays", error.what());
+  }
+  return false;
+}
+
+/// Throws, before it changes anything, if an upstream cannot be used as configured.
+void Reload::apply(const conf::Config& next) {
+  const auto changes = changes_between(current_, next);
+  sources_.replace(next, changes.upstreams);
+  if (changes.cache) cache_.reconfigure(cache_options(next));
+  if (changes.log_level) log::set_level(next.log.level);
+  if (!changes.later.empty())
+    log::warn("SIGHUP: these count from the next start only: {}", joined(changes.later));
+  log::info(
+      "SIGHUP: {}{}", changes.none() ? "nothing has changed" : "the configuration is read anew",
+      changes.upstreams.empty() ? "" : "; asked as configured now: " + joined(changes.upstreams));
+}
+
+}  // namespace entrepot::app

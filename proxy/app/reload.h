@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+
+#include "cache/cache.h"
+#include "conf/config.h"
+#include "conf/load.h"
+#include "proxy/app/fetch_sources.h"
+
+namespace entrepot::app {
+
+/// Applies a changed configuration to the running process. Control loop only, once it runs.
+class Reload {
+ public:
+  /// `load` reads the configuration and throws conf::ConfigError if it cannot be used; null: the
+  /// process does not reload. `config` is the present configuration. `sources` and `cache` outlive
+  /// this; `control` is the loop of run().
+  Reload(const conf::Config& config, std::function<conf::Loaded()> load, loop::Loop& control,
+         FetchSources& sources, cache::Cache& cache);
+  Reload(const Reload&) = delete;
+  Reload& operator=(const Reload&) = delete;
+
+  bool enabled() const { return load_ != nullptr; }
+  /// Reads the configuration and applies what can change without a restart; the log names the rest.
+  /// False: the configuration cannot be used, the log says why, and nothing has changed.
+  /// REQUIRES: enabled().
+  bool run();
+
+ private:
+  void apply(const conf::Config& next);
+
+  const std::function<conf::Loaded()> load_;
+  loop::Loop& control_;
+  FetchSources& sources_;
+  cache::Cache& cache_;
+  conf::Config current_;  // without passwords
+};
+
+}  // namespace entrepot::app
