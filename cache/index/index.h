@@ -147,7 +147,7 @@ class Index {
   }
   /// The set depends on the digest only, which is const; the other members of an entry may change.
   static Entry& changeable(const Entry& entry) { return const_cast<Entry&>(entry); }
-  Entry& add(Shard& shard, const Digest& digest, const Stored& stored);
+  Entry& add(Shard& shard, const Digest& digest, const Stored& stored) REQUIRES(shard.mutex);
   static void set_flags(Entry& entry, const Stored& stored);
   std::chrono::minutes unused_for(const Entry& entry) const;
   void note_time(const Entry& entry) const;

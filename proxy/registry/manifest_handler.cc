@@ -41,7 +41,7 @@ void ManifestHandler::handle_digest(const http::ExchangePtr& exchange, Call& cal
       exchange->request().is_head() ||
       none_match_hits(exchange->request(), call.fields, DigestText(*call.digest).text());
   cache::Requester requester = requester_of(*exchange, call);
-  requester.accept = own_types(exchange->request(), call.fields);
+  requester.accept = extra_types(exchange->request(), call.fields);
   cache_.fetch_manifest(call.repository_ref(), *call.digest, no_body, std::move(requester),
                         reply_when_done(exchange));
 }

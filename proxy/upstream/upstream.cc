@@ -23,9 +23,9 @@ TransferOptions transfer_options(const UpstreamOptions& upstream, const Options&
 
 }  // namespace
 
-Upstream::Upstream(event_base* base, UpstreamOptions options, const Options& common,
+Upstream::Upstream(loop::Loop& loop, UpstreamOptions options, const Options& common,
                    const metrics::Metrics& metrics)
-    : base_(base),
+    : loop_(loop),
       options_(std::move(options)),
       limits_(common.limits),
       timeouts_(common.timeouts),
@@ -33,7 +33,7 @@ Upstream::Upstream(event_base* base, UpstreamOptions options, const Options& com
       fills_resumed_(metrics.fills_resumed()),
       metrics_(metrics.upstream(options_.name)),
       seed_(std::random_device()()),
-      multi_(base, transfer_options(options_, common),
+      multi_(loop, transfer_options(options_, common),
              {.slots = static_cast<std::size_t>(std::max(common.limits.transfers, 1))}),
       hedges_(most_hedges) {
   for (const EndpointOptions& endpoint : options_.endpoints) {
@@ -52,7 +52,7 @@ Upstream::Upstream(event_base* base, UpstreamOptions options, const Options& com
   }
   if (endpoints_.size() == 1) return;
   for (const auto& endpoint : endpoints_)
-    probes_.push_back(std::make_unique<Probe>(base, *endpoint, next_seed()));
+    probes_.push_back(std::make_unique<Probe>(loop.base(), *endpoint, next_seed()));
 }
 
 Upstream::~Upstream() {
@@ -74,6 +74,7 @@ std::vector<Candidate> Upstream::candidates(std::uint64_t bytes, const Endpoints
 }
 
 Endpoint* Upstream::choose(std::uint64_t bytes, const Endpoints& excluded) {
+  loop_.assert_in_loop();
   hedges_ = std::min(hedges_ + limits_.hedges, most_hedges);
   if (endpoints_.size() == 1) return excluded.empty() ? endpoints_.front().get() : nullptr;
   for (const auto& probe : probes_) probe->used();
@@ -95,6 +96,7 @@ Endpoint* Upstream::choose(std::uint64_t bytes, const Endpoints& excluded) {
 }
 
 Endpoint* Upstream::alternative(std::uint64_t bytes, const Endpoints& excluded, Only only) const {
+  loop_.assert_in_loop();
   if (endpoints_.size() == 1) return nullptr;
   const auto all = candidates(bytes, excluded);
   const auto choice = upstream::choose(all, bytes, std::nullopt);
@@ -104,6 +106,7 @@ Endpoint* Upstream::alternative(std::uint64_t bytes, const Endpoints& excluded, 
 }
 
 double Upstream::expected_seconds(const Endpoint& endpoint, std::uint64_t bytes) const {
+  loop_.assert_in_loop();
   const auto at = std::find_if(endpoints_.begin(), endpoints_.end(),
                                [&](const auto& one) { return one.get() == &endpoint; });
   return upstream::expected_seconds(candidates(bytes, {}),
@@ -111,18 +114,21 @@ double Upstream::expected_seconds(const Endpoint& endpoint, std::uint64_t bytes)
 }
 
 UpstreamReport Upstream::report() const {
+  loop_.assert_in_loop();
   UpstreamReport report{.name = name(), .transfers = multi_.running(), .queued = multi_.queued()};
   for (const auto& endpoint : endpoints_) report.endpoints.push_back(endpoint->report());
   return report;
 }
 
 void Upstream::recall(const UpstreamReport& known) {
+  loop_.assert_in_loop();
   for (const auto& endpoint : endpoints_)
     for (const auto& one : known.endpoints)
       if (one.endpoint == endpoint->label()) endpoint->recall(one);
 }
 
 void Upstream::bring_gauges_up_to_date() {
+  loop_.assert_in_loop();
   tell_transfers(multi_.running(), multi_.queued());
   tell_dropped();
   for (const auto& endpoint : endpoints_) {
@@ -148,6 +154,7 @@ void Upstream::tell_dropped() {
 }
 
 bool Upstream::take_hedge() {
+  loop_.assert_in_loop();
   if (hedges_ < 1) return false;
   hedges_ -= 1;
   return true;

@@ -11,13 +11,12 @@
 #include <vector>
 
 #include "metrics/metrics.h"
+#include "proxy/loop/loop.h"
 #include "proxy/upstream/endpoint/choice.h"
 #include "proxy/upstream/endpoint/endpoint.h"
 #include "proxy/upstream/endpoint/options.h"
 #include "proxy/upstream/endpoint/probe.h"
 #include "proxy/upstream/transfer/curl_multi.h"
-
-struct event_base;
 
 namespace entrepot::upstream {
 
@@ -25,7 +24,7 @@ namespace entrepot::upstream {
 class Upstream {
  public:
   /// Throws std::invalid_argument when there is no endpoint or a URL does not parse, naming both.
-  Upstream(event_base* base, UpstreamOptions options, const Options& common,
+  Upstream(loop::Loop& loop, UpstreamOptions options, const Options& common,
            const metrics::Metrics& metrics);
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
@@ -54,7 +53,7 @@ class Upstream {
   void recall(const UpstreamReport& known);
   /// Called each second; forgets tokens that nobody needs, too.
   void bring_gauges_up_to_date();
-  event_base* base() const { return base_; }
+  event_base* base() const { return loop_.base(); }
   const Limits& limits() const { return limits_; }
   const Timeouts& timeouts() const { return timeouts_; }
   /// Options::read_off_loop; may be empty.
@@ -74,7 +73,7 @@ class Upstream {
   void tell_dropped();
 
   // Constant after construction.
-  event_base* const base_;
+  loop::Loop& loop_;
   const UpstreamOptions options_;
   const Limits limits_;
   const Timeouts timeouts_;

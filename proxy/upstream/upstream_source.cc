@@ -82,7 +82,7 @@ UpstreamSource::Upstreams UpstreamSource::make(Options options) const {
   Upstreams made;
   for (UpstreamOptions& upstream : options.upstreams) {
     const std::string name = upstream.name;
-    made[name] = std::make_shared<Upstream>(loop_.base(), std::move(upstream), options, metrics_);
+    made[name] = std::make_shared<Upstream>(loop_, std::move(upstream), options, metrics_);
   }
   return made;
 }

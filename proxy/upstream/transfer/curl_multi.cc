@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What waits in queue_ is a request and its sink; a CurlTransfer, with curl's handle, is made when
-// its turn comes. It is in exactly one place: active_, or the local list of a function that tells
-// its end. Curl's functions are called at top level only (in_curl_ is false): inside its callbacks
-// they fail, so what a sink starts or cancels there is written down and done by settle().
+// queue_ holds a request and its sink; begin() makes a CurlTransfer of them, with an easy handle.
+// It is in exactly one place: active_, or the local list of a function that reports its end.
+// libcurl's functions fail inside its callbacks, so this calls them at top level only (in_curl_ is
+// false): settle() carries out the starts and cancellations that a sink requests inside a callback.
 #include "proxy/upstream/transfer/curl_multi.h"
-
-#include <event2/event.h>
 
 #include <algorithm>
 #include <chrono>
@@ -21,22 +19,19 @@ namespace {
 
 constexpr std::chrono::milliseconds review_interval{250};
 
+int on_timer_change(CURLM*, long delay_ms, void* self) {
+  Timer& timer = *static_cast<Timer*>(self);
+  if (delay_ms < 0) {
+    timer.cancel();
+  } else {
+    timer.set(std::chrono::milliseconds(delay_ms));
+  }
+  return 0;
+}
+
 }  // namespace
 
-struct CurlMulti::Watch {
-  Watch(CurlMulti& owner, curl_socket_t socket) : multi(owner), fd(socket) {}
-  ~Watch() {
-    if (event != nullptr) event_free(event);
-  }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
-
-  CurlMulti& multi;
-  const curl_socket_t fd;
-  struct event* event = nullptr;  // owned
-};
-
-/// What the user holds.
+/// The Transfer that the user owns.
 class CurlMulti::Handle : public Transfer {
  public:
   explicit Handle(CurlMulti& multi) : multi_(multi) {}
@@ -51,14 +46,16 @@ class CurlMulti::Handle : public Transfer {
     running.attach(&running_);
     running.hold(held_);
   }
-  /// It has left the queue.
+  /// The queue dropped it.
   void leaves() { ticket_.reset(); }
 
   void hold(bool on) override {
+    multi_.assert_in_loop();
     held_ = on;
     if (running_ != nullptr) multi_.hold(*running_, on);
   }
   void wanted_by(cache::Client client) override {
+    multi_.assert_in_loop();
     if (ticket_) multi_.queue_.wanted_by(*ticket_, client);
   }
   TransferTiming timing() const override {
@@ -74,19 +71,20 @@ class CurlMulti::Handle : public Transfer {
   bool held_ = false;
 };
 
-CurlMulti::CurlMulti(event_base* base, TransferOptions options, const TransferQueue::Bounds& bounds)
-    : base_(base),
+CurlMulti::CurlMulti(loop::Loop& loop, TransferOptions options, const TransferQueue::Bounds& bounds)
+    : loop_(loop),
       options_(std::move(options)),
+      ready_([this](curl_socket_t fd, int mask) { act(fd, mask); }),
       queue_(bounds),
-      timer_(base, [this] { act(CURL_SOCKET_TIMEOUT, 0); }),
-      review_timer_(base, [this] { review(); }),
-      dismiss_timer_(base, [this] { dismiss(); }) {
+      timer_(loop.base(), [this] { act(CURL_SOCKET_TIMEOUT, 0); }),
+      review_timer_(loop.base(), [this] { review(); }),
+      dismiss_timer_(loop.base(), [this] { dismiss(); }) {
   open();
 }
 
 CurlMulti::~CurlMulti() {
   check(active_.empty() && queue_.empty(), "a transfer outlives its multi");
-  curl_multi_cleanup(multi_);  // calls back for the sockets it closes: watches and timer still live
+  curl_multi_cleanup(multi_);  // calls back for the sockets it closes: uses watches_ and timer_
 }
 
 void CurlMulti::open() {
@@ -94,12 +92,13 @@ void CurlMulti::open() {
   check(multi_ != nullptr, "out of memory for a multi handle");
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlMulti::on_socket_change);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::on_timer_change);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &on_timer_change);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, &timer_);
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
 }
 
 std::unique_ptr<Transfer> CurlMulti::start(TransferRequest request, TransferSink& sink) {
+  assert_in_loop();
   auto handle = std::make_unique<Handle>(*this);
   handle->waits(
       queue_.add(std::make_unique<TransferQueue::Waiting>(std::move(request), sink, *handle)));
@@ -110,13 +109,13 @@ std::unique_ptr<Transfer> CurlMulti::start(TransferRequest request, TransferSink
 
 void CurlMulti::admit() {
   while (auto waiting = queue_.next()) begin(std::move(waiting));
-  // Not from here: whoever starts a transfer must not be called, nor those of others end.
+  // Not from here: start() promises to call no sink.
   if (queue_.anybody_leaves()) dismiss_timer_.set(std::chrono::milliseconds(0));
 }
 
 void CurlMulti::begin(std::unique_ptr<TransferQueue::Waiting> waiting) {
   CurlTransfer::Deadlines& self = *this;
-  auto running = std::make_unique<CurlTransfer>(base_, options_, std::move(waiting->request),
+  auto running = std::make_unique<CurlTransfer>(loop_.base(), options_, std::move(waiting->request),
                                                 waiting->sink, self, sockets_);
   static_cast<Handle&>(waiting->handle).begins(*running);
   queue_.began(running->request(), *waiting);
@@ -127,7 +126,7 @@ void CurlMulti::begin(std::unique_ptr<TransferQueue::Waiting> waiting) {
   active_.emplace(key, std::move(running));
 }
 
-/// Now and then while there are transfers: who waits for them may have left.
+/// Runs at intervals while there are transfers: their clients may have left.
 void CurlMulti::review() {
   reviewing_ = false;
   queue_.sweep();
@@ -141,7 +140,7 @@ void CurlMulti::review() {
 }
 
 void CurlMulti::end_for_others(const TransferRequest& request) {
-  // The end of one may have been that of others.
+  // The end of one transfer may have ended others.
   const auto found = std::ranges::find_if(
       active_, [&request](const auto& one) { return &one.second->request() == &request; });
   if (found == active_.end()) return;
@@ -151,7 +150,7 @@ void CurlMulti::end_for_others(const TransferRequest& request) {
                           .detail = "others wait, and nobody does for it"});
 }
 
-/// Tells those that have left the queue, from the top level of the loop.
+/// Reports the end of transfers that left the queue, from the top level of the loop.
 void CurlMulti::dismiss() {
   while (const auto leaving = queue_.take_leaving()) {
     const bool full = leaving->why == TransferEnd::Kind::overloaded;
@@ -177,7 +176,7 @@ std::unique_ptr<CurlTransfer> CurlMulti::remove(CurlTransfer& running) {
 
 void CurlMulti::cancel(CurlTransfer& running) {
   running.detach();
-  if (!active_.contains(&running)) return;  // its end is being told
+  if (!active_.contains(&running)) return;  // its end is being reported
   if (in_curl_) {
     queue_.forget_demand(running.request());
     detached_.push_back(&running);
@@ -191,12 +190,12 @@ void CurlMulti::hold(CurlTransfer& running, bool on) {
   running.hold(on);
   if (on || !active_.contains(&running)) return;
   check(!in_curl_, "a hold ends within a callback");
-  // Curl brings the piece it kept at once, from within this call.
+  // libcurl passes the piece it kept from within this call.
   in_curl_ = true;
   const CURLcode result = curl_easy_pause(running.easy(), CURLPAUSE_CONT);
   in_curl_ = false;
   settle();
-  // A sink that refuses within the call ends nothing by itself: curl only says so here.
+  // When a sink refuses data within the call, only this result says so.
   if (result != CURLE_OK && active_.contains(&running)) expired(running, running.judge(result));
 }
 
@@ -213,7 +212,7 @@ void CurlMulti::act(curl_socket_t fd, int mask) {
 }
 
 void CurlMulti::settle() {
-  // Detached ones first: their result interests nobody. One that ended as well is not asked twice.
+  // Detached ones first: their results do not matter, and collect() must not see them.
   for (CurlTransfer* running : std::exchange(detached_, {})) remove(*running);
   std::vector<Ended> ended;
   collect(ended);
@@ -232,28 +231,16 @@ void CurlMulti::collect(std::vector<Ended>& ended) {
     results.emplace_back(running, message->data.result);
   }
   for (const auto& [running, result] : results) {
-    if (try_again(*running, result)) {
+    if (running->try_again(result, last_addresses_)) {
       curl_multi_remove_handle(multi_, running->easy());
       check(curl_multi_add_handle(multi_, running->easy()) == CURLM_OK,
             "curl_multi_add_handle fails");
       continue;
     }
-    if (const auto address = running->answered_from(); !address.empty())
-      last_addresses_.answered(running->host(), address, std::chrono::steady_clock::now());
+    running->remember_address(last_addresses_);
     TransferEnd end = running->judge(result);
     ended.push_back({.running = remove(*running), .end = std::move(end)});
   }
-}
-
-/// Nothing has been sent yet, and there is another way.
-bool CurlMulti::try_again(CurlTransfer& running, CURLcode result) {
-  if (running.wants_new_connection() || running.wants_other_addresses(result)) return true;
-  if (!running.unresolved(result)) return false;
-  const std::string host = running.host();
-  const auto now = std::chrono::steady_clock::now();
-  if (!running.resolve_by(last_addresses_.resolve_entry(host, now))) return false;
-  log::warn("the name of {} cannot be resolved; the address it answered from last is used", host);
-  return true;
 }
 
 void CurlMulti::expired(CurlTransfer& running, TransferEnd end) {
@@ -263,6 +250,7 @@ void CurlMulti::expired(CurlTransfer& running, TransferEnd end) {
 }
 
 void CurlMulti::reset(const std::string& reason) {
+  assert_in_loop();
   check(!in_curl_, "a multi is reset from within libcurl");
   log::error("upstream transfers restart: libcurl reports \"{}\"; this is a bug worth reporting",
              reason);
@@ -280,51 +268,27 @@ void CurlMulti::reset(const std::string& reason) {
   for (const auto& running : victims) running->finish(end);
 }
 
-int CurlMulti::on_timer_change(CURLM*, long delay_ms, void* self) {
-  Timer& timer = static_cast<CurlMulti*>(self)->timer_;
-  if (delay_ms < 0) {
-    timer.cancel();
-  } else {
-    timer.set(std::chrono::milliseconds(delay_ms));
-  }
-  return 0;
-}
-
 int CurlMulti::on_socket_change(CURL*, curl_socket_t fd, int what, void* self, void* watch) {
-  // The handle named is ignored: sockets belong to the multi and outlive their transfers.
+  // The easy handle does not matter: sockets belong to the multi handle and outlive their
+  // transfers.
   auto* multi = static_cast<CurlMulti*>(self);
   if (what == CURL_POLL_REMOVE) {
     curl_multi_assign(multi->multi_, fd, nullptr);
     multi->watches_.erase(fd);
   } else {
-    multi->watch_socket(fd, what, static_cast<Watch*>(watch));
+    multi->watch_socket(fd, what, static_cast<SocketWatch*>(watch));
   }
   return 0;
 }
 
-void CurlMulti::watch_socket(curl_socket_t fd, int what, Watch* watch) {
+void CurlMulti::watch_socket(curl_socket_t fd, int what, SocketWatch* watch) {
   if (watch == nullptr) {
-    auto fresh = std::make_unique<Watch>(*this, fd);
-    watch = fresh.get();
-    watches_[fd] = std::move(fresh);
+    auto& made = watches_[fd];
+    made = std::make_unique<SocketWatch>(loop_.base(), fd, ready_);
+    watch = made.get();
     curl_multi_assign(multi_, fd, watch);
   }
-  if (watch->event != nullptr) event_free(watch->event);
-  short events = EV_PERSIST;
-  if ((what & CURL_POLL_IN) != 0) events = static_cast<short>(events | EV_READ);
-  if ((what & CURL_POLL_OUT) != 0) events = static_cast<short>(events | EV_WRITE);
-  watch->event = event_new(base_, fd, events, &CurlMulti::on_ready, watch);
-  check(watch->event != nullptr && event_add(watch->event, nullptr) == 0,
-        "a socket cannot be watched");
-}
-
-void CurlMulti::on_ready(int fd, short what, void* watch) {
-  // The watch may be gone when act() returns; the multi is not.
-  CurlMulti& multi = static_cast<Watch*>(watch)->multi;
-  int mask = 0;
-  if ((what & EV_READ) != 0) mask |= CURL_CSELECT_IN;
-  if ((what & EV_WRITE) != 0) mask |= CURL_CSELECT_OUT;
-  multi.act(fd, mask);
+  watch->listen(what);
 }
 
 }  // namespace entrepot::upstream

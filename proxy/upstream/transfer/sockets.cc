@@ -34,7 +34,7 @@ End end_of(const sockaddr_storage& address) {
 }
 
 template <typename Call>
-End ask(Call call, int fd) {
+End end_by(Call call, int fd) {
   sockaddr_storage address{};
   socklen_t length = sizeof address;
   if (call(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
@@ -70,21 +70,20 @@ int Sockets::close(curl_socket_t fd) {
   return ::close(fd);
 }
 
-void Sockets::note_dead(const std::string& key) {
-  const auto now = std::chrono::steady_clock::now();
+void Sockets::note_dead(const std::string& key, Time now) {
   std::erase_if(dead_until_, [now](const auto& one) { return one.second <= now; });
   dead_until_[key] = now + left_out;
 }
 
-bool Sockets::dead(const curl_sockaddr& address) const {
+bool Sockets::dead(const curl_sockaddr& address, Time now) const {
   const auto found = dead_until_.find(key_of(address));
-  return found != dead_until_.end() && std::chrono::steady_clock::now() < found->second;
+  return found != dead_until_.end() && now < found->second;
 }
 
 bool Sockets::clean(std::string_view remote_ip, int remote_port, int local_port) {
   for (auto& [fd, requests] : requests_) {
-    if (ask(::getsockname, fd).port != local_port) continue;
-    const End remote = ask(::getpeername, fd);
+    if (end_by(::getsockname, fd).port != local_port) continue;
+    const End remote = end_by(::getpeername, fd);
     if (remote.port != remote_port || remote.ip != remote_ip) continue;
     // A first request may find bytes: TLS session tickets follow the handshake.
     return requests++ == 0 || !has_unread_bytes(fd);

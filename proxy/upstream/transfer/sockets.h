@@ -12,30 +12,32 @@
 
 namespace entrepot::upstream {
 
-/// The sockets of one multi handle, watched for two things. Bytes that arrive on a kept connection
-/// while nothing was asked: libcurl (7.88) would take them for the answer to the next request,
-/// which may be for another repository. And addresses that take no connection: libcurl would try
-/// them again for each (U19 of the fault list). Loop thread only; outlives the multi handle.
+/// The sockets of one multi handle. Finds two faults that libcurl (7.88) does not handle: bytes
+/// that arrive on a kept connection before a request was sent, which libcurl would take for the
+/// response to the next request, perhaps of another repository; and addresses that accept no
+/// connection, which libcurl would dial again for each transfer. Loop thread only; outlives the
+/// multi handle.
 class Sockets {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  /// How long a dead address is left out.
+  /// How long a dead address is not dialled.
   static constexpr std::chrono::minutes left_out{1};
 
   /// A new socket for `address`, close-on-exec.
   curl_socket_t open(const curl_sockaddr& address);
   int close(curl_socket_t fd);
 
-  /// A request is about to go out on the connection with these ends. False when it has been used
-  /// before and holds unread bytes: it must not be used again.
+  /// Counts a request on the connection with these ends. False when it was used before and holds
+  /// unread bytes: it must not be used again.
   bool clean(std::string_view remote_ip, int remote_port, int local_port);
 
-  /// What an address is known by; its structure is longer than its type says (IPv6).
+  /// Key of an address in the table of dead ones. The structure of an IPv6 address is longer than
+  /// its type says.
   static std::string key_of(const curl_sockaddr& address);
   static std::string ip_of(const curl_sockaddr& address);
-  /// It has taken no connection.
-  void note_dead(const std::string& key);
-  bool dead(const curl_sockaddr& address) const;
+  /// The address accepted no connection.
+  void note_dead(const std::string& key, Time now);
+  bool dead(const curl_sockaddr& address, Time now) const;
 
   std::size_t size() const { return requests_.size(); }
 

@@ -43,8 +43,7 @@ class TokensTest : public ::testing::Test {
   void SetUp() override {
     loop_.start();
     on_loop([this] {
-      multi_ =
-          std::make_unique<CurlMulti>(loop_.base(), TransferOptions{}, TransferQueue::Bounds{});
+      multi_ = std::make_unique<CurlMulti>(loop_, TransferOptions{}, TransferQueue::Bounds{});
       tokens_ = std::make_unique<Tokens>(*multi_, Timeouts{}, nullptr, "test");
     });
   }

@@ -72,8 +72,8 @@ class MultiTest : public ::testing::Test {
   void SetUp() override {
     loop_.start();
     on_loop([this] {
-      multi_ = std::make_unique<CurlMulti>(loop_.base(), TransferOptions{},
-                                           TransferQueue::Bounds{.slots = 2});
+      multi_ =
+          std::make_unique<CurlMulti>(loop_, TransferOptions{}, TransferQueue::Bounds{.slots = 2});
     });
   }
   void TearDown() override {
@@ -258,7 +258,7 @@ TEST_F(QueueTest, WhatNobodyWaitsForAnyMoreIsNotSent) {
 
 TEST_F(QueueTest, WhereTooManyWaitTheLastIsRefused) {
   on_loop([this] {
-    multi_ = std::make_unique<CurlMulti>(loop_.base(), TransferOptions{},
+    multi_ = std::make_unique<CurlMulti>(loop_, TransferOptions{},
                                          TransferQueue::Bounds{.slots = 2, .waiting = 1});
   });
   for (int i = 0; i < 4; ++i) start_of(server, sinks[i], "a");

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/transfer/phase_variable.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+
+namespace entrepot::upstream {
+namespace {
+
+enum class Door : std::uint8_t { open, closed, locked };
+
+bool may_follow(Door from, Door to) {
+  return from != to && (from == Door::closed || to == Door::closed);
+}
+std::string_view to_string(Door door) {
+  return door == Door::open ? "open" : door == Door::closed ? "closed" : "locked";
+}
+std::string_view machine_of(Door) { return "a door"; }
+
+TEST(PhaseVariableTest, FollowsTheArrows) {
+  PhaseVariable<Door> door(Door::open);
+  EXPECT_TRUE(door.is(Door::open));
+  door.enter(Door::closed);
+  door.enter(Door::locked);
+  EXPECT_EQ(door.get(), Door::locked);
+  EXPECT_FALSE(door.is(Door::closed));
+}
+
+#ifdef NDEBUG
+TEST(PhaseVariableTest, LogsAForbiddenTransitionInReleaseBuilds) {
+  PhaseVariable<Door> door(Door::open);
+  testing::internal::CaptureStderr();
+  door.enter(Door::locked);
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("a door moves from \"open\" to \"locked\""), std::string::npos) << log;
+  EXPECT_TRUE(door.is(Door::locked));
+}
+#else
+TEST(PhaseVariableDeathTest, EndsTheProcessOnAForbiddenTransitionInDebugBuilds) {
+  PhaseVariable<Door> door(Door::open);
+  EXPECT_EXIT(door.enter(Door::locked), testing::ExitedWithCode(70),
+              "a door moves from \"open\" to \"locked\"");
+}
+#endif
+
+}  // namespace
+}  // namespace entrepot::upstream
