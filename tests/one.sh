@@ -5,7 +5,7 @@
 #   tests/one.sh TEST [arguments]
 #
 #   tests/one.sh eviction_test                     a file below tests/unit, by its name without .cc
-#   tests/one.sh cache/via_test                    … with its folder, if several have that name
+#   tests/one.sh flight/via_test                   … with its folder, if several have that name
 #   tests/one.sh eviction_test --gtest_repeat=100  arguments go to GoogleTest …
 #   tests/one.sh test_tags -k moved                … or to pytest, for a file in Python
 #

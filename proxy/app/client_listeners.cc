@@ -36,7 +36,7 @@ void ClientListeners::start() {
   for (const auto& server : servers_) server->start();
 }
 
-void ClientListeners::drain(std::function<void()> drained) {
+void ClientListeners::drain(const std::function<void()>& drained) {
   control_.assert_in_loop();
   // On the control loop only, which may run the last of these jobs after this object is gone.
   const auto left = std::make_shared<std::size_t>(servers_.size());

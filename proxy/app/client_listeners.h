@@ -28,7 +28,7 @@ class ClientListeners {
   void start();
   /// Closes the listeners and each connection at the end of its reply; then calls `drained` on the
   /// control loop, which may be after this object is destroyed. Control loop only, once.
-  void drain(std::function<void()> drained);
+  void drain(const std::function<void()>& drained);
   /// Closes all connections now. Control loop only.
   void close();
 

@@ -3,7 +3,7 @@
 
 namespace entrepot::app {
 
-// Of sysexits.h; README.md tells operators.
+// The values of sysexits.h; docs/operations.md describes them.
 inline constexpr int exit_ok = 0;
 /// `entrepot cache`: what was asked for is not there, or a check has found something.
 /// `entrepot health`: the process is not well.

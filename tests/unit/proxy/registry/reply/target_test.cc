@@ -119,6 +119,7 @@ TEST(Target, HostSelectsNothing) {  // corpus case 86
     Site site;
     const auto exchange = std::make_shared<fakes::Exchange>(
         "GET /v2/a/b/manifests/latest HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n");
+    exchange->live_on(site.executor);
     site.registry.handle(exchange);
     ASSERT_EQ(site.store.fetched.size(), 1u);
     EXPECT_EQ(site.store.fetched[0], "docker.io/a/b:latest") << host;
