@@ -132,7 +132,7 @@ std::optional<Answer> Cache::find_object(Resource resource, RepositoryRef reposi
   if (!content || !parts_->storage.links.open_to(repository, *content)) return std::nullopt;
   parts_->storage.links.persist(repository, digest, *link);
   if (!ranged || parts_->ranged_uses.counts(digest, parts_->storage.environment.clock.steady()))
-    parts_->storage.store.count_use(resource, digest);
+    parts_->storage.store.index(resource).use(digest);
   return Answer{Outcome::hit, {}, std::move(content), {}};
 }
 
@@ -150,7 +150,7 @@ std::optional<Answer> Cache::find_tag(RepositoryRef repository, std::string_view
   }
   auto content = parts_->storage.store.find(Resource::manifest, state.record.digest);
   if (!content || !parts_->storage.links.open_to(repository, *content)) return std::nullopt;
-  parts_->storage.store.count_use(Resource::manifest, state.record.digest);
+  parts_->storage.store.index(Resource::manifest).use(state.record.digest);
   return Answer{Outcome::hit,
                 {},
                 std::move(content),

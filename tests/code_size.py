@@ -73,7 +73,6 @@ OFFENDERS: dict[str, dict[str, int]] = {
         "upstream::ObjectFetch": 25,
     },
     "methods": {
-        "cache::BlobStore": 30,
         "cache::Fill": 83,
         "cache::GrowingFile": 45,
         "cache::Index": 27,

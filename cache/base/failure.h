@@ -51,6 +51,11 @@ inline bool rejects_request(const Failure& failure) {
          (failure.status == 508 || (failure.status >= 400 && failure.status < 500));
 }
 
+/// True for the kinds by which an upstream says that it will not deliver the object, now or later.
+constexpr bool is_definitive(FailureKind kind) {
+  return kind == FailureKind::not_found || kind == FailureKind::denied;
+}
+
 /// True for a registry's own reason to refuse a request, such as a policy of a project: neither an
 /// outage nor a fault of the endpoint.
 inline bool is_policy(const Failure& failure) {

@@ -8,44 +8,48 @@
 
 namespace entrepot::cache {
 
-struct Keeper::Job {
+struct Keeper::Task {
   Resource resource;
   ContentPtr content;
   std::string upstream;
   Executor& home;
   Done done;
 
+  /// Once; later calls, after a failure behind the first one, do nothing. Moves `done`, so that
+  /// its captures are destroyed on `home`.
   void report(bool kept, bool is_inline) {
-    home.post([done = std::move(done), kept, is_inline] { done(kept, is_inline); });
+    if (!done) return;
+    home.post([done = std::exchange(done, nullptr), kept, is_inline] { done(kept, is_inline); });
   }
 };
 
 void Keeper::keep_file(ContentPtr content, std::string upstream, Executor& home, Done done) {
-  const auto job = std::make_shared<Job>(
-      Job{Resource::blob, std::move(content), std::move(upstream), home, std::move(done)});
-  store_.being_stored().add(job->content->digest);
-  environment_.store_pool.post([this, job] {
+  const auto task = std::make_shared<Task>(
+      Task{Resource::blob, std::move(content), std::move(upstream), home, std::move(done)});
+  store_.being_stored().add(task->content->digest);
+  environment_.store_pool.post([this, task] {
     run_or(
         [&] {
-          if (files_.commit(job->content->digest, job->content->file))
-            write_record(job);
+          if (files_.commit(task->content->digest, task->content->file))
+            write_record(task);
           else
-            job->report(false, false);
+            task->report(false, false);
         },
-        [&] { job->report(false, false); });
+        [&] { task->report(false, false); });
   });
 }
 
 void Keeper::keep_bytes(Resource resource, ContentPtr content, std::string upstream, Executor& home,
                         Done done) {
-  const auto job = std::make_shared<Job>(
-      Job{resource, std::move(content), std::move(upstream), home, std::move(done)});
+  const auto task = std::make_shared<Task>(
+      Task{resource, std::move(content), std::move(upstream), home, std::move(done)});
   // Records are written in order. A file comes before its record.
-  store_.being_stored().add(job->content->digest);
-  const bool is_file = resource == Resource::blob && !store_.in_index(resource, job->content->size);
+  store_.being_stored().add(task->content->digest);
+  const bool is_file =
+      resource == Resource::blob && !store_.in_index(resource, task->content->size);
   JobQueue& writer = is_file ? environment_.store_pool : environment_.index_writes;
   writer.post(
-      [this, job] { run_or([&] { write_bytes(job); }, [&] { job->report(false, false); }); });
+      [this, task] { run_or([&] { write_bytes(task); }, [&] { task->report(false, false); }); });
 }
 
 void Keeper::keep_manifest(ContentPtr content, std::string upstream) {
@@ -56,34 +60,34 @@ void Keeper::keep_manifest(ContentPtr content, std::string upstream) {
 }
 
 /// On the store pool: a small object or a manifest goes into RocksDB, another blob into a file.
-void Keeper::write_bytes(const std::shared_ptr<Job>& job) {
-  const Content& content = *job->content;
-  if (job->resource == Resource::manifest)
-    return job->report(write_manifest(content, job->upstream), true);
-  const auto room = reserve(job->resource, content.size);
-  if (!room) return job->report(false, false);
-  if (store_.in_index(job->resource, content.size)) {
-    const auto record = store_.new_record(content.digest, content.size, true, job->upstream);
-    return job->report(environment_.rocks.put_blob(content.digest, record, *content.bytes), true);
+void Keeper::write_bytes(const std::shared_ptr<Task>& task) {
+  const Content& content = *task->content;
+  if (task->resource == Resource::manifest)
+    return task->report(write_manifest(content, task->upstream), true);
+  const auto room = reserve(task->resource, content.size);
+  if (!room) return task->report(false, false);
+  if (store_.in_index(task->resource, content.size)) {
+    const auto record = store_.new_record(content.digest, content.size, true, task->upstream);
+    return task->report(environment_.rocks.put_blob(content.digest, record, *content.bytes), true);
   }
   if (!files_.put(content.digest, std::as_bytes(std::span(*content.bytes))))
-    return job->report(false, false);
-  write_record(job);
+    return task->report(false, false);
+  write_record(task);
 }
 
 /// On the store pool: the file has its final name, and its record follows.
-void Keeper::write_record(const std::shared_ptr<Job>& job) {
-  environment_.index_writes.post([this, job] {
+void Keeper::write_record(const std::shared_ptr<Task>& task) {
+  environment_.index_writes.post([this, task] {
     bool kept = false;
     run_then(
         [&] {
-          const Content& content = *job->content;
+          const Content& content = *task->content;
           kept = environment_.rocks.put_blob(
               content.digest,
-              store_.new_record(content.digest, content.size, false, job->upstream));
+              store_.new_record(content.digest, content.size, false, task->upstream));
           if (!kept) files_.remove_blob(content.digest);
         },
-        [&] { job->report(kept, false); });
+        [&] { task->report(kept, false); });
   });
 }
 

@@ -39,10 +39,10 @@ class Keeper {
   void keep_manifest(ContentPtr content, std::string upstream);
 
  private:
-  struct Job;
+  struct Task;
 
-  void write_bytes(const std::shared_ptr<Job>& job);
-  void write_record(const std::shared_ptr<Job>& job);
+  void write_bytes(const std::shared_ptr<Task>& task);
+  void write_record(const std::shared_ptr<Task>& task);
   bool write_manifest(const Content& manifest, std::string_view upstream);
   bool write_manifest_file(const Content& manifest, std::string_view upstream);
   /// Room for an object that is whole in memory; null, which is counted, where there is none.

@@ -154,7 +154,7 @@ void ObjectFlights::answer_stored(const ObjectRequest& request, const ContentPtr
   if ((request.link_is_new || from_disk) && request.resource == Resource::manifest) {
     context_.links.add_references(request.repository, *content);
   }
-  context_.store.count_use(request.resource, request.digest);
+  context_.store.index(request.resource).use(request.digest);
   request.reply({request.outcome, request.reason, content, {}});
 }
 
@@ -270,8 +270,7 @@ void ObjectFlights::proof_failed(const Repository& asked, Resource resource, con
 
 void ObjectFlights::remember_failure(const Repository& asked, Resource resource,
                                      const Digest& digest, const Failure& failure) {
-  if (failure.kind != FailureKind::not_found && failure.kind != FailureKind::denied) return;
-  if (failure.doubtful) return;
+  if (!is_definitive(failure.kind) || failure.doubtful) return;
   context_.links.remove(asked, digest);
   // What is denied now may be allowed as soon as the operator has mended the credentials.
   if (failure.kind == FailureKind::denied) return;

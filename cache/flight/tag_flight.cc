@@ -177,7 +177,7 @@ void TagFlight::settle(TagRecord record, std::string_view reason) {
 
 void TagFlight::fail(const Failure& failure) {
   patience_.reset();
-  if (!stale_may_cover(failure) && !is_policy(failure)) forget();
+  if (is_definitive(failure.kind) && !failure.doubtful) forget();
   auto waiting = std::exchange(waiting_, {});
   auto others = take_others(waiting, via_, failure);
   flights_.unlist(*this);

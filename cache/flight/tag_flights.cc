@@ -152,7 +152,7 @@ void TagFlights::answer(const TagRequest& request, const TagState& state, Outcom
                                                              nullptr, nullptr});
   }
   if (answer.content) {
-    context_.store.count_use(Resource::manifest, state.record.digest);
+    context_.store.index(Resource::manifest).use(state.record.digest);
     return request.reply(std::move(answer));
   }
   context_.router.route(

@@ -32,7 +32,7 @@ constexpr std::uint64_t inodes_part = 8;
 
 }  // namespace
 
-DiskBudget::DiskBudget(const Environment& environment, const Disk& disk, const BlobStore& store,
+DiskBudget::DiskBudget(const Environment& environment, const Disk& disk, BlobStore& store,
                        const BlobFiles& files, DiskHealth& health, IndexRoom& index_room,
                        Evictor& evictor)
     : environment_(environment),

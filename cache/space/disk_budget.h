@@ -48,7 +48,7 @@ class DiskBudget {
   };
 
   /// All arguments must outlive this object.
-  DiskBudget(const Environment& environment, const Disk& disk, const BlobStore& store,
+  DiskBudget(const Environment& environment, const Disk& disk, BlobStore& store,
              const BlobFiles& files, DiskHealth& health, IndexRoom& index_room, Evictor& evictor);
 
   struct Room {
@@ -117,7 +117,7 @@ class DiskBudget {
 
   const Environment& environment_;
   const Disk& disk_;
-  const BlobStore& store_;
+  BlobStore& store_;
   const BlobFiles& files_;
   DiskHealth& health_;
   IndexRoom& index_room_;

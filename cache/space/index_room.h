@@ -20,7 +20,7 @@ namespace entrepot::cache {
 class IndexRoom {
  public:
   /// All arguments must outlive this object. `compacted` is called on the store pool after a merge.
-  IndexRoom(const Environment& environment, const Disk& disk, const BlobStore& store, Job compacted)
+  IndexRoom(const Environment& environment, const Disk& disk, BlobStore& store, Job compacted)
       : environment_(environment), disk_(disk), store_(store), compacted_(std::move(compacted)) {}
 
   /// Live bytes and the allowance, which the cache counts as used. Before loading has ended, the
@@ -48,7 +48,7 @@ class IndexRoom {
 
   const Environment& environment_;
   const Disk& disk_;
-  const BlobStore& store_;
+  BlobStore& store_;
   const Job compacted_;
   std::atomic<std::uint64_t> measured_{0};
   std::atomic<std::uint64_t> written_{0};  // since the last measurement

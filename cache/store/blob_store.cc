@@ -123,7 +123,7 @@ bool BlobStore::in_index(Resource resource, std::uint64_t size) const {
 
 Origins::Set BlobStore::origins_with(std::string_view upstream, Resource resource,
                                      const Digest& digest) const {
-  const auto existing = index(resource).find(digest);
+  const auto existing = (resource == Resource::blob ? blobs_ : manifests_).find(digest);
   return origins_.both(origins_.of(upstream), existing ? existing->origins : Origins::nobody);
 }
 

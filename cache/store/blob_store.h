@@ -30,16 +30,10 @@ class BlobStore final : public ReadErrorListener {
             DiskHealth& health);
 
   Index& index(Resource resource) { return resource == Resource::blob ? blobs_ : manifests_; }
-  const Index& index(Resource resource) const {
-    return resource == Resource::blob ? blobs_ : manifests_;
-  }
   Index& blobs() { return blobs_; }
-  const Index& blobs() const { return blobs_; }
   Index& manifests() { return manifests_; }
-  const Index& manifests() const { return manifests_; }
   /// Files that contain only a part of their blob.
   PartialBlobs& partials() { return partials_; }
-  const PartialBlobs& partials() const { return partials_; }
   /// Digests of blobs whose files are being renamed to their final names and are not in the index
   /// yet. Code that compares files with the index skips them.
   DigestSet& being_stored() { return being_stored_; }
@@ -57,9 +51,6 @@ class BlobStore final : public ReadErrorListener {
   ContentPtr load_manifest(const Digest& digest);
   /// Keeps the bytes of a small object in memory for the next find().
   void remember(const ContentPtr& content, Resource resource);
-  /// Counts a request that was answered from the store. The eviction policy ranks objects by these
-  /// counts.
-  void count_use(Resource resource, const Digest& digest) const { index(resource).use(digest); }
 
   /// Sets the time that uses are recorded with. Called periodically, and before objects are stored.
   void set_time(WallTime now) {

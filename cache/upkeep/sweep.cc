@@ -33,7 +33,7 @@ bool tag_is_dead(const Storage& storage, std::string_view key, const TagRecord& 
          freshness->fresh_for(tag->tag) + freshness->stale_for();
 }
 
-bool link_is_dead(const Storage& storage, std::string_view key, const LinkRecord& record) {
+bool link_is_dead(Storage& storage, std::string_view key, const LinkRecord& record) {
   const auto link = parse_link_key(key);
   if (!link) return true;
   return age_of(record.proven_at, storage.environment.clock.wall()) > link_kept_for &&

@@ -39,8 +39,8 @@ class FetchSources {
   /// std::runtime_error if it cannot be used; nothing has changed then.
   void replace(const conf::Config& next, const std::vector<std::string>& upstreams);
 
-  /// What the sources know of their endpoints, merged. Null if a loop does not answer within 5 s
-  /// or the threads end. Blocks; any thread but the loops.
+  /// The measurements that all sources have of their endpoints, merged. Null if a loop does not
+  /// answer within 5 s or the threads end. Blocks; any thread but the loops.
   std::optional<upstream::Reports> reports();
   /// The same after Threads::end_loops(), on the main thread.
   upstream::Reports final_reports() const;

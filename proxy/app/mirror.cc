@@ -104,13 +104,13 @@ bool Mirror::run() {
 }
 
 void Mirror::serve() {
-  if (phase_ == Phase::made) advance(phase_, Phase::serving);
+  if (phase_.is(Phase::made)) phase_.enter(Phase::serving);
   log::info("{}; cache in {}; upstreams {}", status(), config_.cache.directory.string(),
             names_of_upstreams(config_));
-  if (phase_ != Phase::ending) memory_.start();
+  if (!phase_.is(Phase::ending)) memory_.start();
   loop_lag_.begin();
   start_watchdog();
-  if (phase_ == Phase::serving) notifier_.ready(status());
+  if (phase_.is(Phase::serving)) notifier_.ready(status());
 }
 
 std::string Mirror::status() const {
@@ -127,15 +127,15 @@ void Mirror::start_watchdog() {
 }
 
 std::string_view Mirror::unready() const {
-  if (phase_ == Phase::made) return "starting";
-  if (phase_ != Phase::serving) return "draining";
+  if (phase_.is(Phase::made)) return "starting";
+  if (!phase_.is(Phase::serving)) return "draining";
   if (!cache_.healthy()) return "the cache index takes no writes";
   return {};
 }
 
 void Mirror::on_signal(int signal) {
   if (signal != SIGHUP) return begin_drain();
-  if (phase_ == Phase::draining || phase_ == Phase::ending || !reload_.enabled()) return;
+  if (stopping() || !reload_.enabled()) return;
   notifier_.reloading();
   notifier_.ready(reload_.run() ? status()
                                 : status() + "; the last SIGHUP was refused, see the log");
@@ -147,15 +147,14 @@ void Mirror::drain() {
 
 /// The cache wants another process to take this one's place.
 void Mirror::restart() {
-  if (phase_ == Phase::draining || phase_ == Phase::ending) return;
+  if (stopping()) return;
   restart_ = true;
   begin_drain();
 }
 
 void Mirror::begin_drain() {
-  if (phase_ == Phase::draining || phase_ == Phase::ending)
-    return end_flights("told twice to stop");
-  advance(phase_, Phase::draining);
+  if (stopping()) return end_flights("told twice to stop");
+  phase_.enter(Phase::draining);
   notifier_.stopping("draining");
   log::info("draining: replies in progress have {} ms", config_.timeouts.drain.count());
   drain_timer_ = threads_.control().after(config_.timeouts.drain,
@@ -164,8 +163,8 @@ void Mirror::begin_drain() {
 }
 
 void Mirror::end_flights(std::string_view reason) {
-  if (phase_ == Phase::ending) return;
-  advance(phase_, Phase::ending);
+  if (phase_.is(Phase::ending)) return;
+  phase_.enter(Phase::ending);
   drain_timer_.reset();
   memory_.stop();
   if (!reason.empty()) {

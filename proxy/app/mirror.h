@@ -23,20 +23,14 @@
 #include "proxy/app/reload.h"
 #include "proxy/app/threads.h"
 #include "proxy/app/watchdog.h"
+#include "proxy/base/phase_variable.h"
 #include "proxy/loop/signals.h"
 #include "proxy/registry/registry.h"
 
 namespace entrepot::app {
 
 /// The lifecycle of a running mirror: assembles its parts from a configuration, serves, drains and
-/// takes them down. Phases:
-///
-///   made ──run()──► serving ──SIGTERM, SIGINT, drain()──► draining ──► ending, run() returns
-///    └──────────────────────the same, before it serves───────┘
-///
-///   draining   /readyz answers 503, the listeners are closed, replies in progress have
-///              timeouts.drain to end; a second signal or drain() closes their connections
-///   ending     the flights end
+/// takes them down. Its phases are drawn in phase.h.
 ///
 /// Constructed, run and destroyed on the main thread.
 class Mirror {
@@ -72,6 +66,8 @@ class Mirror {
   void assemble(const metrics::Metrics& metrics);
   void take_down();
   std::string status() const;
+  /// True from the first signal or drain() on.
+  bool stopping() const { return phase_.is(Phase::draining) || phase_.is(Phase::ending); }
 
   // Control loop only, once it runs.
   void serve();
@@ -80,7 +76,8 @@ class Mirror {
   void on_signal(int signal);
   void restart();
   void begin_drain();
-  /// Moves on from draining. `reason`: why open connections are closed first; empty: none is left.
+  /// Leaves the phase draining. `reason`: why open connections are closed first; empty: none is
+  /// left.
   void end_flights(std::string_view reason);
 
   const conf::Config& config_;
@@ -88,7 +85,7 @@ class Mirror {
   std::promise<void> stopped_;
 
   // Control loop only, once it runs.
-  Phase phase_ = Phase::made;
+  PhaseVariable<Phase> phase_{Phase::made};
   bool restart_ = false;  // the result of run()
   std::unique_ptr<loop::Loop::Timer> drain_timer_;
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
-
-#include "metrics/check.h"
-#include "metrics/log.h"
 
 namespace entrepot::app {
 
@@ -13,6 +11,10 @@ namespace entrepot::app {
 ///
 ///   made ──run()──► serving ──SIGTERM, SIGINT, drain()──► draining ──► ending
 ///    └──────────────────────the same, before it serves───────┘
+///
+///   draining   /readyz answers 503, the listeners are closed, replies in progress have
+///              timeouts.drain to end; a second signal or drain() closes their connections
+///   ending     the flights end; then run() returns
 enum class Phase : std::uint8_t { made, serving, draining, ending };
 
 constexpr std::string_view to_string(Phase phase) {
@@ -35,17 +37,6 @@ constexpr bool may_follow(Phase from, Phase to) {
   return false;
 }
 
-/// Moves `phase` along an arrow. Any other move is a bug: a debug build ends the process, a release
-/// build logs an error and makes the move.
-inline void advance(Phase& phase, Phase next) {
-  if (!may_follow(phase, next)) {
-#ifndef NDEBUG
-    bug("a forbidden transition of the mirror's phase");
-#endif
-    log::error("bug: the mirror's phase went from {} to {}; please report it", to_string(phase),
-               to_string(next));
-  }
-  phase = next;
-}
+constexpr std::string_view machine_of(Phase) { return "the mirror"; }
 
 }  // namespace entrepot::app

@@ -21,10 +21,6 @@ int definiteness(cache::FailureKind kind) {
   }
 }
 
-bool definite(cache::FailureKind kind) {
-  return kind == cache::FailureKind::denied || kind == cache::FailureKind::not_found;
-}
-
 }  // namespace
 
 void FailureTally::add(const Endpoint& endpoint, const AskFailure& failure) {
@@ -71,7 +67,7 @@ cache::Failure FailureTally::failure() const {
     return definiteness(a.second.kind) < definiteness(b.second.kind);
   });
   cache::Failure failure = most->second;
-  failure.doubtful = definite(failure.kind) && final_.size() < endpoints_;
+  failure.doubtful = cache::is_definitive(failure.kind) && final_.size() < endpoints_;
   return failure;
 }
 

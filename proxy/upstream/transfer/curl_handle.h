@@ -40,7 +40,7 @@ class CurlHandle {
   bool connected_anew() const;
   /// IP literal of the peer; empty before there is a connection.
   std::string peer_ip() const;
-  /// What libcurl says about its failure `result`.
+  /// The text of libcurl for its failure `result`.
   std::string_view error_text(CURLcode result) const;
 
  private:

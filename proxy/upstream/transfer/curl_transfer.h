@@ -10,10 +10,10 @@
 #include <span>
 #include <string>
 
+#include "proxy/base/phase_variable.h"
 #include "proxy/upstream/transfer/curl_handle.h"
 #include "proxy/upstream/transfer/dial_policy.h"
 #include "proxy/upstream/transfer/last_addresses.h"
-#include "proxy/upstream/transfer/phase_variable.h"
 #include "proxy/upstream/transfer/sockets.h"
 #include "proxy/upstream/transfer/stall_watch.h"
 #include "proxy/upstream/transfer/timer.h"

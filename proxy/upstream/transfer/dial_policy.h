@@ -20,7 +20,7 @@ class DialPolicy {
  public:
   using Time = Sockets::Time;
 
-  /// What to do after a try failed.
+  /// The step after a failed try.
   enum class Retry : std::uint8_t {
     none,             ///< the failure stands
     new_connection,   ///< the kept connection held unread bytes: use a new one

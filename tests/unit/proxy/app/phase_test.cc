@@ -7,8 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "tests/unit/proxy/app/captured_log.h"
-
 namespace entrepot::app {
 namespace {
 
@@ -24,29 +22,6 @@ TEST(PhaseOfMirror, HasTheArrowsOfItsDiagram) {
                                            std::pair(Phase::serving, Phase::draining),
                                            std::pair(Phase::draining, Phase::ending)));
 }
-
-TEST(PhaseOfMirror, MovesAlongAnArrow) {
-  auto phase = Phase::made;
-  for (const auto next : {Phase::serving, Phase::draining, Phase::ending}) {
-    advance(phase, next);
-    EXPECT_EQ(phase, next);
-  }
-}
-
-#ifdef NDEBUG
-TEST(PhaseOfMirror, LogsAForbiddenTransition) {
-  CapturedLog captured;
-  auto phase = Phase::ending;
-  advance(phase, Phase::serving);
-  EXPECT_EQ(phase, Phase::serving);
-  EXPECT_THAT(captured.text(), testing::HasSubstr("phase went from ending to serving"));
-}
-#else
-TEST(PhaseOfMirrorDeathTest, AForbiddenTransitionEndsTheProcess) {
-  auto phase = Phase::ending;
-  EXPECT_EXIT(advance(phase, Phase::serving), testing::ExitedWithCode(70), "forbidden transition");
-}
-#endif
 
 }  // namespace
 }  // namespace entrepot::app

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "proxy/upstream/transfer/phase_variable.h"
+#include "proxy/base/phase_variable.h"
 
 namespace entrepot::upstream {
 namespace {

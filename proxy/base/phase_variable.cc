@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/upstream/transfer/phase_variable.h"
+#include "proxy/base/phase_variable.h"
 
 #include <string>
 
 #include "metrics/check.h"
 #include "metrics/log.h"
 
-namespace entrepot::upstream {
+namespace entrepot {
 
 void report_forbidden_transition(std::string_view machine, std::string_view from,
                                  std::string_view to) {
@@ -19,4 +19,4 @@ void report_forbidden_transition(std::string_view machine, std::string_view from
 #endif
 }
 
-}  // namespace entrepot::upstream
+}  // namespace entrepot

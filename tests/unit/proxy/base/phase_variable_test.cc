@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/upstream/transfer/phase_variable.h"
+#include "proxy/base/phase_variable.h"
 
 #include <gtest/gtest.h>
 
 #include <cstdint>
 
-namespace entrepot::upstream {
+namespace entrepot {
 namespace {
 
 enum class Door : std::uint8_t { open, closed, locked };
@@ -45,4 +45,4 @@ TEST(PhaseVariableDeathTest, EndsTheProcessOnAForbiddenTransitionInDebugBuilds) 
 #endif
 
 }  // namespace
-}  // namespace entrepot::upstream
+}  // namespace entrepot

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace entrepot::upstream {
+namespace entrepot {
 
 /// Reports that the state machine `machine` makes a move that its diagram does not have. Ends the
 /// process with exit code 70 in debug builds; writes a log line of level error in release builds.
@@ -33,4 +33,4 @@ class PhaseVariable {
   Phase value_;
 };
 
-}  // namespace entrepot::upstream
+}  // namespace entrepot
