@@ -57,7 +57,8 @@ struct Cache::Parts {
 struct Cache::Home {
   Home(const Parts& parts, Executor& executor_in, Source& source)
       : executor(executor_in),
-        objects(parts.fills, executor_in, source),
+        objects(parts.fills, executor_in, source,
+                TagFallback(parts.storage.tags, parts.tags.router)),
         tags(parts.tags, executor_in, source),
         listings(parts.storage.environment, executor_in, source) {}
 
@@ -165,36 +166,38 @@ void Cache::route(ObjectRequest request) {
       [&home, request = std::move(request)]() mutable { home.objects.fetch(std::move(request)); });
 }
 
+void Cache::route(TagRequest request) {
+  Home& home = home_of(std::hash<std::string>{}(tag_key(request.repository, request.tag)));
+  home.executor.post(
+      [&home, request = std::move(request)]() mutable { home.tags.fetch(std::move(request)); });
+}
+
 void Cache::fetch_blob(Repository repository, const Digest& digest, bool head, Requester requester,
                        AnswerCallback done, RequestedRanges ranges) {
-  route({Resource::blob,
-         std::move(repository),
-         digest,
-         head,
-         {std::move(requester), std::move(done)},
-         std::move(ranges)});
+  route(ObjectRequest{Resource::blob,
+                      std::move(repository),
+                      digest,
+                      head,
+                      {std::move(requester), std::move(done)},
+                      std::move(ranges)});
 }
 
 void Cache::fetch_manifest(Repository repository, const Digest& digest, bool head,
                            Requester requester, AnswerCallback done) {
-  route({Resource::manifest,
-         std::move(repository),
-         digest,
-         head,
-         {std::move(requester), std::move(done)}});
+  route(ObjectRequest{Resource::manifest,
+                      std::move(repository),
+                      digest,
+                      head,
+                      {std::move(requester), std::move(done)}});
 }
 
 void Cache::fetch_tag(Repository repository, std::string tag, bool head, bool revalidate,
                       Requester requester, AnswerCallback done) {
-  Home& home = home_of(std::hash<std::string>{}(tag_key(repository, tag)));
-  home.executor.post(
-      [&home, request = TagRequest{std::move(repository),
-                                   std::move(tag),
-                                   head,
-                                   revalidate,
-                                   {std::move(requester), std::move(done)}}]() mutable {
-        home.tags.fetch(std::move(request));
-      });
+  route(TagRequest{std::move(repository),
+                   std::move(tag),
+                   head,
+                   revalidate,
+                   {std::move(requester), std::move(done)}});
 }
 
 void Cache::fetch_tags(Repository repository, Requester requester, ListingCallback done) {

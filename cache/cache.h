@@ -63,8 +63,9 @@ class Cache final : public ObjectCache, public ObjectRouter {
   void fetch_referrers(Repository repository, const Digest& subject, Requester requester,
                        ListingCallback done) override;
 
-  /// For the homes: passes a request to the home of its digest. Any thread.
+  /// For the homes: passes a request to the home of its digest or tag. Any thread.
   void route(ObjectRequest request) override;
+  void route(TagRequest request) override;
 
   /// Takes over what can change while the process runs: max_size, reserve_free, scrub_rate, pins,
   /// and how long tags are believed. Any thread.

@@ -34,6 +34,7 @@ class ReplyTo {
   /// See Requester.
   const std::string& via() const { return requester_.via; }
   const std::string& accept() const { return requester_.accept; }
+  const Requester& requester() const { return requester_; }
   Client client() const { return requester_.client; }
   /// False once the client has disconnected: the answer would not be received.
   bool awaited() const {
@@ -75,17 +76,29 @@ inline bool is_due_to_via(const std::string& via, const Failure& failure) {
   return !via.empty() && rejects_request(failure);
 }
 
-/// Removes from `waiting`, and returns, the requests that must be sent again because a request with
-/// `via` failed due to that value. Requests without Via come first, since no loop can affect them.
-/// Each Via value is tried once, so the retries end.
+/// The request that a flight sent upstream, for the sake of its first client.
+struct SentAs {
+  std::string via;
+  std::string accept;
+};
+
+/// True if a request that was sent as `sent` and ended in `failure` answers `reply` too.
+template <typename Result>
+bool answers(const SentAs& sent, const Failure& failure, const ReplyTo<Result>& reply) {
+  if (is_due_to_via(sent.via, failure) && reply.via() != sent.via) return false;
+  return !may_be_due_to_accept(failure) || reply.accept().empty() || reply.accept() == sent.accept;
+}
+
+/// Removes from `waiting`, and returns, the requests that must be sent again because `failure` may
+/// be due to the Via or the Accept of the request that was sent. Requests without Via come first,
+/// since no loop can affect them. Each pair of values is tried once, so the retries end.
 template <typename Request>
-std::vector<Request> take_others(std::vector<Request>& waiting, const std::string& via,
+std::vector<Request> take_others(std::vector<Request>& waiting, const SentAs& sent,
                                  const Failure& failure) {
   std::vector<Request> others;
-  if (!is_due_to_via(via, failure)) return others;
-  const auto first =
-      std::stable_partition(waiting.begin(), waiting.end(),
-                            [&via](const Request& request) { return request.reply.via() == via; });
+  const auto first = std::stable_partition(
+      waiting.begin(), waiting.end(),
+      [&](const Request& request) { return answers(sent, failure, request.reply); });
   others.assign(std::make_move_iterator(first), std::make_move_iterator(waiting.end()));
   waiting.erase(first, waiting.end());
   std::stable_partition(others.begin(), others.end(),
@@ -111,6 +124,8 @@ struct ObjectRequest {
   bool accept_old_link = false;
   /// This request created the link proof, so the references of a manifest are not linked yet.
   bool link_is_new = false;
+  /// The request serves one by tag, which falls back to the tag itself.
+  bool from_tag = false;
 
   bool wants_all() const { return !head && !wanted.pieces; }
 };
@@ -138,11 +153,12 @@ inline Failure nobody_waits() {
   return failure;
 }
 
-/// Routes a request by digest to the home loop of that digest. Any thread.
+/// Routes a request to the home loop of its digest or tag. Any thread.
 class ObjectRouter {
  public:
   virtual ~ObjectRouter() = default;
   virtual void route(ObjectRequest request) = 0;
+  virtual void route(TagRequest request) = 0;
 };
 
 }  // namespace entrepot::cache

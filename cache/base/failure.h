@@ -51,6 +51,19 @@ inline bool rejects_request(const Failure& failure) {
          (failure.status == 508 || (failure.status >= 400 && failure.status < 500));
 }
 
+/// True if the upstream lacks a manifest by its digest, or rejects requests by digest. Some
+/// registries have manifests by tag only.
+inline bool lacks_digest(const Failure& failure) {
+  return failure.kind == FailureKind::not_found ||
+         (rejects_request(failure) && failure.status != 508);
+}
+
+/// True if another Accept field may get another answer: registries that select by it answer 404 or
+/// 406 where they have no manifest of the listed types.
+inline bool may_be_due_to_accept(const Failure& failure) {
+  return failure.kind == FailureKind::not_found || failure.status == 406;
+}
+
 /// True for the kinds by which an upstream says that it will not deliver the object, now or later.
 constexpr bool is_definitive(FailureKind kind) {
   return kind == FailureKind::not_found || kind == FailureKind::denied;

@@ -49,6 +49,12 @@ bool is_manifest_type(std::string_view media_type) {
          manifest_types.end();
 }
 
+std::string accept_with(std::string accept, std::string_view media_type) {
+  const bool listed = accept.find(media_type) != std::string::npos;
+  if (listed || is_manifest_type(media_type)) return accept;
+  return accept.empty() ? std::string(media_type) : accept.append(", ").append(media_type);
+}
+
 std::string_view served_type(std::string_view media_type) {
   const bool artefact = media_type.starts_with("application/vnd.") && media_type.ends_with("+json");
   return artefact || is_manifest_type(media_type) ? media_type : "application/octet-stream";

@@ -25,6 +25,11 @@ std::string parse_media_type(std::string_view value);
 /// must be recognised in order to be rejected.
 bool is_manifest_type(std::string_view media_type);
 
+/// Adds `media_type`, the type of a stored manifest, to the client's own types in an Accept field:
+/// without it a registry that selects by Accept would deny the manifest. Upstream requests list the
+/// types of is_manifest_type() themselves.
+std::string accept_with(std::string accept, std::string_view media_type);
+
 /// The Content-Type for a document that declares `media_type`. Types of manifests and artefacts
 /// (application/vnd.….+json) are unchanged; all others become application/octet-stream. The
 /// document and its type come from an untrusted author, and a browser would execute some types in

@@ -27,7 +27,7 @@ Fill::Fill(const FillContext& context, Executor& home, Source& source, Owner& ow
       resource_(first.resource),
       repository_(first.repository),
       digest_(first.digest),
-      via_(first.reply.via()),
+      sent_{first.reply.via(), first.reply.accept()},
       client_(first.reply.client()),
       apart_(apart),
       all_(!first.wanted.pieces || apart),
@@ -69,8 +69,8 @@ FetchRequest Fill::request() const {
       repository_.upstream, repository_.name, resource_, digest_.str(), false, 0, max_size()};
   if (all_ && content_) request.size = head_.size;
   request.one_endpoint = context_.mismatched.contains(digest_);
-  request.via = via_;
-  if (!waiting_.empty()) request.accept = waiting_.front().reply.accept();
+  request.via = sent_.via;
+  request.accept = sent_.accept;
   request.client = client_;
   request.demand = this;
   return request;
@@ -315,7 +315,7 @@ void Fill::fail(const Failure& failure, Left left) {
   for (auto& [request, outcome] : std::exchange(unheard_, {}))
     waiting.push_back(std::move(request));
   owner_.unlist(*this);
-  owner_.failed(repository_, resource_, digest_, via_, std::move(waiting), failure);
+  owner_.failed(repository_, resource_, digest_, sent_, std::move(waiting), failure);
 }
 
 }  // namespace entrepot::cache

@@ -57,11 +57,10 @@ class Fill : public FetchSink,
     virtual void fetch(ObjectRequest request) = 0;
     /// The fill has ended.
     virtual void unlist(const Fill& fill) = 0;
-    /// The fill has failed for those who wait. `via`: the Via of the request in whose name the
-    /// upstream was asked; clients with another one are not concerned by a failure that is due to
-    /// it.
+    /// The fill has failed for those who wait. `sent`: the request that was sent; clients with
+    /// other values are not concerned by a failure that is due to them.
     virtual void failed(const Repository& asked, Resource resource, const Digest& digest,
-                        const std::string& via, std::vector<ObjectRequest> waiting,
+                        const SentAs& sent, std::vector<ObjectRequest> waiting,
                         const Failure& failure) = 0;
   };
 
@@ -188,7 +187,7 @@ class Fill : public FetchSink,
   const Resource resource_;
   const Repository repository_;
   const Digest digest_;
-  const std::string via_;
+  const SentAs sent_;
   Client client_;  // who asked last
   const bool apart_;
 

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "cache/base/media_type.h"
+
 namespace entrepot::cache {
 
 LinkProof::LinkProof(const Environment& environment, LinkTable& links, Source& source, Owner& owner,
@@ -14,7 +16,7 @@ LinkProof::LinkProof(const Environment& environment, LinkTable& links, Source& s
       resource_(first.resource),
       repository_(first.repository),
       digest_(first.digest),
-      via_(first.reply.via()),
+      sent_{first.reply.via(), first.reply.accept()},
       client_(first.reply.client()),
       had_link_(first.had_link) {
   environment_.metrics.flights().add(1);
@@ -22,13 +24,13 @@ LinkProof::LinkProof(const Environment& environment, LinkTable& links, Source& s
 
 LinkProof::~LinkProof() { environment_.metrics.flights().add(-1); }
 
-void LinkProof::start() {
+void LinkProof::start(std::string_view stored_type) {
   const auto max_size = resource_ == Resource::manifest ? environment_.options.max_manifest
                                                         : environment_.options.max_blob;
   FetchRequest request{repository_.upstream, repository_.name, resource_, digest_.str(),
                        /*head=*/true,        /*offset=*/0,     max_size};
-  request.via = via_;
-  if (!waiting_.empty()) request.accept = waiting_.front().reply.accept();
+  request.via = sent_.via;
+  request.accept = accept_with(sent_.accept, stored_type);
   request.client = client_;
   request.demand = this;
   request.patient = !had_link_;
@@ -47,7 +49,7 @@ void LinkProof::on_done(const std::optional<Failure>& failure) {
   auto waiting = std::exchange(waiting_, {});
   owner_.unlist(*this);
   if (failure) {
-    owner_.proof_failed(repository_, resource_, digest_, via_, std::move(waiting), *failure);
+    owner_.proof_failed(repository_, resource_, digest_, sent_, std::move(waiting), *failure);
     return;
   }
   links_.add(repository_, digest_, LinkRecord::Proof::upstream);

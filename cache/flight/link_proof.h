@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "cache/api/requests.h"
@@ -27,7 +28,7 @@ class LinkProof : public FetchSink, public Demand, public std::enable_shared_fro
     virtual void proven(const FetchHead& head, std::vector<ObjectRequest> waiting) = 0;
     /// As Fill::Owner::failed().
     virtual void proof_failed(const Repository& asked, Resource resource, const Digest& digest,
-                              const std::string& via, std::vector<ObjectRequest> waiting,
+                              const SentAs& sent, std::vector<ObjectRequest> waiting,
                               const Failure& failure) = 0;
   };
 
@@ -36,7 +37,8 @@ class LinkProof : public FetchSink, public Demand, public std::enable_shared_fro
             const ObjectRequest& first);
   ~LinkProof() override;
 
-  void start();
+  /// `stored_type`: the media type of the object if it is stored, else empty.
+  void start(std::string_view stored_type);
   void join(ObjectRequest request);
   void abandon(const Failure& failure);
 
@@ -58,7 +60,7 @@ class LinkProof : public FetchSink, public Demand, public std::enable_shared_fro
   const Resource resource_;
   const Repository repository_;
   const Digest digest_;
-  const std::string via_;
+  const SentAs sent_;
   const Client client_;
   const bool had_link_;
   std::unique_ptr<Fetch> fetch_;

@@ -147,7 +147,7 @@ void ListingFlights::arranged(const std::shared_ptr<Flight>& flight, const Listi
 }
 
 void ListingFlights::failed(const std::shared_ptr<Flight>& flight, const Failure& failure) {
-  auto others = take_others(flight->waiting, flight->via, failure);
+  auto others = take_others(flight->waiting, SentAs{flight->via, {}}, failure);
   if (!is_due_to_via(flight->via, failure)) remember_failure(flight->key, failure);
   refuse(flight, failure);
   for (auto& request : others) fetch(std::move(request));

@@ -16,12 +16,20 @@ std::string flight_key(Resource resource, const Repository& repository, const Di
   return link_key(repository, digest) + (resource == Resource::manifest ? 'm' : 'b');
 }
 
+/// Clients with other types of their own may get another answer for a manifest.
+std::string negative_key(Resource resource, const Repository& repository, const Digest& digest,
+                         const std::string& accept) {
+  return flight_key(resource, repository, digest) + (resource == Resource::manifest ? accept : "");
+}
+
 }  // namespace
 
-ObjectFlights::ObjectFlights(const FillContext& context, Executor& home, Source& source)
+ObjectFlights::ObjectFlights(const FillContext& context, Executor& home, Source& source,
+                             TagFallback by_tag)
     : context_(context),
       home_(home),
       source_(source),
+      by_tag_(by_tag),
       self_(std::make_shared<ObjectFlights*>(this)) {}
 
 ObjectFlights::~ObjectFlights() = default;
@@ -137,8 +145,10 @@ void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
   if (fill && (linked(request) || asks_for_it)) {
     return fill->join(std::move(request));
   }
-  const auto key = flight_key(request.resource, request.repository, request.digest);
+  const auto key =
+      negative_key(request.resource, request.repository, request.digest, request.reply.accept());
   if (const auto failure = negative_.find(key, context_.environment.clock.steady())) {
+    if (by_tag_.take(request, *failure)) return;
     return request.reply({Outcome::error, "negative", nullptr, *failure});
   }
   // Stored, or arriving, in another repository's name: ask for this one. HEAD: ask, do not fill.
@@ -189,7 +199,9 @@ void ObjectFlights::start_fill(ObjectRequest request) {
 }
 
 void ObjectFlights::prove(ObjectRequest request) {
-  const auto key = flight_key(request.resource, request.repository, request.digest);
+  const Resource resource = request.resource;
+  const Digest digest = request.digest;
+  const auto key = flight_key(resource, request.repository, digest);
   auto& proof = proofs_[key];
   const bool starts = !proof;
   if (starts)
@@ -198,7 +210,9 @@ void ObjectFlights::prove(ObjectRequest request) {
   if (request.reason.empty()) request.reason = "not-linked";
   request.outcome = starts ? Outcome::revalidated : Outcome::joined;
   proof->join(std::move(request));
-  if (starts) proof->start();
+  if (!starts) return;
+  const auto stored = context_.store.find(resource, digest);
+  proof->start(stored ? stored->media_type : std::string_view());
 }
 
 void ObjectFlights::unlist(const Fill& fill) {
@@ -215,15 +229,15 @@ void ObjectFlights::unlist(const LinkProof& proof) {
 }
 
 void ObjectFlights::failed(const Repository& asked, Resource resource, const Digest& digest,
-                           const std::string& via, std::vector<ObjectRequest> waiting,
+                           const SentAs& sent, std::vector<ObjectRequest> waiting,
                            const Failure& failure) {
-  remember_failure(asked, resource, digest, failure);
-  auto others = take_others(waiting, via, failure);
+  remember_failure(asked, resource, digest, sent, failure);
+  auto others = take_others(waiting, sent, failure);
   for (auto& request : waiting) {
     // Whoever joined from another repository has a right to that repository's own answer.
     if (request.repository != asked) {
       fetch(std::move(request));
-    } else {
+    } else if (!by_tag_.take(request, failure)) {
       request.reply({Outcome::error, "absent", nullptr, failure});
     }
   }
@@ -251,17 +265,17 @@ void ObjectFlights::proven(const FetchHead& head, std::vector<ObjectRequest> wai
 }
 
 void ObjectFlights::proof_failed(const Repository& asked, Resource resource, const Digest& digest,
-                                 const std::string& via, std::vector<ObjectRequest> waiting,
+                                 const SentAs& sent, std::vector<ObjectRequest> waiting,
                                  const Failure& failure) {
-  remember_failure(asked, resource, digest, failure);
-  auto others = take_others(waiting, via, failure);
+  remember_failure(asked, resource, digest, sent, failure);
+  auto others = take_others(waiting, sent, failure);
   for (auto& request : waiting) {
     if (stale_may_cover(failure) && request.had_link && !request.accept_old_link) {
       request.accept_old_link = true;
       request.outcome = Outcome::stale;
       request.reason = "proof-due";
       fetch(std::move(request));
-    } else {
+    } else if (!by_tag_.take(request, failure)) {
       request.reply({Outcome::error, "not-linked", nullptr, failure});
     }
   }
@@ -269,7 +283,8 @@ void ObjectFlights::proof_failed(const Repository& asked, Resource resource, con
 }
 
 void ObjectFlights::remember_failure(const Repository& asked, Resource resource,
-                                     const Digest& digest, const Failure& failure) {
+                                     const Digest& digest, const SentAs& sent,
+                                     const Failure& failure) {
   if (!is_definitive(failure.kind) || failure.doubtful) return;
   context_.links.remove(asked, digest);
   // What is denied now may be allowed as soon as the operator has mended the credentials.
@@ -278,7 +293,7 @@ void ObjectFlights::remember_failure(const Repository& asked, Resource resource,
   const auto lifetime = resource == Resource::manifest
                             ? context_.environment.options.negative_manifest
                             : context_.environment.options.negative_blob;
-  negative_.put(flight_key(resource, asked, digest), failure, now + lifetime, now);
+  negative_.put(negative_key(resource, asked, digest, sent.accept), failure, now + lifetime, now);
 }
 
 void ObjectFlights::abandon_all(const Failure& failure) {

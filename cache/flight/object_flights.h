@@ -14,6 +14,7 @@
 #include "cache/fill/fill.h"
 #include "cache/flight/link_proof.h"
 #include "cache/flight/negative_table.h"
+#include "cache/flight/tag_fallback.h"
 
 namespace entrepot::cache {
 
@@ -34,7 +35,7 @@ namespace entrepot::cache {
 class ObjectFlights final : public Fill::Owner, public LinkProof::Owner {
  public:
   /// `context`, `home` and `source` outlive this.
-  ObjectFlights(const FillContext& context, Executor& home, Source& source);
+  ObjectFlights(const FillContext& context, Executor& home, Source& source, TagFallback by_tag);
   ~ObjectFlights() override;
 
   void fetch(ObjectRequest request) override;
@@ -44,12 +45,11 @@ class ObjectFlights final : public Fill::Owner, public LinkProof::Owner {
   // Fill::Owner and LinkProof::Owner.
   void unlist(const Fill& fill) override;
   void unlist(const LinkProof& proof) override;
-  void failed(const Repository& asked, Resource resource, const Digest& digest,
-              const std::string& via, std::vector<ObjectRequest> waiting,
-              const Failure& failure) override;
+  void failed(const Repository& asked, Resource resource, const Digest& digest, const SentAs& sent,
+              std::vector<ObjectRequest> waiting, const Failure& failure) override;
   void proven(const FetchHead& head, std::vector<ObjectRequest> waiting) override;
   void proof_failed(const Repository& asked, Resource resource, const Digest& digest,
-                    const std::string& via, std::vector<ObjectRequest> waiting,
+                    const SentAs& sent, std::vector<ObjectRequest> waiting,
                     const Failure& failure) override;
 
  private:
@@ -88,11 +88,12 @@ class ObjectFlights final : public Fill::Owner, public LinkProof::Owner {
   void answer_stored(const ObjectRequest& request, const ContentPtr& content,
                      bool from_disk = false);
   void remember_failure(const Repository& asked, Resource resource, const Digest& digest,
-                        const Failure& failure);
+                        const SentAs& sent, const Failure& failure);
 
   const FillContext& context_;
   Executor& home_;
   Source& source_;
+  const TagFallback by_tag_;
   Fills blob_fills_;
   Fills manifest_fills_;
   /// For those who read them; nobody can join any more (Fill::joinable).

@@ -36,8 +36,7 @@ TagFlight::~TagFlight() { context_.environment.metrics.flights().add(-1); }
 
 void TagFlight::start(bool with_head, const TagRequest& first, bool background) {
   home_.assert_in_thread();
-  via_ = first.reply.via();
-  accept_ = first.reply.accept();
+  sent_ = {first.reply.via(), first.reply.accept()};
   client_ = first.reply.client();
   background_ = background;
   if (known_) {
@@ -71,8 +70,9 @@ void TagFlight::ask(bool with_head) {
                        /*offset=*/0,
                        context_.environment.options.max_manifest};
   request.or_get = with_head;
-  request.via = via_;
-  request.accept = accept_;
+  request.via = sent_.via;
+  // The manifest of a known tag may have a type that this client did not list.
+  request.accept = known_ ? accept_with(sent_.accept, known_->record.media_type) : sent_.accept;
   request.client = client_;
   request.demand = this;
   request.patient = !known_;
@@ -100,7 +100,10 @@ void TagFlight::on_done(const std::optional<Failure>& failure) {
 }
 
 void TagFlight::head_arrived() {
-  if (!head_.digest || !head_.size || head_.media_type.empty()) return ask(/*with_head=*/false);
+  const bool described = head_.digest && head_.size && !head_.media_type.empty();
+  const bool by_tag =
+      std::ranges::any_of(waiting_, [](const auto& request) { return request.by_tag; });
+  if (!described || by_tag) return ask(/*with_head=*/false);
   const bool same = known_ && known_->record.digest == *head_.digest;
   // A tag that has moved is not told before what it names is there: until then the manifest before
   // it can be served, whatever becomes of this question. Who only looks has the head.
@@ -109,10 +112,7 @@ void TagFlight::head_arrived() {
     return ask(/*with_head=*/false);
   context_.links.add(repository_, *head_.digest, LinkRecord::Proof::upstream);
   settle({*head_.digest, std::string(served_type(head_.media_type)), *head_.size,
-          context_.environment.clock.wall()},
-         same     ? "tag-due"
-         : known_ ? "tag-moved"
-                  : "absent");
+          context_.environment.clock.wall()});
 }
 
 bool TagFlight::only_heads() const {
@@ -152,19 +152,19 @@ void TagFlight::manifest_read(ParsedManifest read) {
   context_.links.add(repository_, content->digest, LinkRecord::Proof::upstream);
   context_.links.add_references(repository_, *content);
   context_.keeper.keep_manifest(content, repository_.upstream);
-  settle({content->digest, content->media_type, content->size, context_.environment.clock.wall()},
-         known_ ? "tag-moved" : "absent");
+  settle({content->digest, content->media_type, content->size, context_.environment.clock.wall()});
 }
 
-void TagFlight::settle(TagRecord record, std::string_view reason) {
+void TagFlight::settle(TagRecord record) {
   const auto state = context_.tags.state(repository_, tag_, record);
-  context_.tags.put(key_, state);
+  context_.tags.put(repository_, tag_, state);
   context_.environment.index_writes.post(
       [&context = context_, key = key_, record = std::move(record)] {
         context.environment.rocks.put_tag(key, record);
         context.budget.publish_gauges();
       });
   const bool confirmed = known_ && known_->record.digest == state->record.digest;
+  const std::string_view reason = confirmed ? "tag-due" : known_ ? "tag-moved" : "absent";
   const auto waiting = std::exchange(waiting_, {});
   flights_.unlist(*this);
   bool first = true;
@@ -179,7 +179,7 @@ void TagFlight::fail(const Failure& failure) {
   patience_.reset();
   if (is_definitive(failure.kind) && !failure.doubtful) forget();
   auto waiting = std::exchange(waiting_, {});
-  auto others = take_others(waiting, via_, failure);
+  auto others = take_others(waiting, sent_, failure);
   flights_.unlist(*this);
   flights_.failed(*this, known_, waiting, failure);
   for (auto& request : others) flights_.fetch(std::move(request));

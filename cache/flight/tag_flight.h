@@ -21,7 +21,7 @@ class TagFlights;
 ///   with a record, or for a client's HEAD: HEAD upstream (not counted by Docker Hub)
 ///       same digest → the record is fresh again
 ///       other digest → the record moves; its manifest is fetched by digest when asked for
-///       no usable digest → GET
+///       no usable digest, or the registry has the manifest by tag only → GET
 ///       HEAD refused → the source has it by GET at once (FetchRequest::or_get)
 ///   without a record, for a GET: GET by tag, one request in all; HEAD first where the upstream's
 ///       rate limit leaves few requests, because the manifest may be here under another tag
@@ -42,8 +42,8 @@ class TagFlight : public FetchSink, public Demand, public std::enable_shared_fro
 
   const Repository& repository() const { return repository_; }
   const std::string& tag() const { return tag_; }
-  /// Of the request that brought it about.
-  const std::string& via() const { return via_; }
+  /// The values of the request that started the flight.
+  const SentAs& sent() const { return sent_; }
 
   Level level() const override;
 
@@ -57,7 +57,7 @@ class TagFlight : public FetchSink, public Demand, public std::enable_shared_fro
   bool only_heads() const;
   void manifest_arrived();
   void manifest_read(ParsedManifest read);
-  void settle(TagRecord record, std::string_view reason);
+  void settle(TagRecord record);
   void fail(const Failure& failure);
   void forget();
 
@@ -70,8 +70,7 @@ class TagFlight : public FetchSink, public Demand, public std::enable_shared_fro
   const std::string key_;
   const std::shared_ptr<const TagState> known_;  // null: no record
 
-  std::string via_;
-  std::string accept_;
+  SentAs sent_;
   Client client_ = Client::nobody;
   bool background_ = false;
   bool asked_with_head_ = false;

@@ -17,8 +17,11 @@ constexpr std::size_t max_remembered = 10'000;
 /// Where the upstream's rate limit leaves few requests, a tag is believed this much longer.
 constexpr int scarce_factor = 10;
 
-bool is_absent(const Answer& answer) {
-  return !answer.content && answer.failure.kind == FailureKind::not_found;
+bool lacks_digest(const Answer& answer) { return !answer.content && lacks_digest(answer.failure); }
+
+/// Clients with other types of their own may get another answer.
+std::string negative_key(const std::string& tag_key, const std::string& accept) {
+  return accept.empty() ? tag_key : tag_key + '\n' + accept;
 }
 
 std::chrono::seconds whole_seconds(std::chrono::milliseconds time) {
@@ -35,6 +38,7 @@ TagFlights::~TagFlights() = default;
 void TagFlights::fetch(TagRequest request) {
   home_.assert_in_thread();
   const auto key = tag_key(request.repository, request.tag);
+  if (request.by_tag) return ask_by_tag(std::move(request));
   if (const auto known = context_.tags.find(key)) return decide(std::move(request), known);
   if (flights_.contains(key)) return join_or_start(std::move(request), nullptr);
   context_.environment.store_pool.post([&context = context_, &home = home_,
@@ -57,7 +61,7 @@ void TagFlights::decide_with(TagRequest request, const std::string& key,
   auto known = context_.tags.find(key);  // a flight may have been faster
   if (!known && record) {
     known = context_.tags.state(request.repository, request.tag, std::move(*record));
-    context_.tags.put(key, known);
+    context_.tags.put(request.repository, request.tag, known);
   }
   decide(std::move(request), known);
 }
@@ -102,7 +106,8 @@ void TagFlights::join_or_start(TagRequest request, const StatePtr& known) {
   if (!request.reply.awaited())
     return request.reply({Outcome::error, "client-left", nullptr, nobody_waits()});
   const auto key = tag_key(request.repository, request.tag);
-  if (const auto failure = negative_.find(key, context_.environment.clock.steady())) {
+  if (const auto failure = negative_.find(negative_key(key, request.reply.accept()),
+                                          context_.environment.clock.steady())) {
     return request.reply({Outcome::error, "negative", nullptr, *failure});
   }
   const auto running = flights_.find(key);
@@ -155,22 +160,24 @@ void TagFlights::answer(const TagRequest& request, const TagState& state, Outcom
     context_.store.index(Resource::manifest).use(state.record.digest);
     return request.reply(std::move(answer));
   }
-  context_.router.route(
-      {Resource::manifest,
-       request.repository,
-       state.record.digest,
-       request.head,
-       {request.reply.requester_at(home_),
-        [weak = std::weak_ptr(self_), request, answer = std::move(answer)](Answer object) mutable {
-          const auto self = weak.lock();
-          if (self && !request.by_tag && is_absent(object)) return (*self)->ask_by_tag(request);
-          // Fetching the manifest is work of its own only where the store did not have it.
-          if (object.outcome != Outcome::hit) answer.outcome = object.outcome;
-          if (answer.reason.empty()) answer.reason = object.reason;
-          answer.content = std::move(object.content);
-          answer.failure = std::move(object.failure);
-          request.reply(std::move(answer));
-        }}});
+  ObjectRequest by_digest{
+      Resource::manifest,
+      request.repository,
+      state.record.digest,
+      request.head,
+      {request.reply.requester_at(home_),
+       [weak = std::weak_ptr(self_), request, answer = std::move(answer)](Answer object) mutable {
+         const auto self = weak.lock();
+         if (self && !request.by_tag && lacks_digest(object)) return (*self)->ask_by_tag(request);
+         // Fetching the manifest is work of its own only where the store did not have it.
+         if (object.outcome != Outcome::hit) answer.outcome = object.outcome;
+         if (answer.reason.empty()) answer.reason = object.reason;
+         answer.content = std::move(object.content);
+         answer.failure = std::move(object.failure);
+         request.reply(std::move(answer));
+       }}};
+  by_digest.from_tag = true;
+  context_.router.route(std::move(by_digest));
 }
 
 /// Some registries have manifests by tag only (GitLab, docker.pkg.github.com).
@@ -203,13 +210,14 @@ void TagFlights::failed(const TagFlight& flight, const StatePtr& known,
   const auto now = context_.environment.clock.steady();
   if (stale_may_cover(failure) || failure.kind == FailureKind::store) {
     if (resting_until_.size() >= max_remembered) resting_until_.clear();
-    if (known && !failure.given_up && !is_due_to_via(flight.via(), failure))
+    if (known && !failure.given_up && !is_due_to_via(flight.sent().via, failure))
       resting_until_[key] = now + rest;
     if (known || !failure.doubtful)
       return answer_stale(known, waiting, "upstream-unreachable", failure);
   }
   if (failure.kind == FailureKind::not_found) {
-    negative_.put(key, failure, now + context_.environment.options.negative_manifest, now);
+    negative_.put(negative_key(key, flight.sent().accept), failure,
+                  now + context_.environment.options.negative_manifest, now);
   }
   for (const auto& request : waiting) request.reply({Outcome::error, "absent", nullptr, failure});
 }

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "cache/index/layout.h"
 #include "metrics/check.h"
 #include "metrics/mutex.h"
 
@@ -13,7 +14,22 @@ constexpr std::size_t tags_in_memory = 50'000;
 
 }  // namespace
 
-TagTable::TagTable(const Options& options) : states_(tags_in_memory) { set_freshness(options); }
+TagTable::TagTable(const Options& options) : states_(tags_in_memory), tags_(tags_in_memory) {
+  set_freshness(options);
+}
+
+void TagTable::put(RepositoryRef repository, std::string_view tag, const StatePtr& state) {
+  states_.put(tag_key(repository, tag), state);
+  tags_.put(link_key(repository, state->record.digest), std::string(tag));
+}
+
+std::optional<std::string> TagTable::tag_of(RepositoryRef repository, const Digest& digest) const {
+  auto tag = tags_.find(link_key(repository, digest));
+  if (!tag) return std::nullopt;
+  const auto state = find(tag_key(repository, *tag));
+  if (!state || state->record.digest != digest) return std::nullopt;  // it was moved or removed
+  return tag;
+}
 
 std::shared_ptr<const TagFreshness> TagTable::freshness(std::string_view upstream) const {
   const ReaderLock lock(mutex_);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,8 +23,9 @@ struct TagState {
   std::chrono::milliseconds fresh_for;
 };
 
-/// The tag records in memory, by tag_key() (layout.h), in front of RocksDB, and the freshness
-/// rules. Holds the 50,000 most recently used. Thread-safe; never blocks.
+/// The tag records in memory, by tag_key() (layout.h), in front of RocksDB, the last tag that named
+/// a digest, and the freshness rules. Holds the 50,000 most recently used of both. Thread-safe;
+/// never blocks.
 class TagTable {
  public:
   using StatePtr = std::shared_ptr<const TagState>;
@@ -32,8 +34,10 @@ class TagTable {
 
   /// Null if the tag is not in memory.
   StatePtr find(const std::string& key) const { return states_.find(key).value_or(nullptr); }
-  void put(const std::string& key, StatePtr state) { states_.put(key, std::move(state)); }
+  void put(RepositoryRef repository, std::string_view tag, const StatePtr& state);
   void erase(const std::string& key) { states_.erase(key); }
+  /// A tag of the repository that names `digest`; nullopt if none is in memory.
+  std::optional<std::string> tag_of(RepositoryRef repository, const Digest& digest) const;
 
   /// The rules of a configured upstream.
   std::shared_ptr<const TagFreshness> freshness(std::string_view upstream) const;
@@ -43,6 +47,7 @@ class TagTable {
 
  private:
   BoundedMap<std::string, std::string_view, StatePtr> states_;
+  BoundedMap<std::string, std::string_view, std::string> tags_;  // by link_key(); may be outdated
   mutable SharedMutex mutex_;
   std::map<std::string, std::shared_ptr<const TagFreshness>, std::less<>> freshness_
       GUARDED_BY(mutex_);

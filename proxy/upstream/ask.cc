@@ -42,7 +42,7 @@ void Ask::settle_circuit(const TransferEnd* broken) {
 void Ask::on_no_token(cache::Failure failure) {
   if (failure.given_up) return fail(std::move(failure), {});
   if (failure.kind == cache::FailureKind::rate_limited && at_endpoint())
-    return limited(std::move(failure), "token");
+    return try_next_account(std::move(failure), "token");
   const bool retryable = failure.kind == cache::FailureKind::unavailable;
   if (retryable) endpoint_.knowledge().faulty(std::chrono::steady_clock::now());
   fail(std::move(failure), "token", retryable);
@@ -165,9 +165,14 @@ void Ask::on_answer_stands() {
   fail(std::move(failure), failure_reason(status), retryable);
 }
 
-/// The next account, where there is one that is not limited; each has one try.
 void Ask::limited(cache::Failure failure, std::string_view reason) {
   endpoint_.rate_limited(*account_, failure.retry_after);
+  try_next_account(std::move(failure), reason);
+}
+
+/// Repeats the request as another account that is not limited, if there is one. Each account is
+/// tried once.
+void Ask::try_next_account(cache::Failure failure, std::string_view reason) {
   if (++limited_accounts_ >= endpoint_.accounts() || endpoint_.limited())
     return fail(std::move(failure), reason);
   endpoint_.metrics().failure(reason);
@@ -227,7 +232,8 @@ void Ask::fail(cache::Failure failure, std::string_view reason, bool retryable) 
 void Ask::tell_pause(AskFailure& ended) const {
   auto& wait = ended.failure.retry_after;
   if (!led_away()) {
-    ended.pause = endpoint_.pause();
+    ended.pause = ended.reason == "token" ? account_->token_pause(std::chrono::steady_clock::now())
+                                          : endpoint_.pause();
   } else if (wait.count() == 0) {  // a hop has no limit of ours to keep
     ended.pause = endpoint_.timeouts().rate_limit_first;
   }

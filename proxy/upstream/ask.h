@@ -97,6 +97,7 @@ class Ask : private TransferSink, private LoginSink {
   void redirected();
   void back_to_endpoint();
   void limited(cache::Failure failure, std::string_view reason);
+  void try_next_account(cache::Failure failure, std::string_view reason);
   void broken(const TransferEnd& end);
   void fail(cache::Failure failure, std::string_view reason, bool retryable = false);
   void tell_pause(AskFailure& ended) const;

@@ -28,6 +28,8 @@ void Login::begin(Account& account) {
     failed_.reset();
   }
   hop_token_ = false;
+  if (auto limit = token_limit(); limit && account_->needs_token(repository_))
+    return sink_.on_no_token(std::move(*limit));
   const AuthScheme* const known = endpoint_.schemes().of(repository_);
   known == nullptr ? go_bare() : follow(*known, Stage::remembered);
 }
@@ -62,13 +64,30 @@ void Login::follow(AuthScheme scheme, Stage stage) {
 }
 
 void Login::ask_token() {
-  if (const auto known = tokens().look(*key_)) return on_token(*known);
+  const auto known = tokens().look(*key_);
+  if (known && std::holds_alternative<Grant>(*known)) return use_token(std::get<Grant>(*known));
+  if (auto limit = token_limit()) return no_token(std::move(*limit));
+  if (known) return no_token(std::get<cache::Failure>(*known));
+  if (stage_ != Stage::hop) account_->token_gate().asked(std::chrono::steady_clock::now());
   wait_ = tokens().request(*key_, *this);
+}
+
+/// The failure to report while the token server limits the account's rate.
+std::optional<cache::Failure> Login::token_limit() const {
+  const auto now = std::chrono::steady_clock::now();
+  if (stage_ == Stage::hop || !account_->token_gate().closed(now)) return std::nullopt;
+  cache::Failure failure{
+      cache::FailureKind::rate_limited,
+      what_ + ": the token server has limited the rate of " + account_->name() + " (429)"};
+  failure.status = 429;
+  failure.retry_after =
+      std::chrono::ceil<std::chrono::seconds>(account_->token_gate().closed_until() - now);
+  return failure;
 }
 
 std::optional<cache::Failure> Login::choose_key(const Url& asker) {
   const auto refuse = [this](std::string_view why) { return bad_answer(what_, why, status_); };
-  const auto realm = Url::parse(scheme_->realm);
+  const auto realm = Url::parse_unencoded(scheme_->realm);
   if (!realm) return refuse("its token server is not asked: its URL cannot be used");
   const bool with_credential = stage_ != Stage::hop && account_->credential() != nullptr;
   if (const auto why = realm_refusal(*realm, asker, endpoint_.realm_rules(with_credential)))
@@ -85,8 +104,17 @@ std::optional<cache::Failure> Login::choose_key(const Url& asker) {
 }
 
 void Login::on_token(const TokenResult& result) {
-  if (const auto* failure = std::get_if<cache::Failure>(&result)) return no_token(*failure);
-  const Grant& grant = std::get<Grant>(result);
+  const bool for_account = stage_ != Stage::hop;
+  if (const auto* failure = std::get_if<cache::Failure>(&result)) {
+    if (for_account && failure->kind == cache::FailureKind::rate_limited)
+      account_->limit_tokens(*failure, endpoint_.timeouts());
+    return no_token(*failure);
+  }
+  if (for_account) account_->token_gate().let_through(std::chrono::steady_clock::now());
+  use_token(std::get<Grant>(result));
+}
+
+void Login::use_token(const Grant& grant) {
   // The same token again is too young for another to be of use.
   if (stage_ != Stage::hop && grant.serial == refused_) return sink_.on_answer_stands();
   authorization_ = grant.authorization;
@@ -96,12 +124,11 @@ void Login::on_token(const TokenResult& result) {
 }
 
 void Login::no_token(cache::Failure failure) {
-  // What the endpoint wanted earlier, or for another repository, it may not want now: its answer to
-  // the bare question says. A server that limits the account's rate is the right one.
-  const bool limited = failure.kind == cache::FailureKind::rate_limited;
-  if (stage_ != Stage::remembered || failure.given_up ||
-      (limited && account_->credential() != nullptr))
-    return sink_.on_no_token(std::move(failure));
+  // The endpoint may not want now, or for this repository, what it wanted before: the request
+  // without a token tells.
+  if (stage_ == Stage::challenged && failure.kind == cache::FailureKind::rate_limited)
+    account_->note_needs_token(repository_);
+  if (stage_ != Stage::remembered || failure.given_up) return sink_.on_no_token(std::move(failure));
   failed_ = NoToken{.scheme = std::move(*scheme_), .key = key_, .failure = std::move(failure)};
   go_bare();
 }

@@ -105,6 +105,8 @@ class Login : private TokenSink, private BaseChallenge::Sink {
   void go_bare();
   void follow(AuthScheme scheme, Stage stage);
   void ask_token();
+  void use_token(const Grant& grant);
+  std::optional<cache::Failure> token_limit() const;
   void ask_base();
   void no_token(cache::Failure failure);
 

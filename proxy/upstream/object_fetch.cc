@@ -144,7 +144,8 @@ Attempt::Part ObjectFetch::part_for(const Endpoint& endpoint) const {
   part.instead_of_head =
       head_told_ || head_refused_by_ == &endpoint ||
       endpoint.heads().refused(request_.resource, std::chrono::steady_clock::now());
-  part.ranged = part.instead_of_head && !request_.or_get;
+  // No range of an empty blob can be satisfied; all of it is no more than a head.
+  part.ranged = part.instead_of_head && !request_.or_get && !is_empty_blob(request_.reference);
   return part;
 }
 

@@ -15,7 +15,7 @@ constexpr std::size_t max_document = 16 * 1024;
 /// A 416 is about the range we asked for, which the client knows nothing of.
 bool may_say_why(const ResponseHead& head) {
   const int status = head.status;
-  if (status < 400 || status > 499 || status == 401 || status == 404 || status == 416) return false;
+  if (status < 400 || status > 499 || status == 401 || status == 416) return false;
   // Go's http.Error() labels every document text/plain.
   const std::string type = parse_media_type(head.content_type);
   return (type.empty() || type == "text/plain" || type.ends_with("json")) &&

@@ -19,8 +19,8 @@ inline constexpr std::size_t max_reason = 512;
 /// no such document or says nothing. Pure; any thread.
 std::string parse_refusal(std::string_view body);
 
-/// Reads why a registry refuses a question, where its answer may say so: a 4xx other than 401,
-/// 404 and 416 whose body of 16 KiB at most is JSON. Used for one answer after the other. Loop
+/// Reads why a registry refuses a question, where its answer may say so: a 4xx other than 401
+/// and 416 whose body of 16 KiB at most is JSON. Used for one answer after the other. Loop
 /// thread only.
 class RefusalReason : private BodySink {
  public:

@@ -45,6 +45,14 @@ def node(start, onprem):
     return start(of(onprem.port))
 
 
+def test_the_reason_of_a_404_comes_through_a_chain(start, upstream, node):
+    upstream.script(faults.status(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN",'
+                                  b'"message":"moved to registry.example"}]}'))
+    response = node.get(LATEST)
+    assert_error(response, 404, code="MANIFEST_UNKNOWN")
+    assert b"moved to registry.example" in response.body
+
+
 def requests(entrepot, **labels) -> float:
     return entrepot.metrics().sum("requests_total", **labels)
 

@@ -113,16 +113,35 @@ def test_from_tokens_to_a_password_and_back(begin, make_upstream, upstream, imag
     pull(entrepot, images, OTHERS[1])
 
 
-def test_a_token_server_that_limits_the_account_is_believed(begin, make_upstream, upstream, images):
-    """The anonymous user is not asked in its place."""
+def test_a_realm_with_a_space_is_encoded(begin, upstream, images):
+    upstream.role.require_bearer(realm=f"{upstream.url}/token?for=my registry")
+    pull(begin(with_account=False), images)
+    assert [r.query["for"] for r in upstream.requests("token")] == [["my registry"]]
+
+
+@pytest.mark.parametrize("with_account", [True, False])
+@pytest.mark.parametrize("retry_after", ["60", None])
+def test_a_limit_of_the_token_server_concerns_tokens_only(begin, make_upstream, upstream, images,
+                                                          with_account, retry_after):
+    """A repository that needs no token, and one whose token is valid, are served meanwhile."""
     realm = make_upstream()
-    require_bearer(upstream, realm, with_account=True)
-    entrepot = begin()
+    require_bearer(upstream, realm, with_account)
+    entrepot = begin(with_account)
     pull(entrepot, images)
-    realm.script(faults.too_many_requests("7"))
-    upstream.forget()
-    assert_error(entrepot.get(manifest_target("latest", OTHERS[0])), 503)
-    assert bare(upstream) == 0
+    upstream.role.open.add(OTHERS[1])
+    realm.script(faults.too_many_requests(retry_after))
+    realm.forget()
+    limited = entrepot.get(manifest_target("latest", OTHERS[0]))
+    assert_error(limited, 503)
+    assert int(limited.headers["Retry-After"]) > 0
+    asked = realm.count("token")
+    pull(entrepot, images, OTHERS[1])
+    config = images[REPOSITORY].config
+    assert_whole(entrepot.get(f"/v2/{REPOSITORY}/blobs/{config.digest}"), config)
+    if retry_after:
+        assert_error(entrepot.get(manifest_target("latest", OTHERS[2])), 503)
+        assert realm.count("token") == asked == 1, "the server is not asked within its time"
+        entrepot.log.wait_for(f"the token server {realm.url}/token answered 429")
 
 
 @pytest.mark.parametrize("status", [403, 404])

@@ -46,6 +46,42 @@ def test_a_tag_that_went_with_its_manifest(start, by_tag_only):
     assert by_tag_only.count("manifest") == 2
 
 
+@pytest.mark.parametrize("status", [404, 400, 405])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_digest_is_requested_by_its_tag(start, upstream, status, method):
+    """containerd sends HEAD for the tag and then GET for the digest."""
+    upstream.script(faults.status(status), match=by_digest)
+    image = upstream.add_image(REPOSITORY, content.image(), "latest")
+    entrepot = start()
+    assert entrepot.head(LATEST).status == 200
+    response = entrepot.request(method, manifest_target(image.manifest))
+    assert response.status == 200
+    assert response.headers["Docker-Content-Digest"] == image.manifest.digest
+    assert_whole(entrepot.get(manifest_target(image.manifest)), image.manifest)
+    asked = [(r.method, r.reference) for r in upstream.requests("manifest")]
+    assert asked[0] == ("HEAD", "latest")
+    assert asked[-1] == ("GET", "latest"), "one request by tag, and a hit afterwards"
+    assert asked.count(("GET", "latest")) == 1
+
+
+def test_a_digest_that_its_tag_no_longer_names_is_absent(start, by_tag_only):
+    old = by_tag_only.add_image(REPOSITORY, content.image(), "latest").manifest
+    entrepot = start()
+    assert entrepot.head(LATEST).status == 200
+    by_tag_only.add_image(REPOSITORY, content.image((77,)), "latest")
+    assert_error(entrepot.get(manifest_target(old)), 404, code="MANIFEST_UNKNOWN")
+
+
+def test_a_digest_without_a_known_tag_is_absent(start, by_tag_only):
+    image = by_tag_only.add_image(REPOSITORY, content.image(), "latest")
+    entrepot = start()
+    assert_error(entrepot.get(manifest_target(image.manifest)), 404, code="MANIFEST_UNKNOWN")
+    assert by_tag_only.count("manifest") == 1
+    # The negative entry does not outlive the HEAD that names a tag.
+    assert entrepot.head(LATEST).status == 200
+    assert_whole(entrepot.get(manifest_target(image.manifest)), image.manifest)
+
+
 def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
@@ -140,6 +176,45 @@ def test_asks_for_the_clients_own_types_by_digest_too(start, upstream, method):
     manifest = upstream.add_manifest(REPOSITORY, content.manifest_of(document, OWN), "latest")
     response = start().request(method, manifest_target(manifest), headers={"Accept": OWN})
     assert response.status == 200
+
+
+@pytest.fixture
+def own(upstream):
+    """A manifest of a type that only clients know, at a registry that selects by Accept."""
+    document = json.dumps({"schemaVersion": 2, "mediaType": OWN, "blobs": []}).encode()
+    upstream.script(faults.status(404), match=lambda request: (
+        request.kind == "manifest" and OWN not in (request.header("Accept") or "")))
+    return upstream.add_manifest(REPOSITORY, content.manifest_of(document, OWN), "latest")
+
+
+@pytest.mark.parametrize("by", ["tag", "digest"])
+def test_a_404_for_one_accept_is_none_for_another(start, upstream, own, by):
+    target = manifest_target(own) if by == "digest" else LATEST
+    entrepot = start()
+    assert_error(entrepot.get(target), 404)
+    assert_error(entrepot.get(target), 404)
+    assert upstream.count("manifest") == 1, "the negative entry"
+    assert_whole(entrepot.get(target, headers={"Accept": OWN}), own)
+
+
+def test_a_client_without_its_type_leaves_a_tag_as_it_is(start, upstream, own):
+    entrepot = start({"docker.io": {"endpoint": upstream, "tags": DUE}})
+    assert_whole(entrepot.get(LATEST, headers={"Accept": OWN}), own)
+    upstream.forget()
+    entrepot.get(LATEST)
+    assert all(OWN in r.header("Accept") for r in upstream.requests("manifest"))
+    assert upstream.count("manifest") > 0
+    upstream.go_down()
+    assert_whole(entrepot.get(LATEST, headers={"Accept": OWN}), own)
+
+
+def test_a_link_proof_accepts_the_type_of_the_manifest(start, upstream, own):
+    """The proof of another repository that a stored manifest is there as well."""
+    other = "library/other"
+    upstream.add_manifest(other, own, "latest")
+    entrepot = start()
+    assert_whole(entrepot.get(manifest_target(own), headers={"Accept": OWN}), own)
+    assert_whole(entrepot.get(manifest_target(own, other)), own)
 
 
 def test_serves_schema_1_without_a_signature_by_tag_and_by_digest(start, upstream):

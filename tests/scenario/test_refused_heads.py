@@ -133,6 +133,14 @@ def test_a_head_without_a_size(start, upstream):
     assert_whole(entrepot.get(blob_target(layer)), layer)
 
 
+def test_the_empty_blob_at_a_registry_without_head(start, upstream):
+    """No range of it can be satisfied: a registry answers 416 to a request for its first byte."""
+    empty = upstream.add_blob(REPOSITORY, content.blob(0))
+    refuse_heads(upstream, 405, "blob")
+    upstream.script(faults.status(416), match=lambda request: request.header("Range") is not None)
+    assert_head(start().head(blob_target(empty)), empty)
+
+
 def test_the_empty_blob_has_a_size_of_zero(start, upstream):
     empty = upstream.add_blob(REPOSITORY, content.blob(0))
     entrepot = start()

@@ -34,6 +34,7 @@ def test_ping(entrepot, upstream, target, method):
 SHAPES = ["/v2/library/app/{rest}", "/v2/library/app/{rest}?ns=docker.io",
           "/v2/app/{rest}", "/v2/app/{rest}?ns=docker.io", "/v2/library/app/{rest}?ns=DOCKER.IO",
           "/v2/library/app/{rest}?ns=index.docker.io",
+          "/v2/library/app/{rest}?ns=docker.io&ns=docker%2Eio",
           "/docker.io/v2/library/app/{rest}", "/docker.io/v2/app/{rest}",
           "/v2/docker.io/library/app/{rest}", "/v2/docker.io/app/{rest}",
           "/v2/docker.io/library/app/{rest}?ns=other.test"]

@@ -46,6 +46,7 @@ class RegistryRole:
         self.service = "registry.test"
         self.users: dict[str, str] = {}  # empty: anonymous clients get tokens
         self.private: set[str] = set()   # repositories anonymous tokens do not reach
+        self.open: set[str] = set()      # repositories that need no login
         self.token_fields: dict = {"expires_in": 300}
         self.tokens: dict[str, tuple[str, bool]] = {}  # token → (scope, has a user)
         self._token_numbers = itertools.count(1)
@@ -92,7 +93,7 @@ class RegistryRole:
     # Authentication.
 
     def _refusal(self, request: Request) -> Reply | None:
-        if self.auth is None:
+        if self.auth is None or request.repository in self.open:
             return None
         scheme, _, value = (request.authorization or "").partition(" ")
         if self.auth == "basic":

@@ -6,6 +6,16 @@
 #include "proxy/base/text.h"
 
 namespace entrepot::registry {
+namespace {
+
+/// Compares two encoded values: one of them may be encoded and the other not.
+bool same_value(std::string_view one, std::string_view other) {
+  if (one == other) return true;
+  const auto decoded = decode_parameter(one, one.size());
+  return decoded && decoded == decode_parameter(other, other.size());
+}
+
+}  // namespace
 
 std::optional<QueryReader::Parameter> QueryReader::next() {
   while (!rest_.empty() && rest_.front() == '&') rest_.remove_prefix(1);
@@ -23,7 +33,7 @@ Parameter find_parameter(std::string_view query, std::string_view name) {
   while (const auto parameter = reader.next()) {
     if (parameter->name != name) continue;
     if (found.count == 0) found.value = parameter->value;
-    if (found.count == 0 || parameter->value != found.value) ++found.count;
+    if (found.count == 0 || !same_value(parameter->value, found.value)) ++found.count;
   }
   return found;
 }

@@ -23,8 +23,8 @@ class QueryReader {
   std::string_view rest_;
 };
 
-/// A parameter by its name, and its number of distinct values; repetitions of the same value are
-/// not counted.
+/// A parameter by its name, and its number of distinct values; repetitions of the same value, in
+/// whatever encoding, are not counted.
 struct Parameter {
   std::string_view value;  ///< the first value, encoded
   std::size_t count = 0;

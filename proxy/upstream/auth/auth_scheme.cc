@@ -9,8 +9,9 @@ namespace entrepot::upstream {
 namespace {
 
 bool usable(std::string_view value) {
-  return value.size() <= 4096 &&
-         std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c != 0x7f; });
+  return value.size() <= 4096 && std::none_of(value.begin(), value.end(), [](char c) {
+           return (static_cast<unsigned char>(c) < ' ') || c == 0x7f;
+         });
 }
 
 }  // namespace

@@ -159,7 +159,10 @@ void Tokens::landed(const std::string& name, TokenResult result, std::chrono::se
     const auto& failure = std::get<cache::Failure>(result);
     const bool denied = failure.kind == cache::FailureKind::denied;
     const auto hold = denied ? timeouts_.token_denied : timeouts_.token_failed;
-    if (!failure.given_up) {  // that was for those who waited
+    // The caller keeps the pause of a rate limit if the server has named no time.
+    const bool pause =
+        failure.kind == cache::FailureKind::rate_limited && failure.retry_after.count() == 0;
+    if (!failure.given_up && !pause) {  // given_up concerns those who waited
       entry.failure = failure;
       entry.failure_until = now + std::max<std::chrono::milliseconds>(hold, failure.retry_after);
     }

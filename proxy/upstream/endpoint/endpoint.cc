@@ -22,9 +22,6 @@ std::string name_of(const Account& account) {
 /// A round trip that fills any usual window in no time, with room for a busy machine. In seconds.
 constexpr double nearby = 0.01;
 
-/// So many pauses in a row, each twice as long, are worth a warning.
-constexpr int pauses_to_tell = 3;
-
 std::uint64_t random_seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
@@ -115,8 +112,9 @@ Account& Endpoint::account_for(std::string_view repository) const {
   const auto first = std::hash<std::string_view>{}(repository) % accounts_.size();
   const auto worth = [&](const Account& account) -> std::uint64_t {
     if (account.limited(now)) return 0;
+    if (account.token_gate().closed(now)) return 1;
     if (!account.budget().low_on_quota(now)) return std::numeric_limits<std::uint64_t>::max();
-    return 1 + *account.budget().remaining(now);
+    return 2 + *account.budget().remaining(now);
   };
   Account* best = accounts_[first].get();
   for (std::size_t i = 1; i < accounts_.size(); ++i) {
@@ -266,7 +264,7 @@ void Endpoint::rate_limited(Account& account, std::chrono::seconds wait) {
     if (begins) log::warn("{}", limited_line(account));
   } else if (account.gate().pause(now, timeouts_.rate_limit_first, timeouts_.rate_limit)) {
     // Where a moment's wait is enough it may be refused each second.
-    if (account.gate().pauses_so_far() == pauses_to_tell)
+    if (account.gate().pauses_so_far() == pauses_before_warning)
       log::warn("{}", limited_line(account));
     else
       log::debug("{}", limited_line(account));

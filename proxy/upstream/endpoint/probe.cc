@@ -23,10 +23,11 @@ constexpr std::chrono::minutes success_counts_for{5};
 
 }  // namespace
 
-bool says_up(const ResponseHead& head) {
-  if (head.status == 200)
-    return !head.api_version.empty() || parse_media_type(head.content_type) != "text/html";
-  return head.status < 500 && head.status != 429;
+ProbeVerdict judge_probe(const ResponseHead& head) {
+  if (head.status >= 500 || head.status == 429) return ProbeVerdict::down;
+  const bool page = head.status == 200 && head.api_version.empty() &&
+                    parse_media_type(head.content_type) == "text/html";
+  return page ? ProbeVerdict::unclear : ProbeVerdict::up;
 }
 
 Probe::Probe(event_base* base, Endpoint& endpoint, std::uint64_t seed)
@@ -90,12 +91,15 @@ void Probe::learn(const ResponseHead& head) {
     if (said) endpoint_.anonymous_limited(wait);
     return;
   }
-  if (!says_up(head)) {
+  const ProbeVerdict verdict = judge_probe(head);
+  if (verdict == ProbeVerdict::down) {
     failed("its /v2/ answers " + std::to_string(head.status) + ", not as a registry does",
            Clock::now() - success_counts_for);
     return;
   }
   failures_ = 0;
+  // A page neither closes the circuit nor opens it: the next request of a client decides.
+  if (verdict == ProbeVerdict::unclear) return;
   const auto now = Clock::now();
   const TransferTiming timing = transfer_->timing();
   if (timing.connect.count() > 0) endpoint_.knowledge().connected(timing.connect, now);

@@ -52,10 +52,15 @@ class Probe : private TransferSink {
   Timer timer_;
 };
 
-/// Whether an endpoint that answers `GET /v2/` so is up: any answer but a server's error and a
-/// refusal for the rate. Registries in use answer 302, 404, a bare 401 or 200 without a type there,
-/// and serve all the same (the distribution-spec knows 200, 401 and 404 only). A login page's 200
-/// is none of them. Pure; any thread.
-bool says_up(const ResponseHead& head);
+enum class ProbeVerdict : std::uint8_t {
+  up,
+  unclear,  ///< an HTML page with 200: a registry's user interface or the login page of a network
+  down,
+};
+
+/// Judges the answer of an endpoint to `GET /v2/`. Registries in use answer 302, 404, a bare 401 or
+/// 200 without a type, although the distribution-spec allows 200, 401 and 404 only: any answer
+/// except a server error and 429 is `up`. Pure; any thread.
+ProbeVerdict judge_probe(const ResponseHead& head);
 
 }  // namespace entrepot::upstream

@@ -6,6 +6,9 @@
 
 namespace entrepot::upstream {
 
+/// Pauses in a row until a warning is logged; a short pause may occur every second.
+inline constexpr int pauses_before_warning = 3;
+
 /// When questions may be put, by what they were refused with (429).
 ///
 ///   open   --close_until()-->  closed   the time was said, or is known

@@ -97,6 +97,10 @@ std::optional<Url> Url::parse(std::string_view text) {
   return from_handle(handle.get());
 }
 
+std::optional<Url> Url::parse_unencoded(std::string_view text) {
+  return parse(encoded_reference(text));
+}
+
 std::optional<Url> Url::resolve(std::string_view reference) const {
   const Handle handle = new_handle();
   if (!set_url(handle.get(), text_) || !set_url(handle.get(), encoded_reference(reference)))

@@ -282,32 +282,32 @@ TEST_F(Endpoints, CredentialsGoToTheirEndpointOnly) {
   for (const auto& request : second.received()) EXPECT_EQ(request.header("authorization"), "");
 }
 
-TEST(Probe, AnyAnswerButAServersErrorSaysUp) {
+TEST(Probe, AnyAnswerExceptAServerErrorAndAPageIsUp) {
   const struct {
     int status;
     std::string_view type;
     std::string_view api_version;
-    bool up;
+    ProbeVerdict verdict;
   } cases[] = {
-      {200, "application/json", "", true},
-      {200, "", "", true},
-      {200, "text/html; charset=utf-8", "registry/2.0", true},
-      {200, "text/html; charset=utf-8", "", false},  // a login page
-      {204, "", "", true},
-      {302, "text/html", "", true},
-      {401, "", "", true},
-      {403, "text/html", "", true},
-      {404, "text/html", "", true},
-      {429, "application/json", "", false},
-      {500, "application/json", "registry/2.0", false},
-      {503, "", "", false},
+      {200, "application/json", "", ProbeVerdict::up},
+      {200, "", "", ProbeVerdict::up},
+      {200, "text/html; charset=utf-8", "registry/2.0", ProbeVerdict::up},
+      {200, "text/html; charset=utf-8", "", ProbeVerdict::unclear},
+      {204, "", "", ProbeVerdict::up},
+      {302, "text/html", "", ProbeVerdict::up},
+      {401, "", "", ProbeVerdict::up},
+      {403, "text/html", "", ProbeVerdict::up},
+      {404, "text/html", "", ProbeVerdict::up},
+      {429, "application/json", "", ProbeVerdict::down},
+      {500, "application/json", "registry/2.0", ProbeVerdict::down},
+      {503, "", "", ProbeVerdict::down},
   };
   for (const auto& c : cases) {
     ResponseHead head;
     head.status = c.status;
     head.content_type = c.type;
     head.api_version = c.api_version;
-    EXPECT_EQ(says_up(head), c.up) << c.status << ' ' << c.type;
+    EXPECT_EQ(judge_probe(head), c.verdict) << c.status << ' ' << c.type;
   }
 }
 

@@ -28,5 +28,16 @@ TEST(AuthScheme, PrefersBearerAndNeedsCredentialsForBasic) {
             std::nullopt);
 }
 
+TEST(AuthScheme, TakesARealmWithSpacesAndUtf8) {
+  const std::string realm = "https://r/my token?for=r\xc3\xa9gistre";
+  EXPECT_EQ(choose_scheme(scheme_challenges({"Bearer realm=\"" + realm + "\""}), true)->realm,
+            realm);
+  for (const char control : {'\x01', '\x1f', '\x7f'})
+    EXPECT_EQ(choose_scheme(
+                  scheme_challenges({"Bearer realm=\"https://r/" + std::string(1, control) + "\""}),
+                  true),
+              std::nullopt);
+}
+
 }  // namespace
 }  // namespace entrepot::upstream

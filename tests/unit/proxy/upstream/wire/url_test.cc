@@ -99,6 +99,15 @@ TEST(Url, EncodesWhatAReferenceShouldHave) {
   EXPECT_FALSE(base.resolve("/" + std::string(Url::max_length / 2, ' ')));
 }
 
+TEST(Url, EncodesAnAbsoluteUrl) {
+  EXPECT_EQ(Url::parse_unencoded("https://auth.example/to ken?for=r\xc3\xa9gistre")->text(),
+            "https://auth.example/to%20ken?for=r%C3%A9gistre");
+  EXPECT_FALSE(Url::parse("https://auth.example/to ken"));
+  for (const std::string_view refused :
+       {"/token", "token", "https://auth example/", "https://auth.example/\r\nx", "ftp://a/"})
+    EXPECT_FALSE(Url::parse_unencoded(refused)) << refused;
+}
+
 TEST(Url, ShowsNoQuery) {
   const Url url = *Url::parse("https://cdn.example:8443/blob/?X-Signature=secret");
   EXPECT_EQ(url.shown(), "https://cdn.example:8443/blob");
