@@ -30,4 +30,5 @@ for file in deploy/kubernetes/{,nodes/,site/}kustomization.yaml; do
   sed -i -E "/newName: .*\/entrepot$/{n;s|(newTag: )$number|\1$version|}" "$file"
 done
 replace docs/install.md "(/entrepot:)$number=>\1$version"
+replace README.md "(This is version )$number=>\1$version"
 git --no-pager diff --stat

@@ -12,6 +12,7 @@
 #include "metrics/log.h"
 #include "metrics/process.h"
 #include "metrics/series.h"
+#include "metrics/version.h"
 #include "metrics/words.h"
 
 namespace entrepot::metrics {
@@ -241,7 +242,7 @@ void Metrics::Families::write_process(Exposition& out) const {
   out.add(Id::log_dropped, {}, static_cast<double>(log_dropped + log::dropped()));
   out.add(Id::store_jobs_queued, {}, store_jobs_queued);
   write(out, Id::job_failures, job_failures);
-  out.add(Id::build_info, {ENTREPOT_VERSION}, 1);
+  out.add(Id::build_info, {version(), commit()}, 1);
   const ProcessUse use = process_use();
   out.add(Id::process_cpu, {}, use.cpu_seconds);
   out.add(Id::process_memory, {}, use.resident_bytes);

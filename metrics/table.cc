@@ -222,8 +222,8 @@ constexpr std::array<Description, id_count> table = {{
     {Id::build_info,
      "entrepot_build_info",
      Type::gauge,
-     {"version"},
-     "Always 1; the label is the version of the program."},
+     {"version", "commit"},
+     "Always 1; the labels are the version of the program and the commit it was built from."},
     // The conventional names of process metrics.
     {Id::process_cpu,
      "process_cpu_seconds_total",

@@ -107,6 +107,7 @@ def test_default_is_the_shipped_one(key):
     ("deploy/kubernetes/nodes/kustomization.yaml", r"newName: .*/entrepot\n *newTag: (.*)"),
     ("deploy/kubernetes/site/kustomization.yaml", r"newName: .*/entrepot\n *newTag: (.*)"),
     ("docs/install.md", r"/entrepot:([\d.]+)"),
+    ("README.md", r"This is version ([\d.]+):"),
 ])
 def test_version_is_the_one_of_cmake(file, pattern):
     """deploy/set_version.sh writes all of them."""
@@ -121,6 +122,14 @@ def anchors(document: Path) -> set[str]:
     """The fragments by which forges address the headings of a document."""
     headings = re.findall(r"(?m)^#+ (.*)$", re.sub(r"(?ms)^```.*?^```$", "", document.read_text()))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_named_paths_exist(document):
+    """Paths below a folder of the project, in backticks."""
+    for path in re.findall(r"`((?:cache|proxy|metrics|conf|deploy|docs|tests)/[\w./-]*)`",
+                           document.read_text()):
+        assert (PROJECT / path).exists(), path
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)

@@ -12,6 +12,7 @@
 #include "conf/load.h"
 #include "metrics/log.h"
 #include "metrics/printable.h"
+#include "metrics/version.h"
 #include "proxy/app/cache_cli/admin_client.h"
 #include "proxy/app/cache_cli/cache_command.h"
 #include "proxy/app/command/component_options.h"
@@ -158,7 +159,7 @@ int run(const Command& command) {
       case Action::client_config:
         return configure_client(command);
       case Action::version:
-        std::cout << "entrepot " ENTREPOT_VERSION "\n";
+        std::cout << "entrepot " << version() << " (commit " << commit() << ")\n";
         return exit_ok;
     }
     return exit_bug;

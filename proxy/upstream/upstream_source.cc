@@ -9,6 +9,7 @@
 
 #include "metrics/check.h"
 #include "metrics/exception.h"
+#include "metrics/version.h"
 #include "proxy/upstream/listing_fetch.h"
 #include "proxy/upstream/object_fetch.h"
 
@@ -70,7 +71,7 @@ UpstreamSource::UpstreamSource(loop::Loop& loop, Options options, const metrics:
 UpstreamSource::~UpstreamSource() = default;
 
 UpstreamSource::Upstreams UpstreamSource::make(Options options) const {
-  if (options.user_agent.empty()) options.user_agent = "entrepot/" ENTREPOT_VERSION;
+  if (options.user_agent.empty()) options.user_agent = "entrepot/" + std::string(version());
   if (options.readers != nullptr) {
     options.read_off_loop = [&loop = loop_, readers = options.readers](cache::Job read,
                                                                        cache::Job done) {

@@ -129,7 +129,7 @@ def test_configuration_of_the_image(image):
     assert config["StopSignal"] == "SIGTERM"
     assert set(config["Volumes"]) == {"/var/lib/entrepot"}
     assert set(config["ExposedPorts"]) == {f"{ENTREPOT_PORT}/tcp", f"{ADMIN_PORT}/tcp"}
-    version = run("version").stdout.split()[-1]
+    version = run("version").stdout.split()[1]
     assert config["Labels"]["org.opencontainers.image.version"] == version
 
 

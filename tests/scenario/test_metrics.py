@@ -63,7 +63,7 @@ METRICS = {
     "bypass_total": {"reason"},
     "scrubbed_bytes_total": set(),
     "scrub_progress_ratio": set(),
-    "build_info": {"version"},
+    "build_info": {"version", "commit"},
 }
 
 

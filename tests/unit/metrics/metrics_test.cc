@@ -7,6 +7,8 @@
 #include <sstream>
 #include <thread>
 
+#include "metrics/version.h"
+
 namespace entrepot::metrics {
 namespace {
 
@@ -63,7 +65,8 @@ INSTANTIATE_TEST_SUITE_P(
         R"(entrepot_digest_mismatches_total{upstream="quay.io",endpoint="quay.io"} 0)",
         "entrepot_fills_resumed_total 0", R"(entrepot_disk_errors_total{operation="sync"} 0)",
         R"(entrepot_bypass_total{reason="disk-full"} 0)", "entrepot_scrubbed_bytes_total 0",
-        R"(entrepot_build_info{version="0.1.0"} 1)"));
+        "entrepot_build_info{version=\"" + std::string(version()) + "\",commit=\"" +
+            std::string(commit()) + "\"} 1"));
 
 TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
   std::istringstream lines(Metrics(sample()).text());
