@@ -30,7 +30,7 @@ constexpr std::size_t max_mismatched = 1000;
 
 }  // namespace
 
-/// What is stored, and what its flights share.
+/// The stored content and the objects that all flights share.
 struct Cache::Parts {
   Parts(Options options, const Clock& clock, const metrics::Metrics& metrics, JobQueue& store_pool,
         ObjectRouter& router)

@@ -42,8 +42,8 @@ class Cache final : public ObjectCache, public ObjectRouter {
   Cache(
       Options options, const Clock& clock, const metrics::Metrics& metrics, JobQueue& store,
       const std::vector<HomeParts>& homes, Job restart_wanted = [] {});
-  /// Call after every loop and the pool have ended. What unfinished fills left on disk is gone
-  /// on with.
+  /// Call after every loop and the pool have ended. The next process resumes the fills that are
+  /// unfinished.
   ~Cache() override;
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;

@@ -13,18 +13,18 @@
 
 namespace entrepot::cache {
 
-/// The flight that asks the upstream with HEAD whether a repository holds a digest: before stored
-/// content is served in a repository not known to hold it, and for a client's HEAD of
-/// something not stored. Its home's thread only.
+/// Requests by HEAD whether a repository contains a digest: before stored content is served for a
+/// repository without a link to it, and for a client's HEAD of content that is not stored. Home
+/// thread only.
 class LinkProof : public FetchSink, public Demand, public std::enable_shared_from_this<LinkProof> {
  public:
-  /// The table of the proofs of one home.
+  /// The table of proofs of one home loop.
   class Owner {
    public:
     virtual ~Owner() = default;
     /// The proof has ended.
     virtual void unlist(const LinkProof& proof) = 0;
-    /// The repository has the object; `head` is what the upstream says about it.
+    /// The repository has the object, which `head` describes.
     virtual void proven(const FetchHead& head, std::vector<ObjectRequest> waiting) = 0;
     /// As Fill::Owner::failed().
     virtual void proof_failed(const Repository& asked, Resource resource, const Digest& digest,

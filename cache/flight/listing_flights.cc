@@ -10,9 +10,9 @@
 namespace entrepot::cache {
 namespace {
 
-/// A list that could not be had because the upstream could not be asked.
+/// Time until the next request for a list after the upstream could not be reached.
 constexpr std::chrono::seconds unreachable_for{1};
-/// What a list that is kept takes beside its text.
+/// Memory of a stored list beside its text, in bytes.
 constexpr std::size_t kept_overhead = 1024;
 
 std::string key_of(const ListingRequest& request) {
@@ -22,7 +22,7 @@ std::string key_of(const ListingRequest& request) {
 
 }  // namespace
 
-/// One list being asked for, and who waits for it.
+/// The upstream request of one list and the client requests that wait for it.
 class ListingFlights::Flight : public ListingSink,
                                public Demand,
                                public std::enable_shared_from_this<Flight> {

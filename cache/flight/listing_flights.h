@@ -18,14 +18,14 @@
 
 namespace entrepot::cache {
 
-/// tags/list and referrers: believed for a short while, in memory only, one flight a list. Where
-/// the upstream cannot be asked, the last list serves. A list that could not be had is not asked
-/// for again for a while. Its home's thread only.
+/// Caches tags/list and referrers in memory for a minute, with one flight per list. If the upstream
+/// cannot be reached, the last list is served. A list that failed is not requested again for ten
+/// seconds. Home thread only.
 class ListingFlights {
  public:
-  /// Memory of all lists kept; the oldest go first. A larger list is sent, and not kept.
+  /// Bytes of all stored lists; the oldest are removed first. A larger list is sent but not stored.
   static constexpr std::size_t max_kept_bytes = 16 << 20;
-  /// An older list is not kept, not even for the time when the upstream cannot be asked.
+  /// Longest time that a list is stored, even while the upstream cannot be reached.
   static constexpr std::chrono::minutes max_kept_for{60};
 
   ListingFlights(const Environment& environment, Executor& home, Source& source);
@@ -60,12 +60,12 @@ class ListingFlights {
   Executor& home_;
   Source& source_;
   std::unordered_map<std::string, std::shared_ptr<Flight>> flights_;
-  std::list<Kept> kept_;  // the oldest first
+  std::list<Kept> kept_;  // oldest first
   std::unordered_map<std::string, std::list<Kept>::iterator> places_;
   std::size_t kept_bytes_ = 0;
   NegativeTable failed_;
   std::unique_ptr<Timer> aging_;
-  /// What comes back from the store pool after the end lapses.
+  /// Jobs on the store pool hold a weak reference, so that a result after the end is dropped.
   std::shared_ptr<ListingFlights*> self_;
 };
 

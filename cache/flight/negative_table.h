@@ -10,10 +10,9 @@
 
 namespace entrepot::cache {
 
-/// What the upstream said is not there, believed for a short while, so that a client that keeps
-/// asking costs no request. Only not_found belongs here: what is denied may be allowed
-/// with the next credentials. Bounded, because anyone can ask for names that do not exist. One
-/// home's thread.
+/// Stores `not_found` failures for a short time, so that a client that repeats a request causes no
+/// upstream request. Other failures do not belong here: a denied object may be allowed with new
+/// credentials. Bounded, because any client can request names that do not exist. Home thread only.
 class NegativeTable {
  public:
   static constexpr std::size_t max_entries = 10'000;
@@ -29,7 +28,7 @@ class NegativeTable {
   void put(const std::string& key, Failure failure, SteadyTime until, SteadyTime now) {
     if (entries_.size() >= max_entries) {
       std::erase_if(entries_, [&](const auto& entry) { return entry.second.until <= now; });
-      // A flood of names within one lifetime: forgetting them all costs requests, not memory.
+      // A flood of names within one lifetime: an empty table costs requests, but no memory.
       if (entries_.size() >= max_entries) entries_.clear();
     }
     entries_.insert_or_assign(key, Entry{std::move(failure), until});

@@ -61,7 +61,7 @@ void ObjectFlights::fetch(ObjectRequest request) {
   if (!answer_from_memory(request)) look_on_disk(std::move(request));
 }
 
-/// A proof this request waited for counts for it however short proofs live.
+/// A proof that this request has waited for is valid for it, even if proofs expire at once.
 bool ObjectFlights::linked(const ObjectRequest& request) const {
   if (request.link_is_new || request.accept_old_link) return true;
   const auto link = context_.links.find(request.repository, request.digest);
@@ -108,10 +108,10 @@ void ObjectFlights::look_on_disk(ObjectRequest request) {
   });
 }
 
-/// Puts what the disk knew into memory, for the next request.
+/// Copies the records from the disk into memory for the next request.
 void ObjectFlights::note(const ObjectRequest& request, const Looked& looked) {
   if (looked.link || looked.by_manifest) {
-    // The record of a flight that has proven the link meanwhile is younger, and stays.
+    // A flight may have proven the link meanwhile: its newer record stays.
     context_.links.add_known(request.repository, request.digest,
                              looked.link ? *looked.link : *looked.by_manifest,
                              looked.link.has_value());
@@ -133,7 +133,7 @@ void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
   if (!request.reply.awaited()) return turn_away(request);
   auto content = looked.object.content;
   if (!content) content = context_.store.find(request.resource, request.digest);
-  // As good as absent where its upstream has not given it: it is fetched there.
+  // Content that its own upstream has not delivered counts as absent, and is fetched there.
   if (content && !context_.links.open_to(request.repository, *content)) content.reset();
   const auto fill = find_fill(request);
   request.had_link = looked.link || looked.by_manifest;
@@ -151,8 +151,9 @@ void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
     if (by_tag_.take(request, *failure)) return;
     return request.reply({Outcome::error, "negative", nullptr, *failure});
   }
-  // Stored, or arriving, in another repository's name: ask for this one. HEAD: ask, do not fill.
-  // So it is with pieces that may all be there: nothing else would ask.
+  // Content of another repository, stored or arriving, needs a proof for this one. A HEAD needs an
+  // answer and no fill. A request of ranges that may all be stored would ask for no proof
+  // otherwise.
   const bool pieces = request.wanted.pieces && context_.store.partials().has(request.digest);
   if (content || fill || request.head || (pieces && !linked(request)))
     return prove(std::move(request));
@@ -234,7 +235,7 @@ void ObjectFlights::failed(const Repository& asked, Resource resource, const Dig
   remember_failure(asked, resource, digest, sent, failure);
   auto others = take_others(waiting, sent, failure);
   for (auto& request : waiting) {
-    // Whoever joined from another repository has a right to that repository's own answer.
+    // A request that joined from another repository needs the answer of that repository.
     if (request.repository != asked) {
       fetch(std::move(request));
     } else if (!by_tag_.take(request, failure)) {
@@ -287,7 +288,7 @@ void ObjectFlights::remember_failure(const Repository& asked, Resource resource,
                                      const Failure& failure) {
   if (!is_definitive(failure.kind) || failure.doubtful) return;
   context_.links.remove(asked, digest);
-  // What is denied now may be allowed as soon as the operator has mended the credentials.
+  // A denied object may be allowed as soon as the operator has changed the credentials.
   if (failure.kind == FailureKind::denied) return;
   const auto now = context_.environment.clock.steady();
   const auto lifetime = resource == Resource::manifest

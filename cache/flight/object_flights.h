@@ -18,20 +18,20 @@
 
 namespace entrepot::cache {
 
-/// Requests by digest whose home is here: answers from the store, joins them to flights, starts
-/// flights. Its home's thread only; that presence is asked and a flight listed in one turn of that
-/// thread is what makes "one upstream transfer per digest" hold without locks.
+/// Handles the requests by digest of one home loop: answers them from the store, joins them to
+/// running flights, or starts a flight. Home thread only. One turn of that thread looks for stored
+/// content and lists the flight, so that "one upstream transfer per digest" holds without a lock.
 ///
-/// What a request comes to, once memory and (if need be) RocksDB were asked:
+/// The decision, after a look-up in memory and, if necessary, in RocksDB ("retry" repeats it):
 ///
 ///                      | repository linked | not linked, fill runs for it | not linked
-///   stored             | answer            | –                            | link proof, then anew
-///   stored, doubtful   | check, then anew  | –                            | link proof, then anew
-///   fill in flight     | join              | join                         | link proof, then anew
-///   pieces were left,
-///     pieces asked for | start a fill      | –                            | link proof, then anew
-///   neither, GET       | start a fill      | –                            | start a fill
-///   neither, HEAD      | HEAD upstream     | –                            | HEAD upstream
+///   stored             | answer            | –                            | link proof, retry
+///   stored, doubtful   | check, retry      | –                            | link proof, retry
+///   fill in flight     | join              | join                         | link proof, retry
+///   partial blob,
+///     request of ranges | start a fill     | –                            | link proof, retry
+///   absent, GET        | start a fill      | –                            | start a fill
+///   absent, HEAD       | HEAD upstream     | –                            | HEAD upstream
 class ObjectFlights final : public Fill::Owner, public LinkProof::Owner {
  public:
   /// `context`, `home` and `source` outlive this.
@@ -53,28 +53,29 @@ class ObjectFlights final : public Fill::Owner, public LinkProof::Owner {
                     const Failure& failure) override;
 
  private:
-  /// What the disk knows.
+  /// The result of a look-up on disk.
   struct Looked {
     std::optional<LinkRecord> link;
-    std::optional<LinkRecord> by_manifest;  ///< where there is none, and the object is stored
+    std::optional<LinkRecord> by_manifest;  ///< if `link` is empty and the object is stored
     BlobStore::Loaded object;
   };
-  /// A stored blob that is compared with its digest before anybody gets it.
+  /// A stored blob that is compared with its digest before it is served.
   struct Check {
     ContentPtr content;
     std::shared_ptr<FileHasher> hasher;
     std::vector<ObjectRequest> waiting;
   };
-  /// Several of one digest where what one upstream gives is not for another (Fill::open_to).
+  /// A digest has several fills if the content of one upstream is not open to another
+  /// (Fill::open_to).
   using Fills = std::unordered_multimap<Digest, std::shared_ptr<Fill>>;
 
   Fills& fills(Resource resource) {
     return resource == Resource::manifest ? manifest_fills_ : blob_fills_;
   }
-  /// The fill that a newcomer can join, or null.
+  /// The fill that the request can join, or null.
   std::shared_ptr<Fill> find_fill(const ObjectRequest& request);
   bool linked(const ObjectRequest& request) const;
-  /// What is stored and may be served to it, provided it is linked.
+  /// The stored content that may be served to the request if its repository is linked, or null.
   ContentPtr stored_for(const ObjectRequest& request) const;
   bool answer_from_memory(const ObjectRequest& request);
   void look_on_disk(ObjectRequest request);
@@ -96,12 +97,12 @@ class ObjectFlights final : public Fill::Owner, public LinkProof::Owner {
   const TagFallback by_tag_;
   Fills blob_fills_;
   Fills manifest_fills_;
-  /// For those who read them; nobody can join any more (Fill::joinable).
+  /// Fills that still have readers and accept no further request (Fill::joinable).
   std::unordered_set<std::shared_ptr<Fill>> closed_fills_;
   std::unordered_map<std::string, std::shared_ptr<LinkProof>> proofs_;
   std::unordered_map<Digest, Check> checks_;
   NegativeTable negative_;
-  /// Look-ups on disk hold this; what comes back after the end lapses.
+  /// Look-ups on disk hold a weak reference, so that a result after the end is dropped.
   std::shared_ptr<ObjectFlights*> self_;
 };
 

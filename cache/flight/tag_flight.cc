@@ -105,8 +105,8 @@ void TagFlight::head_arrived() {
       std::ranges::any_of(waiting_, [](const auto& request) { return request.by_tag; });
   if (!described || by_tag) return ask(/*with_head=*/false);
   const bool same = known_ && known_->record.digest == *head_.digest;
-  // A tag that has moved is not told before what it names is there: until then the manifest before
-  // it can be served, whatever becomes of this question. Who only looks has the head.
+  // The record of a moved tag is replaced once the new manifest is stored: until then the previous
+  // one can be served, even if this flight fails. A client's HEAD needs no manifest.
   if (known_ && !same && !only_heads() &&
       !context_.links.has_manifest_for(repository_, *head_.digest))
     return ask(/*with_head=*/false);
@@ -121,7 +121,7 @@ bool TagFlight::only_heads() const {
 }
 
 void TagFlight::manifest_arrived() {
-  // In the upstream's own algorithm where it named one.
+  // The algorithm of the digest that the upstream has named, if any.
   const auto algorithm = head_.digest ? head_.digest->algorithm() : Algorithm::sha256;
   read_manifest(
       algorithm, std::exchange(bytes_, {}), context_.environment.store_pool, home_,
@@ -145,8 +145,8 @@ void TagFlight::manifest_read(ParsedManifest read) {
   }
   manifest->origins =
       context_.store.origins_with(repository_.upstream, Resource::manifest, manifest->digest);
-  // The manifest comes before the tag, in memory and on disk: a client that sees the tag can have
-  // what it names.
+  // The manifest is stored before the tag, in memory and on disk, so that a client that sees the
+  // tag can fetch its manifest.
   const ContentPtr content = manifest;
   context_.store.remember(content, Resource::manifest);
   context_.links.add(repository_, content->digest, LinkRecord::Proof::upstream);
@@ -185,7 +185,7 @@ void TagFlight::fail(const Failure& failure) {
   for (auto& request : others) flights_.fetch(std::move(request));
 }
 
-/// The upstream says the tag is not there, or not for us: it must not be found again (fault U26).
+/// The upstream has no such tag, or none for our account: no later request may find the record.
 void TagFlight::forget() {
   context_.tags.erase(key_);
   context_.environment.index_writes.post(

@@ -15,29 +15,32 @@ namespace entrepot::cache {
 
 class TagFlights;
 
-/// The flight that learns what a tag names now, for everybody who asks meanwhile. Its home's thread
-/// only; kept alive by the table of flights.
+/// Requests the current digest of a tag for all requests that arrive meanwhile. Home thread only;
+/// the table of flights keeps it alive.
 ///
 ///   with a record, or for a client's HEAD: HEAD upstream (not counted by Docker Hub)
 ///       same digest → the record is fresh again
-///       other digest → the record moves; its manifest is fetched by digest when asked for
+///       other digest → the record is replaced; a GET fetches the manifest by digest
 ///       no usable digest, or the registry has the manifest by tag only → GET
-///       HEAD refused → the source has it by GET at once (FetchRequest::or_get)
-///   without a record, for a GET: GET by tag, one request in all; HEAD first where the upstream's
-///       rate limit leaves few requests, because the manifest may be here under another tag
+///       HEAD refused → the source repeats it as GET at once (FetchRequest::or_get)
+///   without a record, for a GET: one GET by tag; HEAD first if the upstream's rate limit leaves
+///   few
+///       requests, because the manifest may be stored under another tag
 ///
-/// 404, 401 and 403 are definitive: the record goes. Anything else leaves it, for stale answers.
+/// 404, 401 and 403 are definitive and delete the record. Any other failure leaves it for stale
+/// answers.
 class TagFlight : public FetchSink, public Demand, public std::enable_shared_from_this<TagFlight> {
  public:
   TagFlight(const TagContext& context, Executor& home, Source& source, TagFlights& flights,
             Repository repository, std::string tag, std::shared_ptr<const TagState> known);
   ~TagFlight() override;
 
-  /// `first` brings it about; `background`: nobody will wait for it.
+  /// Sends the upstream request. `first`: the request that needs it; `background`: no request will
+  /// wait for it.
   void start(bool with_head, const TagRequest& first, bool background);
   void join(TagRequest request);
   void abandon(const Failure& failure);
-  /// Whoever can be answered from the known record is; the flight goes on.
+  /// Answers the waiting requests from the known record, if it allows that; the flight continues.
   void answer_stale();
 
   const Repository& repository() const { return repository_; }
@@ -79,7 +82,7 @@ class TagFlight : public FetchSink, public Demand, public std::enable_shared_fro
   std::string bytes_;
   std::vector<TagRequest> waiting_;
   std::unique_ptr<Timer> patience_;
-  bool impatient_ = false;  ///< nobody waits any more: who comes is answered stale
+  bool impatient_ = false;  ///< later requests are answered stale at once
 };
 
 }  // namespace entrepot::cache

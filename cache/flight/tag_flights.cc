@@ -9,12 +9,12 @@
 namespace entrepot::cache {
 namespace {
 
-/// After a revalidation that failed, how long stale answers do not wait for another try.
+/// Time after a failed check during which stale replies do not wait for another.
 constexpr std::chrono::seconds rest{5};
-/// A client's no-cache is honoured at most this often for one tag.
+/// Shortest interval of the checks that clients force with no-cache, per tag.
 constexpr std::chrono::milliseconds forced_interval{1000};
 constexpr std::size_t max_remembered = 10'000;
-/// Where the upstream's rate limit leaves few requests, a tag is believed this much longer.
+/// Factor of fresh_for while the upstream's rate limit leaves few requests.
 constexpr int scarce_factor = 10;
 
 bool lacks_digest(const Answer& answer) { return !answer.content && lacks_digest(answer.failure); }
@@ -92,7 +92,7 @@ void TagFlights::decide(TagRequest request, const StatePtr& known) {
   }
 }
 
-/// Clients may ask for a check, but not make us a tool to flood the upstream with.
+/// Limits the checks that a client can force, so that it cannot flood the upstream.
 bool TagFlights::may_force(const std::string& key) {
   const auto now = context_.environment.clock.steady();
   if (forced_at_.size() >= max_remembered) forced_at_.clear();
@@ -169,7 +169,7 @@ void TagFlights::answer(const TagRequest& request, const TagState& state, Outcom
        [weak = std::weak_ptr(self_), request, answer = std::move(answer)](Answer object) mutable {
          const auto self = weak.lock();
          if (self && !request.by_tag && lacks_digest(object)) return (*self)->ask_by_tag(request);
-         // Fetching the manifest is work of its own only where the store did not have it.
+         // Only a manifest that the store lacked has an outcome of its own.
          if (object.outcome != Outcome::hit) answer.outcome = object.outcome;
          if (answer.reason.empty()) answer.reason = object.reason;
          answer.content = std::move(object.content);
@@ -222,7 +222,7 @@ void TagFlights::failed(const TagFlight& flight, const StatePtr& known,
   for (const auto& request : waiting) request.reply({Outcome::error, "absent", nullptr, failure});
 }
 
-/// True where the last try failed: nobody waits for the next one, which runs in the background.
+/// True if the last check failed: requests do not wait for the next, which runs in the background.
 bool TagFlights::rests(const TagRequest& request, const StatePtr& known) {
   const auto key = tag_key(request.repository, request.tag);
   const auto found = resting_until_.find(key);

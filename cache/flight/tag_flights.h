@@ -15,8 +15,8 @@
 
 namespace entrepot::cache {
 
-/// Requests by tag whose home is here: judges records, answers from them, starts one flight a tag.
-/// Its home's thread only.
+/// Handles the requests by tag of one home loop: judges records, answers from them, and starts one
+/// flight per tag. Home thread only.
 class TagFlights {
  public:
   TagFlights(const TagContext& context, Executor& home, Source& source);
@@ -27,10 +27,10 @@ class TagFlights {
 
   // For the flights.
   void unlist(const TagFlight& flight);
-  /// Answers with the manifest the record names; fetches it by digest where it is not in memory.
+  /// Replies with the manifest that the record names; fetches it by digest if it is not in memory.
   void answer(const TagRequest& request, const TagState& state, Outcome outcome,
               std::string_view reason);
-  /// Answers stale where the record allows it, else with the failure.
+  /// Replies with the stale manifest if the record allows it, else with the failure.
   void answer_stale(const std::shared_ptr<const TagState>& known,
                     const std::vector<TagRequest>& waiting, std::string_view reason,
                     const Failure& failure);
@@ -41,7 +41,7 @@ class TagFlights {
   using StatePtr = std::shared_ptr<const TagState>;
 
   void decide(TagRequest request, const StatePtr& known);
-  /// With what the disk knows, which a flight may have overtaken meanwhile.
+  /// Continues with the record on disk, unless a flight has written a newer one meanwhile.
   void decide_with(TagRequest request, const std::string& key, std::optional<TagRecord> record);
   void join_or_start(TagRequest request, const StatePtr& known);
   std::shared_ptr<TagFlight> start(const TagRequest& request, bool head, const StatePtr& known,
@@ -56,7 +56,7 @@ class TagFlights {
   Source& source_;
   std::unordered_map<std::string, std::shared_ptr<TagFlight>> flights_;
   NegativeTable negative_;
-  /// Tags whose last check failed, and when the next may run: answered stale at once meanwhile.
+  /// Tags whose last check failed, and the time of the next: they are served stale until then.
   std::unordered_map<std::string, SteadyTime> resting_until_;
   /// When clients last forced a check.
   std::unordered_map<std::string, SteadyTime> forced_at_;

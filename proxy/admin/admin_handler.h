@@ -12,26 +12,26 @@
 
 namespace entrepot::admin {
 
-/// What the process says about itself. The functions are called on the admin loop and must not
-/// block, but for api.
+/// Sources of the admin listener's answers. All functions except `api` are called on the admin loop
+/// and must not block.
 struct Options {
-  /// Why this process should get no requests now ("draining"); empty while it should.
+  /// The reason why the process is not ready for requests ("draining"); empty if it is.
   std::function<std::string_view()> unready;
-  /// Brings gauges up to date that nobody keeps so; called before each scrape.
+  /// Updates the gauges that are computed on demand; called before each scrape.
   std::function<void()> before_scrape;
-  /// Answers what is below /api/v1/; may block.
+  /// Answers requests below /api/v1/; may block.
   std::function<ApiAnswer(http::Method, std::string_view path, std::string_view query)> api;
-  /// Runs a job where it may block; false where too many wait already.
+  /// Runs a job on a thread that may block; false if too many jobs wait already.
   std::function<bool(std::function<void()>)> work;
-  /// Names, in lower case, by which this listener may be asked besides addresses and "localhost".
+  /// Host names in lower case that the Host field may contain besides addresses and "localhost".
   std::vector<std::string> hosts;
 };
 
-/// The admin listener: /metrics, /healthz (the process lives and its loop turns), /readyz (clients
-/// may be sent here), and /api/v1/. GET and HEAD only, but for the last. Who asks by a name that is
-/// not ours may be a browser's page whose own name was made to lead here (DNS rebinding) and is
-/// refused, but for the two probes.
-/// Changes nothing after construction; its calls come on the admin loop.
+/// The admin listener: /metrics, /healthz (the process and its loops run), /readyz (ready for
+/// requests of clients), and /api/v1/. All but the API accept GET and HEAD only. A request with a
+/// foreign Host may come from a page in a browser whose name was made to resolve to this address
+/// (DNS rebinding): it is refused, except for the two probes. Immutable after construction; called
+/// on the admin loop.
 class AdminHandler final : public http::Handler {
  public:
   /// `metrics` outlives it.
@@ -45,7 +45,7 @@ class AdminHandler final : public http::Handler {
   bool is_ours(std::string_view host) const;
   void answer_metrics(http::Exchange& exchange) const;
   void answer_api(const http::ExchangePtr& exchange) const;
-  /// Of the API, or 500 where it throws: the client has an answer in any case.
+  /// The answer of options_.api; 500 if it throws, so that the client always gets an answer.
   ApiAnswer ask_api(http::Method method, std::string_view path, std::string_view query) const;
   void answer_ready(http::Exchange& exchange) const;
 

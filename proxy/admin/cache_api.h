@@ -15,8 +15,8 @@ struct ApiAnswer {
   std::string body;
 };
 
-/// What is asked of a cache by hand, and answered the same way by a running process (on its admin
-/// listener) and by the command line for one that is stopped:
+/// The operations of `entrepot cache`. A running process serves them on its admin listener; the
+/// command line runs them itself on the cache of a stopped one:
 ///
 ///   GET    /api/v1/cache                                  sizes and counts
 ///   GET    /api/v1/cache/objects?from=F&limit=N           a piece of the list, and `next`

@@ -43,7 +43,7 @@ std::string_view fault_of_socket(std::string_view name) {
   return {};
 }
 
-/// Of the clock that systemd compares a reload with.
+/// The time of the clock that systemd compares with the start of a reload.
 std::int64_t monotonic_microseconds() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);

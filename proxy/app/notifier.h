@@ -11,19 +11,19 @@
 namespace entrepot::app {
 
 struct NotifierOptions {
-  /// A path, or '@' and an abstract name; empty: nobody is told anything.
+  /// A path, or '@' and an abstract name; empty: no messages are sent.
   std::string socket;
-  /// Who does not hear alive() for so long ends the process; 0: nobody does.
+  /// The service manager ends the process if alive() is not called for this time; 0: never.
   std::chrono::microseconds watchdog{0};
 };
 
-/// What the service manager put into NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID. Main thread,
-/// before any other thread exists.
+/// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, which the service manager has set. Main
+/// thread, before any other thread exists.
 NotifierOptions notifier_options();
 
-/// Tells the service manager how the process does: the datagrams of sd_notify(3), which systemd and
-/// others understand. A datagram that cannot be sent is lost; the log says so, once. Control loop
-/// only, whose turn a manager that takes nothing may hold for a second.
+/// Reports the state of the process to the service manager by the datagrams of sd_notify(3), which
+/// systemd and others understand. A datagram that cannot be sent is lost and logged once. Control
+/// loop only; a manager that does not read its socket may block it for a second.
 class Notifier {
  public:
   explicit Notifier(NotifierOptions options);
@@ -31,13 +31,13 @@ class Notifier {
   Notifier(const Notifier&) = delete;
   Notifier& operator=(const Notifier&) = delete;
 
-  /// It serves; also the end of reloading(). `status`: one line for people.
+  /// The process serves; also ends reloading(). `status`: one line for operators.
   void ready(std::string_view status);
   void reloading();
   void stopping(std::string_view status);
   void alive();
 
-  /// How often alive() is to be called: twice in the time that is allowed; 0: never.
+  /// The interval of calls of alive(): half of the watchdog's time; 0: never.
   std::chrono::milliseconds alive_every() const;
 
  private:

@@ -45,8 +45,8 @@ void raise_descriptor_limit() {
 void open_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
-    // The lowest that is free, so it is this one. Where there is no such device, the number is
-    // held.
+    // open() returns the lowest free number, which is this one. Without the device, a path
+    // descriptor reserves the number.
     if (::open("/dev/null", O_RDWR) < 0) static_cast<void>(::open("/", O_PATH));
   }
 }
@@ -69,7 +69,8 @@ void prepare_process() {
 
 namespace {
 
-/// Of one loaded object, for dl_iterate_phdr(): what no relocation writes, so that the file has it.
+/// Drops the pages of one loaded object that no relocation writes, so that the file has the same
+/// bytes. A callback of dl_iterate_phdr().
 int let_go_of_object(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*/) {
   if (object->dlpi_addr == ::getauxval(AT_SYSINFO_EHDR)) return 0;  // the kernel's own, of no file
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));

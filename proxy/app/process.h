@@ -5,27 +5,26 @@
 
 namespace entrepot::app {
 
-/// Opens those of stdin, stdout and stderr that are closed on /dev/null: the first file or socket
-/// that is opened would get the number, and what is said on stderr would go into it. First thing of
-/// the process.
+/// Opens stdin, stdout and stderr on /dev/null if they are closed: otherwise the first file or
+/// socket would get their number, and messages for stderr would be written into it. Call first.
 void open_standard_descriptors();
 
-/// What a server process asks of its surroundings, once, on the main thread before any other
-/// thread: as many descriptors as it may have, no core files or tracers that would see credentials,
-/// no death by a closed pipe, and files that only its own user can read. Of the allocator it asks
-/// not to keep an arena for each thread: what is freed by another thread than took it (the index's
-/// and the loops' everyday) would lie about in all of them.
+/// Prepares the process of a server, once, on the main thread before any other thread: the highest
+/// limit of descriptors; no core files and no tracers, which would see credentials; no SIGPIPE; new
+/// files for the own user only; one arena of the allocator, because memory that one thread
+/// allocates and another frees, as the loops and the index do, would accumulate in an arena per
+/// thread.
 void prepare_process();
 
-/// Root goes on as the owner of a directory that is another user's: the files that are made in it
-/// are to be that user's, who could not open them otherwise. Everyone else, and where it is not
-/// there: nothing. Main thread, before any other. Throws std::system_error.
+/// If root starts the process and another user owns the directory, changes to that user, who could
+/// not open files of root in it. Does nothing for other users, or if the directory does not exist.
+/// Main thread, before any other. Throws std::system_error.
 void become_owner_of(const std::filesystem::path& directory);
 
-/// Takes the pages of code and constants out of this process's resident memory, its own and the
-/// libraries': most of them were read by the start alone, and the kernel brings sixteen for each
-/// that is touched. Whoever needs one again finds it in the page cache, for a fault of a
-/// microsecond; a debugger's breakpoints that were set before are gone. Any thread.
+/// Removes the pages of code and constants of the program and its libraries from resident memory:
+/// the start has read most of them, and the kernel maps sixteen for each page that is touched. A
+/// page that is needed again comes from the page cache by a fault of about a microsecond.
+/// Breakpoints that a debugger has set are lost. Any thread.
 void drop_startup_pages();
 
 }  // namespace entrepot::app

@@ -27,11 +27,11 @@
 namespace entrepot::app {
 namespace {
 
-/// Less than the 10 s that container engines give a health check by themselves.
+/// Shorter than the 10 s that container engines allow for a health check by default.
 constexpr std::chrono::seconds health_patience{5};
 
-/// The exit code for the exception in flight, told in one line by `tell`. What may pass by itself,
-/// such as an instance that is still draining, asks for another start.
+/// Reports the current exception in one line by `tell` and returns its exit code: exit_restart for
+/// a cause that may end by itself, such as an instance that still drains.
 template <typename Tell>
 int exit_code_of_failure(Tell tell) {
   try {
@@ -92,7 +92,7 @@ int serve(const Command& command) {
   return code;
 }
 
-/// What serve() would refuse before it takes anything of the machine.
+/// Makes the checks of serve() that need no resources of the machine.
 int check(const Command& command) {
   const auto loaded = conf::load(command.config, command.overrides);
   const metrics::Metrics metrics(metric_labels(loaded.config));
@@ -121,8 +121,8 @@ int work_on_cache(const Command& command) {
   }
 }
 
-/// Reads no configuration: a file that was spoilt after the start says nothing about the process
-/// that runs, and whoever asks may end it for the answer.
+/// Reads no configuration: a file that became invalid after the start says nothing about the
+/// running process, which the caller may end because of the answer.
 int health(const Command& command) {
   try {
     const auto answer = AdminClient(command.address, health_patience).ask("GET", "/healthz");

@@ -27,7 +27,7 @@ using Json = nlohmann::ordered_json;
 
 const std::string root = "/api/v1/cache";
 
-/// Whoever answers for the cache.
+/// Executes the operations of the API: the running process, or the cache opened by this one.
 class Cache {
  public:
   explicit Cache(const conf::Config& config) {

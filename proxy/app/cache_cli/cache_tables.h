@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the admin API says of a cache, as text for people.
+// Formats the answers of the admin API about a cache as tables for a terminal.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an engine has to be told: where the mirror is, and which registries it mirrors. Pure.
+// The values of an engine's configuration: the address of the mirror, and the registries that it
+// mirrors. Pure.
 #pragma once
 
 #include <optional>
@@ -11,7 +12,7 @@
 
 namespace entrepot::app {
 
-/// Where engines find the mirror.
+/// The address of the mirror for engines.
 struct ClientMirror {
   std::string url;        ///< "http://10.0.0.5:5000", nothing behind it
   std::string authority;  ///< "10.0.0.5:5000"
@@ -20,21 +21,21 @@ struct ClientMirror {
   bool operator==(const ClientMirror&) const = default;
 };
 
-/// What is wrong with the URL of a mirror; nullopt when nothing is.
+/// The fault of the URL of a mirror; nullopt if it has none.
 std::optional<std::string> fault_of_mirror(std::string_view url);
 
-/// REQUIRES: no fault.
+/// REQUIRES: fault_of_mirror(url) is nullopt.
 ClientMirror client_mirror(std::string_view url);
 
-/// The first address that is listened to, as this machine reaches it; nullopt where every port is
-/// chosen at the start.
+/// The first configured listening address, as this machine reaches it; nullopt if the system
+/// chooses every port.
 std::optional<ClientMirror> mirror_listening(const conf::Config& config);
 
-/// A registry that is mirrored, as images name it.
+/// A mirrored registry, as references to images name it.
 struct ClientRegistry {
   std::string name;    ///< "docker.io"
-  std::string server;  ///< the registry itself, for when the mirror is away
-  std::string path;    ///< what the mirror knows it by in a path; empty: by nothing
+  std::string server;  ///< the registry's own URL, used while the mirror is down
+  std::string path;    ///< its prefix in paths of the mirror; empty: none
   bool operator==(const ClientRegistry&) const = default;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the configuration to what each component takes. Pure functions, any thread: the only place
-// where names of the configuration and names of the components meet.
+// Converts the configuration into the options of each component; no other source knows both. Pure;
+// any thread.
 #pragma once
 
 #include <cstddef>
@@ -27,11 +27,11 @@ http::ServerOptions server_options(const conf::Config& config, const std::string
 /// For the admin listener at `address`.
 http::ServerOptions admin_options(const conf::Config& config, const std::string& address);
 
-/// How many threads a configured number means: 0 is one per core.
+/// The number of threads for a configured number: 0 means one per core.
 int thread_count(int configured);
-/// What the index needs: RocksDB's own, and those with which it opens its tables at the start.
+/// Threads of the index: RocksDB's own, and those that open its tables at the start.
 inline constexpr std::size_t threads_of_the_index = 20;
-/// All that a server process starts, but for the log's.
+/// All threads that a server process starts, without the log's.
 std::size_t threads_of(const conf::Config& config);
 
 }  // namespace entrepot::app

@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What podman reads of the registries besides our file, in its order.
+/// The other files about registries that podman reads, in its order.
 std::vector<PodmanFile> podman_files(const fs::path& root) {
   std::vector<fs::path> paths = {podman_file};
   // As far as it can be read: like a file of it that cannot.

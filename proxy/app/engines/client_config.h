@@ -6,10 +6,10 @@
 
 namespace entrepot::app {
 
-/// `entrepot client-config …`: prints what an engine needs in order to use the mirror, or writes it
-/// into the engine's files and tells what came of each, and what to do next. Run again, it changes
-/// nothing. The exit code; 78 where a file of somebody else's was left as it is. Throws what
-/// replace_file() does.
+/// `entrepot client-config …`: prints the configuration with which an engine uses the mirror, or
+/// writes it into the engine's files, and reports the result of each file and the next step. A
+/// second run changes nothing. Returns the exit code: 78 if a file that it may not change was left
+/// as it is. Throws the exceptions of replace_file().
 int run_client_config(const Command& command, const conf::Config& config);
 
 }  // namespace entrepot::app

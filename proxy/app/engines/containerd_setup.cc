@@ -28,7 +28,7 @@ std::string hosts_toml(std::string_view quoted_server, std::string_view quoted_u
          host_block(quoted_url);
 }
 
-/// What stands between the first `begin` and the `end` behind it.
+/// The text between the first `begin` and the next `end`.
 std::string_view between(std::string_view text, std::string_view begin, std::string_view end) {
   const auto from = text.find(begin);
   if (from == std::string_view::npos) return {};
@@ -69,7 +69,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
 }
 
-/// Of `key = "value"` or `key = 'value'`.
+/// The value of `key = "value"` or `key = 'value'`.
 std::string quoted_value(std::string_view line) {
   const auto begin = line.find_first_of("\"'");
   if (begin == std::string_view::npos) return {};
@@ -77,8 +77,8 @@ std::string quoted_value(std::string_view line) {
   return end == std::string_view::npos ? "" : std::string(line.substr(begin + 1, end - begin - 1));
 }
 
-/// Line by line: tables as every known configuration writes them. What is written otherwise is not
-/// seen, and advice is given that was not needed.
+/// Reads line by line, and knows tables in the form that every known configuration uses. Another
+/// form is not recognised, and leads to unnecessary advice.
 CriRegistry read_config(std::string_view text) {
   CriRegistry registry;
   bool here = false;
@@ -101,7 +101,7 @@ CriRegistry read_config(std::string_view text) {
   return registry;
 }
 
-/// What is wrong with it for Kubernetes' pulls, which look nowhere else.
+/// The fault of the configuration for pulls by Kubernetes, which read no other file; empty: none.
 std::string fault_of(const CriRegistry& registry, const std::optional<std::string>& config) {
   const std::string file = containerd_config;
   if (!config)

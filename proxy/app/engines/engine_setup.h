@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one engine's configuration is to become: texts and advice, made without touching a file.
+// The new configuration of one engine, as texts and advice. Reads and writes no file.
 #pragma once
 
 #include <filesystem>
@@ -10,29 +10,29 @@
 
 namespace entrepot::app {
 
-/// What is to become of a file that is there.
+/// The new content of an existing file.
 struct Merged {
   enum class Outcome { changed, unchanged, refused };
   Outcome outcome = Outcome::unchanged;
-  std::string text;  ///< changed: its new content; refused: why, and what to do by hand
+  std::string text;  ///< changed: the new content; refused: the reason and the manual step
 };
 
 /// A file that an engine reads.
 struct EngineFile {
   std::filesystem::path path;
-  std::string content;  ///< where there is none yet, and what is shown
+  std::string content;  ///< the content of a new file, and the printed text
   std::function<Merged(std::string_view existing)> merge;
 };
 
 struct EngineSetup {
   std::vector<EngineFile> files;
-  /// Comes before each file where several are shown; empty: the format has no comments.
+  /// Precedes each file if several are printed; empty: the format has no comments.
   std::string comment;
-  std::vector<std::string> notes;  ///< what is in the way, and what to do about it
-  std::vector<std::string> next;   ///< once the files are written
+  std::vector<std::string> notes;  ///< obstacles and their remedies
+  std::vector<std::string> next;   ///< steps after the files are written
 };
 
-/// A text in TOML.
+/// Quotes a text for TOML.
 inline std::string in_toml(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {

@@ -36,7 +36,7 @@ bool speaks_of(std::string_view text, const std::string& name) {
   return false;
 }
 
-/// Of two files in the folder that name a registry, the one whose name comes last counts.
+/// If two files of the folder name a registry, podman uses the one whose name sorts last.
 std::string note_of(const PodmanFile& other, const std::string& names) {
   const bool later =
       other.path.parent_path() == podman_folder && other.path.filename().string() > our_name;

@@ -21,7 +21,7 @@ constexpr std::size_t longest_file = 4 << 20;
 constexpr mode_t mode_of_new_file = 0644;
 constexpr int most_backups = 1000;
 
-/// What may go another time is told by its type (exit code 75), the rest is for the operator (78).
+/// Throws std::system_error if a retry may succeed (exit code 75), else std::runtime_error (78).
 [[noreturn]] void fail(int error, const std::string& what) {
   const bool later = error == ENOSPC || error == EDQUOT || error == ENOMEM || error == EMFILE ||
                      error == ENFILE || error == EAGAIN || error == EINTR;
@@ -77,7 +77,7 @@ void write_all(int fd, std::string_view content, const fs::path& file) {
   if (::fsync(fd) != 0) fail(errno, "cannot write beside " + file.string());
 }
 
-/// Those of the file that is there.
+/// Copies the mode and owner of the existing file.
 void take_mode_and_owner(int fd, const fs::path& file) {
   struct stat status {};
   const bool found = ::stat(file.c_str(), &status) == 0;
