@@ -7,8 +7,8 @@
 #include <optional>
 #include <vector>
 
-#include "proxy/upstream/ask.h"
 #include "proxy/upstream/endpoint/endpoint.h"
+#include "proxy/upstream/request_result.h"
 #include "proxy/upstream/retry.h"
 
 namespace entrepot::upstream {
@@ -24,7 +24,7 @@ class FailureTally {
   /// `endpoints`: how many the upstream has.
   explicit FailureTally(std::size_t endpoints) : endpoints_(endpoints) {}
 
-  void add(const Endpoint& endpoint, const AskFailure& failure);
+  void add(const Endpoint& endpoint, const RequestFailure& failure);
   /// Those that have failed since the last round began.
   const std::vector<const Endpoint*>& tried() const { return tried_; }
   /// One of them may do better when asked again at once.

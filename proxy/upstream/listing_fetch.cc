@@ -28,7 +28,7 @@ bool is_missing(const cache::Failure& failure) {
 /// What stands at the API's path is no referrers API for us: it refuses us whatever we do, or leads
 /// to a page of another kind. What may pass, an overload or a limit of the registry's own, does not
 /// count.
-bool api_is_refused(const AskFailure& failure) {
+bool api_is_refused(const RequestFailure& failure) {
   const int status = failure.failure.status;
   const bool refused = status >= 300 && status < 500 && status != 408 && status != 429;
   return refused || (failure.from_redirect && !failure.retryable);
@@ -59,17 +59,20 @@ void ListingFetch::turn_to(ListingSource source) {
   pages_.begin(*endpoint_, source_);
 }
 
-void ListingFetch::on_pages(cache::Listing listing) {
-  sink_.on_listing(std::move(listing), cache::Failure{});
+void ListingFetch::on_end(PagesResult result) {
+  switch (result.kind) {
+    case PagesResult::Kind::complete:
+      return sink_.on_listing(std::move(result.listing), cache::Failure{});
+    case PagesResult::Kind::no_list:
+      if (source_ == ListingSource::referrers) return turn_to(ListingSource::referrers_tag);
+      return no_tag({.failure = {cache::FailureKind::not_found, pages_.what() + ": no list"},
+                     .reason = "not-found"});
+    case PagesResult::Kind::failed:
+      return failed(result.failure);
+  }
 }
 
-void ListingFetch::on_no_list() {
-  if (source_ == ListingSource::referrers) return turn_to(ListingSource::referrers_tag);
-  no_tag({.failure = {cache::FailureKind::not_found, pages_.what() + ": no list"},
-          .reason = "not-found"});
-}
-
-void ListingFetch::on_pages_failed(AskFailure failure) {
+void ListingFetch::failed(const RequestFailure& failure) {
   const int status = failure.failure.status;
   if (failure.failure.given_up) return give_up(failure.failure);
   if (pages_.begun()) return lost(failure);
@@ -82,7 +85,7 @@ void ListingFetch::on_pages_failed(AskFailure failure) {
   lost(failure);
 }
 
-void ListingFetch::no_api(const AskFailure& failure) {
+void ListingFetch::no_api(const RequestFailure& failure) {
   if (!api_is_missing(failure.failure.status)) {
     api_refused_ = failure;
     api_refused_->pause.reset();  // a limit elsewhere is not waited for here
@@ -90,11 +93,11 @@ void ListingFetch::no_api(const AskFailure& failure) {
   turn_to(ListingSource::referrers_tag);
 }
 
-void ListingFetch::no_tag(const AskFailure& failure) {
+void ListingFetch::no_tag(const RequestFailure& failure) {
   lost(api_refused_ ? *api_refused_ : failure);
 }
 
-void ListingFetch::lost(const AskFailure& failure) {
+void ListingFetch::lost(const RequestFailure& failure) {
   verdict_.add(*endpoint_, failure);
   const bool begun = pages_.begun();
   Endpoint* const other =

@@ -30,18 +30,20 @@ class ListingFetch : public cache::Fetch, private ListingPagesSink {
   /// `upstream` and `sink` outlive this. Calls the sink from a later turn only.
   ListingFetch(Upstream& upstream, ListingQuestion question, cache::ListingSink& sink);
 
-  void wanted_by(cache::Client client) override { pages_.wanted_by(client); }
+  void wanted_by(cache::Client client) override {
+    upstream_.loop().assert_in_loop();
+    pages_.wanted_by(client);
+  }
 
  private:
-  void on_pages(cache::Listing listing) override;
-  void on_no_list() override;
-  void on_pages_failed(AskFailure failure) override;
+  void on_end(PagesResult result) override;
 
   void begin(Endpoint& endpoint, std::chrono::milliseconds wait = {});
   void turn_to(ListingSource source);
-  void no_api(const AskFailure& failure);
-  void no_tag(const AskFailure& failure);
-  void lost(const AskFailure& failure);
+  void failed(const RequestFailure& failure);
+  void no_api(const RequestFailure& failure);
+  void no_tag(const RequestFailure& failure);
+  void lost(const RequestFailure& failure);
   void give_up(const cache::Failure& failure);
 
   Upstream& upstream_;
@@ -50,7 +52,8 @@ class ListingFetch : public cache::Fetch, private ListingPagesSink {
 
   Endpoint* endpoint_ = nullptr;  ///< one for all pages: another may order them otherwise
   ListingSource source_ = ListingSource::tags;
-  std::optional<AskFailure> api_refused_;  ///< the referrers API of this endpoint, which has one
+  std::optional<RequestFailure>
+      api_refused_;  ///< the referrers API of this endpoint, which has one
   FailureTally verdict_;
   Retry retry_;
   ListingPages pages_;

@@ -53,7 +53,7 @@ ListingPages::ListingPages(Upstream& upstream, const ListingQuestion& question,
     : upstream_(upstream),
       question_(question),
       sink_(sink),
-      timer_(upstream.base(), [this] { ask(); }) {}
+      timer_(upstream.base(), [this] { request_page(); }) {}
 
 ListingPages::~ListingPages() { upstream_.listing_bytes() -= reserved_; }
 
@@ -72,18 +72,18 @@ Url ListingPages::list_url() const {
   const std::string base = "/v2/" + question_.repository;
   switch (source_) {
     case ListingSource::referrers:
-      return endpoint_->address(base + "/referrers/" + question_.subject->str());
+      return endpoint_->address().of(base + "/referrers/" + question_.subject->str());
     case ListingSource::referrers_tag:
-      return endpoint_->address(base + "/manifests/" + referrers_tag(*question_.subject));
+      return endpoint_->address().of(base + "/manifests/" + referrers_tag(*question_.subject));
     case ListingSource::tags:
     case ListingSource::tags_unsized:
       break;
   }
-  return endpoint_->address(base + "/tags/list");
+  return endpoint_->address().of(base + "/tags/list");
 }
 
-void ListingPages::ask() {
-  AskRequest request{
+void ListingPages::request_page() {
+  RequestSpec spec{
       .kind = referrers() ? metrics::Kind::referrers : metrics::Kind::tags,
       .head = false,
       .repository = question_.repository,
@@ -97,26 +97,26 @@ void ListingPages::ask() {
   link_.reset();
   rejection_.reset();
   no_list_ = false;
-  AskSink& self = *this;
-  ask_ = std::make_unique<Ask>(*endpoint_, std::move(request), self);
-  ask_->start();
+  RequestSink& self = *this;
+  request_ = std::make_unique<EndpointRequest>(*endpoint_, std::move(spec), self);
+  request_->start();
 }
 
-Disposition ListingPages::on_answer(const ResponseHead& head) {
+Disposition ListingPages::on_head(EndpointRequest&, const ResponseHead& head) {
   if (head.status != 200) {
     rejection_ = bad_answer(
         what(), "answered " + std::to_string(head.status) + " where a listing was expected");
-    return Disposition::abort();
+    return Disposition::abort;
   }
   if (referrers() && parse_media_type(head.content_type) != oci_index) {
     no_list_ = true;
-    return Disposition::discard();
+    return Disposition::discard;
   }
   if (source_ != ListingSource::referrers_tag) link_ = next_link(head.link);
-  return Disposition::take(*this);
+  return Disposition::deliver;
 }
 
-bool ListingPages::on_data(std::span<const std::byte> data) {
+bool ListingPages::on_data(EndpointRequest&, std::span<const std::byte> data) {
   const auto most = upstream_.limits().list_bytes;
   page_.append(reinterpret_cast<const char*>(data.data()), data.size());
   read_.bytes += data.size();
@@ -142,14 +142,25 @@ bool ListingPages::reserve() {
   return true;
 }
 
-void ListingPages::on_whole() {
-  if (no_list_) return no_list();
-  read_page();
+void ListingPages::on_end(EndpointRequest&, RequestResult result) {
+  switch (result.kind) {
+    case RequestResult::Kind::complete:
+      return no_list_ ? no_list() : read_page();
+    case RequestResult::Kind::stopped:
+      return fail(*rejection_);
+    case RequestResult::Kind::failed:
+      break;
+  }
+  cache::Failure& failure = result.failure.failure;
+  // A missing page does not mean that the list is missing.
+  if (begun() && failure.kind == cache::FailureKind::not_found)
+    failure = bad_answer(what(), "does not have the next page that it names", failure.status);
+  sink_.on_end({.kind = PagesResult::Kind::failed, .failure = std::move(result.failure)});
 }
 
 void ListingPages::no_list() {
   if (begun()) return fail(bad_answer(what(), "sends a next page that is no list"));
-  sink_.on_no_list();
+  sink_.on_end({.kind = PagesResult::Kind::no_list});
 }
 
 void ListingPages::read_page() {
@@ -176,14 +187,15 @@ void ListingPages::page_read(Reading reading) {
   const bool brings_news =
       reading.added.entries > 0 && read_.seen.insert(reading.added.fingerprint).second;
   if (link_ && brings_news) return turn_page();
-  sink_.on_pages(std::move(read_.listing));
+  sink_.on_end({.kind = PagesResult::Kind::complete, .listing = std::move(read_.listing)});
 }
 
 void ListingPages::turn_page() {
   auto next = next_page(list_url(), *link_);
   // To end here would pass a part off as the whole.
   if (!next) return fail(bad_answer(what(), "names a next page that cannot be asked for"));
-  if (read_.seen.contains(hash_of(*next))) return sink_.on_pages(std::move(read_.listing));
+  if (read_.seen.contains(hash_of(*next)))
+    return sink_.on_end({.kind = PagesResult::Kind::complete, .listing = std::move(read_.listing)});
   if (read_.pages >= most_pages()) {
     return fail(bad_answer(what(), "has more than " + std::to_string(most_pages()) +
                                        " pages of listing with so few entries"));
@@ -198,18 +210,9 @@ std::size_t ListingPages::most_pages() const {
   return std::min(earned, static_cast<std::size_t>(upstream_.limits().listing_pages));
 }
 
-void ListingPages::on_stopped() { fail(*rejection_); }
-
-void ListingPages::on_failure(AskFailure failure) {
-  // That a page is missing says nothing about the list.
-  if (begun() && failure.failure.kind == cache::FailureKind::not_found)
-    failure.failure =
-        bad_answer(what(), "does not have the next page that it names", failure.failure.status);
-  sink_.on_pages_failed(std::move(failure));
-}
-
 void ListingPages::fail(cache::Failure failure) {
-  sink_.on_pages_failed({.failure = std::move(failure), .reason = "bad-upstream"});
+  sink_.on_end({.kind = PagesResult::Kind::failed,
+                .failure = {.failure = std::move(failure), .reason = "bad-upstream"}});
 }
 
 std::string ListingPages::what() const {

@@ -45,11 +45,10 @@ std::string parse_refusal(std::string_view body) {
 
 Disposition RefusalReason::begin(const ResponseHead& head) {
   body_.clear();
-  BodySink& self = *this;
-  return may_say_why(head) ? Disposition::take(self) : Disposition::discard();
+  return may_say_why(head) ? Disposition::deliver : Disposition::discard;
 }
 
-bool RefusalReason::on_data(std::span<const std::byte> data) {
+bool RefusalReason::add(std::span<const std::byte> data) {
   const bool fits = body_.size() + data.size() <= max_document;
   if (fits) {
     body_.append(reinterpret_cast<const char*>(data.data()), data.size());

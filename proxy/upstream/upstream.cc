@@ -66,9 +66,8 @@ std::vector<Candidate> Upstream::candidates(std::uint64_t bytes, const Endpoints
   for (const auto& endpoint : endpoints_) {
     const bool out = std::find(excluded.begin(), excluded.end(), endpoint.get()) != excluded.end();
     // Manifests are what is counted; where a blob comes from need not change for them.
-    const bool low_on_quota = bytes <= small_object && endpoint->low_on_quota();
-    candidates.push_back(
-        {endpoint->knowledge().estimate(now), endpoint->open(), out, low_on_quota});
+    const bool low_on_quota = bytes <= small_object && endpoint->accounts().low_on_quota();
+    candidates.push_back({endpoint->stats().estimate(now), endpoint->open(), out, low_on_quota});
   }
   return candidates;
 }
@@ -84,7 +83,7 @@ Endpoint* Upstream::choose(std::uint64_t bytes, const Endpoints& excluded) {
   if (!choice) return nullptr;
   Endpoint& chosen = *endpoints_[choice->index];
   if (choice->explores) {
-    chosen.knowledge().explored(Endpoint::Clock::now());
+    chosen.stats().explored(Endpoint::Clock::now());
   } else if (excluded.empty()) {
     incumbent = choice->index;
   }
@@ -132,8 +131,7 @@ void Upstream::bring_gauges_up_to_date() {
   tell_transfers(multi_.running(), multi_.queued());
   tell_dropped();
   for (const auto& endpoint : endpoints_) {
-    endpoint->bring_gauges_up_to_date();
-    endpoint->forget_unused();
+    endpoint->maintain();
   }
 }
 

@@ -53,6 +53,7 @@ class Upstream {
   void recall(const UpstreamReport& known);
   /// Called each second; forgets tokens that nobody needs, too.
   void bring_gauges_up_to_date();
+  const loop::Loop& loop() const { return loop_; }
   event_base* base() const { return loop_.base(); }
   const Limits& limits() const { return limits_; }
   const Timeouts& timeouts() const { return timeouts_; }

@@ -54,7 +54,7 @@ Disposition BaseChallenge::on_head(const ResponseHead& head) {
   metrics_.request(metrics::Kind::ping, head.status);
   answer_.answered = head.status < 500 && head.status != 429;
   if (head.status == 401) answer_.challenges = parse_challenges(head.www_authenticate);
-  return Disposition::discard();
+  return Disposition::discard;
 }
 
 void BaseChallenge::on_end(const TransferEnd& end) {

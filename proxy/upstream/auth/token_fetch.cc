@@ -62,8 +62,8 @@ std::optional<Url> TokenFetch::next_hop() const {
 
 Disposition TokenFetch::on_head(const ResponseHead& head) {
   head_ = head;
-  if (head.status != 200) return Disposition::discard();
-  return Disposition::take(*this);
+  if (head.status != 200) return Disposition::discard;
+  return Disposition::deliver;
 }
 
 bool TokenFetch::on_data(std::span<const std::byte> data) {

@@ -26,7 +26,7 @@ std::optional<Url> token_url(const Url& realm, const std::string& service,
 /// was vetted and never from https to http; the credential goes to the URL's own origin only
 /// (RFC 6454), so where a redirect leaves that, the token is the anonymous user's. Loop thread
 /// only.
-class TokenFetch : private TransferSink, private BodySink {
+class TokenFetch : private TransferSink {
  public:
   /// Hops of one question; token servers add a slash, or change to https.
   static constexpr int redirects = 5;

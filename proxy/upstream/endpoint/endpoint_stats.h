@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "proxy/upstream/transfer/timeouts.h"
+
 namespace entrepot::upstream {
 
 /// Samples of one quantity: their mean, in which what is old counts less, and the last of them for
@@ -115,5 +117,8 @@ class EndpointStats {
   Time explored_at_{};
   bool down_ = false;
 };
+
+/// How long a request waits for the first byte before another endpoint gets it too. Pure.
+std::chrono::milliseconds patience(const EndpointStats& stats, const Timeouts& timeouts);
 
 }  // namespace entrepot::upstream

@@ -34,19 +34,19 @@ class FixedDemand : public cache::Demand {
   const bool expendable_;
 };
 
-class EndSink : public TransferSink, public BodySink {
+class EndSink : public TransferSink {
  public:
   Disposition on_head(const ResponseHead& head) override {
     status = head.status;
     switch (wants) {
       case Wants::body:
-        return Disposition::take(*this);
+        return Disposition::deliver;
       case Wants::nothing:
-        return Disposition::discard();
+        return Disposition::discard;
       case Wants::an_end:
         break;
     }
-    return Disposition::abort();
+    return Disposition::abort;
   }
   bool on_data(std::span<const std::byte> data) override {
     bytes += data.size();

@@ -30,7 +30,7 @@ class HandDemand : public cache::Demand {
 
 class NoSink : public TransferSink {
  public:
-  Disposition on_head(const ResponseHead&) override { return Disposition::abort(); }
+  Disposition on_head(const ResponseHead&) override { return Disposition::abort; }
   void on_end(const TransferEnd&) override {}
 };
 
