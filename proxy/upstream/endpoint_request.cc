@@ -108,6 +108,7 @@ void EndpointRequest::learn(int status) {
 }
 
 std::optional<std::chrono::nanoseconds> EndpointRequest::waited() const {
+  endpoint_.multi().loop().assert_in_loop();
   if (!phase_.is(RequestPhase::awaiting_head)) return std::nullopt;
   return transfer_->timing().running;
 }

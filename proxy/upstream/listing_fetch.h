@@ -52,8 +52,8 @@ class ListingFetch : public cache::Fetch, private ListingPagesSink {
 
   Endpoint* endpoint_ = nullptr;  ///< one for all pages: another may order them otherwise
   ListingSource source_ = ListingSource::tags;
-  std::optional<RequestFailure>
-      api_refused_;  ///< the referrers API of this endpoint, which has one
+  /// Of the referrers API of this endpoint, which has one.
+  std::optional<RequestFailure> api_refused_;
   FailureTally verdict_;
   Retry retry_;
   ListingPages pages_;

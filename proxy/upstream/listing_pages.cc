@@ -58,6 +58,7 @@ ListingPages::ListingPages(Upstream& upstream, const ListingQuestion& question,
 ListingPages::~ListingPages() { upstream_.listing_bytes() -= reserved_; }
 
 void ListingPages::begin(Endpoint& endpoint, ListingSource source, std::chrono::milliseconds wait) {
+  upstream_.loop().assert_in_loop();
   endpoint_ = &endpoint;
   source_ = source;
   read_ = {};

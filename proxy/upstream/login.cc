@@ -34,6 +34,7 @@ Login::Login(Endpoint& endpoint, std::string repository, std::string what, const
 Login::~Login() { wipe(authorization_); }
 
 void Login::begin(Account& account) {
+  endpoint_.multi().loop().assert_in_loop();
   if (std::exchange(account_, &account) != &account) {
     refused_ = 0;
     basic_refused_ = base_known_ = false;
@@ -47,6 +48,7 @@ void Login::begin(Account& account) {
 }
 
 void Login::leave() {
+  endpoint_.multi().loop().assert_in_loop();
   wipe(authorization_);
   key_.reset();
   scheme_.reset();
@@ -126,6 +128,7 @@ std::optional<AuthScheme> Login::scheme_for(std::span<const Challenge> challenge
 }
 
 void Login::refused(const ResponseHead& head) {
+  endpoint_.multi().loop().assert_in_loop();
   status_ = head.status;
   const bool with_token = !authorization_.empty() && key_;
   const bool second = with_token && refused_ != 0;  // one new token for each question
@@ -151,6 +154,7 @@ void Login::refused(const ResponseHead& head) {
 }
 
 void Login::hidden(const ResponseHead& head) {
+  endpoint_.multi().loop().assert_in_loop();
   status_ = head.status;
   if (as_account()) return sink_.on_login(refusal_stands());
   if (anonymous_)
@@ -184,6 +188,7 @@ void Login::on_base_answer(const BaseAnswer& answer) {
 }
 
 void Login::answered(int status) {
+  endpoint_.multi().loop().assert_in_loop();
   if (status == 401 || status == 403 || status == 429 || status >= 500) return;
   if (stage_ == Stage::challenged) {
     endpoint_.schemes().learn(repository_, *scheme_);
@@ -199,6 +204,7 @@ void Login::forget_failed() {
 }
 
 void Login::refused_by_hop(const Url& hop, const ResponseHead& head) {
+  endpoint_.multi().loop().assert_in_loop();
   status_ = head.status;
   auto scheme = choose_scheme(parse_challenges(head.www_authenticate), false);
   if (!scheme || std::exchange(hop_token_, true)) return sink_.on_login(refusal_stands());
@@ -209,6 +215,7 @@ void Login::refused_by_hop(const Url& hop, const ResponseHead& head) {
 }
 
 void Login::wanted_by(cache::Client client) {
+  endpoint_.multi().loop().assert_in_loop();
   if (wait_) wait_->wanted_by(client);
 }
 

@@ -44,12 +44,12 @@ void ObjectFetch::hold(bool on) {
 void ObjectFetch::wanted_by(cache::Client client) {
   upstream_.loop().assert_in_loop();
   waiters_.add(client);
-  if (current_.request && !answered_) current_.request->wanted_by(client);
+  if (phase_.is(FetchPhase::requesting)) current_.request->wanted_by(client);
 }
 
 void ObjectFetch::attempt(Endpoint& endpoint) {
   timer_.cancel();
-  answered_ = false;
+  phase_.enter(FetchPhase::requesting);
   moves_.restart();
   current_ = make_try(endpoint);
   if (upstream_.endpoints().size() > 1)
@@ -143,7 +143,7 @@ void ObjectFetch::use(Try& winner, const ObjectPlace& place, const ResponseHead&
       hedge_.request->endpoint().stats().lost_race(*waited, now);
     hedge_ = {};
   }
-  answered_ = true;
+  phase_.enter(FetchPhase::delivering);
   progress_.begin(place);
   const bool strong = head.etag.starts_with('"');
   validator_ = {.etag = strong ? head.etag : std::string(),
@@ -171,24 +171,18 @@ bool ObjectFetch::on_data(EndpointRequest& request, std::span<const std::byte> d
 }
 
 void ObjectFetch::on_end(EndpointRequest& request, RequestResult result) {
-  switch (result.kind) {
-    case RequestResult::Kind::complete:
-      return completed(request);
-    case RequestResult::Kind::stopped:
-      return stopped(request);
-    case RequestResult::Kind::failed:
-      break;
-  }
+  if (result.kind == RequestResult::Kind::complete) return completed(request);
+  if (result.kind == RequestResult::Kind::stopped) return stopped(request);
   // It broke behind the last wanted byte.
   if (head_reported_ && request_.end && progress_.delivered() >= *progress_.wanted_end())
-    return sink_.on_done(std::nullopt);
+    return finish(std::nullopt);
   failed(request, result.failure);
 }
 
 void ObjectFetch::completed(EndpointRequest& request) {
   if (request_.head && !head_reported_) return get_instead(request.endpoint(), try_of(request));
   const auto end = progress_.wanted_end();
-  if (request_.head || !end || progress_.next() >= *end) return sink_.on_done(std::nullopt);
+  if (request_.head || !end || progress_.next() >= *end) return finish(std::nullopt);
   // A 206 may hold less than the requested range; libcurl reports a short 200 as broken.
   const TransferEnd cut{.kind = TransferEnd::Kind::unreachable,
                         .reason = "reset",
@@ -199,20 +193,20 @@ void ObjectFetch::completed(EndpointRequest& request) {
 }
 
 void ObjectFetch::stopped(EndpointRequest& request) {
-  if (progress_.overrun()) return sink_.on_done(std::nullopt);
+  if (progress_.overrun()) return finish(std::nullopt);
   request.endpoint().metrics().failure("bad-upstream");
   if (const auto& rejection = try_of(request).rejection)
     return failed(request, {.failure = *rejection, .reason = "bad-upstream"});
   // The sink accepts no more, and no other endpoint has other bytes for it.
-  sink_.on_done(bad_answer(what(request.endpoint()),
-                           "sent other bytes than before, or than the cache can take"));
+  finish(bad_answer(what(request.endpoint()),
+                    "sent other bytes than before, or than the cache can take"));
 }
 
 /// A request ended without what it was sent for.
 void ObjectFetch::failed(EndpointRequest& request, const RequestFailure& failure) {
   if (failure.failure.given_up && hedge_.request == nullptr) {
     hedge_timer_.cancel();
-    return sink_.on_done(failure.failure);
+    return finish(failure.failure);
   }
   Try& ended = try_of(request);
   const bool of_token = failure.reason == "token";  // the status is the token server's
@@ -235,16 +229,14 @@ void ObjectFetch::failed(EndpointRequest& request, const RequestFailure& failure
 }
 
 void ObjectFetch::retry() {
-  if (upstream_.alternative(bytes_left(), tally_.tried(), Upstream::Only::open) != nullptr) {
-    timer_.set(std::chrono::milliseconds(0));
-    return;
-  }
-  const auto wait =
+  if (upstream_.alternative(bytes_left(), tally_.tried(), Upstream::Only::open) != nullptr)
+    return wait(std::chrono::milliseconds(0));
+  const auto delay =
       tally_.round_wait(retry_, request_.patient && cache::is_awaited(request_.demand),
                         std::chrono::steady_clock::now());
-  if (!wait) return sink_.on_done(tally_.failure());
+  if (!delay) return finish(tally_.failure());
   tally_.next_round();
-  timer_.set(*wait);
+  wait(*delay);
 }
 
 void ObjectFetch::resume() {
@@ -256,13 +248,22 @@ void ObjectFetch::resume() {
     auto failure = tally_.failure();
     // An endpoint that lacks an object of which a part has arrived proves nothing about it.
     if (std::exchange(failure.doubtful, false)) failure.kind = cache::FailureKind::unavailable;
-    return sink_.on_done(failure);
+    return finish(failure);
   }
   upstream_.fills_resumed().add();
-  if (other) return timer_.set(std::chrono::milliseconds(0));
-  const auto wait = resumes_.wait(upstream_.timeouts(), circuit);
+  if (other) return wait(std::chrono::milliseconds(0));
   tally_.next_round();
-  timer_.set(wait);
+  wait(resumes_.wait(upstream_.timeouts(), circuit));
+}
+
+void ObjectFetch::wait(std::chrono::milliseconds delay) {
+  phase_.enter(FetchPhase::waiting);
+  timer_.set(delay);
+}
+
+void ObjectFetch::finish(std::optional<cache::Failure> failure) {
+  phase_.enter(FetchPhase::done);
+  sink_.on_done(failure);
 }
 
 /// Moves the rest of the body from an endpoint that has become slow to a much faster one.
@@ -282,6 +283,7 @@ void ObjectFetch::on_second(EndpointRequest& request, double rate) {
 /// Sends a GET to the same endpoint: some registries refuse HEAD, and some signed URLs are valid
 /// for GET only (ghcr.io, S3).
 void ObjectFetch::get_instead(Endpoint& endpoint, Try& place) {
+  phase_.enter(FetchPhase::requesting);
   head_refused_by_ = &endpoint;
   place = make_try(endpoint);
   place.request->start();

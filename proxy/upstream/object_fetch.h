@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,8 +9,10 @@
 #include <string>
 
 #include "cache/api/source.h"
+#include "proxy/base/phase_variable.h"
 #include "proxy/upstream/endpoint_request.h"
 #include "proxy/upstream/failure_tally.h"
+#include "proxy/upstream/fetch_phase.h"
 #include "proxy/upstream/move_rule.h"
 #include "proxy/upstream/object_exchange.h"
 #include "proxy/upstream/object_progress.h"
@@ -22,16 +25,15 @@ namespace entrepot::upstream {
 
 /// Fetches a blob or a manifest as one logical transfer: requests it from one endpoint, retries at
 /// others or at the same one where that may help, and resumes a body that broke. Loop thread only;
-/// destroying it cancels it.
+/// destroying it cancels it. The events that move it (its states: fetch_phase.h):
 ///
-///   waiting for a head --late--> a hedge: another endpoint gets the request too; the first
-///        response is used
-///   waiting for a head --failure--> another endpoint at once; all failed: again (Retry)
-///   waiting for a head --response--> body
-///   body --broken, stalled, short--> resumed with a Range (ResumeBudget): from another endpoint at
-///        once, from the same one after a wait
-///   body --slow--> resumed from a much faster endpoint (MoveRule)
-///   any --no endpoint is left--> done
+///   requesting --late--> a hedge: another endpoint gets the request too; the first response is
+///   used requesting --failure--> another endpoint at once; all failed: again (Retry) requesting
+///   --response--> delivering delivering --broken, stalled, short--> resumed with a Range
+///   (ResumeBudget): from another
+///        endpoint at once, from the same one after a wait
+///   delivering --slow--> resumed from a much faster endpoint (MoveRule)
+///   requesting, delivering --no endpoint is left--> done
 ///
 /// An endpoint that refuses HEAD, or omits the size of a blob in its response, gets a GET instead:
 /// of one byte, or of the whole object (FetchRequest::or_get).
@@ -78,6 +80,9 @@ class ObjectFetch : public cache::Fetch, private RequestSink {
   void failed(EndpointRequest& request, const RequestFailure& failure);
   void retry();
   void resume();
+  void wait(std::chrono::milliseconds delay);
+  /// The last action of a function: the sink may destroy this.
+  void finish(std::optional<cache::Failure> failure);
   void get_instead(Endpoint& endpoint, Try& place);
   /// What an endpoint would have to send, in bytes; a guess while the size is unknown.
   std::uint64_t bytes_left() const;
@@ -98,9 +103,9 @@ class ObjectFetch : public cache::Fetch, private RequestSink {
   ResumeBudget resumes_;
   MoveRule moves_;
 
-  bool answered_ = false;  ///< current_ has a head
+  PhaseVariable<FetchPhase> phase_{FetchPhase::waiting};
   Try current_;
-  Try hedge_;    ///< runs while current_ has no head
+  Try hedge_;    ///< runs in FetchPhase::requesting only
   Timer timer_;  ///< the next attempt
   Timer hedge_timer_;
 };

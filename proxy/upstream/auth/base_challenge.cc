@@ -37,11 +37,13 @@ BaseChallenge::~BaseChallenge() {
 }
 
 std::optional<BaseAnswer> BaseChallenge::look() const {
+  multi_.loop().assert_in_loop();
   if (transfer_ || Clock::now() >= known_until_) return std::nullopt;
   return answer_;
 }
 
 std::unique_ptr<BaseChallenge::Wait> BaseChallenge::request(Sink& sink) {
+  multi_.loop().assert_in_loop();
   if (!transfer_) {
     answer_ = {};
     TransferSink& self = *this;

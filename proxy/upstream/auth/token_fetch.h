@@ -64,6 +64,7 @@ class TokenFetch : private TransferSink {
   bool as_account() const {
     return request_.credential != nullptr && url_.same_origin(request_.url);
   }
+  std::optional<cache::Failure> status_refusal() const;
   Result judge(const TransferEnd& end) const;
   cache::Failure failure(cache::FailureKind kind, std::string why) const;
 

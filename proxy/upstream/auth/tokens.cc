@@ -78,6 +78,7 @@ Tokens::~Tokens() {
 }
 
 std::optional<TokenResult> Tokens::look(const TokenKey& key) {
+  multi_.loop().assert_in_loop();
   const auto found = entries_.find(key.url.text());
   if (found == entries_.end()) return std::nullopt;
   const auto& [name, entry] = *found;
@@ -92,6 +93,7 @@ std::optional<TokenResult> Tokens::look(const TokenKey& key) {
 }
 
 std::unique_ptr<Tokens::Wait> Tokens::request(const TokenKey& key, TokenSink& sink) {
+  multi_.loop().assert_in_loop();
   auto& [name, entry] = *entries_.try_emplace(key.url.text()).first;
   if (!entry.flight) {
     launch(name, entry, key, &sink);
@@ -102,6 +104,7 @@ std::unique_ptr<Tokens::Wait> Tokens::request(const TokenKey& key, TokenSink& si
 }
 
 void Tokens::refused(const TokenKey& key, std::uint64_t serial) {
+  multi_.loop().assert_in_loop();
   const auto found = entries_.find(key.url.text());
   if (found == entries_.end()) return;
   Entry& entry = found->second;
@@ -195,6 +198,7 @@ void Tokens::forget(Entries::iterator at) {
 }
 
 void Tokens::forget_unused() {
+  multi_.loop().assert_in_loop();
   const Clock::time_point now = Clock::now();
   while (!by_use_.empty()) {
     const auto at = entries_.find(*by_use_.front());

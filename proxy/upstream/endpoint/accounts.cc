@@ -25,7 +25,10 @@ constexpr int pauses_to_warn = 3;
 Accounts::Accounts(CurlMulti& multi, const Timeouts& timeouts,
                    const std::vector<Credential>& credentials, std::string upstream,
                    std::string endpoint, const metrics::EndpointMetrics& metrics)
-    : timeouts_(timeouts), name_(upstream + ": " + endpoint), metrics_(metrics) {
+    : loop_(multi.loop()),
+      timeouts_(timeouts),
+      name_(upstream + ": " + endpoint),
+      metrics_(metrics) {
   const auto add = [&](const Credential* credential) {
     accounts_.push_back(std::make_unique<Account>(multi, timeouts, credential, upstream));
   };
@@ -35,6 +38,7 @@ Accounts::Accounts(CurlMulti& multi, const Timeouts& timeouts,
 
 /// The account whose limit ends first.
 const Account& Accounts::first_to_send() const {
+  loop_.assert_in_loop();
   return **std::ranges::min_element(accounts_, {},
                                     [](const auto& account) { return account->limited_until(); });
 }
@@ -47,6 +51,7 @@ std::optional<std::chrono::milliseconds> Accounts::pause() const {
 }
 
 bool Accounts::low_on_quota() const {
+  loop_.assert_in_loop();
   const Clock::time_point now = Clock::now();
   return std::all_of(accounts_.begin(), accounts_.end(), [&](const auto& account) {
     return account->limited(now) || account->budget().low_on_quota(now);
@@ -54,6 +59,7 @@ bool Accounts::low_on_quota() const {
 }
 
 Account& Accounts::pick(std::string_view repository) const {
+  loop_.assert_in_loop();
   const Clock::time_point now = Clock::now();
   const auto first = std::hash<std::string_view>{}(repository) % accounts_.size();
   const auto worth = [&](const Account& account) -> std::uint64_t {
@@ -78,10 +84,12 @@ std::optional<std::uint64_t> Accounts::sum_of(BudgetFigure figure, Clock::time_p
 }
 
 std::optional<std::uint64_t> Accounts::remaining(Clock::time_point now) const {
+  loop_.assert_in_loop();
   return sum_of(&RateBudget::remaining, now);
 }
 
 void Accounts::answered(Account& account, const ResponseHead& head) {
+  loop_.assert_in_loop();
   account.budget().told(head, Clock::now());
   if (head.status < 500 && head.status != 401 && head.status != 429)
     account.gate().let_through(Clock::now());
@@ -89,6 +97,7 @@ void Accounts::answered(Account& account, const ResponseHead& head) {
 }
 
 void Accounts::publish_gauges() {
+  loop_.assert_in_loop();
   const Clock::time_point now = Clock::now();
   const bool known_now = remaining(now).has_value();
   if (!std::exchange(published_, known_now) && !known_now) return;
@@ -100,10 +109,12 @@ void Accounts::publish_gauges() {
 }
 
 void Accounts::forget_unused() {
+  loop_.assert_in_loop();
   for (const auto& account : accounts_) account->tokens().forget_unused();
 }
 
 std::map<std::string, std::chrono::seconds> Accounts::waits(Clock::time_point now) const {
+  loop_.assert_in_loop();
   std::map<std::string, std::chrono::seconds> waits;
   for (const auto& account : accounts_) {
     if (account->limited(now))
@@ -115,6 +126,7 @@ std::map<std::string, std::chrono::seconds> Accounts::waits(Clock::time_point no
 
 void Accounts::restore(const std::map<std::string, std::chrono::seconds>& waits,
                        Clock::time_point now) {
+  loop_.assert_in_loop();
   for (const auto& account : accounts_) {
     const auto wait = waits.find(name_of(*account));
     if (wait != waits.end())
@@ -124,11 +136,13 @@ void Accounts::restore(const std::map<std::string, std::chrono::seconds>& waits,
 }
 
 void Accounts::anonymous_limited(std::chrono::seconds wait) {
+  loop_.assert_in_loop();
   for (const auto& account : accounts_)
     if (account->credential() == nullptr) rate_limited(*account, wait);
 }
 
 void Accounts::rate_limited(Account& account, std::chrono::seconds wait) {
+  loop_.assert_in_loop();
   const auto now = Clock::now();
   const bool begins = !account.limited(now) || account.gate().pauses();
   if (wait.count() > 0 || account.budget().spent(now)) {

@@ -47,10 +47,12 @@ Endpoint::Endpoint(const UpstreamOptions& upstream, const EndpointOptions& optio
 }
 
 bool Endpoint::near_mirror() const {
+  multi_.loop().assert_in_loop();
   return address_.mirror() && stats_.connect_time().mean().value_or(nearby) < nearby;
 }
 
 bool Endpoint::open() const {
+  multi_.loop().assert_in_loop();
   const Clock::time_point now = Clock::now();
   return now >= accounts_.limited_until() && breaker_.admits(now);
 }

@@ -33,6 +33,7 @@ Probe::Probe(event_base* base, Endpoint& endpoint, std::uint64_t seed)
     : endpoint_(endpoint), random_(seed), timer_(base, [this] { due(); }) {}
 
 void Probe::used() {
+  endpoint_.multi().loop().assert_in_loop();
   const bool first = !used_;
   used_ = true;
   if (!first || transfer_ || failures_ > 0) return;
@@ -43,6 +44,7 @@ void Probe::used() {
 }
 
 void Probe::hurry() {
+  endpoint_.multi().loop().assert_in_loop();
   if (transfer_ || failures_ > 0 || Clock::now() - asked_at_ < hurry_again) return;
   timer_.set(milliseconds(0));
 }

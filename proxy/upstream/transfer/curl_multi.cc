@@ -59,6 +59,7 @@ class CurlMulti::Handle : public Transfer {
     if (ticket_) multi_.queue_.wanted_by(*ticket_, client);
   }
   TransferTiming timing() const override {
+    multi_.loop_.assert_in_loop();
     return running_ == nullptr ? TransferTiming{} : running_->timing();
   }
   Handle(const Handle&) = delete;

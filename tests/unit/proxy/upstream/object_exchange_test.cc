@@ -80,7 +80,8 @@ TEST(ObjectExchangeTest, DescribesTheObject) {
   EXPECT_EQ(page.digest->str(), digest_text());
   EXPECT_TRUE(page.from_beginning);
   EXPECT_TRUE(page.with_body);
-  const auto blob = describe(blob_request(), {.ranged = true}, head(206, 6), {.begin = 4});
+  const auto blob = describe(blob_request(), {.ranged = true}, head(206, 6),
+                             ObjectPlace{.begin = 4, .total = 10});
   EXPECT_FALSE(blob.from_beginning);
   EXPECT_FALSE(blob.with_body);
 }
@@ -92,7 +93,7 @@ class ObjectSpecTest : public testing::Test {
     return object_spec(request, part, address_, {.clients = {cache::Client(7)}}, if_range);
   }
 
-  const UpstreamOptions upstream_{.name = "docker.io"};
+  const UpstreamOptions upstream_{.name = "docker.io", .endpoints = {}, .ca_file = {}};
   const EndpointAddress address_{upstream_, {}, *Url::parse("https://r.example"), ""};
 };
 

@@ -10,7 +10,6 @@
 
 #include "proxy/base/phase_variable.h"
 
-
 namespace entrepot::upstream {
 namespace {
 

@@ -17,7 +17,7 @@ class EndpointAddressTest : public testing::Test {
     return {upstream_, options, *Url::parse(url), std::move(id)};
   }
 
-  UpstreamOptions upstream_{.name = "docker.io"};
+  UpstreamOptions upstream_{.name = "docker.io", .endpoints = {}, .ca_file = {}};
 };
 
 TEST_F(EndpointAddressTest, AppendsPathsAndNamesTheUpstreamToAMirror) {
