@@ -45,7 +45,7 @@ class RequestSink {
   virtual void on_end(EndpointRequest& request, RequestResult result) = 0;
 };
 
-/// What to request from an endpoint.
+/// A request to an endpoint, before authentication and redirects.
 struct RequestSpec {
   metrics::Kind kind = metrics::Kind::blob;
   bool head = false;

@@ -13,21 +13,21 @@
 
 namespace entrepot::upstream {
 
-/// What the endpoints have said to one question so far, and what that comes to: which of them need
-/// not be asked again, and the failure to report when none is left. Loop thread only.
+/// The failures of the endpoints for one request, and their result: the endpoints that need no
+/// further request, and the failure to report when none is left. Loop thread only.
 ///
-/// Of the endpoints' last failures the most definite is reported: denied, not found, rate limited,
-/// unavailable, an answer that cannot be used. "Denied" and "not found" are doubtful while an
-/// endpoint that may know better has not answered.
+/// Reports the most definite of the endpoints' last failures: denied, not found, rate limited,
+/// unavailable, a response that cannot be used. "Denied" and "not found" are doubtful while an
+/// endpoint that may have the object has not responded.
 class FailureTally {
  public:
   /// `endpoints`: how many the upstream has.
   explicit FailureTally(std::size_t endpoints) : endpoints_(endpoints) {}
 
   void add(const Endpoint& endpoint, const RequestFailure& failure);
-  /// Those that have failed since the last round began.
+  /// The endpoints that failed since the last round began.
   const std::vector<const Endpoint*>& tried() const { return tried_; }
-  /// One of them may do better when asked again at once.
+  /// One of them may succeed when it gets the request again at once.
   bool worth_another_round() const { return retryable_; }
   /// The wait before another round by the rules of `retry`; nullopt: there is none. `patient`: a
   /// rate limit of which nobody has said how long it lasts is waited for.

@@ -25,8 +25,8 @@ bool is_missing(const cache::Failure& failure) {
   return failure.kind == cache::FailureKind::not_found;
 }
 
-/// What stands at the API's path is no referrers API for us: it refuses us whatever we do, or leads
-/// to a page of another kind. What may pass, an overload or a limit of the registry's own, does not
+/// The API's path has no referrers API for us: it refuses every request, or redirects to a page of
+/// another kind. A failure that may pass, an overload or a rate limit of the registry, does not
 /// count.
 bool api_is_refused(const RequestFailure& failure) {
   const int status = failure.failure.status;

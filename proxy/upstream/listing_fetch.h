@@ -13,18 +13,18 @@
 
 namespace entrepot::upstream {
 
-/// tags/list or referrers: which endpoint is asked, and where on it. Loop thread only; destroying
-/// it cancels it.
+/// Fetches tags/list or referrers: chooses the endpoint and the place on it. Loop thread only;
+/// destroying it cancels it.
 ///
 ///   tags:      tags/list with n=1000 → done
 ///                └ n is refused → tags/list → done
 ///   referrers: the API → done
 ///                └ there is none, or it is refused → the fallback tag → done
-///   both:      a first page that one endpoint does not give is asked of the others
+///   both:      a first page that one endpoint does not have is requested from the others
 ///
-/// There are no referrers where API and tag are missing at all endpoints; a tag that leads to the
-/// subject itself is missing. Where an API is refused and its tag is missing, nobody knows: the
-/// refusal is reported.
+/// There are no referrers when API and tag are missing at all endpoints; a tag that leads to the
+/// subject itself is missing. If an endpoint refuses the API and has no tag, it is unknown whether
+/// there are referrers: the refusal is reported.
 class ListingFetch : public cache::Fetch, private ListingPagesSink {
  public:
   /// `upstream` and `sink` outlive this. Calls the sink from a later turn only.
@@ -52,7 +52,7 @@ class ListingFetch : public cache::Fetch, private ListingPagesSink {
 
   Endpoint* endpoint_ = nullptr;  ///< one for all pages: another may order them otherwise
   ListingSource source_ = ListingSource::tags;
-  /// Of the referrers API of this endpoint, which has one.
+  /// The failure of the referrers API of this endpoint, which has one.
   std::optional<RequestFailure> api_refused_;
   FailureTally verdict_;
   Retry retry_;

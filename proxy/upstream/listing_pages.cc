@@ -15,7 +15,7 @@
 namespace entrepot::upstream {
 namespace {
 
-/// Of each list, beside what all lists together may take: nearly all lists are shorter.
+/// Bytes that each list may have besides the limit for all lists: nearly all lists are shorter.
 constexpr std::uint64_t always_taken = 64 * 1024;
 /// Such a page is read in less than a millisecond.
 constexpr std::size_t read_on_loop = 64 * 1024;
@@ -68,7 +68,7 @@ void ListingPages::begin(Endpoint& endpoint, ListingSource source, std::chrono::
   timer_.set(wait);
 }
 
-/// Of the whole list, without a word about its pages.
+/// The URL of the whole list, without parameters for pages.
 Url ListingPages::list_url() const {
   const std::string base = "/v2/" + question_.repository;
   switch (source_) {

@@ -17,15 +17,15 @@
 
 namespace entrepot::upstream {
 
-/// What list is asked for, and on whose behalf.
+/// The list to fetch, and the client that it is for.
 struct ListingQuestion {
   std::string repository;
   std::optional<cache::Digest> subject;  ///< whose referrers; nullopt: the tags of the repository
   cache::Behalf behalf;
 };
 
-/// Where a registry has a list (distribution-spec, "Listing Tags", "Listing Referrers", "Referrers
-/// Tag Schema").
+/// The place of a list at a registry (distribution-spec, "Listing Tags", "Listing Referrers",
+/// "Referrers Tag Schema").
 enum class ListingSource : std::uint8_t {
   tags,           ///< tags/list, in pages of 1000
   tags_unsized,   ///< tags/list, in pages of the registry's size
@@ -53,8 +53,8 @@ class ListingPagesSink {
   virtual void on_end(PagesResult result) = 0;
 };
 
-/// The pages of one list from one endpoint, asked for one after the other at one URL: of a Link
-/// only the query counts. Loop thread only; destroying it cancels it.
+/// The pages of one list from one endpoint, requested one after the other at one URL: only the
+/// query of a Link counts. Loop thread only; destroying it cancels it.
 ///
 ///   begin → page → next page … → complete
 ///             └→ failed → resume → the same page again
@@ -85,7 +85,7 @@ class ListingPages : private RequestSink {
   }
 
  private:
-  /// What the pages before this one brought.
+  /// The content of the pages before this one.
   struct Read {
     cache::Listing listing;
     std::size_t pages = 0;

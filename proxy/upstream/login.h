@@ -27,7 +27,7 @@ struct Waiters {
   void add(cache::Client client);
 };
 
-/// What a Login decided.
+/// The decision of a Login.
 struct LoginResult {
   enum class Kind : std::uint8_t {
     send,            ///< send the request, with Login::authorization()

@@ -27,7 +27,7 @@ RequestSpec object_spec(const cache::FetchRequest& request, const RequestedPart&
                         const EndpointAddress& address, const Waiters& waiters,
                         std::string_view if_range);
 
-/// Where in the object the body of a response begins, and the size of the object.
+/// The offset at which the body of a response begins in the object, and the size of the object.
 struct ObjectPlace {
   std::uint64_t begin = 0;
   std::optional<std::uint64_t> total;
@@ -38,7 +38,7 @@ struct ObjectPlace {
 std::variant<ObjectPlace, std::string> place_of(const ResponseHead& head, const RequestedPart& part,
                                                 const cache::FetchRequest& request);
 
-/// What that response says about the object, without `endpoint` and `near_mirror`.
+/// The description of the object by that response, without `endpoint` and `near_mirror`.
 cache::FetchHead describe(const cache::FetchRequest& request, const RequestedPart& part,
                           const ResponseHead& head, const ObjectPlace& place);
 

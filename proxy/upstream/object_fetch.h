@@ -84,7 +84,7 @@ class ObjectFetch : public cache::Fetch, private RequestSink {
   /// The last action of a function: the sink may destroy this.
   void finish(std::optional<cache::Failure> failure);
   void get_instead(Endpoint& endpoint, Try& place);
-  /// What an endpoint would have to send, in bytes; a guess while the size is unknown.
+  /// Bytes that an endpoint would have to send; a guess while the size is unknown.
   std::uint64_t bytes_left() const;
   std::string what(const Endpoint& endpoint) const;
 

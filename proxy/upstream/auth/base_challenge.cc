@@ -64,7 +64,7 @@ void BaseChallenge::on_end(const TransferEnd& end) {
   if (!answer_.answered && !end.reason.empty()) metrics_.failure(end.reason);
   known_until_ =
       Clock::now() + (answer_.answered ? timeouts_.base_challenge : timeouts_.base_failed);
-  // Who is told may ask again at once, and takes what is remembered then.
+  // A sink may request again from within the call, and then gets the remembered answer.
   const BaseAnswer answer = answer_;
   while (!waiters_.empty()) waiters_.front()->leave().on_base_answer(answer);
 }

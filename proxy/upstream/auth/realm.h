@@ -17,7 +17,7 @@ namespace entrepot::upstream {
 /// and errs on the side of refusing). An IP address and a single label are their own domain.
 std::string_view registrable_domain(std::string_view host);
 
-/// What an upstream's configuration allows besides.
+/// The exceptions that an upstream's configuration allows.
 struct RealmRules {
   /// Any host, and plain http: nothing secret is sent to it.
   bool any_host = false;

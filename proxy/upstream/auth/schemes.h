@@ -12,9 +12,9 @@
 
 namespace entrepot::upstream {
 
-/// How one endpoint wants to be asked, as its challenges have said: one scheme for all
-/// repositories, and those of single repositories, for which a realm was named whose query holds
-/// the scope (nvcr.io). What is learnt has worked. One thread.
+/// The authentication schemes that the challenges of one endpoint named: one for all repositories,
+/// and one for each repository whose realm has the scope in its query (nvcr.io). Only schemes that
+/// led to a response are remembered. One thread.
 class Schemes {
  public:
   /// Repositories with a scheme of their own that are remembered; the oldest goes first.

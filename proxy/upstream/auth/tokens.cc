@@ -11,19 +11,19 @@
 namespace entrepot::upstream {
 namespace {
 
-/// What an entry takes besides its texts.
+/// The bytes of an entry besides its texts.
 constexpr std::size_t entry_overhead = 512;
 
 }  // namespace
 
-/// One question under way and those who wait for its answer.
+/// One running request and the callers that wait for its response.
 class Tokens::Flight : public cache::Demand {
  public:
   Level level() const override;
 
   std::list<Waiter*> waiters;
   std::unique_ptr<TokenFetch> fetch;
-  bool joined = false;  ///< somebody has waited for it: it is no renewal
+  bool joined = false;  ///< a caller waited for it: it is no renewal
 };
 
 class Tokens::Waiter : public Wait {
@@ -144,7 +144,7 @@ void Tokens::launch(const std::string& name, Entry& entry, const TokenKey& key,
 
 void Tokens::landed(const std::string& name, TokenResult result, std::chrono::seconds lifetime) {
   const auto at = entries_.find(name);
-  Entry& entry = at->second;  // what is being asked for stays
+  Entry& entry = at->second;  // an entry with a running request stays
   const std::unique_ptr<Flight> flight = std::move(entry.flight);
   const Clock::time_point now = Clock::now();
   if (const Grant* grant = std::get_if<Grant>(&result)) {
@@ -156,24 +156,23 @@ void Tokens::landed(const std::string& name, TokenResult result, std::chrono::se
     entry.renew =
         now + std::chrono::duration_cast<Clock::duration>(lifetime * timeouts_.renew_token_after);
   } else {
-    // A renewal that failed takes nothing away: the token is good until it expires. It is tried
-    // again when it has: renew moves there.
+    // After a failed renewal the token stays valid until it expires. The next attempt follows then.
     entry.renew = entry.expires;
     const auto& failure = std::get<cache::Failure>(result);
     const bool denied = failure.kind == cache::FailureKind::denied;
     const auto hold = denied ? timeouts_.token_denied : timeouts_.token_failed;
-    if (!failure.given_up) {  // that was for those who waited
+    if (!failure.given_up) {  // otherwise it concerns the waiting callers only
       entry.failure = failure;
       entry.failure_until = now + std::max<std::chrono::milliseconds>(hold, failure.retry_after);
     }
   }
   used(at);
-  // Each may take others out of the list, and may ask for the same token again: a new flight.
+  // Each sink may remove other waiters, and may request the same token again: a new flight.
   while (!flight->waiters.empty()) flight->waiters.front()->tell(result);
 }
 
-/// It is the last that has been used, and what has not been for the longest time makes room. What
-/// is being asked for is not in this list, so it stays.
+/// Marks the entry as the last used one and forgets the longest unused ones above max_bytes.
+/// Entries with a running request are not in the list, so they stay.
 void Tokens::used(Entries::iterator at) {
   auto& [name, entry] = *at;
   entry.used = Clock::now();

@@ -26,21 +26,20 @@ inline constexpr std::uint64_t small_object = 256 * 1024;
 
 struct Choice {
   std::size_t index = 0;
-  bool explores = false;  ///< asked to measure it, not because it is the best
+  bool explores = false;  ///< chosen to measure it, not because it is the best
 };
 
-/// The candidate with the least expected time to bring `bytes`, among the best of these: those that
-/// work; those that are scarce; those that are suspect; those that are down; those whose circuit is
-/// open. The incumbent (who was asked last) stays unless another is clearly better. What is not
-/// known is assumed to be as good as the best that is; and so is, more and more, what was measured
-/// long ago: a slow endpoint is tried again when it could be the best by now. Bodies that are on
-/// their way from an endpoint share what it can do. Where a large object's way there would not cost
-/// much, one whose rate is not known, or was long ago, is asked now and then to measure it
-/// (Choice::explores). nullopt when all are excluded.
+/// The candidate with the least expected time to deliver `bytes`, from the first of these groups
+/// that has one: working; low on quota; suspect; down; with an open circuit. The incumbent (the
+/// last choice) stays unless another is clearly better. An unknown measure is assumed to equal the
+/// best known one, and an old measure approaches it with its age: a slow endpoint is tried again
+/// when it may have become the best. Bodies in transfer share the rate of their endpoint. A large
+/// object is sometimes fetched from an endpoint of unknown or outdated rate to measure it, where
+/// that costs little (Choice::explores). nullopt when all are excluded.
 std::optional<Choice> choose(std::span<const Candidate> candidates, std::uint64_t bytes,
                              std::optional<std::size_t> incumbent);
 
-/// Expected seconds until `candidate` has brought `bytes`, by the same assumptions.
+/// Expected seconds until `candidate` has delivered `bytes`, by the same assumptions.
 double expected_seconds(std::span<const Candidate> candidates, std::size_t candidate,
                         std::uint64_t bytes);
 

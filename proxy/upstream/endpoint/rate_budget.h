@@ -9,8 +9,9 @@
 
 namespace entrepot::upstream {
 
-/// What an upstream's rate limit leaves of its budget, as its answers tell (`ratelimit-limit`,
-/// `ratelimit-remaining`; Docker Hub counts GETs of manifests). A value type; time comes in.
+/// The remaining budget of an upstream's rate limit, by its response headers `ratelimit-limit` and
+/// `ratelimit-remaining` (Docker Hub counts GETs of manifests). A value type; the caller passes the
+/// time.
 class RateBudget {
  public:
   using Time = std::chrono::steady_clock::time_point;

@@ -25,14 +25,14 @@ class RateGate {
   bool closed(Time now) const { return now < closed_until(); }
   void close_until(Time until) { said_until_ = std::max(said_until_, until); }
 
-  /// For `first`, then for twice as long each time while refusals go on, up to `longest`. True
-  /// where a pause begins: of questions that were under way together the first refusal counts.
+  /// Closes for `first`, then twice as long each time while refusals go on, up to `longest`. True
+  /// when a pause begins: the first refusal of concurrent requests counts.
   bool pause(Time now, std::chrono::milliseconds first, std::chrono::milliseconds longest);
-  /// What closes it, or did so last, is a pause or a trial: who waits may ask at closed_until().
+  /// A pause or a trial closes it, or did so last: a retry may succeed at closed_until().
   bool pauses() const { return std::max(pause_until_, next_trial_) > said_until_; }
   /// Pauses in a row.
   int pauses_so_far() const { return pauses_; }
-  /// A question goes out.
+  /// A request is sent.
   void asked(Time now) {
     if (pauses_ > 0 && !closed(now)) next_trial_ = now + trial;
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a fetch loop knows of its upstreams, for people and for the next process. Plain values.
+// The statistics of a fetch loop about its upstreams, for operators and for the next process. Plain
+// values.
 #pragma once
 
 #include <chrono>
@@ -28,9 +29,9 @@ struct EndpointReport {
   std::optional<double> rate_ago = std::nullopt;      ///< the last measured stretch of a body
   std::optional<double> answered_ago = std::nullopt;  ///< the last answer
   // The rate limit.
-  std::chrono::seconds limited{0};                        ///< nothing is sent for so long (429)
+  std::chrono::seconds limited{0};                        ///< nothing is sent for this time (429)
   std::optional<std::uint64_t> remaining = std::nullopt;  ///< requests that all accounts have left
-  /// Of each account that is limited, by user name (empty: anonymous), and for how long.
+  /// The remaining wait of each limited account, by user name (empty: anonymous).
   std::map<std::string, std::chrono::seconds> waits = {};
   std::size_t accounts = 0;  ///< credentials, or the anonymous user
 };

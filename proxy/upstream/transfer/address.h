@@ -8,8 +8,8 @@
 
 namespace entrepot::upstream {
 
-/// What kind of network an address belongs to. Only `global` may be reached by following what an
-/// upstream said (redirect, realm) unless the upstream is configured `internal`.
+/// The kind of network of an address. A redirect or realm of an upstream may lead to `global` ones
+/// only, unless the upstream is configured `internal`.
 enum class AddressClass : std::uint8_t {
   global,
   unspecified,  ///< 0.0.0.0/8 and ::, "this host"

@@ -44,7 +44,7 @@ class FairOrder {
   std::size_t load(cache::Client client) const;
 
  private:
-  /// Of one client in one repository.
+  /// The tickets of one client in one repository.
   struct Line {
     std::size_t under_way = 0;
     std::set<Ticket> waiting;

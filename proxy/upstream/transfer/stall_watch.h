@@ -22,7 +22,7 @@ class StallWatch {
     return std::max(span_ / 4, std::chrono::milliseconds(1));
   }
   void received(std::size_t bytes) { quarters_[at_] += bytes; }
-  /// A quarter has gone by in which nothing was wanted: the watch begins anew.
+  /// A quarter has passed in which the body was held: the watch restarts.
   void rest() {
     ticks_ = 0;
     quarters_.fill(0);

@@ -46,20 +46,20 @@ struct Timeouts {
 struct Limits {
   /// Transfers at once per upstream; the rest queue, token requests excepted.
   int transfers = 50;
-  int tries = 4;    ///< before the head: connection failures and 5xx; three in ten may fail (U17)
+  int tries = 4;    ///< before the head: connection failures and 5xx; three in ten may fail
   int resumes = 5;  ///< of a broken body without resume_progress in between
   std::uint64_t resume_progress = 1024 * 1024;
-  double hedges = 0.05;  ///< share of questions that are put to a second endpoint as well
+  double hedges = 0.05;  ///< share of requests that a second endpoint gets too
   int moves = 3;         ///< times a body leaves an endpoint that is slow, not broken
   int redirects = 10;    ///< hops of one request
   int cdn_returns = 2;   ///< times a redirect's target that answers 401 or 403 sends us back
   std::uint64_t stall_bytes_per_second = 1024;
-  /// Of one list. A page of less than eight entries is tolerated in short lists only.
+  /// Pages of one list. Pages of less than eight entries are allowed in short lists only.
   int listing_pages = 250;
-  /// Of all pages of a list together. ListingFlights::max_kept_bytes holds such a list, whatever is
-  /// in it.
+  /// Bytes of all pages of a list together. ListingFlights::max_kept_bytes has room for each such
+  /// list.
   std::uint64_t list_bytes = 8ULL * 1024 * 1024;
-  /// Of all lists of an upstream that are on their way, but for the first 64 KiB of each.
+  /// Bytes of all running lists of an upstream, without the first 64 KiB of each.
   std::uint64_t lists_bytes = 32ULL * 1024 * 1024;
 };
 

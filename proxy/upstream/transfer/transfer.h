@@ -41,11 +41,11 @@ struct TransferRequest {
   bool private_addresses = false;
   /// Has a slot of its own kind: a token, for which others already wait, or a probe.
   bool urgent = false;
-  /// Who waits for it (cache::Requester::client); of more than most_clients the first. It waits in
-  /// the turn of the one who comes soonest.
+  /// The clients that wait for it (cache::Requester::client): the first most_clients. It is queued
+  /// in the turn of the client that comes first.
   std::vector<cache::Client> clients = {};
   static constexpr std::size_t most_clients = 4;
-  /// Outlives the transfer. Null: somebody waits for it throughout.
+  /// Outlives the transfer. Null: a client waits for it until it ends.
   const cache::Demand* demand = nullptr;
 };
 

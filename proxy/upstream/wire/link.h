@@ -20,9 +20,9 @@ std::optional<std::string> next_link(std::span<const std::string> values);
 
 /// The next page of the list at `list` where its page links to `target`: the query of the target at
 /// the scheme, host and path of `list`, so that no answer sends a request or a credential
-/// elsewhere. Parameters that `list` has stay as they are there. What a URL cannot hold is
-/// percent-encoded. nullopt for a target that tells nothing about the page by its query, though it
-/// is another one by its path, and for one that is too long.
+/// elsewhere. Parameters that `list` has stay as they are there. Characters that a URL cannot hold
+/// are percent-encoded. nullopt for a target that differs by its path and has no query about the
+/// page, and for one that is too long.
 std::optional<Url> next_page(const Url& list, std::string_view target);
 
 }  // namespace entrepot::upstream

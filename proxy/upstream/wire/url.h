@@ -21,9 +21,9 @@ class Url {
   /// long.
   static std::optional<Url> parse(std::string_view text);
 
-  /// What `reference` (a Location or Link target, absolute or relative, RFC 3986 §5) means here.
-  /// Spaces, control characters but CR, LF and NUL, and bytes that are no ASCII are percent-encoded
-  /// first, as engines do; nullopt where they are in the authority.
+  /// Resolves `reference` (a Location or Link target, absolute or relative, RFC 3986 §5). Spaces,
+  /// control characters but CR, LF and NUL, and bytes beyond ASCII are percent-encoded first, as
+  /// engines do; nullopt when they are in the authority.
   std::optional<Url> resolve(std::string_view reference) const;
 
   /// This URL with `key=value` (both percent-encoded) added to its query; nullopt when it would be

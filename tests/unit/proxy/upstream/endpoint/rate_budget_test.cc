@@ -40,7 +40,7 @@ TEST(RateBudget, ATenthIsFew) {
   EXPECT_FALSE(budget.low_on_quota(begin));
 }
 
-TEST(RateBudget, OfAnUnknownLimitTenAreFew) {
+TEST(RateBudget, TenRequestsOfAnUnknownLimitAreFew) {
   RateBudget budget;
   budget.told(saying("", "11"), begin);
   EXPECT_FALSE(budget.low_on_quota(begin));

@@ -47,7 +47,7 @@ TEST(RateGateTest, OneQuestionTriesWhetherThePauseIsOver) {
   EXPECT_FALSE(gate.closed(now + milliseconds(1))) << "all may";
 }
 
-TEST(RateGateTest, WhatWasSaidIsNoPause) {
+TEST(RateGateTest, ANamedWaitIsNoPause) {
   RateGate gate;
   const RateGate::Time now{std::chrono::hours(1)};
   gate.pause(now, seconds(1), seconds(5));
