@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t usual_page = 16384;  // a guess, for the choice of endpoint
 
-/// Registries have their own largest page, and refuse what asks for more.
+/// Registries have their own largest page size, and refuse a larger one.
 bool refuses_page_size(int status) {
   return status == 400 || status == 413 || status == 416 || status == 422;
 }
@@ -36,20 +36,20 @@ bool api_is_refused(const RequestFailure& failure) {
 
 }  // namespace
 
-ListingFetch::ListingFetch(Upstream& upstream, ListingQuestion question, cache::ListingSink& sink)
+ListingFetch::ListingFetch(Upstream& upstream, ListingRequest listing, cache::ListingSink& sink)
     : upstream_(upstream),
-      question_(std::move(question)),
+      listing_(std::move(listing)),
       sink_(sink),
-      verdict_(upstream.endpoints().size()),
+      tally_(upstream.endpoints().size()),
       retry_(upstream.limits(), upstream.timeouts(), std::chrono::steady_clock::now(),
              upstream.next_seed()),
-      pages_(upstream, question_, *this) {
+      pages_(upstream, listing_, *this) {
   begin(*upstream.choose(usual_page));
 }
 
 void ListingFetch::begin(Endpoint& endpoint, std::chrono::milliseconds wait) {
   endpoint_ = &endpoint;
-  source_ = question_.subject ? ListingSource::referrers : ListingSource::tags;
+  source_ = listing_.subject ? ListingSource::referrers : ListingSource::tags;
   api_refused_.reset();
   pages_.begin(*endpoint_, source_, wait);
 }
@@ -98,22 +98,22 @@ void ListingFetch::no_tag(const RequestFailure& failure) {
 }
 
 void ListingFetch::lost(const RequestFailure& failure) {
-  verdict_.add(*endpoint_, failure);
+  tally_.add(*endpoint_, failure);
   const bool begun = pages_.begun();
   Endpoint* const other =
-      begun ? nullptr : upstream_.alternative(usual_page, verdict_.tried(), Upstream::Only::open);
+      begun ? nullptr : upstream_.alternative(usual_page, tally_.tried(), Upstream::Only::open);
   if (other != nullptr) return begin(*other);
-  if (question_.subject && is_missing(failure.failure) && is_missing(verdict_.failure()))
+  if (listing_.subject && is_missing(failure.failure) && is_missing(tally_.failure()))
     return sink_.on_listing(cache::Listing{}, cache::Failure{});  // none, wherever one looks
-  const auto& [via, client, demand, patient] = question_.behalf;
+  const auto& [via, client, demand, patient] = listing_.behalf;
   const bool again = !begun || failure.retryable || failure.pause;
-  const auto wait = again ? verdict_.round_wait(retry_, patient && cache::is_awaited(demand),
-                                                std::chrono::steady_clock::now())
+  const auto wait = again ? tally_.round_wait(retry_, patient && cache::is_awaited(demand),
+                                              std::chrono::steady_clock::now())
                           : std::nullopt;
-  if (!wait) return give_up(verdict_.failure());
-  verdict_.next_round();
+  if (!wait) return give_up(tally_.failure());
+  tally_.next_round();
   if (begun) return pages_.resume(*wait);
-  begin(*upstream_.choose(usual_page, verdict_.tried()), *wait);
+  begin(*upstream_.choose(usual_page, tally_.tried()), *wait);
 }
 
 void ListingFetch::give_up(const cache::Failure& failure) {

@@ -28,7 +28,7 @@ namespace entrepot::upstream {
 class ListingFetch : public cache::Fetch, private ListingPagesSink {
  public:
   /// `upstream` and `sink` outlive this. Calls the sink from a later turn only.
-  ListingFetch(Upstream& upstream, ListingQuestion question, cache::ListingSink& sink);
+  ListingFetch(Upstream& upstream, ListingRequest listing, cache::ListingSink& sink);
 
   void wanted_by(cache::Client client) override {
     upstream_.loop().assert_in_loop();
@@ -47,14 +47,14 @@ class ListingFetch : public cache::Fetch, private ListingPagesSink {
   void give_up(const cache::Failure& failure);
 
   Upstream& upstream_;
-  const ListingQuestion question_;
+  const ListingRequest listing_;
   cache::ListingSink& sink_;
 
   Endpoint* endpoint_ = nullptr;  ///< one for all pages: another may order them otherwise
   ListingSource source_ = ListingSource::tags;
   /// The failure of the referrers API of this endpoint, which has one.
   std::optional<RequestFailure> api_refused_;
-  FailureTally verdict_;
+  FailureTally tally_;
   Retry retry_;
   ListingPages pages_;
 };

@@ -33,13 +33,13 @@ std::string referrers_tag(const cache::Digest& subject) {
 
 }  // namespace
 
-/// A page on its way through its reading, with the listing that it is added to.
+/// A page that is being read, with the listing that it is added to.
 struct ListingPages::Reading {
   std::optional<cache::Digest> subject;
   std::string text;
   cache::Listing listing;
   PageResult added{};
-  bool is_subject = false;  ///< no list: the manifest whose referrers are asked for
+  bool is_subject = false;  ///< no list: the manifest whose referrers are wanted
 
   void read() {
     added = subject ? add_referrers_page(text, listing) : add_tags_page(text, listing);
@@ -48,10 +48,10 @@ struct ListingPages::Reading {
   }
 };
 
-ListingPages::ListingPages(Upstream& upstream, const ListingQuestion& question,
+ListingPages::ListingPages(Upstream& upstream, const ListingRequest& listing,
                            ListingPagesSink& sink)
     : upstream_(upstream),
-      question_(question),
+      listing_(listing),
       sink_(sink),
       timer_(upstream.base(), [this] { request_page(); }) {}
 
@@ -70,12 +70,12 @@ void ListingPages::begin(Endpoint& endpoint, ListingSource source, std::chrono::
 
 /// The URL of the whole list, without parameters for pages.
 Url ListingPages::list_url() const {
-  const std::string base = "/v2/" + question_.repository;
+  const std::string base = "/v2/" + listing_.repository;
   switch (source_) {
     case ListingSource::referrers:
-      return endpoint_->address().of(base + "/referrers/" + question_.subject->str());
+      return endpoint_->address().of(base + "/referrers/" + listing_.subject->str());
     case ListingSource::referrers_tag:
-      return endpoint_->address().of(base + "/manifests/" + referrers_tag(*question_.subject));
+      return endpoint_->address().of(base + "/manifests/" + referrers_tag(*listing_.subject));
     case ListingSource::tags:
     case ListingSource::tags_unsized:
       break;
@@ -87,12 +87,12 @@ void ListingPages::request_page() {
   RequestSpec spec{
       .kind = referrers() ? metrics::Kind::referrers : metrics::Kind::tags,
       .head = false,
-      .repository = question_.repository,
+      .repository = listing_.repository,
       .url = *url_,
       .headers = {"Accept: " + std::string(referrers() ? oci_index : "application/json")},
-      .via = question_.behalf.via,
-      .clients = {question_.behalf.client},
-      .demand = question_.behalf.demand};
+      .via = listing_.behalf.via,
+      .clients = {listing_.behalf.client},
+      .demand = listing_.behalf.demand};
   read_.bytes -= page_.size();  // of one that broke
   page_.clear();
   link_.reset();
@@ -165,7 +165,7 @@ void ListingPages::no_list() {
 }
 
 void ListingPages::read_page() {
-  Reading reading{question_.subject, std::exchange(page_, {}), std::exchange(read_.listing, {})};
+  Reading reading{listing_.subject, std::exchange(page_, {}), std::exchange(read_.listing, {})};
   const auto& read_off_loop = upstream_.read_off_loop();
   if (reading.text.size() <= read_on_loop || !read_off_loop) {
     reading.read();
@@ -205,7 +205,7 @@ void ListingPages::turn_page() {
   timer_.set(std::chrono::milliseconds(0));
 }
 
-/// One client must not have thousands of questions put to the upstream by one of its own.
+/// One request of a client must not cause thousands of requests to the upstream.
 std::size_t ListingPages::most_pages() const {
   const std::size_t earned = free_pages + read_.entries / least_per_page;
   return std::min(earned, static_cast<std::size_t>(upstream_.limits().listing_pages));
@@ -218,7 +218,7 @@ void ListingPages::fail(cache::Failure failure) {
 
 std::string ListingPages::what() const {
   return upstream_.name() + ": " + endpoint_->label() + ": " +
-         (referrers() ? "referrers in " : "tags of ") + question_.repository;
+         (referrers() ? "referrers in " : "tags of ") + listing_.repository;
 }
 
 }  // namespace entrepot::upstream

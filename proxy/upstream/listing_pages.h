@@ -18,7 +18,7 @@
 namespace entrepot::upstream {
 
 /// The list to fetch, and the client that it is for.
-struct ListingQuestion {
+struct ListingRequest {
   std::string repository;
   std::optional<cache::Digest> subject;  ///< whose referrers; nullopt: the tags of the repository
   cache::Behalf behalf;
@@ -59,25 +59,25 @@ class ListingPagesSink {
 ///   begin → page → next page … → complete
 ///             └→ failed → resume → the same page again
 ///
-/// The last page is the one without a Link, or that brings nothing new whatever it links to: that
-/// has no entry, the entries of another page, or the URL of another page as its next. So a list
-/// costs few requests: Limits::listing_pages at most, and fewer where the pages hold little. A page
-/// above 64 KiB is read off the loop (Options::read_off_loop).
+/// The last page is the one without a Link, or without news: with no entry, with the entries of
+/// another page, or with the URL of another page as its next. So a list costs few requests:
+/// Limits::listing_pages at most, and fewer when the pages hold little. A page above 64 KiB is read
+/// off the loop (Options::read_off_loop).
 class ListingPages : private RequestSink {
  public:
   /// All outlive this.
-  ListingPages(Upstream& upstream, const ListingQuestion& question, ListingPagesSink& sink);
+  ListingPages(Upstream& upstream, const ListingRequest& listing, ListingPagesSink& sink);
   ~ListingPages() override;
   ListingPages(const ListingPages&) = delete;
   ListingPages& operator=(const ListingPages&) = delete;
 
-  /// Asks for the first page after a wait, and forgets all that was read before.
+  /// Requests the first page after `wait`, and forgets all pages read before.
   void begin(Endpoint& endpoint, ListingSource source, std::chrono::milliseconds wait = {});
-  /// Asks for the page that failed once more, after a wait.
+  /// Requests the page that failed again, after `wait`.
   void resume(std::chrono::milliseconds wait) { timer_.set(wait); }
   /// A page was read.
   bool begun() const { return read_.pages > 0; }
-  /// "docker.io: registry-1.docker.io: tags of library/alpine": what a message begins with.
+  /// "docker.io: registry-1.docker.io: tags of library/alpine": the beginning of messages.
   std::string what() const;
   /// See cache::Fetch::wanted_by().
   void wanted_by(cache::Client client) {
@@ -99,7 +99,7 @@ class ListingPages : private RequestSink {
   bool on_data(EndpointRequest& request, std::span<const std::byte> data) override;
   void on_end(EndpointRequest& request, RequestResult result) override;
 
-  bool referrers() const { return question_.subject.has_value(); }
+  bool referrers() const { return listing_.subject.has_value(); }
   Url list_url() const;
   void request_page();
   bool reserve();
@@ -111,7 +111,7 @@ class ListingPages : private RequestSink {
   void fail(cache::Failure failure);
 
   Upstream& upstream_;
-  const ListingQuestion& question_;
+  const ListingRequest& listing_;
   ListingPagesSink& sink_;
 
   Endpoint* endpoint_ = nullptr;

@@ -14,7 +14,7 @@
 
 namespace entrepot::upstream {
 
-/// The part of an object that a request asks for.
+/// The part of an object that a request is for.
 struct RequestedPart {
   std::uint64_t begin = 0;       ///< offset of the first byte
   bool ranged = false;           ///< the request has a Range header

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t max_document = 16 * 1024;
 
-/// A 416 is about the range we asked for, which the client knows nothing of.
+/// A 416 concerns the range that we requested, which the client does not know.
 bool may_say_why(const ResponseHead& head) {
   const int status = head.status;
   if (status < 400 || status > 499 || status == 401 || status == 404 || status == 416) return false;

@@ -19,9 +19,9 @@ inline constexpr std::size_t max_reason = 512;
 /// no such document or says nothing. Pure; any thread.
 std::string parse_refusal(std::string_view body);
 
-/// Reads why a registry refuses a question, where its answer may say so: a 4xx other than 401,
-/// 404 and 416 whose body of 16 KiB at most is JSON. Used for one answer after the other. Loop
-/// thread only.
+/// Reads the reason of a registry for a refusal, from a response that may have one: a 4xx other
+/// than 401, 404 and 416 whose body of 16 KiB at most is JSON. Used for one answer after the other.
+/// Loop thread only.
 class RefusalReason {
  public:
   /// Decides about the body of this response, which is no 2xx. Forgets the response before.

@@ -52,7 +52,7 @@ class Upstream {
   /// Restores an earlier report; endpoints that it does not have are ignored.
   void recall(const UpstreamReport& known);
   /// Publishes gauges and forgets unused tokens. Called each second.
-  void bring_gauges_up_to_date();
+  void publish_gauges();
   const loop::Loop& loop() const { return loop_; }
   event_base* base() const { return loop_.base(); }
   const Limits& limits() const { return limits_; }
@@ -70,8 +70,8 @@ class Upstream {
   static constexpr std::size_t sizes = 2;  ///< small and large (choice.h)
 
   std::vector<Candidate> candidates(std::uint64_t bytes, const Endpoints& excluded) const;
-  void tell_transfers(std::size_t running, std::size_t queued);
-  void tell_dropped();
+  void publish_transfers(std::size_t running, std::size_t queued);
+  void publish_dropped();
 
   // Constant after construction.
   loop::Loop& loop_;
@@ -89,8 +89,9 @@ class Upstream {
   std::array<std::optional<std::size_t>, sizes> incumbents_;
   std::uint64_t listing_bytes_ = 0;
   double hedges_;  ///< available now; each request adds a share of one
-  std::size_t told_running_ = 0, told_queued_ = 0;  ///< our share of the gauges, of all loops
-  CurlMulti::Dropped told_dropped_;
+  std::size_t published_running_ = 0,
+              published_queued_ = 0;  ///< our share of the gauges, of all loops
+  CurlMulti::Dropped published_dropped_;
 };
 
 }  // namespace entrepot::upstream

@@ -120,8 +120,7 @@ std::unique_ptr<cache::Fetch> UpstreamSource::list_tags(std::string upstream_nam
   return std::make_unique<FetchHandle>(
       loop_, upstream,
       std::make_unique<ListingFetch>(
-          *upstream, ListingQuestion{std::move(repository), std::nullopt, std::move(behalf)},
-          sink));
+          *upstream, ListingRequest{std::move(repository), std::nullopt, std::move(behalf)}, sink));
 }
 
 std::unique_ptr<cache::Fetch> UpstreamSource::list_referrers(std::string upstream_name,
@@ -133,7 +132,7 @@ std::unique_ptr<cache::Fetch> UpstreamSource::list_referrers(std::string upstrea
   return std::make_unique<FetchHandle>(
       loop_, upstream,
       std::make_unique<ListingFetch>(
-          *upstream, ListingQuestion{std::move(repository), subject, std::move(behalf)}, sink));
+          *upstream, ListingRequest{std::move(repository), subject, std::move(behalf)}, sink));
 }
 
 void UpstreamSource::report_mismatch(const std::string& upstream, const std::string& endpoint,
@@ -153,9 +152,9 @@ Reports UpstreamSource::report() const {
   return reports;
 }
 
-void UpstreamSource::bring_gauges_up_to_date() {
+void UpstreamSource::publish_gauges() {
   loop_.assert_in_loop();
-  for (const auto& [name, upstream] : upstreams_) upstream->bring_gauges_up_to_date();
+  for (const auto& [name, upstream] : upstreams_) upstream->publish_gauges();
 }
 
 void UpstreamSource::recall(const Reports& known) {

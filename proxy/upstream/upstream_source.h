@@ -47,7 +47,7 @@ class UpstreamSource : public cache::Source {
   /// ignored. On the loop.
   void recall(const Reports& known);
   /// Publishes the gauges that change by themselves. On the loop.
-  void bring_gauges_up_to_date();
+  void publish_gauges();
 
  private:
   using Upstreams = std::map<std::string, std::shared_ptr<Upstream>>;

@@ -23,7 +23,7 @@ class BaseChallenge::Waiter : public Wait {
   }
 
  private:
-  std::list<Waiter*>* others_;  ///< null once told
+  std::list<Waiter*>* others_;  ///< null after leave()
   Sink& sink_;
   std::list<Waiter*>::iterator place_;
 };

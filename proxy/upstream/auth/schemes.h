@@ -20,13 +20,12 @@ class Schemes {
   /// Repositories with a scheme of their own that are remembered; the oldest goes first.
   static constexpr std::size_t most_own = 256;
 
-  /// The scheme for questions about `repository`; null: none is known. Valid until the next change.
+  /// The scheme for requests about `repository`; null: none is known. Valid until the next change.
   const AuthScheme* of(std::string_view repository) const;
-  /// An answer to a question about `repository` was had by this scheme. Its scope is not kept: it
-  /// is that question's.
+  /// A request about `repository` got a response by this scheme. Its scope belongs to that request
+  /// and is not kept.
   void learn(const std::string& repository, AuthScheme scheme);
-  /// The scheme that of(repository) gave does no longer hold; nothing where another has been learnt
-  /// meanwhile.
+  /// Forgets the scheme that of(repository) returned, unless another one has replaced it.
   void forget(const std::string& repository, const AuthScheme& scheme);
 
  private:

@@ -23,10 +23,10 @@ std::optional<Url> token_url(const Url& realm, const std::string& service,
 
 TokenFetch::TokenFetch(CurlMulti& multi, Request request, Done done)
     : multi_(multi), request_(std::move(request)), done_(std::move(done)), url_(request_.url) {
-  ask();
+  send();
 }
 
-void TokenFetch::ask() {
+void TokenFetch::send() {
   TransferRequest transfer{.url = url_, .headers = {"Accept: application/json"}};
   const bool own_origin = url_.same_origin(request_.url);
   transfer.plain_http = request_.plain_http;
@@ -77,7 +77,7 @@ void TokenFetch::on_end(const TransferEnd& end) {
   if (auto next = given_up(end) ? std::nullopt : next_hop()) {
     ++hops_;
     url_ = std::move(*next);
-    return ask();
+    return send();
   }
   // A copy, and the last statement: the receiver may destroy this.
   const Done done = done_;

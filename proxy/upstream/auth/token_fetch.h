@@ -57,7 +57,7 @@ class TokenFetch : private TransferSink {
   bool on_data(std::span<const std::byte> data) override;
   void on_end(const TransferEnd& end) override;
 
-  void ask();
+  void send();
   /// The target of a redirect that may be followed; otherwise nullopt.
   std::optional<Url> next_hop() const;
   bool as_account() const {

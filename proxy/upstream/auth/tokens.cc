@@ -38,7 +38,7 @@ class Tokens::Waiter : public Wait {
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
-  void tell(const TokenResult& result) {
+  void deliver(const TokenResult& result) {
     flight_->waiters.erase(place_);
     flight_ = nullptr;
     sink_.on_token(result);
@@ -50,7 +50,7 @@ class Tokens::Waiter : public Wait {
   const TokenSink& sink() const { return sink_; }
 
  private:
-  Flight* flight_;  ///< null once told
+  Flight* flight_;  ///< null after deliver()
   TokenSink& sink_;
   std::list<Waiter*>::iterator place_;
 };
@@ -168,7 +168,7 @@ void Tokens::landed(const std::string& name, TokenResult result, std::chrono::se
   }
   used(at);
   // Each sink may remove other waiters, and may request the same token again: a new flight.
-  while (!flight->waiters.empty()) flight->waiters.front()->tell(result);
+  while (!flight->waiters.empty()) flight->waiters.front()->deliver(result);
 }
 
 /// Marks the entry as the last used one and forgets the longest unused ones above max_bytes.

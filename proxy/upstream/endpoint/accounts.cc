@@ -72,7 +72,7 @@ Account& Accounts::pick(std::string_view repository) const {
     Account& next = *accounts_[(first + i) % accounts_.size()];
     if (worth(next) > worth(*best)) best = &next;
   }
-  best->gate().asked(now);
+  best->gate().sent(now);
   return *best;
 }
 
@@ -90,7 +90,7 @@ std::optional<std::uint64_t> Accounts::remaining(Clock::time_point now) const {
 
 void Accounts::answered(Account& account, const ResponseHead& head) {
   loop_.assert_in_loop();
-  account.budget().told(head, Clock::now());
+  account.budget().update(head, Clock::now());
   if (head.status < 500 && head.status != 401 && head.status != 429)
     account.gate().let_through(Clock::now());
   publish_gauges();

@@ -20,7 +20,7 @@ class Admission {
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
 
-  /// Asks for the permission once. The failure to report when it is refused.
+  /// Requests the permission once. The failure to report when it is refused.
   std::optional<cache::Failure> request() {
     auto failure = endpoint_.admit();
     pending_ = !failure;

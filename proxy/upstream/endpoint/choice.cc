@@ -86,7 +86,7 @@ std::optional<std::size_t> least_cost(std::span<const Candidate> candidates, std
   return chosen;
 }
 
-/// One worth measuring at the price of asking it in place of `chosen`.
+/// A candidate to measure, at the price of using it in place of `chosen`.
 std::optional<std::size_t> unmeasured(std::span<const Candidate> candidates, std::uint64_t bytes,
                                       const Best& best, std::size_t chosen) {
   if (bytes <= small_object || tier(candidates[chosen]) != 0) return std::nullopt;

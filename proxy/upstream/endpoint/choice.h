@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which endpoint to ask. Pure: what it decides on comes in, nothing is remembered. Any thread.
+// The choice of the endpoint for a request. Pure: it depends on its arguments only. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -11,17 +11,17 @@
 
 namespace entrepot::upstream {
 
-/// An endpoint that could be asked; their order is the configuration's, which decides where nothing
-/// is known.
+/// An endpoint to choose from, in the order of the configuration, which decides while nothing is
+/// known.
 struct Candidate {
   Estimate estimate;
-  bool open = true;           ///< its circuit lets a question through
-  bool excluded = false;      ///< not for this question: it has failed it already
-  bool low_on_quota = false;  ///< its rate limit leaves few questions of this kind
+  bool open = true;           ///< its circuit admits a request
+  bool excluded = false;      ///< it failed this request before
+  bool low_on_quota = false;  ///< its rate limit leaves few requests of this kind
 };
 
-/// Objects of up to this size are chosen for by the time to their first byte alone, more or less;
-/// each of the two sizes has an incumbent of its own.
+/// Bytes. For objects up to this size mainly the time to the first byte decides. Each of the two
+/// sizes has an incumbent of its own.
 inline constexpr std::uint64_t small_object = 256 * 1024;
 
 struct Choice {

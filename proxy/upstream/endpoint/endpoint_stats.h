@@ -43,15 +43,15 @@ struct Estimate {
   std::optional<double> connect;
   std::optional<double> first_byte;
   std::optional<double> rate;  ///< of all its bodies together
-  int bodies = 0;              ///< that are on their way from it now
+  int bodies = 0;              ///< in transfer
   double rate_age = 0;         ///< since the last sample of the rate
-  double idle = 0;             ///< since it last answered: kept connections may be gone
-  double failure_rate = 0;     ///< 0 to 1, of the questions it was asked lately
-  double explored_age = 0;     ///< since it was asked only to measure it
-  /// The best rate it has had for some time, whatever it is now.
+  double idle = 0;             ///< since its last response: kept connections may be closed
+  double failure_rate = 0;     ///< 0 to 1, of its recent requests
+  double explored_age = 0;     ///< since it was last chosen to measure it
+  /// The best rate of a longer time, whatever the current one is.
   std::optional<double> usual_rate;
   bool worse = false;    ///< much slower than it was for most of its last samples
-  bool down = false;     ///< it did not answer when last asked
+  bool down = false;     ///< its last request got no response
   bool suspect = false;  ///< it sent wrong bytes lately
 };
 

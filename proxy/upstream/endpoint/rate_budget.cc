@@ -16,7 +16,7 @@ constexpr std::chrono::seconds longest_window = std::chrono::hours(24);
 
 }  // namespace
 
-void RateBudget::told(const ResponseHead& head, Time now) {
+void RateBudget::update(const ResponseHead& head, Time now) {
   const auto left = parse_ratelimit(head.ratelimit_remaining);
   if (!left) return;
   const auto limit = parse_ratelimit(head.ratelimit_limit);

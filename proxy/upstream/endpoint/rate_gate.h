@@ -6,15 +6,14 @@
 
 namespace entrepot::upstream {
 
-/// When questions may be put, by what they were refused with (429).
+/// Decides when requests of one account may be sent, by their refusals (429).
 ///
-///   open   --close_until()-->  closed   the time was said, or is known
-///   open   --pause()-->        closed   for a moment, as nobody has said for how long
-///   closed --time passes-->    open; after a pause on trial: one question goes, and no other
-///   before
-///                              `trial` is over or one has been let through
+///   open   --close_until()-->  closed   until a time that the response named or that is known
+///   open   --pause()-->        closed   for a short time, as the response named none
+///   closed --time passes-->    open; after a pause on trial: one request may be sent, and the next
+///                              one after `trial`, or after let_through()
 ///
-/// A value type; time comes from outside.
+/// A value type; the caller passes the time.
 class RateGate {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -33,10 +32,10 @@ class RateGate {
   /// Pauses in a row.
   int pauses_so_far() const { return pauses_; }
   /// A request is sent.
-  void asked(Time now) {
+  void sent(Time now) {
     if (pauses_ > 0 && !closed(now)) next_trial_ = now + trial;
   }
-  /// A question was answered, and not with a refusal.
+  /// A request was not refused.
   void let_through(Time now);
 
  private:

@@ -22,7 +22,7 @@ enum class AddressClass : std::uint8_t {
 };
 
 /// Classifies by the IANA special-purpose registries. IPv4 inside IPv6 (mapped, compatible, NAT64
-/// 64:ff9b::/96 and 64:ff9b:1::/48, 6to4, Teredo) is judged by the IPv4 address it leads to.
+/// 64:ff9b::/96 and 64:ff9b:1::/48, 6to4, Teredo) is judged by the IPv4 address in it.
 /// Pure; any thread.
 AddressClass classify(const sockaddr& address, socklen_t length);
 

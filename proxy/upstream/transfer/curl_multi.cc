@@ -111,7 +111,7 @@ std::unique_ptr<Transfer> CurlMulti::start(TransferRequest request, TransferSink
 void CurlMulti::admit() {
   while (auto waiting = queue_.next()) begin(std::move(waiting));
   // Not from here: start() promises to call no sink.
-  if (queue_.anybody_leaves()) dismiss_timer_.set(std::chrono::milliseconds(0));
+  if (queue_.has_leaving()) dismiss_timer_.set(std::chrono::milliseconds(0));
 }
 
 void CurlMulti::begin(std::unique_ptr<TransferQueue::Waiting> waiting) {

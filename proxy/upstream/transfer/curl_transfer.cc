@@ -183,7 +183,7 @@ TransferEnd CurlTransfer::judge(CURLcode result) const {
 
 TransferTiming CurlTransfer::timing() const {
   TransferTiming timing;
-  if (handle_.connected_anew()) {
+  if (handle_.new_connection()) {
     timing.connect =
         std::max(handle_.time(CURLINFO_CONNECT_TIME_T), handle_.time(CURLINFO_APPCONNECT_TIME_T));
   }

@@ -27,7 +27,7 @@ class StallWatch {
     ticks_ = 0;
     quarters_.fill(0);
   }
-  /// A quarter has gone by: true when the last four brought less than they had to.
+  /// A quarter has passed: true when the last four had too few bytes.
   bool tick() {
     ++ticks_;
     std::uint64_t sum = 0;

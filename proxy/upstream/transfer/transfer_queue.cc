@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A Waiting is in exactly one place: waiting_ and the order of its lane, or leaving_. Clients come
-// and leave without the queue being told; it asks the demand when a turn comes, and in sweep().
+// and leave without a call to the queue; it reads the demand when a turn comes, and in sweep().
 #include "proxy/upstream/transfer/transfer_queue.h"
 
 #include <algorithm>
@@ -47,7 +47,7 @@ TransferQueue::Ticket TransferQueue::add(std::unique_ptr<Waiting> waiting) {
   return ticket;
 }
 
-/// In the turn of the client who has the least to wait for.
+/// Queues it in the turn of the client with the least load.
 void TransferQueue::place(std::unique_ptr<Waiting> waiting) {
   const TransferRequest& request = waiting->request;
   waiting->lane = lane_of(request);
@@ -86,7 +86,7 @@ void TransferQueue::drop(Ticket ticket) {
 
 void TransferQueue::wanted_by(Ticket ticket, cache::Client client) {
   const auto found = waiting_.find(ticket);
-  if (found == waiting_.end()) return;  // take_leaving() will ask
+  if (found == waiting_.end()) return;  // take_leaving() reads the demand
   auto waiting = take(ticket);
   if (std::ranges::find(waiting->request.clients, client) == waiting->request.clients.end() &&
       waiting->request.clients.size() < TransferRequest::most_clients)

@@ -14,7 +14,7 @@ namespace entrepot::upstream {
 
 /// The target of the link to the next page among the Link values of one answer, as written: the
 /// first with rel=next, else the first with a query and without a rel, which engines follow too.
-/// The brackets may be missing. nullopt when there is none. Never to be asked as it stands: see
+/// The brackets may be missing. nullopt when there is none. Never to be requested as it stands: see
 /// next_page().
 std::optional<std::string> next_link(std::span<const std::string> values);
 

@@ -124,7 +124,7 @@ class Reading {
   const char** front_;
 };
 
-/// Whether a client can ask for this artifactType.
+/// True when a client can filter by this artifactType.
 bool can_be_asked_for(std::string_view type) {
   return type.size() <= cache::Referrers::max_type &&
          std::none_of(type.begin(), type.end(), [](char c) {
