@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "metrics/log.h"
+#include "proxy/upstream/transfer/curl_multi.h"
 #include "proxy/upstream/wire/retry_after.h"
 
 namespace entrepot::upstream {
@@ -25,10 +26,7 @@ constexpr int pauses_to_warn = 3;
 Accounts::Accounts(CurlMulti& multi, const Timeouts& timeouts,
                    const std::vector<Credential>& credentials, std::string upstream,
                    std::string endpoint, const metrics::EndpointMetrics& metrics)
-    : loop_(multi.loop()),
-      timeouts_(timeouts),
-      name_(upstream + ": " + endpoint),
-      metrics_(metrics) {
+    : multi_(multi), timeouts_(timeouts), name_(upstream + ": " + endpoint), metrics_(metrics) {
   const auto add = [&](const Credential* credential) {
     accounts_.push_back(std::make_unique<Account>(multi, timeouts, credential, upstream));
   };
@@ -38,7 +36,7 @@ Accounts::Accounts(CurlMulti& multi, const Timeouts& timeouts,
 
 /// The account whose limit ends first.
 const Account& Accounts::first_to_send() const {
-  loop_.assert_in_loop();
+  multi_.loop().assert_in_loop();
   return **std::ranges::min_element(accounts_, {},
                                     [](const auto& account) { return account->limited_until(); });
 }
@@ -51,7 +49,7 @@ std::optional<std::chrono::milliseconds> Accounts::pause() const {
 }
 
 bool Accounts::low_on_quota() const {
-  loop_.assert_in_loop();
+  multi_.loop().assert_in_loop();
   const Clock::time_point now = Clock::now();
   return std::all_of(accounts_.begin(), accounts_.end(), [&](const auto& account) {
     return account->limited(now) || account->budget().low_on_quota(now);
@@ -59,7 +57,7 @@ bool Accounts::low_on_quota() const {
 }
 
 Account& Accounts::pick(std::string_view repository) const {
-  loop_.assert_in_loop();
+  multi_.loop().assert_in_loop();
   const Clock::time_point now = Clock::now();
   const auto first = std::hash<std::string_view>{}(repository) % accounts_.size();
   const auto worth = [&](const Account& account) -> std::uint64_t {
@@ -84,12 +82,12 @@ std::optional<std::uint64_t> Accounts::sum_of(BudgetFigure figure, Clock::time_p
 }
 
 std::optional<std::uint64_t> Accounts::remaining(Clock::time_point now) const {
-  loop_.assert_in_loop();
+  multi_.loop().assert_in_loop();
   return sum_of(&RateBudget::remaining, now);
 }
 
 void Accounts::answered(Account& account, const ResponseHead& head) {
-  loop_.assert_in_loop();
+  multi_.loop().assert_in_loop();
   account.budget().update(head, Clock::now());
   if (head.status < 500 && head.status != 401 && head.status != 429)
     account.gate().let_through(Clock::now());
@@ -97,7 +95,7 @@ void Accounts::answered(Account& account, const ResponseHead& head) {
 }
 
 void Accounts::publish_gauges() {
-  loop_.assert_in_loop();
+  multi_.loop().assert_in_loop();
   const Clock::time_point now = Clock::now();
   const bool known_now = remaining(now).has_value();
   if (!std::exchange(published_, known_now) && !known_now) return;
@@ -109,12 +107,12 @@ void Accounts::publish_gauges() {
 }
 
 void Accounts::forget_unused() {
-  loop_.assert_in_loop();
+  multi_.loop().assert_in_loop();
   for (const auto& account : accounts_) account->tokens().forget_unused();
 }
 
 std::map<std::string, std::chrono::seconds> Accounts::waits(Clock::time_point now) const {
-  loop_.assert_in_loop();
+  multi_.loop().assert_in_loop();
   std::map<std::string, std::chrono::seconds> waits;
   for (const auto& account : accounts_) {
     if (account->limited(now))
@@ -126,7 +124,7 @@ std::map<std::string, std::chrono::seconds> Accounts::waits(Clock::time_point no
 
 void Accounts::restore(const std::map<std::string, std::chrono::seconds>& waits,
                        Clock::time_point now) {
-  loop_.assert_in_loop();
+  multi_.loop().assert_in_loop();
   for (const auto& account : accounts_) {
     const auto wait = waits.find(name_of(*account));
     if (wait != waits.end())
@@ -136,13 +134,13 @@ void Accounts::restore(const std::map<std::string, std::chrono::seconds>& waits,
 }
 
 void Accounts::anonymous_limited(std::chrono::seconds wait) {
-  loop_.assert_in_loop();
+  multi_.loop().assert_in_loop();
   for (const auto& account : accounts_)
     if (account->credential() == nullptr) rate_limited(*account, wait);
 }
 
 void Accounts::rate_limited(Account& account, std::chrono::seconds wait) {
-  loop_.assert_in_loop();
+  multi_.loop().assert_in_loop();
   const auto now = Clock::now();
   const bool begins = !account.limited(now) || account.gate().pauses();
   if (wait.count() > 0 || account.budget().spent(now)) {

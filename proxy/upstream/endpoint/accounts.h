@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "metrics/metrics.h"
-#include "proxy/loop/loop.h"
 #include "proxy/upstream/endpoint/account.h"
 #include "proxy/upstream/endpoint/options.h"
 #include "proxy/upstream/wire/response_head.h"
@@ -71,7 +70,7 @@ class Accounts {
   /// Over the accounts; nullopt where none knows.
   std::optional<std::uint64_t> sum_of(BudgetFigure figure, Clock::time_point now) const;
 
-  const loop::Loop& loop_;
+  const CurlMulti& multi_;
   const Timeouts timeouts_;
   const std::string name_;  ///< "upstream: endpoint"
   const metrics::EndpointMetrics& metrics_;
