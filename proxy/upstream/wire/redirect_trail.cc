@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/upstream/wire/redirect_trail.h"
 
+#include <utility>
+
 namespace entrepot::upstream {
 
 std::optional<std::string> RedirectTrail::follow(std::string_view location) {

@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "proxy/upstream/wire/url.h"
 
@@ -21,9 +20,9 @@ class RedirectTrail {
     bool plain_http = false;  ///< Endpoint::plain_http()
   };
 
-  /// `start`: the first URL, on the origin of `endpoint`.
-  RedirectTrail(Url start, Url endpoint, const Rules& rules)
-      : rules_(rules), start_(std::move(start)), endpoint_(std::move(endpoint)), url_(start_) {}
+  /// `start`: the first URL, on the origin of `endpoint`. Both outlive this.
+  RedirectTrail(const Url& start, const Url& endpoint, const Rules& rules)
+      : rules_(rules), start_(start), endpoint_(endpoint), url_(start) {}
 
   const Url& url() const { return url_; }
   bool at_endpoint() const { return url_.same_origin(endpoint_); }
@@ -36,8 +35,8 @@ class RedirectTrail {
 
  private:
   const Rules rules_;
-  const Url start_;
-  const Url endpoint_;
+  const Url& start_;
+  const Url& endpoint_;
   Url url_;
   int redirects_ = 0;  ///< since the last restart
   int returns_ = 0;
