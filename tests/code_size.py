@@ -70,7 +70,6 @@ OFFENDERS: dict[str, dict[str, int]] = {
         "cache::Fill": 46,
         "http::Connection": 25,
         "metrics::Metrics::Families": 29,
-        "upstream::ObjectFetch": 25,
     },
     "methods": {
         "cache::Fill": 83,
@@ -79,16 +78,6 @@ OFFENDERS: dict[str, dict[str, int]] = {
         "cache::RocksIndex": 37,
         "http::Connection": 46,
         "metrics::Metrics": 34,
-        "upstream::Ask": 28,
-        "upstream::CurlMulti": 26,
-        "upstream::Endpoint": 47,
-        "upstream::Login": 26,
-        "upstream::ObjectFetch": 29,
-    },
-    "lines": {
-        "cache::CacheAdmin::remove": 47,
-        "http::reason_phrase": 70,
-        "upstream::TokenFetch::judge": 42,
     },
     "split": {
         "cache::Fill": 5,

@@ -39,6 +39,53 @@ void run_in_write_order(Storage& storage, const std::function<void()>& work) {
   done.get_future().get();
 }
 
+bool same_repository(RepositoryRef a, RepositoryRef b) {
+  return a.upstream == b.upstream && a.name == b.name;
+}
+
+/// The keys of the repository's tags, or of one of them.
+std::vector<std::string> keys_of_tags(const RocksIndex& rocks, RepositoryRef repository,
+                                      std::optional<std::string_view> tag) {
+  std::vector<std::string> keys;
+  rocks.for_each_tag([&](std::string_view key, const TagRecord&) {
+    const auto parsed = parse_tag_key(key);
+    if (parsed && same_repository(parsed->repository, repository) && (!tag || parsed->tag == *tag))
+      keys.emplace_back(key);
+    return true;
+  });
+  return keys;
+}
+
+/// The links of one repository.
+struct RepositoryLinks {
+  std::vector<std::string> keys;
+  std::vector<Digest> visible;     ///< all objects that clients see under it
+  std::unordered_set<Digest> own;  ///< those that no other repository names
+};
+
+RepositoryLinks links_of(Storage& storage, RepositoryRef repository) {
+  RepositoryLinks links;
+  storage.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
+    const auto link = parse_link_key(key);
+    if (!link || !same_repository(link->repository, repository)) return true;
+    links.keys.emplace_back(key);
+    links.own.insert(link->digest);
+    links.own.merge(storage.links.named_by(link->digest));
+    return true;
+  });
+  links.visible.assign(links.own.begin(), links.own.end());
+  std::unordered_set<Digest> looked_at;
+  storage.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
+    const auto link = parse_link_key(key);
+    if (!link || same_repository(link->repository, repository)) return true;
+    links.own.erase(link->digest);
+    if (looked_at.insert(link->digest).second)
+      for (const auto& digest : storage.links.named_by(link->digest)) links.own.erase(digest);
+    return true;
+  });
+  return links;
+}
+
 }  // namespace
 
 CacheAdmin::Stats CacheAdmin::stats() const {
@@ -210,52 +257,22 @@ std::size_t CacheAdmin::remove(const Digest& digest) {
 
 CacheAdmin::Removed CacheAdmin::remove(RepositoryRef repository,
                                        std::optional<std::string_view> tag) {
-  Removed removed;
-  const auto is_same = [&](RepositoryRef other) {
-    return other.upstream == repository.upstream && other.name == repository.name;
-  };
-  std::vector<std::string> tags, links;
-  std::unordered_set<Digest> own;
-  storage_.rocks.for_each_tag([&](std::string_view key, const TagRecord& record) {
-    const auto parsed = parse_tag_key(key);
-    if (!parsed || !is_same(parsed->repository) || (tag && parsed->tag != *tag)) return true;
-    tags.emplace_back(key);
-    if (tag) own.insert(record.digest);
-    return true;
-  });
-  std::vector<Digest> visible;
-  if (!tag) {
-    storage_.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
-      const auto link = parse_link_key(key);
-      if (!link || !is_same(link->repository)) return true;
-      links.emplace_back(key);
-      own.insert(link->digest);
-      own.merge(storage_.links.named_by(link->digest));
-      return true;
-    });
-    visible.assign(own.begin(), own.end());
-    std::unordered_set<Digest> looked_at;
-    storage_.rocks.for_each_link([&](std::string_view key, const LinkRecord&) {
-      const auto link = parse_link_key(key);
-      if (!link || is_same(link->repository)) return true;
-      own.erase(link->digest);
-      if (looked_at.insert(link->digest).second)
-        for (const auto& digest : storage_.links.named_by(link->digest)) own.erase(digest);
-      return true;
-    });
-  } else {
-    own.clear();  // other tags, and clients that pull by digest, may need its references
-  }
+  const auto tags = keys_of_tags(storage_.rocks, repository, tag);
+  RepositoryLinks links;
+  // A tag's objects stay: other tags, and clients that pull by digest, may need them.
+  if (!tag) links = links_of(storage_, repository);
   run_in_write_order(storage_, [&] {
     for (const auto& key : tags) {
       storage_.tags.erase(key);
       storage_.rocks.erase_tag(key);
     }
-    for (const auto& digest : visible) storage_.links.erase_known(link_key(repository, digest));
-    for (const auto& key : links) storage_.rocks.erase_link(key);
+    for (const auto& digest : links.visible)
+      storage_.links.erase_known(link_key(repository, digest));
+    for (const auto& key : links.keys) storage_.rocks.erase_link(key);
   });
+  Removed removed;
   removed.tags = tags.size();
-  for (const auto& digest : own) removed.objects += remove(digest);
+  for (const auto& digest : links.own) removed.objects += remove(digest);
   return removed;
 }
 

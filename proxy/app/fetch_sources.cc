@@ -41,8 +41,7 @@ std::vector<cache::Cache::HomeParts> FetchSources::homes() const {
 
 void FetchSources::watch(LoopLag& lag) const {
   for (std::size_t i = 0; i < sources_.size(); ++i)
-    lag.watch(*threads_.fetch()[i], "fetch",
-              [&source = *sources_[i]] { source.bring_gauges_up_to_date(); });
+    lag.watch(*threads_.fetch()[i], "fetch", [&source = *sources_[i]] { source.publish_gauges(); });
 }
 
 void FetchSources::recall(const upstream::Reports& known) {

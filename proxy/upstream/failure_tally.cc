@@ -23,7 +23,7 @@ int definiteness(cache::FailureKind kind) {
 
 }  // namespace
 
-void FailureTally::add(const Endpoint& endpoint, const AskFailure& failure) {
+void FailureTally::add(const Endpoint& endpoint, const RequestFailure& failure) {
   tried_.push_back(&endpoint);
   // A circuit that is open when a body breaks off may be closed when its turn comes again.
   const auto kind = failure.failure.kind;

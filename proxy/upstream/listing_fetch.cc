@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t usual_page = 16384;  // a guess, for the choice of endpoint
 
-/// Registries have their own largest page, and refuse what asks for more.
+/// Registries have their own largest page size, and refuse a larger one.
 bool refuses_page_size(int status) {
   return status == 400 || status == 413 || status == 416 || status == 422;
 }
@@ -25,10 +25,10 @@ bool is_missing(const cache::Failure& failure) {
   return failure.kind == cache::FailureKind::not_found;
 }
 
-/// What stands at the API's path is no referrers API for us: it refuses us whatever we do, or leads
-/// to a page of another kind. What may pass, an overload or a limit of the registry's own, does not
+/// The API's path has no referrers API for us: it refuses every request, or redirects to a page of
+/// another kind. A failure that may pass, an overload or a rate limit of the registry, does not
 /// count.
-bool api_is_refused(const AskFailure& failure) {
+bool api_is_refused(const RequestFailure& failure) {
   const int status = failure.failure.status;
   const bool refused = status >= 300 && status < 500 && status != 408 && status != 429;
   return refused || (failure.from_redirect && !failure.retryable);
@@ -36,20 +36,20 @@ bool api_is_refused(const AskFailure& failure) {
 
 }  // namespace
 
-ListingFetch::ListingFetch(Upstream& upstream, ListingQuestion question, cache::ListingSink& sink)
+ListingFetch::ListingFetch(Upstream& upstream, ListingRequest listing, cache::ListingSink& sink)
     : upstream_(upstream),
-      question_(std::move(question)),
+      listing_(std::move(listing)),
       sink_(sink),
-      verdict_(upstream.endpoints().size()),
+      tally_(upstream.endpoints().size()),
       retry_(upstream.limits(), upstream.timeouts(), std::chrono::steady_clock::now(),
              upstream.next_seed()),
-      pages_(upstream, question_, *this) {
+      pages_(upstream, listing_, *this) {
   begin(*upstream.choose(usual_page));
 }
 
 void ListingFetch::begin(Endpoint& endpoint, std::chrono::milliseconds wait) {
   endpoint_ = &endpoint;
-  source_ = question_.subject ? ListingSource::referrers : ListingSource::tags;
+  source_ = listing_.subject ? ListingSource::referrers : ListingSource::tags;
   api_refused_.reset();
   pages_.begin(*endpoint_, source_, wait);
 }
@@ -59,17 +59,20 @@ void ListingFetch::turn_to(ListingSource source) {
   pages_.begin(*endpoint_, source_);
 }
 
-void ListingFetch::on_pages(cache::Listing listing) {
-  sink_.on_listing(std::move(listing), cache::Failure{});
+void ListingFetch::on_end(PagesResult result) {
+  switch (result.kind) {
+    case PagesResult::Kind::complete:
+      return sink_.on_listing(std::move(result.listing), cache::Failure{});
+    case PagesResult::Kind::no_list:
+      if (source_ == ListingSource::referrers) return turn_to(ListingSource::referrers_tag);
+      return no_tag({.failure = {cache::FailureKind::not_found, pages_.what() + ": no list"},
+                     .reason = "not-found"});
+    case PagesResult::Kind::failed:
+      return failed(result.failure);
+  }
 }
 
-void ListingFetch::on_no_list() {
-  if (source_ == ListingSource::referrers) return turn_to(ListingSource::referrers_tag);
-  no_tag({.failure = {cache::FailureKind::not_found, pages_.what() + ": no list"},
-          .reason = "not-found"});
-}
-
-void ListingFetch::on_pages_failed(AskFailure failure) {
+void ListingFetch::failed(const RequestFailure& failure) {
   const int status = failure.failure.status;
   if (failure.failure.given_up) return give_up(failure.failure);
   if (pages_.begun()) return lost(failure);
@@ -82,7 +85,7 @@ void ListingFetch::on_pages_failed(AskFailure failure) {
   lost(failure);
 }
 
-void ListingFetch::no_api(const AskFailure& failure) {
+void ListingFetch::no_api(const RequestFailure& failure) {
   if (!api_is_missing(failure.failure.status)) {
     api_refused_ = failure;
     api_refused_->pause.reset();  // a limit elsewhere is not waited for here
@@ -90,27 +93,27 @@ void ListingFetch::no_api(const AskFailure& failure) {
   turn_to(ListingSource::referrers_tag);
 }
 
-void ListingFetch::no_tag(const AskFailure& failure) {
+void ListingFetch::no_tag(const RequestFailure& failure) {
   lost(api_refused_ ? *api_refused_ : failure);
 }
 
-void ListingFetch::lost(const AskFailure& failure) {
-  verdict_.add(*endpoint_, failure);
+void ListingFetch::lost(const RequestFailure& failure) {
+  tally_.add(*endpoint_, failure);
   const bool begun = pages_.begun();
   Endpoint* const other =
-      begun ? nullptr : upstream_.alternative(usual_page, verdict_.tried(), Upstream::Only::open);
+      begun ? nullptr : upstream_.alternative(usual_page, tally_.tried(), Upstream::Only::open);
   if (other != nullptr) return begin(*other);
-  if (question_.subject && is_missing(failure.failure) && is_missing(verdict_.failure()))
+  if (listing_.subject && is_missing(failure.failure) && is_missing(tally_.failure()))
     return sink_.on_listing(cache::Listing{}, cache::Failure{});  // none, wherever one looks
-  const auto& [via, client, demand, patient] = question_.behalf;
+  const auto& [via, client, demand, patient] = listing_.behalf;
   const bool again = !begun || failure.retryable || failure.pause;
-  const auto wait = again ? verdict_.round_wait(retry_, patient && cache::is_awaited(demand),
-                                                std::chrono::steady_clock::now())
+  const auto wait = again ? tally_.round_wait(retry_, patient && cache::is_awaited(demand),
+                                              std::chrono::steady_clock::now())
                           : std::nullopt;
-  if (!wait) return give_up(verdict_.failure());
-  verdict_.next_round();
+  if (!wait) return give_up(tally_.failure());
+  tally_.next_round();
   if (begun) return pages_.resume(*wait);
-  begin(*upstream_.choose(usual_page, verdict_.tried()), *wait);
+  begin(*upstream_.choose(usual_page, tally_.tried()), *wait);
 }
 
 void ListingFetch::give_up(const cache::Failure& failure) {

@@ -15,7 +15,7 @@
 namespace entrepot::upstream {
 namespace {
 
-/// Of each list, beside what all lists together may take: nearly all lists are shorter.
+/// Bytes that each list may have besides the limit for all lists: nearly all lists are shorter.
 constexpr std::uint64_t always_taken = 64 * 1024;
 /// Such a page is read in less than a millisecond.
 constexpr std::size_t read_on_loop = 64 * 1024;
@@ -33,13 +33,13 @@ std::string referrers_tag(const cache::Digest& subject) {
 
 }  // namespace
 
-/// A page on its way through its reading, with the listing that it is added to.
+/// A page that is being read, with the listing that it is added to.
 struct ListingPages::Reading {
   std::optional<cache::Digest> subject;
   std::string text;
   cache::Listing listing;
   PageResult added{};
-  bool is_subject = false;  ///< no list: the manifest whose referrers are asked for
+  bool is_subject = false;  ///< no list: the manifest whose referrers are wanted
 
   void read() {
     added = subject ? add_referrers_page(text, listing) : add_tags_page(text, listing);
@@ -48,16 +48,17 @@ struct ListingPages::Reading {
   }
 };
 
-ListingPages::ListingPages(Upstream& upstream, const ListingQuestion& question,
+ListingPages::ListingPages(Upstream& upstream, const ListingRequest& listing,
                            ListingPagesSink& sink)
     : upstream_(upstream),
-      question_(question),
+      listing_(listing),
       sink_(sink),
-      timer_(upstream.base(), [this] { ask(); }) {}
+      timer_(upstream.base(), [this] { request_page(); }) {}
 
 ListingPages::~ListingPages() { upstream_.listing_bytes() -= reserved_; }
 
 void ListingPages::begin(Endpoint& endpoint, ListingSource source, std::chrono::milliseconds wait) {
+  upstream_.loop().assert_in_loop();
   endpoint_ = &endpoint;
   source_ = source;
   read_ = {};
@@ -67,56 +68,56 @@ void ListingPages::begin(Endpoint& endpoint, ListingSource source, std::chrono::
   timer_.set(wait);
 }
 
-/// Of the whole list, without a word about its pages.
+/// The URL of the whole list, without parameters for pages.
 Url ListingPages::list_url() const {
-  const std::string base = "/v2/" + question_.repository;
+  const std::string base = "/v2/" + listing_.repository;
   switch (source_) {
     case ListingSource::referrers:
-      return endpoint_->address(base + "/referrers/" + question_.subject->str());
+      return endpoint_->address().of(base + "/referrers/" + listing_.subject->str());
     case ListingSource::referrers_tag:
-      return endpoint_->address(base + "/manifests/" + referrers_tag(*question_.subject));
+      return endpoint_->address().of(base + "/manifests/" + referrers_tag(*listing_.subject));
     case ListingSource::tags:
     case ListingSource::tags_unsized:
       break;
   }
-  return endpoint_->address(base + "/tags/list");
+  return endpoint_->address().of(base + "/tags/list");
 }
 
-void ListingPages::ask() {
-  AskRequest request{
+void ListingPages::request_page() {
+  RequestSpec spec{
       .kind = referrers() ? metrics::Kind::referrers : metrics::Kind::tags,
       .head = false,
-      .repository = question_.repository,
+      .repository = listing_.repository,
       .url = *url_,
       .headers = {"Accept: " + std::string(referrers() ? oci_index : "application/json")},
-      .via = question_.behalf.via,
-      .clients = {question_.behalf.client},
-      .demand = question_.behalf.demand};
+      .via = listing_.behalf.via,
+      .clients = {listing_.behalf.client},
+      .demand = listing_.behalf.demand};
   read_.bytes -= page_.size();  // of one that broke
   page_.clear();
   link_.reset();
   rejection_.reset();
   no_list_ = false;
-  AskSink& self = *this;
-  ask_ = std::make_unique<Ask>(*endpoint_, std::move(request), self);
-  ask_->start();
+  RequestSink& self = *this;
+  request_ = std::make_unique<EndpointRequest>(*endpoint_, std::move(spec), self);
+  request_->start();
 }
 
-Disposition ListingPages::on_answer(const ResponseHead& head) {
+Disposition ListingPages::on_head(EndpointRequest&, const ResponseHead& head) {
   if (head.status != 200) {
     rejection_ = bad_answer(
         what(), "answered " + std::to_string(head.status) + " where a listing was expected");
-    return Disposition::abort();
+    return Disposition::abort;
   }
   if (referrers() && parse_media_type(head.content_type) != oci_index) {
     no_list_ = true;
-    return Disposition::discard();
+    return Disposition::discard;
   }
   if (source_ != ListingSource::referrers_tag) link_ = next_link(head.link);
-  return Disposition::take(*this);
+  return Disposition::deliver;
 }
 
-bool ListingPages::on_data(std::span<const std::byte> data) {
+bool ListingPages::on_data(EndpointRequest&, std::span<const std::byte> data) {
   const auto most = upstream_.limits().list_bytes;
   page_.append(reinterpret_cast<const char*>(data.data()), data.size());
   read_.bytes += data.size();
@@ -142,18 +143,29 @@ bool ListingPages::reserve() {
   return true;
 }
 
-void ListingPages::on_whole() {
-  if (no_list_) return no_list();
-  read_page();
+void ListingPages::on_end(EndpointRequest&, RequestResult result) {
+  switch (result.kind) {
+    case RequestResult::Kind::complete:
+      return no_list_ ? no_list() : read_page();
+    case RequestResult::Kind::stopped:
+      return fail(*rejection_);
+    case RequestResult::Kind::failed:
+      break;
+  }
+  cache::Failure& failure = result.failure.failure;
+  // A missing page does not mean that the list is missing.
+  if (begun() && failure.kind == cache::FailureKind::not_found)
+    failure = bad_answer(what(), "does not have the next page that it names", failure.status);
+  sink_.on_end({.kind = PagesResult::Kind::failed, .failure = std::move(result.failure)});
 }
 
 void ListingPages::no_list() {
   if (begun()) return fail(bad_answer(what(), "sends a next page that is no list"));
-  sink_.on_no_list();
+  sink_.on_end({.kind = PagesResult::Kind::no_list});
 }
 
 void ListingPages::read_page() {
-  Reading reading{question_.subject, std::exchange(page_, {}), std::exchange(read_.listing, {})};
+  Reading reading{listing_.subject, std::exchange(page_, {}), std::exchange(read_.listing, {})};
   const auto& read_off_loop = upstream_.read_off_loop();
   if (reading.text.size() <= read_on_loop || !read_off_loop) {
     reading.read();
@@ -176,14 +188,15 @@ void ListingPages::page_read(Reading reading) {
   const bool brings_news =
       reading.added.entries > 0 && read_.seen.insert(reading.added.fingerprint).second;
   if (link_ && brings_news) return turn_page();
-  sink_.on_pages(std::move(read_.listing));
+  sink_.on_end({.kind = PagesResult::Kind::complete, .listing = std::move(read_.listing)});
 }
 
 void ListingPages::turn_page() {
   auto next = next_page(list_url(), *link_);
   // To end here would pass a part off as the whole.
   if (!next) return fail(bad_answer(what(), "names a next page that cannot be asked for"));
-  if (read_.seen.contains(hash_of(*next))) return sink_.on_pages(std::move(read_.listing));
+  if (read_.seen.contains(hash_of(*next)))
+    return sink_.on_end({.kind = PagesResult::Kind::complete, .listing = std::move(read_.listing)});
   if (read_.pages >= most_pages()) {
     return fail(bad_answer(what(), "has more than " + std::to_string(most_pages()) +
                                        " pages of listing with so few entries"));
@@ -192,29 +205,20 @@ void ListingPages::turn_page() {
   timer_.set(std::chrono::milliseconds(0));
 }
 
-/// One client must not have thousands of questions put to the upstream by one of its own.
+/// One request of a client must not cause thousands of requests to the upstream.
 std::size_t ListingPages::most_pages() const {
   const std::size_t earned = free_pages + read_.entries / least_per_page;
   return std::min(earned, static_cast<std::size_t>(upstream_.limits().listing_pages));
 }
 
-void ListingPages::on_stopped() { fail(*rejection_); }
-
-void ListingPages::on_failure(AskFailure failure) {
-  // That a page is missing says nothing about the list.
-  if (begun() && failure.failure.kind == cache::FailureKind::not_found)
-    failure.failure =
-        bad_answer(what(), "does not have the next page that it names", failure.failure.status);
-  sink_.on_pages_failed(std::move(failure));
-}
-
 void ListingPages::fail(cache::Failure failure) {
-  sink_.on_pages_failed({.failure = std::move(failure), .reason = "bad-upstream"});
+  sink_.on_end({.kind = PagesResult::Kind::failed,
+                .failure = {.failure = std::move(failure), .reason = "bad-upstream"}});
 }
 
 std::string ListingPages::what() const {
   return upstream_.name() + ": " + endpoint_->label() + ": " +
-         (referrers() ? "referrers in " : "tags of ") + question_.repository;
+         (referrers() ? "referrers in " : "tags of ") + listing_.repository;
 }
 
 }  // namespace entrepot::upstream

@@ -11,21 +11,21 @@
 #include <unordered_set>
 
 #include "cache/api/source.h"
-#include "proxy/upstream/ask.h"
+#include "proxy/upstream/endpoint_request.h"
 #include "proxy/upstream/transfer/timer.h"
 #include "proxy/upstream/upstream.h"
 
 namespace entrepot::upstream {
 
-/// What list is asked for, and on whose behalf.
-struct ListingQuestion {
+/// The list to fetch, and the client that it is for.
+struct ListingRequest {
   std::string repository;
   std::optional<cache::Digest> subject;  ///< whose referrers; nullopt: the tags of the repository
   cache::Behalf behalf;
 };
 
-/// Where a registry has a list (distribution-spec, "Listing Tags", "Listing Referrers", "Referrers
-/// Tag Schema").
+/// The place of a list at a registry (distribution-spec, "Listing Tags", "Listing Referrers",
+/// "Referrers Tag Schema").
 enum class ListingSource : std::uint8_t {
   tags,           ///< tags/list, in pages of 1000
   tags_unsized,   ///< tags/list, in pages of the registry's size
@@ -33,53 +33,59 @@ enum class ListingSource : std::uint8_t {
   referrers_tag,  ///< the manifest under the subject's fallback tag
 };
 
-/// Takes what the pages come to. Called from a later turn only; may destroy the pages.
+/// How a begin() or resume() of ListingPages ended.
+struct PagesResult {
+  enum class Kind : std::uint8_t {
+    complete,  ///< all pages were read: see `listing`
+    no_list,   ///< the response to a request for referrers is no list of them
+    failed,    ///< the page, or the way to the next one, is missing: see `failure`
+  };
+  Kind kind = Kind::complete;
+  cache::Listing listing = {};
+  RequestFailure failure = {};
+};
+
+/// Receives the result of ListingPages.
 class ListingPagesSink {
  public:
   virtual ~ListingPagesSink() = default;
-
-  // Exactly one of these for each begin() and resume().
-  /// All pages were read.
-  virtual void on_pages(cache::Listing listing) = 0;
-  /// Referrers: the answer is no list of them.
-  virtual void on_no_list() = 0;
-  /// The page that was asked for could not be had, or there is no way to the next one.
-  virtual void on_pages_failed(AskFailure failure) = 0;
+  /// Once for each begin() and resume(), from a later turn. May destroy the pages.
+  virtual void on_end(PagesResult result) = 0;
 };
 
-/// The pages of one list from one endpoint, asked for one after the other at one URL: of a Link
-/// only the query counts. Loop thread only; destroying it cancels it.
+/// The pages of one list from one endpoint, requested one after the other at one URL: only the
+/// query of a Link counts. Loop thread only; destroying it cancels it.
 ///
-///   begin → page → next page … → on_pages
-///             └→ on_pages_failed → resume → the same page again
+///   begin → page → next page … → complete
+///             └→ failed → resume → the same page again
 ///
-/// The last page is the one without a Link, or that brings nothing new whatever it links to: that
-/// has no entry, the entries of another page, or the URL of another page as its next. So a list
-/// costs few requests: Limits::listing_pages at most, and fewer where the pages hold little. A page
-/// above 64 KiB is read off the loop (Options::read_off_loop).
-class ListingPages : private AskSink, private BodySink {
+/// The last page is the one without a Link, or without news: with no entry, with the entries of
+/// another page, or with the URL of another page as its next. So a list costs few requests:
+/// Limits::listing_pages at most, and fewer when the pages hold little. A page above 64 KiB is read
+/// off the loop (Options::read_off_loop).
+class ListingPages : private RequestSink {
  public:
   /// All outlive this.
-  ListingPages(Upstream& upstream, const ListingQuestion& question, ListingPagesSink& sink);
+  ListingPages(Upstream& upstream, const ListingRequest& listing, ListingPagesSink& sink);
   ~ListingPages() override;
   ListingPages(const ListingPages&) = delete;
   ListingPages& operator=(const ListingPages&) = delete;
 
-  /// Asks for the first page after a wait, and forgets all that was read before.
+  /// Requests the first page after `wait`, and forgets all pages read before.
   void begin(Endpoint& endpoint, ListingSource source, std::chrono::milliseconds wait = {});
-  /// Asks for the page that failed once more, after a wait.
+  /// Requests the page that failed again, after `wait`.
   void resume(std::chrono::milliseconds wait) { timer_.set(wait); }
   /// A page was read.
   bool begun() const { return read_.pages > 0; }
-  /// "docker.io: registry-1.docker.io: tags of library/alpine": what a message begins with.
+  /// "docker.io: registry-1.docker.io: tags of library/alpine": the beginning of messages.
   std::string what() const;
   /// See cache::Fetch::wanted_by().
   void wanted_by(cache::Client client) {
-    if (ask_) ask_->wanted_by(client);
+    if (request_) request_->wanted_by(client);
   }
 
  private:
-  /// What the pages before this one brought.
+  /// The content of the pages before this one.
   struct Read {
     cache::Listing listing;
     std::size_t pages = 0;
@@ -89,15 +95,13 @@ class ListingPages : private AskSink, private BodySink {
   };
   struct Reading;
 
-  Disposition on_answer(const ResponseHead& head) override;
-  bool on_data(std::span<const std::byte> data) override;
-  void on_whole() override;
-  void on_stopped() override;
-  void on_failure(AskFailure failure) override;
+  Disposition on_head(EndpointRequest& request, const ResponseHead& head) override;
+  bool on_data(EndpointRequest& request, std::span<const std::byte> data) override;
+  void on_end(EndpointRequest& request, RequestResult result) override;
 
-  bool referrers() const { return question_.subject.has_value(); }
+  bool referrers() const { return listing_.subject.has_value(); }
   Url list_url() const;
-  void ask();
+  void request_page();
   bool reserve();
   void no_list();
   void read_page();
@@ -107,7 +111,7 @@ class ListingPages : private AskSink, private BodySink {
   void fail(cache::Failure failure);
 
   Upstream& upstream_;
-  const ListingQuestion& question_;
+  const ListingRequest& listing_;
   ListingPagesSink& sink_;
 
   Endpoint* endpoint_ = nullptr;
@@ -120,7 +124,7 @@ class ListingPages : private AskSink, private BodySink {
   std::optional<cache::Failure> rejection_;  ///< why we stopped taking
   bool no_list_ = false;
 
-  std::unique_ptr<Ask> ask_;
+  std::unique_ptr<EndpointRequest> request_;
   Timer timer_;  ///< the next page, or the same again
   /// For a page that is being read: whether this is still there.
   const std::shared_ptr<ListingPages*> self_ = std::make_shared<ListingPages*>(this);

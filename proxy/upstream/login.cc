@@ -12,29 +12,45 @@
 #include "proxy/upstream/transfer/failures.h"
 
 namespace entrepot::upstream {
+namespace {
 
-Login::Login(Endpoint& endpoint, std::string repository, std::string what, LoginSink& sink)
+LoginResult refusal_stands() { return {.kind = LoginResult::Kind::refusal_stands}; }
+
+}  // namespace
+
+void Waiters::add(cache::Client client) {
+  if (clients.size() >= TransferRequest::most_clients) return;
+  if (std::ranges::find(clients, client) == clients.end()) clients.push_back(client);
+}
+
+Login::Login(Endpoint& endpoint, std::string repository, std::string what, const Waiters& waiters,
+             LoginSink& sink)
     : endpoint_(endpoint),
       repository_(std::move(repository)),
       what_(std::move(what)),
+      waiters_(waiters),
       sink_(sink) {}
 
 Login::~Login() { wipe(authorization_); }
 
 void Login::begin(Account& account) {
+  endpoint_.multi().loop().assert_in_loop();
   if (std::exchange(account_, &account) != &account) {
     refused_ = 0;
-    basic_refused_ = base_asked_ = false;
+    basic_refused_ = base_known_ = false;
     failed_.reset();
   }
   hop_token_ = false;
   if (auto limit = token_limit(); limit && account_->needs_token(repository_))
-    return sink_.on_no_token(std::move(*limit));
+    return sink_.on_login({.kind = LoginResult::Kind::no_token, .failure = std::move(*limit)});
   const AuthScheme* const known = endpoint_.schemes().of(repository_);
-  known == nullptr ? go_bare() : follow(*known, Stage::remembered);
+  if (known != nullptr) return follow(*known, Stage::remembered);
+  leave();
+  sink_.on_login({.kind = LoginResult::Kind::send});
 }
 
 void Login::leave() {
+  endpoint_.multi().loop().assert_in_loop();
   wipe(authorization_);
   key_.reset();
   scheme_.reset();
@@ -43,32 +59,28 @@ void Login::leave() {
   stage_ = Stage::bare;
 }
 
-void Login::go_bare() {
-  leave();
-  sink_.on_login();
-}
-
 void Login::follow(AuthScheme scheme, Stage stage) {
   leave();
   stage_ = stage;
   scheme_ = std::move(scheme);
   if (scheme_->kind == AuthScheme::Kind::basic) {
     authorization_ = account_->credential()->basic();
-    return sink_.on_login();
+    return sink_.on_login({.kind = LoginResult::Kind::send});
   }
-  if (auto why = choose_key(endpoint_.url())) return no_token(std::move(*why));
-  // What has just failed fails again.
-  if (failed_ && failed_->key && failed_->key->url.text() == key_->url.text())
-    return no_token(failed_->failure);
-  ask_token();
+  request_token(endpoint_.address().url());
 }
 
-void Login::ask_token() {
+/// Requests the token of scheme_, whose token server `asker` named.
+void Login::request_token(const Url& asker) {
+  if (auto why = choose_key(asker)) return no_token(std::move(*why));
+  // A request that failed just now would fail again.
+  const bool same = failed_ && failed_->key && failed_->key->url.text() == key_->url.text();
+  if (same && stage_ != Stage::hop) return no_token(failed_->failure);
   const auto known = tokens().look(*key_);
   if (known && std::holds_alternative<Grant>(*known)) return use_token(std::get<Grant>(*known));
   if (auto limit = token_limit()) return no_token(std::move(*limit));
   if (known) return no_token(std::get<cache::Failure>(*known));
-  if (stage_ != Stage::hop) account_->token_gate().asked(std::chrono::steady_clock::now());
+  if (stage_ != Stage::hop) account_->token_gate().sent(std::chrono::steady_clock::now());
   wait_ = tokens().request(*key_, *this);
 }
 
@@ -90,7 +102,8 @@ std::optional<cache::Failure> Login::choose_key(const Url& asker) {
   const auto realm = Url::parse_unencoded(scheme_->realm);
   if (!realm) return refuse("its token server is not asked: its URL cannot be used");
   const bool with_credential = stage_ != Stage::hop && account_->credential() != nullptr;
-  if (const auto why = realm_refusal(*realm, asker, endpoint_.realm_rules(with_credential)))
+  if (const auto why =
+          realm_refusal(*realm, asker, endpoint_.address().realm_rules(with_credential)))
     return refuse("its token server " + realm->shown() + " is not asked: " + *why);
   auto url =
       token_url(*realm, scheme_->service,
@@ -98,8 +111,8 @@ std::optional<cache::Failure> Login::choose_key(const Url& asker) {
   if (!url) return refuse("its token server's URL is too long");
   key_ = TokenKey{.url = std::move(*url),
                   .plain_http = !realm->https(),
-                  .private_addresses = endpoint_.private_addresses(*realm),
-                  .private_redirects = endpoint_.internal()};
+                  .private_addresses = endpoint_.address().private_addresses(*realm),
+                  .private_redirects = endpoint_.address().internal()};
   return std::nullopt;
 }
 
@@ -116,21 +129,23 @@ void Login::on_token(const TokenResult& result) {
 
 void Login::use_token(const Grant& grant) {
   // The same token again is too young for another to be of use.
-  if (stage_ != Stage::hop && grant.serial == refused_) return sink_.on_answer_stands();
+  if (stage_ != Stage::hop && grant.serial == refused_) return sink_.on_login(refusal_stands());
   authorization_ = grant.authorization;
   serial_ = grant.serial;
   anonymous_ = grant.anonymous;
-  sink_.on_login();
+  sink_.on_login({.kind = LoginResult::Kind::send});
 }
 
 void Login::no_token(cache::Failure failure) {
-  // The endpoint may not want now, or for this repository, what it wanted before: the request
-  // without a token tells.
   if (stage_ == Stage::challenged && failure.kind == cache::FailureKind::rate_limited)
     account_->note_needs_token(repository_);
-  if (stage_ != Stage::remembered || failure.given_up) return sink_.on_no_token(std::move(failure));
+  // The endpoint may not want now, or for this repository, the scheme that it wanted before: the
+  // request without a token tells.
+  if (stage_ != Stage::remembered || failure.given_up)
+    return sink_.on_login({.kind = LoginResult::Kind::no_token, .failure = std::move(failure)});
   failed_ = NoToken{.scheme = std::move(*scheme_), .key = key_, .failure = std::move(failure)};
-  go_bare();
+  leave();
+  sink_.on_login({.kind = LoginResult::Kind::send});
 }
 
 std::optional<AuthScheme> Login::scheme_for(std::span<const Challenge> challenges) const {
@@ -141,6 +156,7 @@ std::optional<AuthScheme> Login::scheme_for(std::span<const Challenge> challenge
 }
 
 void Login::refused(const ResponseHead& head) {
+  endpoint_.multi().loop().assert_in_loop();
   status_ = head.status;
   const bool with_token = !authorization_.empty() && key_;
   const bool second = with_token && refused_ != 0;  // one new token for each question
@@ -157,29 +173,32 @@ void Login::refused(const ResponseHead& head) {
     const AuthScheme* const known = endpoint_.schemes().of(repository_);
     if (authorization_.empty() && !failed_ && known != nullptr)
       return follow(*known, Stage::challenged);  // learnt meanwhile
-    return ask_base();
+    return request_base_challenge();
   }
   if (!scheme || (second && scheme->kind == AuthScheme::Kind::bearer))
-    return sink_.on_answer_stands();
+    return sink_.on_login(refusal_stands());
   if (failed_ && !failed_->scheme.same_server(*scheme)) forget_failed();
   follow(std::move(*scheme), Stage::challenged);
 }
 
 void Login::hidden(const ResponseHead& head) {
+  endpoint_.multi().loop().assert_in_loop();
   status_ = head.status;
-  if (as_account()) return sink_.on_answer_stands();
+  if (as_account()) return sink_.on_login(refusal_stands());
   if (anonymous_)
-    return sink_.on_no_token(
-        bad_answer(what_,
-                   "answered " + std::to_string(head.status) +
-                       " to an anonymous token: its token server redirects to another origin, "
-                       "where the credentials are not sent",
-                   head.status));
-  ask_base();
+    return sink_.on_login(
+        {.kind = LoginResult::Kind::no_token,
+         .failure =
+             bad_answer(what_,
+                        "answered " + std::to_string(head.status) +
+                            " to an anonymous token: its token server redirects to another origin, "
+                            "where the credentials are not sent",
+                        head.status)});
+  request_base_challenge();
 }
 
-void Login::ask_base() {
-  if (std::exchange(base_asked_, true)) return sink_.on_answer_stands();
+void Login::request_base_challenge() {
+  if (std::exchange(base_known_, true)) return sink_.on_login(refusal_stands());
   if (const auto known = endpoint_.base_challenge().look()) return on_base_answer(*known);
   base_wait_ = endpoint_.base_challenge().request(*this);
 }
@@ -190,12 +209,14 @@ void Login::on_base_answer(const BaseAnswer& answer) {
     return follow(std::move(*scheme), Stage::challenged);
   }
   // It wanted a token before, and does not say that it wants none now.
-  if (failed_ && (!answer.answered || status_ == 401)) return sink_.on_no_token(failed_->failure);
+  if (failed_ && (!answer.answered || status_ == 401))
+    return sink_.on_login({.kind = LoginResult::Kind::no_token, .failure = failed_->failure});
   forget_failed();
-  sink_.on_answer_stands();
+  sink_.on_login(refusal_stands());
 }
 
 void Login::answered(int status) {
+  endpoint_.multi().loop().assert_in_loop();
   if (status == 401 || status == 403 || status == 429 || status >= 500) return;
   if (stage_ == Stage::challenged) {
     endpoint_.schemes().learn(repository_, *scheme_);
@@ -211,17 +232,18 @@ void Login::forget_failed() {
 }
 
 void Login::refused_by_hop(const Url& hop, const ResponseHead& head) {
+  endpoint_.multi().loop().assert_in_loop();
   status_ = head.status;
   auto scheme = choose_scheme(parse_challenges(head.www_authenticate), false);
-  if (!scheme || std::exchange(hop_token_, true)) return sink_.on_answer_stands();
+  if (!scheme || std::exchange(hop_token_, true)) return sink_.on_login(refusal_stands());
   leave();
   stage_ = Stage::hop;
   scheme_ = std::move(scheme);
-  if (auto why = choose_key(hop)) return sink_.on_no_token(std::move(*why));
-  ask_token();
+  request_token(hop);
 }
 
 void Login::wanted_by(cache::Client client) {
+  endpoint_.multi().loop().assert_in_loop();
   if (wait_) wait_->wanted_by(client);
 }
 

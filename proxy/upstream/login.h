@@ -18,25 +18,36 @@
 
 namespace entrepot::upstream {
 
-/// Takes what a Login comes to. Each call may come from within a call to the Login, and may destroy
-/// it.
+/// The clients that wait for a request.
+struct Waiters {
+  std::vector<cache::Client> clients = {};  ///< see TransferRequest
+  const cache::Demand* demand = nullptr;    ///< see TransferRequest
+
+  /// Adds `client` unless it is one of them, or there are TransferRequest::most_clients.
+  void add(cache::Client client);
+};
+
+/// The decision of a Login.
+struct LoginResult {
+  enum class Kind : std::uint8_t {
+    send,            ///< send the request, with Login::authorization()
+    refusal_stands,  ///< no other login would change the response
+    no_token,        ///< the request cannot be sent: see `failure`
+  };
+  Kind kind = Kind::send;
+  cache::Failure failure = {};
+};
+
+/// Receives the decisions of a Login, from within a call to it too. May destroy it.
 class LoginSink {
  public:
   virtual ~LoginSink() = default;
-  /// The question can be put, with Login::authorization().
-  virtual void on_login() = 0;
-  /// Nothing can be sent that would change the answer: it counts.
-  virtual void on_answer_stands() = 0;
-  /// The question cannot be put: no token can be had.
-  virtual void on_no_token(cache::Failure failure) = 0;
-  /// Who waits: as in TokenSink.
-  virtual const cache::Demand* login_demand() const = 0;
-  virtual const std::vector<cache::Client>& login_clients() const = 0;
+  virtual void on_login(LoginResult result) = 0;
 };
 
-/// What one question sends as its Authorization, first by what the endpoint has been seen to want,
-/// then by the challenge it is answered with. Each way is tried once, and one new token is asked
-/// for where one was refused:
+/// Chooses the Authorization of one request: first by the scheme that the endpoint is known to
+/// want, then by the challenge in its response. Tries each way once, and requests one new token
+/// where the endpoint refused one:
 ///
 ///   a scheme is remembered → its token or password ─ no token ─┐
 ///   none is remembered ────────────────────────────────────────┴→ nothing
@@ -44,40 +55,39 @@ class LoginSink {
 ///   401 without; 403 or 404 to the anonymous user where there is an account
 ///                        → the challenge of the endpoint's /v2/
 ///
-/// A scheme is remembered once an answer was had by it, and forgotten when it gives no token and
-/// the endpoint does not name it again. A password goes to the endpoint's origin and to a realm
-/// that realm_refusal() lets pass (realm.h), nowhere else. Loop thread only; destroying it ends all
-/// calls.
+/// A scheme is remembered once it led to a response, and forgotten when it gives no token and the
+/// endpoint does not name it again. A password goes to the endpoint's origin and to a realm that
+/// realm_refusal() allows (realm.h), nowhere else. Loop thread only; destroying it ends all calls.
 class Login : private TokenSink, private BaseChallenge::Sink {
  public:
-  /// `endpoint` and `sink` outlive this. `repository`: the scope of the token. `what` names the
-  /// question in messages.
-  Login(Endpoint& endpoint, std::string repository, std::string what, LoginSink& sink);
+  /// All references outlive this. `repository`: the scope of the token. `what` names the request in
+  /// messages.
+  Login(Endpoint& endpoint, std::string repository, std::string what, const Waiters& waiters,
+        LoginSink& sink);
   ~Login() override;
   Login(const Login&) = delete;
   Login& operator=(const Login&) = delete;
 
   // Each ends in one call to the sink.
-  /// The endpoint is asked on behalf of `account`: for the first time, again after a redirect, or
-  /// as another account.
+  /// Logs in as `account`: for the first request, after a redirect, or as another account.
   void begin(Account& account);
-  /// The endpoint has answered 401.
+  /// The endpoint's response is a 401.
   void refused(const ResponseHead& head);
-  /// The endpoint has answered 403 or 404: perhaps because it was asked by nobody.
+  /// The endpoint's response is a 403 or 404, perhaps because the request was anonymous.
   void hidden(const ResponseHead& head);
-  /// Another origin, to which the endpoint redirects, has answered 401. Its token is asked for
-  /// without a credential, and once (registry.k8s.io).
+  /// The response of another origin, to which the endpoint redirects, is a 401. Requests a token of
+  /// its realm once, without a credential (registry.k8s.io).
   void refused_by_hop(const Url& hop, const ResponseHead& head);
 
-  /// The endpoint has answered; before refused() and hidden().
+  /// The endpoint responded; before refused() and hidden().
   void answered(int status);
-  /// What follows goes to another origin: no Authorization.
+  /// The next request goes to another origin: no Authorization.
   void leave();
   void wanted_by(cache::Client client);
 
   /// The value to send; empty: none.
   const std::string& authorization() const { return authorization_; }
-  /// The answer to what is sent is one to the account, not to the anonymous user beside it.
+  /// The current request is the account's, not an anonymous one.
   bool as_account() const {
     return account_->credential() == nullptr || (!authorization_.empty() && !anonymous_);
   }
@@ -85,35 +95,34 @@ class Login : private TokenSink, private BaseChallenge::Sink {
  private:
   enum class Stage : std::uint8_t {
     bare,        ///< nothing is sent
-    remembered,  ///< what the endpoint has wanted before
-    challenged,  ///< what this question's challenge wants
-    hop,         ///< what another origin's challenge wants
+    remembered,  ///< by the endpoint's known scheme
+    challenged,  ///< by the challenge in this request's response
+    hop,         ///< by another origin's challenge
   };
   /// Why the remembered scheme gave no token.
   struct NoToken {
     AuthScheme scheme;
-    std::optional<TokenKey> key;  ///< nullopt: its server must not be asked
+    std::optional<TokenKey> key;  ///< nullopt: its server is forbidden
     cache::Failure failure;
   };
 
   void on_token(const TokenResult& result) override;
   void on_base_answer(const BaseAnswer& answer) override;
-  const cache::Demand* demand() const override { return sink_.login_demand(); }
-  const std::vector<cache::Client>& clients() const override { return sink_.login_clients(); }
+  const cache::Demand* demand() const override { return waiters_.demand; }
+  const std::vector<cache::Client>& clients() const override { return waiters_.clients; }
 
   // Steps: nothing follows one.
-  void go_bare();
   void follow(AuthScheme scheme, Stage stage);
-  void ask_token();
+  void request_token(const Url& asker);
   void use_token(const Grant& grant);
   std::optional<cache::Failure> token_limit() const;
-  void ask_base();
+  void request_base_challenge();
   void no_token(cache::Failure failure);
 
   Tokens& tokens() {
     return stage_ == Stage::hop ? endpoint_.anonymous_tokens() : account_->tokens();
   }
-  /// Sets key_; or why the scheme's server must not be asked. `asker` has named it.
+  /// Sets key_. The failure when the scheme's token server is forbidden. `asker` named the server.
   std::optional<cache::Failure> choose_key(const Url& asker);
   std::optional<AuthScheme> scheme_for(std::span<const Challenge> challenges) const;
   void forget_failed();
@@ -121,20 +130,21 @@ class Login : private TokenSink, private BaseChallenge::Sink {
   Endpoint& endpoint_;
   const std::string repository_;
   const std::string what_;
+  const Waiters& waiters_;
   LoginSink& sink_;
 
   Account* account_ = nullptr;  ///< from begin() on
   Stage stage_ = Stage::bare;
-  std::optional<AuthScheme> scheme_;  ///< that is followed; nullopt: none
+  std::optional<AuthScheme> scheme_;  ///< of the Authorization; nullopt: none
   std::optional<TokenKey> key_;       ///< of its token
   std::string authorization_;
   std::uint64_t serial_ = 0;    ///< of the token in it
   bool anonymous_ = false;      ///< Grant::anonymous of it
-  int status_ = 0;              ///< of the answer that is thought about
+  int status_ = 0;              ///< of the response that is judged
   std::uint64_t refused_ = 0;   ///< serial of the token the endpoint did not accept
   bool basic_refused_ = false;  ///< the password was refused
-  bool base_asked_ = false;     ///< /v2/ has told what it knows
-  bool hop_token_ = false;      ///< an anonymous token for a hop was had
+  bool base_known_ = false;     ///< the challenge of /v2/ was used
+  bool hop_token_ = false;      ///< an anonymous token for a hop was requested
   std::optional<NoToken> failed_;
   std::unique_ptr<Tokens::Wait> wait_;
   std::unique_ptr<BaseChallenge::Wait> base_wait_;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t max_document = 16 * 1024;
 
-/// A 416 is about the range we asked for, which the client knows nothing of.
+/// A 416 concerns the range that we requested, which the client does not know.
 bool may_say_why(const ResponseHead& head) {
   const int status = head.status;
   if (status < 400 || status > 499 || status == 401 || status == 416) return false;
@@ -45,11 +45,10 @@ std::string parse_refusal(std::string_view body) {
 
 Disposition RefusalReason::begin(const ResponseHead& head) {
   body_.clear();
-  BodySink& self = *this;
-  return may_say_why(head) ? Disposition::take(self) : Disposition::discard();
+  return may_say_why(head) ? Disposition::deliver : Disposition::discard;
 }
 
-bool RefusalReason::on_data(std::span<const std::byte> data) {
+bool RefusalReason::add(std::span<const std::byte> data) {
   const bool fits = body_.size() + data.size() <= max_document;
   if (fits) {
     body_.append(reinterpret_cast<const char*>(data.data()), data.size());

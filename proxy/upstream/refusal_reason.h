@@ -19,19 +19,19 @@ inline constexpr std::size_t max_reason = 512;
 /// no such document or says nothing. Pure; any thread.
 std::string parse_refusal(std::string_view body);
 
-/// Reads why a registry refuses a question, where its answer may say so: a 4xx other than 401
-/// and 416 whose body of 16 KiB at most is JSON. Used for one answer after the other. Loop
+/// Reads the reason of a registry for a refusal, from a response that may have one: a 4xx other
+/// than 401 and 416 whose body of 16 KiB at most is JSON. Used for one answer after the other. Loop
 /// thread only.
-class RefusalReason : private BodySink {
+class RefusalReason {
  public:
-  /// What to do with the body of this answer, which is no 2xx. Forgets the answer before.
+  /// Decides about the body of this response, which is no 2xx. Forgets the response before.
   Disposition begin(const ResponseHead& head);
-  /// Once the answer is over: see parse_refusal().
+  /// Appends a piece of the body. False: the document is too long, and its text is empty.
+  bool add(std::span<const std::byte> data);
+  /// After the end of the response: see parse_refusal().
   std::string text() const { return parse_refusal(body_); }
 
  private:
-  bool on_data(std::span<const std::byte> data) override;
-
   std::string body_;
 };
 

@@ -10,9 +10,9 @@
 
 namespace entrepot::upstream {
 
-/// How often, and how soon, a question that brought nothing is asked again: Limits::tries in all,
-/// none once Timeouts::retry_for has gone by, or Timeouts::limited_for where our rate is limited.
-/// One thread; time comes from outside.
+/// Decides how often and how soon a failed request is repeated: Limits::tries in all, within
+/// Timeouts::retry_for, or within Timeouts::limited_for while a rate limit refuses it. One thread;
+/// the caller passes the time.
 class Retry {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -33,8 +33,9 @@ class Retry {
     return wait;
   }
 
-  /// The rate is limited for `pause`: the wait, somewhat longer than that, so that those who wait
-  /// do not come together. `asked`: it was said to this try; otherwise nothing was sent.
+  /// The rate is limited for `pause`: the wait before the next try, somewhat longer than that, so
+  /// that waiting requests spread. `asked`: this try was sent and got a 429; false: it was not
+  /// sent.
   std::optional<std::chrono::milliseconds> limited(std::chrono::milliseconds pause, bool asked,
                                                    Time now) {
     if (asked) ++failed_;

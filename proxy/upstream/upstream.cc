@@ -56,8 +56,8 @@ Upstream::Upstream(loop::Loop& loop, UpstreamOptions options, const Options& com
 }
 
 Upstream::~Upstream() {
-  tell_dropped();
-  tell_transfers(0, 0);
+  publish_dropped();
+  publish_transfers(0, 0);
 }
 
 std::vector<Candidate> Upstream::candidates(std::uint64_t bytes, const Endpoints& excluded) const {
@@ -66,9 +66,8 @@ std::vector<Candidate> Upstream::candidates(std::uint64_t bytes, const Endpoints
   for (const auto& endpoint : endpoints_) {
     const bool out = std::find(excluded.begin(), excluded.end(), endpoint.get()) != excluded.end();
     // Manifests are what is counted; where a blob comes from need not change for them.
-    const bool low_on_quota = bytes <= small_object && endpoint->low_on_quota();
-    candidates.push_back(
-        {endpoint->knowledge().estimate(now), endpoint->open(), out, low_on_quota});
+    const bool low_on_quota = bytes <= small_object && endpoint->accounts().low_on_quota();
+    candidates.push_back({endpoint->stats().estimate(now), endpoint->open(), out, low_on_quota});
   }
   return candidates;
 }
@@ -84,7 +83,7 @@ Endpoint* Upstream::choose(std::uint64_t bytes, const Endpoints& excluded) {
   if (!choice) return nullptr;
   Endpoint& chosen = *endpoints_[choice->index];
   if (choice->explores) {
-    chosen.knowledge().explored(Endpoint::Clock::now());
+    chosen.stats().explored(Endpoint::Clock::now());
   } else if (excluded.empty()) {
     incumbent = choice->index;
   }
@@ -127,30 +126,29 @@ void Upstream::recall(const UpstreamReport& known) {
       if (one.endpoint == endpoint->label()) endpoint->recall(one);
 }
 
-void Upstream::bring_gauges_up_to_date() {
+void Upstream::publish_gauges() {
   loop_.assert_in_loop();
-  tell_transfers(multi_.running(), multi_.queued());
-  tell_dropped();
+  publish_transfers(multi_.running(), multi_.queued());
+  publish_dropped();
   for (const auto& endpoint : endpoints_) {
-    endpoint->bring_gauges_up_to_date();
-    endpoint->forget_unused();
+    endpoint->maintain();
   }
 }
 
-void Upstream::tell_transfers(std::size_t running, std::size_t queued) {
-  const auto change = [](std::size_t now, std::size_t told) {
-    return static_cast<double>(now) - static_cast<double>(told);
+void Upstream::publish_transfers(std::size_t running, std::size_t queued) {
+  const auto change = [](std::size_t now, std::size_t before) {
+    return static_cast<double>(now) - static_cast<double>(before);
   };
-  metrics_.transfers().add(change(running, std::exchange(told_running_, running)));
-  metrics_.transfers_queued().add(change(queued, std::exchange(told_queued_, queued)));
+  metrics_.transfers().add(change(running, std::exchange(published_running_, running)));
+  metrics_.transfers_queued().add(change(queued, std::exchange(published_queued_, queued)));
 }
 
-void Upstream::tell_dropped() {
+void Upstream::publish_dropped() {
   const CurlMulti::Dropped now = multi_.dropped();
-  const CurlMulti::Dropped told = std::exchange(told_dropped_, now);
-  metrics_.transfers_dropped("left").add(now.left - told.left);
-  metrics_.transfers_dropped("full").add(now.full - told.full);
-  metrics_.transfers_dropped("yielded").add(now.yielded - told.yielded);
+  const CurlMulti::Dropped before = std::exchange(published_dropped_, now);
+  metrics_.transfers_dropped("left").add(now.left - before.left);
+  metrics_.transfers_dropped("full").add(now.full - before.full);
+  metrics_.transfers_dropped("yielded").add(now.yielded - before.yielded);
 }
 
 bool Upstream::take_hedge() {

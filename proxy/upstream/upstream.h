@@ -20,7 +20,7 @@
 
 namespace entrepot::upstream {
 
-/// One registry: its transfers, its endpoints, and which of them to ask. Loop thread only.
+/// One registry: its transfers, its endpoints, and the choice between them. Loop thread only.
 class Upstream {
  public:
   /// Throws std::invalid_argument when there is no endpoint or a URL does not parse, naming both.
@@ -32,35 +32,36 @@ class Upstream {
 
   const std::string& name() const { return options_.name; }
   using Endpoints = std::vector<const Endpoint*>;
-  /// The endpoint to ask for `bytes`; null when all are excluded. Asked anew for each attempt.
+  /// The endpoint for a request for `bytes`; null when all are excluded. Called for each request.
   Endpoint* choose(std::uint64_t bytes, const Endpoints& excluded = {});
-  /// The one to ask besides or instead of the excluded ones, if there is one; changes nothing.
+  /// Another endpoint than the excluded ones, if there is one; changes nothing.
   enum class Only : std::uint8_t {
     working,  ///< one that answers
-    open,     ///< one whose circuit lets a question through: it may have what the others have not
+    open,     ///< one whose circuit admits a request: it may have what the others lack
   };
   Endpoint* alternative(std::uint64_t bytes, const Endpoints& excluded, Only only) const;
-  /// Expected seconds until `endpoint` has brought `bytes`.
+  /// Expected seconds until `endpoint` has delivered `bytes`.
   double expected_seconds(const Endpoint& endpoint, std::uint64_t bytes) const;
   /// All endpoints, in the order of the configuration.
   const std::vector<std::unique_ptr<Endpoint>>& endpoints() const { return endpoints_; }
-  /// Whether a question may be put to a second endpoint as well, which counts: Limits::hedges.
+  /// Uses one hedge (Limits::hedges): true when a second endpoint may get the request too.
   bool take_hedge();
   /// See cache::Source::crowded().
   bool crowded() const { return multi_.crowded(); }
   UpstreamReport report() const;
-  /// Begins with what was known before; endpoints it does not have are passed over.
+  /// Restores an earlier report; endpoints that it does not have are ignored.
   void recall(const UpstreamReport& known);
-  /// Called each second; forgets tokens that nobody needs, too.
-  void bring_gauges_up_to_date();
+  /// Publishes gauges and forgets unused tokens. Called each second.
+  void publish_gauges();
+  const loop::Loop& loop() const { return loop_; }
   event_base* base() const { return loop_.base(); }
   const Limits& limits() const { return limits_; }
   const Timeouts& timeouts() const { return timeouts_; }
   /// Options::read_off_loop; may be empty.
   const auto& read_off_loop() const { return read_off_loop_; }
-  /// Counts each body that goes on where it broke.
+  /// Counts each resumed body.
   const metrics::Counter& fills_resumed() const { return fills_resumed_; }
-  /// Bytes of the lists that are on their way, for ListingPages to bound.
+  /// Bytes of the running lists, for ListingPages to bound.
   std::uint64_t& listing_bytes() { return listing_bytes_; }
   /// A seed for jitter, another one each time.
   std::uint64_t next_seed() { return seed_ += 0x9e3779b97f4a7c15U; }
@@ -69,8 +70,8 @@ class Upstream {
   static constexpr std::size_t sizes = 2;  ///< small and large (choice.h)
 
   std::vector<Candidate> candidates(std::uint64_t bytes, const Endpoints& excluded) const;
-  void tell_transfers(std::size_t running, std::size_t queued);
-  void tell_dropped();
+  void publish_transfers(std::size_t running, std::size_t queued);
+  void publish_dropped();
 
   // Constant after construction.
   loop::Loop& loop_;
@@ -87,9 +88,10 @@ class Upstream {
   std::vector<std::unique_ptr<Probe>> probes_;        // as endpoints_; none for a single one
   std::array<std::optional<std::size_t>, sizes> incumbents_;
   std::uint64_t listing_bytes_ = 0;
-  double hedges_;  ///< that may be made now; each question brings a share of one
-  std::size_t told_running_ = 0, told_queued_ = 0;  ///< our share of the gauges, of all loops
-  CurlMulti::Dropped told_dropped_;
+  double hedges_;  ///< available now; each request adds a share of one
+  std::size_t published_running_ = 0,
+              published_queued_ = 0;  ///< our share of the gauges, of all loops
+  CurlMulti::Dropped published_dropped_;
 };
 
 }  // namespace entrepot::upstream

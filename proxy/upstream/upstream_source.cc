@@ -41,14 +41,15 @@ void require_libcurl() {
   }
 }
 
-/// A fetch and the upstream it uses, which may have been replaced meanwhile.
-class Held final : public cache::Fetch {
+/// Owns a fetch and keeps the upstream that it uses, which replace() may have removed.
+class FetchHandle final : public cache::Fetch {
  public:
-  Held(loop::Loop& loop, std::shared_ptr<Upstream> upstream, std::unique_ptr<cache::Fetch> fetch)
+  FetchHandle(loop::Loop& loop, std::shared_ptr<Upstream> upstream,
+              std::unique_ptr<cache::Fetch> fetch)
       : loop_(loop), upstream_(std::move(upstream)), fetch_(std::move(fetch)) {}
-  ~Held() override {
+  ~FetchHandle() override {
     fetch_.reset();
-    // The last of a replaced one may end within its own callback: it goes a turn later.
+    // The last fetch of a replaced upstream may end within its own callback: destroy it later.
     if (upstream_.use_count() == 1) loop_.post([upstream = std::move(upstream_)] {});
   }
   void hold(bool on) override { fetch_->hold(on); }
@@ -108,8 +109,8 @@ const std::shared_ptr<Upstream>& UpstreamSource::find(const std::string& name) c
 std::unique_ptr<cache::Fetch> UpstreamSource::fetch(cache::FetchRequest request,
                                                     cache::FetchSink& sink) {
   const auto& upstream = find(request.upstream);
-  return std::make_unique<Held>(loop_, upstream,
-                                std::make_unique<ObjectFetch>(*upstream, std::move(request), sink));
+  return std::make_unique<FetchHandle>(
+      loop_, upstream, std::make_unique<ObjectFetch>(*upstream, std::move(request), sink));
 }
 
 std::unique_ptr<cache::Fetch> UpstreamSource::list_tags(std::string upstream_name,
@@ -117,11 +118,10 @@ std::unique_ptr<cache::Fetch> UpstreamSource::list_tags(std::string upstream_nam
                                                         cache::Behalf behalf,
                                                         cache::ListingSink& sink) {
   const auto& upstream = find(upstream_name);
-  return std::make_unique<Held>(
+  return std::make_unique<FetchHandle>(
       loop_, upstream,
       std::make_unique<ListingFetch>(
-          *upstream, ListingQuestion{std::move(repository), std::nullopt, std::move(behalf)},
-          sink));
+          *upstream, ListingRequest{std::move(repository), std::nullopt, std::move(behalf)}, sink));
 }
 
 std::unique_ptr<cache::Fetch> UpstreamSource::list_referrers(std::string upstream_name,
@@ -130,10 +130,10 @@ std::unique_ptr<cache::Fetch> UpstreamSource::list_referrers(std::string upstrea
                                                              cache::Behalf behalf,
                                                              cache::ListingSink& sink) {
   const auto& upstream = find(upstream_name);
-  return std::make_unique<Held>(
+  return std::make_unique<FetchHandle>(
       loop_, upstream,
       std::make_unique<ListingFetch>(
-          *upstream, ListingQuestion{std::move(repository), subject, std::move(behalf)}, sink));
+          *upstream, ListingRequest{std::move(repository), subject, std::move(behalf)}, sink));
 }
 
 void UpstreamSource::report_mismatch(const std::string& upstream, const std::string& endpoint,
@@ -143,7 +143,7 @@ void UpstreamSource::report_mismatch(const std::string& upstream, const std::str
   series.digest_mismatches().add();
   series.failure("digest");
   for (const auto& one : find(upstream)->endpoints())
-    if (one->label() == endpoint) one->knowledge().mismatched(Endpoint::Clock::now());
+    if (one->label() == endpoint) one->stats().mismatched(Endpoint::Clock::now());
 }
 
 Reports UpstreamSource::report() const {
@@ -153,9 +153,9 @@ Reports UpstreamSource::report() const {
   return reports;
 }
 
-void UpstreamSource::bring_gauges_up_to_date() {
+void UpstreamSource::publish_gauges() {
   loop_.assert_in_loop();
-  for (const auto& [name, upstream] : upstreams_) upstream->bring_gauges_up_to_date();
+  for (const auto& [name, upstream] : upstreams_) upstream->publish_gauges();
 }
 
 void UpstreamSource::recall(const Reports& known) {
@@ -174,7 +174,7 @@ bool UpstreamSource::low_on_quota(const std::string& upstream) const {
   bool asked = false;
   for (const auto& endpoint : find(upstream)->endpoints()) {
     if (!endpoint->open()) continue;
-    if (!endpoint->low_on_quota()) return false;
+    if (!endpoint->accounts().low_on_quota()) return false;
     asked = true;
   }
   return asked;

@@ -21,9 +21,9 @@ class UpstreamSource : public cache::Source {
   /// Throws std::runtime_error naming what to do when libcurl is too old, has no resolver of its
   /// own thread, or an upstream cannot be used as configured.
   UpstreamSource(loop::Loop& loop, Options options, const metrics::Metrics& metrics);
-  /// From now on these upstreams are asked as configured here, with their tokens and circuits anew;
-  /// what is under way ends as it was begun. On the loop. Throws as the constructor does, and then
-  /// nothing has changed.
+  /// Replaces the upstreams. The new ones begin without tokens and with closed circuits; running
+  /// fetches end with the old ones. On the loop. Throws as the constructor does, and then nothing
+  /// has changed.
   void replace(Options options);
   /// REQUIRES: every Fetch has been destroyed.
   ~UpstreamSource() override;
@@ -41,13 +41,13 @@ class UpstreamSource : public cache::Source {
   bool low_on_quota(const std::string& upstream) const override;
   bool crowded(const std::string& upstream) const override;
 
-  /// What it knows of its upstreams. On the loop.
+  /// The statistics of its upstreams. On the loop.
   Reports report() const;
-  /// Begins with what another process knew; upstreams and endpoints it does not have are passed
-  /// over. On the loop.
+  /// Restores the report of another process; upstreams and endpoints that it does not have are
+  /// ignored. On the loop.
   void recall(const Reports& known);
-  /// Those that change by themselves. On the loop.
-  void bring_gauges_up_to_date();
+  /// Publishes the gauges that change by themselves. On the loop.
+  void publish_gauges();
 
  private:
   using Upstreams = std::map<std::string, std::shared_ptr<Upstream>>;

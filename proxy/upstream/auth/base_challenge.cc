@@ -23,7 +23,7 @@ class BaseChallenge::Waiter : public Wait {
   }
 
  private:
-  std::list<Waiter*>* others_;  ///< null once told
+  std::list<Waiter*>* others_;  ///< null after leave()
   Sink& sink_;
   std::list<Waiter*>::iterator place_;
 };
@@ -37,11 +37,13 @@ BaseChallenge::~BaseChallenge() {
 }
 
 std::optional<BaseAnswer> BaseChallenge::look() const {
+  multi_.loop().assert_in_loop();
   if (transfer_ || Clock::now() >= known_until_) return std::nullopt;
   return answer_;
 }
 
 std::unique_ptr<BaseChallenge::Wait> BaseChallenge::request(Sink& sink) {
+  multi_.loop().assert_in_loop();
   if (!transfer_) {
     answer_ = {};
     TransferSink& self = *this;
@@ -54,7 +56,7 @@ Disposition BaseChallenge::on_head(const ResponseHead& head) {
   metrics_.request(metrics::Kind::ping, head.status);
   answer_.answered = head.status < 500 && head.status != 429;
   if (head.status == 401) answer_.challenges = parse_challenges(head.www_authenticate);
-  return Disposition::discard();
+  return Disposition::discard;
 }
 
 void BaseChallenge::on_end(const TransferEnd& end) {
@@ -62,7 +64,7 @@ void BaseChallenge::on_end(const TransferEnd& end) {
   if (!answer_.answered && !end.reason.empty()) metrics_.failure(end.reason);
   known_until_ =
       Clock::now() + (answer_.answered ? timeouts_.base_challenge : timeouts_.base_failed);
-  // Who is told may ask again at once, and takes what is remembered then.
+  // A sink may request again from within the call, and then gets the remembered answer.
   const BaseAnswer answer = answer_;
   while (!waiters_.empty()) waiters_.front()->leave().on_base_answer(answer);
 }

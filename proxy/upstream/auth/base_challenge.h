@@ -15,15 +15,16 @@
 
 namespace entrepot::upstream {
 
-/// What an endpoint has answered to `GET /v2/` without an Authorization.
+/// The response of an endpoint to `GET /v2/` without an Authorization.
 struct BaseAnswer {
   bool answered = false;                   ///< below 500, and not 429
   std::vector<Challenge> challenges = {};  ///< of a 401
 };
 
 /// The challenge of one endpoint's `GET /v2/` (distribution-spec, "Determining Support"), where
-/// engines look first: some registries have none in the answers about content. Asked when somebody
-/// needs it, once however many wait, and remembered for Timeouts::base_challenge. Loop thread only.
+/// engines look first: some registries send none with their responses about content. It is
+/// requested on demand, once for all that wait, and remembered for Timeouts::base_challenge. Loop
+/// thread only.
 class BaseChallenge : private TransferSink {
  public:
   class Sink {
@@ -33,7 +34,7 @@ class BaseChallenge : private TransferSink {
     virtual void on_base_answer(const BaseAnswer& answer) = 0;
   };
 
-  /// Someone who waits; destroying it stops the waiting, not the request.
+  /// A caller that waits; destroying it stops the waiting, not the request.
   class Wait {
    public:
     virtual ~Wait() = default;
@@ -46,9 +47,9 @@ class BaseChallenge : private TransferSink {
   BaseChallenge(const BaseChallenge&) = delete;
   BaseChallenge& operator=(const BaseChallenge&) = delete;
 
-  /// What is known without asking; nullopt: request() it.
+  /// The remembered response; nullopt: request() it.
   std::optional<BaseAnswer> look() const;
-  /// Waits for the answer, asking unless that is under way. The sink outlives the Wait.
+  /// Waits for the response; sends the request unless one is running. The sink outlives the Wait.
   [[nodiscard]] std::unique_ptr<Wait> request(Sink& sink);
 
  private:

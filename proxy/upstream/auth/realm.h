@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which token servers may see a request, and the credentials of an upstream (CVE-2026-33540: a
-// mirror that sends them to whatever realm it is told). Pure; any thread.
+// mirror that sends them to any realm in a challenge). Pure; any thread.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ namespace entrepot::upstream {
 /// and errs on the side of refusing). An IP address and a single label are their own domain.
 std::string_view registrable_domain(std::string_view host);
 
-/// What an upstream's configuration allows besides.
+/// The exceptions that an upstream's configuration allows.
 struct RealmRules {
   /// Any host, and plain http: nothing secret is sent to it.
   bool any_host = false;
@@ -25,10 +25,11 @@ struct RealmRules {
   std::span<const std::string> hosts = {};
 };
 
-/// Why `realm` must not be asked for a token on behalf of `endpoint`, and what to do if it is right
-/// all the same; nullopt when it may. It may when it is https (http only if the endpoint is http
-/// itself) and on the endpoint's host, on the same registrable domain, on a pair of domains known
-/// to share an owner, or named by `rules`. Its addresses are checked when connecting (address.h).
+/// The reason not to request a token of `endpoint` from `realm`, and the advice for a realm that is
+/// right all the same; nullopt when it may be used. It may when it is https (http only if the
+/// endpoint is http itself) and on the endpoint's host, on the same registrable domain, on a pair
+/// of domains known to share an owner, or named by `rules`. Its addresses are checked when
+/// connecting (address.h).
 std::optional<std::string> realm_refusal(const Url& realm, const Url& endpoint,
                                          const RealmRules& rules);
 

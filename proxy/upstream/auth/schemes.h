@@ -12,21 +12,20 @@
 
 namespace entrepot::upstream {
 
-/// How one endpoint wants to be asked, as its challenges have said: one scheme for all
-/// repositories, and those of single repositories, for which a realm was named whose query holds
-/// the scope (nvcr.io). What is learnt has worked. One thread.
+/// The authentication schemes that the challenges of one endpoint named: one for all repositories,
+/// and one for each repository whose realm has the scope in its query (nvcr.io). Only schemes that
+/// led to a response are remembered. One thread.
 class Schemes {
  public:
   /// Repositories with a scheme of their own that are remembered; the oldest goes first.
   static constexpr std::size_t most_own = 256;
 
-  /// The scheme for questions about `repository`; null: none is known. Valid until the next change.
+  /// The scheme for requests about `repository`; null: none is known. Valid until the next change.
   const AuthScheme* of(std::string_view repository) const;
-  /// An answer to a question about `repository` was had by this scheme. Its scope is not kept: it
-  /// is that question's.
+  /// A request about `repository` got a response by this scheme. Its scope belongs to that request
+  /// and is not kept.
   void learn(const std::string& repository, AuthScheme scheme);
-  /// The scheme that of(repository) gave does no longer hold; nothing where another has been learnt
-  /// meanwhile.
+  /// Forgets the scheme that of(repository) returned, unless another one has replaced it.
   void forget(const std::string& repository, const AuthScheme& scheme);
 
  private:

@@ -23,10 +23,10 @@ std::optional<Url> token_url(const Url& realm, const std::string& service,
 
 TokenFetch::TokenFetch(CurlMulti& multi, Request request, Done done)
     : multi_(multi), request_(std::move(request)), done_(std::move(done)), url_(request_.url) {
-  ask();
+  send();
 }
 
-void TokenFetch::ask() {
+void TokenFetch::send() {
   TransferRequest transfer{.url = url_, .headers = {"Accept: application/json"}};
   const bool own_origin = url_.same_origin(request_.url);
   transfer.plain_http = request_.plain_http;
@@ -44,6 +44,7 @@ void TokenFetch::ask() {
 }
 
 void TokenFetch::wanted_by(cache::Client client) {
+  multi_.loop().assert_in_loop();
   if (std::ranges::find(request_.clients, client) == request_.clients.end() &&
       request_.clients.size() < TransferRequest::most_clients)
     request_.clients.push_back(client);
@@ -62,8 +63,8 @@ std::optional<Url> TokenFetch::next_hop() const {
 
 Disposition TokenFetch::on_head(const ResponseHead& head) {
   head_ = head;
-  if (head.status != 200) return Disposition::discard();
-  return Disposition::take(*this);
+  if (head.status != 200) return Disposition::discard;
+  return Disposition::deliver;
 }
 
 bool TokenFetch::on_data(std::span<const std::byte> data) {
@@ -76,7 +77,7 @@ void TokenFetch::on_end(const TransferEnd& end) {
   if (auto next = given_up(end) ? std::nullopt : next_hop()) {
     ++hops_;
     url_ = std::move(*next);
-    return ask();
+    return send();
   }
   // A copy, and the last statement: the receiver may destroy this.
   const Done done = done_;
@@ -91,44 +92,43 @@ cache::Failure TokenFetch::failure(cache::FailureKind kind, std::string why) con
   return failure;
 }
 
-TokenFetch::Result TokenFetch::judge(const TransferEnd& end) const {
+/// The failure that the status of the response means; nullopt for 200.
+std::optional<cache::Failure> TokenFetch::status_refusal() const {
   using Kind = cache::FailureKind;
-  const auto failed = [](cache::Failure why) { return Result{.reply = {}, .failure = why}; };
-  if (given_up(end)) {
-    auto why = transport_failure(request_.upstream + ": " + url_.shown(), end);
-    return failed(std::move(why));
+  const int status = head_.status;
+  if (status == 200) return std::nullopt;
+  const std::string answered = "answered " + std::to_string(status) + "; ";
+  if (status == 401 || status == 403) {
+    return failure(Kind::denied, answered + (as_account() ? "check the upstream's credentials"
+                                                          : "it may need credentials"));
   }
-  if (head_.status == 0) {
-    return failed(failure(kind_of(end), "gave no answer (" + end.detail + "); " + advice(end)));
-  }
-  const std::string answered = "answered " + std::to_string(head_.status) + "; ";
-  if (head_.status == 401 || head_.status == 403) {
-    return failed(
-        failure(Kind::denied, answered + (as_account() ? "check the upstream's credentials"
-                                                       : "it may need credentials")));
-  }
-  if (head_.status == 429) {
+  if (status == 429) {
     auto limited = failure(Kind::rate_limited, answered + "it wants fewer requests");
     limited.retry_after = parse_retry_after(head_.retry_after, std::chrono::system_clock::now())
                               .value_or(std::chrono::seconds(0));
-    return failed(std::move(limited));
+    return limited;
   }
-  if (head_.status >= 500) {
-    return failed(failure(Kind::unavailable, answered + "asking again later may help"));
+  if (status >= 500) return failure(Kind::unavailable, answered + "asking again later may help");
+  if (is_redirect(status)) {
+    return failure(Kind::bad_upstream,
+                   answered + "it is followed on its own host only, and not to plain http");
   }
-  if (is_redirect(head_.status)) {
-    return failed(failure(Kind::bad_upstream,
-                          answered + "it is followed on its own host only, and not to plain http"));
-  }
-  if (head_.status != 200) {
-    return failed(failure(Kind::bad_upstream, answered + "200 and a token were expected"));
-  }
-  if (end.kind == TransferEnd::Kind::refused) {
+  return failure(Kind::bad_upstream, answered + "200 and a token were expected");
+}
+
+TokenFetch::Result TokenFetch::judge(const TransferEnd& end) const {
+  using Kind = cache::FailureKind;
+  const auto failed = [](cache::Failure why) {
+    return Result{.reply = {}, .failure = std::move(why)};
+  };
+  if (given_up(end)) return failed(transport_failure(request_.upstream + ": " + url_.shown(), end));
+  if (head_.status == 0)
+    return failed(failure(kind_of(end), "gave no answer (" + end.detail + "); " + advice(end)));
+  if (auto refusal = status_refusal()) return failed(std::move(*refusal));
+  if (end.kind == TransferEnd::Kind::refused)
     return failed(failure(Kind::bad_upstream, "sent more than 64 KiB; that is no token"));
-  }
-  if (end.kind != TransferEnd::Kind::complete) {
+  if (end.kind != TransferEnd::Kind::complete)
     return failed(failure(Kind::unavailable, "broke off (" + end.detail + ")"));
-  }
   auto reply = parse_token_reply(body_);
   if (!reply) return failed(failure(Kind::bad_upstream, "sent no token in its JSON"));
   return {.reply = std::move(reply),

@@ -17,18 +17,17 @@
 
 namespace entrepot::upstream {
 
-/// The URL to ask: the realm with service and scopes (one parameter each; `scope` separates them by
-/// spaces) added. nullopt when it would be longer than Url::max_length.
+/// The URL of a token: the realm with service and scopes (one parameter each; `scope` separates
+/// them by spaces) added. nullopt when it would be longer than Url::max_length. Pure; any thread.
 std::optional<Url> token_url(const Url& realm, const std::string& service,
                              const std::string& scope);
 
-/// One question to a token server: a GET, its body capped. Redirects are followed on the host that
-/// was vetted and never from https to http; the credential goes to the URL's own origin only
-/// (RFC 6454), so where a redirect leaves that, the token is the anonymous user's. Loop thread
-/// only.
-class TokenFetch : private TransferSink, private BodySink {
+/// One request to a token server: a GET with a limited body. Redirects are followed on the vetted
+/// host only and never from https to http. The credential goes to the URL's own origin (RFC 6454)
+/// only: after a redirect to another one the token is the anonymous user's. Loop thread only.
+class TokenFetch : private TransferSink {
  public:
-  /// Hops of one question; token servers add a slash, or change to https.
+  /// Hops of one request; token servers add a slash, or change to https.
   static constexpr int redirects = 5;
 
   /// Either a reply or a failure. Called once, from the top level of the loop.
@@ -58,17 +57,18 @@ class TokenFetch : private TransferSink, private BodySink {
   bool on_data(std::span<const std::byte> data) override;
   void on_end(const TransferEnd& end) override;
 
-  void ask();
-  /// Where the answer redirects, if that may be followed; otherwise nullopt.
+  void send();
+  /// The target of a redirect that may be followed; otherwise nullopt.
   std::optional<Url> next_hop() const;
   bool as_account() const {
     return request_.credential != nullptr && url_.same_origin(request_.url);
   }
+  std::optional<cache::Failure> status_refusal() const;
   Result judge(const TransferEnd& end) const;
   cache::Failure failure(cache::FailureKind kind, std::string why) const;
 
   CurlMulti& multi_;
-  Request request_;  ///< with all who wait
+  Request request_;  ///< with all clients that wait
   const Done done_;
   Url url_;  ///< of the current hop
   int hops_ = 0;

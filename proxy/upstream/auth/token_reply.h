@@ -16,7 +16,7 @@ inline constexpr std::size_t max_token_body = 64 * 1024;
 /// longer lines than 8 or 16 KiB.
 inline constexpr std::size_t max_token = 16 * 1024;
 
-/// What a token server grants (distribution, docs/content/spec/auth/token.md).
+/// The token that a server grants (distribution, docs/content/spec/auth/token.md).
 struct TokenReply {
   std::string token;
   std::chrono::seconds lifetime{60};

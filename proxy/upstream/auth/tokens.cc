@@ -11,19 +11,19 @@
 namespace entrepot::upstream {
 namespace {
 
-/// What an entry takes besides its texts.
+/// The bytes of an entry besides its texts.
 constexpr std::size_t entry_overhead = 512;
 
 }  // namespace
 
-/// One question under way and those who wait for its answer.
+/// One running request and the callers that wait for its response.
 class Tokens::Flight : public cache::Demand {
  public:
   Level level() const override;
 
   std::list<Waiter*> waiters;
   std::unique_ptr<TokenFetch> fetch;
-  bool joined = false;  ///< somebody has waited for it: it is no renewal
+  bool joined = false;  ///< a caller waited for it: it is no renewal
 };
 
 class Tokens::Waiter : public Wait {
@@ -38,7 +38,7 @@ class Tokens::Waiter : public Wait {
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
-  void tell(const TokenResult& result) {
+  void deliver(const TokenResult& result) {
     flight_->waiters.erase(place_);
     flight_ = nullptr;
     sink_.on_token(result);
@@ -50,7 +50,7 @@ class Tokens::Waiter : public Wait {
   const TokenSink& sink() const { return sink_; }
 
  private:
-  Flight* flight_;  ///< null once told
+  Flight* flight_;  ///< null after deliver()
   TokenSink& sink_;
   std::list<Waiter*>::iterator place_;
 };
@@ -78,6 +78,7 @@ Tokens::~Tokens() {
 }
 
 std::optional<TokenResult> Tokens::look(const TokenKey& key) {
+  multi_.loop().assert_in_loop();
   const auto found = entries_.find(key.url.text());
   if (found == entries_.end()) return std::nullopt;
   const auto& [name, entry] = *found;
@@ -92,6 +93,7 @@ std::optional<TokenResult> Tokens::look(const TokenKey& key) {
 }
 
 std::unique_ptr<Tokens::Wait> Tokens::request(const TokenKey& key, TokenSink& sink) {
+  multi_.loop().assert_in_loop();
   auto& [name, entry] = *entries_.try_emplace(key.url.text()).first;
   if (!entry.flight) {
     launch(name, entry, key, &sink);
@@ -102,6 +104,7 @@ std::unique_ptr<Tokens::Wait> Tokens::request(const TokenKey& key, TokenSink& si
 }
 
 void Tokens::refused(const TokenKey& key, std::uint64_t serial) {
+  multi_.loop().assert_in_loop();
   const auto found = entries_.find(key.url.text());
   if (found == entries_.end()) return;
   Entry& entry = found->second;
@@ -141,7 +144,7 @@ void Tokens::launch(const std::string& name, Entry& entry, const TokenKey& key,
 
 void Tokens::landed(const std::string& name, TokenResult result, std::chrono::seconds lifetime) {
   const auto at = entries_.find(name);
-  Entry& entry = at->second;  // what is being asked for stays
+  Entry& entry = at->second;  // an entry with a running request stays
   const std::unique_ptr<Flight> flight = std::move(entry.flight);
   const Clock::time_point now = Clock::now();
   if (const Grant* grant = std::get_if<Grant>(&result)) {
@@ -153,8 +156,7 @@ void Tokens::landed(const std::string& name, TokenResult result, std::chrono::se
     entry.renew =
         now + std::chrono::duration_cast<Clock::duration>(lifetime * timeouts_.renew_token_after);
   } else {
-    // A renewal that failed takes nothing away: the token is good until it expires. It is tried
-    // again when it has: renew moves there.
+    // After a failed renewal the token stays valid until it expires. The next attempt follows then.
     entry.renew = entry.expires;
     const auto& failure = std::get<cache::Failure>(result);
     const bool denied = failure.kind == cache::FailureKind::denied;
@@ -162,18 +164,18 @@ void Tokens::landed(const std::string& name, TokenResult result, std::chrono::se
     // The caller keeps the pause of a rate limit if the server has named no time.
     const bool pause =
         failure.kind == cache::FailureKind::rate_limited && failure.retry_after.count() == 0;
-    if (!failure.given_up && !pause) {  // given_up concerns those who waited
+    if (!failure.given_up && !pause) {  // given_up concerns the waiting callers only
       entry.failure = failure;
       entry.failure_until = now + std::max<std::chrono::milliseconds>(hold, failure.retry_after);
     }
   }
   used(at);
-  // Each may take others out of the list, and may ask for the same token again: a new flight.
-  while (!flight->waiters.empty()) flight->waiters.front()->tell(result);
+  // Each sink may remove other waiters, and may request the same token again: a new flight.
+  while (!flight->waiters.empty()) flight->waiters.front()->deliver(result);
 }
 
-/// It is the last that has been used, and what has not been for the longest time makes room. What
-/// is being asked for is not in this list, so it stays.
+/// Marks the entry as the last used one and forgets the longest unused ones above max_bytes.
+/// Entries with a running request are not in the list, so they stay.
 void Tokens::used(Entries::iterator at) {
   auto& [name, entry] = *at;
   entry.used = Clock::now();
@@ -198,6 +200,7 @@ void Tokens::forget(Entries::iterator at) {
 }
 
 void Tokens::forget_unused() {
+  multi_.loop().assert_in_loop();
   const Clock::time_point now = Clock::now();
   while (!by_use_.empty()) {
     const auto at = entries_.find(*by_use_.front());

@@ -22,19 +22,19 @@
 
 namespace entrepot::upstream {
 
-/// Which token: its server has been vetted (realm.h) by the caller.
+/// Identifies a token. The caller has vetted its server (realm.h).
 struct TokenKey {
   Url url;  ///< of the realm, with service and scopes (token_url)
   bool plain_http = false;
   bool private_addresses = false;  ///< of the URL's own origin
-  bool private_redirects = false;  ///< of where it redirects
+  bool private_redirects = false;  ///< of the targets of its redirects
 };
 
-/// A token as an Authorization value. `serial` names this very token, to say that it was refused.
+/// A token as an Authorization value. `serial` identifies it for Tokens::refused().
 struct Grant {
   std::string authorization;
   std::uint64_t serial = 0;
-  bool anonymous = false;  ///< there is a credential, which it was granted without (TokenReply)
+  bool anonymous = false;  ///< granted without the credential that exists (TokenReply)
 };
 
 using TokenResult = std::variant<Grant, cache::Failure>;
@@ -44,7 +44,7 @@ class TokenSink {
   virtual ~TokenSink() = default;
   /// Once, from the top level of the loop. May start and destroy anything but the Tokens.
   virtual void on_token(const TokenResult& result) = 0;
-  /// Who waits for what the token is needed for: as in TransferRequest.
+  /// The demand and the clients of the request that needs the token: as in TransferRequest.
   virtual const cache::Demand* demand() const { return nullptr; }
   virtual const std::vector<cache::Client>& clients() const {
     static const std::vector<cache::Client> none;
@@ -52,20 +52,19 @@ class TokenSink {
   }
 };
 
-/// The bearer tokens of one credential (or of the anonymous user) at one upstream: at most one
-/// request per token is under way however many wait for it (protocol.md §3.1). A token is renewed
-/// in the background from 80 % of its life. Scopes name repositories and token servers choose how
-/// long a token is, so memory is bounded by its bytes, and what has not been used for a while goes.
-/// Loop thread only.
+/// The bearer tokens of one credential (or of the anonymous user) at one upstream. At most one
+/// request per token runs, however many callers wait for it. A token is renewed in the background
+/// from 80 % of its lifetime. The number of scopes and the length of a token have no limit, so the
+/// bytes of all entries have one, and unused entries are forgotten. Loop thread only.
 class Tokens {
  public:
-  /// Of all tokens, failures and their names together. Tokens of the large registries have 2 to 5
-  /// KiB, and a node pulls from a few hundred repositories.
+  /// Bytes of all tokens, failures and their names together. Tokens of the large registries have 2
+  /// to 5 KiB, and a node pulls from a few hundred repositories.
   static constexpr std::size_t max_bytes = 4 * 1024 * 1024;
-  /// What has not been used for longer is forgotten.
+  /// An entry that was unused for longer is forgotten.
   static constexpr std::chrono::minutes kept_for{15};
 
-  /// Someone who waits; destroying it stops the waiting, not the request.
+  /// A caller that waits; destroying it stops the waiting, not the request.
   class Wait {
    public:
     virtual ~Wait() = default;
@@ -79,21 +78,21 @@ class Tokens {
   Tokens(const Tokens&) = delete;
   Tokens& operator=(const Tokens&) = delete;
 
-  /// What is known without asking: a token that is still good, a failure too fresh to ask again, or
-  /// nullopt: request() it.
+  /// A token that is still valid, or a failure too recent for another request; nullopt: request()
+  /// it.
   std::optional<TokenResult> look(const TokenKey& key);
 
-  /// Waits for the token, asking for it unless that is under way. The sink outlives the Wait.
+  /// Waits for the token; sends a request unless one is running. The sink outlives the Wait.
   [[nodiscard]] std::unique_ptr<Wait> request(const TokenKey& key, TokenSink& sink);
 
-  /// The registry did not accept the token: forget it, unless it has been replaced already. One
-  /// that itself took a refused one's place is kept while it is young, because another would not be
-  /// accepted either: a registry that refuses everybody costs two tokens, not one a client.
+  /// The registry refused the token: forgets it, unless it was replaced already. The successor of a
+  /// refused token is kept while it is young, because the registry would refuse another one too: a
+  /// registry that refuses all tokens costs two token requests, not one per client.
   void refused(const TokenKey& key, std::uint64_t serial);
 
-  /// Forgets what has not been used for kept_for. Called now and then.
+  /// Forgets the entries that were unused for kept_for. Called each second.
   void forget_unused();
-  /// What is remembered now, at most max_bytes.
+  /// Bytes of all entries, at most max_bytes.
   std::size_t bytes() const { return bytes_; }
 
  private:
@@ -112,13 +111,13 @@ class Tokens {
     std::unique_ptr<Flight> flight;
 
     Clock::time_point used{};
-    /// In by_use_, while nothing is asked.
+    /// Position in by_use_ while no request runs.
     std::optional<std::list<const std::string*>::iterator> idle;
     std::size_t bytes = 0;  ///< its share of bytes_
   };
   using Entries = std::map<std::string, Entry>;  ///< by the text of TokenKey::url
 
-  /// `first`: who waits for it; null: nobody, it is a renewal.
+  /// `first`: the caller that waits for it; null: none, it is a renewal.
   void launch(const std::string& name, Entry& entry, const TokenKey& key, const TokenSink* first);
   void landed(const std::string& name, TokenResult result, std::chrono::seconds lifetime);
   void used(Entries::iterator at);

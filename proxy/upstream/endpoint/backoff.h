@@ -6,8 +6,8 @@
 
 namespace entrepot::upstream {
 
-/// `span` ± 25 %, so that those who failed together do not come back together. `random` is the
-/// state of the generator (splitmix64): any seed serves, it is advanced. Pure; any thread.
+/// `span` ± 25 %, so that requests that failed together are not repeated together. `random` is the
+/// state of the generator (splitmix64), which is advanced; any seed serves. Pure; any thread.
 std::chrono::milliseconds jittered_delay(std::chrono::milliseconds span, std::uint64_t& random);
 
 /// Wait before attempt `attempt` + 1, counted from 1: first, 2·first, 4·first … up to `longest`,

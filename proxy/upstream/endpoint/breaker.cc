@@ -8,7 +8,7 @@
 namespace entrepot::upstream {
 namespace {
 
-// What those who come during a probe are told to wait: the probe ends within a round trip or so.
+// The wait that requests during a probe get: the probe ends within about a round trip.
 constexpr std::chrono::milliseconds probe_wait{500};
 
 }  // namespace

@@ -6,9 +6,9 @@
 
 namespace entrepot::upstream {
 
-/// Spares an endpoint that does not answer, and everyone who would wait for it: after `threshold`
-/// attempts in a row without an answer it opens for a short, doubling, jittered time; then one
-/// attempt at a time may probe. Any HTTP answer closes it, an error status too.
+/// The circuit breaker of one endpoint, which spares it and the requests that would wait for it:
+/// after `threshold` attempts in a row without a response it opens for a short, doubling, jittered
+/// time; then one attempt at a time may probe. Any HTTP response closes it, an error status too.
 ///
 ///   closed    --threshold failures-->  open
 ///   open      --time passes-->         half open (decided in admit)

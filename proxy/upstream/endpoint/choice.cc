@@ -7,7 +7,7 @@
 namespace entrepot::upstream {
 namespace {
 
-// Where no candidate has been measured: all are alike, and any number does.
+// Used when no candidate has been measured: all are alike, and any number does.
 constexpr double assumed_first_byte = 0.1;
 constexpr double assumed_rate = 10 * 1024 * 1024;
 
@@ -21,7 +21,7 @@ constexpr double explore_again = 30;
 constexpr double exploring_price = 1.5;
 /// A kept connection is believed in for this long (CURLOPT_MAXAGE_CONN).
 constexpr double connection_age = 60;
-/// What a question that fails costs, on top of asking another, in seconds.
+/// The cost of a failed request, besides that of the next one, in seconds.
 constexpr double failure_cost = 2;
 
 // Another is clearly better than the incumbent below this share of its time, and by this much.
@@ -48,7 +48,7 @@ Best best_of(std::span<const Candidate> candidates) {
   return {first_byte.value_or(assumed_first_byte), std::max(rate.value_or(assumed_rate), 1.0)};
 }
 
-/// What one more body would get.
+/// The rate that one more body would get.
 double rate_of(const Estimate& estimate, double best) {
   const double trust = estimate.rate ? std::exp2(-estimate.rate_age / rate_half_life) : 0;
   const double all = trust * estimate.rate.value_or(0) + (1 - trust) * best;
@@ -86,7 +86,7 @@ std::optional<std::size_t> least_cost(std::span<const Candidate> candidates, std
   return chosen;
 }
 
-/// One worth measuring at the price of asking it in place of `chosen`.
+/// A candidate to measure, at the price of using it in place of `chosen`.
 std::optional<std::size_t> unmeasured(std::span<const Candidate> candidates, std::uint64_t bytes,
                                       const Best& best, std::size_t chosen) {
   if (bytes <= small_object || tier(candidates[chosen]) != 0) return std::nullopt;
@@ -94,7 +94,7 @@ std::optional<std::size_t> unmeasured(std::span<const Candidate> candidates, std
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const Estimate& estimate = candidates[i].estimate;
     if (i == chosen || candidates[i].excluded || tier(candidates[i]) != 0) continue;
-    // What has not even answered yet is left to the probes.
+    // The probes measure an endpoint that has not answered yet.
     const bool unknown = !estimate.rate || estimate.rate_age > rate_too_old;
     if (!estimate.first_byte || !unknown || estimate.explored_age < explore_again) continue;
     if (cost(estimate, bytes, best) <= price) return i;

@@ -23,6 +23,10 @@ double decay(EndpointStats::Duration age, double half_life) {
   return std::exp2(-std::max(seconds(age), 0.0) / half_life);
 }
 
+/// An endpoint is late after this share of its last response times, and after this time at least.
+constexpr double late_share = 0.95;
+constexpr std::chrono::milliseconds least_patience{50};
+
 }  // namespace
 
 void Measure::add(double value, Time now) {
@@ -112,6 +116,14 @@ Estimate EndpointStats::estimate(Time now) const {
           .worse = late || slow,
           .down = down_,
           .suspect = now < suspect_until_};
+}
+
+std::chrono::milliseconds patience(const EndpointStats& stats, const Timeouts& timeouts) {
+  const auto usual = stats.first_byte_time().percentile(late_share);
+  if (!usual) return timeouts.patience;
+  const auto span = std::chrono::duration<double>(*usual);
+  return std::clamp(std::chrono::ceil<std::chrono::milliseconds>(span), least_patience,
+                    std::max(timeouts.first_byte, least_patience));
 }
 
 }  // namespace entrepot::upstream

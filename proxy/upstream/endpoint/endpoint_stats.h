@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "proxy/upstream/transfer/timeouts.h"
+
 namespace entrepot::upstream {
 
 /// Samples of one quantity: their mean, in which what is old counts less, and the last of them for
@@ -36,25 +38,25 @@ class Measure {
   std::array<double, kept> recent_{};  ///< a ring
 };
 
-/// What the choice of an endpoint reads (choice.h). Times in seconds, rates in bytes a second.
+/// The input of choose() (choice.h). Times in seconds, rates in bytes per second.
 struct Estimate {
   std::optional<double> connect;
   std::optional<double> first_byte;
   std::optional<double> rate;  ///< of all its bodies together
-  int bodies = 0;              ///< that are on their way from it now
+  int bodies = 0;              ///< in transfer
   double rate_age = 0;         ///< since the last sample of the rate
-  double idle = 0;             ///< since it last answered: kept connections may be gone
-  double failure_rate = 0;     ///< 0 to 1, of the questions it was asked lately
-  double explored_age = 0;     ///< since it was asked only to measure it
-  /// The best rate it has had for some time, whatever it is now.
+  double idle = 0;             ///< since its last response: kept connections may be closed
+  double failure_rate = 0;     ///< 0 to 1, of its recent requests
+  double explored_age = 0;     ///< since it was last chosen to measure it
+  /// The best rate of a longer time, whatever the current one is.
   std::optional<double> usual_rate;
   bool worse = false;    ///< much slower than it was for most of its last samples
-  bool down = false;     ///< it did not answer when last asked
+  bool down = false;     ///< its last request got no response
   bool suspect = false;  ///< it sent wrong bytes lately
 };
 
-/// What has been learnt of one endpoint, from transfers and from probes. Loop thread only; time
-/// comes from outside.
+/// Statistics of one endpoint, from transfers and from probes. Loop thread only; the caller passes
+/// the time.
 class EndpointStats {
  public:
   using Time = Measure::Time;
@@ -64,22 +66,22 @@ class EndpointStats {
   static constexpr std::chrono::minutes suspicion{10};
 
   void connected(Duration took, Time now);
-  /// It answered, whatever it said, `waited` after the request had been sent.
+  /// It responded, with any status, `waited` after the request was sent.
   void first_byte(Duration waited, Time now);
-  /// It had not answered after `waited`, when we stopped waiting: it takes that long at least.
+  /// It had not responded after `waited`, when its request was cancelled: its time is longer.
   void lost_race(Duration waited, Time now);
-  /// A stretch of a body, while we could have taken more. What the others that were on their way
-  /// brought meanwhile is taken to be the same.
+  /// An interval of a body that was not held. Other bodies in transfer are assumed to have received
+  /// as many bytes.
   void received(std::uint64_t bytes, Duration took, Time now);
   /// A body begins, or is over.
   void body_begins() { ++bodies_; }
   void body_ends() { --bodies_; }
 
-  /// Any answer says that it is not down; only that of a question (not of a probe) says how often
-  /// questions fail.
+  /// Any response proves that it is not down; only that to a client's request (not to a probe)
+  /// counts for the share of failures.
   void answers(Time now);
   void succeeded(Time now);
-  /// A question has succeeded since, and nothing has gone unanswered after it.
+  /// A request has succeeded since, and none has gone unanswered after it.
   bool works_since(Time since) const {
     return succeeded_at_ >= since && succeeded_at_ > unreachable_at_;
   }
@@ -90,7 +92,8 @@ class EndpointStats {
   void mismatched(Time now);
   void explored(Time now) { explored_at_ = now; }
 
-  /// What another process knew at `then`: one sample each, in seconds and bytes a second.
+  /// Restores the statistics of another process, taken at `then`: one sample each, in seconds and
+  /// bytes per second.
   void recall_times(std::optional<double> connect, std::optional<double> first_byte, Time then);
   void recall_rate(double rate, Time then) { rate_.add(rate, then); }
 
@@ -115,5 +118,8 @@ class EndpointStats {
   Time explored_at_{};
   bool down_ = false;
 };
+
+/// How long a request waits for the first byte before another endpoint gets it too. Pure.
+std::chrono::milliseconds patience(const EndpointStats& stats, const Timeouts& timeouts);
 
 }  // namespace entrepot::upstream

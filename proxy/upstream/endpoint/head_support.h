@@ -21,8 +21,8 @@ constexpr bool may_refuse_head(cache::Resource resource, int status) {
   return (status >= 400 && status < 500) || status == 501;
 }
 
-/// Remembers for an hour that an endpoint refuses HEAD of manifests or of blobs, so that it is
-/// asked by GET at once. Loop thread only.
+/// Remembers for an hour that an endpoint refuses HEAD of manifests or of blobs, so that it gets a
+/// GET at once. Loop thread only.
 class HeadSupport {
  public:
   using Time = std::chrono::steady_clock::time_point;

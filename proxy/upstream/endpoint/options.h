@@ -29,8 +29,8 @@ struct UpstreamOptions {
   std::string ca_file;
   /// Redirects and realms may lead to private addresses.
   bool internal = false;
-  /// Hosts besides the endpoints' own domains that may be asked for tokens with credentials: lower
-  /// case, without a port. Without credentials any host may be asked.
+  /// Hosts besides the endpoints' own domains that may get token requests with credentials: lower
+  /// case, without a port. Any host may get them without credentials.
   std::vector<std::string> token_hosts = {};
 };
 
@@ -41,10 +41,10 @@ struct Options {
   Breaker::Options breaker;
   /// User-Agent; empty for "entrepot/<version>".
   std::string user_agent;
-  /// Our name in the Via of what endpoints are asked (registry::Options::id); empty: none is sent.
+  /// Our name in the Via of requests to endpoints (registry::Options::id); empty: none is sent.
   std::string id;
-  /// Reads answers whose reading would hold up a loop. Outlives the source. Null: the loop reads
-  /// all.
+  /// Runs the reading of responses that would delay a loop. Outlives the source. Null: the loop
+  /// reads all.
   cache::JobQueue* readers = nullptr;
   /// Set by UpstreamSource: runs `read` on the readers, then `done` on the loop. Null without
   /// readers.

@@ -34,6 +34,7 @@ Probe::Probe(event_base* base, Endpoint& endpoint, std::uint64_t seed)
     : endpoint_(endpoint), random_(seed), timer_(base, [this] { due(); }) {}
 
 void Probe::used() {
+  endpoint_.multi().loop().assert_in_loop();
   const bool first = !used_;
   used_ = true;
   if (!first || transfer_ || failures_ > 0) return;
@@ -44,17 +45,18 @@ void Probe::used() {
 }
 
 void Probe::hurry() {
+  endpoint_.multi().loop().assert_in_loop();
   if (transfer_ || failures_ > 0 || Clock::now() - asked_at_ < hurry_again) return;
   timer_.set(milliseconds(0));
 }
 
 void Probe::due() {
   const auto now = Clock::now();
-  const EndpointStats& knowledge = endpoint_.knowledge();
+  const EndpointStats& stats = endpoint_.stats();
   const bool asked_meanwhile =
-      now - knowledge.first_byte_time().last() < endpoint_.timeouts().probe_used / 2;
-  if (endpoint_.limited() || now < not_before_ ||
-      (asked_meanwhile && !knowledge.estimate(now).down)) {
+      now - stats.first_byte_time().last() < endpoint_.timeouts().probe_used / 2;
+  if (endpoint_.accounts().limited() || now < not_before_ ||
+      (asked_meanwhile && !stats.estimate(now).down)) {
     wait();
   } else {
     ask();
@@ -65,9 +67,9 @@ void Probe::ask() {
   asked_at_ = Clock::now();
   used_ = false;
   settled_ = false;
-  TransferRequest request{.url = endpoint_.address("/v2/"), .head = false, .headers = {}};
-  request.plain_http = endpoint_.plain_http();
-  request.private_addresses = endpoint_.private_addresses(request.url);
+  TransferRequest request{.url = endpoint_.address().of("/v2/"), .head = false, .headers = {}};
+  request.plain_http = endpoint_.address().plain_http();
+  request.private_addresses = endpoint_.address().private_addresses(request.url);
   request.urgent = true;
   TransferSink& self = *this;
   transfer_ = endpoint_.multi().start(std::move(request), self);
@@ -77,7 +79,7 @@ Disposition Probe::on_head(const ResponseHead& head) {
   endpoint_.metrics().request(metrics::Kind::ping, head.status);
   settled_ = true;
   learn(head);
-  return Disposition::discard();
+  return Disposition::discard;
 }
 
 void Probe::learn(const ResponseHead& head) {
@@ -88,7 +90,7 @@ void Probe::learn(const ResponseHead& head) {
                           .value_or(std::chrono::seconds(0));
     const bool said = wait.count() > 0;
     not_before_ = Clock::now() + (said ? milliseconds(wait) : endpoint_.timeouts().rate_limit);
-    if (said) endpoint_.anonymous_limited(wait);
+    if (said) endpoint_.accounts().anonymous_limited(wait);
     return;
   }
   const ProbeVerdict verdict = judge_probe(head);
@@ -102,8 +104,8 @@ void Probe::learn(const ResponseHead& head) {
   if (verdict == ProbeVerdict::unclear) return;
   const auto now = Clock::now();
   const TransferTiming timing = transfer_->timing();
-  if (timing.connect.count() > 0) endpoint_.knowledge().connected(timing.connect, now);
-  endpoint_.knowledge().first_byte(timing.first_byte, now);
+  if (timing.connect.count() > 0) endpoint_.stats().connected(timing.connect, now);
+  endpoint_.stats().first_byte(timing.first_byte, now);
   endpoint_.answered();
 }
 
@@ -119,7 +121,7 @@ void Probe::on_end(const TransferEnd& end) {
 
 void Probe::failed(std::string_view why, Clock::time_point unless_works_since) {
   ++failures_;
-  if (!endpoint_.knowledge().works_since(unless_works_since)) endpoint_.failed(why);
+  if (!endpoint_.stats().works_since(unless_works_since)) endpoint_.failed(why);
 }
 
 void Probe::wait() {

@@ -10,13 +10,13 @@ namespace {
 
 constexpr std::uint64_t few_of_unknown = 10;
 constexpr std::uint64_t few_share = 10;
-/// Where no window is named, and the longest that is believed.
+/// The window that is assumed when none is named, and the longest that is accepted.
 constexpr std::chrono::seconds usual_window = std::chrono::hours(1);
 constexpr std::chrono::seconds longest_window = std::chrono::hours(24);
 
 }  // namespace
 
-void RateBudget::told(const ResponseHead& head, Time now) {
+void RateBudget::update(const ResponseHead& head, Time now) {
   const auto left = parse_ratelimit(head.ratelimit_remaining);
   if (!left) return;
   const auto limit = parse_ratelimit(head.ratelimit_limit);

@@ -9,21 +9,22 @@
 
 namespace entrepot::upstream {
 
-/// What an upstream's rate limit leaves of its budget, as its answers tell (`ratelimit-limit`,
-/// `ratelimit-remaining`; Docker Hub counts GETs of manifests). A value type; time comes in.
+/// The remaining budget of an upstream's rate limit, by its response headers `ratelimit-limit` and
+/// `ratelimit-remaining` (Docker Hub counts GETs of manifests). A value type; the caller passes the
+/// time.
 class RateBudget {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// Notes what `head` says, if it says anything.
-  void told(const ResponseHead& head, Time now);
-  /// Requests left; nullopt where nobody has said so, or so long ago that the window is over.
+  /// Takes over the values in `head`, if it has any.
+  void update(const ResponseHead& head, Time now);
+  /// Requests left; nullopt while unknown, or after the end of the window.
   std::optional<std::uint64_t> remaining(Time now) const;
-  /// Requests in a window; nullopt where that is not known, or was not told with remaining().
+  /// Requests in a window; nullopt while unknown, or when the last response named remaining() only.
   std::optional<std::uint64_t> limit(Time now) const;
-  /// A tenth or less is left (of a limit that is not told: ten or fewer).
+  /// A tenth or less is left; of an unknown limit, ten or fewer.
   bool low_on_quota(Time now) const;
-  /// Nothing is left for more than a minute: a refusal is not over in a moment.
+  /// Nothing is left for more than a minute, so a refusal will last.
   bool spent(Time now) const;
 
  private:

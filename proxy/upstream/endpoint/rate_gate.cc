@@ -14,7 +14,7 @@ bool RateGate::pause(Time now, std::chrono::milliseconds first, std::chrono::mil
 }
 
 void RateGate::let_through(Time now) {
-  // What was under way when the pause began says nothing about its end.
+  // The response to a request from before the pause says nothing about its end.
   if (now < pause_until_) return;
   pauses_ = 0;
   next_trial_ = {};

@@ -9,15 +9,14 @@ namespace entrepot::upstream {
 /// Pauses in a row until a warning is logged; a short pause may occur every second.
 inline constexpr int pauses_before_warning = 3;
 
-/// When questions may be put, by what they were refused with (429).
+/// Decides when requests of one account may be sent, by their refusals (429).
 ///
-///   open   --close_until()-->  closed   the time was said, or is known
-///   open   --pause()-->        closed   for a moment, as nobody has said for how long
-///   closed --time passes-->    open; after a pause on trial: one question goes, and no other
-///   before
-///                              `trial` is over or one has been let through
+///   open   --close_until()-->  closed   until a time that the response named or that is known
+///   open   --pause()-->        closed   for a short time, as the response named none
+///   closed --time passes-->    open; after a pause on trial: one request may be sent, and the next
+///                              one after `trial`, or after let_through()
 ///
-/// A value type; time comes from outside.
+/// A value type; the caller passes the time.
 class RateGate {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -28,18 +27,18 @@ class RateGate {
   bool closed(Time now) const { return now < closed_until(); }
   void close_until(Time until) { said_until_ = std::max(said_until_, until); }
 
-  /// For `first`, then for twice as long each time while refusals go on, up to `longest`. True
-  /// where a pause begins: of questions that were under way together the first refusal counts.
+  /// Closes for `first`, then twice as long each time while refusals go on, up to `longest`. True
+  /// when a pause begins: the first refusal of concurrent requests counts.
   bool pause(Time now, std::chrono::milliseconds first, std::chrono::milliseconds longest);
-  /// What closes it, or did so last, is a pause or a trial: who waits may ask at closed_until().
+  /// A pause or a trial closes it, or did so last: a retry may succeed at closed_until().
   bool pauses() const { return std::max(pause_until_, next_trial_) > said_until_; }
   /// Pauses in a row.
   int pauses_so_far() const { return pauses_; }
-  /// A question goes out.
-  void asked(Time now) {
+  /// A request is sent.
+  void sent(Time now) {
     if (pauses_ > 0 && !closed(now)) next_trial_ = now + trial;
   }
-  /// A question was answered, and not with a refusal.
+  /// A request was not refused.
   void let_through(Time now);
 
  private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a fetch loop knows of its upstreams, for people and for the next process. Plain values.
+// The statistics of a fetch loop about its upstreams, for operators and for the next process. Plain
+// values.
 #pragma once
 
 #include <chrono>
@@ -15,29 +16,30 @@ namespace entrepot::upstream {
 struct EndpointReport {
   std::string endpoint = {};  ///< its label
   std::string region = {};
-  bool down = false;        ///< it did not answer when last asked
+  bool down = false;        ///< its last request got no response
   bool suspect = false;     ///< it sent wrong bytes lately
-  bool unasked = false;     ///< its circuit is open: it is left alone for a while
-  double failure_rate = 0;  ///< 0 to 1, of the questions it was asked lately
-  int bodies = 0;           ///< on their way from it
-  // In seconds and bytes a second; nullopt while nothing was measured.
+  bool unasked = false;     ///< its circuit is open
+  double failure_rate = 0;  ///< 0 to 1, of its recent requests
+  int bodies = 0;           ///< in transfer
+  // In seconds and bytes per second; nullopt while nothing was measured.
   std::optional<double> connect = std::nullopt;
   std::optional<double> first_byte = std::nullopt;
-  std::optional<double> late_first_byte = std::nullopt;  ///< 95 of 100 answers begin within this
+  std::optional<double> late_first_byte =
+      std::nullopt;  ///< 95 % of the responses begin within this
   std::optional<double> rate = std::nullopt;
-  std::optional<double> rate_ago = std::nullopt;      ///< the last measured stretch of a body
-  std::optional<double> answered_ago = std::nullopt;  ///< the last answer
+  std::optional<double> rate_ago = std::nullopt;  ///< since the last measured interval of a body
+  std::optional<double> answered_ago = std::nullopt;  ///< since the last response
   // The rate limit.
-  std::chrono::seconds limited{0};                        ///< nothing is sent for so long (429)
+  std::chrono::seconds limited{0};                        ///< nothing is sent for this time (429)
   std::optional<std::uint64_t> remaining = std::nullopt;  ///< requests that all accounts have left
-  /// Of each account that is limited, by user name (empty: anonymous), and for how long.
+  /// The remaining wait of each limited account, by user name (empty: anonymous).
   std::map<std::string, std::chrono::seconds> waits = {};
   std::size_t accounts = 0;  ///< credentials, or the anonymous user
 };
 
 struct UpstreamReport {
   std::string name = {};
-  std::size_t transfers = 0;  ///< under way
+  std::size_t transfers = 0;  ///< running
   std::size_t queued = 0;
   std::vector<EndpointReport> endpoints = {};
 };

@@ -8,8 +8,8 @@
 
 namespace entrepot::upstream {
 
-/// What kind of network an address belongs to. Only `global` may be reached by following what an
-/// upstream said (redirect, realm) unless the upstream is configured `internal`.
+/// The kind of network of an address. A redirect or realm of an upstream may lead to `global` ones
+/// only, unless the upstream is configured `internal`.
 enum class AddressClass : std::uint8_t {
   global,
   unspecified,  ///< 0.0.0.0/8 and ::, "this host"
@@ -22,7 +22,7 @@ enum class AddressClass : std::uint8_t {
 };
 
 /// Classifies by the IANA special-purpose registries. IPv4 inside IPv6 (mapped, compatible, NAT64
-/// 64:ff9b::/96 and 64:ff9b:1::/48, 6to4, Teredo) is judged by the IPv4 address it leads to.
+/// 64:ff9b::/96 and 64:ff9b:1::/48, 6to4, Teredo) is judged by the IPv4 address in it.
 /// Pure; any thread.
 AddressClass classify(const sockaddr& address, socklen_t length);
 

@@ -90,7 +90,7 @@ std::chrono::microseconds CurlHandle::time(CURLINFO what) const {
   return std::chrono::microseconds(value);
 }
 
-bool CurlHandle::connected_anew() const {
+bool CurlHandle::new_connection() const {
   long connections = 0;
   curl_easy_getinfo(easy_, CURLINFO_NUM_CONNECTS, &connections);
   return connections > 0;

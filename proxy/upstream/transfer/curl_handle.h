@@ -37,7 +37,7 @@ class CurlHandle {
   /// A CURLINFO_…_TIME_T; 0 before that moment.
   std::chrono::microseconds time(CURLINFO what) const;
   /// The last try made a new connection.
-  bool connected_anew() const;
+  bool new_connection() const;
   /// IP literal of the peer; empty before there is a connection.
   std::string peer_ip() const;
   /// The text of libcurl for its failure `result`.

@@ -50,15 +50,16 @@ class CurlMulti::Handle : public Transfer {
   void leaves() { ticket_.reset(); }
 
   void hold(bool on) override {
-    multi_.assert_in_loop();
+    multi_.loop_.assert_in_loop();
     held_ = on;
     if (running_ != nullptr) multi_.hold(*running_, on);
   }
   void wanted_by(cache::Client client) override {
-    multi_.assert_in_loop();
+    multi_.loop_.assert_in_loop();
     if (ticket_) multi_.queue_.wanted_by(*ticket_, client);
   }
   TransferTiming timing() const override {
+    multi_.loop_.assert_in_loop();
     return running_ == nullptr ? TransferTiming{} : running_->timing();
   }
   Handle(const Handle&) = delete;
@@ -98,7 +99,7 @@ void CurlMulti::open() {
 }
 
 std::unique_ptr<Transfer> CurlMulti::start(TransferRequest request, TransferSink& sink) {
-  assert_in_loop();
+  loop_.assert_in_loop();
   auto handle = std::make_unique<Handle>(*this);
   handle->waits(
       queue_.add(std::make_unique<TransferQueue::Waiting>(std::move(request), sink, *handle)));
@@ -110,7 +111,7 @@ std::unique_ptr<Transfer> CurlMulti::start(TransferRequest request, TransferSink
 void CurlMulti::admit() {
   while (auto waiting = queue_.next()) begin(std::move(waiting));
   // Not from here: start() promises to call no sink.
-  if (queue_.anybody_leaves()) dismiss_timer_.set(std::chrono::milliseconds(0));
+  if (queue_.has_leaving()) dismiss_timer_.set(std::chrono::milliseconds(0));
 }
 
 void CurlMulti::begin(std::unique_ptr<TransferQueue::Waiting> waiting) {
@@ -250,7 +251,7 @@ void CurlMulti::expired(CurlTransfer& running, TransferEnd end) {
 }
 
 void CurlMulti::reset(const std::string& reason) {
-  assert_in_loop();
+  loop_.assert_in_loop();
   check(!in_curl_, "a multi is reset from within libcurl");
   log::error("upstream transfers restart: libcurl reports \"{}\"; this is a bug worth reporting",
              reason);
@@ -268,27 +269,24 @@ void CurlMulti::reset(const std::string& reason) {
   for (const auto& running : victims) running->finish(end);
 }
 
-int CurlMulti::on_socket_change(CURL*, curl_socket_t fd, int what, void* self, void* watch) {
+int CurlMulti::on_socket_change(CURL*, curl_socket_t fd, int what, void* self, void* known) {
   // The easy handle does not matter: sockets belong to the multi handle and outlive their
   // transfers.
-  auto* multi = static_cast<CurlMulti*>(self);
+  CurlMulti& multi = *static_cast<CurlMulti*>(self);
   if (what == CURL_POLL_REMOVE) {
-    curl_multi_assign(multi->multi_, fd, nullptr);
-    multi->watches_.erase(fd);
-  } else {
-    multi->watch_socket(fd, what, static_cast<SocketWatch*>(watch));
+    curl_multi_assign(multi.multi_, fd, nullptr);
+    multi.watches_.erase(fd);
+    return 0;
   }
-  return 0;
-}
-
-void CurlMulti::watch_socket(curl_socket_t fd, int what, SocketWatch* watch) {
+  auto* watch = static_cast<SocketWatch*>(known);
   if (watch == nullptr) {
-    auto& made = watches_[fd];
-    made = std::make_unique<SocketWatch>(loop_.base(), fd, ready_);
+    auto& made = multi.watches_[fd];
+    made = std::make_unique<SocketWatch>(multi.loop_.base(), fd, multi.ready_);
     watch = made.get();
-    curl_multi_assign(multi_, fd, watch);
+    curl_multi_assign(multi.multi_, fd, watch);
   }
   watch->listen(what);
+  return 0;
 }
 
 }  // namespace entrepot::upstream

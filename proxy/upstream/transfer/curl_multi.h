@@ -32,8 +32,7 @@ class CurlMulti : private CurlTransfer::Deadlines {
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
 
-  /// Ends the process when the calling thread is not the loop's.
-  void assert_in_loop() const { loop_.assert_in_loop(); }
+  loop::Loop& loop() const { return loop_; }
 
   /// Starts a transfer or queues it. Calls the sink only after it has returned; the sink outlives
   /// the Transfer. May be called from within a sink.
@@ -65,7 +64,6 @@ class CurlMulti : private CurlTransfer::Deadlines {
   static int on_socket_change(CURL*, curl_socket_t fd, int what, void* self, void* watch);
 
   void open();
-  void watch_socket(curl_socket_t fd, int what, SocketWatch* watch);
   void act(curl_socket_t fd, int mask);
   void settle();
   void admit();

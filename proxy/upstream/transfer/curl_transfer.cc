@@ -183,7 +183,7 @@ TransferEnd CurlTransfer::judge(CURLcode result) const {
 
 TransferTiming CurlTransfer::timing() const {
   TransferTiming timing;
-  if (handle_.connected_anew()) {
+  if (handle_.new_connection()) {
     timing.connect =
         std::max(handle_.time(CURLINFO_CONNECT_TIME_T), handle_.time(CURLINFO_APPCONNECT_TIME_T));
   }
@@ -197,10 +197,9 @@ bool CurlTransfer::head_complete() {
   timer_.set(stall_.tick_length());
   const Disposition disposition = sink_->on_head(reader_.head());
   if (sink_ == nullptr) return false;
-  if (disposition.aborts()) {
+  if (disposition == Disposition::abort) {
     phase_.enter(TransferPhase::refused);
-  } else if (disposition.body() != nullptr) {
-    body_ = disposition.body();
+  } else if (disposition == Disposition::deliver) {
     phase_.enter(TransferPhase::delivering);
   } else {
     const bool is_long = reader_.head().content_length.value_or(0) > max_discarded;
@@ -212,7 +211,7 @@ bool CurlTransfer::head_complete() {
 bool CurlTransfer::take(std::span<const std::byte> data) {
   stall_.received(data.size());
   if (phase_.is(TransferPhase::delivering)) {
-    if (body_->on_data(data)) return sink_ != nullptr;
+    if (sink_->on_data(data)) return sink_ != nullptr;
     if (sink_ != nullptr) phase_.enter(TransferPhase::refused);
     return false;
   }

@@ -91,7 +91,6 @@ class CurlTransfer {
   Deadlines& deadlines_;
 
   PhaseVariable<TransferPhase> phase_{TransferPhase::created};
-  BodySink* body_ = nullptr;     ///< not null while `delivering`
   std::uint64_t discarded_ = 0;  ///< bytes, while `discarding`
   bool held_ = false;            ///< the sink accepts no data now
   HeadReader reader_;

@@ -8,7 +8,7 @@
 namespace entrepot::upstream {
 namespace {
 
-/// What clients are told to wait where too many do.
+/// The wait that clients are told when too many transfers are queued.
 constexpr std::chrono::seconds wait_while_overloaded{10};
 
 struct StatusMeaning {

@@ -14,9 +14,9 @@ namespace entrepot::upstream {
 
 /// The kind of a transfer that ended without a usable answer.
 cache::FailureKind kind_of(const TransferEnd& end);
-/// True where the same request may do better at once: the network failed, not the answer.
+/// True when the same request may succeed at once: the network failed, not the response.
 bool worth_retrying(const TransferEnd& end);
-/// What the operator can do about it, one phrase.
+/// Advice for the operator, one phrase.
 std::string advice(const TransferEnd& end);
 
 /// This mirror gave the transfer up: that says nothing about the endpoint.

@@ -14,13 +14,12 @@
 
 namespace entrepot::upstream {
 
-/// The order in which waiting transfers begin so that neither one client nor one repository keeps
-/// the others waiting: first those of the client with the fewest under way, of those the repository
-/// that has the fewest for that client, of those the one that came first. Every operation takes
-/// O(log n). Knows tickets only; pure bookkeeping, used on one thread.
+/// The order in which queued transfers begin, so that neither one client nor one repository delays
+/// the others: the client with the fewest running transfers is first, within it the repository with
+/// the fewest, within that the oldest ticket. Every operation takes O(log n). Pure; one thread.
 class FairOrder {
  public:
-  /// Names one that waits; a lower one came earlier.
+  /// Identifies a queued transfer; a lower one came earlier.
   using Ticket = std::uint64_t;
 
   FairOrder() = default;
@@ -28,44 +27,45 @@ class FairOrder {
   FairOrder& operator=(const FairOrder&) = delete;
 
   void add(Ticket ticket, cache::Client client, const std::string& repository);
-  /// REQUIRES: it waits, under these names.
+  /// REQUIRES: `ticket` is queued, with this client and repository.
   void remove(Ticket ticket, cache::Client client, const std::string& repository);
-  /// The one to begin next; nullopt where none waits.
+  /// The ticket to begin next; nullopt when none is queued.
   std::optional<Ticket> next() const;
-  /// The last to come of the client that has most waiting; nullopt where none waits.
+  /// The newest ticket of the client with the most queued ones; nullopt when none is queued.
   std::optional<Ticket> last_of_largest() const;
 
-  /// One of theirs is under way, until ended().
+  /// A transfer of them runs, until ended().
   void began(cache::Client client, const std::string& repository);
   void ended(cache::Client client, const std::string& repository);
 
   std::size_t size() const { return size_; }
-  /// Waiting and under way.
+  /// Queued and running transfers of the client.
   std::size_t load(cache::Client client) const;
 
  private:
-  /// Of one client in one repository.
+  /// The tickets of one client in one repository.
   struct Line {
     std::size_t under_way = 0;
     std::set<Ticket> waiting;
   };
-  /// Fewest under way, earliest ticket.
+  /// Number of running transfers, oldest ticket.
   using LineRank = std::pair<std::size_t, Ticket>;
   struct Share {
     std::size_t under_way = 0;
-    std::map<std::string, Line> lines;  ///< with something waiting or under way
-    std::set<LineRank> ready;           ///< of each line where something waits
+    std::map<std::string, Line> lines;  ///< with a queued or running transfer
+    std::set<LineRank> ready;           ///< of each line with a queued ticket
     std::set<Ticket> waiting;
   };
-  /// Fewest under way, then that of its first line.
+  /// Number of running transfers, rank of its first line.
   using ClientRank = std::pair<std::size_t, LineRank>;
 
   template <typename Change>
   void change(cache::Client client, const std::string& repository, const Change& apply);
 
   std::map<cache::Client, Share> clients_;
-  std::set<ClientRank> ready_;  ///< of each client of whom something waits
-  std::set<std::pair<std::size_t, const Share*>> sizes_;  ///< how many each of those has waiting
+  std::set<ClientRank> ready_;  ///< of each client with a queued ticket
+  std::set<std::pair<std::size_t, const Share*>>
+      sizes_;  ///< number of queued tickets of each of those
   std::size_t size_ = 0;
 };
 

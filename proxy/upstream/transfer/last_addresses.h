@@ -8,12 +8,12 @@
 
 namespace entrepot::upstream {
 
-/// Where hosts answered last, for when their names cannot be resolved (U18 of the fault list): the
-/// name service is down more often than the hosts are. One thread.
+/// The last address at which each host answered, for use while its name cannot be resolved: name
+/// services fail more often than hosts. One thread.
 class LastAddresses {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  /// What is older is not used.
+  /// An older address is not used.
   static constexpr std::chrono::hours kept{1};
   /// Hosts remembered; the oldest goes first. CDNs have many names.
   static constexpr std::size_t most = 256;

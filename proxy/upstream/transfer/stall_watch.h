@@ -22,12 +22,12 @@ class StallWatch {
     return std::max(span_ / 4, std::chrono::milliseconds(1));
   }
   void received(std::size_t bytes) { quarters_[at_] += bytes; }
-  /// A quarter has gone by in which nothing was wanted: the watch begins anew.
+  /// A quarter has passed in which the body was held: the watch restarts.
   void rest() {
     ticks_ = 0;
     quarters_.fill(0);
   }
-  /// A quarter has gone by: true when the last four brought less than they had to.
+  /// A quarter has passed: true when the last four had too few bytes.
   bool tick() {
     ++ticks_;
     std::uint64_t sum = 0;

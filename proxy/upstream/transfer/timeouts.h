@@ -13,32 +13,32 @@ struct Timeouts {
   std::chrono::milliseconds first_byte{std::chrono::seconds(30)};
   /// A body below Limits::stall_bytes_per_second for this long is a stall.
   std::chrono::milliseconds stall{std::chrono::seconds(20)};
-  /// An endpoint whose time to the first byte is unknown is not waited for longer than this before
-  /// another is asked as well.
+  /// The wait for an endpoint of unknown time to the first byte before another endpoint gets the
+  /// request too.
   std::chrono::milliseconds patience{std::chrono::seconds(1)};
   /// Between two probes of an endpoint while its upstream is used, and while it is not.
   std::chrono::milliseconds probe_used{std::chrono::seconds(15)};
   std::chrono::milliseconds probe_idle{std::chrono::minutes(5)};
-  /// No new try before the head begins once this much time has gone by.
+  /// A request without a response head is not repeated after this time.
   std::chrono::milliseconds retry_for{std::chrono::seconds(5)};
   /// First and longest wait between tries.
   std::chrono::milliseconds backoff_first{200};
   std::chrono::milliseconds backoff_longest{std::chrono::seconds(4)};
-  /// How long an endpoint is not asked after a 429 that names no time: first, then twice as long
-  /// each time while refusals go on, up to the second; at once that where its budget is spent.
+  /// The pause of an endpoint after a 429 that names no time: the first one, then twice as long
+  /// each time while refusals go on, up to the second; at once the second when its budget is spent.
   std::chrono::milliseconds rate_limit_first{std::chrono::seconds(1)};
   std::chrono::milliseconds rate_limit{std::chrono::seconds(30)};
-  /// No new try of a question that such a 429 has met once this much time has gone by.
+  /// A request that got such a 429 is not repeated after this time.
   std::chrono::milliseconds limited_for{std::chrono::seconds(10)};
   /// A token is renewed in the background once this share of its life is over.
   double renew_token_after = 0.8;
   /// A token younger than this that is refused is not fetched again: it would not help.
   std::chrono::milliseconds young_token{std::chrono::seconds(5)};
-  /// How long a token server that refused our credentials, or failed, is not asked again.
+  /// The time without a request to a token server that refused our credentials, or that failed.
   std::chrono::milliseconds token_denied{std::chrono::seconds(10)};
   std::chrono::milliseconds token_failed{std::chrono::seconds(1)};
-  /// How long the challenge of /v2/, or that it has none, is remembered, and that it gave no
-  /// answer.
+  /// How long the challenge of /v2/, or its absence, is remembered, and how long a failure to get
+  /// it.
   std::chrono::milliseconds base_challenge{std::chrono::minutes(1)};
   std::chrono::milliseconds base_failed{std::chrono::seconds(5)};
 };
@@ -46,20 +46,20 @@ struct Timeouts {
 struct Limits {
   /// Transfers at once per upstream; the rest queue, token requests excepted.
   int transfers = 50;
-  int tries = 4;    ///< before the head: connection failures and 5xx; three in ten may fail (U17)
+  int tries = 4;    ///< before the head: connection failures and 5xx; three in ten may fail
   int resumes = 5;  ///< of a broken body without resume_progress in between
   std::uint64_t resume_progress = 1024 * 1024;
-  double hedges = 0.05;  ///< share of questions that are put to a second endpoint as well
+  double hedges = 0.05;  ///< share of requests that a second endpoint gets too
   int moves = 3;         ///< times a body leaves an endpoint that is slow, not broken
   int redirects = 10;    ///< hops of one request
   int cdn_returns = 2;   ///< times a redirect's target that answers 401 or 403 sends us back
   std::uint64_t stall_bytes_per_second = 1024;
-  /// Of one list. A page of less than eight entries is tolerated in short lists only.
+  /// Pages of one list. Pages of less than eight entries are allowed in short lists only.
   int listing_pages = 250;
-  /// Of all pages of a list together. ListingFlights::max_kept_bytes holds such a list, whatever is
-  /// in it.
+  /// Bytes of all pages of a list together. ListingFlights::max_kept_bytes has room for each such
+  /// list.
   std::uint64_t list_bytes = 8ULL * 1024 * 1024;
-  /// Of all lists of an upstream that are on their way, but for the first 64 KiB of each.
+  /// Bytes of all running lists of an upstream, without the first 64 KiB of each.
   std::uint64_t lists_bytes = 32ULL * 1024 * 1024;
 };
 

@@ -9,9 +9,9 @@ struct event;
 
 namespace entrepot::upstream {
 
-/// A timer that can be set again and again, as libcurl wants its one timer to be; the loop's own
-/// timers are made anew each time. Destroying it cancels it. Loop thread only; the job may set,
-/// cancel or destroy the timer it runs for.
+/// A timer that can be set again, as libcurl's one timer is; the loop's own timers fire once.
+/// Destroying it cancels it. Loop thread only; the job may set, cancel or destroy the timer it runs
+/// for.
 class Timer {
  public:
   Timer(event_base* base, std::function<void()> job);

@@ -17,7 +17,7 @@
 
 namespace entrepot::upstream {
 
-/// What every transfer of an upstream has in common.
+/// Settings that all transfers of an upstream share.
 struct TransferOptions {
   std::string user_agent;
   std::string ca_file;  ///< empty: the system's only
@@ -41,61 +41,38 @@ struct TransferRequest {
   bool private_addresses = false;
   /// Has a slot of its own kind: a token, for which others already wait, or a probe.
   bool urgent = false;
-  /// Who waits for it (cache::Requester::client); of more than most_clients the first. It waits in
-  /// the turn of the one who comes soonest.
+  /// The clients that wait for it (cache::Requester::client): the first most_clients. It is queued
+  /// in the turn of the client that comes first.
   std::vector<cache::Client> clients = {};
   static constexpr std::size_t most_clients = 4;
-  /// Outlives the transfer. Null: somebody waits for it throughout.
+  /// Outlives the transfer. Null: a client waits for it until it ends.
   const cache::Demand* demand = nullptr;
 };
 
-/// Takes the body of a response. Called on the loop thread, from inside libcurl: it may start and
-/// destroy transfers, its own too, and is not called after that.
-class BodySink {
- public:
-  virtual ~BodySink() = default;
-  /// A piece of the body as sent, valid during the call. false: no more of it.
-  virtual bool on_data(std::span<const std::byte> data) = 0;
-};
-
-/// The answer leads elsewhere by its Location (RFC 9110 §15.4).
+/// The response redirects by its Location (RFC 9110 §15.4).
 constexpr bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/// What becomes of a response's body: the answer to its head. It is the only way to name who takes
-/// the body, so that no byte of one can be delivered before there is a head.
-class Disposition {
- public:
-  /// `body` gets it, and lives as long as the transfer.
-  static Disposition take(BodySink& body) { return Disposition(&body, false); }
-  /// Read and dropped so that the connection can be used again, or cut when it is long.
-  static Disposition discard() { return Disposition(nullptr, false); }
-  /// The connection is cut and the transfer ends with TransferEnd::Kind::refused.
-  static Disposition abort() { return Disposition(nullptr, true); }
-
-  BodySink* body() const { return body_; }  ///< null: nobody takes it
-  bool aborts() const { return aborts_; }
-
- private:
-  Disposition(BodySink* body, bool aborts) : body_(body), aborts_(aborts) {}
-
-  BodySink* body_;
-  bool aborts_;
+/// The sink's decision about a response's body, made when it has the head.
+enum class Disposition : std::uint8_t {
+  deliver,  ///< on_data() receives it
+  discard,  ///< read and dropped so that the connection can be reused, or cut when it is long
+  abort,    ///< the connection is cut, and the transfer ends as TransferEnd::Kind::refused
 };
 
 /// How a transfer ended.
 struct TransferEnd {
   enum class Kind : std::uint8_t {
     complete,           ///< the response is whole, or its discarded body was cut
-    refused,            ///< the sink said abort, or took no more data
+    refused,            ///< the sink aborted the response or accepted no more data
     unreachable,        ///< name, connection, or broken before or within the response
     timeout,            ///< no head in time, or a stalled body
     tls,                ///< the handshake failed for another reason than the certificate
     certificate,        ///< the peer could not be verified
     forbidden_address,  ///< every address of the host is one we must not dial
     malformed,          ///< the response breaks HTTP or our caps
-    unwanted,           ///< ended or not sent by us: nobody waits for it
+    unwanted,           ///< ended or not sent by us: no client waits for it
     overloaded,         ///< not sent by us: too many wait
   };
   Kind kind = Kind::complete;
@@ -106,15 +83,18 @@ struct TransferEnd {
   std::string detail;
 };
 
-/// Takes what a transfer brings. Called on the loop thread, on_head from inside libcurl: it may
-/// start and destroy transfers, its own too. Nothing is called after that.
+/// Receives a response. Called on the loop thread; on_head() and on_data() from inside libcurl. Any
+/// call may start and destroy transfers, its own too; a destroyed one makes no further call.
 class TransferSink {
  public:
   virtual ~TransferSink() = default;
-  /// Once; not when the transfer fails earlier. Interim responses are not shown.
+  /// The final response head, once; not when the transfer fails earlier.
   virtual Disposition on_head(const ResponseHead& head) = 0;
-  /// Once, at the end, from the top level of the loop.
-  virtual void on_end(const TransferEnd& end) = 0;
+  /// A piece of the body as sent, valid during the call; only after on_head() returned
+  /// Disposition::deliver. False: the sink accepts no more, and the transfer ends as refused.
+  virtual bool on_data(std::span<const std::byte>) { return false; }
+  /// The end, once, from the top level of the loop.
+  virtual void on_end(const TransferEnd& result) = 0;
 };
 
 /// How long parts of a transfer took.
@@ -131,8 +111,8 @@ struct TransferTiming {
 class Transfer {
  public:
   virtual ~Transfer() = default;
-  /// True: BodySink::on_data is not called until hold(false), and the connection is not read. The
-  /// stall watch rests meanwhile. Not to be called with false from within a sink.
+  /// True: TransferSink::on_data() is not called until hold(false), and the connection is not read.
+  /// The stall watch rests meanwhile. Not to be called with false from within a sink.
   virtual void hold(bool on) = 0;
   /// `client` waits for it as well.
   virtual void wanted_by(cache::Client client) = 0;

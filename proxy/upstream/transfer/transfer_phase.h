@@ -18,7 +18,7 @@ namespace entrepot::upstream {
 enum class TransferPhase : std::uint8_t {
   created,        ///< libcurl does not have it yet
   awaiting_head,  ///< no final response head yet
-  delivering,     ///< the sink's BodySink receives the body
+  delivering,     ///< the sink receives the body
   discarding,     ///< the body is read and dropped
   cut,            ///< a discarded body is too long to read; the response counts as complete
   refused,        ///< the sink aborted the response or took no more of its body

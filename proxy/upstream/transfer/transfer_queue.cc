@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A Waiting is in exactly one place: waiting_ and the order of its lane, or leaving_. Clients come
-// and leave without the queue being told; it asks the demand when a turn comes, and in sweep().
+// and leave without a call to the queue; it reads the demand when a turn comes, and in sweep().
 #include "proxy/upstream/transfer/transfer_queue.h"
 
 #include <algorithm>
@@ -15,9 +15,9 @@ using Level = cache::Demand::Level;
 
 /// A client may leave and come back on another connection within this.
 constexpr std::chrono::milliseconds grace{250};
-/// What nobody waits for goes on so long beside what is awaited.
+/// An unawaited transfer runs at most this long beside queued awaited ones.
 constexpr std::chrono::seconds beside_others{5};
-/// What is nearly there keeps others waiting no longer than this.
+/// A transfer that is nearly complete keeps others waiting no longer than this.
 constexpr std::chrono::seconds nearly_there{10};
 
 Level level_of(const cache::Demand* demand) {
@@ -47,7 +47,7 @@ TransferQueue::Ticket TransferQueue::add(std::unique_ptr<Waiting> waiting) {
   return ticket;
 }
 
-/// In the turn of the client who has the least to wait for.
+/// Queues it in the turn of the client with the least load.
 void TransferQueue::place(std::unique_ptr<Waiting> waiting) {
   const TransferRequest& request = waiting->request;
   waiting->lane = lane_of(request);
@@ -70,7 +70,7 @@ void TransferQueue::leave(Ticket ticket, TransferEnd::Kind why) {
   leaving_.emplace(ticket, Leaving{take(ticket), why});
 }
 
-/// Too many wait: one leaves, of those that nobody waits for, or the last of whoever has most.
+/// Too many transfers are queued: drops an unawaited one, or the last one of the largest client.
 void TransferQueue::shed() {
   for (const Lane of : {Lane::background, Lane::awaited, Lane::urgent}) {
     const auto ticket = lane(of).last_of_largest();
@@ -86,7 +86,7 @@ void TransferQueue::drop(Ticket ticket) {
 
 void TransferQueue::wanted_by(Ticket ticket, cache::Client client) {
   const auto found = waiting_.find(ticket);
-  if (found == waiting_.end()) return;  // take_leaving() will ask
+  if (found == waiting_.end()) return;  // take_leaving() reads the demand
   auto waiting = take(ticket);
   if (std::ranges::find(waiting->request.clients, client) == waiting->request.clients.end() &&
       waiting->request.clients.size() < TransferRequest::most_clients)
@@ -156,7 +156,7 @@ std::optional<TransferQueue::Leaving> TransferQueue::take_leaving() {
     const bool wanted = leaving.why == TransferEnd::Kind::unwanted &&
                         level_of(leaving.waiting->request.demand) != Level::nobody;
     if (!wanted) return leaving;
-    place(std::move(leaving.waiting));  // somebody has come since
+    place(std::move(leaving.waiting));  // a client has come since
   }
   return std::nullopt;
 }

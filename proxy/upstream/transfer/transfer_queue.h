@@ -16,11 +16,11 @@
 
 namespace entrepot::upstream {
 
-/// Which transfer of an upstream begins next, where not all may at once: of those that a client
-/// waits for, the next in a fair order of clients and repositories (fair_order.h); those that
-/// nobody waits for (cache::Demand) when no such waits, and never in more than half of the slots.
-/// Urgent ones (tokens and probes) have slots of their own. What nobody wants any more leaves, and
-/// so does the last of whoever has most waiting where too many wait. Loop thread only.
+/// Decides which transfer of an upstream begins next, because the number of slots is limited: an
+/// awaited one, in a fair order of clients and repositories (fair_order.h); an unawaited one
+/// (cache::Demand) when no awaited one is queued, in half of the slots at most. Urgent ones (tokens
+/// and probes) have slots of their own. A transfer that no client wants any more leaves the queue.
+/// When too many are queued, the last one of the client with the most leaves. Loop thread only.
 class TransferQueue {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -30,11 +30,11 @@ class TransferQueue {
   struct Bounds {
     /// Transfers at once; urgent ones may be half as many besides.
     std::size_t slots = 50;
-    /// Waiting at once. A waiting transfer takes about 3 KB with the flight it belongs to.
+    /// Queued at once. A queued transfer takes about 3 KB with its flight.
     std::size_t waiting = 10'000;
   };
 
-  /// One that waits; what a transfer is made of when its turn comes.
+  /// A queued transfer: the parts to start it when its turn comes.
   struct Waiting {
     Waiting(TransferRequest request_in, TransferSink& sink_in, Transfer& handle_in);
     ~Waiting();
@@ -49,7 +49,7 @@ class TransferQueue {
     cache::Client client = cache::Client::nobody;  ///< in whose turn
   };
 
-  /// How one leaves without having been sent.
+  /// A transfer that leaves without having been sent.
   struct Leaving {
     std::unique_ptr<Waiting> waiting;
     TransferEnd::Kind why;  ///< unwanted or overloaded
@@ -58,31 +58,31 @@ class TransferQueue {
   explicit TransferQueue(const Bounds& bounds) : bounds_(bounds) {}
 
   Ticket add(std::unique_ptr<Waiting> waiting);
-  /// Forgets one that waits.
+  /// Removes a queued transfer.
   void drop(Ticket ticket);
-  /// A client waits for this one as well.
+  /// `client` waits for it too.
   void wanted_by(Ticket ticket, cache::Client client);
 
-  /// Takes out the one that begins now; null while there is none. began() takes its slot.
+  /// Takes the next transfer out; null while none may begin. began() takes its slot.
   std::unique_ptr<Waiting> next();
-  /// `request` stays where it is until ended(); its demand is asked until then, or forget_demand().
+  /// `request` keeps its address until ended(); its demand is used until then, or forget_demand().
   void began(const TransferRequest& request, const Waiting& from);
   void ended(const TransferRequest& request);
   void forget_demand(const TransferRequest& request);
 
-  /// Finds those that wait and are not wanted any more. O(n).
+  /// Moves the queued transfers that no client wants any more to the leaving ones. O(n).
   void sweep();
-  /// The next that has left; nullopt where there is none.
+  /// The next one that has left; nullopt when there is none.
   std::optional<Leaving> take_leaving();
-  bool anybody_leaves() const { return !leaving_.empty(); }
+  bool has_leaving() const { return !leaving_.empty(); }
 
-  /// Looks who is still wanted of those under way, and names those that should end so that others
-  /// can begin: what nobody waits for takes half of the slots at most, ends where somebody waits
-  /// for a slot, and does not go on for long beside what is awaited. What is nearly there
-  /// (cache::Demand::expendable) goes on for a while.
+  /// Checks the demand of the running transfers and returns those that should end so that others
+  /// can begin: unawaited ones have half of the slots at most, end when a transfer waits for a
+  /// slot, and run for a limited time beside awaited ones. One that is nearly complete
+  /// (cache::Demand::expendable) may run for a while longer.
   std::vector<const TransferRequest*> to_end(Time now);
 
-  /// Somebody waits for a slot.
+  /// An awaited transfer waits for a slot.
   bool crowded() const { return lane(Lane::awaited).size() > 0 && used_ >= bounds_.slots; }
   std::size_t size() const { return waiting_.size() + leaving_.size(); }
   bool empty() const { return size() == 0; }
@@ -92,7 +92,7 @@ class TransferQueue {
     Lane lane;
     cache::Client client;
     const cache::Demand* demand;
-    std::optional<Time> deserted;  ///< when it was first seen that nobody waits for it
+    std::optional<Time> deserted;  ///< when it was first found unawaited
   };
   using Level = cache::Demand::Level;
 

@@ -10,7 +10,7 @@
 namespace entrepot::upstream {
 namespace {
 
-/// Where the parameter that begins at the start of `text` ends: at a ';' or ',' outside quotes.
+/// The end of the parameter at the start of `text`: at a ';' or ',' outside quotes.
 std::size_t parameter_end(std::string_view text) {
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -63,7 +63,7 @@ class ArrayReader : public nlohmann::json_sax<Json> {
   }
 
  protected:
-  /// What comes now is directly in the array, or in an object that is.
+  /// The current value is directly in the array, or in an object that is.
   bool in_array() const { return in_member_ && depth_ == 2; }
   bool in_element() const { return in_member_ && depth_ == 3; }
   void count(std::string_view entry) {
@@ -124,7 +124,7 @@ class Reading {
   const char** front_;
 };
 
-/// Whether a client can ask for this artifactType.
+/// True when a client can filter by this artifactType.
 bool can_be_asked_for(std::string_view type) {
   return type.size() <= cache::Referrers::max_type &&
          std::none_of(type.begin(), type.end(), [](char c) {
@@ -133,7 +133,7 @@ bool can_be_asked_for(std::string_view type) {
          });
 }
 
-/// Of a member that came more than once the last one counts, as with most parsers.
+/// The last one of repeated members counts, as with most parsers.
 class ReferrersReader final : public ArrayReader {
  public:
   /// `front`: how far the text was read.

@@ -19,7 +19,7 @@ bool is_tag(std::string_view text);
 /// of 4 MiB at most (distribution-spec, "Listing Referrers").
 inline constexpr std::size_t max_descriptor = 4 * 1024 * 1024 - 1024;
 
-/// What a page was good for.
+/// The result of reading a page.
 struct PageResult {
   bool readable = false;
   std::size_t entries = 0;  ///< added to the listing

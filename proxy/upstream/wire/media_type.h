@@ -14,7 +14,7 @@ using cache::oci_index;
 using cache::oci_manifest;
 using cache::parse_media_type;
 
-/// Every request for a manifest accepts these, whatever a client asked: a tag's digest may vary
+/// Every request for a manifest accepts these, whatever the client accepts: a tag's digest may vary
 /// with Accept on some registries, and the cache keeps one answer per tag. Schema 1 is not among
 /// them: it would be refused (cache/content/schema1.h).
 inline constexpr std::string_view manifest_accept =

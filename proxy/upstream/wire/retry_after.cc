@@ -27,7 +27,7 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
   value = trim(value);
   if (value.empty() || value.size() > 128) return std::nullopt;
   if (leading_digits(value) == value) {
-    // Digits that do not fit 64 bits ask for more than the longest wait as well.
+    // A number that does not fit 64 bits is above the longest wait too.
     const std::uint64_t seconds = parse_number(value).value_or(UINT64_MAX);
     return std::min<std::uint64_t>(seconds, static_cast<std::uint64_t>(max_retry_after.count())) *
            std::chrono::seconds(1);

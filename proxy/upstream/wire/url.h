@@ -21,12 +21,12 @@ class Url {
   /// long.
   static std::optional<Url> parse(std::string_view text);
 
-  /// As parse(), once spaces, control characters but CR, LF and NUL, and bytes that are no ASCII
-  /// are percent-encoded, as engines do; nullopt where they are in the authority.
+  /// As parse(), after spaces, control characters but CR, LF and NUL, and bytes beyond ASCII are
+  /// percent-encoded, as engines do; nullopt when they are in the authority.
   static std::optional<Url> parse_unencoded(std::string_view text);
 
-  /// What `reference` (a Location or Link target, absolute or relative, RFC 3986 §5) means here.
-  /// Encoded first as in parse_unencoded().
+  /// Resolves `reference` (a Location or Link target, absolute or relative, RFC 3986 §5), encoded
+  /// as in parse_unencoded().
   std::optional<Url> resolve(std::string_view reference) const;
 
   /// This URL with `key=value` (both percent-encoded) added to its query; nullopt when it would be

@@ -351,7 +351,7 @@ TEST_F(Endpoints, TagsComeFromTheOtherToo) {
   EXPECT_EQ(recorder.listing->tags, "one\n");
 }
 
-TEST_F(Endpoints, WhereOneRefusesReferrersTheyAreNotNone) {
+TEST_F(Endpoints, ReportsARefusalOfReferrersRatherThanNone) {
   ScriptedServer refusing(registry([](const Received& request, Reply& reply) {
     reply.send(request.target.find("/referrers/") != std::string::npos ? 403 : 404, {}, "no");
   }));

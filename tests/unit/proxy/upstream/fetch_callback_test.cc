@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a sink may do while it is called, cancelling above all; and fetches that wait for a slot.
+// Actions of a sink within its calls, above all cancelling; and fetches that wait for a slot.
 #include <gtest/gtest.h>
 
 #include <future>

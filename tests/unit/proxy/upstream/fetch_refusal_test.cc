@@ -89,7 +89,6 @@ TEST(Fetch, RefusesObjectsOverTheLimit) {
   EXPECT_FALSE(recorder.failure.has_value());
 }
 
-// U22
 TEST(Fetch, RefusesHeaderBombs) {
   const std::string long_line = "X: " + std::string(70'000, 'x') + "\r\n";
   std::string many_lines;
@@ -123,7 +122,6 @@ TEST(Fetch, RefusesHeaderBombs) {
   }
 }
 
-// U6
 TEST(Fetch, TakesContentLengthBytesAndDropsTheConnection) {
   ScriptedServer server([](const Received&, Reply& reply) {
     reply.raw(

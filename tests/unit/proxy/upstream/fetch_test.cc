@@ -110,7 +110,7 @@ TEST(Fetch, HidesMediaTypesThatAreNoManifests) {
   EXPECT_EQ(recorder.body, "<html>");
 }
 
-// U21: what is sent is what the digest is of.
+// The digest is that of the bytes as sent.
 TEST(Fetch, DeliversEncodedBytesAsSent) {
   const std::string gzipped("\x1f\x8b\x08\x00garbage", 11);
   ScriptedServer server(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Redirects: followed by rules, refused with nothing sent (U15, U16).
+// Redirects: followed by rules, refused with nothing sent.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -126,7 +126,7 @@ TEST(Redirect, LoopsEnd) {
   EXPECT_EQ(server.count(""), 11);
 }
 
-// U15: an expired signature sends us back for a new one.
+// An expired signature leads back to the endpoint for a new one.
 TEST(Redirect, ExpiredSignatureIsAskedForAgain) {
   std::atomic<int> signatures = 0;
   ScriptedServer cdn([](const Received& request, Reply& reply) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// U2 to U5 and U9: a body that breaks goes on where it stopped, and the sink sees one transfer.
+// A body that breaks is resumed where it stopped, and the sink sees one transfer.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -173,7 +173,6 @@ TEST(Resume, AnIgnoredPieceIsToldAndEndsThere) {
   EXPECT_EQ(recorder.body, body.substr(0, 2000));
 }
 
-// U9
 TEST(Resume, StartsAgainWhereTheRangeIsIgnored) {
   const std::string body = counted(300'000);
   int asked = 0;
@@ -193,7 +192,7 @@ TEST(Resume, StartsAgainWhereTheRangeIsIgnored) {
   EXPECT_THAT(recorder.heads, SizeIs(1));
 }
 
-TEST(Resume, GoesOnWhereAnAnswerThatBeganAnewHasBrokenEarlier) {
+TEST(Resume, ResumesAResponseThatBeganAgainAndBrokeEarlier) {
   const std::string body = counted(300'000);
   int asked = 0;
   ScriptedServer server([&](const Received& request, Reply& reply) {
@@ -320,7 +319,6 @@ TEST(Resume, EndsAtADefinitiveAnswer) {
   EXPECT_EQ(server.count(""), 2);
 }
 
-// U3, U4
 TEST(Resume, NoticesAStall) {
   const std::string body = counted(1000);
   ScriptedServer server([&](const Received& request, Reply& reply) {

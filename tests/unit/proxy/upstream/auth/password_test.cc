@@ -25,7 +25,7 @@ using Reply = ScriptedServer::Reply;
 constexpr const char* password_header = "Basic dXNlcjpzZWNyZXQ=";
 
 /// A registry, a token server on its host, another origin of that host, and a server that is
-/// reached by another name. What each says changes from question to question.
+/// reached by another name. The response of each changes from request to request.
 class World {
  public:
   enum class Part { resource, base, hop };
@@ -70,7 +70,7 @@ class World {
   }
 
   std::string realm(Part part) const {
-    // What hops name is their own: it must not get what the endpoint's realm gets.
+    // A hop names its own realm, which must not get the endpoint's password.
     if (part == Part::hop) return elsewhere.url() + "/token";
     switch (realm_[static_cast<std::size_t>(part)]) {
       case 0:

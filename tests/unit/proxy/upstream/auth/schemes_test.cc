@@ -28,7 +28,7 @@ TEST(Schemes, ARealmWithAScopeIsOfOneQuestion) {
     EXPECT_FALSE(bearer(realm).of_one_question()) << realm;
 }
 
-TEST(Schemes, WhatIsOfOneQuestionIsRememberedForItsRepository) {
+TEST(Schemes, RemembersARealmOfOneRequestForItsRepositoryOnly) {
   Schemes schemes;
   EXPECT_EQ(realm_of(schemes, "a"), "none");
   schemes.learn("a", bearer("https://r/t?scope=a"));

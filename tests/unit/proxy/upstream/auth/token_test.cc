@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Authentication: Bearer, Basic, anonymous; who is asked for a token, and how often (U11 to U14).
+// Authentication: Bearer, Basic, anonymous; the choice of the token server, and the number of token
+// requests.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -158,7 +159,7 @@ TEST(Token, ScopesAreTokensOfTheirOwn) {
               HasSubstr("repository%3ac%2fd%3apull"));
 }
 
-// U12: 1,000 requests, at most two token calls.
+// 1,000 requests, at most two token calls.
 TEST(Token, ThousandRequestsAskOnce) {
   TokenRegistry registry;
   Client client(quick_options(registry.server.url()));
@@ -188,7 +189,6 @@ TEST(Token, ThousandRequestsThatStayRefusedAskTwiceAtMost) {
   EXPECT_LE(registry.token_calls(), 2);
 }
 
-// U14
 TEST(Token, IsRenewedWhenItIsNoLongerAccepted) {
   TokenRegistry registry;
   Options options = quick_options(registry.server.url());
@@ -256,7 +256,7 @@ TEST(Token, OversizedReplyIsNoToken) {
   EXPECT_EQ(recorder.failure->kind, FailureKind::bad_upstream);
 }
 
-// U13: nothing arrives at the wrong token server.
+// Nothing arrives at the wrong token server.
 TEST(Token, RealmElsewhereIsNotAsked) {
   ScriptedServer thief([](const Received&, Reply& reply) { reply.send(200, {}, "{}"); });
   const std::string port = std::to_string(thief.port());
@@ -337,7 +337,7 @@ std::vector<std::vector<std::string>> challenges_of(const std::string& foreign,
           {header + "Bearer service=\"" + own + "\",realm=\"" + foreign + "\""}};
 }
 
-// Whatever the challenge looks like, and whoever leads there.
+// For each form of the challenge, and for each server that leads there.
 TEST(Token, APasswordGoesToItsOwnOriginAndItsVettedRealmOnly) {
   ScriptedServer thief([](const Received& request, Reply& reply) {
     if (request.target.starts_with("/v2/")) {
@@ -405,7 +405,7 @@ TEST(Token, AHostNamedInTheConfigurationMayHaveThePassword) {
   EXPECT_EQ(tokens.received().at(0).header("authorization"), basic_user_secret);
 }
 
-// What one repository needs says nothing about the others.
+// The need of one repository says nothing about the others.
 TEST(Token, ARepositoryThatNeedsNoneIsServedWhileTheTokenServerFails) {
   std::string url;
   ScriptedServer server([&](const Received& request, Reply& reply) {
@@ -484,7 +484,6 @@ TEST(Basic, WrongPasswordIsDeniedAtOnce) {
   EXPECT_THAT(recorder.failure->message, Not(HasSubstr("secret")));
 }
 
-// U11
 TEST(RateLimit, NothingIsSentBeforeItIsOver) {
   ScriptedServer server([](const Received&, Reply& reply) {
     reply.send(429, {"Retry-After: 1000000000"}, "slow down");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is remembered of tokens.
+// The memory of tokens and its bounds.
 #include "proxy/upstream/auth/tokens.h"
 
 #include <gtest/gtest.h>
@@ -78,7 +78,7 @@ class TokensTest : public ::testing::Test {
       }
     });
   }
-  /// What is known of the token of that number.
+  /// The remembered token of that number.
   std::optional<TokenResult> look(const ScriptedServer& server, int number) {
     std::optional<TokenResult> known;
     on_loop([&] { known = tokens_->look(key(server, number)); });

@@ -33,7 +33,7 @@ class Registry {
     const std::lock_guard lock(mutex_);
     remaining_[account] = remaining;
   }
-  /// Who asked for something, and not only how to; in order.
+  /// The Authorization of each request that had one, in order.
   std::vector<std::string> askers() const {
     std::vector<std::string> askers;
     for (const Received& request : server.received())
@@ -88,7 +88,7 @@ TEST_F(Accounts, ManyRepositoriesUseAll) {
   EXPECT_EQ(std::set(askers.begin(), askers.end()).size(), 3U);
 }
 
-TEST_F(Accounts, WhereOneIsLimitedTheNextIsUsedForTheSameQuestion) {
+TEST_F(Accounts, UsesTheNextAccountForTheSameRequestWhenOneIsLimited) {
   Client client(options());
   EXPECT_FALSE(ask(client));
   const std::string first = registry.askers().back();
@@ -124,7 +124,7 @@ TEST_F(Accounts, AnEndpointWithFewPullsLeftIsSparedManifests) {
   EXPECT_EQ(other.count("/manifests/"), 5);
 }
 
-TEST_F(Accounts, WhereAllAreLimitedNothingIsSent) {
+TEST_F(Accounts, SendsNothingWhileAllAccountsAreLimited) {
   Client client(options());
   EXPECT_FALSE(ask(client));
   for (const char* basic :
@@ -149,7 +149,7 @@ TEST_F(Accounts, EachHasOneTryHoweverShortItIsLimited) {
   EXPECT_EQ(registry.askers().size(), 3U);
 }
 
-TEST_F(Accounts, OfADifferentOneAreTheWaitsThatAreRecalled) {
+TEST_F(Accounts, RecallsTheWaitsOfAnotherProcess) {
   Client client(options());
   EXPECT_FALSE(ask(client));
   registry.limit(registry.askers().back());

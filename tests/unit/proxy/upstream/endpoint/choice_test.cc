@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is learnt of endpoints, and which of them is asked: situations as they were, and what
-// follows.
+// The statistics of endpoints and the choice that follows from them.
 #include "proxy/upstream/endpoint/choice.h"
 
 #include <gtest/gtest.h>
@@ -59,7 +58,7 @@ TEST_F(ChoiceTest, SmallGoesByTheFirstByteAndLargeByTheRate) {
   EXPECT_EQ(chosen(layer), 1U);
 }
 
-TEST_F(ChoiceTest, WhatIsMeasuredWinsOverTheOrder) {
+TEST_F(ChoiceTest, AMeasureWinsOverTheConfiguredOrder) {
   first_.first_byte(milliseconds(200), now_);
   second_.first_byte(milliseconds(5), now_);  // a probe each, nothing more
   EXPECT_EQ(chosen(manifest), 1U);
@@ -131,7 +130,7 @@ TEST_F(ChoiceTest, FailuresCountAndFade) {
   EXPECT_EQ(chosen(manifest, 1), 0U);
 }
 
-TEST_F(ChoiceTest, NobodyIsLeft) {
+TEST_F(ChoiceTest, ChoosesNoneWhenAllAreExcluded) {
   auto all = candidates();
   for (auto& one : all) one.excluded = true;
   EXPECT_FALSE(choose(all, layer, 0).has_value());

@@ -17,7 +17,7 @@ TEST(RateGateTest, PausesDoubleWhileRefusalsGoOn) {
   const auto pause = [&] { return gate.pause(now, seconds(1), seconds(5)); };
   for (const int expected : {1, 2, 4, 5, 5}) {
     EXPECT_FALSE(gate.closed(now));
-    gate.asked(now);
+    gate.sent(now);
     EXPECT_TRUE(pause());
     EXPECT_TRUE(gate.pauses());
     EXPECT_EQ(gate.closed_until() - now, seconds(expected));
@@ -34,20 +34,20 @@ TEST(RateGateTest, PausesDoubleWhileRefusalsGoOn) {
 TEST(RateGateTest, OneQuestionTriesWhetherThePauseIsOver) {
   RateGate gate;
   RateGate::Time now{std::chrono::hours(1)};
-  gate.asked(now);
+  gate.sent(now);
   EXPECT_FALSE(gate.closed(now)) << "nothing was refused";
   gate.pause(now, seconds(1), seconds(5));
   now = gate.closed_until();
-  gate.asked(now);
+  gate.sent(now);
   EXPECT_TRUE(gate.pauses());
   EXPECT_FALSE(gate.closed(now + RateGate::trial)) << "it takes long: another may try";
   gate.let_through(now + milliseconds(1));
   EXPECT_FALSE(gate.closed(now + milliseconds(1)));
-  gate.asked(now + milliseconds(1));
+  gate.sent(now + milliseconds(1));
   EXPECT_FALSE(gate.closed(now + milliseconds(1))) << "all may";
 }
 
-TEST(RateGateTest, WhatWasSaidIsNoPause) {
+TEST(RateGateTest, ANamedWaitIsNoPause) {
   RateGate gate;
   const RateGate::Time now{std::chrono::hours(1)};
   gate.pause(now, seconds(1), seconds(5));

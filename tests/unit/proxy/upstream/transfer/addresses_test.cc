@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where we may be led: addresses, URLs, realms.
+// The allowed targets of redirects and realms: addresses, URLs, realms.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>

@@ -34,19 +34,19 @@ class FixedDemand : public cache::Demand {
   const bool expendable_;
 };
 
-class EndSink : public TransferSink, public BodySink {
+class EndSink : public TransferSink {
  public:
   Disposition on_head(const ResponseHead& head) override {
     status = head.status;
     switch (wants) {
       case Wants::body:
-        return Disposition::take(*this);
+        return Disposition::deliver;
       case Wants::nothing:
-        return Disposition::discard();
+        return Disposition::discard;
       case Wants::an_end:
         break;
     }
-    return Disposition::abort();
+    return Disposition::abort;
   }
   bool on_data(std::span<const std::byte> data) override {
     bytes += data.size();
@@ -164,7 +164,7 @@ TEST_F(MultiTest, UrgentTransfersDoNotQueue) {
 /// Two slots and a server that answers when it is told to.
 class QueueTest : public MultiTest {
  protected:
-  /// What reaches the server while one after the other is answered.
+  /// The requests in the order in which the server gets them, while it answers one after the other.
   std::vector<std::string> order(int answers) {
     for (int i = 1; i <= answers; ++i) {
       // Both slots are taken again before the next one is answered: they come in order.
@@ -193,7 +193,7 @@ TEST_F(QueueTest, EachRepositoryHasItsTurn) {
   EXPECT_EQ(targets[2], "/small") << "behind the two that were under way, and before the others";
 }
 
-TEST_F(QueueTest, WhatNobodyWaitsForIsLast) {
+TEST_F(QueueTest, AnUnawaitedTransferIsLast) {
   start_of(server, sinks[0], "a");
   start_of(server, sinks[1], "a");
   ASSERT_TRUE(server.wait_for("/a", 2));
@@ -204,7 +204,7 @@ TEST_F(QueueTest, WhatNobodyWaitsForIsLast) {
   EXPECT_EQ(targets[4], "/background");
 }
 
-TEST_F(QueueTest, WhatNobodyWaitsForLeavesRoom) {
+TEST_F(QueueTest, UnawaitedTransfersLeaveASlotFree) {
   for (int i = 0; i < 3; ++i) start_of(server, sinks[i], "background", &background);
   ASSERT_TRUE(server.wait_for("/background", 1));
   on_loop([this] {
@@ -217,7 +217,7 @@ TEST_F(QueueTest, WhatNobodyWaitsForLeavesRoom) {
   for (int i = 0; i < 4; ++i) EXPECT_EQ(sinks[i].wait().kind, TransferEnd::Kind::complete);
 }
 
-TEST_F(QueueTest, WhatWaitsCanBeHeldTimedAndDropped) {
+TEST_F(QueueTest, AQueuedTransferCanBeHeldTimedAndDropped) {
   start_of(server, sinks[0], "a");
   start_of(server, sinks[1], "a");
   ASSERT_TRUE(server.wait_for("/a", 2));
@@ -241,7 +241,7 @@ TEST_F(QueueTest, WhatWaitsCanBeHeldTimedAndDropped) {
   EXPECT_EQ(server.received().size(), 3U);
 }
 
-TEST_F(QueueTest, WhatNobodyWaitsForAnyMoreIsNotSent) {
+TEST_F(QueueTest, AnAbandonedTransferIsNotSent) {
   FixedDemand gone(cache::Demand::Level::awaited);
   start_of(server, sinks[0], "a");
   start_of(server, sinks[1], "a");
@@ -256,7 +256,7 @@ TEST_F(QueueTest, WhatNobodyWaitsForAnyMoreIsNotSent) {
   EXPECT_EQ(server.received().size(), 2U);
 }
 
-TEST_F(QueueTest, WhereTooManyWaitTheLastIsRefused) {
+TEST_F(QueueTest, RefusesTheLastTransferAboveTheBound) {
   on_loop([this] {
     multi_ = std::make_unique<CurlMulti>(loop_, TransferOptions{},
                                          TransferQueue::Bounds{.slots = 2, .waiting = 1});
@@ -268,7 +268,7 @@ TEST_F(QueueTest, WhereTooManyWaitTheLastIsRefused) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(sinks[i].wait().kind, TransferEnd::Kind::complete);
 }
 
-TEST_F(QueueTest, WhatRunsForNobodyEndsForWhoWaits) {
+TEST_F(QueueTest, AnUnawaitedTransferEndsForAnAwaitedOne) {
   FixedDemand left(cache::Demand::Level::background, /*expendable=*/true);
   start_of(server, sinks[0], "a");
   start_of(server, sinks[1], "left", &left);

@@ -56,7 +56,7 @@ TEST(Failures, ARefusalsReasonIsPrintableAndBounded) {
   EXPECT_THAT(failure.message, HasSubstr("answered 412; the registry says: policy"));
 }
 
-TEST(Failures, WhatThisMirrorGivesUpIsNoFaultOfTheEndpoint) {
+TEST(Failures, ATransferThatThisMirrorGivesUpIsNoFaultOfTheEndpoint) {
   TransferEnd end{.kind = TransferEnd::Kind::overloaded, .reason = {}, .detail = "too many wait"};
   const auto full = transport_failure("test", end);
   EXPECT_EQ(full.kind, cache::FailureKind::unavailable);

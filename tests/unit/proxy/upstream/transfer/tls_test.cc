@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// TLS: who is believed, and that nothing leads from it to plain http (U16, U20).
+// TLS: the trusted certificates, and no way from https to plain http.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -90,7 +90,7 @@ TEST(Tls, HandshakeThatStallsEndsWithTheConnectTimeout) {
   EXPECT_EQ(recorder.failure->kind, FailureKind::unavailable) << recorder.failure->message;
 }
 
-// U16, for internal upstreams as well.
+// For internal upstreams as well.
 TEST(Tls, RedirectToPlainHttpIsRefusedWithNothingSent) {
   ScriptedServer plain(&answer);
   const TlsIdentity identity;

@@ -30,7 +30,7 @@ class HandDemand : public cache::Demand {
 
 class NoSink : public TransferSink {
  public:
-  Disposition on_head(const ResponseHead&) override { return Disposition::abort(); }
+  Disposition on_head(const ResponseHead&) override { return Disposition::abort; }
   void on_end(const TransferEnd&) override {}
 };
 
@@ -88,7 +88,7 @@ TEST_F(TransferQueueTest, EachRepositoryOfAClientHasItsTurn) {
   EXPECT_EQ(begin(), 5U) << "the first that came";
 }
 
-TEST_F(TransferQueueTest, WhoJoinsBringsItsTurn) {
+TEST_F(TransferQueueTest, AClientThatJoinsBringsItsTurn) {
   for (int i = 0; i < 10; ++i) add(flooder, "a");
   for (int i = 0; i < 4; ++i) begin();
   queue.wanted_by(9, other);
@@ -99,7 +99,7 @@ TEST_F(TransferQueueTest, WhoJoinsBringsItsTurn) {
   EXPECT_EQ(begin(), 5U) << "one more of the same changes nothing";
 }
 
-TEST_F(TransferQueueTest, WhatNobodyWantsAnyMoreLeavesAtItsTurn) {
+TEST_F(TransferQueueTest, AnAbandonedTransferLeavesAtItsTurn) {
   HandDemand demand;
   const auto first = add(other, "a", &demand);
   const auto second = add(other, "a");
@@ -112,7 +112,7 @@ TEST_F(TransferQueueTest, WhatNobodyWantsAnyMoreLeavesAtItsTurn) {
   EXPECT_FALSE(queue.take_leaving());
 }
 
-TEST_F(TransferQueueTest, WhoComesBeforeItIsToldKeepsIt) {
+TEST_F(TransferQueueTest, AClientThatComesBeforeTheReportKeepsTheTransfer) {
   HandDemand demand;
   const auto ticket = add(other, "a", &demand);
   demand.now = Level::nobody;
@@ -138,7 +138,7 @@ TEST_F(TransferQueueTest, SweepingFindsThoseInTheMiddle) {
   EXPECT_EQ(begin(), wanted);
 }
 
-TEST_F(TransferQueueTest, WhereTooManyWaitTheLargestShareGivesOne) {
+TEST_F(TransferQueueTest, DropsOneOfTheLargestClientAboveTheBound) {
   for (int i = 0; i < 20; ++i) add(flooder, std::to_string(i));
   const auto theirs = add(other, "a");
   auto leaving = queue.take_leaving();
@@ -166,7 +166,7 @@ TEST_F(TransferQueueTest, TokensHaveSlotsOfTheirOwnAndWaitThereToo) {
   EXPECT_EQ(begin(), 9U);
 }
 
-TEST_F(TransferQueueTest, ThoseForNobodyEndForWhoWaits) {
+TEST_F(TransferQueueTest, UnawaitedTransfersEndForAwaitedOnes) {
   HandDemand demands[4];
   for (auto& demand : demands) add(flooder, "a", &demand);
   for (int i = 0; i < 4; ++i) begin();
@@ -180,7 +180,7 @@ TEST_F(TransferQueueTest, ThoseForNobodyEndForWhoWaits) {
   EXPECT_TRUE(queue.to_end(now).empty());
 }
 
-TEST_F(TransferQueueTest, WhatIsNearlyThereGoesOnForAWhile) {
+TEST_F(TransferQueueTest, ATransferThatIsNearlyCompleteRunsForAWhile) {
   HandDemand demands[4];
   for (auto& demand : demands) add(flooder, "a", &demand);
   for (int i = 0; i < 4; ++i) begin();
@@ -192,7 +192,7 @@ TEST_F(TransferQueueTest, WhatIsNearlyThereGoesOnForAWhile) {
   EXPECT_EQ(queue.to_end(now + seconds(10)).size(), 1U);
 }
 
-TEST_F(TransferQueueTest, ThoseForNobodyKeepToHalfAndEndBesideOthers) {
+TEST_F(TransferQueueTest, UnawaitedTransfersKeepToHalfAndEndBesideOthers) {
   HandDemand demands[4];
   for (auto& demand : demands) add(flooder, "a", &demand);
   for (int i = 0; i < 4; ++i) begin();

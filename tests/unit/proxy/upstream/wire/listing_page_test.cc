@@ -92,7 +92,7 @@ TEST(ListingPage, FingerprintIsThatOfItsEntries) {
   EXPECT_NE(print(R"(["a","b"])"), print(R"(["a","c"])"));
 }
 
-TEST(ReferrersPage, WhatIsNoDescriptorIsLeftOut) {
+TEST(ReferrersPage, OmitsEntriesThatAreNoDescriptors) {
   const std::string right = descriptor('a', "");
   const std::string other = descriptor('b', "");
   EXPECT_EQ(*page_of(R"({},1,"text",[)" + other + R"(],null,{"digest":"x"},)" + right +

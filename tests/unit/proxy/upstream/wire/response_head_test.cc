@@ -48,7 +48,7 @@ TEST(HeadReader, ChunkedHasNoLength) {
   EXPECT_EQ(reader.head().content_length, std::nullopt);
 }
 
-TEST(HeadReader, OfFieldsThatDecideNothingTheFirstCounts) {
+TEST(HeadReader, TheFirstOfRepeatedFieldsThatDecideNothingCounts) {
   HeadReader reader;
   EXPECT_EQ(feed(reader,
                  {"HTTP/1.1 200 OK", "ETag: \"a\"", "ETag: \"b\"", "Content-Type: a/b",

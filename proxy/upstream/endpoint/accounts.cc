@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/endpoint/accounts.h"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <utility>
+
+#include "metrics/log.h"
+#include "proxy/upstream/transfer/curl_multi.h"
+#include "proxy/upstream/wire/retry_after.h"
+
+namespace entrepot::upstream {
+namespace {
+
+/// Empty for the anonymous user.
+std::string name_of(const Account& account) {
+  return account.credential() == nullptr ? std::string() : account.credential()->username;
+}
+
+}  // namespace
+
+Accounts::Accounts(CurlMulti& multi, const Timeouts& timeouts,
+                   const std::vector<Credential>& credentials, std::string upstream,
+                   std::string endpoint, const metrics::EndpointMetrics& metrics)
+    : multi_(multi), timeouts_(timeouts), name_(upstream + ": " + endpoint), metrics_(metrics) {
+  const auto add = [&](const Credential* credential) {
+    accounts_.push_back(std::make_unique<Account>(multi, timeouts, credential, upstream));
+  };
+  for (const Credential& credential : credentials) add(&credential);
+  if (accounts_.empty()) add(nullptr);
+}
+
+/// The account whose limit ends first.
+const Account& Accounts::first_to_send() const {
+  multi_.loop().assert_in_loop();
+  return **std::ranges::min_element(accounts_, {},
+                                    [](const auto& account) { return account->limited_until(); });
+}
+
+std::optional<std::chrono::milliseconds> Accounts::pause() const {
+  const Account& account = first_to_send();
+  if (!account.gate().pauses()) return std::nullopt;
+  const auto left = account.limited_until() - Clock::now();
+  return std::max(std::chrono::ceil<std::chrono::milliseconds>(left), std::chrono::milliseconds(0));
+}
+
+bool Accounts::low_on_quota() const {
+  multi_.loop().assert_in_loop();
+  const Clock::time_point now = Clock::now();
+  return std::all_of(accounts_.begin(), accounts_.end(), [&](const auto& account) {
+    return account->limited(now) || account->budget().low_on_quota(now);
+  });
+}
+
+Account& Accounts::pick(std::string_view repository) const {
+  multi_.loop().assert_in_loop();
+  const Clock::time_point now = Clock::now();
+  const auto first = std::hash<std::string_view>{}(repository) % accounts_.size();
+  const auto worth = [&](const Account& account) -> std::uint64_t {
+    if (account.limited(now)) return 0;
+    if (account.token_gate().closed(now)) return 1;
+    if (!account.budget().low_on_quota(now)) return std::numeric_limits<std::uint64_t>::max();
+    return 2 + *account.budget().remaining(now);
+  };
+  Account* best = accounts_[first].get();
+  for (std::size_t i = 1; i < accounts_.size(); ++i) {
+    Account& next = *accounts_[(first + i) % accounts_.size()];
+    if (worth(next) > worth(*best)) best = &next;
+  }
+  best->gate().sent(now);
+  return *best;
+}
+
+std::optional<std::uint64_t> Accounts::sum_of(BudgetFigure figure, Clock::time_point now) const {
+  std::optional<std::uint64_t> sum;
+  for (const auto& account : accounts_)
+    if (const auto count = (account->budget().*figure)(now)) sum = sum.value_or(0) + *count;
+  return sum;
+}
+
+std::optional<std::uint64_t> Accounts::remaining(Clock::time_point now) const {
+  multi_.loop().assert_in_loop();
+  return sum_of(&RateBudget::remaining, now);
+}
+
+void Accounts::answered(Account& account, const ResponseHead& head) {
+  multi_.loop().assert_in_loop();
+  account.budget().update(head, Clock::now());
+  if (head.status < 500 && head.status != 401 && head.status != 429)
+    account.gate().let_through(Clock::now());
+  publish_gauges();
+}
+
+void Accounts::publish_gauges() {
+  multi_.loop().assert_in_loop();
+  const Clock::time_point now = Clock::now();
+  const bool known_now = remaining(now).has_value();
+  if (!std::exchange(published_, known_now) && !known_now) return;
+  const auto known = [](std::optional<std::uint64_t> count) {
+    return count ? static_cast<double>(*count) : std::numeric_limits<double>::quiet_NaN();
+  };
+  metrics_.ratelimit_remaining().set(known(remaining(now)));
+  metrics_.ratelimit_limit().set(known(sum_of(&RateBudget::limit, now)));
+}
+
+void Accounts::forget_unused() {
+  multi_.loop().assert_in_loop();
+  for (const auto& account : accounts_) account->tokens().forget_unused();
+}
+
+std::map<std::string, std::chrono::seconds> Accounts::waits(Clock::time_point now) const {
+  multi_.loop().assert_in_loop();
+  std::map<std::string, std::chrono::seconds> waits;
+  for (const auto& account : accounts_) {
+    if (account->limited(now))
+      waits[name_of(*account)] =
+          std::chrono::ceil<std::chrono::seconds>(account->limited_until() - now);
+  }
+  return waits;
+}
+
+void Accounts::restore(const std::map<std::string, std::chrono::seconds>& waits,
+                       Clock::time_point now) {
+  multi_.loop().assert_in_loop();
+  for (const auto& account : accounts_) {
+    const auto wait = waits.find(name_of(*account));
+    if (wait != waits.end())
+      account->gate().close_until(now +
+                                  std::min<std::chrono::seconds>(wait->second, max_retry_after));
+  }
+}
+
+void Accounts::anonymous_limited(std::chrono::seconds wait) {
+  multi_.loop().assert_in_loop();
+  for (const auto& account : accounts_)
+    if (account->credential() == nullptr) rate_limited(*account, wait);
+}
+
+void Accounts::rate_limited(Account& account, std::chrono::seconds wait) {
+  multi_.loop().assert_in_loop();
+  const auto now = Clock::now();
+  const bool begins = !account.limited(now) || account.gate().pauses();
+  if (wait.count() > 0 || account.budget().spent(now)) {
+    const std::chrono::milliseconds span = wait.count() > 0 ? wait : timeouts_.rate_limit;
+    account.gate().close_until(now + std::min<std::chrono::milliseconds>(span, max_retry_after));
+    if (begins) log::warn("{}", limited_line(account));
+  } else if (account.gate().pause(now, timeouts_.rate_limit_first, timeouts_.rate_limit)) {
+    // Short pauses may occur each second.
+    if (account.gate().pauses_so_far() == pauses_before_warning)
+      log::warn("{}", limited_line(account));
+    else
+      log::debug("{}", limited_line(account));
+  }
+}
+
+std::string Accounts::limited_line(const Account& account) const {
+  const auto span = std::chrono::ceil<std::chrono::seconds>(account.limited_until() - Clock::now());
+  return name_ + " limits our rate (429) and is not asked for " + std::to_string(span.count()) +
+         " s" +
+         (account.credential() == nullptr ? "; credentials would raise the limit"
+                                          : " as " + account.credential()->username);
+}
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "metrics/metrics.h"
+#include "proxy/upstream/endpoint/account.h"
+#include "proxy/upstream/endpoint/options.h"
+#include "proxy/upstream/wire/response_head.h"
+
+namespace entrepot::upstream {
+
+/// The accounts of one endpoint, or its one anonymous user: which of them sends a request, and
+/// their rate limits together. Loop thread only.
+class Accounts {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `credentials`, `multi` and `metrics` outlive this. `upstream` and `endpoint` are names for
+  /// messages.
+  Accounts(CurlMulti& multi, const Timeouts& timeouts, const std::vector<Credential>& credentials,
+           std::string upstream, std::string endpoint, const metrics::EndpointMetrics& metrics);
+  Accounts(const Accounts&) = delete;
+  Accounts& operator=(const Accounts&) = delete;
+
+  std::size_t size() const { return accounts_.size(); }
+  /// The account for a request about `repository` that is sent now: always the same one, so that
+  /// its tokens are reused, unless it is limited or has few requests left.
+  Account& pick(std::string_view repository) const;
+  /// The endpoint responded to `account`: reads its rate limit.
+  void answered(Account& account, const ResponseHead& head);
+  /// The endpoint limits the rate of `account` (429): nothing is sent on its behalf for `wait`. 0:
+  /// the endpoint named no time; see Timeouts::rate_limit_first.
+  void rate_limited(Account& account, std::chrono::seconds wait);
+  /// The endpoint limits the rate of anonymous requests; credentials have a limit of their own.
+  void anonymous_limited(std::chrono::seconds wait);
+
+  /// No account may send before then.
+  Clock::time_point limited_until() const { return first_to_send().limited_until(); }
+  bool limited() const { return limited_until() > Clock::now(); }
+  /// Each account that may send has few requests left.
+  bool low_on_quota() const;
+  /// The wait until an account may send again; nullopt where the endpoint named the time.
+  std::optional<std::chrono::milliseconds> pause() const;
+  /// Requests left in all rate limits; nullopt where none is known.
+  std::optional<std::uint64_t> remaining(Clock::time_point now) const;
+  /// The remaining wait of each limited account, by user name; "" is the anonymous user.
+  std::map<std::string, std::chrono::seconds> waits(Clock::time_point now) const;
+  /// Restores what waits() returned in another process.
+  void restore(const std::map<std::string, std::chrono::seconds>& waits, Clock::time_point now);
+
+  /// Publishes what is left of the rate limits.
+  void publish_gauges();
+  /// Drops tokens that were not used for long. Called each second.
+  void forget_unused();
+
+ private:
+  using BudgetFigure = std::optional<std::uint64_t> (RateBudget::*)(RateBudget::Time) const;
+
+  const Account& first_to_send() const;
+  std::string limited_line(const Account& account) const;
+  /// Over the accounts; nullopt where none knows.
+  std::optional<std::uint64_t> sum_of(BudgetFigure figure, Clock::time_point now) const;
+
+  const CurlMulti& multi_;
+  const Timeouts timeouts_;
+  const std::string name_;  ///< "upstream: endpoint"
+  const metrics::EndpointMetrics& metrics_;
+  std::vector<std::unique_ptr<Account>> accounts_;  ///< never empty
+  bool published_ = false;  ///< the gauges have a value, which other loops may update
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sink may destroy this in any call: a call to it is the last action of a function.
+#include "proxy/upstream/endpoint_request.h"
+
+#include <utility>
+
+#include "proxy/loop/loop.h"
+#include "proxy/upstream/transfer/failures.h"
+
+namespace entrepot::upstream {
+
+using Clock = std::chrono::steady_clock;
+
+EndpointRequest::EndpointRequest(Endpoint& endpoint, RequestSpec spec, RequestSink& sink)
+    : endpoint_(endpoint),
+      spec_(std::move(spec)),
+      sink_(sink),
+      admission_(endpoint),
+      waiters_{.clients = spec_.clients, .demand = spec_.demand},
+      trail_(spec_.url, endpoint.address().url(),
+             {.redirects = endpoint.limits().redirects,
+              .returns = endpoint.limits().cdn_returns,
+              .plain_http = endpoint.address().plain_http()}),
+      login_(endpoint, spec_.repository, what(), waiters_, *this),
+      meter_(endpoint.stats(), endpoint.metrics()),
+      timer_(endpoint.multi().loop().base(), [this] { tick(); }) {}
+
+void EndpointRequest::start() {
+  endpoint_.multi().loop().assert_in_loop();
+  if (auto failure = admission_.request()) return fail(std::move(*failure), {});
+  account_ = &endpoint_.accounts().pick(spec_.repository);
+  login();
+}
+
+void EndpointRequest::login() {
+  phase_.enter(RequestPhase::logging_in);
+  login_.begin(*account_);
+}
+
+void EndpointRequest::on_login(LoginResult result) {
+  switch (result.kind) {
+    case LoginResult::Kind::send:
+      return send();
+    case LoginResult::Kind::refusal_stands:
+      return refusal_stands();
+    case LoginResult::Kind::no_token:
+      return no_token(std::move(result.failure));
+  }
+}
+
+void EndpointRequest::no_token(cache::Failure failure) {
+  if (failure.given_up) return fail(std::move(failure), {});
+  if (failure.kind == cache::FailureKind::rate_limited && trail_.at_endpoint())
+    return try_next_account(std::move(failure), "token");
+  const bool retryable = failure.kind == cache::FailureKind::unavailable;
+  if (retryable) endpoint_.stats().faulty(Clock::now());
+  fail(std::move(failure), "token", retryable);
+}
+
+void EndpointRequest::send() {
+  phase_.enter(RequestPhase::awaiting_head);
+  TransferRequest transfer{.url = trail_.url(),
+                           .head = spec_.head,
+                           .repository = spec_.repository,
+                           .headers = spec_.headers};
+  transfer.plain_http = endpoint_.address().plain_http();
+  transfer.private_addresses = endpoint_.address().private_addresses(trail_.url());
+  if (!login_.authorization().empty())
+    transfer.headers.push_back("Authorization: " + login_.authorization());
+  transfer.clients = waiters_.clients;
+  transfer.demand = waiters_.demand;
+  if (trail_.at_endpoint()) {
+    if (auto via = endpoint_.address().via_line(spec_.via); !via.empty())
+      transfer.headers.push_back(std::move(via));
+  }
+  sent_ = Clock::now();
+  transfer_ = endpoint_.multi().start(std::move(transfer), *this);
+}
+
+void EndpointRequest::hold(bool on) {
+  endpoint_.multi().loop().assert_in_loop();
+  meter_.hold(on);
+  if (transfer_) transfer_->hold(on);
+}
+
+void EndpointRequest::wanted_by(cache::Client client) {
+  endpoint_.multi().loop().assert_in_loop();
+  waiters_.add(client);
+  if (transfer_) transfer_->wanted_by(client);
+  login_.wanted_by(client);
+}
+
+/// Updates the statistics of the endpoint. The wait for an object is the sum over all its hops.
+void EndpointRequest::learn(int status) {
+  const auto now = Clock::now();
+  const TransferTiming timing = transfer_->timing();
+  EndpointStats& stats = endpoint_.stats();
+  if (timing.connect.count() > 0) stats.connected(timing.connect, now);
+  waited_ += timing.first_byte;
+  // The client's Via caused the loop (508): it says nothing about the endpoint.
+  if (status == 508 && !spec_.via.empty()) return;
+  if (status >= 500) {
+    stats.faulty(now);
+  } else if (!is_redirect(status) && status != 401 && status != 429) {
+    stats.first_byte(waited_, now);
+    stats.succeeded(now);
+  }
+}
+
+std::optional<std::chrono::nanoseconds> EndpointRequest::waited() const {
+  endpoint_.multi().loop().assert_in_loop();
+  if (!phase_.is(RequestPhase::awaiting_head)) return std::nullopt;
+  return transfer_->timing().running;
+}
+
+Disposition EndpointRequest::on_head(const ResponseHead& head) {
+  endpoint_.metrics().request(spec_.kind, head.status);
+  endpoint_.metrics().time_to_first_byte().observe(Clock::now() - sent_);
+  learn(head.status);
+  if (trail_.at_endpoint()) {
+    admission_.answered();
+    // A response to an anonymous request says nothing about the account.
+    if (login_.as_account()) endpoint_.accounts().answered(*account_, head);
+    login_.answered(head.status);
+  }
+  if (head.status < 200 || head.status >= 300) {
+    phase_.enter(RequestPhase::reading_refusal);
+    head_ = head;
+    return reason_.begin(head);
+  }
+  phase_.enter(RequestPhase::delivering);
+  if (spec_.measured) {
+    meter_.begin(Clock::now());
+    timer_.set(BodyMeter::interval);
+  }
+  return sink_.on_head(*this, head);
+}
+
+bool EndpointRequest::on_data(std::span<const std::byte> data) {
+  if (!phase_.is(RequestPhase::delivering)) return reason_.add(data);
+  meter_.count(data.size());
+  return sink_.on_data(*this, data);
+}
+
+void EndpointRequest::on_end(const TransferEnd& result) {
+  if (phase_.is(RequestPhase::reading_refusal) && !given_up(result)) {
+    refused();
+  } else if (result.kind == TransferEnd::Kind::complete) {
+    meter_.complete(Clock::now());
+    end({.kind = RequestResult::Kind::complete});
+  } else if (result.kind == TransferEnd::Kind::refused) {
+    end({.kind = RequestResult::Kind::stopped});
+  } else if (given_up(result)) {
+    fail(transport_failure(what(), result), {});
+  } else {
+    broken(result);
+  }
+}
+
+void EndpointRequest::broken(const TransferEnd& result) {
+  const bool unanswered = !phase_.is(RequestPhase::delivering);
+  if (unanswered) endpoint_.metrics().request(spec_.kind, 0);
+  if (admission_.pending() && unanswered && trail_.at_endpoint()) {
+    admission_.failed(result.detail);
+  } else {
+    endpoint_.stats().faulty(Clock::now());
+  }
+  fail(transport_failure(what(), result), result.reason, worth_retrying(result));
+}
+
+void EndpointRequest::refused() {
+  const int status = head_.status;
+  if (is_redirect(status)) return redirected();
+  const bool hidden = status == 403 || status == 404;
+  if (status != 401 && !(hidden && trail_.at_endpoint())) return refusal_stands();
+  phase_.enter(RequestPhase::logging_in);
+  if (!trail_.at_endpoint()) {
+    login_.refused_by_hop(trail_.url(), head_);
+  } else if (status == 401) {
+    login_.refused(head_);
+  } else {
+    login_.hidden(head_);
+  }
+}
+
+void EndpointRequest::refusal_stands() {
+  const int status = head_.status;
+  if (!trail_.at_endpoint() && (status == 401 || status == 403)) {
+    if (trail_.restart()) return login();
+    auto failure = status_failure(what(), head_, std::chrono::system_clock::now());
+    return fail(std::move(failure), "denied");
+  }
+  auto failure = status_failure(what(), head_, std::chrono::system_clock::now(), reason_.text());
+  if (status == 429 && !led_away()) return limited(std::move(failure), failure_reason(status));
+  const bool retryable = failure.kind == cache::FailureKind::unavailable;
+  fail(std::move(failure), failure_reason(status), retryable);
+}
+
+void EndpointRequest::limited(cache::Failure failure, std::string_view reason) {
+  endpoint_.accounts().rate_limited(*account_, failure.retry_after);
+  try_next_account(std::move(failure), reason);
+}
+
+/// Repeats the request as another account that is not limited, if there is one. Each account is
+/// tried once.
+void EndpointRequest::try_next_account(cache::Failure failure, std::string_view reason) {
+  if (++limited_accounts_ >= endpoint_.accounts().size() || endpoint_.accounts().limited())
+    return fail(std::move(failure), reason);
+  endpoint_.metrics().failure(reason);
+  account_ = &endpoint_.accounts().pick(spec_.repository);
+  login();
+}
+
+void EndpointRequest::redirected() {
+  const Url from = trail_.url();
+  if (const auto forbidden = trail_.follow(head_.location)) {
+    endpoint_.stats().faulty(Clock::now());
+    return fail(bad_answer(what(), *forbidden, head_.status), "redirect");
+  }
+  if (!trail_.url().same_origin(from)) login_.leave();
+  if (trail_.at_endpoint() && login_.authorization().empty()) return login();
+  send();
+}
+
+void EndpointRequest::fail(cache::Failure failure, std::string_view reason, bool retryable) {
+  RequestFailure failed{.failure = std::move(failure),
+                        .reason = reason,
+                        .retryable = retryable,
+                        .from_redirect = led_away()};
+  if (failed.failure.kind == cache::FailureKind::rate_limited) {
+    auto& wait = failed.failure.retry_after;
+    if (!led_away()) {
+      failed.pause =
+          reason == "token" ? account_->token_pause(Clock::now()) : endpoint_.accounts().pause();
+    } else if (wait.count() == 0) {  // the endpoint's limit does not apply to a hop
+      failed.pause = endpoint_.timeouts().rate_limit_first;
+    }
+    if (failed.pause && wait.count() == 0)
+      wait = std::chrono::ceil<std::chrono::seconds>(*failed.pause);
+  }
+  if (!reason.empty()) endpoint_.metrics().failure(reason);
+  admission_.abandon();
+  end({.kind = RequestResult::Kind::failed, .failure = std::move(failed)});
+}
+
+void EndpointRequest::end(RequestResult result) {
+  phase_.enter(RequestPhase::ended);
+  timer_.cancel();
+  meter_.stop();
+  sink_.on_end(*this, std::move(result));
+}
+
+void EndpointRequest::tick() {
+  timer_.set(BodyMeter::interval);
+  if (const auto rate = meter_.second(Clock::now())) sink_.on_second(*this, *rate);
+}
+
+bool EndpointRequest::led_away() const {
+  return !trail_.at_endpoint() || (trail_.redirected() && spec_.kind == metrics::Kind::referrers);
+}
+
+std::string EndpointRequest::what() const {
+  return endpoint_.address().upstream() + ": " + (spec_.head ? "HEAD " : "GET ") +
+         trail_.url().shown();
+}
+
+}  // namespace entrepot::upstream
