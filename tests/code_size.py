@@ -68,7 +68,6 @@ MEASURES = {
 OFFENDERS: dict[str, dict[str, int]] = {
     "members": {
         "cache::Fill": 46,
-        "http::Connection": 25,
         "metrics::Metrics::Families": 29,
         "upstream::ObjectFetch": 25,
     },
@@ -77,7 +76,6 @@ OFFENDERS: dict[str, dict[str, int]] = {
         "cache::GrowingFile": 45,
         "cache::Index": 27,
         "cache::RocksIndex": 37,
-        "http::Connection": 46,
         "metrics::Metrics": 34,
         "upstream::Ask": 28,
         "upstream::CurlMulti": 26,
@@ -92,7 +90,6 @@ OFFENDERS: dict[str, dict[str, int]] = {
     },
     "split": {
         "cache::Fill": 5,
-        "http::Connection": 2,
     },
 }
 # OFFENDERS end

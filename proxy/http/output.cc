@@ -134,6 +134,8 @@ void Output::reset() {
   written_ = 0;
 }
 
+void Output::end() { shutdown(fd_, SHUT_WR); }
+
 std::uint64_t Output::acknowledged() const {
   int unacknowledged = 0;
   if (ioctl(fd_, SIOCOUTQ, &unacknowledged) != 0) return sent();

@@ -46,6 +46,8 @@ class Output {
   /// Bytes the kernel has taken since reset().
   std::uint64_t sent() const;
   void reset();
+  /// Sends FIN. REQUIRES: empty().
+  void end();
   /// Bytes the client has acknowledged since reset(), or more, if some of an earlier reply still
   /// are on their way. A system call.
   std::uint64_t acknowledged() const;

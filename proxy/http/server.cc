@@ -6,14 +6,14 @@
 #include <utility>
 
 #include "metrics/check.h"
-#include "proxy/http/lane.h"
 #include "proxy/http/listener.h"
+#include "proxy/http/loop_server.h"
 #include "proxy/loop/loop.h"
 
 namespace entrepot::http {
 
-// Lanes are made where the server is made and belong to their loops from then on; every call that
-// reaches them is posted there.
+// The thread that constructs the server constructs its LoopServers, too; from then on they belong
+// to their loops, and every call to them is posted there.
 class Server::Impl {
  public:
   Impl(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler)
@@ -22,15 +22,16 @@ class Server::Impl {
     const std::vector<int> sockets = listen_on(options_.address, loops.size());
     port_ = local_port(sockets.front());
     for (std::size_t i = 0; i < loops.size(); ++i)
-      lanes_.push_back(std::make_unique<Lane>(*loops[i], options_, handler, sockets[i], clients_));
+      parts_.push_back(
+          std::make_unique<LoopServer>(*loops[i], options_, handler, sockets[i], clients_));
   }
 
   ~Impl() {
-    std::latch gone(static_cast<std::ptrdiff_t>(lanes_.size()));
-    for (std::unique_ptr<Lane>& lane : lanes_) {
-      loop::Loop& loop = lane->loop();
-      const auto destroy = [&lane, &gone] {
-        lane.reset();
+    std::latch gone(static_cast<std::ptrdiff_t>(parts_.size()));
+    for (std::unique_ptr<LoopServer>& part : parts_) {
+      loop::Loop& loop = part->loop();
+      const auto destroy = [&part, &gone] {
+        part.reset();
         gone.count_down();
       };
       if (loop.in_loop())
@@ -45,33 +46,33 @@ class Server::Impl {
   std::size_t connections() const { return clients_.connections(); }
 
   void start() {
-    on_each_lane([](Lane& lane) { lane.start(); });
+    on_each_loop([](LoopServer& part) { part.start(); });
   }
   void close() {
-    on_each_lane([](Lane& lane) { lane.close(); });
+    on_each_loop([](LoopServer& part) { part.close(); });
   }
 
   void drain(const std::function<void()>& drained) {
-    const auto left = std::make_shared<std::atomic<std::size_t>>(lanes_.size());
-    on_each_lane([left, drained](Lane& lane) {
-      lane.drain([left, drained] {
+    const auto left = std::make_shared<std::atomic<std::size_t>>(parts_.size());
+    on_each_loop([left, drained](LoopServer& part) {
+      part.drain([left, drained] {
         if (left->fetch_sub(1) == 1) drained();
       });
     });
   }
 
  private:
-  // A lane is destroyed by a post to the same loop, so it is there when this job runs.
+  // The destructor posts the end of a part to the same loop, so this job runs before it.
   template <typename Do>
-  void on_each_lane(Do action) {
-    for (const std::unique_ptr<Lane>& lane : lanes_)
-      lane->loop().post([lane = lane.get(), action] { action(*lane); });
+  void on_each_loop(Do action) {
+    for (const std::unique_ptr<LoopServer>& part : parts_)
+      part->loop().post([part = part.get(), action] { action(*part); });
   }
 
   const ServerOptions options_;
   std::uint16_t port_ = 0;
   Clients clients_{options_.limits};
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::unique_ptr<LoopServer>> parts_;
 };
 
 Server::Server(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler)

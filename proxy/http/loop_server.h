@@ -17,21 +17,24 @@
 
 namespace entrepot::http {
 
-/// One loop's part of a server: its listener, its connections, and what they share. Loop thread
-/// only, but for the constructor.
-class Lane {
+/// The part of a server on one loop: its listener, its connections, and the state they share. Loop
+/// thread only, except the constructor.
+class LoopServer {
  public:
-  /// `listening`: a listening socket, taken over. `clients` knows the connections of all lanes.
-  Lane(loop::Loop& loop, const ServerOptions& options, Handler& handler, int listening,
-       Clients& clients);
-  ~Lane();
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
+  /// Takes over `listening`, a listening socket. `options`, `handler` and `clients`, which counts
+  /// the connections of all loops, outlive this.
+  LoopServer(loop::Loop& loop, const ServerOptions& options, Handler& handler, int listening,
+             Clients& clients);
+  ~LoopServer();
+  LoopServer(const LoopServer&) = delete;
+  LoopServer& operator=(const LoopServer&) = delete;
 
+  /// Begins to accept.
   void start();
-  /// Calls `drained` once no connection is left.
+  /// Stops accepting, closes each connection at the end of its reply, and calls `drained` on the
+  /// loop once none is left.
   void drain(std::function<void()> drained);
-  /// Cuts all connections and stops to accept.
+  /// Stops accepting and closes all connections.
   void close();
 
   // For connections.
@@ -40,15 +43,15 @@ class Lane {
   Handler& handler() { return handler_; }
   HeadWriter& head_writer() { return head_writer_; }
   bool draining() const { return draining_; }
-  /// Forgets a closed connection and destroys it in a later turn.
+  /// Removes a closed connection from the table and destroys it in a later turn.
   void remove(Connection& connection);
 
  private:
   void accepted(int fd, Peer peer);
-  /// A place for a connection that has come, that of another where options().displaces says so.
+  /// A place for a new connection, if need be that of another one (ServerOptions::Displaces).
   Clients::Admission admit(ClientAddress address);
   void turn_away(Connection& connection, Clients::Verdict verdict, bool told);
-  /// Cuts the connection whose place a newcomer gets (ServerOptions::Displaces); false without any.
+  /// Closes a connection for a new one (ServerOptions::Displaces). False: there is none to close.
   bool make_room();
   void sweep_later();
   void sweep();
@@ -64,10 +67,10 @@ class Lane {
   HeadWriter head_writer_;
   Listener listener_;
   std::vector<std::shared_ptr<Connection>> connections_;
-  std::size_t look_at_ = 0;  // where make_room() goes on
+  std::size_t look_at_ = 0;  // index from which make_room() continues
   std::unique_ptr<loop::Loop::Timer> sweep_timer_;
   Connection::Clock::time_point sweep_due_{};
-  bool late_ = false;  // the last sweep was put off
+  bool late_ = false;  // the last sweep was late and was put off
   bool draining_ = false;
   std::function<void()> drained_;
 };

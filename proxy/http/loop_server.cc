@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http/lane.h"
+#include "proxy/http/loop_server.h"
 
 #include <algorithm>
 #include <utility>
@@ -11,21 +11,26 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Often enough to keep the shortest deadline within a quarter of itself.
+/// Keeps the shortest deadline to within a quarter of its length.
 milliseconds sweep_interval(const ServerOptions& options) {
   const milliseconds shortest =
       std::min({options.header_timeout, options.idle_timeout, options.send_timeout});
   return std::clamp(shortest / 4, milliseconds(5), milliseconds(250));
 }
 
-/// Connections that are compared when one has to go: looking at ten thousand for each newcomer of a
-/// flood would be work for a loop.
-constexpr std::size_t looked_at = 128;
+/// Connections that make_room() compares: ten thousand for each new one would occupy the loop
+/// during a flood.
+constexpr std::size_t compared = 128;
+
+/// True if `one` is closed for a new connection rather than `other`.
+bool counts_less(const Connection::Claim& one, const Connection::Claim& other) {
+  return one.replying != other.replying ? !one.replying : one.since < other.since;
+}
 
 }  // namespace
 
-Lane::Lane(loop::Loop& loop, const ServerOptions& options, Handler& handler, int listening,
-           Clients& clients)
+LoopServer::LoopServer(loop::Loop& loop, const ServerOptions& options, Handler& handler,
+                       int listening, Clients& clients)
     : loop_(loop),
       options_(options),
       handler_(handler),
@@ -48,39 +53,37 @@ Lane::Lane(loop::Loop& loop, const ServerOptions& options, Handler& handler, int
     listener_.reserve(options.own_descriptors, [this] { return make_room(); });
 }
 
-Lane::~Lane() {
-  close();
+LoopServer::~LoopServer() { close(); }
+
+void LoopServer::start() {
   loop_.assert_in_loop();
+  listener_.start();
 }
 
-void Lane::start() { listener_.start(); }
-
-bool Lane::make_room() {
+bool LoopServer::make_room() {
   using Displaces = ServerOptions::Displaces;
   if (options_.displaces == Displaces::nobody) return false;
-  const auto counts_less = [](const Connection& one, const Connection& other) {
-    return one.asked() != other.asked() ? !one.asked() : one.since() < other.since();
-  };
-  std::shared_ptr<Connection> least;  // it leaves the table while it is cut
-  for (std::size_t i = std::min(connections_.size(), looked_at); i > 0; --i) {
+  std::shared_ptr<Connection> least;  // close() removes it from the table
+  for (std::size_t i = std::min(connections_.size(), compared); i > 0; --i) {
     const auto& connection = connections_[++look_at_ % connections_.size()];
-    if (!connection->admitted()) continue;
-    if (least == nullptr || counts_less(*connection, *least)) least = connection;
+    if (!connection->claim().admitted) continue;
+    if (least == nullptr || counts_less(connection->claim(), least->claim())) least = connection;
   }
-  if (least == nullptr || (least->asked() && options_.displaces == Displaces::idle)) return false;
+  if (least == nullptr) return false;
+  if (least->claim().replying && options_.displaces == Displaces::idle) return false;
   if (options_.client_counters) options_.client_counters->idle.add();
-  least->cut();
+  least->close();
   return true;
 }
 
-Clients::Admission Lane::admit(ClientAddress address) {
+Clients::Admission LoopServer::admit(ClientAddress address) {
   if (auto admission = clients_.admit(address);
       admission.verdict != Clients::Verdict::full || !make_room())
     return admission;
   return clients_.admit(address);
 }
 
-void Lane::accepted(int fd, Peer peer) {
+void LoopServer::accepted(int fd, Peer peer) {
   auto [verdict, told, share] = admit(peer.address);
   auto connection = std::make_shared<Connection>(*this, fd, std::move(peer), std::move(share));
   connection->index = connections_.size();
@@ -92,7 +95,7 @@ void Lane::accepted(int fd, Peer peer) {
   if (sweep_timer_ == nullptr) sweep_later();
 }
 
-void Lane::turn_away(Connection& connection, Clients::Verdict verdict, bool told) {
+void LoopServer::turn_away(Connection& connection, Clients::Verdict verdict, bool told) {
   const bool full = verdict == Clients::Verdict::full;
   if (full && options_.turned_away) options_.turned_away->add();
   if (!full && options_.client_counters) options_.client_counters->connections.add();
@@ -100,10 +103,11 @@ void Lane::turn_away(Connection& connection, Clients::Verdict verdict, bool told
     connection.turn_away(
         {503, full ? "too many connections" : "too many connections of one client"});
   else
-    connection.cut();
+    connection.close();
 }
 
-void Lane::remove(Connection& connection) {
+void LoopServer::remove(Connection& connection) {
+  loop_.assert_in_loop();
   const std::size_t index = connection.index;
   check(connections_[index].get() == &connection, "a connection in the wrong place");
   std::shared_ptr<Connection> removed = std::move(connections_[index]);
@@ -113,28 +117,28 @@ void Lane::remove(Connection& connection) {
   }
   connections_.pop_back();
   if (listener_.wants_back()) listener_.take_back(connection.release());
-  // Its own functions are still on the stack.
+  // Functions of the connection are still on the stack.
   loop_.post([removed = std::move(removed)] {});
   report_if_drained();
 }
 
-void Lane::sweep_later() {
+void LoopServer::sweep_later() {
   sweep_due_ = Connection::Clock::now() + sweep_every_;
   sweep_timer_ = loop_.after(sweep_every_, [this] { sweep(); });
 }
 
-void Lane::sweep() {
+void LoopServer::sweep() {
   const auto now = Connection::Clock::now();
-  // This process was stopped, or the machine slept: what came in time meanwhile is read first.
+  // The process was stopped, or the machine slept: first read the input that came in time.
   late_ = !late_ && now > sweep_due_ + sweep_every_;
   if (late_) return sweep_later();
-  // Backwards: one that goes is replaced by one that was looked at already.
+  // Backwards: remove() moves a connection that was checked already into the gap.
   for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->check_deadlines(now);
   sweep_timer_.reset();
   if (!connections_.empty()) sweep_later();
 }
 
-void Lane::drain(std::function<void()> drained) {
+void LoopServer::drain(std::function<void()> drained) {
   loop_.assert_in_loop();
   drained_ = std::move(drained);
   draining_ = true;
@@ -143,16 +147,16 @@ void Lane::drain(std::function<void()> drained) {
   report_if_drained();
 }
 
-void Lane::close() {
+void LoopServer::close() {
   loop_.assert_in_loop();
   draining_ = true;
   listener_.close();
-  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->cut();
+  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->close();
 }
 
-void Lane::report_if_drained() {
+void LoopServer::report_if_drained() {
   if (!connections_.empty() || !drained_) return;
-  // From the queue: the last connection may be in the middle of its own end.
+  // Posted, because functions of the last connection may still be on the stack.
   loop_.post(std::exchange(drained_, nullptr));
 }
 
