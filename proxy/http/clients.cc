@@ -74,7 +74,7 @@ bool Clients::Share::begin_miss() {
 
 bool Clients::Share::hold_head(std::size_t bytes) {
   if (entry_ == nullptr || bytes == head_) return true;
-  const std::size_t more = bytes - head_;  // modulo 2^64 where it is less
+  const std::size_t more = bytes - head_;  // modulo 2^64 if it is less
   const std::size_t all = clients_->heads_.fetch_add(more, std::memory_order_relaxed) + more;
   const std::size_t own = entry_->heads.fetch_add(more, std::memory_order_relaxed) + more;
   const std::size_t most = clients_->limits_.heads;

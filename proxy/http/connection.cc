@@ -19,9 +19,9 @@ namespace {
 using State = ConnectionState;
 using Read = RequestReader::Result;
 
-/// Bytes that a client may send ahead while its present request is answered; the kernel holds the
-/// rest. A head up to free_head is not counted against ClientLimits::heads.
+/// Bytes that a connection buffers of requests sent ahead; the kernel holds the rest.
 constexpr std::size_t input_limit = 4 * 1024;
+/// A smaller head does not count towards ClientLimits::heads.
 constexpr std::size_t free_head = 4 * 1024;
 constexpr std::size_t write_limit = 4 * 1024 * 1024;
 /// Moves of one connection in one turn of the loop.
@@ -29,9 +29,9 @@ constexpr int steps_per_turn = 32;
 /// The time a client has to read a last reply before the socket is closed for good. A close with
 /// unread input would make the kernel reset the connection, and the reply would be lost.
 constexpr std::chrono::seconds linger_time{2};
-/// Input that is read and discarded meanwhile; the kernel holds the rest.
+/// Input that is read and discarded in that time; the kernel holds the rest.
 constexpr std::size_t discard_limit = 256 * 1024;
-/// A client that has connected before the drain begins may still send a request for so long.
+/// The time in which a client that connected before a drain may still send its first request.
 constexpr std::chrono::seconds drain_grace{1};
 
 bufferevent* new_socket(loop::Loop& loop, int fd) {
@@ -40,8 +40,8 @@ bufferevent* new_socket(loop::Loop& loop, int fd) {
   return socket;
 }
 
-/// Makes the close of a socket reset the connection, so that the kernel does not keep megabytes for
-/// a client that does not take them.
+/// Makes the close of the socket reset the connection, so that the kernel does not keep megabytes
+/// for a client that does not take them.
 void reset_on_close(bufferevent* socket) {
   const ::linger reset{1, 0};
   setsockopt(bufferevent_getfd(socket), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -84,7 +84,7 @@ void Connection::begin() {
 }
 
 void Connection::on_event(short what, int error) {
-  // sendfile() reports the errors of the file here, too.
+  // The bufferevent calls sendfile(), so this may be an error of the file.
   if ((what & BEV_EVENT_WRITING) != 0 && error == EIO) sender_.file_failed();
   if ((what & BEV_EVENT_EOF) == 0 || (what & BEV_EVENT_READING) == 0) return close();
   reader_.end_input();
@@ -122,7 +122,7 @@ bool Connection::step() {
 bool Connection::read() {
   switch (state_.is(State::head) ? read_head() : reader_.read_body()) {
     case Read::empty:
-      if (reader_.input_ended()) close();  // all that the client sent is used up
+      if (reader_.input_ended()) close();  // the client sends no more, and all is answered
       return false;
     case Read::body:
       state_.enter(State::body);
@@ -162,7 +162,7 @@ bool Connection::handle() {
   try {
     server_.handler().handle(sender_.exchange());
   } catch (...) {
-    // A 500 is no option: others may still hold the exchange and reply.
+    // Not a 500: the code that threw may have kept the exchange and reply later.
     const auto& failures = server_.options().handler_failures;
     if (!failures) throw;
     count_failed_job("the answer to a request of " + peer_.name, *failures);
@@ -229,7 +229,7 @@ void Connection::turn_away(const Refusal& refusal) {
   if (!state_.is(State::closed)) begin();
 }
 
-/// Sends no more than what is queued; discards what the client still sends until its end.
+/// Sends the queued bytes and FIN, and discards input until the client's FIN.
 void Connection::linger() {
   if (!state_.is(State::linger)) {
     state_.enter(State::linger);
@@ -278,10 +278,10 @@ void Connection::check_deadlines(Clock::time_point now) {
 
 void Connection::drain() {
   server_.loop().assert_in_loop();
-  // In another state the end of the reply closes the connection.
+  // A request is in progress; the end of its reply closes the connection.
   if (!state_.is(State::head) || sender_.exchange() != nullptr) return;
   if (reader_.is_first_request()) return reader_.shorten_deadline(Clock::now() + drain_grace);
-  // The kernel may hold a request that was not read yet.
+  // The kernel may hold a request that has not been read yet.
   char byte;
   if (recv(bufferevent_getfd(socket_), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) close();
 }

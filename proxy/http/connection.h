@@ -18,15 +18,15 @@ namespace entrepot::http {
 
 class LoopServer;
 
-/// One client's connection: reads requests, one at a time, passes each to the handler, and sends
-/// its reply. Requests that the client sends ahead stay in a bounded input buffer and then in the
-/// kernel, which slows the client down. Loop thread only.
+/// One client's connection: reads a request, passes it to the handler, sends its reply, and reads
+/// the next one. Requests that the client sends ahead stay in a bounded input buffer and then in
+/// the kernel, which slows the client down. Loop thread only.
 ///
 ///   state   | entered by                    | left by
 ///   head    | begin(), finish()             | a complete head -> body or reply; refuse(); close()
 ///   body    | a request with a body to skip | its end -> reply; refuse(); close()
 ///   reply   | handle()                      | finish() -> head; close()
-///   linger  | linger(): no more is sent     | the client's end, or a short time -> closed
+///   linger  | linger(): sends FIN           | the client's FIN, or a deadline -> closed
 ///   closed  | close()                       | never; a later turn of the loop destroys it
 ///
 /// drive() makes every move and is the only place that calls the handler; a reply given at another
@@ -36,11 +36,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// What counts when a connection has to make room for a new one.
+  /// The properties by which a server chooses the connection to displace for a new one.
   struct Claim {
-    bool admitted;            ///< it has one of the server's places; false while it is turned away
-    bool replying;            ///< a complete request has arrived and its reply has not ended
-    Clock::time_point since;  ///< the end of the last reply, or else when it was accepted
+    bool admitted;            ///< counts towards ClientLimits::connections
+    bool replying;            ///< a complete request has arrived, and its reply has not ended
+    Clock::time_point since;  ///< the end of the last reply; before the first one, the accept
   };
 
   /// Takes the connected, non-blocking socket `fd`.
@@ -52,10 +52,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void begin();
   /// Refuses the connection with `refusal` at once, and closes it.
   void turn_away(const Refusal& refusal);
-  /// Acts on deadlines that have passed at `now`. The server calls it a few times a second; a timer
-  /// per connection would have to be set for every request.
+  /// Acts on the deadlines that have passed at `now`. The server calls it a few times a second,
+  /// because a timer per connection would have to be set for every request.
   void check_deadlines(Clock::time_point now);
-  /// Accepts no request after the present one; closes now if there is none.
+  /// Accepts no request after the present one; closes now if there is none. REQUIRES: begin().
   void drain();
   /// Closes now, whatever is in progress.
   void close();
@@ -67,8 +67,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// As Exchange::begin_miss().
   bool begin_miss();
   ReplySender& sender() { return sender_; }
-  /// The handler has replied. The turn in progress finishes a reply given within handle(), a turn
-  /// of its own any other, so that finished() and the next handle() never run inside reply().
+  /// The handler has replied. A reply within handle() is finished by the turn in progress, any
+  /// other one by a new turn, so that finished() and the next handle() never run inside reply().
   void continue_reply() {
     if (!turn_.running) drive_later();
   }
@@ -79,7 +79,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t index = 0;
 
  private:
-  /// Turns of drive(); independent of the state.
+  /// Calls of drive(); independent of the state.
   struct Turn {
     bool running = false;
     bool posted = false;

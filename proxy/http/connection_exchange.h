@@ -8,9 +8,9 @@
 
 namespace entrepot::http {
 
-/// The exchange that a connection shares with its handler. It belongs to the connection from the
-/// first byte of the request to the end of the reply; after detach() replies do nothing. Loop
-/// thread only. Shared ownership: a handler may keep it longer than the connection lives.
+/// The exchange that a connection shares with its handler, from the first byte of the request to
+/// the end of the reply. After detach() a reply has no effect. Loop thread only. Shared ownership:
+/// a handler may keep it longer than the connection exists.
 class ConnectionExchange final : public Exchange {
  public:
   ConnectionExchange(Connection& connection, loop::Loop& loop, Peer peer)
@@ -31,15 +31,15 @@ class ConnectionExchange final : public Exchange {
   Request& mutable_request() { return request_; }
   ReplyStats& stats() { return stats_; }
   void detach() { connection_ = nullptr; }
-  /// Frees the request and the attachment after finished(): a handler may keep the exchange of a
-  /// client that has left for a long time.
+  /// Frees the request and the attachment. After finished(), because a handler may keep the
+  /// exchange long after its client has left.
   void forget() {
     static_cast<void>(std::exchange(request_, {}));  // an assignment would keep its memory
     attachment.reset();
   }
 
  private:
-  /// False: the client has left, and nobody takes the reply.
+  /// False: the client has left.
   bool begin_reply();
 
   Connection* connection_;  // null once detached

@@ -14,7 +14,7 @@ namespace entrepot::http {
 ///   head    | waits for a request or reads its head            | body, reply, linger, closed
 ///   body    | skips the body of a request                      | reply, linger, closed
 ///   reply   | the handler has the request, or the reply leaves | head, closed
-///   linger  | sends nothing more; waits for the client's end   | closed
+///   linger  | sends the rest and FIN; waits for the client's   | closed
 ///   closed  | is destroyed in a later turn of the loop         | none
 enum class ConnectionState : std::uint8_t { head, body, reply, linger, closed };
 

@@ -129,10 +129,10 @@ void LoopServer::sweep_later() {
 
 void LoopServer::sweep() {
   const auto now = Connection::Clock::now();
-  // The process was stopped, or the machine slept: first read the input that came in time.
+  // The process was stopped or the machine slept: first read the input that arrived in time.
   late_ = !late_ && now > sweep_due_ + sweep_every_;
   if (late_) return sweep_later();
-  // Backwards: remove() moves a connection that was checked already into the gap.
+  // Backwards, because remove() moves the last connection, which was checked already, to the gap.
   for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->check_deadlines(now);
   sweep_timer_.reset();
   if (!connections_.empty()) sweep_later();

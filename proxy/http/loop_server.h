@@ -48,10 +48,11 @@ class LoopServer {
 
  private:
   void accepted(int fd, Peer peer);
-  /// A place for a new connection, if need be that of another one (ServerOptions::Displaces).
+  /// Admits a new connection; if the server is full, after make_room().
   Clients::Admission admit(ClientAddress address);
   void turn_away(Connection& connection, Clients::Verdict verdict, bool told);
-  /// Closes a connection for a new one (ServerOptions::Displaces). False: there is none to close.
+  /// Closes a connection of this loop for a new one (ServerOptions::Displaces). False: there is
+  /// none to close.
   bool make_room();
   void sweep_later();
   void sweep();
@@ -67,7 +68,7 @@ class LoopServer {
   HeadWriter head_writer_;
   Listener listener_;
   std::vector<std::shared_ptr<Connection>> connections_;
-  std::size_t look_at_ = 0;  // index from which make_room() continues
+  std::size_t look_at_ = 0;  // make_room() continues after this index
   std::unique_ptr<loop::Loop::Timer> sweep_timer_;
   Connection::Clock::time_point sweep_due_{};
   bool late_ = false;  // the last sweep was late and was put off

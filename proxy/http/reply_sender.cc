@@ -10,7 +10,7 @@
 namespace entrepot::http {
 namespace {
 
-/// Retry-After of a 503: connections that take the places are likely to be open for longer.
+/// Retry-After of a 503. The connections that fill the server are likely to stay open for longer.
 constexpr std::chrono::seconds retry_after{5};
 
 }  // namespace

@@ -24,9 +24,9 @@ namespace entrepot::http {
 
 class LoopServer;
 
-/// The present exchange of a connection, from the first byte of its request, and the sending half:
-/// writes the reply's head, pumps its body, and measures how fast the client takes it. Decides
-/// nothing about the connection, which calls run() until the reply has ended. Loop thread only.
+/// Sends the replies of one connection: writes the head, pumps the body, and measures how fast the
+/// client takes it. Owns the present exchange from the first byte of its request on. Makes no
+/// decisions about the connection, which calls run() until the reply has ended. Loop thread only.
 class ReplySender {
  public:
   using Clock = std::chrono::steady_clock;
@@ -36,26 +36,26 @@ class ReplySender {
   ReplySender(const ReplySender&) = delete;
   ReplySender& operator=(const ReplySender&) = delete;
 
-  /// Makes the exchange of a request whose first byte has arrived. `connection` outlives it or
-  /// calls end() or drop_exchange().
+  /// Creates the exchange of a request whose first byte has arrived. `connection` calls end() or
+  /// drop_exchange() before its destructor.
   ConnectionExchange& open(Connection& connection, const Peer& peer);
   /// Null while no byte of a request has arrived.
   const std::shared_ptr<ConnectionExchange>& exchange() const { return exchange_; }
   /// The request is complete and goes to its handler. `last`: the reply ends the connection.
   void begin(bool last);
 
-  // For the exchange, which asserts its thread: one of these, once after begin().
+  // For the exchange, which asserts its thread: one of these, once, after begin().
   void reply(const ReplyHead& head, std::string_view body);
   void reply(const ReplyHead& head, std::span<const SharedText> texts);
-  /// `wake` is called when run() can go on, from a later turn of the loop; perhaps after this
-  /// object is gone.
+  /// Calls `wake` in a later turn of the loop when run() can continue, perhaps after the end of
+  /// this object.
   void reply(const ReplyHead& head, std::unique_ptr<Body> body, Pieces pieces,
              std::function<void()> wake);
   void reply_head(const ReplyHead& head, std::uint64_t content_length);
 
   /// Sends as much of the reply as possible. `waiting`: so far there is nothing to send.
   BodyPump::Result run();
-  /// True once the socket failed: the reply cannot be completed.
+  /// True once the socket has failed: the reply cannot be completed.
   bool broken() const { return broken_; }
   /// The kernel reported that it could not read the file of the body.
   void file_failed();
@@ -76,8 +76,8 @@ class ReplySender {
   bool empty() const { return output_.empty(); }
   /// Sends FIN once empty(). Returns true if this call sent it.
   bool end_output();
-  /// Whether the client has taken its reply too slowly until `now`. To be called a few times a
-  /// second; asks the kernel, whose buffer may be megabytes deep.
+  /// Whether the client takes its reply too slowly (SendProgress). To be called a few times a
+  /// second. Asks the kernel for the acknowledged bytes, because its buffer may hold megabytes.
   bool stalled(Clock::time_point now);
 
  private:

@@ -12,8 +12,8 @@
 
 namespace entrepot::http {
 
-// The thread that constructs the server constructs its LoopServers, too; from then on they belong
-// to their loops, and every call to them is posted there.
+// The constructing thread also constructs the LoopServers. From then on each belongs to its loop,
+// and every call to it is posted there.
 class Server::Impl {
  public:
   Impl(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler)

@@ -53,7 +53,7 @@ RequestReader::Result RequestReader::begin_body(Method method) {
     unread_body_ = true;
     return Result::complete;
   }
-  // The handler refuses writes, and the sooner the client receives that the better.
+  // The handler refuses writes; do not delay its answer until the body has arrived.
   if (is_write(method)) return skip_available_body();
   if (framing.length > limits::drained) return refuse({413, "content too large"});
   deadline_ = Clock::now() + timeouts_.head;
@@ -65,7 +65,7 @@ RequestReader::Result RequestReader::skip_available_body() {
     const Result result = read_body();
     if (result == Result::more) continue;
     if (result == Result::complete) return result;
-    // The refusal of a malformed body is better than the handler's; a long body is the handler's.
+    // A malformed body gets this refusal; a long one gets that of the handler.
     if (result == Result::refused && refusal_.status == 400) return result;
     unread_body_ = true;
     return Result::complete;

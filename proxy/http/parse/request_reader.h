@@ -15,15 +15,15 @@ struct evbuffer;
 
 namespace entrepot::http {
 
-/// Reads the requests of one connection from its input buffer: heads, and the bodies that are
-/// skipped. Keeps the deadline of both, which its owner checks. Loop thread of the connection only.
+/// Reads the requests of one connection from its input buffer: parses the heads and skips the
+/// bodies. Keeps the deadline of both, which the connection checks. Loop thread of the connection.
 class RequestReader {
  public:
   using Clock = std::chrono::steady_clock;
 
   struct Timeouts {
-    /// From the first byte of a request (of the first one: from accepting the connection) to the
-    /// end of its head, and as long again for a body that is skipped.
+    /// From the first byte of a request, or for the first request from the accept, to the end of
+    /// the head; once more for a body that is skipped.
     std::chrono::milliseconds head;
     /// From the end of a reply to the next request.
     std::chrono::milliseconds idle;
@@ -32,7 +32,7 @@ class RequestReader {
   enum class Result : std::uint8_t {
     empty,     ///< the input is used up; the request is not complete
     more,      ///< progress; call again
-    body,      ///< the head is complete, read_body() comes next
+    body,      ///< the head is complete; call read_body() next
     complete,  ///< the request is complete
     refused,   ///< see refusal()
   };
@@ -50,14 +50,14 @@ class RequestReader {
   /// Drops the input. Returns how many bytes discard_input() has dropped in all.
   std::size_t discard_input();
 
-  /// Begins a request, whose first byte arrived at `now`. `request` stays where it is and outlives
-  /// the reading.
+  /// Begins a request, whose first byte arrived at `now`. `request` does not move and outlives the
+  /// reading.
   void begin(Request& request, Clock::time_point now) {
     parser_.begin(request);
     if (!first_request_) deadline_ = now + timeouts_.head;
   }
-  /// Reads `bytes`, the present input(), up to the end of the head. `complete`: decide_body() comes
-  /// next.
+  /// Reads `bytes`, the result of input(), up to the end of the head. Call decide_body() after
+  /// `complete`.
   Result read_head(std::string_view bytes);
   /// Decides how a request with this method continues after its head: complete, body or refused.
   /// Skips the bytes that have arrived of a body which the handler will refuse unread.
@@ -67,32 +67,33 @@ class RequestReader {
   }
   /// Skips the body of a request.
   Result read_body();
-  /// Refuses the request for a reason that its bytes do not show.
+  /// Refuses the request for a reason outside of its bytes, such as a bound.
   Result refuse(const Refusal& refusal);
-  /// The request has ended: its handler has it, or it was refused and another one may follow.
+  /// The request is complete: the handler has it, or it was refused and another one may follow.
   void end_request() { first_request_ = false; }
-  /// Waits for the next request from `now` on.
+  /// Sets the deadline of the next request, which is waited for from `now` on.
   void wait(Clock::time_point now) { deadline_ = now + timeouts_.idle; }
 
   /// After `refused`.
   const Refusal& refusal() const { return refusal_; }
-  /// Whether the client wants the connection kept. After a complete head.
+  /// Whether the client wants to keep the connection. After a complete head.
   bool keep_alive() const { return parser_.keep_alive(); }
-  /// Whether another request can be found behind the present one, although it is refused.
+  /// Whether the beginning of the next request is known although the present one is refused.
   bool can_continue() const {
     return parser_.framing().kind == Framing::Kind::none && keep_alive();
   }
-  /// True if a part of the last body stays in the input: what follows is no request.
+  /// True if a part of the last body was not read, so that the next bytes are no request.
   bool has_unread_body() const { return unread_body_; }
   /// True until the first request is complete.
   bool is_first_request() const { return first_request_; }
 
-  /// The client sends no more bytes than those in the input.
+  /// The client has sent FIN: no bytes follow those in the input.
   void end_input() { input_ended_ = true; }
   bool input_ended() const { return input_ended_; }
 
+  /// Whether the deadline has passed at `now`.
   bool overdue(Clock::time_point now) const { return now >= deadline_; }
-  /// Brings the deadline forward to `deadline`; a later one changes nothing.
+  /// Moves the deadline to `deadline` if that is earlier.
   void shorten_deadline(Clock::time_point deadline) { deadline_ = std::min(deadline_, deadline); }
 
  private:

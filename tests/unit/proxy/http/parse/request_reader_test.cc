@@ -64,13 +64,13 @@ TEST_F(RequestReaderTest, SkipsABody) {
   EXPECT_FALSE(reader_.has_unread_body());
 }
 
-TEST_F(RequestReaderTest, SkipsOnlyWhatHasArrivedOfAWrite) {
+TEST_F(RequestReaderTest, SkipsOnlyTheArrivedBytesOfAWrite) {
   EXPECT_EQ(read("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab"), Result::complete);
   EXPECT_TRUE(reader_.has_unread_body());
   EXPECT_FALSE(reader_.has_input());
 }
 
-TEST_F(RequestReaderTest, FollowsAWriteWhoseBodyHasArrived) {
+TEST_F(RequestReaderTest, FindsTheRequestAfterAWriteWhoseBodyHasArrived) {
   EXPECT_EQ(read("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcdGET"),
             Result::complete);
   EXPECT_FALSE(reader_.has_unread_body());
@@ -83,7 +83,7 @@ TEST_F(RequestReaderTest, RefusesAMalformedBodyOfAWrite) {
   EXPECT_EQ(reader_.refusal().status, 400);
 }
 
-TEST_F(RequestReaderTest, LeavesTheBodyOfAClientThatWaitsFor100) {
+TEST_F(RequestReaderTest, LeavesTheBodyOfAClientThatExpects100) {
   EXPECT_EQ(read("GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"),
             Result::complete);
   EXPECT_TRUE(reader_.has_unread_body());
@@ -100,7 +100,8 @@ TEST_F(RequestReaderTest, HasADeadlineForTheHead) {
   EXPECT_FALSE(reader_.overdue(accepted_ + seconds(9)));
   arrive("GET");
   EXPECT_EQ(read(accepted_ + seconds(9)), Result::more);
-  EXPECT_TRUE(reader_.overdue(accepted_ + seconds(10))) << "the first one runs from the accept";
+  EXPECT_TRUE(reader_.overdue(accepted_ + seconds(10)))
+      << "the first deadline runs from the accept";
 
   reader_.end_request();
   reader_.wait(accepted_);
@@ -110,17 +111,17 @@ TEST_F(RequestReaderTest, HasADeadlineForTheHead) {
   arrive(" /a");
   EXPECT_EQ(read(accepted_ + seconds(50)), Result::more);
   EXPECT_FALSE(reader_.overdue(accepted_ + seconds(59)));
-  EXPECT_TRUE(reader_.overdue(accepted_ + seconds(60))) << "a later one, from its first byte";
+  EXPECT_TRUE(reader_.overdue(accepted_ + seconds(60))) << "a later one runs from the first byte";
 }
 
-TEST_F(RequestReaderTest, ShortensItsDeadlineOnly) {
+TEST_F(RequestReaderTest, NeverExtendsTheDeadlineByShortening) {
   reader_.shorten_deadline(accepted_ + seconds(20));
   EXPECT_TRUE(reader_.overdue(accepted_ + seconds(10)));
   reader_.shorten_deadline(accepted_ + seconds(1));
   EXPECT_TRUE(reader_.overdue(accepted_ + seconds(1)));
 }
 
-TEST_F(RequestReaderTest, CountsWhatItDiscards) {
+TEST_F(RequestReaderTest, CountsTheDiscardedBytes) {
   arrive("abc");
   EXPECT_EQ(reader_.discard_input(), 3U);
   arrive("de");
