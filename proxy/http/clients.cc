@@ -59,6 +59,17 @@ Clients::Share::Share(Share&& other) noexcept
       head_(std::exchange(other.head_, 0)),
       miss_(std::exchange(other.miss_, false)) {}
 
+Clients::Share& Clients::Share::operator=(Share&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  clients_ = std::exchange(other.clients_, nullptr);
+  address_ = other.address_;
+  entry_ = std::exchange(other.entry_, nullptr);
+  head_ = std::exchange(other.head_, 0);
+  miss_ = std::exchange(other.miss_, false);
+  return *this;
+}
+
 bool Clients::Share::begin_miss() {
   if (entry_ == nullptr || miss_) return true;
   const std::size_t most = clients_->limits_.misses_each;

@@ -90,7 +90,8 @@ class Clients::Share {
  public:
   Share() = default;
   Share(Share&& other) noexcept;
-  Share& operator=(Share&&) = delete;
+  /// Calls release() first.
+  Share& operator=(Share&& other) noexcept;
   ~Share() { release(); }
 
   /// Counts the present request as a miss until end_request(). False: the client has

@@ -49,15 +49,14 @@ void reset_on_close(bufferevent* socket) {
 
 }  // namespace
 
-Connection::Connection(LoopServer& server, int fd, Peer peer, Clients::Share share)
+Connection::Connection(LoopServer& server, int fd, Peer peer)
     : server_(server),
       socket_(new_socket(server.loop(), fd)),
       peer_(std::move(peer)),
       since_(Clock::now()),
       reader_(bufferevent_get_input(socket_),
               {server.options().header_timeout, server.options().idle_timeout}, since_),
-      sender_(server, socket_),
-      share_(std::move(share)) {
+      sender_(server, socket_) {
   bufferevent_set_max_single_write(socket_, write_limit);
   bufferevent_setwatermark(socket_, EV_READ, 0, input_limit);
   const auto on_ready = [](bufferevent*, void* self) { static_cast<Connection*>(self)->drive(); };
@@ -77,10 +76,17 @@ int Connection::release() {
   return fd;
 }
 
-// Reading stays on throughout, so that a client that leaves before its reply is noticed.
-void Connection::begin() {
+std::pair<Clients::Verdict, bool> Connection::admit(Clients& clients) {
   server_.loop().assert_in_loop();
-  bufferevent_enable(socket_, EV_READ | EV_WRITE);
+  share_.release();
+  auto [verdict, told, share] = clients.admit(peer_.address);
+  share_ = std::move(share);
+  if (verdict == Clients::Verdict::admitted) {
+    state_.enter(State::head);
+    // Reading stays on from here, so that a client that leaves before its reply is noticed.
+    bufferevent_enable(socket_, EV_READ | EV_WRITE);
+  }
+  return {verdict, told};
 }
 
 void Connection::on_event(short what, int error) {
@@ -114,9 +120,19 @@ void Connection::drive_later() {
 
 /// Makes one move. False: no move is possible until something happens.
 bool Connection::step() {
-  if (state_.is(State::reply)) return send();
-  if (state_.is(State::linger)) return discard();
-  return !state_.is(State::closed) && read();
+  switch (state_.get()) {
+    case State::head:
+    case State::body:
+      return read();
+    case State::reply:
+      return send();
+    case State::linger:
+      return discard();
+    case State::arrived:
+    case State::closed:
+      break;
+  }
+  return false;
 }
 
 bool Connection::read() {
@@ -226,7 +242,7 @@ bool Connection::refuse(const Refusal& refusal) {
 void Connection::turn_away(const Refusal& refusal) {
   server_.loop().assert_in_loop();
   refuse(refusal);
-  if (!state_.is(State::closed)) begin();
+  if (!state_.is(State::closed)) bufferevent_enable(socket_, EV_READ | EV_WRITE);
 }
 
 /// Sends the queued bytes and FIN, and discards input until the client's FIN.

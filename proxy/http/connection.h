@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <utility>
 
 #include "proxy/base/phase_variable.h"
 #include "proxy/http/clients.h"
@@ -23,7 +24,8 @@ class LoopServer;
 /// the kernel, which slows the client down. Loop thread only.
 ///
 ///   state   | entered by                    | left by
-///   head    | begin(), finish()             | a complete head -> body or reply; refuse(); close()
+///   arrived | the constructor               | admit() -> head; turn_away() -> linger; close()
+///   head    | admit(), finish()             | a complete head -> body or reply; refuse(); close()
 ///   body    | a request with a body to skip | its end -> reply; refuse(); close()
 ///   reply   | handle()                      | finish() -> head; close()
 ///   linger  | linger(): sends FIN           | the client's FIN, or a deadline -> closed
@@ -38,28 +40,34 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   /// The properties by which a server chooses the connection to displace for a new one.
   struct Claim {
+    bool arrived;             ///< has neither been admitted nor turned away yet
     bool admitted;            ///< counts towards ClientLimits::connections
     bool replying;            ///< a complete request has arrived, and its reply has not ended
     Clock::time_point since;  ///< the end of the last reply; before the first one, the accept
   };
 
   /// Takes the connected, non-blocking socket `fd`.
-  Connection(LoopServer& server, int fd, Peer peer, Clients::Share share);
+  Connection(LoopServer& server, int fd, Peer peer);
   ~Connection();
 
   // For the server.
-  /// Starts to read.
-  void begin();
-  /// Refuses the connection with `refusal` at once, and closes it.
+  /// Asks `clients` for a place, and with one starts to read requests. Returns the verdict, and
+  /// whether turn_away() or close() should follow a refusal. May be repeated. REQUIRES: arrived.
+  std::pair<Clients::Verdict, bool> admit(Clients& clients);
+  /// Answers `refusal` instead of reading, and then closes. REQUIRES: arrived.
   void turn_away(const Refusal& refusal);
   /// Acts on the deadlines that have passed at `now`. The server calls it a few times a second,
   /// because a timer per connection would have to be set for every request.
   void check_deadlines(Clock::time_point now);
-  /// Accepts no request after the present one; closes now if there is none. REQUIRES: begin().
+  /// Accepts no request after the present one; closes now if there is none. REQUIRES: not
+  /// arrived.
   void drain();
   /// Closes now, whatever is in progress.
   void close();
-  Claim claim() const { return {share_.admitted(), state_.is(ConnectionState::reply), since_}; }
+  Claim claim() const {
+    return {state_.is(ConnectionState::arrived), share_.admitted(),
+            state_.is(ConnectionState::reply), since_};
+  }
   /// Hands over the descriptor, which the destructor then does not close. REQUIRES: closed.
   int release();
 
@@ -103,7 +111,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bufferevent* const socket_;
   const Peer peer_;
 
-  PhaseVariable<ConnectionState> state_{ConnectionState::head};
+  PhaseVariable<ConnectionState> state_{ConnectionState::arrived};
   Turn turn_;
   Clock::time_point since_;         // Claim::since
   Clock::time_point linger_until_;  // of linger

@@ -76,23 +76,46 @@ bool LoopServer::make_room() {
   return true;
 }
 
-Clients::Admission LoopServer::admit(ClientAddress address) {
-  if (auto admission = clients_.admit(address);
-      admission.verdict != Clients::Verdict::full || !make_room())
-    return admission;
-  return clients_.admit(address);
+std::pair<Clients::Verdict, bool> LoopServer::admit(Connection& connection) {
+  const auto result = connection.admit(clients_);
+  if (result.first != Clients::Verdict::full || !make_room()) return result;
+  return connection.admit(clients_);
 }
 
 void LoopServer::accepted(int fd, Peer peer) {
-  auto [verdict, told, share] = admit(peer.address);
-  auto connection = std::make_shared<Connection>(*this, fd, std::move(peer), std::move(share));
+  const auto connection = std::make_shared<Connection>(*this, fd, std::move(peer));
   connection->index = connections_.size();
   connections_.push_back(connection);
-  if (verdict == Clients::Verdict::admitted)
-    connection->begin();
-  else
-    turn_away(*connection, verdict, told);
   if (sweep_timer_ == nullptr) sweep_later();
+  const auto [verdict, told] = admit(*connection);
+  if (verdict == Clients::Verdict::admitted) return;
+  // In a flood, connections that are closed without an answer must not occupy the other loops.
+  const bool may_ask =
+      told && next_ != this && !draining_ && options_.displaces != ServerOptions::Displaces::nobody;
+  if (verdict == Clients::Verdict::full && may_ask) return ask_for_room(*next_, connection);
+  turn_away(*connection, verdict, told);
+}
+
+// Only the question travels; the newcomer and its descriptor stay with this server. A draining
+// server drops the question: then all servers of the ring drain, and each turns away its own
+// newcomers. So once all are closed, none posts a job to another one.
+void LoopServer::ask_for_room(LoopServer& asked, const std::weak_ptr<Connection>& newcomer) {
+  asked.loop_.post([this, &asked, newcomer] {
+    if (asked.draining_) return;
+    if (!asked.make_room() && asked.next_ != this) return ask_for_room(*asked.next_, newcomer);
+    loop_.post([this, &asked, newcomer] { try_again(newcomer, asked); });
+  });
+}
+
+void LoopServer::try_again(const std::weak_ptr<Connection>& newcomer, LoopServer& asked) {
+  const std::shared_ptr<Connection> connection = newcomer.lock();
+  if (draining_ || connection == nullptr || !connection->claim().arrived) return;
+  const Clients::Verdict verdict = admit(*connection).first;
+  if (verdict == Clients::Verdict::admitted) return;
+  // Another newcomer may have taken the place.
+  if (verdict == Clients::Verdict::full && asked.next_ != this)
+    return ask_for_room(*asked.next_, newcomer);
+  turn_away(*connection, verdict, true);
 }
 
 void LoopServer::turn_away(Connection& connection, Clients::Verdict verdict, bool told) {
@@ -143,7 +166,13 @@ void LoopServer::drain(std::function<void()> drained) {
   drained_ = std::move(drained);
   draining_ = true;
   listener_.close();
-  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->drain();
+  for (std::size_t i = connections_.size(); i-- > 0;) {
+    Connection& connection = *connections_[i];
+    if (connection.claim().arrived)
+      turn_away(connection, Clients::Verdict::full, true);
+    else
+      connection.drain();
+  }
   report_if_drained();
 }
 

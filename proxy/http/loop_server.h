@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proxy/http/clients.h"
@@ -29,6 +30,11 @@ class LoopServer {
   LoopServer(const LoopServer&) = delete;
   LoopServer& operator=(const LoopServer&) = delete;
 
+  /// The server that this one asks to make room when it cannot do so itself. The servers of all
+  /// loops form a ring; all of them are closed before the first is destroyed. Any thread, before
+  /// start().
+  void set_next(LoopServer& next) { next_ = &next; }
+
   /// Begins to accept.
   void start();
   /// Stops accepting, closes each connection at the end of its reply, and calls `drained` on the
@@ -48,9 +54,15 @@ class LoopServer {
 
  private:
   void accepted(int fd, Peer peer);
-  /// Admits a new connection; if the server is full, after make_room().
-  Clients::Admission admit(ClientAddress address);
+  /// As Connection::admit(); if the server is full, once more after make_room().
+  std::pair<Clients::Verdict, bool> admit(Connection& connection);
+  /// Refuses `connection` for the reason `verdict`. `told`: with an answer.
   void turn_away(Connection& connection, Clients::Verdict verdict, bool told);
+  /// Asks `asked`, and then the servers after it up to this one, to make room for `newcomer`, a
+  /// connection of this server. Any loop of the ring.
+  void ask_for_room(LoopServer& asked, const std::weak_ptr<Connection>& newcomer);
+  /// Admits or turns away `newcomer`. `asked` has made room, or is the last of the ring.
+  void try_again(const std::weak_ptr<Connection>& newcomer, LoopServer& asked);
   /// Closes a connection of this loop for a new one (ServerOptions::Displaces). False: there is
   /// none to close.
   bool make_room();
@@ -64,6 +76,7 @@ class LoopServer {
   Handler& handler_;
   Clients& clients_;
   const std::chrono::milliseconds sweep_every_;
+  LoopServer* next_ = this;
 
   HeadWriter head_writer_;
   Listener listener_;

@@ -24,22 +24,15 @@ class Server::Impl {
     for (std::size_t i = 0; i < loops.size(); ++i)
       parts_.push_back(
           std::make_unique<LoopServer>(*loops[i], options_, handler, sockets[i], clients_));
+    for (std::size_t i = 0; i < parts_.size(); ++i)
+      parts_[i]->set_next(*parts_[(i + 1) % parts_.size()]);
   }
 
+  // Open parts post jobs to each other. Those jobs run before the jobs of the second round, which
+  // is posted when all parts are closed.
   ~Impl() {
-    std::latch gone(static_cast<std::ptrdiff_t>(parts_.size()));
-    for (std::unique_ptr<LoopServer>& part : parts_) {
-      loop::Loop& loop = part->loop();
-      const auto destroy = [&part, &gone] {
-        part.reset();
-        gone.count_down();
-      };
-      if (loop.in_loop())
-        destroy();
-      else
-        loop.post(destroy);
-    }
-    gone.wait();
+    on_each_loop_wait([](std::unique_ptr<LoopServer>& part) { part->close(); });
+    on_each_loop_wait([](std::unique_ptr<LoopServer>& part) { part.reset(); });
   }
 
   std::uint16_t port() const { return port_; }
@@ -67,6 +60,24 @@ class Server::Impl {
   void on_each_loop(Do action) {
     for (const std::unique_ptr<LoopServer>& part : parts_)
       part->loop().post([part = part.get(), action] { action(*part); });
+  }
+
+  /// Returns when all have acted. A loop without a thread acts on this one.
+  template <typename Do>
+  void on_each_loop_wait(Do action) {
+    std::latch done(static_cast<std::ptrdiff_t>(parts_.size()));
+    for (std::unique_ptr<LoopServer>& part : parts_) {
+      loop::Loop& loop = part->loop();
+      const auto act = [&part, &done, action] {
+        action(part);
+        done.count_down();
+      };
+      if (loop.in_loop())
+        act();
+      else
+        loop.post(act);
+    }
+    done.wait();
   }
 
   const ServerOptions options_;

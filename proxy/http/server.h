@@ -45,7 +45,8 @@ struct ServerOptions {
   /// The connections that a new one may displace when limits.connections (or own_descriptors) are
   /// in use, so that held connections do not lock others out. The loop that accepted it compares
   /// 128 of its connections and closes the one that has waited longest for a whole request; if all
-  /// have one, the one with the oldest reply. Without a candidate the new connection gets 503.
+  /// have one, the one with the oldest reply. A loop without a candidate asks the other loops, one
+  /// after the other. Without any candidate the new connection gets 503.
   enum class Displaces : std::uint8_t {
     nobody,
     idle,    ///< connections without a complete request

@@ -94,6 +94,17 @@ TEST_F(ClientsTest, OnlyABoundedNumberOfRefusedConnectionsGetAnAnswer) {
   EXPECT_TRUE(clients.admit(client(1)).told);
 }
 
+TEST_F(ClientsTest, AnAssignedShareReturnsTheOldOne) {
+  Clients clients({.connections = 2, .connections_each = 2});
+  Clients::Share share = clients.admit(client(1)).share;
+  share = clients.admit(client(2)).share;
+  EXPECT_EQ(clients.connections(), 1U);
+  EXPECT_TRUE(share.admitted());
+  share = Clients::Share();
+  EXPECT_EQ(clients.connections(), 0U);
+  EXPECT_FALSE(share.admitted());
+}
+
 TEST_F(ClientsTest, TheMissesOfOneClientAreBounded) {
   Clients clients({.connections = 100, .misses_each = 2});
   auto mine = take_all(clients, 1);

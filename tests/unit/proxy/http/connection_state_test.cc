@@ -11,10 +11,11 @@ namespace {
 
 using enum ConnectionState;
 
-constexpr ConnectionState all_states[] = {head, body, reply, linger, closed};
+constexpr ConnectionState all_states[] = {arrived, head, body, reply, linger, closed};
 
 TEST(ConnectionStates, HaveTheTransitionsOfTheirTable) {
   const std::map<ConnectionState, std::set<ConnectionState>> table{
+      {arrived, {head, linger, closed}},
       {head, {body, reply, linger, closed}},
       {body, {reply, linger, closed}},
       {reply, {head, closed}},

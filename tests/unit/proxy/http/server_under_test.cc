@@ -81,6 +81,10 @@ std::vector<ReplyStats> ServerUnderTest::wait_finished(std::size_t n) {
   return finished_;
 }
 
+void ServerUnderTest::wait_connections(std::size_t n) {
+  wait([&] { return server_->connections() >= n; }, "connections");
+}
+
 void ServerUnderTest::wait_idle() {
   wait([&] { return server_->connections() == 0; }, "the connections to end");
 }

@@ -36,6 +36,8 @@ class ServerUnderTest : public Handler {
   void wait_handled(std::size_t n);
   /// Waits until finished() has been called `n` times, and returns the statistics of all calls.
   std::vector<ReplyStats> wait_finished(std::size_t n);
+  /// Waits until at least `n` connections are open.
+  void wait_connections(std::size_t n);
   /// Waits until no connection is left.
   void wait_idle();
   std::vector<int> refusals();
