@@ -25,7 +25,6 @@ ConnectionExchange& ReplySender::open(Connection& connection, const Peer& peer) 
 }
 
 void ReplySender::begin(bool last) {
-  server_.loop().assert_in_loop();
   last_ = last;
   output_.reset();
 }
@@ -95,7 +94,6 @@ void ReplySender::file_failed() {
 }
 
 std::shared_ptr<ConnectionExchange> ReplySender::end(bool complete) {
-  server_.loop().assert_in_loop();
   std::shared_ptr<ConnectionExchange> exchange = std::move(exchange_);
   ReplyStats& stats = exchange->stats();
   stats.finished = Clock::now();

@@ -26,7 +26,8 @@ class LoopServer;
 
 /// Sends the replies of one connection: writes the head, pumps the body, and measures how fast the
 /// client takes it. Owns the present exchange from the first byte of its request on. Makes no
-/// decisions about the connection, which calls run() until the reply has ended. Loop thread only.
+/// decisions about the connection, which calls run() until the reply has ended. Loop thread only;
+/// the connection asserts that for each request.
 class ReplySender {
  public:
   using Clock = std::chrono::steady_clock;
