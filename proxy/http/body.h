@@ -12,8 +12,8 @@
 
 namespace entrepot::http {
 
-/// Text in memory that many replies may share. A connection refers to it and never copies it,
-/// however slowly its client reads.
+/// Text in memory that several replies may share. A connection refers to the text and never copies
+/// it, even if its client reads slowly.
 struct SharedText {
   std::shared_ptr<const std::string> owner;
   std::string_view text;  ///< within *owner
@@ -25,42 +25,43 @@ struct Piece {
   std::uint64_t length = 0;
 };
 
-/// The pieces a reply is made of, one at least, in the order in which they are sent.
+/// The pieces of a reply body in the order in which they are sent; at least one.
 struct Pieces {
   std::vector<Piece> list;
-  /// Makes the text before list[index], and with list.size() the text behind the last piece. Null:
-  /// there is none. Called once for the length of the reply and again when the text is sent, with
-  /// the same result: a reply of a thousand pieces keeps none of its texts.
+  /// Returns the text to send before list[index]; with index == list.size(), the text after the
+  /// last piece. Null: there are no texts. Called twice per text, for the length of the reply and
+  /// when the text is sent, and returns the same both times, so that no text has to be kept.
   std::function<std::string(const std::vector<Piece>& list, std::size_t index)> text = nullptr;
 
-  /// Of all pieces and texts together.
+  /// Bytes of all pieces and texts together.
   std::uint64_t total_length() const;
 };
 
-/// A reply body that lives in a file, whole or still arriving, or in memory. The pump of a
-/// connection reads it at the client's pace. Used on one loop thread; shared with nobody.
+/// A reply body in memory or in a file that is whole or still growing. BodyPump reads it at the
+/// client's pace. One loop thread; one owner.
 class Body {
  public:
   enum class State : std::uint8_t { growing, whole, failed };
 
   virtual ~Body() = default;
-  /// The file; valid while the body lives. Not asked for where there are bytes().
+  /// The file; valid as long as the body. Not called if bytes() returns a body.
   virtual int fd() const = 0;
-  /// A whole body in memory; null for one in a file.
+  /// The whole body, if it is in memory; null for a file.
   virtual std::shared_ptr<const std::string> bytes() const { return nullptr; }
-  /// The end of what may be sent now from `offset` on; `offset` itself where that is nothing. For a
-  /// whole body: its size. Where it is `whole` and this is `offset`, the reply is cut short.
+  /// The end of the bytes that can be sent now from `offset` on; returns `offset` if there are
+  /// none. For a whole body: its size. If the state is `whole` and this returns `offset` although
+  /// the reply needs more bytes, the reply is cut short.
   virtual std::uint64_t available(std::uint64_t offset) const = 0;
-  /// `failed`: nothing more will come; the reply must be cut short.
+  /// `failed`: no more bytes will arrive, and the reply is cut short.
   virtual State state() const = 0;
-  /// True: the bytes may be gone once passed() was told, so they are copied to the socket.
+  /// True: the bytes may be discarded after passed(), so the pump copies them to the socket.
   virtual bool discardable() const { return false; }
-  /// Bytes before `offset` are with the kernel and will not be read again.
+  /// The kernel has the bytes before `offset`; they will not be read again.
   virtual void passed(std::uint64_t offset) { static_cast<void>(offset); }
-  /// The file could not be read; the reply is cut short.
+  /// Reading the file failed, and the reply is cut short.
   virtual void unreadable() {}
-  /// Calls `wake` once, on this loop, from the loop's queue, when something is available from
-  /// `offset` on or state() is no longer growing. `wake` is dropped with the body.
+  /// Calls `wake` once, as a posted job of this loop, when bytes from `offset` on are available or
+  /// state() is no longer growing. The destructor of the body drops `wake`.
   virtual void wait(std::uint64_t offset, std::function<void()> wake) = 0;
 };
 

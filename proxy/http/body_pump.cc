@@ -17,7 +17,7 @@ namespace {
 // One turn of the loop sends at most this many windows, or small pieces, of one body: a fast client
 // must not starve the others.
 constexpr int windows_per_turn = 4;
-/// Of bytes that are copied to the socket, and into its buffer where it takes no more.
+/// Window of bytes that are copied to the socket, or to its buffer when the socket is full.
 constexpr std::uint64_t copied_window = 256 * 1024;
 
 }  // namespace
@@ -132,7 +132,8 @@ BodyPump::Result BodyPump::wait_for_growth() {
 bool BodyPump::read_ahead(std::uint64_t length) {
   if (readers_ == nullptr || offset_ + length <= resident_) return false;
   if (in_page_cache(body_->fd(), offset_, length)) return false;
-  // Once read it counts as resident: memory so short that it is gone again must not loop for ever.
+  // Counts as resident from now on: if memory is so short that the kernel drops the bytes before
+  // they are sent, another read would only repeat that.
   resident_ = offset_ + length;
   growing_ = false;
   *waiting_ = true;

@@ -10,8 +10,8 @@
 namespace entrepot::http {
 namespace {
 
-// The value is the network part of an IPv6 address. Those of ::/8 are given to nobody (RFC 4291
-// §2.4), so IPv4 has one there, and so has ::1, whose network part is 0.
+// The value is the network part of an IPv6 address. The networks of ::/8 are not assigned (RFC 4291
+// §2.4), so IPv4 addresses have their values there, and so has ::1, whose network part is 0.
 constexpr std::uint64_t v4_mark = std::uint64_t{0xffff} << 32;
 constexpr std::uint64_t v6_loopback = 1;
 
@@ -51,7 +51,8 @@ std::string ClientAddress::text() const {
 
 }  // namespace entrepot::http
 
-// SplitMix64's last steps: addresses of one network differ in few bits, and all of them count.
+// The last steps of SplitMix64: addresses of one network differ in few bits, and the hash has to
+// depend on each of them.
 std::size_t std::hash<entrepot::http::ClientAddress>::operator()(
     const entrepot::http::ClientAddress& address) const noexcept {
   std::uint64_t mixed = address.value();

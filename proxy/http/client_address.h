@@ -9,15 +9,16 @@
 
 namespace entrepot::http {
 
-/// Whom bounds per client count as one client: an IPv4 address, or an IPv6 network of 64 bits, of
-/// which one host has all addresses (RFC 4291 §2.5.1). A value without the port, of eight bytes.
+/// The identity of a client for the bounds per client: an IPv4 address or an IPv6 network of 64
+/// bits, because one host has all addresses of such a network (RFC 4291 §2.5.1). A value of eight
+/// bytes, without the port.
 class ClientAddress {
  public:
   ClientAddress() = default;
   /// An IPv4-mapped address counts as IPv4.
   static ClientAddress of(const sockaddr_storage& address);
 
-  /// 0 for no address only.
+  /// 0 only for a default-constructed object.
   std::uint64_t value() const { return value_; }
   /// "10.0.0.7", "2001:db8:0:1::/64".
   std::string text() const;

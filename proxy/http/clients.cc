@@ -59,6 +59,17 @@ Clients::Share::Share(Share&& other) noexcept
       head_(std::exchange(other.head_, 0)),
       miss_(std::exchange(other.miss_, false)) {}
 
+Clients::Share& Clients::Share::operator=(Share&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  clients_ = std::exchange(other.clients_, nullptr);
+  address_ = other.address_;
+  entry_ = std::exchange(other.entry_, nullptr);
+  head_ = std::exchange(other.head_, 0);
+  miss_ = std::exchange(other.miss_, false);
+  return *this;
+}
+
 bool Clients::Share::begin_miss() {
   if (entry_ == nullptr || miss_) return true;
   const std::size_t most = clients_->limits_.misses_each;
@@ -74,7 +85,7 @@ bool Clients::Share::begin_miss() {
 
 bool Clients::Share::hold_head(std::size_t bytes) {
   if (entry_ == nullptr || bytes == head_) return true;
-  const std::size_t more = bytes - head_;  // modulo 2^64 where it is less
+  const std::size_t more = bytes - head_;  // modulo 2^64 if it is less
   const std::size_t all = clients_->heads_.fetch_add(more, std::memory_order_relaxed) + more;
   const std::size_t own = entry_->heads.fetch_add(more, std::memory_order_relaxed) + more;
   const std::size_t most = clients_->limits_.heads;

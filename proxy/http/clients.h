@@ -17,41 +17,40 @@ namespace entrepot::http {
 struct ClientLimits {
   /// Connections of all clients together.
   std::size_t connections = 10000;
-  /// Connections that one client may have whoever else comes; beyond them it may have as many as
-  /// are free. So one that takes all it can get leaves half of the places to others, two leave a
-  /// third, and who is alone is hardly bounded.
+  /// Connections that one client may always have. Beyond them it may have as many as are still
+  /// free, so one greedy client leaves half of the places to others, and two leave a third.
   std::size_t connections_each = 64;
-  /// Requests of one client that wait for the upstream or are answered while its bytes come.
+  /// Requests of one client that wait for an upstream or are answered while its bytes arrive.
   std::size_t misses_each = 1000;
-  /// Bytes of large request heads, of all clients; one client may hold half of them.
+  /// Bytes of the large request heads of all clients; one client may hold half of them.
   std::size_t heads = std::size_t{32} << 20;
 };
 
-/// Who holds how much of one server. Knows only clients that have a connection, so it has at most
-/// as many entries as there are connections. Any thread: a connection takes a lock when it comes
-/// and when it goes; what is counted in between are atomics of its client's entry. A request of one
-/// connection is answered after the other, so the bound on connections is one on requests, too.
+/// Counts the connections, misses and head bytes of each client of one server. Has an entry per
+/// client with a connection, so at most as many entries as connections. A connection answers one
+/// request at a time, so the bound on connections is also one on requests. Any thread: admission
+/// and release take a lock; all other counters are atomics of the client's entry.
 class Clients {
  public:
   class Share;
   enum class Verdict : std::uint8_t {
     admitted,
-    over_share,  ///< its client has its share
-    full,        ///< there are as many connections as there may be
+    over_share,  ///< refused: the client has its share
+    full,        ///< refused: ClientLimits::connections are open
   };
   struct Admission;
 
-  /// Connections that are told at a time why they are turned away; more are closed without a word,
-  /// so that they cost next to nothing.
+  /// Refused connections that get an answer at a time. More are closed without one, so that a
+  /// flood costs little.
   static constexpr std::size_t most_told = 128;
 
   explicit Clients(const ClientLimits& limits) : limits_(limits) {}
   Clients(const Clients&) = delete;
   Clients& operator=(const Clients&) = delete;
 
-  /// A connection has come.
+  /// Decides about a new connection of the client at `address`.
   Admission admit(ClientAddress address);
-  /// All there are, those included that are told that they cannot stay.
+  /// Open connections, including the refused ones that get an answer.
   std::size_t connections() const {
     return open_.load(std::memory_order_relaxed) + leaving_.load(std::memory_order_relaxed);
   }
@@ -60,14 +59,14 @@ class Clients {
   using Clock = std::chrono::steady_clock;
 
   struct Entry {
-    std::size_t connections = 0;  // used with the mutex of its shard held
+    std::size_t connections = 0;  // guarded by the mutex of its shard
     std::atomic<std::size_t> misses{0};
     std::atomic<std::size_t> heads{0};   // bytes
-    std::atomic<Clock::rep> told_at{0};  // when the log last named it
+    std::atomic<Clock::rep> told_at{0};  // last log line about this client
   };
   struct Shard {
     Mutex mutex;
-    std::unordered_map<ClientAddress, Entry> entries GUARDED_BY(mutex);  // entries stay in place
+    std::unordered_map<ClientAddress, Entry> entries GUARDED_BY(mutex);  // with stable addresses
   };
   static constexpr std::size_t shard_count = 16;
 
@@ -75,35 +74,37 @@ class Clients {
     return shards_[std::hash<ClientAddress>()(address) % shard_count];
   }
   void leave(ClientAddress address);
-  /// False, at most once a minute and client: it is to be logged.
+  /// Whether the log has named the client within the last minute. If not, the caller logs now.
   static bool told(Entry& entry);
 
   const ClientLimits limits_;
   std::atomic<std::size_t> open_{0};
-  std::atomic<std::size_t> leaving_{0};  // of those that are turned away
+  std::atomic<std::size_t> leaving_{0};  // refused connections
   std::atomic<std::size_t> heads_{0};    // bytes
   std::array<Shard, shard_count> shards_;
 };
 
-/// What one connection holds of its server. Gives all of it back at its end. Loop thread of the
-/// connection; `Clients` outlives what is not released.
+/// The part of its server's resources that one connection holds. The destructor returns them, and
+/// Clients outlives it. Loop thread of the connection.
 class Clients::Share {
  public:
   Share() = default;
   Share(Share&& other) noexcept;
-  Share& operator=(Share&&) = delete;
+  /// Calls release() first.
+  Share& operator=(Share&& other) noexcept;
   ~Share() { release(); }
 
-  /// Counts the connection's request as a miss until end_request(). False: its client has as many
-  /// of them as one may have.
+  /// Counts the present request as a miss until end_request(). False: the client has
+  /// ClientLimits::misses_each of them already.
   bool begin_miss();
-  /// The connection's head takes `bytes` in memory now. False, and no more than before is held:
-  /// there is no room for it.
+  /// Counts `bytes` of memory for the present request head instead of the bytes counted before.
+  /// False: that exceeds ClientLimits::heads, and the count has not changed.
   bool hold_head(std::size_t bytes);
-  /// Gives back what its request held.
+  /// Returns the miss and the head of the present request.
   void end_request();
+  /// Returns all resources.
   void release();
-  /// False for one that is turned away, or released.
+  /// False for a refused connection and after release().
   bool admitted() const { return entry_ != nullptr; }
 
  private:
@@ -111,16 +112,16 @@ class Clients::Share {
   Share(Clients& clients, ClientAddress address, Entry* entry)
       : clients_(&clients), address_(address), entry_(entry) {}
 
-  Clients* clients_ = nullptr;  // null: holds nothing
+  Clients* clients_ = nullptr;  // null: holds no resources
   ClientAddress address_;
-  Entry* entry_ = nullptr;  // null: of a connection that is turned away
-  std::size_t head_ = 0;
+  Entry* entry_ = nullptr;  // null: the connection is refused
+  std::size_t head_ = 0;    // bytes
   bool miss_ = false;
 };
 
 struct Clients::Admission {
   Verdict verdict;
-  /// Of a connection that is turned away: whether it is to be told why.
+  /// Whether a refused connection gets an answer (Clients::most_told).
   bool told;
   Share share;
 };

@@ -1,32 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// Reading: bytes -> requests -> handler. The table in connection.h says who moves the state.
 #include "proxy/http/connection.h"
 
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <sys/socket.h>
 
 #include <cerrno>
+#include <string>
 #include <utility>
 
 #include "metrics/check.h"
 #include "metrics/exception.h"
-#include "proxy/http/lane.h"
-#include "proxy/http/parse/limits.h"
+#include "proxy/http/loop_server.h"
 
 namespace entrepot::http {
 namespace {
 
-// What a client may send ahead while its present request is answered; then the kernel holds it.
-// Each connection may have as much, and a head that is no larger than free_head, besides what
-// ClientLimits::heads bounds.
+using State = ConnectionState;
+using Read = RequestReader::Result;
+
+/// Bytes that a connection buffers of requests sent ahead; the kernel holds the rest.
 constexpr std::size_t input_limit = 4 * 1024;
+/// A smaller head does not count towards ClientLimits::heads.
 constexpr std::size_t free_head = 4 * 1024;
 constexpr std::size_t write_limit = 4 * 1024 * 1024;
-
-// Requests of one connection answered in one turn of the loop.
+/// Moves of one connection in one turn of the loop.
 constexpr int steps_per_turn = 32;
+/// The time a client has to read a last reply before the socket is closed for good. A close with
+/// unread input would make the kernel reset the connection, and the reply would be lost.
+constexpr std::chrono::seconds linger_time{2};
+/// Input that is read and discarded in that time; the kernel holds the rest.
+constexpr std::size_t discard_limit = 256 * 1024;
+/// The time in which a client that connected before a drain may still send its first request.
+constexpr std::chrono::seconds drain_grace{1};
 
 bufferevent* new_socket(loop::Loop& loop, int fd) {
   bufferevent* socket = bufferevent_socket_new(loop.base(), fd, BEV_OPT_CLOSE_ON_FREE);
@@ -34,240 +40,273 @@ bufferevent* new_socket(loop::Loop& loop, int fd) {
   return socket;
 }
 
-bool is_write(Method method) {
-  return method == Method::post || method == Method::put || method == Method::patch ||
-         method == Method::del;
+/// Makes the close of the socket reset the connection, so that the kernel does not keep megabytes
+/// for a client that does not take them.
+void reset_on_close(bufferevent* socket) {
+  const ::linger reset{1, 0};
+  setsockopt(bufferevent_getfd(socket), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 }
 
 }  // namespace
 
-Connection::Connection(Lane& lane, int fd, Peer peer, Clients::Share share)
-    : lane_(lane),
-      socket_(new_socket(lane.loop(), fd)),
+Connection::Connection(LoopServer& server, int fd, Peer peer)
+    : server_(server),
+      socket_(new_socket(server.loop(), fd)),
       peer_(std::move(peer)),
-      output_(socket_),
       since_(Clock::now()),
-      deadline_(since_ + lane.options().header_timeout),
-      progress_(lane.options().send_timeout),
-      share_(std::move(share)) {
+      reader_(bufferevent_get_input(socket_),
+              {server.options().header_timeout, server.options().idle_timeout}, since_),
+      sender_(server, socket_) {
   bufferevent_set_max_single_write(socket_, write_limit);
   bufferevent_setwatermark(socket_, EV_READ, 0, input_limit);
-  bufferevent_setcb(socket_, on_read, on_write, on_event, this);
+  const auto on_ready = [](bufferevent*, void* self) { static_cast<Connection*>(self)->drive(); };
+  const auto on_event = [](bufferevent*, short what, void* self) {
+    const int error = errno;
+    static_cast<Connection*>(self)->on_event(what, error);
+  };
+  bufferevent_setcb(socket_, on_ready, on_ready, on_event, this);
 }
 
 Connection::~Connection() { bufferevent_free(socket_); }
 
 int Connection::release() {
+  server_.loop().assert_in_loop();
   const int fd = bufferevent_getfd(socket_);
   bufferevent_setfd(socket_, -1);
   return fd;
 }
 
-// Reading stays on throughout: a client that leaves while its reply is prepared must be noticed.
-void Connection::begin() { bufferevent_enable(socket_, EV_READ | EV_WRITE); }
+std::pair<Clients::Verdict, bool> Connection::admit(Clients& clients) {
+  server_.loop().assert_in_loop();
+  share_.release();
+  auto [verdict, told, share] = clients.admit(peer_.address);
+  share_ = std::move(share);
+  if (verdict == Clients::Verdict::admitted) {
+    state_.enter(State::head);
+    // Reading stays on from here, so that a client that leaves before its reply is noticed.
+    bufferevent_enable(socket_, EV_READ | EV_WRITE);
+  }
+  return {verdict, told};
+}
 
-void Connection::on_read(bufferevent*, void* self) { static_cast<Connection*>(self)->drive(); }
-
-void Connection::on_write(bufferevent*, void* self) { static_cast<Connection*>(self)->drive(); }
-
-void Connection::on_event(bufferevent*, short what, void* self) {
-  const int error = errno;  // sendfile reports what is wrong with the file here, too
-  auto& connection = *static_cast<Connection*>(self);
-  if ((what & BEV_EVENT_WRITING) != 0 && error == EIO && connection.pump_)
-    static_cast<void>(connection.pump_->file_failed());
-  if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_READING) != 0)
-    connection.ended_ = true;
-  else
-    connection.broken_ = true;
-  connection.drive();
+void Connection::on_event(short what, int error) {
+  // The bufferevent calls sendfile(), so this may be an error of the file.
+  if ((what & BEV_EVENT_WRITING) != 0 && error == EIO) sender_.file_failed();
+  if ((what & BEV_EVENT_EOF) == 0 || (what & BEV_EVENT_READING) == 0) return close();
+  reader_.end_input();
+  drive();
 }
 
 void Connection::drive() {
-  // Once closed it may outlive its lane for a turn: nothing of that may be touched.
-  if (driving_ || state_ == State::closed) return;
-  lane_.loop().assert_in_loop();
-  driving_ = true;
+  // A closed connection may outlive its server for a turn and must not touch it.
+  if (turn_.running || state_.is(State::closed)) return;
+  server_.loop().assert_in_loop();
+  turn_.running = true;
   int steps = steps_per_turn;
   while (steps > 0 && step()) --steps;
-  driving_ = false;
+  turn_.running = false;
   if (steps == 0) drive_later();
 }
 
 void Connection::drive_later() {
-  if (std::exchange(turn_posted_, true)) return;
-  lane_.loop().post([weak = weak_from_this()] {
+  if (std::exchange(turn_.posted, true)) return;
+  server_.loop().post([weak = weak_from_this()] {
     if (const std::shared_ptr<Connection> self = weak.lock()) {
-      self->turn_posted_ = false;
+      self->turn_.posted = false;
       self->drive();
     }
   });
 }
 
-// One move. False when there is none to make until something happens.
+/// Makes one move. False: no move is possible until something happens.
 bool Connection::step() {
-  if (state_ == State::closed) return false;
-  if (broken_) {
-    close();
-    return false;
-  }
-  switch (state_) {
+  switch (state_.get()) {
     case State::head:
-      return read_head();
     case State::body:
-      return read_body();
+      return read();
     case State::reply:
       return send();
-    default:
+    case State::linger:
       return discard();
+    case State::arrived:
+    case State::closed:
+      break;
   }
-}
-
-std::string_view Connection::input() {
-  evbuffer* buffer = bufferevent_get_input(socket_);
-  const std::size_t n = evbuffer_get_contiguous_space(buffer);
-  if (n == 0) return {};
-  return {reinterpret_cast<const char*>(evbuffer_pullup(buffer, static_cast<ev_ssize_t>(n))), n};
-}
-
-void Connection::consume(std::size_t n) { evbuffer_drain(bufferevent_get_input(socket_), n); }
-
-bool Connection::read_head() {
-  const std::string_view bytes = input();
-  if (bytes.empty()) return peer_ended();
-  if (exchange_ == nullptr) {
-    exchange_ = std::make_shared<ConnectionExchange>(*this, lane_.loop(), peer_);
-    parser_.begin(exchange_->mutable_request());
-    exchange_->stats().started = Clock::now();
-    // From the first byte; for a new connection from its accept, and then it runs already.
-    if (handled_any_) deadline_ = exchange_->stats().started + lane_.options().header_timeout;
-  }
-  std::size_t consumed = 0;
-  const RequestParser::Result result = parser_.feed(bytes, consumed);
-  consume(consumed);
-  if (result == RequestParser::Result::refused) return refuse(parser_.refusal());
-  if (!hold_head()) return refuse({503, "too many large request heads at once"});
-  if (result == RequestParser::Result::more) return true;  // until the input is empty
-  return head_complete();
-}
-
-bool Connection::hold_head() {
-  const std::size_t memory = exchange_->request().memory();
-  if (memory <= free_head || share_.hold_head(memory)) return true;
-  if (const auto& counters = lane_.options().client_counters) counters->heads.add();
   return false;
 }
 
-bool Connection::head_complete() {
-  const Framing& framing = parser_.framing();
-  last_ = !parser_.keep_alive() || lane_.draining();
-  if (framing.kind == Framing::Kind::none) return handle();
-  drain_.begin(framing);
-  // A body that its method gives a meaning is not read: the handler refuses writes, and the sooner
-  // the client learns of it the better. A client that waits for 100 gets its answer instead.
-  if (framing.expects_continue) {
-    unread_body_ = true;
-    return handle();
+bool Connection::read() {
+  switch (state_.is(State::head) ? read_head() : reader_.read_body()) {
+    case Read::empty:
+      if (reader_.input_ended()) close();  // the client sends no more, and all is answered
+      return false;
+    case Read::body:
+      state_.enter(State::body);
+      return true;
+    case Read::complete:
+      return handle();
+    case Read::refused:
+      return refuse(reader_.refusal());
+    case Read::more:
+      break;
   }
-  if (is_write(exchange_->request().method())) return take_available_body();
-  if (framing.length > limits::drained) return refuse({413, "content too large"});
-  deadline_ = Clock::now() + lane_.options().header_timeout;
-  state_ = State::body;
   return true;
 }
 
-bool Connection::take_available_body() {
-  for (std::string_view bytes = input(); !bytes.empty(); bytes = input()) {
-    std::size_t consumed = 0;
-    const BodySkipper::Result result = drain_.feed(bytes, consumed);
-    consume(consumed);
-    if (result == BodySkipper::Result::complete) return handle();
-    if (result == BodySkipper::Result::refused) {
-      if (drain_.refusal().status == 400) return refuse(drain_.refusal());
-      break;
-    }
+Read Connection::read_head() {
+  const std::string_view bytes = reader_.input();
+  if (bytes.empty()) return Read::empty;
+  if (sender_.exchange() == nullptr) {
+    ConnectionExchange& exchange = sender_.open(*this, peer_);
+    reader_.begin(exchange.mutable_request(), exchange.stats().started);
   }
-  unread_body_ = true;
-  return handle();
-}
-
-bool Connection::read_body() {
-  const std::string_view bytes = input();
-  if (bytes.empty()) return peer_ended();
-  std::size_t consumed = 0;
-  const BodySkipper::Result result = drain_.feed(bytes, consumed);
-  consume(consumed);
-  if (result == BodySkipper::Result::refused) return refuse(drain_.refusal());
-  return result == BodySkipper::Result::more || handle();
+  const Read result = reader_.read_head(bytes);
+  if (result == Read::refused) return result;
+  const Request& request = sender_.exchange()->request();
+  if (request.memory() > free_head && !share_.hold_head(request.memory())) {
+    if (const auto& counters = server_.options().client_counters) counters->heads.add();
+    return reader_.refuse({503, "too many large request heads at once"});
+  }
+  return result == Read::complete ? reader_.decide_body(request.method()) : result;
 }
 
 bool Connection::handle() {
-  state_ = State::reply;
-  handled_any_ = true;
-  replied_ = false;
-  last_ = last_ || unread_body_;
-  output_.reset();
-  // The handler may reply before it returns; what that leads to is for the next step.
+  state_.enter(State::reply);
+  reader_.end_request();
+  sender_.begin(!reader_.keep_alive() || reader_.has_unread_body());
+  // The handler may reply before it returns; the next step acts on the reply.
   try {
-    lane_.handler().handle(exchange_);
+    server_.handler().handle(sender_.exchange());
   } catch (...) {
-    handler_failed();
+    // Not a 500: the code that threw may have kept the exchange and reply later.
+    const auto& failures = server_.options().handler_failures;
+    if (!failures) throw;
+    count_failed_job("the answer to a request of " + peer_.name, *failures);
+    reset_on_close(socket_);
+    close();
     return false;
   }
   return true;
 }
 
-// In the catch block. Whoever else holds the exchange may still reply, so that an answer of ours
-// would be the second.
-void Connection::handler_failed() {
-  const auto& failures = lane_.options().handler_failures;
-  if (!failures) throw;
-  count_failed_job("the answer to a request of " + peer_.name, *failures);
-  abort();
+/// The handler has the request, or its reply is being sent.
+bool Connection::send() {
+  if (sender_.broken()) {
+    close();
+    return false;
+  }
+  using Result = BodyPump::Result;
+  const Result result = sender_.run();
+  if (result == Result::done) return finish(true);
+  if (result == Result::failed) {
+    sender_.make_last();  // the client must see the end at once, and it must be a FIN
+    return finish(false);
+  }
+  if (result == Result::again) drive_later();
+  if (result == Result::waiting && reader_.input_ended()) close();  // the client has left
+  return false;
 }
 
-// The client half-closed and all it sent is used up.
-bool Connection::peer_ended() {
-  if (ended_) close();
+/// Reports the end of a reply to the handler, once for every handle().
+void Connection::end_exchange(bool complete) {
+  const std::shared_ptr<ConnectionExchange> exchange = sender_.end(complete);
+  since_ = exchange->stats().finished;
+  reader_.wait(since_);
+  share_.end_request();
+  server_.handler().finished(*exchange, exchange->stats());
+  exchange->forget();
+}
+
+bool Connection::finish(bool complete) {
+  state_.enter(State::head);
+  end_exchange(complete);
+  if (!sender_.last()) return true;
+  const bool clean = complete && !reader_.has_unread_body() && !reader_.has_input();
+  clean ? close() : linger();
   return false;
+}
+
+bool Connection::refuse(const Refusal& refusal) {
+  const bool keep = !refusal.close && reader_.can_continue() && !server_.draining();
+  const bool sent = sender_.refuse(refusal, peer_.name, keep);
+  share_.end_request();
+  if (sent && keep && sender_.empty()) {
+    reader_.end_request();
+    reader_.wait(Clock::now());
+    return true;
+  }
+  sent ? linger() : close();
+  return false;
+}
+
+void Connection::turn_away(const Refusal& refusal) {
+  server_.loop().assert_in_loop();
+  refuse(refusal);
+  if (!state_.is(State::closed)) bufferevent_enable(socket_, EV_READ | EV_WRITE);
+}
+
+/// Sends the queued bytes and FIN, and discards input until the client's FIN.
+void Connection::linger() {
+  if (!state_.is(State::linger)) {
+    state_.enter(State::linger);
+    linger_until_ = Clock::now() + linger_time;
+  }
+  if (sender_.end_output()) drive_later();
 }
 
 bool Connection::discard() {
-  const std::size_t n = evbuffer_get_length(bufferevent_get_input(socket_));
-  consume(n);
-  discarded_ += n;
-  if (output_.empty() && !shut_down_) linger();
-  // A client that goes on sending is left to the kernel's buffers until the time is up.
-  constexpr std::size_t enough = 256 * 1024;
-  if (discarded_ > enough) bufferevent_disable(socket_, EV_READ);
-  if (ended_ && output_.empty()) close();
+  const std::size_t discarded = reader_.discard_input();
+  linger();
+  if (discarded > discard_limit) bufferevent_disable(socket_, EV_READ);
+  if (reader_.input_ended() && sender_.empty()) close();
   return false;
 }
 
+void Connection::close() {
+  if (state_.is(State::closed)) return;  // see drive()
+  server_.loop().assert_in_loop();
+  const bool replying = state_.is(State::reply);
+  state_.enter(State::closed);
+  bufferevent_setcb(socket_, nullptr, nullptr, nullptr, nullptr);
+  bufferevent_disable(socket_, EV_READ | EV_WRITE);
+  if (replying) end_exchange(false);
+  sender_.drop_exchange();
+  share_.release();
+  server_.remove(*this);
+}
+
 void Connection::check_deadlines(Clock::time_point now) {
-  switch (state_) {
-    case State::head:
-      if (now < deadline_) return;
-      // Who has sent nothing is owed nothing.
-      if (exchange_ == nullptr)
-        close();
-      else
-        refuse({408, "request not complete in time"});
-      return;
-    case State::body:
-      if (now >= deadline_) refuse({408, "request body not complete in time"});
-      return;
-    case State::reply:
-      if (output_.empty())
-        progress_.idle(now);
-      else if (stalled(now))
-        abort();
-      return;
-    case State::linger:
-      if (now >= deadline_) close();
-      return;
-    case State::closed:
-      return;
+  server_.loop().assert_in_loop();
+  if (state_.is(State::reply)) {
+    if (!sender_.stalled(now)) return;
+    if (const auto& counters = server_.options().client_counters) counters->slow.add();
+    reset_on_close(socket_);
+    close();
+  } else if (state_.is(State::linger)) {
+    if (now >= linger_until_) close();
+  } else if (!state_.is(State::closed) && reader_.overdue(now)) {
+    // A client that has sent nothing gets no reply.
+    if (sender_.exchange() == nullptr) return close();
+    refuse({408, state_.is(State::head) ? "request not complete in time"
+                                        : "request body not complete in time"});
   }
+}
+
+void Connection::drain() {
+  server_.loop().assert_in_loop();
+  // A request is in progress; the end of its reply closes the connection.
+  if (!state_.is(State::head) || sender_.exchange() != nullptr) return;
+  if (reader_.is_first_request()) return reader_.shorten_deadline(Clock::now() + drain_grace);
+  // The kernel may hold a request that has not been read yet.
+  char byte;
+  if (recv(bufferevent_getfd(socket_), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) close();
+}
+
+bool Connection::begin_miss() {
+  server_.loop().assert_in_loop();
+  if (share_.begin_miss()) return true;
+  if (const auto& counters = server_.options().client_counters) counters->misses.add();
+  return false;
 }
 
 }  // namespace entrepot::http

@@ -9,11 +9,11 @@
 
 namespace entrepot::http {
 
-Connection* ConnectionExchange::begin_reply() {
+bool ConnectionExchange::begin_reply() {
   loop_.assert_in_loop();
-  if (connection_ == nullptr) return nullptr;
+  if (connection_ == nullptr) return false;
   check(!std::exchange(replied_, true), "an exchange replied to twice");
-  return connection_;
+  return true;
 }
 
 bool ConnectionExchange::begin_miss() {
@@ -22,20 +22,30 @@ bool ConnectionExchange::begin_miss() {
 }
 
 void ConnectionExchange::reply(const ReplyHead& head, std::string_view body) {
-  if (Connection* connection = begin_reply()) connection->reply(head, body);
+  if (!begin_reply()) return;
+  connection_->sender().reply(head, body);
+  connection_->continue_reply();
 }
 
 void ConnectionExchange::reply(const ReplyHead& head, std::span<const SharedText> texts) {
-  if (Connection* connection = begin_reply()) connection->reply(head, texts);
+  if (!begin_reply()) return;
+  connection_->sender().reply(head, texts);
+  connection_->continue_reply();
 }
 
 void ConnectionExchange::reply(const ReplyHead& head, std::unique_ptr<Body> body, Pieces pieces) {
-  if (Connection* connection = begin_reply())
-    connection->reply(head, std::move(body), std::move(pieces));
+  if (!begin_reply()) return;
+  connection_->sender().reply(head, std::move(body), std::move(pieces),
+                              [weak = connection_->weak_from_this()] {
+                                if (const auto connection = weak.lock()) connection->drive();
+                              });
+  connection_->continue_reply();
 }
 
 void ConnectionExchange::reply_head(const ReplyHead& head, std::uint64_t content_length) {
-  if (Connection* connection = begin_reply()) connection->reply_head(head, content_length);
+  if (!begin_reply()) return;
+  connection_->sender().reply_head(head, content_length);
+  connection_->continue_reply();
 }
 
 }  // namespace entrepot::http

@@ -8,9 +8,9 @@
 
 namespace entrepot::http {
 
-/// The exchange as its connection and its handler share it. It is in a connection's hands from the
-/// first byte of the request until the reply ended; then detach() makes everything a no-op, whoever
-/// still holds it. (Shared ownership: a handler may keep it longer than the connection lives.)
+/// The exchange that a connection shares with its handler, from the first byte of the request to
+/// the end of the reply. After detach() a reply has no effect. Loop thread only. Shared ownership:
+/// a handler may keep it longer than the connection exists.
 class ConnectionExchange final : public Exchange {
  public:
   ConnectionExchange(Connection& connection, loop::Loop& loop, Peer peer)
@@ -31,17 +31,18 @@ class ConnectionExchange final : public Exchange {
   Request& mutable_request() { return request_; }
   ReplyStats& stats() { return stats_; }
   void detach() { connection_ = nullptr; }
-  /// Frees what only finished() still needed: a handler may keep the exchange of a client that has
-  /// left until its answer comes.
+  /// Frees the request and the attachment. After finished(), because a handler may keep the
+  /// exchange long after its client has left.
   void forget() {
     static_cast<void>(std::exchange(request_, {}));  // an assignment would keep its memory
     attachment.reset();
   }
 
  private:
-  Connection* begin_reply();
+  /// False: the client has left.
+  bool begin_reply();
 
-  Connection* connection_;
+  Connection* connection_;  // null once detached
   loop::Loop& loop_;
   const Peer peer_;
   Request request_;

@@ -35,70 +35,72 @@ class ReplyHead {
   std::string fields_;
 };
 
-/// What became of an exchange, for the access log and metrics.
+/// The outcome of an exchange, for the access log and the metrics.
 struct ReplyStats {
-  int status = 0;
-  std::uint64_t body_bytes = 0;  ///< bytes of body handed to the kernel
+  int status = 0;                ///< 0: the client left before the reply
+  std::uint64_t body_bytes = 0;  ///< bytes of the body that the kernel took
   std::chrono::steady_clock::time_point started, first_byte, finished;
   bool complete = false;  ///< false: the client left, or the body failed
 };
 
-/// One client request and its reply. Shared by its connection and by whoever prepares the reply;
-/// loop thread only. A client that leaves closes the exchange: from then on replying does nothing.
+/// One client request and its reply. Shared by its connection and the code that prepares the reply.
+/// Loop thread only. When the client leaves, the exchange is closed, and a reply has no effect.
 class Exchange {
  public:
   virtual ~Exchange() = default;
 
   virtual const Request& request() const = 0;
-  /// True once the client is gone.
+  /// True once the client has left or the reply has ended.
   virtual bool closed() const = 0;
-  /// Its thread: replies are posted there from other threads.
+  /// The loop of the exchange; other threads post their replies to it.
   virtual cache::Executor& executor() const = 0;
   /// "address:port" of the client.
   virtual std::string_view peer() const = 0;
-  /// Whose share of what is bounded per client it takes.
+  /// The client whose bounds apply to the exchange.
   virtual ClientAddress client() const = 0;
-  /// The answer has to wait for an upstream. False: as many exchanges of this client do as may.
+  /// Counts the exchange as one that waits for an upstream. False: this client has as many of them
+  /// as it may have, and the request has to be refused.
   virtual bool begin_miss() = 0;
 
-  // Exactly one of these, once. For HEAD the body is left out and Content-Length kept.
-  /// Small bodies: one write with the head. `body` may be empty.
+  // One of these, once. A reply to HEAD has the Content-Length of the body but no body.
+  /// For small bodies: head and body leave in one write. `body` may be empty.
   virtual void reply(const ReplyHead& head, std::string_view body) = 0;
-  /// These texts in this order; what the client does not take at once is referred to.
+  /// Sends the texts in this order. The connection refers to texts that it cannot send at once.
   virtual void reply(const ReplyHead& head, std::span<const SharedText> texts) = 0;
   void reply(const ReplyHead& head, std::shared_ptr<const std::string> body) {
     const std::string_view text = *body;
     const SharedText all{std::move(body), text};
     reply(head, std::span(&all, 1));
   }
-  /// These pieces of `body`, as they become available, from a file by sendfile.
+  /// Sends these pieces of `body` as they become available; those of a file by sendfile.
   virtual void reply(const ReplyHead& head, std::unique_ptr<Body> body, Pieces pieces) = 0;
-  /// HEAD or 304: a head with this Content-Length and no body (nullopt-like: UINT64_MAX leaves the
-  /// field out).
+  /// For HEAD and 304: sends a head with this Content-Length and no body. UINT64_MAX leaves the
+  /// field out.
   virtual void reply_head(const ReplyHead& head, std::uint64_t content_length) = 0;
 
-  /// Whatever the handler wants to find again in finished(); owned by the exchange.
+  /// Data of the handler for finished(); owned by the exchange.
   std::shared_ptr<void> attachment;
 };
 
 using ExchangePtr = std::shared_ptr<Exchange>;
 
-/// Answers requests. One object serves all loops; each call comes on the exchange's loop thread.
+/// Answers requests. One object serves all loops; each call is made on the loop of the exchange.
 class Handler {
  public:
   virtual ~Handler() = default;
-  /// A request is complete. Reply now or later; keep the pointer meanwhile. Its body, if it had
-  /// one, was drained, except that of POST, PUT, PATCH and DELETE: those are here to be refused,
-  /// unread. OPTIONS, CONNECT and TRACE never come (405 by refused()).
+  /// A request is complete. The handler replies now or later, and keeps the pointer until then. The
+  /// body of the request, if any, was read and discarded, except with POST, PUT, PATCH and DELETE,
+  /// which the handler should refuse unread. OPTIONS, CONNECT and TRACE get 405 by refused()
+  /// instead.
   virtual void handle(const ExchangePtr& exchange) = 0;
-  /// A reply ended, well or not; or the client left before it was given (status 0). Called once for
-  /// every handle(), and never inside a reply(). A client that half-closes its connection while
-  /// its reply is still being waited for counts as gone. Behind it the request and the attachment
-  /// are gone, whoever still holds the exchange.
+  /// A reply has ended, completely or not, or the client left before the reply (status 0). Called
+  /// once for every handle(), and never inside reply(). A client that half-closes its connection
+  /// before the reply begins counts as one that has left. After this call the exchange frees the
+  /// request and the attachment, even if it is still referenced.
   virtual void finished(const Exchange& exchange, const ReplyStats& stats) = 0;
-  /// A request that was refused before it became an exchange (framing, limits, timeouts); the
-  /// connection closes unless the request was soundly framed. `reason` is static. Returns the JSON
-  /// body to send with `status`, of some hundred bytes at most. `peer` may be empty.
+  /// A request was refused before handle(), because of its framing, a limit or a timeout. The
+  /// connection closes unless the end of the request is certain. `reason` is static. Returns the
+  /// JSON body to send with `status`, at most a few hundred bytes. `peer` may be empty.
   virtual std::string refused(int status, std::string_view reason, std::string_view peer) = 0;
 };
 

@@ -70,7 +70,7 @@ void append_number(std::string& out, std::uint64_t value) {
   out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
 }
 
-/// What strangers wrote goes out under our name: no browser is to guess a type for it.
+/// The content comes from third parties, so browsers must not guess a type for it.
 constexpr std::string_view fixed_fields = "X-Content-Type-Options: nosniff\r\n";
 
 }  // namespace

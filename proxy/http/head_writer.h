@@ -8,10 +8,10 @@
 
 namespace entrepot::http {
 
-/// Puts reply heads together, in one buffer that is used again for each. One per loop.
+/// Writes reply heads into a buffer that it reuses. One per loop; loop thread only.
 class HeadWriter {
  public:
-  /// What the connection, rather than the handler, knows of a reply.
+  /// The properties of a reply that the connection knows and the handler does not.
   struct Frame {
     int status = 200;
     std::uint64_t content_length = no_length;
@@ -23,7 +23,7 @@ class HeadWriter {
   /// `common_fields`: "Name: value\r\n" lines of every reply.
   explicit HeadWriter(std::string common_fields) : common_fields_(std::move(common_fields)) {}
 
-  /// Valid until the next call.
+  /// `fields`: "Name: value\r\n" lines of this reply. The result is valid until the next call.
   std::string_view write(const Frame& frame, std::string_view fields);
 
  private:
@@ -31,7 +31,7 @@ class HeadWriter {
 
   const std::string common_fields_;
   std::string buffer_;
-  std::string date_line_;  // of date_second_
+  std::string date_line_;  // for date_second_
   std::time_t date_second_ = 0;
 };
 

@@ -21,7 +21,7 @@ struct Address {
 
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
   void set_port(std::uint16_t port) {
-    // sin_port and sin6_port lie at the same place.
+    // sin_port and sin6_port have the same offset.
     reinterpret_cast<sockaddr_in&>(storage).sin_port = htons(port);
   }
 };
@@ -74,9 +74,9 @@ void set(int fd, int level, int option, int value) {
   setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-// Bound, not yet listening; -1 with errno set on failure. The first socket joins the SO_REUSEPORT
-// group only once it is bound, so that binding it fails if anyone at all listens there; the others
-// must belong to the group to be let in.
+// Returns a bound socket that does not listen yet; -1 with errno set on failure. The first socket
+// joins the SO_REUSEPORT group only once it is bound, so that bind() fails if any socket listens
+// there. The others belong to the group before bind(), which would fail otherwise.
 int bound_socket(const Address& address, bool first) {
   const int fd =
       socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);

@@ -18,12 +18,12 @@
 namespace entrepot::http {
 namespace {
 
-// Accepted in one turn, so that a burst of newcomers does not hold up those who are being served.
+// Connections accepted in one turn, so that a burst of them does not delay the others.
 constexpr int accepted_per_turn = 64;
 
 std::string peer_name(const sockaddr_storage& storage) {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  // Both kinds keep the port at the same place.
+  // IPv4 and IPv6 addresses have the port at the same offset.
   const std::uint16_t port = ntohs(reinterpret_cast<const sockaddr_in&>(storage).sin_port);
   const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr;
   const bool is_v6 = storage.ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&v6);
@@ -94,7 +94,7 @@ void Listener::start() {
 void Listener::close() {
   loop_.assert_in_loop();
   if (fd_ < 0) return;
-  // Whoever is in the queue has connected in good faith; closing would reset them.
+  // The clients in the kernel's queue are connected already; closing the socket would reset them.
   while (accept_some(accepted_per_turn)) {
   }
   resting_.reset();
@@ -123,7 +123,7 @@ bool Listener::accept_some(int limit) {
       out_of_descriptors();
       return false;
     }
-    // Errors of the one connection that was to be accepted (accept(2)) do not concern the others.
+    // All other errors concern only the connection that was to be accepted (accept(2)).
     if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
   }
   return true;

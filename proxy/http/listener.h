@@ -16,52 +16,54 @@ struct event;
 
 namespace entrepot::http {
 
-/// Listening sockets on `address` ("a.b.c.d:port", "[v6]:port"; "[::]" takes IPv4 too), `count` of
-/// them sharing one port, among which the kernel spreads the clients. Throws ListenError, also when
-/// another process of ours listens there: SO_REUSEPORT alone would let it in.
+/// Opens `count` listening sockets on `address` ("a.b.c.d:port", "[v6]:port"; "[::]" accepts IPv4
+/// too). They share one port, and the kernel spreads the clients over them. Throws ListenError,
+/// also if another process of this user listens there, which SO_REUSEPORT alone would permit.
 std::vector<int> listen_on(const std::string& address, std::size_t count);
-/// The port a socket is bound to.
+/// The port to which a socket is bound.
 std::uint16_t local_port(int fd);
 
-/// Who has connected.
+/// The client of a connection.
 struct Peer {
   std::string name;  ///< "address:port"
   ClientAddress address;
 };
 
-/// Accepts connections on a listening socket. When descriptors run out it takes one of its reserve;
-/// without one it answers one waiting client with the help of a spare one, and rests for a moment
-/// instead of spinning. Loop thread only, but for the constructor.
+/// Accepts connections on a listening socket. When the process has no descriptors left, it takes
+/// one of its reserve. If the reserve is empty, it answers one client by means of a spare
+/// descriptor and accepts none for a while. Loop thread only, except the constructor.
 class Listener {
  public:
-  /// Closes a connection, whose descriptor comes back to the reserve; false where there is none.
+  /// Closes a connection and passes its descriptor to take_back(). False: there is none to close.
   using MakeRoom = std::function<bool()>;
-  /// Gets a non-blocking socket without Nagle's delay.
+  /// Takes over `fd`, a connected, non-blocking socket with TCP_NODELAY.
   using Accepted = std::function<void(int fd, Peer peer)>;
+  /// The time without accepting after descriptors ran out.
   static constexpr std::chrono::milliseconds rest{100};
 
-  /// Takes over `fd`. `busy` is sent, whole, to a client for whom no descriptor is left.
+  /// Takes over `fd`. `busy` returns the whole answer to a client without a descriptor.
   Listener(loop::Loop& loop, int fd, Accepted accepted, std::function<std::string()> busy);
-  /// Keeps this many descriptors; `make_room` is asked once they are used.
+  /// Reserves `descriptors`. `make_room` is called when the reserve is empty.
   void reserve(std::size_t descriptors, MakeRoom make_room);
-  /// Whether the descriptor of a connection that ends is wanted for the reserve.
+  /// Whether the reserve lacks descriptors, so that take_back() should get those of connections.
   bool wants_back() const { return reserve_.size() < reserved_; }
-  /// Ends the connection of this descriptor, and keeps its number: were it closed, another thread
-  /// might get it.
+  /// Closes the connection of this descriptor and adds the descriptor to the reserve. It is never
+  /// free in between, so no other thread can get it.
   void take_back(int fd);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
+  /// Begins to accept.
   void start();
-  /// Takes in who is already waiting, then stops to listen.
+  /// Accepts the connections in the kernel's queue, then stops listening.
   void close();
 
  private:
   static void on_ready(int, short, void* self);
-  /// At most `limit` of them. False when none is left.
+  /// Accepts at most `limit` connections. False: the kernel's queue is empty.
   bool accept_some(int limit);
-  /// False where none can be had.
+  /// Closes a descriptor of the reserve, so that accept() succeeds. False: there is none.
   bool free_descriptor();
   void out_of_descriptors();
 

@@ -21,7 +21,7 @@
 namespace entrepot::http {
 namespace {
 
-/// Texts that go to the kernel in one call; what is behind them follows from the queue.
+/// Texts of a reply that are sent directly; the texts after them are queued.
 constexpr std::size_t sent_at_once = 8;
 
 iovec vector_of(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
@@ -133,6 +133,8 @@ void Output::reset() {
   check(empty(), "a reply begun before the last one was sent");
   written_ = 0;
 }
+
+void Output::end() { shutdown(fd_, SHUT_WR); }
 
 std::uint64_t Output::acknowledged() const {
   int unacknowledged = 0;

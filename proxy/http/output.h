@@ -15,43 +15,44 @@ struct iovec;
 
 namespace entrepot::http {
 
-/// The sending half of a connection. While nothing is queued it writes straight to the socket (most
-/// replies are one system call, without a turn through the event loop); what the socket does not
-/// take goes to the bufferevent's output, which sends it as room appears. Loop thread only.
+/// The sending half of a connection. While its queue is empty it writes to the socket directly, so
+/// most replies take one system call and no event. Bytes that the socket does not take go to the
+/// output buffer of the bufferevent, which sends them as the socket accepts them. Loop thread only.
 class Output {
  public:
-  /// `socket`: a plain-text socket bufferevent, outlives this object.
+  /// `socket` is a plain-text socket bufferevent and outlives this.
   explicit Output(bufferevent* socket);
 
-  /// Sends or queues `head` and then `body`, which are copied if they cannot be sent at once.
-  /// `more`: a file follows; the kernel may wait for it to fill a segment.
-  /// False: the socket is broken.
+  /// Sends or queues `head` and then `body`, and copies the bytes that it queues. `more`: a file
+  /// follows, and the kernel may wait for it to fill a segment. False: the socket is broken.
   bool write(std::string_view head, std::string_view body, bool more);
-  /// Sends or queues `head` and then these texts; of the texts, what cannot be sent at once is
-  /// referred to, not copied.
+  /// The same for `head` and these texts, but refers to the texts that it queues.
   bool write(std::string_view head, std::span<const SharedText> texts);
-  /// Sends or queues [offset, offset + length) of the file, by sendfile. `fd` stays open and the
-  /// bytes stay in the file until empty(). False: the socket or the file is broken.
+  /// Sends or queues [offset, offset + length) of the file, by sendfile. REQUIRES: `fd` stays open
+  /// and the bytes stay in the file until empty(). False: the socket or the file is broken.
   bool send_file(int fd, std::uint64_t offset, std::size_t length);
 
-  /// Whether the last send_file() or send_copy() that failed could not read the file.
+  /// Whether the last failure of send_file() or send_copy() was one of the file.
   bool file_failed() const { return file_failed_; }
-  /// The same by a copy: the bytes may leave the file as soon as this returns. `sound` is asked
-  /// when they were read: false sends nothing of them, and returns false.
+  /// As send_file(), but copies the bytes, which may leave the file when this returns. Calls
+  /// `sound` after reading them; if that returns false, sends none of them and returns false.
   bool send_copy(int fd, std::uint64_t offset, std::size_t length,
                  const std::function<bool()>& sound);
 
-  /// True when all that was written has reached the kernel.
+  /// True when the kernel has taken all bytes.
   bool empty() const;
-  /// Bytes the kernel has taken since reset().
+  /// Bytes that the kernel has taken since reset().
   std::uint64_t sent() const;
+  /// Begins a reply. REQUIRES: empty().
   void reset();
-  /// Bytes the client has acknowledged since reset(), or more, if some of an earlier reply still
-  /// are on their way. A system call.
+  /// Sends FIN. REQUIRES: empty().
+  void end();
+  /// Bytes that the client has acknowledged since reset(). Too low while bytes of an earlier reply
+  /// are unacknowledged. A system call.
   std::uint64_t acknowledged() const;
 
  private:
-  /// Bytes taken, or -1 when the socket is broken.
+  /// Returns the bytes that the kernel took; -1 if the socket is broken.
   std::ptrdiff_t try_send(std::span<iovec> pieces, bool more);
 
   evbuffer* buffer_;

@@ -13,7 +13,7 @@
 namespace entrepot::http {
 namespace {
 
-// The kernel reads ahead about this much around a page, so one byte of each step tells of the rest.
+// The kernel reads about this much around a page, so one byte stands for a step.
 constexpr std::uint64_t probe_step = 128 * 1024;
 constexpr std::uint64_t largest_piece = 1 << 20;
 constexpr std::size_t largest_copy = 256 * 1024;
@@ -24,13 +24,13 @@ bool probe(int fd, std::uint64_t at) {
   return preadv2(fd, &piece, 1, static_cast<off_t>(at), RWF_NOWAIT) >= 0 || errno != EAGAIN;
 }
 
-/// Into the page cache and nowhere else: a copy would cost as much as sending it.
+/// Reads into the page cache only: a copy to user space would cost as much as sending the bytes.
 ssize_t read_piece(int fd, std::uint64_t offset, std::size_t length) {
   static const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   auto from = static_cast<off_t>(offset);
   const ssize_t got = ::sendfile(nowhere, fd, &from, length);
   if (got >= 0 || errno == EIO || errno == EINTR) return got;
-  // No such device here, or no descriptor was left for it, or a file system that cannot do it.
+  // /dev/null is missing, no descriptor is left, or the file system does not support it.
   thread_local std::vector<char> scratch(largest_copy);
   return ::pread(fd, scratch.data(), std::min(length, scratch.size()), static_cast<off_t>(offset));
 }

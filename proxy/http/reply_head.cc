@@ -10,7 +10,7 @@
 namespace entrepot::http {
 namespace {
 
-/// Eight bytes at a time: this was a seventh of what a hit takes in user space.
+/// Checks eight bytes at a time: byte by byte, this took a seventh of a hit's time in user space.
 bool breaks_line(std::string_view text) {
   if (all_words(text, [](std::uint64_t bytes) { return !any_below(bytes, '\r' + 1); }))
     return false;

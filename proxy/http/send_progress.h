@@ -6,30 +6,30 @@
 
 namespace entrepot::http {
 
-/// Judges whether a client takes its reply fast enough to keep its connection: on average
-/// least_rate over each period. A rule about any byte at all would keep a client for ever that
-/// takes one a minute.
+/// Decides whether a client takes its reply fast enough to keep its connection: on average
+/// least_rate over each period. A deadline that any byte extends would not end a client that takes
+/// a byte a minute. One thread.
 class SendProgress {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Bytes a second; a modem takes three times as many.
+  /// Bytes per second; a third of a modem's rate.
   static constexpr std::uint64_t least_rate = 1024;
 
   explicit SendProgress(std::chrono::milliseconds period)
       : period_(period),
         needed_(static_cast<std::uint64_t>(period.count()) * least_rate / 1000 + 1) {}
 
-  /// A period begins; `acknowledged` counts from the reply's first byte.
+  /// Begins a period. `acknowledged`: bytes since the beginning of the reply.
   void begin(Clock::time_point now, std::uint64_t acknowledged) {
     since_ = now;
     from_ = acknowledged;
   }
-  /// Nothing was left to take until now.
+  /// The client has taken all bytes that there were until now.
   void idle(Clock::time_point now) { since_ = now; }
-  /// Whether too_slow() is worth asking, for which the kernel has to be asked.
+  /// Whether too_slow() should be called. Its argument costs a system call.
   bool due(Clock::time_point now) const { return now - since_ >= period_ / 4; }
-  /// True when a period has passed in which the client took too little.
+  /// True when a period has passed in which the client took too few bytes.
   bool too_slow(Clock::time_point now, std::uint64_t acknowledged) {
     if (acknowledged < from_ + needed_) return now - since_ >= period_;
     begin(now, acknowledged);

@@ -6,14 +6,14 @@
 #include <utility>
 
 #include "metrics/check.h"
-#include "proxy/http/lane.h"
 #include "proxy/http/listener.h"
+#include "proxy/http/loop_server.h"
 #include "proxy/loop/loop.h"
 
 namespace entrepot::http {
 
-// Lanes are made where the server is made and belong to their loops from then on; every call that
-// reaches them is posted there.
+// The constructing thread also constructs the LoopServers. From then on each belongs to its loop,
+// and every call to it is posted there.
 class Server::Impl {
  public:
   Impl(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler)
@@ -22,56 +22,68 @@ class Server::Impl {
     const std::vector<int> sockets = listen_on(options_.address, loops.size());
     port_ = local_port(sockets.front());
     for (std::size_t i = 0; i < loops.size(); ++i)
-      lanes_.push_back(std::make_unique<Lane>(*loops[i], options_, handler, sockets[i], clients_));
+      parts_.push_back(
+          std::make_unique<LoopServer>(*loops[i], options_, handler, sockets[i], clients_));
+    for (std::size_t i = 0; i < parts_.size(); ++i)
+      parts_[i]->set_next(*parts_[(i + 1) % parts_.size()]);
   }
 
+  // Open parts post jobs to each other. Those jobs run before the jobs of the second round, which
+  // is posted when all parts are closed.
   ~Impl() {
-    std::latch gone(static_cast<std::ptrdiff_t>(lanes_.size()));
-    for (std::unique_ptr<Lane>& lane : lanes_) {
-      loop::Loop& loop = lane->loop();
-      const auto destroy = [&lane, &gone] {
-        lane.reset();
-        gone.count_down();
-      };
-      if (loop.in_loop())
-        destroy();
-      else
-        loop.post(destroy);
-    }
-    gone.wait();
+    on_each_loop_wait([](std::unique_ptr<LoopServer>& part) { part->close(); });
+    on_each_loop_wait([](std::unique_ptr<LoopServer>& part) { part.reset(); });
   }
 
   std::uint16_t port() const { return port_; }
   std::size_t connections() const { return clients_.connections(); }
 
   void start() {
-    on_each_lane([](Lane& lane) { lane.start(); });
+    on_each_loop([](LoopServer& part) { part.start(); });
   }
   void close() {
-    on_each_lane([](Lane& lane) { lane.close(); });
+    on_each_loop([](LoopServer& part) { part.close(); });
   }
 
   void drain(const std::function<void()>& drained) {
-    const auto left = std::make_shared<std::atomic<std::size_t>>(lanes_.size());
-    on_each_lane([left, drained](Lane& lane) {
-      lane.drain([left, drained] {
+    const auto left = std::make_shared<std::atomic<std::size_t>>(parts_.size());
+    on_each_loop([left, drained](LoopServer& part) {
+      part.drain([left, drained] {
         if (left->fetch_sub(1) == 1) drained();
       });
     });
   }
 
  private:
-  // A lane is destroyed by a post to the same loop, so it is there when this job runs.
+  // The destructor posts the end of a part to the same loop, so this job runs before it.
   template <typename Do>
-  void on_each_lane(Do action) {
-    for (const std::unique_ptr<Lane>& lane : lanes_)
-      lane->loop().post([lane = lane.get(), action] { action(*lane); });
+  void on_each_loop(Do action) {
+    for (const std::unique_ptr<LoopServer>& part : parts_)
+      part->loop().post([part = part.get(), action] { action(*part); });
+  }
+
+  /// Returns when all have acted. A loop without a thread acts on this one.
+  template <typename Do>
+  void on_each_loop_wait(Do action) {
+    std::latch done(static_cast<std::ptrdiff_t>(parts_.size()));
+    for (std::unique_ptr<LoopServer>& part : parts_) {
+      loop::Loop& loop = part->loop();
+      const auto act = [&part, &done, action] {
+        action(part);
+        done.count_down();
+      };
+      if (loop.in_loop())
+        act();
+      else
+        loop.post(act);
+    }
+    done.wait();
   }
 
   const ServerOptions options_;
   std::uint16_t port_ = 0;
   Clients clients_{options_.limits};
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::unique_ptr<LoopServer>> parts_;
 };
 
 Server::Server(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler)

@@ -22,78 +22,83 @@ class StorePool;
 
 namespace entrepot::http {
 
+/// Counts the refusals and disconnections because of the bounds per client.
 struct ClientCounters {
-  metrics::Counter connections, misses, heads;
-  metrics::Counter slow;  ///< cut because they took too little
-  metrics::Counter idle;  ///< cut between two requests for a newcomer
+  metrics::Counter connections, misses, heads;  ///< refused with 503, by the bound
+  metrics::Counter slow;  ///< disconnected because the client took its reply too slowly
+  metrics::Counter idle;  ///< connections closed to make room for a new one
 };
 
 struct ServerOptions {
   /// "address:port" ("0.0.0.0:5000", "[::]:5000"); port 0 picks a free one.
   std::string address;
-  /// From the first byte of a request, or from accepting the connection, to the end of its head
-  /// (and as long again for a body that is drained): 408. Bytes in between do not extend it.
+  /// From the first byte of a request, or from accepting the connection, to the end of the head;
+  /// once more for a body that is discarded. Then 408. Bytes in between do not extend it.
   std::chrono::milliseconds header_timeout{std::chrono::seconds(10)};
   /// Between a reply and the next request.
   std::chrono::milliseconds idle_timeout{std::chrono::seconds(75)};
-  /// Less than SendProgress::least_rate of a reply acknowledged by the client on average over this
-  /// long: cut.
+  /// A client that acknowledges less than SendProgress::least_rate of its reply on average over
+  /// this time is disconnected.
   std::chrono::milliseconds send_timeout{std::chrono::seconds(60)};
-  /// Over all loops of this server. Who has no place is answered 503 with Retry-After.
+  /// Apply to all loops of this server together. A connection over them gets 503 with Retry-After.
   ClientLimits limits;
-  /// Whose place a newcomer gets where all places (or all of own_descriptors) are taken, so that
-  /// nobody keeps it out by holding connections. That connection is cut: of 128 that are looked at
-  /// in turn the one that has waited longest for a whole request, or where none does, the one that
-  /// was answered longest ago. 503 where there is nobody.
+  /// The connections that a new one may displace when limits.connections (or own_descriptors) are
+  /// in use, so that held connections do not lock others out. The loop that accepted it compares
+  /// 128 of its connections and closes the one that has waited longest for a whole request; if all
+  /// have one, the one with the oldest reply. A loop without a candidate asks the other loops, one
+  /// after the other. Without any candidate the new connection gets 503.
   enum class Displaces : std::uint8_t {
     nobody,
-    idle,    ///< connections that have no whole request under way
-    anybody  ///< those first, then others
+    idle,    ///< connections without a complete request
+    anybody  ///< the idle ones of the loop first, then its others
   };
   Displaces displaces = Displaces::nobody;
-  /// Descriptors of each loop that only its connections here may have. Those that clients of
-  /// another server use up are no others than the rest.
+  /// Descriptors of each loop that are reserved for connections of this server, in case the clients
+  /// of another server use up all others.
   std::size_t own_descriptors = 0;
   /// Counts connections over limits.connections.
   std::optional<metrics::Counter> turned_away;
-  /// Counts what clients were refused, or lost, because they had their share.
+  /// Counts refusals and disconnections because of the bounds per client.
   std::optional<ClientCounters> client_counters;
-  /// Counts the requests whose handler threw; their connections are cut.
+  /// Counts the requests whose handler threw; their connections are closed. Without a counter an
+  /// exception ends the process.
   std::optional<metrics::Counter> handler_failures;
   /// "Name: value\r\n" lines added to every reply.
   std::string common_fields;
-  /// Reads file bodies that are not in the page cache, so that no loop waits for a disk. Outlives
-  /// the server. Null: the loops read them themselves.
+  /// Reads the file bodies that are not in the page cache, so that no loop waits for a disk.
+  /// Outlives the server. Null: the loops read them.
   loop::StorePool* readers = nullptr;
 };
 
-/// The address cannot be listened on. what() is one line naming it and why.
+/// Listening on an address failed. what() is one line with the address and the reason.
 class ListenError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// A listener per loop on one address (SO_REUSEPORT) and the connections they accept.
+/// A server on one address: on each loop a listener (SO_REUSEPORT) and the connections that it
+/// accepts.
 class Server {
  public:
-  /// Binds on the calling thread, before the loops start; throws ListenError. `handler` and
-  /// `loops` outlive the server.
+  /// Binds the address; throws ListenError. Before the loops start. `handler` and `loops` outlive
+  /// the server.
   Server(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler);
-  /// Cuts what is left, and waits for the loops to let go: either they all run, and are not stopped
-  /// meanwhile, or their threads have been joined. Not from a thread of theirs.
+  /// Closes all connections and waits for the loops to do so. REQUIRES: all loops run and are not
+  /// stopped meanwhile, or the threads of all have been joined. Not on a thread of the loops.
   ~Server();
 
   /// The bound port.
   std::uint16_t port() const;
   /// Begins to accept. Any thread.
   void start();
-  /// Closes the listeners, answers what is in flight with `Connection: close`, and closes idle
-  /// connections. `drained` is called on one of the loops when the last one has ended. Any thread,
-  /// once.
+  /// Closes the listeners and the idle connections; requests in progress get their replies with
+  /// `Connection: close`. Calls `drained` on one of the loops when the last connection has ended.
+  /// Any thread; once.
   void drain(const std::function<void()>& drained);
-  /// Cuts all connections. Any thread; the loops still run.
+  /// Closes the listeners and all connections. Any thread. REQUIRES: the loops run.
   void close();
 
+  /// Open connections, including those that are being refused. Any thread.
   std::size_t connections() const;
 
  private:

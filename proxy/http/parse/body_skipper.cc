@@ -10,7 +10,7 @@
 namespace entrepot::http {
 namespace {
 
-// A size of which no more digits can be added without nearing 2^64.
+// A chunk size to which another digit can still be added without an overflow.
 constexpr std::uint64_t chunk_size_limit = std::uint64_t{1} << 56;
 
 }  // namespace
@@ -59,7 +59,7 @@ bool BodySkipper::size_digit(char c) {
   return true;
 }
 
-// One byte of framing; false when it has no place there.
+// Takes one byte of framing; false if it is not allowed there.
 bool BodySkipper::step(char c) {
   const auto go = [this](State next) {
     state_ = next;

@@ -10,15 +10,15 @@
 
 namespace entrepot::http {
 
-/// Reads the body of a request to throw it away, so that the next request is found. Nothing here is
-/// lenient (RFC 9112 §7.1): a chunk size is hexadecimal digits, every line ends in CRLF, trailers
-/// are well-formed field lines (and are dropped). At most limits::drained bytes are taken.
+/// Reads and discards the body of a request to find the next request. Strict (RFC 9112 §7.1): a
+/// chunk size has hexadecimal digits only, every line ends in CRLF, and trailers are well-formed
+/// field lines, which are discarded, too. Takes at most limits::drained bytes. One thread.
 class BodySkipper {
  public:
   enum class Result { more, complete, refused };
 
   void begin(const Framing& framing);
-  /// Says in `consumed` how much of `bytes` belonged to the body.
+  /// Sets `consumed` to the number of `bytes` that belong to the body.
   Result feed(std::string_view bytes, std::size_t& consumed);
   /// After `refused`: 400, or 413 over the limit.
   const Refusal& refusal() const { return refusal_; }
@@ -45,7 +45,7 @@ class BodySkipper {
   bool size_digit(char c);
 
   State state_ = State::complete;
-  std::uint64_t left_ = 0;   // of the body, or of the chunk
+  std::uint64_t left_ = 0;   // bytes of the body, or of the chunk
   std::uint64_t taken_ = 0;  // bytes of the body, framing included
   Refusal refusal_;
 };

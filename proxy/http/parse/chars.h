@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Character classes of RFC 9110 §5.6.2 and RFC 3986, as one table lookup each.
+// Character classes of RFC 9110 §5.6.2 and RFC 3986, by a table lookup. Pure; any thread.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace entrepot::http {
 enum CharClass : std::uint8_t {
   is_token = 1,   ///< tchar: method and field names
   is_value = 2,   ///< a byte of a field value: HTAB, SP, VCHAR, obs-text
-  is_target = 4,  ///< printable ASCII but '#'
+  is_target = 4,  ///< printable ASCII except '#'
   is_host = 8,    ///< a byte of a registered name: letters, digits, "-._"
 };
 
@@ -55,8 +55,9 @@ constexpr bool any_above(std::uint64_t bytes, unsigned bound) {
   return (((bytes + each * (0x7f - bound)) | bytes) & each * 0x80) != 0;
 }
 
-/// Whether `clean` holds for all bytes of `text`, which it gets eight at a time (the last ones may
-/// overlap). False for less than eight bytes: the caller then looks at each.
+/// Whether `clean` is true for all bytes of `text`. It gets eight at a time; the last eight may
+/// overlap those before. False for a text of fewer than eight bytes, which the caller has to check
+/// byte by byte.
 template <typename Clean>
 bool all_words(std::string_view text, Clean clean) {
   std::uint64_t bytes = 0;

@@ -25,8 +25,8 @@ bool parse_length(std::string_view text, std::uint64_t& out) {
   return true;
 }
 
-// "chunked" is all that is understood. A list with chunked in it that is not just that is a framing
-// error; any other coding is merely not implemented (RFC 9112 §6.1).
+// Only "chunked" is implemented. A list that contains chunked and more is a framing error; any
+// other coding is not implemented (RFC 9112 §6.1).
 Refusal check_coding(std::string_view value, bool http_1_0) {
   if (http_1_0) return {400, "Transfer-Encoding in HTTP/1.0"};
   if (equals_ignoring_case(value, "chunked")) return {};
@@ -49,7 +49,7 @@ struct Found {
   std::string_view host, length, coding, expect;
 };
 
-// Told apart by length first: most fields are none of these.
+// Compares lengths first, because most fields are none of these.
 Found find(const std::vector<Request::Field>& fields) {
   Found found;
   for (const auto& [name, value] : fields) {

@@ -14,13 +14,13 @@ namespace entrepot::http {
 struct Framing {
   enum class Kind : std::uint8_t { none, length, chunked };
   Kind kind = Kind::none;
-  std::uint64_t length = 0;       ///< of Kind::length; never 0
+  std::uint64_t length = 0;       ///< bytes, with Kind::length; never 0 then
   bool expects_continue = false;  ///< the client waits for 100 before it sends the body
 };
 
-/// Judges the fields that frame a request or name its host, stricter than RFC 9112 where it leaves
-/// room: one Host, one Content-Length of digits only, one Transfer-Encoding that is "chunked",
-/// never the last two together. Fills `framing` and `host`.
+/// Checks the fields that frame a request or name its host, and fills `framing` and `host`. As
+/// strict as RFC 9112 permits: one Host, one Content-Length of digits only, one Transfer-Encoding
+/// that is "chunked", and never both of the latter. Pure; any thread.
 Refusal apply_field_rules(const std::vector<Request::Field>& fields, bool http_1_0,
                           Framing& framing, std::string_view& host);
 

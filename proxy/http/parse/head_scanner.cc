@@ -58,7 +58,7 @@ HeadScanner::Result HeadScanner::partial(std::string_view rest) {
 
 HeadScanner::Result HeadScanner::whole(std::string_view line) {
   if (in_fields_) return field(line);
-  if (line.empty()) {  // RFC 9112 §2.2: some before a request line are tolerated
+  if (line.empty()) {  // RFC 9112 §2.2: a server tolerates some before a request line
     if (++leading_ > limits::leading_lines) return refuse(400, "empty lines before the request");
     return Result::more;
   }

@@ -5,8 +5,8 @@
 
 namespace entrepot::http {
 
-/// uri-host [":" port] (RFC 9110 §7.2). Of reg-name only what names a machine: no escapes, no
-/// sub-delimiters. Pure; any thread.
+/// Whether `host` is uri-host [":" port] (RFC 9110 §7.2). A reg-name must be the name of a machine,
+/// without escapes and sub-delimiters. Pure; any thread.
 bool valid_host(std::string_view host);
 
 }  // namespace entrepot::http

@@ -11,8 +11,8 @@ namespace entrepot::http {
 
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, connect, trace };
 
-/// One request's head, parsed and strictly checked (RFC 9112). Loop thread of its connection.
-/// Views are valid until the exchange has ended (Handler::finished()).
+/// The head of one request, parsed and strictly checked (RFC 9112). Loop thread of its connection.
+/// Views are valid until the end of the exchange (Handler::finished()).
 class Request {
  public:
   struct Field {
@@ -22,8 +22,8 @@ class Request {
 
   Method method() const { return method_; }
   bool is_head() const { return method_ == Method::head; }
-  /// Path and query, as sent; of an absolute-form target what follows its host. Printable ASCII, no
-  /// fragment.
+  /// Path and query, as sent; without scheme and host if the target came in absolute-form.
+  /// Printable ASCII, no fragment.
   std::string_view target() const { return target_; }
   /// Target before '?', percent-decoded once; never holds NUL, control bytes, "." or ".." segments.
   std::string_view path() const { return path_; }
@@ -32,11 +32,11 @@ class Request {
   /// The host of an absolute-form target, or else the Host field (RFC 9112 §3.2.2).
   std::string_view host() const { return host_; }
   bool http_1_0() const { return http_1_0_; }
-  /// First field of that (lower-case) name, or empty.
+  /// The first field of this lower-case name, or empty.
   std::string_view field(std::string_view name) const;
   /// All fields in order; a name may recur.
   const std::vector<Field>& fields() const { return fields_; }
-  /// Bytes that the head takes in memory.
+  /// Bytes of memory that the head uses.
   std::size_t memory() const { return storage_.capacity() + fields_.capacity() * sizeof(Field); }
 
  private:

@@ -46,8 +46,8 @@ Refusal parse_method(std::string_view word, Method& method) {
   return {501, "unknown method"};
 }
 
-/// absolute-form (RFC 9112 §3.2.2), which every server has to take: for whom it is, and the rest.
-/// It names a host, as the Host field does, and neither is dialled.
+/// Splits an absolute-form target (RFC 9112 §3.2.2), which every server has to accept, into its
+/// host and the rest. The host replaces that of the Host field; no connection is made to either.
 Refusal split_absolute(RequestLine& out) {
   constexpr std::string_view scheme = "http://";
   if (!equals_ignoring_case(out.target.substr(0, scheme.size()), scheme))

@@ -8,15 +8,16 @@
 
 namespace entrepot::http {
 
-/// A request line taken apart (RFC 9112 §3). Views into the line, or static.
+/// The parts of a request line (RFC 9112 §3). Views into the line, or static.
 struct RequestLine {
   Method method = Method::get;
-  std::string_view target;  ///< origin-form, also where it came as absolute-form
-  std::string_view host;    ///< of an absolute-form target: it counts, not the Host field
+  std::string_view target;  ///< in origin-form, even if it came in absolute-form
+  std::string_view host;    ///< of an absolute-form target; replaces the Host field
   bool http_1_0 = false;
 };
 
-/// Fills `out` as far as it gets. A refusal with `close` unset comes with all of it filled.
+/// Parses `line` into `out`. With a refusal whose `close` is false, `out` is complete; with any
+/// other one, parts may be missing. Pure; any thread.
 Refusal parse_request_line(std::string_view line, RequestLine& out);
 
 }  // namespace entrepot::http

@@ -12,17 +12,17 @@
 namespace entrepot::http {
 namespace {
 
-// A piece of input is stored before its end is known, and what lies beyond the head is given back;
-// small pieces keep that waste small when requests are pipelined.
+// Input is stored in pieces before the end of the head is known, and bytes after the head are then
+// removed again. Small pieces keep that waste small if requests are pipelined.
 constexpr std::size_t piece = 1024;
 
-// Stands in for a request line with a target that llhttp would not take, or that is split already,
-// to learn the framing of that request all the same.
+// Given to llhttp instead of the request line, whose target llhttp might refuse and which has been
+// parsed already, to learn the framing of the request.
 constexpr std::string_view placeholder_1_1 = "GET / HTTP/1.1\r\n";
 constexpr std::string_view placeholder_1_0 = "GET / HTTP/1.0\r\n";
 
-/// A record of type handshake (RFC 8446 §5.1). Looked at before anything else: a hello holds line
-/// ends by chance.
+/// Whether `bytes` begin a TLS record of type handshake (RFC 8446 §5.1). Checked first, because a
+/// hello may contain line ends.
 bool is_tls_hello(std::string_view bytes) {
   return !bytes.empty() && bytes[0] == 0x16 && (bytes.size() == 1 || bytes[1] == 0x03);
 }
@@ -77,9 +77,8 @@ RequestParser::Result RequestParser::feed(std::string_view bytes, std::size_t& c
   return Result::more;
 }
 
-// Asked as soon as the line is there, for nothing may follow one that makes no sense (HTTP/0.9 ends
-// with it); and before what the fields are refused for, so that the answer does not depend on how
-// much arrived at once.
+// Checked as soon as the line is complete, because no more bytes may follow (HTTP/0.9 ends with the
+// line), and before the fields, so that the answer does not depend on how the bytes arrive.
 bool RequestParser::line_makes_no_sense() {
   if (scanner_.line_end() == 0 || std::exchange(line_checked_, true)) return false;
   RequestLine ignored;
@@ -93,7 +92,7 @@ std::string_view RequestParser::request_line() const {
 }
 
 RequestParser::Result RequestParser::finish() {
-  // Views are taken only once the storage has its final size: the decoded path goes behind the
+  // The storage gets its final size before views of it are taken: the decoded path follows the
   // head.
   std::string& storage = request_->storage_;
   const std::size_t begin = scanner_.line_begin();
@@ -143,7 +142,7 @@ bool RequestParser::run_llhttp(std::string_view line, std::string_view fields) {
   llhttp_reset(&llhttp_);
   llhttp_.data = this;
   if (llhttp_execute(&llhttp_, line.data(), line.size()) != HPE_OK) return false;
-  // on_head_end pauses it: the body is not its business (body_drain.h).
+  // on_head_end pauses llhttp, because BodySkipper reads the body.
   const llhttp_errno_t end = llhttp_execute(&llhttp_, fields.data(), fields.size());
   if (end != HPE_PAUSED || !head_ended_) return false;
   if (request_->fields_.size() != scanner_.field_count()) return false;
@@ -154,8 +153,8 @@ bool RequestParser::run_llhttp(std::string_view line, std::string_view fields) {
   return true;
 }
 
-// The head is contiguous and parsed in one go, so a name or a value is one span. The storage is the
-// request's own: names are lower-cased where they lie.
+// The head is contiguous and parsed in one call, so each name and each value is one span. The
+// request owns the storage, so names are converted to lower case in place.
 int RequestParser::on_name(llhttp_t* parser, const char* at, std::size_t length) {
   Request& request = *static_cast<RequestParser*>(parser->data)->request_;
   char* name = request.storage_.data() + (at - request.storage_.data());

@@ -13,10 +13,9 @@
 
 namespace entrepot::http {
 
-/// Turns the bytes of one request's head into a Request. Two readers must agree on it: HeadScanner
-/// guards the lines as they arrive, llhttp parses the whole head once its end is there, and the
-/// rules on target and fields judge the outcome. One thread; reused for each request of a
-/// connection.
+/// Parses the head of a request into a Request. HeadScanner checks the lines as they arrive, llhttp
+/// parses the whole head when its end has arrived, and both must agree. The rules of target.h and
+/// field_rules.h check the result. One thread; reused for each request of a connection.
 class RequestParser {
  public:
   enum class Result { more, complete, refused };
@@ -25,17 +24,16 @@ class RequestParser {
   RequestParser(const RequestParser&) = delete;
   RequestParser& operator=(const RequestParser&) = delete;
 
-  /// Begins a request that is to be stored in `request`, which stays where it is and outlives the
-  /// parsing.
+  /// Begins to parse into `request`, which does not move and outlives the parsing.
   void begin(Request& request);
-  /// Takes bytes up to the end of the head, at most, and says in `consumed` how many it took.
+  /// Takes bytes, at most up to the end of the head, and sets `consumed` to their number.
   Result feed(std::string_view bytes, std::size_t& consumed);
   /// True once a byte of this request has been taken.
   bool begun() const { return begun_; }
 
   // After `complete`, or a refusal with `close` unset.
   const Framing& framing() const { return framing_; }
-  /// Whether the client wants the connection kept (RFC 9112 §9.3).
+  /// Whether the client wants to keep the connection (RFC 9112 §9.3).
   bool keep_alive() const { return keep_alive_; }
 
   /// After `refused`.

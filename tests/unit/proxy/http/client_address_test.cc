@@ -22,7 +22,7 @@ ClientAddress address(const char* text) {
   return ClientAddress::of(storage);
 }
 
-TEST(ClientAddress, HasNoPort) {
+TEST(ClientAddress, DoesNotDependOnThePort) {
   sockaddr_storage storage{};
   auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
   v4.sin_family = AF_INET;
@@ -32,17 +32,17 @@ TEST(ClientAddress, HasNoPort) {
   EXPECT_EQ(ClientAddress::of(storage), first);
 }
 
-TEST(ClientAddress, IsOneForANetworkOf64Bits) {
+TEST(ClientAddress, IsTheSameForAnIpv6NetworkOf64Bits) {
   EXPECT_EQ(address("2001:db8:0:1::7"), address("2001:db8:0:1:ffff::8"));
   EXPECT_NE(address("2001:db8:0:1::7"), address("2001:db8:0:2::7"));
   EXPECT_NE(address("10.0.0.7"), address("10.0.0.8"));
 }
 
-TEST(ClientAddress, IsTheSameWhicheverSocketItComesBy) {
+TEST(ClientAddress, IsTheSameOnIpv4AndIpv6Sockets) {
   EXPECT_EQ(address("::ffff:10.0.0.7"), address("10.0.0.7"));
 }
 
-TEST(ClientAddress, TellsWhoItIs) {
+TEST(ClientAddress, HasATextForTheLog) {
   for (const char* text : {"10.0.0.7", "255.255.255.255", "0.0.0.0", "::1"}) {
     EXPECT_EQ(address(text).text(), text);
     EXPECT_NE(address(text).value(), 0U);

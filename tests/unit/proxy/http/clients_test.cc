@@ -25,7 +25,7 @@ ClientAddress client(std::uint32_t n) {
 
 class ClientsTest : public testing::Test {
  protected:
-  /// Connections of one client until it gets no more.
+  /// Admits connections of client `n` until one is refused.
   std::vector<Clients::Share> take_all(Clients& clients, std::uint32_t n) {
     std::vector<Clients::Share> taken;
     for (;;) {
@@ -36,7 +36,7 @@ class ClientsTest : public testing::Test {
   }
 };
 
-TEST_F(ClientsTest, OneGetsHalf) {
+TEST_F(ClientsTest, OneClientGetsHalfOfThePlaces) {
   Clients clients({.connections = 1000, .connections_each = 10});
   const auto greedy = take_all(clients, 1);
   EXPECT_THAT(greedy, SizeIs(500));
@@ -44,10 +44,10 @@ TEST_F(ClientsTest, OneGetsHalf) {
   EXPECT_EQ(clients.admit(client(2)).verdict, Clients::Verdict::admitted);
 }
 
-TEST_F(ClientsTest, SeveralLeaveAsMuchAsEachHas) {
+TEST_F(ClientsTest, SeveralClientsLeaveAsManyPlacesAsEachHas) {
   Clients clients({.connections = 1000, .connections_each = 10});
   std::vector<std::vector<Clients::Share>> held(9);
-  // In turns, as they would come.
+  // The clients connect in turns.
   for (bool more = true; more;) {
     more = false;
     for (std::uint32_t n = 0; n < held.size(); ++n) {
@@ -61,7 +61,7 @@ TEST_F(ClientsTest, SeveralLeaveAsMuchAsEachHas) {
   EXPECT_GE(1000 - clients.connections(), 99U);
 }
 
-TEST_F(ClientsTest, WhoHasFewIsAdmittedWhileThereIsAPlace) {
+TEST_F(ClientsTest, AClientWithFewConnectionsIsAdmittedWhileAPlaceIsFree) {
   Clients clients({.connections = 100, .connections_each = 10});
   std::vector<std::vector<Clients::Share>> held;
   for (std::uint32_t n = 0; n < 20; ++n) held.push_back(take_all(clients, n));
@@ -71,12 +71,12 @@ TEST_F(ClientsTest, WhoHasFewIsAdmittedWhileThereIsAPlace) {
   EXPECT_EQ(clients.admit(client(30)).verdict, Clients::Verdict::admitted);
 }
 
-TEST_F(ClientsTest, WithAShareOfAllOneMayTakeAll) {
+TEST_F(ClientsTest, OneClientMayHaveAllPlacesIfItsShareIsAll) {
   Clients clients({.connections = 100, .connections_each = 100});
   EXPECT_THAT(take_all(clients, 1), SizeIs(100));
 }
 
-TEST_F(ClientsTest, OnlySoManyAreToldThatTheyCannotStay) {
+TEST_F(ClientsTest, OnlyABoundedNumberOfRefusedConnectionsGetAnAnswer) {
   Clients clients({.connections = 4, .connections_each = 1});
   const auto greedy = take_all(clients, 1);
   std::vector<Clients::Share> told;
@@ -89,31 +89,42 @@ TEST_F(ClientsTest, OnlySoManyAreToldThatTheyCannotStay) {
   EXPECT_FALSE(clients.admit(client(1)).told);
   EXPECT_EQ(clients.connections(), greedy.size() + told.size());
   EXPECT_EQ(clients.admit(client(2)).verdict, Clients::Verdict::admitted)
-      << "they take no places of others";
+      << "refused connections take no places";
   told.clear();
   EXPECT_TRUE(clients.admit(client(1)).told);
 }
 
-TEST_F(ClientsTest, MissesOfOneAreBounded) {
+TEST_F(ClientsTest, AnAssignedShareReturnsTheOldOne) {
+  Clients clients({.connections = 2, .connections_each = 2});
+  Clients::Share share = clients.admit(client(1)).share;
+  share = clients.admit(client(2)).share;
+  EXPECT_EQ(clients.connections(), 1U);
+  EXPECT_TRUE(share.admitted());
+  share = Clients::Share();
+  EXPECT_EQ(clients.connections(), 0U);
+  EXPECT_FALSE(share.admitted());
+}
+
+TEST_F(ClientsTest, TheMissesOfOneClientAreBounded) {
   Clients clients({.connections = 100, .misses_each = 2});
   auto mine = take_all(clients, 1);
   EXPECT_TRUE(mine[0].begin_miss());
-  EXPECT_TRUE(mine[0].begin_miss()) << "the same request";
+  EXPECT_TRUE(mine[0].begin_miss()) << "the same request counts once";
   EXPECT_TRUE(mine[1].begin_miss());
   EXPECT_FALSE(mine[2].begin_miss());
   mine[0].end_request();
   EXPECT_TRUE(mine[2].begin_miss());
   EXPECT_FALSE(mine[0].begin_miss());
   mine.resize(1);
-  EXPECT_TRUE(mine[0].begin_miss()) << "the others have gone";
+  EXPECT_TRUE(mine[0].begin_miss()) << "the other connections have ended";
 }
 
-TEST_F(ClientsTest, LargeHeadsOfOneTakeHalfOfTheirRoom) {
+TEST_F(ClientsTest, OneClientMayHoldHalfOfTheHeadBytes) {
   Clients clients({.connections = 100, .connections_each = 50, .heads = 1000});
   auto mine = take_all(clients, 1);
   auto other = clients.admit(client(2)).share;
   EXPECT_TRUE(mine[0].hold_head(300));
-  EXPECT_TRUE(mine[0].hold_head(400)) << "it grows";
+  EXPECT_TRUE(mine[0].hold_head(400)) << "the head grows";
   EXPECT_FALSE(mine[1].hold_head(101));
   EXPECT_TRUE(mine[1].hold_head(100));
   EXPECT_TRUE(other.hold_head(500));
@@ -121,8 +132,8 @@ TEST_F(ClientsTest, LargeHeadsOfOneTakeHalfOfTheirRoom) {
   EXPECT_TRUE(mine[1].hold_head(500));
   mine.clear();
   auto third = clients.admit(client(3)).share;
-  EXPECT_TRUE(third.hold_head(500)) << "what left has given back its own";
-  EXPECT_FALSE(clients.admit(client(4)).share.hold_head(1)) << "all have what there is";
+  EXPECT_TRUE(third.hold_head(500)) << "an ended connection returns its bytes";
+  EXPECT_FALSE(clients.admit(client(4)).share.hold_head(1)) << "all bytes are in use";
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 
 namespace entrepot::http {
 
-/// A file in memory that grows when the test says so. Outlives its bodies.
+/// A file in memory to which a test appends, with bodies that read it. Outlives its bodies.
 class GrowingFile {
  public:
   GrowingFile() : fd_(memfd_create("body", MFD_CLOEXEC)) { EXPECT_GE(fd_, 0); }
@@ -23,7 +23,7 @@ class GrowingFile {
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;
 
-  // On the loop.
+  // Loop thread only.
   void append(std::string_view bytes) {
     EXPECT_EQ(pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(available_)),
               static_cast<ssize_t>(bytes.size()));
@@ -51,7 +51,7 @@ class GrowingFile {
     }
     State state() const override { return file_.state_; }
     void wait(std::uint64_t offset, std::function<void()> wake) override {
-      EXPECT_GE(offset, file_.available_) << "waits for what is there";
+      EXPECT_GE(offset, file_.available_) << "waits for bytes that are available";
       EXPECT_EQ(file_.state_, State::growing);
       EXPECT_FALSE(file_.wake_) << "waits twice";
       file_.wake_ = std::move(wake);

@@ -14,7 +14,7 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
-TEST(HeadWriter, PutsItsOwnFieldsBeforeTheHandlers) {
+TEST(HeadWriter, WritesItsOwnFieldsBeforeThoseOfTheHandler) {
   HeadWriter writer("Common: yes\r\n");
   ReplyHead head(206);
   head.add("Content-Range", "bytes 0-1/10").add("Age", std::uint64_t{18446744073709551615U});
@@ -30,7 +30,7 @@ TEST(HeadWriter, PutsItsOwnFieldsBeforeTheHandlers) {
                        "Content-Range: bytes 0-1/10\r\nAge: 18446744073709551615\r\n\r\n"));
 }
 
-TEST(HeadWriter, SaysWhatBecomesOfTheConnection) {
+TEST(HeadWriter, WritesTheConnectionField) {
   HeadWriter writer("");
   HeadWriter::Frame frame;
   EXPECT_THAT(std::string(writer.write(frame, "")), Not(HasSubstr("Connection")));
@@ -41,7 +41,7 @@ TEST(HeadWriter, SaysWhatBecomesOfTheConnection) {
   EXPECT_THAT(std::string(writer.write(frame, "")), HasSubstr("\r\nConnection: close\r\n"));
 }
 
-TEST(HeadWriter, NoReplysTypeIsGuessed) {
+TEST(HeadWriter, ForbidsBrowsersToGuessTheType) {
   HeadWriter writer("");
   HeadWriter::Frame frame;
   for (const int status : {200, 206, 304, 404, 503}) {

@@ -34,7 +34,7 @@ TEST(ListenOn, SharesOnePortAmongItsSockets) {
   }
 }
 
-TEST(ListenOn, DoesNotJoinAnotherServersPort) {
+TEST(ListenOn, DoesNotJoinThePortOfAnotherServer) {
   const std::vector<int> sockets = listen_on("127.0.0.1:0", 2);
   std::string address("127.0.0.1:");
   address += std::to_string(local_port(sockets[0]));
@@ -43,7 +43,7 @@ TEST(ListenOn, DoesNotJoinAnotherServersPort) {
   EXPECT_EQ(error_of(address), "none");
 }
 
-TEST(ListenOn, NamesWhatIsWrong) {
+TEST(ListenOn, NamesTheFaultOfAnAddress) {
   EXPECT_THAT(error_of("192.0.2.1:0"), HasSubstr("this machine has no such address"));
   for (const char* bad :
        {"", "5000", "localhost:5000", "127.0.0.1:", "127.0.0.1:x", "1.2.3:80", "127.0.0.1:65536",

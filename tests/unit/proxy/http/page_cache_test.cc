@@ -12,14 +12,15 @@ namespace {
 
 constexpr std::uint64_t size = 3 << 20;
 
-/// A file on a real disk (a tmpfs has nothing but the page cache), gone when closed.
+/// A temporary file on a real disk, because a tmpfs is always in the page cache.
 class PageCacheTest : public testing::Test {
  protected:
   PageCacheTest() {
     std::string name = "page_cache_test-XXXXXX";
     fd = ::mkstemp(name.data());
     ::unlink(name.c_str());
-    const std::string bytes(64 << 10, 'x');  // folios are evicted whole: let them be small
+    const std::string bytes(64 << 10,
+                            'x');  // small writes make small folios, which are evicted whole
     for (std::uint64_t at = 0; at < size; at += bytes.size())
       EXPECT_EQ(::write(fd, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
     EXPECT_EQ(::fsync(fd), 0);
@@ -35,21 +36,22 @@ class PageCacheTest : public testing::Test {
   int fd;
 };
 
-TEST_F(PageCacheTest, WhatWasJustWrittenIsThere) {
+TEST_F(PageCacheTest, JustWrittenBytesAreInThePageCache) {
   EXPECT_TRUE(in_page_cache(fd, 0, size));
   EXPECT_TRUE(in_page_cache(fd, 1, 1));
   EXPECT_TRUE(in_page_cache(fd, size - 1, 1));
   EXPECT_TRUE(in_page_cache(fd, 5, 0));
 }
 
-TEST_F(PageCacheTest, WhatWasEvictedIsNotUntilItIsRead) {
+TEST_F(PageCacheTest, EvictedBytesAreInThePageCacheOnceTheyAreRead) {
   evict(0, size);
-  if (in_page_cache(fd, 0, size)) GTEST_SKIP() << "this file system does not evict or does not say";
+  if (in_page_cache(fd, 0, size))
+    GTEST_SKIP() << "this file system does not evict or does not report it";
   EXPECT_TRUE(read_into_page_cache(fd, 0, size, 0));
   EXPECT_TRUE(in_page_cache(fd, 0, size));
 }
 
-TEST_F(PageCacheTest, OneMissingPieceIsSeen) {
+TEST_F(PageCacheTest, OneMissingPieceIsFound) {
   evict(1 << 20, 1 << 20);
   if (in_page_cache(fd, 1 << 20, 4096)) GTEST_SKIP() << "this file system does not evict";
   EXPECT_FALSE(in_page_cache(fd, 0, size));
@@ -57,7 +59,7 @@ TEST_F(PageCacheTest, OneMissingPieceIsSeen) {
   EXPECT_TRUE(in_page_cache(fd, 2 << 20, 1 << 20));
 }
 
-TEST(PageCache, DescriptorThatCannotTellIsTakenAsItComes) {
+TEST(PageCache, ADescriptorWithoutThatSupportCountsAsInThePageCache) {
   int ends[2];
   ASSERT_EQ(::pipe(static_cast<int*>(ends)), 0);
   EXPECT_TRUE(in_page_cache(ends[0], 0, 4096));

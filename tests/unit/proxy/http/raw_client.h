@@ -8,34 +8,35 @@
 
 namespace entrepot::http {
 
-/// A blocking client socket for tests. Every wait ends after some seconds, and then fails.
+/// A blocking client socket. Every wait fails after 20 seconds.
 class RawClient {
  public:
-  /// `receive_buffer`: bytes of the kernel's buffer, 0 for its default. `from`: its own address.
+  /// Connects. `receive_buffer`: bytes of the kernel's buffer, 0 for its default. `from`: the
+  /// client's address.
   explicit RawClient(std::uint16_t port, int receive_buffer = 0, const char* from = "127.0.0.1");
   ~RawClient();
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
-  /// Sends all, or as much as the server takes before it closes.
+  /// Sends all bytes, or as many as the server takes before it closes.
   void send(std::string_view bytes);
-  /// No more will be sent.
+  /// Sends FIN.
   void half_close();
-  /// Leaves without a trace of politeness (RST).
+  /// Closes with RST.
   void abort();
 
   struct Reply {
-    int status = 0;  ///< 0: closed before a whole head
+    int status = 0;  ///< 0: the server closed before the end of the head
     std::string head;
     std::string body;
   };
-  /// The next reply; `with_body` false for HEAD.
+  /// Reads the next reply. `with_body`: false for a reply to HEAD.
   Reply reply(bool with_body = true);
-  /// At most `n` bytes of what comes; less only at the end.
+  /// Reads `n` bytes, or fewer if the server closes.
   std::string read(std::size_t n);
-  /// Everything up to the server's end.
+  /// Reads until the server closes.
   std::string read_all();
-  /// True when the last read met a FIN, not a reset nor the end of patience.
+  /// True if the last read ended with FIN, and not with RST or a timeout.
   bool ended_cleanly() const { return clean_end_; }
 
  private:

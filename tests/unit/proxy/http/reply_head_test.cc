@@ -8,14 +8,14 @@
 namespace entrepot::http {
 namespace {
 
-/// What a value of 21 bytes with `byte` at `at` makes of a head; the process ends where it must.
+/// The fields of a head with a value of 21 bytes that has `byte` at `at`.
 std::string with(char byte, std::size_t at) {
   std::string value(21, 'v');
   value[at] = byte;
   return ReplyHead(200).add("Name", value).fields();
 }
 
-TEST(ReplyHead, ForeignBytesOfAnyKindButThreePass) {
+TEST(ReplyHead, AcceptsAllBytesExceptThree) {
   for (int byte = 1; byte < 256; ++byte) {
     if (byte == '\r' || byte == '\n') continue;
     for (const std::size_t at : {0U, 7U, 8U, 20U}) {
@@ -26,12 +26,12 @@ TEST(ReplyHead, ForeignBytesOfAnyKindButThreePass) {
   }
 }
 
-TEST(ReplyHeadDeathTest, NothingBreaksALine) {
+TEST(ReplyHeadDeathTest, ALineBreakOrNulIsABug) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   for (const char byte : {'\r', '\n', '\0'})
     for (const std::size_t at : {0U, 7U, 12U, 20U})
       EXPECT_DEATH(with(byte, at), "in a reply field") << int{byte} << " at " << at;
-  // A byte that is looked at twice hides none behind it.
+  // The last eight bytes overlap those before; none of them is skipped.
   EXPECT_DEATH(ReplyHead(200).add("Name", "\tvvvvvvvvvvvvv\n"), "in a reply field");
 }
 

@@ -9,8 +9,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// A client that acknowledges `bytes` every `pause`, for ten minutes, looked at four times a
-/// second. The time after which it is cut; zero: never.
+/// Simulates ten minutes of a client that acknowledges `bytes` every `pause`, checked four times a
+/// second. Returns the time after which it is too slow; zero: never.
 milliseconds kept(std::uint64_t bytes, milliseconds pause, std::uint64_t at_first = 0) {
   const auto start = SendProgress::Clock::time_point(seconds(1));
   SendProgress progress{seconds(60)};
@@ -23,28 +23,29 @@ milliseconds kept(std::uint64_t bytes, milliseconds pause, std::uint64_t at_firs
   return milliseconds(0);
 }
 
-TEST(SendProgress, OneWhoTakesNothingIsCutAfterThePeriod) {
+TEST(SendProgress, AClientThatTakesNoBytesIsTooSlowAfterAPeriod) {
   EXPECT_EQ(kept(0, seconds(1)), seconds(60));
 }
 
-TEST(SendProgress, AByteAMinuteIsNotEnough) { EXPECT_EQ(kept(1, seconds(59)), seconds(60)); }
+TEST(SendProgress, AByteAMinuteIsTooSlow) { EXPECT_EQ(kept(1, seconds(59)), seconds(60)); }
 
-TEST(SendProgress, AFewHundredBytesASecondAreNotEnough) {
+TEST(SendProgress, AFewHundredBytesASecondAreTooSlow) {
   EXPECT_EQ(kept(600, seconds(1)), seconds(60));
 }
 
-TEST(SendProgress, AModemIsEnough) {
+TEST(SendProgress, AModemIsFastEnough) {
   EXPECT_EQ(kept(3 * 1024, seconds(1)), seconds(0));
-  EXPECT_EQ(kept(3 * 1024 * 40, seconds(40)), seconds(0)) << "in bursts, too";
+  EXPECT_EQ(kept(3 * 1024 * 40, seconds(40)), seconds(0))
+      << "bursts with this average are fast enough, too";
 }
 
-TEST(SendProgress, WhatWasTakenFastCountsOnlyOnce) {
+TEST(SendProgress, BytesOfOnePeriodDoNotCountInTheNext) {
   const auto cut = kept(0, seconds(1), 100 << 20);
   EXPECT_GT(cut, seconds(60));
   EXPECT_LE(cut, seconds(60) + seconds(15) + milliseconds(250));
 }
 
-TEST(SendProgress, TheTimeWithNothingToTakeDoesNotCount) {
+TEST(SendProgress, TimeWithoutBytesToTakeDoesNotCount) {
   const auto start = SendProgress::Clock::time_point(seconds(1));
   SendProgress progress{seconds(60)};
   progress.begin(start, 0);

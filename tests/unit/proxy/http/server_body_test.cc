@@ -21,7 +21,7 @@ std::string pattern(std::size_t n) {
   return text;
 }
 
-/// Some pieces have no text before them.
+/// A text function that has no text before some pieces.
 std::string numbered(const std::vector<Piece>& list, std::size_t index) {
   if (index == list.size()) return "the end";
   return index % 5 == 0 ? "" : "<" + std::to_string(index) + ">";
@@ -67,7 +67,7 @@ TEST_F(ServerBody, AWholeFileOfManyWindowsArrivesUnchanged) {
   }
 }
 
-TEST_F(ServerBody, APieceOfAFileIsThatPiece) {
+TEST_F(ServerBody, AReplyOfOnePieceHasItsBytesOnly) {
   const std::string content = pattern(100'000);
   file_.append(content);
   file_.set_state(Body::State::whole);
@@ -79,7 +79,7 @@ TEST_F(ServerBody, APieceOfAFileIsThatPiece) {
   EXPECT_EQ(server_->wait_finished(2)[1].body_bytes, 0U);
 }
 
-TEST_F(ServerBody, ManyPiecesWithTextBetweenArriveInTheirOrder) {
+TEST_F(ServerBody, ManyPiecesWithTextBetweenArriveInOrder) {
   const std::string content = pattern(12'000'000);
   file_.append(content);
   file_.set_state(Body::State::whole);
@@ -107,14 +107,14 @@ TEST_F(ServerBody, ManyPiecesWithTextBetweenArriveInTheirOrder) {
   EXPECT_EQ(server_->wait_finished(3)[0].body_bytes, expected.size());
 }
 
-TEST_F(ServerBody, PiecesOfAGrowingFileAreWaitedForOneByOne) {
+TEST_F(ServerBody, AReplyWaitsForEachPieceOfAGrowingFile) {
   serve_pieces({.list = {{5, 2}, {0, 2}}, .text = [](const auto&, std::size_t index) {
                   return std::string(1, "ABC"[index]);
                 }});
   RawClient client(server_->port());
   client.send(get("/"));
   EXPECT_EQ(client.reply(false).status, 200);
-  EXPECT_EQ(client.read(1), "A") << "the text does not wait for the bytes behind it";
+  EXPECT_EQ(client.read(1), "A") << "the text does not wait for the bytes after it";
   server_->on_loop([&] { file_.append("012345"); });
   EXPECT_EQ(client.read(1), "5");
   server_->on_loop([&] { file_.append("6"); });
@@ -122,7 +122,7 @@ TEST_F(ServerBody, PiecesOfAGrowingFileAreWaitedForOneByOne) {
   EXPECT_TRUE(server_->wait_finished(1)[0].complete);
 }
 
-TEST_F(ServerBody, AGrowingFileIsSentAsItComes) {
+TEST_F(ServerBody, AGrowingFileIsSentAsItGrows) {
   const std::string content = pattern(3'000'000);
   serve(0, content.size());
   RawClient client(server_->port());
@@ -136,7 +136,7 @@ TEST_F(ServerBody, AGrowingFileIsSentAsItComes) {
   EXPECT_TRUE(server_->wait_finished(1)[0].complete);
 }
 
-TEST_F(ServerBody, APieceThatIsNotThereYetIsWaitedFor) {
+TEST_F(ServerBody, AReplyWaitsForAPieceBeyondTheEndOfTheFile) {
   serve(1000, 3);
   RawClient client(server_->port());
   client.send(get("/"));
@@ -147,7 +147,7 @@ TEST_F(ServerBody, APieceThatIsNotThereYetIsWaitedFor) {
   EXPECT_EQ(server_->wait_finished(1)[0].body_bytes, 3U);
 }
 
-TEST_F(ServerBody, AFailedBodyEndsShortAndWithAFin) {
+TEST_F(ServerBody, AFailedBodyCutsTheReplyShortWithAFin) {
   serve(0, 1'000'000);
   RawClient client(server_->port());
   client.send(get("/1") + get("/2"));
@@ -163,7 +163,7 @@ TEST_F(ServerBody, AFailedBodyEndsShortAndWithAFin) {
   EXPECT_EQ(finished[0].body_bytes, 10U);
 }
 
-TEST_F(ServerBody, ABodyThatIsWholeTooEarlyEndsShort) {
+TEST_F(ServerBody, ABodyThatIsTooShortCutsTheReplyShort) {
   file_.append("short");
   file_.set_state(Body::State::whole);
   serve(0, 100);
@@ -185,11 +185,11 @@ TEST_F(ServerBody, AClientThatLeavesReleasesTheBody) {
     client.reset();
     server_->wait_finished(politely ? 1 : 2);
     EXPECT_EQ(file_.bodies(), 0);
-    server_->on_loop([&] { file_.append("x"); });  // wakes nobody
+    server_->on_loop([&] { file_.append("x"); });  // no body waits
   }
 }
 
-TEST_F(ServerBody, PiecesOfBytesInMemoryAreReferredTo) {
+TEST_F(ServerBody, PiecesOfBytesInMemoryAreNotCopied) {
   const auto content = std::make_shared<const std::string>(pattern(9'000'000));
   server_ = std::make_unique<ServerUnderTest>([&](const ExchangePtr& exchange) {
     exchange->reply(ReplyHead(200), std::make_unique<MemoryBody>(content),
@@ -203,7 +203,7 @@ TEST_F(ServerBody, PiecesOfBytesInMemoryAreReferredTo) {
   EXPECT_EQ(content.use_count(), 1);
 }
 
-TEST_F(ServerBody, ManySharedTextsArriveInTheirOrderAndAreReleased) {
+TEST_F(ServerBody, ManySharedTextsArriveInOrderAndAreReleased) {
   const auto content = std::make_shared<const std::string>(pattern(5'000'000));
   std::string expected;
   for (std::size_t i = 0; i < 40; ++i) expected += content->substr(i * 7, i % 4 * 120'000);
@@ -228,7 +228,7 @@ std::size_t anonymous_kib() {
   return 0;
 }
 
-TEST_F(ServerBody, SlowReadersOfABigFileCostNoMemory) {
+TEST_F(ServerBody, SlowReadersOfALargeFileTakeNoMemory) {
 #if defined(ENTREPOT_ASAN) || defined(ENTREPOT_TSAN)
   GTEST_SKIP() << "the sanitizer's own memory would be counted";
 #endif
@@ -251,7 +251,7 @@ TEST_F(ServerBody, SlowReadersOfABigFileCostNoMemory) {
     EXPECT_EQ(clients.back()->reply(false).status, 200);
   }
   for (const auto& client : clients) EXPECT_EQ(client->read(1 << 16).size(), 1U << 16);
-  // The clients' own buffers are in this process too: 64 KiB each.
+  // The buffers of the clients, 64 KiB each, are in this process, too.
   EXPECT_LT(anonymous_kib() - before, 16 * 1024 + readers * 128);
 }
 

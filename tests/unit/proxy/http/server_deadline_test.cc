@@ -24,7 +24,7 @@ ServerOptions options(milliseconds header, milliseconds idle, milliseconds send)
 constexpr milliseconds never = std::chrono::minutes(10);
 constexpr milliseconds soon{120};
 
-TEST(ServerDeadline, AHeadThatDoesNotEndIsAnswered408) {
+TEST(ServerDeadline, AnUnfinishedHeadGets408) {
   ServerUnderTest server(echo_path, options(soon, never, never));
   RawClient client(server.port());
   const auto start = steady_clock::now();
@@ -37,11 +37,11 @@ TEST(ServerDeadline, AHeadThatDoesNotEndIsAnswered408) {
   EXPECT_EQ(server.refusals(), std::vector<int>{408});
 }
 
-TEST(ServerDeadline, BytesDoNotExtendTheHead) {
+TEST(ServerDeadline, BytesDoNotExtendTheDeadlineOfTheHead) {
   ServerUnderTest server(echo_path, options(soon, never, never));
   RawClient client(server.port());
   client.send("GET / HTTP/1.1\r\nX: ");
-  // A byte whenever the server has had a turn: far more often than the deadline.
+  // Sends a byte after each turn of the server, far more often than the deadline.
   const auto start = steady_clock::now();
   while (server.refusals().empty() && steady_clock::now() - start < std::chrono::seconds(10)) {
     client.send("a");
@@ -51,17 +51,18 @@ TEST(ServerDeadline, BytesDoNotExtendTheHead) {
   EXPECT_EQ(client.reply().status, 408);
 }
 
-TEST(ServerDeadline, ANewConnectionsRunsFromItsAccept) {
+TEST(ServerDeadline, TheFirstDeadlineRunsFromTheAccept) {
   ServerUnderTest server(echo_path, options(milliseconds(1200), never, never));
   const auto start = steady_clock::now();
   RawClient client(server.port());
   while (steady_clock::now() - start < milliseconds(1000)) server.on_loop([] {});
   client.send("G");
   client.reply();
-  EXPECT_LT(steady_clock::now() - start, milliseconds(2200)) << "it ran from the first byte";
+  EXPECT_LT(steady_clock::now() - start, milliseconds(2200))
+      << "the deadline ran from the first byte";
 }
 
-TEST(ServerDeadline, ASecondRequestHasItsOwn) {
+TEST(ServerDeadline, ASecondRequestHasItsOwnDeadline) {
   ServerUnderTest server(echo_path, options(soon, never, never));
   RawClient client(server.port());
   client.send(get("/"));
@@ -70,7 +71,7 @@ TEST(ServerDeadline, ASecondRequestHasItsOwn) {
   EXPECT_EQ(client.reply().status, 408);
 }
 
-TEST(ServerDeadline, ABodyThatDoesNotEndIsAnswered408) {
+TEST(ServerDeadline, AnUnfinishedBodyGets408) {
   ServerUnderTest server(echo_path, options(soon, never, never));
   RawClient client(server.port());
   client.send(get("/", "Content-Length: 10\r\n") + "123");
@@ -78,7 +79,7 @@ TEST(ServerDeadline, ABodyThatDoesNotEndIsAnswered408) {
   EXPECT_EQ(server.handled(), 0U);
 }
 
-TEST(ServerDeadline, WhoSaysNothingIsClosedWithoutAWord) {
+TEST(ServerDeadline, ASilentConnectionIsClosedWithoutAnAnswer) {
   ServerUnderTest server(echo_path, options(soon, never, never));
   RawClient client(server.port());
   EXPECT_EQ(client.read_all(), "");
@@ -97,7 +98,7 @@ TEST(ServerDeadline, AnIdleConnectionIsClosed) {
   EXPECT_GE(steady_clock::now() - start, soon / 2);
 }
 
-TEST(ServerDeadline, WaitingForAHandlerOrABodyHasNone) {
+TEST(ServerDeadline, WaitingForAHandlerOrABodyHasNoDeadline) {
   GrowingFile file;
   ServerUnderTest server(
       [&](const ExchangePtr& exchange) {
@@ -108,8 +109,8 @@ TEST(ServerDeadline, WaitingForAHandlerOrABodyHasNone) {
   RawClient client(server.port());
   client.send(get("/"));
   EXPECT_EQ(client.reply(false).status, 200);
-  // A connection that has said nothing is closed in the meantime; several of them, one after
-  // another, show that this one's time, too, would have come.
+  // Silent connections, one after another, are closed at their deadlines, so this one has waited
+  // for several times as long.
   for (int i = 0; i < 5; ++i) EXPECT_EQ(RawClient(server.port()).read_all(), "");
   server.on_loop([&] { file.append("a"); });
   EXPECT_EQ(client.read(1), "a");
@@ -119,7 +120,7 @@ TEST(ServerDeadline, WaitingForAHandlerOrABodyHasNone) {
   EXPECT_TRUE(server.wait_finished(1)[0].complete);
 }
 
-TEST(ServerDeadline, AClientThatStopsReadingIsCut) {
+TEST(ServerDeadline, AClientThatStopsReadingIsDisconnected) {
   const auto body = std::make_shared<const std::string>(64 << 20, 'x');
   ServerUnderTest server([&](const ExchangePtr& e) { e->reply(ReplyHead(200), body); },
                          options(never, never, soon));
@@ -132,14 +133,14 @@ TEST(ServerDeadline, AClientThatStopsReadingIsCut) {
   server.wait_idle();
 }
 
-TEST(ServerDeadline, ASlowReaderIsNotCutWhileTheKernelsBufferIsFull) {
+TEST(ServerDeadline, ASlowReaderKeepsItsConnectionWhileTheBufferOfTheKernelIsFull) {
   const auto body = std::make_shared<const std::string>(8 << 20, 'x');
   ServerUnderTest server([&](const ExchangePtr& e) { e->reply(ReplyHead(200), body); },
                          options(never, never, milliseconds(400)));
   RawClient client(server.port(), 4096);
   client.send(get("/"));
   EXPECT_EQ(client.reply(false).status, 200);
-  // 64 bytes a millisecond for several timeouts: too slow for the kernel to ask for more.
+  // Reads 64 bytes a millisecond for several timeouts, too slow for the kernel to ask for more.
   const auto start = steady_clock::now();
   std::size_t read = 0;
   for (auto spent = milliseconds(0); spent < milliseconds(1500);

@@ -18,7 +18,7 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(ServerLimit, ConnectionsOverTheCapAreAnswered503) {
+TEST(ServerLimit, ConnectionsOverTheLimitGet503) {
   ServerOptions options;
   options.limits.connections = 2;
   ServerUnderTest server(echo_path, options);
@@ -37,9 +37,9 @@ TEST(ServerLimit, ConnectionsOverTheCapAreAnswered503) {
     EXPECT_EQ(third.read_all(), "");
   }
   second.send(get("/"));
-  EXPECT_EQ(second.reply().status, 200) << "the others go on";
+  EXPECT_EQ(second.reply().status, 200) << "the other connections continue";
   first.reset();
-  int status = 503;  // until the server has noticed
+  int status = 503;  // until the server has closed its side
   for (int i = 0; i < 10000 && status == 503; ++i) {
     RawClient again(server.port());
     again.send(get("/"));
@@ -48,7 +48,7 @@ TEST(ServerLimit, ConnectionsOverTheCapAreAnswered503) {
   EXPECT_EQ(status, 200);
 }
 
-TEST(ServerLimit, OneClientLeavesPlacesToOthers) {
+TEST(ServerLimit, OneClientLeavesPlacesToOtherClients) {
   ServerOptions options;
   options.limits.connections = 8;
   options.limits.connections_each = 1;
@@ -71,14 +71,14 @@ TEST(ServerLimit, OneClientLeavesPlacesToOthers) {
   other.send(get("/"));
   EXPECT_EQ(other.reply().status, 200);
   held[0]->send(get("/"));
-  EXPECT_EQ(held[0]->reply().status, 200) << "what it has it keeps";
+  EXPECT_EQ(held[0]->reply().status, 200) << "the client keeps its connections";
 }
 
 std::string large_head() { return get("/", "X: " + std::string(30'000, 'x') + "\r\n"); }
 
-TEST(ServerLimit, UnfinishedHeadsShareABudget) {
+TEST(ServerLimit, UnfinishedHeadsShareALimit) {
   ServerOptions options;
-  options.limits.heads = 200'000;  // one client has half: three heads, by the room they have
+  options.limits.heads = 200'000;  // one client may hold half: three heads with their capacity
   options.header_timeout = std::chrono::minutes(10);
   ServerUnderTest server(echo_path, options);
   const std::string unfinished = large_head().substr(0, 20'000);
@@ -89,7 +89,7 @@ TEST(ServerLimit, UnfinishedHeadsShareABudget) {
     EXPECT_EQ(clients.back()->reply().status, 200);
     clients.back()->send(unfinished);
   }
-  // Each answer is a turn of the loop at least, and a turn reads 4 KiB of each connection.
+  // Each answer takes at least one turn of the loop, which reads 4 KiB of each connection.
   RawClient small(server.port());
   for (int i = 0; i < 20; ++i) {
     small.send(get("/"));
@@ -101,21 +101,21 @@ TEST(ServerLimit, UnfinishedHeadsShareABudget) {
   EXPECT_EQ(reply.status, 503);
   EXPECT_THAT(reply.body, HasSubstr("large request heads"));
   small.send(get("/"));
-  EXPECT_EQ(small.reply().status, 200) << "small ones need none of it";
+  EXPECT_EQ(small.reply().status, 200) << "small heads do not count";
   RawClient other(server.port(), 0, "127.0.0.2");
   other.send(large_head());
-  EXPECT_EQ(other.reply().status, 200) << "half of it is for others";
+  EXPECT_EQ(other.reply().status, 200) << "half of the bytes are for other clients";
   clients.clear();
-  int status = 503;  // until the server has noticed
+  int status = 503;  // until the server has closed its side
   for (int i = 0; i < 10000 && status == 503; ++i) {
     RawClient again(server.port());
     again.send(large_head());
     status = again.reply().status;
   }
-  EXPECT_EQ(status, 200) << "it is given back";
+  EXPECT_EQ(status, 200) << "ended connections return their bytes";
 }
 
-TEST(ServerLimit, AHeadThatWaitsForItsAnswerCounts) {
+TEST(ServerLimit, AHeadCountsUntilItsReplyEnds) {
   std::vector<ExchangePtr> waiting;
   ServerOptions options;
   options.limits.heads = 200'000;
@@ -130,7 +130,7 @@ TEST(ServerLimit, AHeadThatWaitsForItsAnswerCounts) {
   RawClient fourth(server.port());
   fourth.send(large_head());
   EXPECT_EQ(fourth.reply().status, 503);
-  // A handler may keep what nobody waits for any more, but not its head.
+  // A handler may keep the exchange of a client that has left, but its head is freed.
   clients[0].reset();
   server.wait_finished(1);
   server.on_loop([&] { EXPECT_LT(waiting[0]->request().memory(), 1000U); });
@@ -144,7 +144,7 @@ TEST(ServerLimit, AHeadThatWaitsForItsAnswerCounts) {
   EXPECT_EQ(fifth.reply().body, "done");
 }
 
-TEST(ServerLimit, MissesOfOneClientAreBounded) {
+TEST(ServerLimit, TheMissesOfOneClientAreBounded) {
   ServerOptions options;
   options.limits.misses_each = 1;
   std::vector<ExchangePtr> waiting;
@@ -174,77 +174,13 @@ TEST(ServerLimit, MissesOfOneClientAreBounded) {
   second.send(get("/"));
   server.wait_handled(4);
   server.on_loop([&] {
-    ASSERT_EQ(waiting.size(), 1U) << "an answered miss counts no more";
+    ASSERT_EQ(waiting.size(), 1U) << "an answered miss does not count";
     echo_path(waiting[0]);
   });
   EXPECT_EQ(second.reply().status, 200);
 }
 
-/// A handler that keeps requests for /wait and answers others.
-auto answers_but(std::vector<ExchangePtr>& waiting) {
-  return [&waiting](const ExchangePtr& exchange) {
-    if (exchange->request().path() == "/wait")
-      waiting.push_back(exchange);
-    else
-      echo_path(exchange);
-  };
-}
-
-TEST(ServerLimit, ANewcomerHasThePlaceOfWhoHasHeldOneLongest) {
-  std::vector<ExchangePtr> waiting;  // the loop's
-  ServerOptions options;
-  options.limits.connections = options.limits.connections_each = 2;
-  options.displaces = ServerOptions::Displaces::anybody;
-  ServerUnderTest server(answers_but(waiting), options);
-  RawClient asked(server.port());
-  asked.send(get("/wait"));
-  server.wait_handled(1);
-  RawClient idle(server.port());
-  idle.send(get("/"));
-  EXPECT_EQ(idle.reply().status, 200);
-  RawClient newcomer(server.port());
-  newcomer.send(get("/a"));
-  EXPECT_EQ(newcomer.reply().body, "/a");
-  EXPECT_EQ(idle.read_all(), "") << "the other has a request that is not answered yet";
-  newcomer.send(get("/wait"));
-  server.wait_handled(4);
-  RawClient last(server.port());
-  last.send(get("/b"));
-  EXPECT_EQ(last.reply().body, "/b");
-  EXPECT_EQ(asked.read_all(), "") << "where all have, the oldest goes";
-  server.on_loop([&waiting] { waiting.clear(); });
-}
-
-TEST(ServerLimit, ANewcomerHasThePlaceOfAnIdleConnectionButOfNoOther) {
-  std::vector<ExchangePtr> waiting;  // the loop's
-  ServerOptions options;
-  options.limits.connections = options.limits.connections_each = 2;
-  options.displaces = ServerOptions::Displaces::idle;
-  std::atomic<std::uint64_t> none{0}, idle_cut{0};
-  const metrics::Counter other(&none);
-  options.client_counters = {other, other, other, other, metrics::Counter(&idle_cut)};
-  ServerUnderTest server(answers_but(waiting), options);
-  RawClient asked(server.port());
-  asked.send(get("/wait"));
-  server.wait_handled(1);
-  RawClient idle(server.port());
-  idle.send(get("/"));
-  EXPECT_EQ(idle.reply().status, 200);
-  RawClient newcomer(server.port());
-  newcomer.send(get("/wait"));
-  server.wait_handled(3);
-  EXPECT_EQ(idle.read_all(), "");
-  RawClient last(server.port());
-  EXPECT_EQ(last.reply().status, 503) << "all others wait for their answers";
-  server.on_loop([&waiting] {
-    for (const ExchangePtr& exchange : std::exchange(waiting, {})) echo_path(exchange);
-  });
-  EXPECT_EQ(asked.reply().body, "/wait");
-  EXPECT_EQ(newcomer.reply().body, "/wait");
-  EXPECT_EQ(idle_cut, 1U);
-}
-
-// Takes every descriptor up to a low limit, and gives them back.
+// Sets a low limit of descriptors and uses up all of them until it is destroyed.
 class NoDescriptors {
  public:
   NoDescriptors() {
@@ -268,7 +204,7 @@ class NoDescriptors {
   std::vector<int> taken_;
 };
 
-TEST(ServerLimit, WithoutDescriptorsItRestsAndThenGoesOn) {
+TEST(ServerLimit, WithoutDescriptorsItPausesAndThenContinues) {
 #ifdef ENTREPOT_ASAN
   GTEST_SKIP() << "the sanitizer probes memory through a pipe, for which no descriptor is left";
 #endif
@@ -285,14 +221,14 @@ TEST(ServerLimit, WithoutDescriptorsItRestsAndThenGoesOn) {
     turned_away->send(get("/"));
     EXPECT_EQ(turned_away->reply().status, 503);
     before.send(get("/"));
-    EXPECT_EQ(before.reply().status, 200) << "those who are in go on";
+    EXPECT_EQ(before.reply().status, 200) << "open connections continue";
     EXPECT_EQ(server.refusals(), std::vector<int>{503});
     none.give_back_one();
     RawClient another(server.port());
     EXPECT_EQ(another.reply().status, 503);
     EXPECT_GE(std::chrono::steady_clock::now() - start,
               Listener::rest - std::chrono::milliseconds(10))
-        << "it does not rest";
+        << "the listener does not pause";
     turned_away.reset();
     none.give_back_one();
     RawClient after(server.port());
@@ -313,7 +249,7 @@ class Drain : public testing::Test {
   }
 };
 
-TEST_F(Drain, FinishesWhatIsUnderWayAndClosesTheRest) {
+TEST_F(Drain, CompletesRequestsInProgressAndClosesIdleConnections) {
   ExchangePtr kept;
   ServerUnderTest server(
       [&](const ExchangePtr& exchange) {
@@ -343,7 +279,7 @@ TEST_F(Drain, FinishesWhatIsUnderWayAndClosesTheRest) {
   EXPECT_EQ(server.server().connections(), 0U);
 }
 
-TEST_F(Drain, AnswersWhoHasConnectedButNotYetAsked) {
+TEST_F(Drain, AnswersTheFirstRequestOfAConnection) {
   ServerUnderTest server(echo_path, {}, 2);
   RawClient client(server.port());
   auto drained = drain(server);
@@ -354,7 +290,7 @@ TEST_F(Drain, AnswersWhoHasConnectedButNotYetAsked) {
   expect_ready(drained);
 }
 
-TEST_F(Drain, OfAnIdleServerIsDoneAtOnce) {
+TEST_F(Drain, OfAnIdleServerEndsAtOnce) {
   ServerUnderTest server(echo_path, {}, 2);
   auto drained = drain(server);
   expect_ready(drained);

@@ -44,7 +44,7 @@ TEST(Server, AnswersOneRequestAfterAnotherOnOneConnection) {
   }
 }
 
-TEST(Server, AHandlerThatThrowsCostsItsConnectionOnly) {
+TEST(Server, AHandlerThatThrowsClosesOnlyItsConnection) {
   std::atomic<std::uint64_t> failures{0};
   ServerOptions options;
   options.handler_failures = metrics::Counter(&failures);
@@ -64,7 +64,7 @@ TEST(Server, AHandlerThatThrowsCostsItsConnectionOnly) {
   EXPECT_EQ(other.reply().body, "/a");
 }
 
-TEST(Server, EachLoopServesWhomTheKernelGivesIt) {
+TEST(Server, EachLoopServesConnections) {
   std::latch both(2);
   std::array<std::atomic<bool>, 2> seen{};
   ServerUnderTest server(
@@ -76,7 +76,7 @@ TEST(Server, EachLoopServesWhomTheKernelGivesIt) {
         echo_path(exchange);
       },
       {}, 2);
-  // Which loop gets a connection is the kernel's choice, so as many as it takes.
+  // The kernel chooses the loop of a connection, so connect until each loop has one.
   for (int i = 0; i < 1000 && !both.try_wait(); ++i) {
     RawClient client(server.port());
     client.send(get("/"));
@@ -102,14 +102,14 @@ TEST(Server, PipelinedRequestsAreAnsweredInOrderAndOneAtATime) {
   server.on_loop([&] {
     echo_path(waiting[0]);
     waiting.clear();
-    // The next one is handled in a turn of its own, never inside reply().
+    // The next request is handled in another turn, never inside reply().
     EXPECT_EQ(server.handled(), 1U);
   });
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(client.reply().body, numbered(i));
   EXPECT_EQ(server.wait_finished(1000).size(), 1000U);
 }
 
-TEST(Server, HeadHasTheLengthAndNoBody) {
+TEST(Server, AReplyToHeadHasTheLengthAndNoBody) {
   const auto body = std::make_shared<const std::string>("shared");
   ServerUnderTest server([&](const ExchangePtr& exchange) {
     const std::string_view path = exchange->request().path();
@@ -135,7 +135,7 @@ TEST(Server, HeadHasTheLengthAndNoBody) {
   for (const ReplyStats& stats : server.wait_finished(5)) EXPECT_EQ(stats.body_bytes, 0U);
 }
 
-TEST(Server, ABigReplyFromMemoryArrivesWhole) {
+TEST(Server, ALargeReplyFromMemoryArrivesWhole) {
   const auto body = std::make_shared<const std::string>(20'000'000, 'x');
   ServerUnderTest server([&](const ExchangePtr& exchange) {
     if (exchange->request().path() == "/shared")
@@ -173,10 +173,10 @@ TEST(Server, AClientThatLeavesClosesItsExchange) {
       kept.reset();
     });
   }
-  EXPECT_EQ(server.wait_finished(2).size(), 2U) << "finished() came twice";
+  EXPECT_EQ(server.wait_finished(2).size(), 2U) << "finished() was called twice";
 }
 
-TEST(Server, AHalfClosedClientGetsWhatItAskedFor) {
+TEST(Server, AHalfClosedClientGetsItsReplies) {
   ServerUnderTest server(echo_path);
   RawClient client(server.port());
   client.send(get("/a") + get("/b"));
@@ -197,13 +197,13 @@ TEST(Server, AWriteIsHandledWithoutItsBody) {
   EXPECT_THAT(reply.head, HasSubstr("Connection: close"));
   EXPECT_EQ(unread.read_all(), "");
 
-  RawClient small(server.port());  // the body is there already: no need to part
+  RawClient small(server.port());  // the body has arrived, so the connection is kept
   small.send(get("/", "Content-Length: 3\r\n", "POST") + "abc" + get("/"));
   EXPECT_THAT(small.reply().head, Not(HasSubstr("Connection: close")));
   EXPECT_EQ(small.reply().status, 405);
 }
 
-TEST(Server, AnUploadThatGoesOnDoesNotDrownTheAnswer) {
+TEST(Server, AnAnswerArrivesAlthoughTheUploadContinues) {
   ServerUnderTest server(
       [](const ExchangePtr& exchange) { exchange->reply(ReplyHead(405), std::string_view("no")); });
   RawClient client(server.port());
@@ -224,7 +224,7 @@ TEST(Server, Http10KeepsTheConnectionOnRequest) {
   EXPECT_TRUE(client.ended_cleanly());
 }
 
-TEST(Server, DestroyedWithExchangesOpenItFinishesThem) {
+TEST(Server, ItsDestructorFinishesOpenExchanges) {
   std::vector<ExchangePtr> kept;
   auto server = std::make_unique<ServerUnderTest>([&](const ExchangePtr& e) { kept.push_back(e); });
   RawClient client(server->port());
@@ -237,7 +237,7 @@ TEST(Server, DestroyedWithExchangesOpenItFinishesThem) {
   EXPECT_EQ(client.reply().status, 0);
 }
 
-TEST(Server, CloseCutsEverything) {
+TEST(Server, CloseEndsAllConnections) {
   ServerUnderTest server([](const ExchangePtr&) {});
   RawClient asking(server.port());
   RawClient idle(server.port());

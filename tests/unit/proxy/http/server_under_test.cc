@@ -64,7 +64,7 @@ template <typename Holds>
 void ServerUnderTest::wait(Holds holds, const char* what) {
   std::unique_lock lock(mutex_);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  // Connections end without a call to us, hence the short waits.
+  // The end of a connection makes no call, hence the short waits.
   while (!holds()) {
     ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "waited in vain for " << what;
     changed_.wait_for(lock, std::chrono::milliseconds(2));
@@ -79,6 +79,10 @@ std::vector<ReplyStats> ServerUnderTest::wait_finished(std::size_t n) {
   wait([&] { return finished_.size() >= n; }, "finished()");
   const std::lock_guard lock(mutex_);
   return finished_;
+}
+
+void ServerUnderTest::wait_connections(std::size_t n) {
+  wait([&] { return server_->connections() >= n; }, "connections");
 }
 
 void ServerUnderTest::wait_idle() {

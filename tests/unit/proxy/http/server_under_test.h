@@ -31,10 +31,13 @@ class ServerUnderTest : public Handler {
   loop::Loop& loop() { return *loops_.front(); }
   /// Runs `job` on the first loop and waits for it.
   void on_loop(const loop::Job& job);
-  /// Waits until `n` handle() calls have come (or fails after some seconds).
+  /// Waits until handle() has been called `n` times. This and the other waits fail after 20
+  /// seconds.
   void wait_handled(std::size_t n);
-  /// Waits until `n` finished() calls have come, and returns them all.
+  /// Waits until finished() has been called `n` times, and returns the statistics of all calls.
   std::vector<ReplyStats> wait_finished(std::size_t n);
+  /// Waits until at least `n` connections are open.
+  void wait_connections(std::size_t n);
   /// Waits until no connection is left.
   void wait_idle();
   std::vector<int> refusals();

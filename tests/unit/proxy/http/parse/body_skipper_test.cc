@@ -54,7 +54,7 @@ TEST(BodySkipper, EndsWhereTheBodyEnds) {
   }
 }
 
-TEST(BodySkipper, RefusesWhatIsNotQuiteChunked) {
+TEST(BodySkipper, RefusesMalformedChunks) {
   for (const char* bytes : {"\r\n",
                             "g\r\n",
                             " 1\r\n",
@@ -83,7 +83,7 @@ TEST(BodySkipper, RefusesWhatIsNotQuiteChunked) {
   }
 }
 
-TEST(BodySkipper, TakesNoMoreThanItsLimit) {
+TEST(BodySkipper, TakesAtMostItsLimit) {
   const std::string big(70000, 'a');
   for (const bool in_chunks : {false, true}) {
     BodySkipper drain;

@@ -10,7 +10,7 @@ namespace {
 
 using Result = RequestParser::Result;
 
-// Feeds `bytes` in pieces of `piece`; returns how many were taken.
+// Feeds `bytes` in pieces of `piece` bytes; returns the number of bytes taken.
 Result feed(RequestParser& parser, std::string_view bytes, std::size_t piece, std::size_t& taken) {
   taken = 0;
   Result result = Result::more;
@@ -33,7 +33,7 @@ TEST(RequestParser, ReadsTheSameInPiecesOfAnySize) {
     parser.begin(request);
     std::size_t taken = 0;
     ASSERT_EQ(feed(parser, bytes, piece, taken), Result::complete) << piece;
-    EXPECT_EQ(taken, head.size()) << "took from the next request";
+    EXPECT_EQ(taken, head.size()) << "the parser took bytes of the next request";
     EXPECT_EQ(request.method(), Method::get);
     EXPECT_EQ(request.target(), "/v2/%61b/manifests/x?ns=docker.io&a=%2f");
     EXPECT_EQ(request.path(), "/v2/ab/manifests/x");
@@ -49,7 +49,7 @@ TEST(RequestParser, ReadsTheSameInPiecesOfAnySize) {
   }
 }
 
-TEST(RequestParser, IsUsedAgain) {
+TEST(RequestParser, CanBeUsedAgain) {
   RequestParser parser;
   for (int i = 0; i < 3; ++i) {
     Request request;
@@ -69,7 +69,7 @@ struct Keep {
   bool keep;
 };
 
-TEST(RequestParser, KnowsWhoWantsTheConnectionKept) {
+TEST(RequestParser, KnowsWhetherTheClientKeepsTheConnection) {
   for (const auto& [version, connection, keep] :
        {Keep{"1.1", "", true}, Keep{"1.1", "Connection: close\r\n", false},
         Keep{"1.1", "Connection: foo, Close\r\n", false}, Keep{"1.0", "", false},
@@ -156,7 +156,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{host("a:b"), 400, true}, Refused{host("a:123456"), 400, true},
                     Refused{host("a%00"), 400, true}));
 
-TEST(RequestParser, TakesWhatIsJustWithinTheLimits) {
+TEST(RequestParser, AcceptsRequestsAtTheLimits) {
   std::string fields;
   for (int i = 0; i < 98; ++i) fields += "X: y\r\n";
   for (const std::string& bytes :

@@ -8,8 +8,8 @@
 namespace entrepot::http {
 namespace {
 
-TEST(CheckTarget, TakesPrintableAsciiButTheNumberSignAtEachPlaceOfEachLength) {
-  // Lengths around the words of eight bytes that are looked at together.
+TEST(CheckTarget, AcceptsPrintableAsciiExceptTheNumberSignAtEachPlace) {
+  // Lengths around eight bytes, which are checked together.
   for (const std::size_t length : {2U, 7U, 8U, 9U, 15U, 16U, 17U})
     for (std::size_t at = 1; at < length; ++at)
       for (int byte = 0; byte < 256; ++byte) {
@@ -22,7 +22,7 @@ TEST(CheckTarget, TakesPrintableAsciiButTheNumberSignAtEachPlaceOfEachLength) {
       }
 }
 
-TEST(CheckTarget, WantsAPath) {
+TEST(CheckTarget, RequiresAPath) {
   EXPECT_NE(check_target(""), nullptr);
   EXPECT_NE(check_target("v2/0123456789"), nullptr);
 }

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/loop_server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "metrics/check.h"
+
+namespace entrepot::http {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Keeps the shortest deadline to within a quarter of its length.
+milliseconds sweep_interval(const ServerOptions& options) {
+  const milliseconds shortest =
+      std::min({options.header_timeout, options.idle_timeout, options.send_timeout});
+  return std::clamp(shortest / 4, milliseconds(5), milliseconds(250));
+}
+
+/// Connections that make_room() compares: ten thousand for each new one would occupy the loop
+/// during a flood.
+constexpr std::size_t compared = 128;
+
+/// True if `one` is closed for a new connection rather than `other`.
+bool counts_less(const Connection::Claim& one, const Connection::Claim& other) {
+  return one.replying != other.replying ? !one.replying : one.since < other.since;
+}
+
+}  // namespace
+
+LoopServer::LoopServer(loop::Loop& loop, const ServerOptions& options, Handler& handler,
+                       int listening, Clients& clients)
+    : loop_(loop),
+      options_(options),
+      handler_(handler),
+      clients_(clients),
+      sweep_every_(sweep_interval(options)),
+      head_writer_(options.common_fields),
+      listener_(
+          loop, listening, [this](int fd, Peer peer) { accepted(fd, std::move(peer)); },
+          [this] {
+            const std::string body = handler_.refused(503, "out of file descriptors", "");
+            HeadWriter::Frame frame;
+            frame.status = 503;
+            frame.content_length = body.size();
+            frame.keep_alive = false;
+            return std::string(head_writer_.write(
+                       frame, "Content-Type: application/json\r\nRetry-After: 5\r\n")) +
+                   body;
+          }) {
+  if (options.own_descriptors > 0)
+    listener_.reserve(options.own_descriptors, [this] { return make_room(); });
+}
+
+LoopServer::~LoopServer() { close(); }
+
+void LoopServer::start() {
+  loop_.assert_in_loop();
+  listener_.start();
+}
+
+bool LoopServer::make_room() {
+  using Displaces = ServerOptions::Displaces;
+  if (options_.displaces == Displaces::nobody) return false;
+  std::shared_ptr<Connection> least;  // close() removes it from the table
+  for (std::size_t i = std::min(connections_.size(), compared); i > 0; --i) {
+    const auto& connection = connections_[++look_at_ % connections_.size()];
+    if (!connection->claim().admitted) continue;
+    if (least == nullptr || counts_less(connection->claim(), least->claim())) least = connection;
+  }
+  if (least == nullptr) return false;
+  if (least->claim().replying && options_.displaces == Displaces::idle) return false;
+  if (options_.client_counters) options_.client_counters->idle.add();
+  least->close();
+  return true;
+}
+
+std::pair<Clients::Verdict, bool> LoopServer::admit(Connection& connection) {
+  const auto result = connection.admit(clients_);
+  if (result.first != Clients::Verdict::full || !make_room()) return result;
+  return connection.admit(clients_);
+}
+
+void LoopServer::accepted(int fd, Peer peer) {
+  const auto connection = std::make_shared<Connection>(*this, fd, std::move(peer));
+  connection->index = connections_.size();
+  connections_.push_back(connection);
+  if (sweep_timer_ == nullptr) sweep_later();
+  const auto [verdict, told] = admit(*connection);
+  if (verdict == Clients::Verdict::admitted) return;
+  // In a flood, connections that are closed without an answer must not occupy the other loops.
+  const bool may_ask =
+      told && next_ != this && !draining_ && options_.displaces != ServerOptions::Displaces::nobody;
+  if (verdict == Clients::Verdict::full && may_ask) return ask_for_room(*next_, connection);
+  turn_away(*connection, verdict, told);
+}
+
+// Only the question travels; the newcomer and its descriptor stay with this server. A draining
+// server drops the question: then all servers of the ring drain, and each turns away its own
+// newcomers. So once all are closed, none posts a job to another one.
+void LoopServer::ask_for_room(LoopServer& asked, const std::weak_ptr<Connection>& newcomer) {
+  asked.loop_.post([this, &asked, newcomer] {
+    if (asked.draining_) return;
+    if (!asked.make_room() && asked.next_ != this) return ask_for_room(*asked.next_, newcomer);
+    loop_.post([this, &asked, newcomer] { try_again(newcomer, asked); });
+  });
+}
+
+void LoopServer::try_again(const std::weak_ptr<Connection>& newcomer, LoopServer& asked) {
+  const std::shared_ptr<Connection> connection = newcomer.lock();
+  if (draining_ || connection == nullptr || !connection->claim().arrived) return;
+  const Clients::Verdict verdict = admit(*connection).first;
+  if (verdict == Clients::Verdict::admitted) return;
+  // Another newcomer may have taken the place.
+  if (verdict == Clients::Verdict::full && asked.next_ != this)
+    return ask_for_room(*asked.next_, newcomer);
+  turn_away(*connection, verdict, true);
+}
+
+void LoopServer::turn_away(Connection& connection, Clients::Verdict verdict, bool told) {
+  const bool full = verdict == Clients::Verdict::full;
+  if (full && options_.turned_away) options_.turned_away->add();
+  if (!full && options_.client_counters) options_.client_counters->connections.add();
+  if (told)
+    connection.turn_away(
+        {503, full ? "too many connections" : "too many connections of one client"});
+  else
+    connection.close();
+}
+
+void LoopServer::remove(Connection& connection) {
+  loop_.assert_in_loop();
+  const std::size_t index = connection.index;
+  check(connections_[index].get() == &connection, "a connection in the wrong place");
+  std::shared_ptr<Connection> removed = std::move(connections_[index]);
+  if (index + 1 < connections_.size()) {
+    connections_[index] = std::move(connections_.back());
+    connections_[index]->index = index;
+  }
+  connections_.pop_back();
+  if (listener_.wants_back()) listener_.take_back(connection.release());
+  // Functions of the connection are still on the stack.
+  loop_.post([removed = std::move(removed)] {});
+  report_if_drained();
+}
+
+void LoopServer::sweep_later() {
+  sweep_due_ = Connection::Clock::now() + sweep_every_;
+  sweep_timer_ = loop_.after(sweep_every_, [this] { sweep(); });
+}
+
+void LoopServer::sweep() {
+  const auto now = Connection::Clock::now();
+  // The process was stopped or the machine slept: first read the input that arrived in time.
+  late_ = !late_ && now > sweep_due_ + sweep_every_;
+  if (late_) return sweep_later();
+  // Backwards, because remove() moves the last connection, which was checked already, to the gap.
+  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->check_deadlines(now);
+  sweep_timer_.reset();
+  if (!connections_.empty()) sweep_later();
+}
+
+void LoopServer::drain(std::function<void()> drained) {
+  loop_.assert_in_loop();
+  drained_ = std::move(drained);
+  draining_ = true;
+  listener_.close();
+  for (std::size_t i = connections_.size(); i-- > 0;) {
+    Connection& connection = *connections_[i];
+    if (connection.claim().arrived)
+      turn_away(connection, Clients::Verdict::full, true);
+    else
+      connection.drain();
+  }
+  report_if_drained();
+}
+
+void LoopServer::close() {
+  loop_.assert_in_loop();
+  draining_ = true;
+  listener_.close();
+  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->close();
+}
+
+void LoopServer::report_if_drained() {
+  if (!connections_.empty() || !drained_) return;
+  // Posted, because functions of the last connection may still be on the stack.
+  loop_.post(std::exchange(drained_, nullptr));
+}
+
+}  // namespace entrepot::http

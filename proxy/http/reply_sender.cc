@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http/reply_sender.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "proxy/http/loop_server.h"
+
+namespace entrepot::http {
+namespace {
+
+/// Retry-After of a 503. The connections that fill the server are likely to stay open for longer.
+constexpr std::chrono::seconds retry_after{5};
+
+}  // namespace
+
+ReplySender::ReplySender(LoopServer& server, bufferevent* socket)
+    : server_(server), output_(socket), progress_(server.options().send_timeout) {}
+
+ConnectionExchange& ReplySender::open(Connection& connection, const Peer& peer) {
+  exchange_ = std::make_shared<ConnectionExchange>(connection, server_.loop(), peer);
+  exchange_->stats().started = Clock::now();
+  return *exchange_;
+}
+
+void ReplySender::begin(bool last) {
+  last_ = last;
+  output_.reset();
+}
+
+bool ReplySender::last() const { return last_ || server_.draining(); }
+
+std::string_view ReplySender::write_head(const ReplyHead& head, std::uint64_t content_length) {
+  last_ = last();
+  ReplyStats& stats = exchange_->stats();
+  stats.status = head.status();
+  stats.first_byte = Clock::now();
+  progress_.begin(stats.first_byte, 0);
+  HeadWriter::Frame frame;
+  frame.status = head.status();
+  frame.http_1_0 = exchange_->request().http_1_0();
+  frame.keep_alive = !last_;
+  // RFC 9110 §8.6: no length with 204, and with 304 only that of the body of a 200.
+  const bool bare = head.status() == 204 || (head.status() == 304 && content_length == 0);
+  frame.content_length = bare ? HeadWriter::no_length : content_length;
+  const std::string_view bytes = server_.head_writer().write(frame, head.fields());
+  head_size_ = bytes.size();
+  return bytes;
+}
+
+bool ReplySender::body_allowed(int status) const {
+  return !exchange_->request().is_head() && status != 204 && status != 304;
+}
+
+void ReplySender::reply(const ReplyHead& head, std::string_view body) {
+  const std::string_view bytes = write_head(head, body.size());
+  broken_ = !output_.write(bytes, body_allowed(head.status()) ? body : std::string_view(), false);
+}
+
+void ReplySender::reply(const ReplyHead& head, std::span<const SharedText> texts) {
+  std::uint64_t length = 0;
+  for (const SharedText& text : texts) length += text.text.size();
+  const std::string_view bytes = write_head(head, length);
+  broken_ =
+      !output_.write(bytes, body_allowed(head.status()) ? texts : std::span<const SharedText>());
+}
+
+void ReplySender::reply(const ReplyHead& head, std::unique_ptr<Body> body, Pieces pieces,
+                        std::function<void()> wake) {
+  const std::uint64_t length = pieces.total_length();
+  const std::string_view bytes = write_head(head, length);
+  const bool with_body = body_allowed(head.status()) && length > 0;
+  if (with_body)
+    pump_.emplace(std::move(body), std::move(pieces), output_, server_.loop(),
+                  server_.options().readers, std::move(wake));
+  // The kernel may hold the head back for the body's first bytes only if they are available.
+  broken_ = !output_.write(bytes, {}, with_body && pump_->ready());
+}
+
+void ReplySender::reply_head(const ReplyHead& head, std::uint64_t content_length) {
+  broken_ = !output_.write(write_head(head, content_length), {}, false);
+}
+
+BodyPump::Result ReplySender::run() {
+  if (!replied()) return BodyPump::Result::waiting;
+  if (pump_) return pump_->run();
+  return output_.empty() ? BodyPump::Result::done : BodyPump::Result::blocked;
+}
+
+void ReplySender::file_failed() {
+  server_.loop().assert_in_loop();
+  if (pump_) static_cast<void>(pump_->file_failed());
+}
+
+std::shared_ptr<ConnectionExchange> ReplySender::end(bool complete) {
+  std::shared_ptr<ConnectionExchange> exchange = std::move(exchange_);
+  ReplyStats& stats = exchange->stats();
+  stats.finished = Clock::now();
+  stats.complete = complete;
+  const std::uint64_t sent = stats.status != 0 ? output_.sent() : 0;
+  stats.body_bytes = sent - std::min<std::uint64_t>(sent, head_size_);
+  exchange->detach();
+  pump_.reset();
+  return exchange;
+}
+
+bool ReplySender::refuse(const Refusal& refusal, std::string_view peer, bool keep_alive) {
+  server_.loop().assert_in_loop();
+  const std::string body = server_.handler().refused(refusal.status, refusal.reason, peer);
+  ReplyHead head(refusal.status);
+  head.add("Content-Type", "application/json");
+  if (refusal.status == 405) head.add("Allow", "GET, HEAD");
+  if (refusal.status == 503) head.add("Retry-After", std::uint64_t{retry_after.count()});
+  const bool head_only = exchange_ != nullptr && exchange_->request().is_head();
+  HeadWriter::Frame frame;
+  frame.status = refusal.status;
+  frame.content_length = body.size();
+  frame.keep_alive = keep_alive;
+  frame.http_1_0 = exchange_ != nullptr && exchange_->request().http_1_0();
+  drop_exchange();
+  return output_.write(server_.head_writer().write(frame, head.fields()),
+                       head_only ? std::string_view() : body, false);
+}
+
+bool ReplySender::end_output() {
+  server_.loop().assert_in_loop();
+  if (!output_.empty() || std::exchange(fin_sent_, true)) return false;
+  output_.end();
+  return true;
+}
+
+bool ReplySender::stalled(Clock::time_point now) {
+  server_.loop().assert_in_loop();
+  if (output_.empty()) {
+    progress_.idle(now);
+    return false;
+  }
+  return progress_.due(now) && progress_.too_slow(now, output_.acknowledged());
+}
+
+}  // namespace entrepot::http
