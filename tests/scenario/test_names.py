@@ -96,7 +96,7 @@ def test_u19_a_dead_address_is_not_dialled_each_time(start, make_upstream, hosts
     blobs = [upstream.add_blob(REPOSITORY, content.blob(1 << 10, seed=n)) for n in range(10)]
     hosts.write_text("".join(f"{address} {NAME}\n" for address in sorted((*dead, V4[3]))))
     entrepot = start({"docker.io": {"endpoint": f"http://{NAME}:{upstream.port}"}},
-                     timeouts={"connect": "4s"})
+                     timeouts={"connect": "8s"})
     tracer = Daemon("strace", "-f", "-p", str(entrepot.pid), "-e", "trace=connect")
     tracer.log.wait_for("attached")
     for blob in blobs:
