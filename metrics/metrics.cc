@@ -187,30 +187,17 @@ struct Metrics::Families {
   Upstream* none = nullptr;
 
   std::array<HistogramSeries, outcome_count> request_duration, time_to_first_byte;
-  GaugeSeries connections{0}, connections_limit{0}, flights{0}, cache_bytes{0}, cache_max_bytes{0};
-  GaugeSeries disk_free{0}, disk_reserve{0}, index_memory{0}, scrub_progress{0};
-  GaugeSeries index_live{0}, index_dead{0};
-  GaugeSeries store_jobs_queued{0};
-  CounterSeries connections_refused{0}, evicted_bytes{0}, fills_resumed{0}, scrubbed_bytes{0};
-  CounterSeries index_compactions{0};
-  CounterSeries log_dropped{0};
+  CacheMetrics cache;
+  DiskMetrics disk;
+  GaugeSeries connections{0}, connections_limit{0}, flights{0}, store_jobs_queued{0};
+  CounterSeries connections_refused{0}, log_dropped{0};
   WordSeries<CounterSeries, client_words.size()> clients_limited{client_words};
   WordSeries<HistogramSeries, loop_words.size()> loop_lag{loop_words};
   WordSeries<CounterSeries, pool_words.size()> job_failures{pool_words};
-  WordSeries<GaugeSeries, object_words.size()> objects{object_words};
-  WordSeries<CounterSeries, eviction_words.size()> evictions{eviction_words};
-  WordSeries<CounterSeries, disk_words.size()> disk_errors{disk_words};
-  WordSeries<CounterSeries, bypass_words.size()> bypass{bypass_words};
 
   const Upstream& upstream(std::string_view name) const {
     const auto found = upstreams.find(name);
     return found == upstreams.end() ? *none : found->second;
-  }
-
-  template <typename Words>
-  static void write(Exposition& out, Id id, const Words& words) {
-    for (std::size_t i = 0; i < words.words.size(); ++i)
-      out.add(id, {words.words[i]}, words.series[i]);
   }
 
   void write_process(Exposition& out) const;
@@ -221,27 +208,15 @@ void Metrics::Families::write_process(Exposition& out) const {
     out.add(Id::request_duration, {outcome_word(i)}, request_duration[i]);
     out.add(Id::time_to_first_byte, {outcome_word(i)}, time_to_first_byte[i]);
   }
-  write(out, Id::loop_lag, loop_lag);
+  out.add_words(Id::loop_lag, loop_lag);
   out.add(Id::connections, {}, connections);
   out.add(Id::connections_limit, {}, connections_limit);
   out.add(Id::connections_refused, {}, connections_refused);
-  write(out, Id::clients_limited, clients_limited);
+  out.add_words(Id::clients_limited, clients_limited);
   out.add(Id::flights, {}, flights);
-  out.add(Id::cache_bytes, {}, cache_bytes);
-  out.add(Id::cache_max_bytes, {}, cache_max_bytes);
-  out.add(Id::disk_free_bytes, {}, disk_free);
-  out.add(Id::disk_reserve_bytes, {}, disk_reserve);
-  out.add(Id::index_memory_bytes, {}, index_memory);
-  out.add(Id::index_live_bytes, {}, index_live);
-  out.add(Id::index_dead_bytes, {}, index_dead);
-  out.add(Id::index_compactions, {}, index_compactions);
-  out.add(Id::cache_evicted_bytes, {}, evicted_bytes);
-  out.add(Id::fills_resumed, {}, fills_resumed);
-  out.add(Id::scrubbed_bytes, {}, scrubbed_bytes);
-  out.add(Id::scrub_progress, {}, scrub_progress);
   out.add(Id::log_dropped, {}, static_cast<double>(log_dropped + log::dropped()));
   out.add(Id::store_jobs_queued, {}, store_jobs_queued);
-  write(out, Id::job_failures, job_failures);
+  out.add_words(Id::job_failures, job_failures);
   out.add(Id::build_info, {version(), commit()}, 1);
   const ProcessUse use = process_use();
   out.add(Id::process_cpu, {}, use.cpu_seconds);
@@ -249,10 +224,6 @@ void Metrics::Families::write_process(Exposition& out) const {
   out.add(Id::process_open_fds, {}, use.open_fds);
   out.add(Id::process_max_fds, {}, use.max_fds);
   out.add(Id::process_start_time, {}, use.start_time);
-  write(out, Id::cache_objects, objects);
-  write(out, Id::cache_evictions, evictions);
-  write(out, Id::disk_errors, disk_errors);
-  write(out, Id::bypass, bypass);
 }
 
 Metrics::Metrics(const std::vector<UpstreamLabels>& upstreams)
@@ -282,6 +253,9 @@ const EndpointMetrics& Metrics::endpoint(std::string_view upstream,
   return found == entry.endpoints.end() ? entry.other : found->second;
 }
 
+const CacheMetrics& Metrics::cache() const { return families_->cache; }
+const DiskMetrics& Metrics::disk() const { return families_->disk; }
+
 Histogram Metrics::request_duration(Outcome outcome) const {
   return Histogram(&families_->request_duration[at(outcome)]);
 }
@@ -295,30 +269,6 @@ Counter Metrics::clients_limited(std::string_view reason) const {
   return Counter(families_->clients_limited.at(reason));
 }
 Gauge Metrics::flights() const { return Gauge(&families_->flights); }
-Gauge Metrics::cache_bytes() const { return Gauge(&families_->cache_bytes); }
-Gauge Metrics::cache_max_bytes() const { return Gauge(&families_->cache_max_bytes); }
-Gauge Metrics::cache_objects(std::string_view kind) const {
-  return Gauge(families_->objects.at(kind));
-}
-Gauge Metrics::disk_free_bytes() const { return Gauge(&families_->disk_free); }
-Gauge Metrics::disk_reserve_bytes() const { return Gauge(&families_->disk_reserve); }
-Gauge Metrics::index_memory_bytes() const { return Gauge(&families_->index_memory); }
-Gauge Metrics::index_live_bytes() const { return Gauge(&families_->index_live); }
-Gauge Metrics::index_dead_bytes() const { return Gauge(&families_->index_dead); }
-Counter Metrics::index_compactions() const { return Counter(&families_->index_compactions); }
-Counter Metrics::cache_evicted_bytes() const { return Counter(&families_->evicted_bytes); }
-Counter Metrics::cache_evictions(std::string_view reason) const {
-  return Counter(families_->evictions.at(reason));
-}
-Counter Metrics::fills_resumed() const { return Counter(&families_->fills_resumed); }
-Counter Metrics::disk_errors(std::string_view operation) const {
-  return Counter(families_->disk_errors.at(operation));
-}
-Counter Metrics::bypass(std::string_view reason) const {
-  return Counter(families_->bypass.at(reason));
-}
-Counter Metrics::scrubbed_bytes() const { return Counter(&families_->scrubbed_bytes); }
-Gauge Metrics::scrub_progress() const { return Gauge(&families_->scrub_progress); }
 Counter Metrics::log_dropped() const { return Counter(&families_->log_dropped); }
 Histogram Metrics::loop_lag(std::string_view loop) const {
   return Histogram(families_->loop_lag.at(loop));
@@ -336,6 +286,8 @@ std::string Metrics::text() const {
       metrics.series_->write(out, name, endpoint);
     if (upstream.other.series_->touched()) upstream.other.series_->write(out, name, other_endpoint);
   }
+  families_->cache.write(out);
+  families_->disk.write(out);
   families_->write_process(out);
   return out.text();
 }

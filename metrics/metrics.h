@@ -1,46 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
-#include <chrono>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "metrics/cache_metrics.h"
+#include "metrics/handles.h"
 #include "metrics/labels.h"
 
 namespace entrepot::metrics {
-
-// Handles to one series each: cheap to copy, valid as long as the Metrics that returned them,
-// usable from any thread without a lock.
-class Counter {
- public:
-  explicit Counter(std::atomic<std::uint64_t>* series) : series_(series) {}
-  void add(std::uint64_t n = 1) const { series_->fetch_add(n, std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t>* series_;
-};
-class Gauge {
- public:
-  explicit Gauge(std::atomic<double>* series) : series_(series) {}
-  void set(double value) const { series_->store(value, std::memory_order_relaxed); }
-  void add(double delta) const { series_->fetch_add(delta, std::memory_order_relaxed); }
-
- private:
-  std::atomic<double>* series_;
-};
-struct HistogramSeries;
-class Histogram {
- public:
-  explicit Histogram(HistogramSeries* series) : series_(series) {}
-  void observe(std::chrono::nanoseconds duration) const;
-
- private:
-  HistogramSeries* series_;
-};
 
 /// Series of one endpoint of an upstream.
 class EndpointMetrics {
@@ -106,6 +76,8 @@ class Metrics {
   const UpstreamMetrics& upstream(std::string_view name) const;
   /// Unknown endpoints return the series labelled "other".
   const EndpointMetrics& endpoint(std::string_view upstream, std::string_view endpoint) const;
+  const CacheMetrics& cache() const;
+  const DiskMetrics& disk() const;
 
   Histogram request_duration(Outcome outcome) const;
   Histogram time_to_first_byte(Outcome outcome) const;
@@ -116,25 +88,6 @@ class Metrics {
   /// reason: "connections", "misses", "heads", "slow", "idle".
   Counter clients_limited(std::string_view reason) const;
   Gauge flights() const;
-  Gauge cache_bytes() const;
-  Gauge cache_max_bytes() const;
-  /// kind: "blob", "manifest", "tag", "fill".
-  Gauge cache_objects(std::string_view kind) const;
-  Gauge disk_free_bytes() const;
-  Gauge disk_reserve_bytes() const;
-  Gauge index_memory_bytes() const;
-  Gauge index_live_bytes() const;
-  Gauge index_dead_bytes() const;
-  Counter index_compactions() const;
-  Counter cache_evicted_bytes() const;
-  // Words of a fixed list (words.h); others count as "other".
-  Counter cache_evictions(std::string_view reason) const;
-  Counter fills_resumed() const;
-  /// operation: "open", "read", "write", "sync", "rename", "unlink", "index".
-  Counter disk_errors(std::string_view operation) const;
-  Counter bypass(std::string_view reason) const;
-  Counter scrubbed_bytes() const;
-  Gauge scrub_progress() const;
   /// Lines dropped outside of the log's own queue, which text() adds (log::dropped()).
   Counter log_dropped() const;
   /// loop: "serve", "fetch", "admin".

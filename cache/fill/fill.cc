@@ -167,7 +167,7 @@ void Fill::on_head(const FetchHead& head) {
   }
   heard_ = true;
   if (file_) {
-    context_.environment.metrics.fills_resumed().add();
+    context_.environment.metrics.cache().fills_resumed().add();
     file_->pass_over();
   }
   // The upstream answered for this repository: that is the proof of the link (promise 8).
@@ -236,7 +236,7 @@ void Fill::stored(bool kept, bool is_inline) {
   context_.store.being_stored().remove(digest_);
   if (file_) file_->give_room_back();
   if (file_ && ours_) context_.notes.remove(digest_);
-  if (passing()) context_.environment.metrics.bypass(file_->bypass()).add();
+  if (passing()) context_.environment.metrics.cache().bypass(file_->bypass()).add();
   context_.environment.store_pool.post([&budget = context_.budget] { budget.publish_gauges(); });
   owner_.unlist(*this);
 }

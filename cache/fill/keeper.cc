@@ -94,7 +94,7 @@ void Keeper::write_record(const std::shared_ptr<Task>& task) {
 std::unique_ptr<DiskBudget::Reservation> Keeper::reserve(Resource resource, std::uint64_t size) {
   auto [room, refused] =
       store_.in_index(resource, size) ? budget_.reserve_in_index(size) : budget_.reserve(size);
-  if (!room) environment_.metrics.bypass(refused).add();
+  if (!room) environment_.metrics.cache().bypass(refused).add();
   return std::move(room);
 }
 

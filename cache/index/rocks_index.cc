@@ -88,7 +88,7 @@ RocksIndex::RocksIndex(const std::filesystem::path& path, std::uint64_t max_size
                        const metrics::Metrics& metrics)
     : impl_(std::make_unique<Impl>(open_rocks(path, max_size))),
       space_to_open_(max_unflushed_size(max_size)),
-      index_errors_(metrics.disk_errors("index")) {}
+      index_errors_(metrics.disk().errors("index")) {}
 
 RocksIndex::~RocksIndex() {
   if (!healthy()) {

@@ -206,7 +206,7 @@ bool DiskBudget::make_room(std::uint64_t bytes) {
 void DiskBudget::publish_bound() const {
   const std::uint64_t max_size = environment_.limits.max_size;
   const std::uint64_t reserved = environment_.limits.reserve_free;
-  environment_.metrics.cache_max_bytes().set(static_cast<double>(bound()));
+  environment_.metrics.cache().max_bytes().set(static_cast<double>(bound()));
   if (bound() == max_size) return;
   log::warn(
       "cache.max_size is {} bytes, and the file system of {} has {} of which cache.reserve_free "
@@ -216,13 +216,13 @@ void DiskBudget::publish_bound() const {
 
 void DiskBudget::publish_gauges() const {
   const metrics::Metrics& metrics = environment_.metrics;
-  metrics.cache_bytes().set(static_cast<double>(used()));
-  metrics.index_live_bytes().set(static_cast<double>(index_room_.live()));
-  metrics.index_dead_bytes().set(static_cast<double>(index_room_.dead()));
-  metrics.cache_objects("fill").set(static_cast<double>(reserved_files()));
-  metrics.cache_objects("blob").set(static_cast<double>(store_.blobs().count()));
-  metrics.cache_objects("manifest").set(static_cast<double>(store_.manifests().count()));
-  metrics.cache_objects("tag").set(static_cast<double>(environment_.rocks.tag_count()));
+  metrics.cache().bytes().set(static_cast<double>(used()));
+  metrics.disk().index_live_bytes().set(static_cast<double>(index_room_.live()));
+  metrics.disk().index_dead_bytes().set(static_cast<double>(index_room_.dead()));
+  metrics.cache().objects("fill").set(static_cast<double>(reserved_files()));
+  metrics.cache().objects("blob").set(static_cast<double>(store_.blobs().count()));
+  metrics.cache().objects("manifest").set(static_cast<double>(store_.manifests().count()));
+  metrics.cache().objects("tag").set(static_cast<double>(environment_.rocks.tag_count()));
 }
 
 std::uint64_t DiskBudget::headroom() const {

@@ -103,8 +103,8 @@ std::uint64_t Evictor::evict_manifest(std::string_view reason) {
 }
 
 std::uint64_t Evictor::count_victim(std::string_view reason, const Index::Victim& victim) {
-  environment_.metrics.cache_evictions(reason).add();
-  environment_.metrics.cache_evicted_bytes().add(victim.size);
+  environment_.metrics.cache().evictions(reason).add();
+  environment_.metrics.cache().evicted_bytes().add(victim.size);
   if (!victim.is_inline) return Index::on_disk(victim.size);
   index_room_.compact_if_due();
   return Index::in_index(victim.size);

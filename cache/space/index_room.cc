@@ -65,7 +65,7 @@ void IndexRoom::measure() {
   tables_.store(environment_.rocks.table_bytes(), std::memory_order_relaxed);
   const auto bytes = disk_.index_bytes();
   // The last measurement is a better estimate than a partial sum.
-  if (!bytes) return environment_.metrics.disk_errors("read").add();
+  if (!bytes) return environment_.metrics.disk().errors("read").add();
   measured_.store(*bytes, std::memory_order_relaxed);
   written_.store(0, std::memory_order_relaxed);
 }
@@ -101,7 +101,7 @@ void IndexRoom::compact(std::uint64_t erased) {
   if (left) {
     dead_before_.store(*left, std::memory_order_relaxed);
     erased_before_.store(erased, std::memory_order_relaxed);
-    environment_.metrics.index_compactions().add();
+    environment_.metrics.disk().index_compactions().add();
   } else if (!environment_.lifecycle.stopping) {
     log::warn("index: compaction failed; retrying in {} s",
               std::chrono::seconds(rest_after_failure).count());

@@ -304,11 +304,11 @@ void BlobFiles::measure_quarantine() const {
   if (const auto bytes = Disk::bytes_in(layout_.quarantine()))
     quarantined_bytes_ = *bytes;
   else
-    metrics_.disk_errors("read").add();
+    metrics_.disk().errors("read").add();
 }
 
 void BlobFiles::failed(const char* operation, const std::filesystem::path& path, int error) const {
-  metrics_.disk_errors(operation).add();
+  metrics_.disk().errors(operation).add();
   log::error("cache: {} of {} failed: {}", operation, path.string(), reason(error));
 }
 

@@ -50,9 +50,9 @@ void Maintenance::tick() {
 /// mutex.
 void Maintenance::measure() {
   const auto& metrics = storage_.environment.metrics;
-  metrics.disk_free_bytes().set(static_cast<double>(storage_.disk.free_bytes()));
-  metrics.disk_reserve_bytes().set(static_cast<double>(storage_.limits.reserve_free));
-  metrics.index_memory_bytes().set(static_cast<double>(storage_.rocks.memory_bytes()));
+  metrics.disk().free_bytes().set(static_cast<double>(storage_.disk.free_bytes()));
+  metrics.disk().reserve_bytes().set(static_cast<double>(storage_.limits.reserve_free));
+  metrics.disk().index_memory_bytes().set(static_cast<double>(storage_.rocks.memory_bytes()));
 }
 
 void Maintenance::work(unsigned second) {

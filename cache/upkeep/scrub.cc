@@ -69,7 +69,7 @@ std::uint64_t Scrub::read_on(std::uint64_t budget) {
       read_piece(now.file->fd(), std::span(piece).first(length), now.offset);
   if (got < 0 && errno == EINTR) return 0;
   if (got <= 0) {
-    environment_.metrics.disk_errors("read").add();
+    environment_.metrics.disk().errors("read").add();
     store_.settle_doubt(now.digest, std::nullopt, now.file.get());
     reading_.reset();
     return piece.size();
@@ -79,7 +79,7 @@ std::uint64_t Scrub::read_on(std::uint64_t budget) {
   if (from_disk)
     ::posix_fadvise(now.file->fd(), static_cast<off_t>(now.offset), got, POSIX_FADV_DONTNEED);
   now.offset += bytes;
-  environment_.metrics.scrubbed_bytes().add(bytes);
+  environment_.metrics.cache().scrubbed_bytes().add(bytes);
   if (!reading_doubtful_) round_bytes_ += bytes;
   if (now.offset == now.size) {
     store_.settle_doubt(now.digest, now.hasher.finish(), now.file.get());
@@ -167,7 +167,7 @@ std::optional<Digest> Scrub::next_of_round() {
   } else if (!environment_.lifecycle.stopping) {
     in_round_ = false;
     environment_.rocks.erase_note("scrubbed");
-    environment_.metrics.scrub_progress().set(1);
+    environment_.metrics.cache().scrub_progress().set(1);
     if (round_bytes_ > 0)
       log::info("cache: the scrub has verified every stored file ({} bytes)", round_bytes_);
   }
@@ -177,7 +177,7 @@ std::optional<Digest> Scrub::next_of_round() {
 void Scrub::publish_progress() {
   if (!in_round_) return;
   const auto all = std::max<std::uint64_t>(store_.blobs().file_bytes(), 1);
-  environment_.metrics.scrub_progress().set(
+  environment_.metrics.cache().scrub_progress().set(
       std::min(1.0, static_cast<double>(round_bytes_) / static_cast<double>(all)));
 }
 

@@ -30,7 +30,7 @@ Upstream::Upstream(loop::Loop& loop, UpstreamOptions options, const Options& com
       limits_(common.limits),
       timeouts_(common.timeouts),
       read_off_loop_(common.read_off_loop),
-      fills_resumed_(metrics.fills_resumed()),
+      fills_resumed_(metrics.cache().fills_resumed()),
       metrics_(metrics.upstream(options_.name)),
       seed_(std::random_device()()),
       multi_(loop, transfer_options(options_, common),

@@ -128,9 +128,9 @@ TEST(Metrics, UnknownEndpointsAreOtherAndShownOnceUsed) {
 TEST(Metrics, UnknownWordsAreOther) {
   const Metrics metrics(sample());
   metrics.endpoint("quay.io", "quay.io").failure("gremlins");
-  metrics.bypass("moon phase").add();
+  metrics.cache().bypass("moon phase").add();
   metrics.upstream("quay.io").not_hit("");
-  metrics.disk_errors("sync").add(3);
+  metrics.disk().errors("sync").add(3);
   const std::string text = metrics.text();
   EXPECT_THAT(text, HasSubstr(R"(endpoint="quay.io",reason="other"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(entrepot_bypass_total{reason="other"} 1)"));
@@ -158,7 +158,7 @@ TEST(Metrics, GaugesMoveBothWays) {
   const Metrics metrics(sample());
   metrics.connections().add(3);
   metrics.connections().add(-1);
-  metrics.cache_bytes().set(12345);
+  metrics.cache().bytes().set(12345);
   EXPECT_THAT(metrics.text(), HasSubstr("entrepot_connections 2\n"));
   EXPECT_THAT(metrics.text(), HasSubstr("entrepot_cache_bytes 12345\n"));
 }

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "metrics/handles.h"
+
+namespace entrepot::metrics {
+
+class Exposition;
+
+/// Series of the cache: its content and its upkeep.
+class CacheMetrics {
+ public:
+  CacheMetrics();
+
+  Gauge bytes() const;
+  Gauge max_bytes() const;
+  /// kind: "blob", "manifest", "tag", "fill".
+  Gauge objects(std::string_view kind) const;
+  // Words of a fixed list (words.h); others count as "other".
+  Counter evictions(std::string_view reason) const;
+  Counter evicted_bytes() const;
+  Counter bypass(std::string_view reason) const;
+  Counter fills_resumed() const;
+  Counter scrubbed_bytes() const;
+  Gauge scrub_progress() const;
+
+ private:
+  friend class Metrics;
+  void write(Exposition& out) const;
+
+  struct Series;
+  std::shared_ptr<Series> series_;
+};
+
+/// Series of the cache directory: its file system and its index.
+class DiskMetrics {
+ public:
+  DiskMetrics();
+
+  Gauge free_bytes() const;
+  Gauge reserve_bytes() const;
+  /// operation: "open", "read", "write", "sync", "rename", "unlink", "index".
+  Counter errors(std::string_view operation) const;
+  Gauge index_memory_bytes() const;
+  Gauge index_live_bytes() const;
+  Gauge index_dead_bytes() const;
+  Counter index_compactions() const;
+
+ private:
+  friend class Metrics;
+  void write(Exposition& out) const;
+
+  struct Series;
+  std::shared_ptr<Series> series_;
+};
+
+}  // namespace entrepot::metrics
