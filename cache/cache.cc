@@ -79,7 +79,7 @@ struct Cache::Background {
             storage, scrub, home, [this] { load(); }, std::move(restart_wanted)) {
     startup.begin();
     // Before any other write of the index: no tag may be counted twice.
-    storage.index_writes.post([this] { storage.rocks.count_tags(); });
+    storage.index_writes.post([this] { storage.rocks.usage().count_tags(); });
     storage.environment.store_pool.post([this] {
       storage.index_room.measure();
       load();
@@ -247,6 +247,6 @@ void Cache::stop(Executor& reply_on, const Job& done) {
   }
 }
 
-bool Cache::healthy() const { return parts_->storage.rocks.healthy(); }
+bool Cache::healthy() const { return parts_->storage.rocks.health().healthy(); }
 
 }  // namespace entrepot::cache

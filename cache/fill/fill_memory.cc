@@ -65,7 +65,7 @@ void Fill::proven_in_memory() {
 }
 
 void Fill::keep_in_memory() {
-  if (!context_.environment.rocks.accepts_writes()) return stored(false, false);
+  if (!context_.environment.rocks.health().accepts_writes()) return stored(false, false);
   context_.keeper.keep_bytes(resource_, content_, repository_.upstream, home_, when_stored());
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -12,6 +11,9 @@
 #include <vector>
 
 #include "cache/base/repository.h"
+#include "cache/index/index_health.h"
+#include "cache/index/index_notes.h"
+#include "cache/index/index_usage.h"
 #include "cache/index/records.h"
 #include "metrics/metrics.h"
 
@@ -20,10 +22,8 @@ namespace entrepot::cache {
 /// The index on disk: RocksDB behind typed records. Every call may block on the disk, so all calls
 /// belong on the store pool (or before the loops start). Thread-safe.
 ///
-/// Writes that fail because the disk is full are retried (recover()). Any other failed write makes
-/// healthy() false permanently: after an I/O error on its log RocksDB refuses every later write,
-/// and closing it aborts, so the destructor leaves it open in that case. A write that reported
-/// failure may still take effect after a restart; all writes are idempotent.
+/// Closing RocksDB after an I/O error on its log aborts, so that the destructor leaves it open if
+/// health() has failed. Writes return false if they failed.
 class RocksIndex {
  public:
   /// Opens or creates the index, with buffers and logs suitable for a cache of `max_size` bytes.
@@ -74,56 +74,13 @@ class RocksIndex {
   bool for_each_link_of(RepositoryRef repository,
                         const std::function<bool(const Digest&, const LinkRecord&)>& visit) const;
 
-  /// A named value of the cache. Names:
-  ///   "running"   exists until a clean shutdown: time of the last sign of life, ms
-  ///   "doubtful"  after an unclean shutdown: blobs stored since this time are unverified, ms
-  ///   "bytes"     total size of blob files, updated every minute
-  ///   "pins"      patterns pinned by command, one per line
-  ///   "scrubbed"  the blob that the scrub verified last
-  ///   "fill …"    followed by a digest: the upstream of an unfinished file; see Origins
-  ///   "room"      empty: written to test whether the disk has space
-  std::optional<std::string> note(std::string_view name) const;
-  bool put_note(std::string_view name, std::string_view value, bool synced = false);
-  bool erase_note(std::string_view name);
-
-  /// Reclaims the space of erased small blobs and manifests, except for `spared` bytes in files
-  /// that also contain live ones. Takes seconds for a large cache; `stop` cancels it. Returns the
-  /// number of erased bytes left; nullopt if it failed or was cancelled.
-  std::optional<std::uint64_t> compact(std::uint64_t spared, std::atomic<bool>& stop);
-  /// Size of everything except the bytes of objects in sorted files. Bytes.
-  std::uint64_t table_bytes() const;
-
-  /// Counts the tags stored before. Call it before the first put_tag or erase_tag.
-  void count_tags();
-  /// Approximate size of the links, on disk and in write buffers. Bytes.
-  std::uint64_t links_bytes() const;
-  /// Memory size without fixed parts. Bytes. Takes RocksDB's mutex.
-  std::uint64_t memory_bytes() const;
-  std::int64_t tag_count() const { return tag_count_.load(std::memory_order_relaxed); }
-
-  bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
-  /// False while writes are refused, including those refused because the disk is full.
-  bool accepts_writes() const { return healthy() && !full_.load(std::memory_order_relaxed); }
-  /// After writes failed because the disk was full: tests whether it has space again. Returns false
-  /// if not.
-  bool recover();
-  /// Disk space needed to open the index again. Bytes.
-  std::uint64_t space_to_open() const { return space_to_open_; }
-  /// Reports that the index does not recover although the disk has space. The effect is that of any
-  /// other failed write.
-  void fail_permanently();
+  /// Views of the same database; this outlives them.
+  IndexNotes notes() const { return IndexNotes(*store_); }
+  IndexUsage usage() const { return IndexUsage(*store_); }
+  IndexHealth& health() const;
 
  private:
-  class Impl;
-  template <typename Status>
-  bool written(const Status& status);
-
-  std::unique_ptr<Impl> impl_;
-  const std::uint64_t space_to_open_;
-  metrics::Counter index_errors_;
-  std::atomic<bool> healthy_{true};
-  std::atomic<bool> full_{false};
-  std::atomic<std::int64_t> tag_count_{0};
+  std::unique_ptr<RocksStore> store_;
 };
 
 }  // namespace entrepot::cache

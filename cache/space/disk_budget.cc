@@ -83,7 +83,7 @@ DiskBudget::Room DiskBudget::reserve_among(Candidates among, std::uint64_t bytes
   }
   if (bytes > environment_.limits.max_size / max_blob_part) return {nullptr, "too-large"};
   if (health_.distrusted()) return {nullptr, "disk-error"};
-  if (!environment_.rocks.accepts_writes()) return {nullptr, "index"};
+  if (!environment_.rocks.health().accepts_writes()) return {nullptr, "index"};
   if (!inode_left()) return {nullptr, "inodes"};
   bytes = Index::on_disk(bytes);
   present = std::min(present, bytes);
@@ -222,7 +222,7 @@ void DiskBudget::publish_gauges() const {
   metrics.cache().objects("fill").set(static_cast<double>(reserved_files()));
   metrics.cache().objects("blob").set(static_cast<double>(store_.blobs().count()));
   metrics.cache().objects("manifest").set(static_cast<double>(store_.manifests().count()));
-  metrics.cache().objects("tag").set(static_cast<double>(environment_.rocks.tag_count()));
+  metrics.cache().objects("tag").set(static_cast<double>(environment_.rocks.usage().tags()));
 }
 
 std::uint64_t DiskBudget::headroom() const {

@@ -62,7 +62,7 @@ bool IndexRoom::can_write(std::uint64_t bytes) {
 }
 
 void IndexRoom::measure() {
-  tables_.store(environment_.rocks.table_bytes(), std::memory_order_relaxed);
+  tables_.store(environment_.rocks.usage().table_bytes(), std::memory_order_relaxed);
   const auto bytes = disk_.index_bytes();
   // The last measurement is a better estimate than a partial sum.
   if (!bytes) return environment_.metrics.disk().errors("read").add();
@@ -93,8 +93,9 @@ void IndexRoom::compact_if_due() {
 }
 
 void IndexRoom::compact(std::uint64_t erased) {
-  if (environment_.lifecycle.stopping || !environment_.rocks.accepts_writes()) return;
-  const auto left = environment_.rocks.compact(allowance() / 2, environment_.lifecycle.stopping);
+  if (environment_.lifecycle.stopping || !environment_.rocks.health().accepts_writes()) return;
+  const auto left =
+      environment_.rocks.usage().compact(allowance() / 2, environment_.lifecycle.stopping);
   // If the merge did not help, the next eviction must not start another one.
   if (!left || *left >= allowance())
     rests_until_.store(environment_.clock.steady() + rest_after_failure, std::memory_order_relaxed);

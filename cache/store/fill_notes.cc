@@ -11,7 +11,7 @@ std::string note_name(const Digest& digest) { return "fill " + digest.str(); }
 void FillNotes::add(const Digest& digest, const std::string& upstream) const {
   if (!origins_.any_restricted()) return;
   environment_.index_writes.post([&rocks = environment_.rocks, digest, upstream] {
-    rocks.put_note(note_name(digest), upstream);
+    rocks.notes().put(note_name(digest), upstream);
   });
 }
 
@@ -19,7 +19,7 @@ void FillNotes::remove(const Digest& digest) const {
   if (!origins_.any_restricted()) return;
   environment_.index_writes.post([&rocks = environment_.rocks, digest] {
     const auto name = note_name(digest);
-    if (rocks.note(name)) rocks.erase_note(name);
+    if (rocks.notes().get(name)) rocks.notes().erase(name);
   });
 }
 
@@ -30,7 +30,7 @@ void FillNotes::discard_file(const Digest& digest) const {
 
 Origins::Set FillNotes::origins_of(const Digest& digest) const {
   if (!origins_.any_restricted()) return Origins::everybody;
-  return origins_.parse(environment_.rocks.note(note_name(digest)).value_or(""));
+  return origins_.parse(environment_.rocks.notes().get(note_name(digest)).value_or(""));
 }
 
 }  // namespace entrepot::cache

@@ -97,7 +97,7 @@ CacheAdmin::Stats CacheAdmin::stats() const {
   stats.blob_bytes = storage_.store.blobs().bytes();
   stats.manifests = storage_.store.manifests().count();
   stats.manifest_bytes = storage_.store.manifests().bytes();
-  stats.tags = static_cast<std::uint64_t>(std::max<std::int64_t>(storage_.rocks.tag_count(), 0));
+  stats.tags = static_cast<std::uint64_t>(std::max<std::int64_t>(storage_.rocks.usage().tags(), 0));
   stats.fills = storage_.budget.reserved_files();
   stats.partial_bytes = storage_.store.partials().bytes();
   stats.quarantined_bytes = storage_.files.quarantined_bytes();
@@ -301,7 +301,7 @@ CacheAdmin::PinChange CacheAdmin::unpin(std::string_view pattern) {
 CacheAdmin::PinChange CacheAdmin::set_pins(std::vector<std::string> patterns) {
   std::string lines;
   for (const auto& pattern : patterns) lines += pattern + "\n";
-  if (!storage_.rocks.put_note("pins", lines, true)) return PinChange::failed;
+  if (!storage_.rocks.notes().put("pins", lines, true)) return PinChange::failed;
   storage_.pins.set_commanded(std::move(patterns));
   const auto notes = storage_.pins.keep_notes();
   run_in_write_order(storage_, [] {});  // earlier links are in RocksDB now, later ones are noted

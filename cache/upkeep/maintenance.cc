@@ -52,7 +52,8 @@ void Maintenance::measure() {
   const auto& metrics = storage_.environment.metrics;
   metrics.disk().free_bytes().set(static_cast<double>(storage_.disk.free_bytes()));
   metrics.disk().reserve_bytes().set(static_cast<double>(storage_.limits.reserve_free));
-  metrics.disk().index_memory_bytes().set(static_cast<double>(storage_.rocks.memory_bytes()));
+  metrics.disk().index_memory_bytes().set(
+      static_cast<double>(storage_.rocks.usage().memory_bytes()));
 }
 
 void Maintenance::work(unsigned second) {
@@ -65,7 +66,7 @@ void Maintenance::work(unsigned second) {
   storage_.index_room.compact_if_due();
   storage_.budget.trim();
   storage_.budget.publish_gauges();
-  if (!storage_.rocks.accepts_writes()) return;
+  if (!storage_.rocks.health().accepts_writes()) return;
   if (second % alive_every == 0) {
     Startup::note_alive(storage_);
     trim_links(storage_);
@@ -74,11 +75,11 @@ void Maintenance::work(unsigned second) {
 }
 
 void Maintenance::check_disk(unsigned second) {
-  if (storage_.rocks.recover())
+  if (storage_.rocks.health().recover())
     failed_recoveries_ = 0;
-  else if (storage_.disk.accepts_writes(storage_.rocks.space_to_open()) &&
+  else if (storage_.disk.accepts_writes(storage_.rocks.usage().space_to_open()) &&
            ++failed_recoveries_ >= recoveries)
-    storage_.rocks.fail_permanently();
+    storage_.rocks.health().fail_permanently();
   if (!restart_requested_ && !storage_.disk.has_index()) {
     restart_requested_ = true;
     log::error(
@@ -88,8 +89,8 @@ void Maintenance::check_disk(unsigned second) {
     return restart_();
   }
   // An immediate restart would only repeat the failure.
-  if (storage_.rocks.healthy() || restart_requested_ || second < restart_after ||
-      !storage_.disk.accepts_writes(storage_.rocks.space_to_open()))
+  if (storage_.rocks.health().healthy() || restart_requested_ || second < restart_after ||
+      !storage_.disk.accepts_writes(storage_.rocks.usage().space_to_open()))
     return;
   restart_requested_ = true;
   log::error(

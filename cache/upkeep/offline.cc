@@ -36,7 +36,7 @@ struct OfflineCache::Parts {
     Startup::read_pins(storage);
     Startup::read_partials(storage);
     loading.run();
-    storage.rocks.count_tags();
+    storage.rocks.usage().count_tags();
   }
 
   SystemClock clock;

@@ -132,7 +132,7 @@ std::optional<Digest> Scrub::next_doubtful() {
   const MutexLock lock(mutex_);
   if (doubtful_.empty()) {
     // The next process need not verify them again.
-    if (std::exchange(had_doubtful_, false)) environment_.rocks.erase_note("doubtful");
+    if (std::exchange(had_doubtful_, false)) environment_.rocks.notes().erase("doubtful");
     return std::nullopt;
   }
   const Digest digest = doubtful_.front();
@@ -143,7 +143,8 @@ std::optional<Digest> Scrub::next_doubtful() {
 std::optional<Digest> Scrub::next_of_round() {
   const auto now = environment_.clock.wall();
   if (!std::exchange(resumed_, true)) {  // continue where an earlier process stopped
-    if (const auto text = environment_.rocks.note("scrubbed")) cursor_ = Digest::parse(*text);
+    if (const auto text = environment_.rocks.notes().get("scrubbed"))
+      cursor_ = Digest::parse(*text);
     in_round_ = cursor_.has_value();
     round_began_ = in_round_ ? now : WallTime{};
   }
@@ -163,10 +164,10 @@ std::optional<Digest> Scrub::next_of_round() {
   if (!environment_.rocks.for_each_blob(cursor_, visit)) return std::nullopt;  // retried later
   cursor_ = found;
   if (found) {
-    environment_.rocks.put_note("scrubbed", found->str());
+    environment_.rocks.notes().put("scrubbed", found->str());
   } else if (!environment_.lifecycle.stopping) {
     in_round_ = false;
-    environment_.rocks.erase_note("scrubbed");
+    environment_.rocks.notes().erase("scrubbed");
     environment_.metrics.cache().scrub_progress().set(1);
     if (round_bytes_ > 0)
       log::info("cache: the scrub has verified every stored file ({} bytes)", round_bytes_);

@@ -40,18 +40,18 @@ std::string text_of(WallTime time) { return std::to_string(time.time_since_epoch
 
 void Startup::begin() {
   RocksIndex& rocks = storage_.rocks;
-  storage_.lifecycle.bytes_before = number(rocks.note("bytes")).value_or(0);
-  if (const auto since = time_of(rocks.note("doubtful")))
+  storage_.lifecycle.bytes_before = number(rocks.notes().get("bytes")).value_or(0);
+  if (const auto since = time_of(rocks.notes().get("doubtful")))
     storage_.lifecycle.doubtful_since = *since;
-  if (const auto last_alive = time_of(rocks.note("running"))) {
+  if (const auto last_alive = time_of(rocks.notes().get("running"))) {
     storage_.lifecycle.doubtful_since =
         std::min(storage_.lifecycle.doubtful_since, *last_alive - doubtful_for);
-    rocks.put_note("doubtful", text_of(storage_.lifecycle.doubtful_since), true);
+    rocks.notes().put("doubtful", text_of(storage_.lifecycle.doubtful_since), true);
     log::warn(
         "cache: the last process did not end in order; blobs of its last minutes are "
         "verified before they are served");
   }
-  rocks.put_note("running", text_of(storage_.environment.clock.wall()), true);
+  rocks.notes().put("running", text_of(storage_.environment.clock.wall()), true);
   read_pins(storage_);
   pinned_since_ = storage_.pins.keep_notes();
   read_partials(storage_);
@@ -65,7 +65,7 @@ void Startup::read_partials(Storage& storage) {
 }
 
 void Startup::read_pins(Storage& storage) {
-  auto pins = lines_of(storage.rocks.note("pins").value_or(""));
+  auto pins = lines_of(storage.rocks.notes().get("pins").value_or(""));
   std::erase_if(pins, [](const std::string& pattern) { return !Pins::valid(pattern); });
   storage.pins.set_commanded(std::move(pins));
 }
@@ -104,16 +104,16 @@ bool Startup::run() {
 }
 
 void Startup::note_alive(Storage& storage) {
-  storage.rocks.put_note("running", text_of(storage.environment.clock.wall()));
+  storage.rocks.notes().put("running", text_of(storage.environment.clock.wall()));
   if (storage.lifecycle.loaded)
-    storage.rocks.put_note("bytes", std::to_string(storage.store.blobs().file_bytes()));
+    storage.rocks.notes().put("bytes", std::to_string(storage.store.blobs().file_bytes()));
 }
 
 void Startup::note_end(Storage& storage) {
-  if (!storage.rocks.healthy()) return;
+  if (!storage.rocks.health().healthy()) return;
   if (storage.lifecycle.loaded)
-    storage.rocks.put_note("bytes", std::to_string(storage.store.blobs().file_bytes()));
-  storage.rocks.erase_note("running");
+    storage.rocks.notes().put("bytes", std::to_string(storage.store.blobs().file_bytes()));
+  storage.rocks.notes().erase("running");
 }
 
 bool Startup::count_pinned(Storage& storage) {

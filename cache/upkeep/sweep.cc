@@ -106,7 +106,7 @@ void forget_links(Storage& storage, std::vector<std::string> keys) {
 
 void trim_links(Storage& storage) {
   const auto share = links_share(storage);
-  if (storage.rocks.links_bytes() <= share) return;
+  if (storage.rocks.usage().links_bytes() <= share) return;
   std::uint64_t bytes = 0;
   const auto by_age = links_by_age(storage, bytes);
   if (bytes <= share || storage.lifecycle.stopping) return;

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/index/index_notes.h"
+
+#include "cache/index/rocks_store.h"
+
+namespace entrepot::cache {
+
+std::optional<std::string> IndexNotes::get(std::string_view name) const {
+  return store_.get(meta_family, name);
+}
+
+bool IndexNotes::put(std::string_view name, std::string_view value, bool synced) {
+  return store_.written(store_.put(meta_family, name, value, synced));
+}
+
+bool IndexNotes::erase(std::string_view name) {
+  return store_.written(store_.erase(meta_family, name));
+}
+
+}  // namespace entrepot::cache
