@@ -3,7 +3,7 @@
 # packages.sh.
 
 gateway_version=16.2.15+ds-0+deb12u2
-gateway_packages=(ceph-{base,common,mon,osd}=$gateway_version "radosgw=$gateway_version" curl)
+gateway_packages=({ceph-base,ceph-common,ceph-mon,ceph-osd,radosgw}"=$gateway_version" curl)
 
 # Tools of administrators, which the daemons do without.
 skip='python3.*|sudo|lvm2|liblvm2cmd.*|dmeventd|libdevmapper.*|smartmontools|nvme-cli|libnvme1|hdparm|dmidecode'
@@ -63,13 +63,12 @@ rgw enable usage log = false
 rgw enable ops log = false
 rgw thread pool size = 16
 CONF
-  (
-    set -e
-    monmaptool --create --clobber --fsid "$fsid" --addv a "[v2:127.0.0.1:$monitor/0]" "$dir/monmap"
-    osdmaptool --createsimple 1 --clobber "$dir/osdmap"
-    timeout 20 ceph-mon -c "$dir/ceph.conf" --mkfs -i a --monmap "$dir/monmap" --osdmap "$dir/osdmap"
-    timeout 20 ceph-osd -c "$dir/ceph.conf" --mkfs -i 0 --no-mon-config
-  ) >"$dir/log/prepare" 2>&1 || fail "Ceph cannot be prepared: $(tail -n 1 "$dir/log/prepare")"
+  {
+    monmaptool --create --clobber --fsid "$fsid" --addv a "[v2:127.0.0.1:$monitor/0]" "$dir/monmap" &&
+      osdmaptool --createsimple 1 --clobber "$dir/osdmap" &&
+      timeout 20 ceph-mon -c "$dir/ceph.conf" --mkfs -i a --monmap "$dir/monmap" --osdmap "$dir/osdmap" &&
+      timeout 20 ceph-osd -c "$dir/ceph.conf" --mkfs -i 0 --no-mon-config
+  } >"$dir/log/prepare" 2>&1 || fail "Ceph cannot be prepared: $(tail -n 1 "$dir/log/prepare")"
   daemon ceph-mon -i a
   daemon ceph-osd -i 0
   timeout 40 radosgw-admin -c "$dir/ceph.conf" -n client.rgw user create --uid=finding --display-name=finding \
