@@ -69,14 +69,15 @@ for rate, name in ((False, "max_single_write"), (True, "rate limit")):
     for from_file, source in ((False, "memory"), (True, "file")):
         seen = writes(from_file, rate)
         most = sum(seen) / 2 if rate else max(seen)
-        print(f"{name} {limit}, {source}: {len(seen)} writes, biggest {max(seen)}, together {sum(seen)}", file=sys.stderr)
-        print(f"{name} on {source}: {'kept' if most <= limit else 'exceeded'}")
+        print(f"{name} {limit}, {source}: {len(seen)} writes, biggest {max(seen)}, together {sum(seen)}",
+              file=sys.stderr)
+        print(f"{name}, {source} {'kept' if most <= limit else 'exceeded'}")
 print(library.event_get_version().decode(), file=sys.stderr)
 PYTHON
 head -c 1048576 /dev/zero >"$work/file"
 seen=$(python3 "$work/writes.py" "$work/file") || fail "the program does not run"
 
 conclude "libevent $version" \
-  "max_single_write on memory: kept, max_single_write on file: kept, rate limit on memory: kept, rate limit on file: kept" \
-  "$(paste -sd, <<<"$seen" | sed 's/,/, /g')" \
-  "max_single_write on memory: kept, max_single_write on file: exceeded, rate limit on memory: kept, rate limit on file: exceeded"
+  "max_single_write, memory kept; max_single_write, file kept; rate limit, memory kept; rate limit, file kept" \
+  "$(paste -sd';' <<<"$seen" | sed 's/;/; /g')" \
+  "max_single_write, memory kept; max_single_write, file exceeded; rate limit, memory kept; rate limit, file exceeded"

@@ -2,7 +2,7 @@
 # pigz 2.6: what comes from a pipe is stamped with the present time.
 # Expected: `tar c DIR | pigz` makes the same bytes each time, as `tar c DIR | gzip` does: RFC 1952
 #   2.3.1 ("MTIME = 0 means no time stamp is available") fits input without a file, and pigz says
-#   that it "does what gzip does" (--help); only -n and -m are named as options about the time.
+#   that it "does what gzip does" (--help); pigz(1) speaks of the modification time of files.
 # Seen: the header of the output holds the present second. Two runs a second apart differ in MTIME
 #   and so in every digest; gzip does not. With -n the bytes are the same, for any number of threads.
 # Who meets it: builders that make layers by tar and pigz. A nightly build without any change is a
@@ -23,18 +23,18 @@ declare -A first
 # shellcheck disable=SC2086
 for command in "${commands[@]}"; do first[$command]=$(layer $command); done
 sleep 1.1
-seen=
+seen="a second later:"
 # shellcheck disable=SC2086
 for command in "${commands[@]}"; do
   [ "$(layer $command)" = "${first[$command]}" ] && verdict=same || verdict=other
-  seen+="$command: $verdict digest a second later, "
+  seen+=" $command $verdict,"
 done
 [ "${first[pigz -n -p 1]}" = "${first[pigz -n -p 2]}" ] && verdict=same || verdict=other
-seen+="threads: $verdict digest"
+seen+=" one thread and two: $verdict"
 tar c -C "$work" content | pigz >"$work/layer.gz"
 time=$(od -An -tu4 -j4 -N4 "$work/layer.gz" | tr -d " ")
 echo "time in the header: $time; now: $(date +%s)"
 
 conclude "pigz $version" \
-  "pigz: same digest a second later, gzip: same digest a second later, pigz -n -p 1: same digest a second later, pigz -n -p 2: same digest a second later, threads: same digest" "$seen" \
-  "pigz: other digest a second later, gzip: same digest a second later, pigz -n -p 1: same digest a second later, pigz -n -p 2: same digest a second later, threads: same digest"
+  "a second later: pigz same, gzip same, pigz -n -p 1 same, pigz -n -p 2 same, one thread and two: same" "$seen" \
+  "a second later: pigz other, gzip same, pigz -n -p 1 same, pigz -n -p 2 same, one thread and two: same"

@@ -8,7 +8,7 @@
 # Who meets it: whoever pulls such a tag from a private registry after its nightly clean-up.
 # For a mirror: a tag that was just confirmed says nothing about its platforms; what the mirror holds
 #   by digest is then the last copy, and a 404 for a manifest by digest must not remove it. Entrepot
-#   serves stored digests without asking the registry again (docs/eviction.md tells when they go).
+#   serves what it stored by digest from public upstreams without asking the registry again.
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib/packages.sh"

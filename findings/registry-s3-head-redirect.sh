@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # docker-registry 2.8 on S3 (Ceph RGW 16.2): HEAD of a blob tells neither size nor digest.
-# Expected: 200 with Content-Length, as on a disk; OCI distribution specification, "Pulling blobs"
-#   and "Checking if content exists": a HEAD of a blob that exists is 200 OK with its size. Only the
-#   bytes are worth a redirect.
+# Expected: 200 with Content-Length, as on a disk. OCI distribution specification, "Checking if
+#   content exists in the registry": "A HEAD request to an existing blob or manifest URL MUST return
+#   200 OK", with its size. Only the bytes are worth a redirect.
 # Seen: with the default settings of the S3 driver HEAD answers 307 as GET does, without length and
 #   without Docker-Content-Digest. Its Location is signed for HEAD: a GET of it is refused (403), and
 #   so is a HEAD of the Location that a GET got. What the store answers has the size, and no digest.
@@ -28,14 +28,20 @@ heads() {
     "$(grep -qi '^content-length: 8$' "$work/head" && echo yes || echo no)" \
     "$(grep -qi '^docker-content-digest: ' "$work/head" && echo yes || echo no)"
 }
-location() { curl -sS -D - -o /dev/null "$@" "http://$registry/v2/app/blobs/$(digest_of "$work/blob")" | tr -d '\r' | sed -n 's/^[Ll]ocation: //p'; }
+location() {
+  curl -sS -D - -o /dev/null "$@" "http://$registry/v2/app/blobs/$(digest_of "$work/blob")" |
+    tr -d '\r' | sed -n 's/^[Ll]ocation: //p'
+}
 
 start_registry "{filesystem: {rootdirectory: $work/registry}}"
 push_blob app "$work/blob"
 seen="disk: $(heads), "
-start_registry "{s3: {accesskey: $access, secretkey: $secret, region: default, regionendpoint: \"http://$gateway\", bucket: bucket, secure: false}}"
+start_registry "{s3: {accesskey: $access, secretkey: $secret, region: default, bucket: bucket,
+  regionendpoint: \"http://$gateway\", secure: false}}"
 push_blob app "$work/blob"
-seen+="S3: $(heads), HEAD's address: HEAD $(status_of -I "$(location -I)") GET $(status_of "$(location -I)"), GET's address: HEAD $(status_of -I "$(location)") GET $(status_of "$(location)")"
+seen+="S3: $(heads)"
+seen+=", HEAD's address: HEAD $(status_of -I "$(location -I)") GET $(status_of "$(location -I)")"
+seen+=", GET's address: HEAD $(status_of -I "$(location)") GET $(status_of "$(location)")"
 
 conclude "docker-registry $version, radosgw $gateway_version" \
   "disk: 200 length yes digest yes, S3: 200 length yes digest yes, HEAD's address: none, GET's address: GET 200" "$seen" \

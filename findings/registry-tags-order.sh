@@ -25,7 +25,9 @@ push_image emptied only amd64 "$work/layer" application/vnd.oci.image.layer.v1.t
 [ "$(status_of -X DELETE "http://$registry/v2/emptied/manifests/$(digest_of "$manifest")")" = 202 ] ||
   fail "the registry does not delete a manifest"
 
-tags() { curl -sS -D "$work/head" "http://$registry/v2/$1" | grep -o '"tags":[^}]*' | tr -d '[]"' | sed 's/^tags://'; }
+tags() {
+  curl -sS -D "$work/head" "http://$registry/v2/$1" | grep -o '"tags":[^}]*' | tr -d '[]"' | sed 's/^tags://'
+}
 whole=$(tags many/tags/list)
 page=$(tags 'many/tags/list?n=2&last=b')
 links=$(grep -ci '^link:' "$work/head" || true)
@@ -34,7 +36,8 @@ emptied=$(tags emptied/tags/list)
 echo "tags/list: $whole"
 echo "tags/list?n=2&last=b: $page"
 
+in_order=$([ "$whole" = "$sorted" ] && echo yes || echo no)
 conclude "docker-registry $version" \
   "sorted yes, tags after 'b' with n=2 2, Link 1, no tags left: empty" \
-  "sorted $([ "$whole" = "$sorted" ] && echo yes || echo no), tags after 'b' with n=2 $(tr , '\n' <<<"$page" | wc -l), Link $links, no tags left: ${emptied:-empty}" \
+  "sorted $in_order, tags after 'b' with n=2 $(tr , '\n' <<<"$page" | wc -l), Link $links, no tags left: ${emptied:-empty}" \
   "sorted no, tags after 'b' with n=2 10, Link 0, no tags left: null"

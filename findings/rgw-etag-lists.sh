@@ -24,11 +24,13 @@ object=http://$gateway/bucket/object
 tag=$(s3 -I "$object" | tr -d '\r' | sed -n 's/^[Ee][Tt]ag: //p')
 
 seen=
-for condition in "If-None-Match: $tag" "If-None-Match: $tag, \"x\"" "If-None-Match: \"x\", $tag" "If-None-Match: W/$tag" \
-  "If-None-Match: *" "If-Match: $tag" "If-Match: \"x\", $tag" "If-Match: *"; do
-  seen+="${condition//$tag/\"t\"} $(s3_status -H "$condition" "$object"); "
+conditions=("N: $tag" "N: $tag, \"x\"" "N: \"x\", $tag" "N: W/$tag" "N: *" "M: $tag" "M: \"x\", $tag" "M: *")
+for condition in "${conditions[@]}"; do
+  name=If-Match
+  [ "${condition%%:*}" = M ] || name=If-None-Match
+  status=$(s3_status -H "$name:${condition#*:}" "$object")
+  echo "$name:${condition#*:} -> $status"
+  seen+="$status "
 done
 
-conclude "radosgw $gateway_version" \
-  'If-None-Match: "t" 304; If-None-Match: "t", "x" 304; If-None-Match: "x", "t" 304; If-None-Match: W/"t" 304; If-None-Match: * 304; If-Match: "t" 200; If-Match: "x", "t" 200; If-Match: * 200; ' "$seen" \
-  'If-None-Match: "t" 304; If-None-Match: "t", "x" 304; If-None-Match: "x", "t" 200; If-None-Match: W/"t" 200; If-None-Match: * 200; If-Match: "t" 200; If-Match: "x", "t" 412; If-Match: * 412; '
+conclude "radosgw $gateway_version" "304 304 304 304 304 200 200 200 " "$seen" "304 304 200 200 200 200 412 412 "

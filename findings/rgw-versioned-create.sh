@@ -27,9 +27,12 @@ create() {
   s3 "http://$gateway/bucket/$1"
 }
 plain=$(create one)
-versions='<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>'
-[ "$(s3_status -X PUT -H 'Content-Type: application/xml' --data-binary "$versions" "http://$gateway/bucket?versioning=")" = 200 ] ||
-  fail "the gateway does not turn versions on"
+cat >"$work/versions" <<'XML'
+<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>
+XML
+status=$(s3_status -X PUT -H 'Content-Type: application/xml' --data-binary "@$work/versions" \
+  "http://$gateway/bucket?versioning=")
+[ "$status" = 200 ] || fail "the gateway does not turn versions on"
 
 conclude "radosgw $gateway_version" \
   "plain bucket: 200 412 first, with versions: 200 412 first" \

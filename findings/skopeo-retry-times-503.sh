@@ -70,12 +70,12 @@ for case in manifests/503 blobs/503 manifests/500; do
   copy "127.0.0.1:$(<"$work/port")/$case:latest"
   attempts=$(python3 -c 'import sys, json, urllib.request as r
 print(json.load(r.urlopen(sys.argv[1])).get(sys.argv[2], 0))' "http://127.0.0.1:$(<"$work/port")/asked" "${case/\// }")
-  seen+="$case ${attempts} attempt(s), "
+  seen+="$case: $attempts, "
 done
 copy "127.0.0.1:$(free_port)/refused:latest"
-seen+="connection refused $(($(grep -c retrying "$work/skopeo.log") + 1)) attempt(s)"
+seen+="connection refused: $(($(grep -c retrying "$work/skopeo.log") + 1))"
 tail -n 1 "$work/skopeo.log"
 
 conclude "skopeo $version" \
-  "manifests/503 3 attempt(s), blobs/503 3 attempt(s), manifests/500 3 attempt(s), connection refused 3 attempt(s)" "$seen" \
-  "manifests/503 1 attempt(s), blobs/503 1 attempt(s), manifests/500 1 attempt(s), connection refused 3 attempt(s)"
+  "attempts at manifests/503: 3, blobs/503: 3, manifests/500: 3, connection refused: 3" "attempts at $seen" \
+  "attempts at manifests/503: 1, blobs/503: 1, manifests/500: 1, connection refused: 3"

@@ -38,7 +38,8 @@ copied() {
   [ "$(digest_of "$work/copy")" = "$3" ] && printf 'same digest' || printf 'other digest'
   printf ' (%s)' "${type##*.}"
 }
-seen="by tag: $(copied plain:1 by-tag "$plain"), by digest: $(copied "plain@$plain" by-digest "$plain"), gzip layer by tag: $(copied gzip:1 by-tag-gzip "$gzip")"
+seen="by tag: $(copied plain:1 by-tag "$plain"), by digest: $(copied "plain@$plain" by-digest "$plain")"
+seen+=", gzip layer by tag: $(copied gzip:1 by-tag-gzip "$gzip")"
 
 conclude "skopeo $version, docker-registry $registry_version" \
   "by tag: same digest (tar), by digest: same digest (tar), gzip layer by tag: same digest (tar+gzip)" "$seen" \

@@ -72,7 +72,8 @@ CONF
   daemon ceph-mon -i a
   daemon ceph-osd -i 0
   timeout 40 radosgw-admin -c "$dir/ceph.conf" -n client.rgw user create --uid=finding --display-name=finding \
-    --access-key="$access" --secret-key="$secret" >"$dir/log/user" 2>&1 || fail "Ceph does not start: $(tail -n 1 "$dir/log/user")"
+    --access-key="$access" --secret-key="$secret" >"$dir/log/user" 2>&1 ||
+    fail "Ceph does not start: $(tail -n 1 "$dir/log/user")"
   daemon radosgw -n client.rgw
   wait_for 30 listens "$port" || fail "the gateway does not start"
   gateway=127.0.0.1:$port

@@ -32,7 +32,8 @@ status_of() { curl -sS -o /dev/null -w '%{http_code}' "$@"; }
 # push_blob REPOSITORY FILE
 push_blob() {
   local location
-  location=$(curl -sS -D - -o /dev/null -X POST "http://$registry/v2/$1/blobs/uploads/" | tr -d '\r' | sed -n 's/^[Ll]ocation: //p')
+  location=$(curl -sS -D - -o /dev/null -X POST "http://$registry/v2/$1/blobs/uploads/" |
+    tr -d '\r' | sed -n 's/^[Ll]ocation: //p')
   [ "$(status_of -T "$2" -H 'Content-Type: application/octet-stream' "$location&digest=$(digest_of "$2")")" = 201 ] ||
     fail "the registry does not take a blob"
 }
@@ -53,8 +54,12 @@ push_image() {
   manifest=$work/manifest.$1.$3.json
   printf '{"architecture":"%s","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["%s"]}}' \
     "$3" "${diff_id:-$(digest_of "$4")}" >"$config"
-  printf '{"schemaVersion":2,"mediaType":"%s","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"%s","size":%d},"layers":[{"mediaType":"%s","digest":"%s","size":%d}]}' \
-    "$oci_manifest" "$(digest_of "$config")" "$(stat -c %s "$config")" "$5" "$(digest_of "$4")" "$(stat -c %s "$4")" >"$manifest"
+  cat >"$manifest" <<JSON
+{"schemaVersion": 2, "mediaType": "$oci_manifest",
+ "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "$(digest_of "$config")",
+            "size": $(stat -c %s "$config")},
+ "layers": [{"mediaType": "$5", "digest": "$(digest_of "$4")", "size": $(stat -c %s "$4")}]}
+JSON
   push_blob "$1" "$config"
   push_blob "$1" "$4"
   push_manifest "$1" "${2/#digest/$(digest_of "$manifest")}" "$manifest" "$oci_manifest"
