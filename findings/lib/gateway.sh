@@ -71,7 +71,7 @@ CONF
   } >"$dir/log/prepare" 2>&1 || fail "Ceph cannot be prepared: $(tail -n 1 "$dir/log/prepare")"
   daemon ceph-mon -i a
   daemon ceph-osd -i 0
-  timeout 40 radosgw-admin -c "$dir/ceph.conf" -n client.rgw user create --uid=finding --display-name=finding \
+  timeout 90 radosgw-admin -c "$dir/ceph.conf" -n client.rgw user create --uid=finding --display-name=finding \
     --access-key="$access" --secret-key="$secret" >"$dir/log/user" 2>&1 ||
     fail "Ceph does not start: $(tail -n 1 "$dir/log/user")"
   daemon radosgw -n client.rgw

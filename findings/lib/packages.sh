@@ -12,17 +12,18 @@ pids=()
 apt_options=(-o APT::Sandbox::User=root -o Acquire::Retries=2)
 mkdir -p "$root" "$work/debs" "$work/home"
 
+# The jobs are disowned, so that the shell does not report how they ended.
 finish() {
   local pid
+  disown -a 2>/dev/null || true
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   for pid in "${pids[@]}"; do
-    for _ in {1..50}; do
+    for _ in {1..30}; do
       kill -0 "$pid" 2>/dev/null || break
       sleep 0.1
     done
     kill -KILL "$pid" 2>/dev/null || true
   done
-  wait
   rm -rf "$work"
 }
 trap finish EXIT
