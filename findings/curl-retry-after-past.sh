@@ -4,7 +4,7 @@
 #   there was no header or the header could not be parsed"; RFC 9110 10.2.3 allows a date, and a wait
 #   until a moment that has passed is none.
 # Seen: the date minus the local clock, as it is: -10 for a date ten seconds ago.
-# Who meets it: a mirror whose clock is ahead of the registry's, or whose answer came late, while the
+# Affected: a mirror whose clock is ahead of the registry's, or whose answer came late, while the
 #   registry limits its rate by dates. Code that tests for zero ("no header"), or converts to an
 #   unsigned duration, waits for ever or asks in a tight loop.
 # For a mirror: clamp on both sides. Entrepot parses the header itself and clamps it between 0 and

@@ -5,7 +5,7 @@
 # Seen: libcurl sorts the lines, "name:value", so that "x-amz-meta-a-b:" comes before "x-amz-meta-a:"
 #   ("-" and digits are smaller than ":"). A service that follows the specification, Ceph's gateway
 #   too, answers SignatureDoesNotMatch. Each header alone is signed rightly.
-# Who meets it: an S3 tier on Debian 12's libcurl that copies a part of an object: the pair
+# Affected: an S3 tier on Debian 12's libcurl that copies a part of an object: the pair
 #   x-amz-copy-source and x-amz-copy-source-range is always refused; or two own x-amz-meta-* headers.
 # For a mirror: name own metadata so that no name is the beginning of another, and avoid UploadPartCopy
 #   with a range. Entrepot has no S3 tier yet and signs nothing.

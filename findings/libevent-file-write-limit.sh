@@ -6,7 +6,7 @@
 # Seen: memory leaves in writes of at most the limit. A file that was added by evbuffer_add_file
 #   leaves by sendfile with the length of the whole rest: one write takes all that the socket buffer
 #   has room for, many times the limit, and the rate limit only counts it afterwards as a debt.
-# Who meets it: servers of files on libevent that share a link or a loop fairly by these limits: a
+# Affected: servers of files on libevent that share a link or a loop fairly by these limits: a
 #   client of a large blob gets bursts of the socket buffer's size and then long pauses.
 # For a mirror: bound the pieces, not the writes: add the file in segments of the wanted size.
 #   Entrepot does: proxy/http/body_pump.cc adds bounded pieces and sets no rate limit.

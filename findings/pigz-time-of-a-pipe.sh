@@ -5,7 +5,7 @@
 #   that it "does what gzip does" (--help); pigz(1) speaks of the modification time of files.
 # Seen: the header of the output holds the present second. Two runs a second apart differ in MTIME
 #   and so in every digest; gzip does not. With -n the bytes are the same, for any number of threads.
-# Who meets it: builders that make layers by tar and pigz. A nightly build without any change is a
+# Affected: builders that make layers by tar and pigz. A nightly build without any change is a
 #   layer of a new digest, which each client and each mirror fetches and stores as a new one.
 # For a mirror: equal content is no reason for equal digests, and a layer must be kept bit for bit:
 #   compressing it again never gives the digest back. Entrepot keeps the bytes it received.

@@ -5,7 +5,7 @@
 #   specification makes the index the one entry to its manifests ("Image Index", "manifests").
 # Seen: a platform manifest without a tag of its own counts as not referenced. It and its layers are
 #   deleted, the tag and the index stay: the tag resolves, and each of its platforms is a 404.
-# Who meets it: whoever pulls such a tag from a private registry after its nightly clean-up.
+# Affected: clients that pull such a tag from a private registry after its nightly clean-up.
 # For a mirror: a tag that was just confirmed says nothing about its platforms; what the mirror holds
 #   by digest is then the last copy, and a 404 for a manifest by digest must not remove it. Entrepot
 #   serves what it stored by digest from public upstreams without asking the registry again.

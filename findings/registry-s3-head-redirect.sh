@@ -5,8 +5,8 @@
 #   200 OK", with its size. Only the bytes are worth a redirect.
 # Seen: with the default settings of the S3 driver HEAD answers 307 as GET does, without length and
 #   without Docker-Content-Digest. Its Location is signed for HEAD: a GET of it is refused (403), and
-#   so is a HEAD of the Location that a GET got. What the store answers has the size, and no digest.
-# Who meets it: mirrors and scanners that ask for sizes by HEAD without following, or that ask HEAD
+#   so is a HEAD of the Location that a GET got. The store's own answer has the size and no digest.
+# Affected: mirrors and scanners that ask for sizes by HEAD without following, or that ask HEAD
 #   once and GET the address which they were led to.
 # For a mirror: follow HEAD to its end, keep no Location for another method, and take GET where HEAD
 #   tells no size. Entrepot does: proxy/upstream/object_fetch.cc (lacks_size, get_instead).

@@ -5,7 +5,7 @@
 #   distribution specification ("Listing Tags": "in lexical order").
 # Seen: both parameters are ignored, there is no Link, the order is that of the directory on disk,
 #   and a repository that has lost its last tag answers 200 with "tags": null, which is no list.
-# Who meets it: a client that pages by `last` gets every tag again, and one that merges the pages of
+# Affected: a client that pages by `last` gets every tag again, and one that merges the pages of
 #   two registries as sorted lists loses tags.
 # For a mirror: read the whole list, sort it, make the pages itself; null is an empty list. Entrepot
 #   does so: proxy/upstream/wire/listing_page.cc, proxy/registry/tags_handler.cc.

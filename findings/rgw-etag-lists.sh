@@ -5,7 +5,7 @@
 # Seen: only the first tag of a list is compared. The object's tag in second place is 200 with the
 #   whole body instead of 304, or 412 instead of 200; W/"tag" does not match; If-Match: * is 412 and
 #   If-None-Match: * is 200 although the object exists.
-# Who meets it: proxies in front of a gateway that hand on the conditions of their clients, and
+# Affected: proxies in front of a gateway that hand on the conditions of their clients, and
 #   clients that revalidate several stored versions at once: they get the body each time.
 # For a mirror: evaluate the client's conditions itself, and send an S3 engine at most one strong tag.
 #   Entrepot evaluates If-None-Match itself (proxy/registry/request/request_fields.h: lists, weak

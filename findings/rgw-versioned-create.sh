@@ -5,7 +5,7 @@
 #   says for versioned buckets that the request fails if there is a current version of the name.
 # Seen: 412 without versioning. Once the bucket has versions the same request answers 200 each time,
 #   and readers get the second writer's bytes.
-# Who meets it: caches and locks in S3 that let one of several nodes win by creating a key. They are
+# Affected: caches and locks in S3 that let one of several nodes win by creating a key. They are
 #   tested in a plain bucket; an operator turns versions on later, and every node wins.
 # For a mirror: test the bucket that is used at each start, by two PUTs of one probe key, and rest
 #   correctness on keys that are digests, where a second write brings the same bytes. Entrepot has no

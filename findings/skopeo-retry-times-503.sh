@@ -5,7 +5,7 @@
 #   based on the number of failed attempts"; RFC 9110 15.6.4 calls 503 a temporary overload.
 # Seen: one request, at once the end, for the manifest and for a blob; 500 is the same. A registry
 #   that refuses the connection is tried three times, so the option itself works.
-# Who meets it: a CI job that copies through a mirror with --retry-times and trusts it to bridge the
+# Affected: a CI job that copies through a mirror with --retry-times and trusts it to bridge the
 #   mirror's short overload; the fall-back of registries.conf does not help for a blob either.
 # For a mirror: 503 is final for skopeo. An overload of the upstream that is over in a moment has to
 #   be waited for inside the mirror, with the request held open. Entrepot does: it repeats retryable

@@ -6,7 +6,7 @@
 # Seen: the layer of type application/vnd.oci.image.layer.v1.tar is gzipped, the manifest is written
 #   again, and the tag has another digest at the destination. The same image copied by digest
 #   (docker://REPOSITORY@sha256:...) keeps its bytes; so do images whose layers are compressed.
-# Who meets it: whoever promotes images between two registries with skopeo: signatures and pins by
+# Affected: teams that promote images between two registries with skopeo: signatures and pins by
 #   digest of the first registry do not hold at the second.
 # For a mirror: two endpoints of one upstream can rightly have different digests under one tag, so a
 #   blob that one of them names can be absent from the other. Entrepot asks the other endpoints when
