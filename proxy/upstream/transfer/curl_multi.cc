@@ -75,6 +75,7 @@ class CurlMulti::Handle : public Transfer {
 CurlMulti::CurlMulti(loop::Loop& loop, TransferOptions options, const TransferQueue::Bounds& bounds)
     : loop_(loop),
       options_(std::move(options)),
+      most_connections_(static_cast<long>(bounds.most_running())),
       ready_([this](curl_socket_t fd, int mask) { act(fd, mask); }),
       queue_(bounds),
       timer_(loop.base(), [this] { act(CURL_SOCKET_TIMEOUT, 0); }),
@@ -96,6 +97,9 @@ void CurlMulti::open() {
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &on_timer_change);
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, &timer_);
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
+  // By default libcurl keeps four connections for each handle that it has at the moment, so that a
+  // quiet time after a burst closes most of them, and the next burst dials again.
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, most_connections_);
 }
 
 std::unique_ptr<Transfer> CurlMulti::start(TransferRequest request, TransferSink& sink) {

@@ -79,6 +79,7 @@ class CurlMulti : private CurlTransfer::Deadlines {
 
   loop::Loop& loop_;
   const TransferOptions options_;
+  const long most_connections_;
   Sockets sockets_;
   LastAddresses last_addresses_;
   CURLM* multi_ = nullptr;  // owned

@@ -95,7 +95,7 @@ void TransferQueue::wanted_by(Ticket ticket, cache::Client client) {
 }
 
 bool TransferQueue::may_begin(Lane of) const {
-  const std::size_t half = std::max<std::size_t>(bounds_.slots / 2, 1);
+  const std::size_t half = bounds_.half();
   if (of == Lane::urgent) return used_urgent_ < half;
   if (used_ >= bounds_.slots) return false;
   if (of == Lane::awaited) return true;
@@ -175,7 +175,7 @@ std::vector<const TransferRequest*> TransferQueue::to_end(Time now) {
     if (one.deserted && now - *one.deserted >= grace) deserted.emplace_back(*one.deserted, request);
   }
   std::ranges::sort(deserted);
-  const std::size_t half = std::max<std::size_t>(bounds_.slots / 2, 1);
+  const std::size_t half = bounds_.half();
   std::size_t needed = deserted.size() > half ? deserted.size() - half : 0;
   if (crowded()) needed = std::max(needed, lane(Lane::awaited).size());
   std::vector<const TransferRequest*> ending;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -32,6 +33,11 @@ class TransferQueue {
     std::size_t slots = 50;
     /// Queued at once. A queued transfer takes about 3 KB with its flight.
     std::size_t waiting = 10'000;
+
+    /// Half of the slots.
+    std::size_t half() const { return std::max<std::size_t>(slots / 2, 1); }
+    /// The highest number of transfers at once.
+    std::size_t most_running() const { return slots + half(); }
   };
 
   /// A queued transfer: the parts to start it when its turn comes.

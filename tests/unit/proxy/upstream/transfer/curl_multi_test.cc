@@ -143,6 +143,31 @@ TEST_F(MultiTest, ResetEndsWhatRunsAndServesWhatComesAfter) {
   EXPECT_EQ(queued[1].bytes, 4U);
 }
 
+TEST_F(MultiTest, ABurstReusesTheConnectionsOfTheBurstBefore) {
+  constexpr int burst = 20;
+  std::counting_semaphore<> go{0};
+  ScriptedServer server([&](const Received&, Reply& reply) {
+    if (go.try_acquire_for(test_deadline)) reply.send(200, {}, "body");
+  });
+  on_loop([this] {
+    multi_ = std::make_unique<CurlMulti>(loop_, TransferOptions{},
+                                         TransferQueue::Bounds{.slots = burst});
+  });
+  int requests = 0;
+  const auto transfer = [&](int count) {
+    std::vector<EndSink> sinks(static_cast<std::size_t>(count));
+    for (EndSink& sink : sinks) start(server, sink);
+    EXPECT_TRUE(server.wait_for("/x", requests += count));  // all of them run at once
+    go.release(count);
+    for (EndSink& sink : sinks) EXPECT_EQ(sink.wait().kind, TransferEnd::Kind::complete);
+    on_loop([this] { transfers_.clear(); });
+  };
+  transfer(burst);
+  for (int i = 0; i < burst; ++i) transfer(1);
+  transfer(burst);
+  EXPECT_EQ(server.connections(), burst);
+}
+
 TEST_F(MultiTest, UrgentTransfersDoNotQueue) {
   ScriptedServer server([](const Received& request, Reply& reply) {
     if (request.connection <= 2) {
