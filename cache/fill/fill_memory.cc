@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "cache/content/manifest_checks.h"
 #include "cache/fill/fill.h"
-#include "cache/fill/manifest_checks.h"
 #include "metrics/check.h"
 
 namespace entrepot::cache {

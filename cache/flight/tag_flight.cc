@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "cache/base/media_type.h"
-#include "cache/fill/manifest_checks.h"
+#include "cache/content/manifest_checks.h"
 #include "cache/flight/tag_flights.h"
 #include "cache/index/layout.h"
 #include "metrics/check.h"

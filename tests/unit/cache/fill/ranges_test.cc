@@ -3,7 +3,7 @@
 #include <fstream>
 #include <optional>
 
-#include "cache/fill/left_fills.h"
+#include "cache/upkeep/left_fills.h"
 #include "tests/unit/cache/pieces_fixture.h"
 
 namespace entrepot::cache {
