@@ -65,7 +65,7 @@ class ObjectFlights final : public Fill::Owner, public LinkProof::Owner {
     std::shared_ptr<FileHasher> hasher;
     std::vector<ObjectRequest> waiting;
   };
-  /// Several of one digest where what one upstream gives is not for another (Fill::open_to).
+  /// Several of one digest where what one upstream gives is not for another (FillSubject::open_to).
   using Fills = std::unordered_multimap<Digest, std::shared_ptr<Fill>>;
 
   Fills& fills(Resource resource) {
