@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Writes entrepot_commit.h at each build, and only if the commit has changed since the last one.
+# Writes the source of entrepot::commit() (metrics/version.h). A file of the same commit is left as it
+# is, so that nothing is compiled again.
 #
 #   cmake -D SOURCE=DIR -D OUTPUT=FILE [-D COMMIT=TEXT] -P write_commit.cmake
 if(NOT COMMIT)
@@ -11,7 +12,10 @@ endif()
 if(NOT COMMIT MATCHES "^[0-9A-Za-z._+-]+$")
   set(COMMIT unknown)
 endif()
-set(text "#define ENTREPOT_COMMIT_TEXT \"${COMMIT}\"\n")
+set(text "#include \"metrics/version.h\"\n
+namespace entrepot {\n
+std::string_view commit() { return \"${COMMIT}\"; }\n
+}\n")
 if(EXISTS "${OUTPUT}")
   file(READ "${OUTPUT}" before)
 endif()

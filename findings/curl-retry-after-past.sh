@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # libcurl 7.88: CURLINFO_RETRY_AFTER is negative for a date that has passed.
 # Expected: 0. CURLINFO_RETRY_AFTER(3): "will always return number of seconds to wait - or zero if
 #   there was no header or the header could not be parsed"; RFC 9110 10.2.3 allows a date, and a wait

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # libcurl 7.88: an S3 request with two headers whose names begin alike is signed wrongly.
 # Expected: CURLOPT_AWS_SIGV4 / --aws-sigv4 signs the x-amz-* headers that the request names. AWS
 #   Signature Version 4 ("Create a canonical request") sorts them by header name.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # libevent 2.1: the limits of a bufferevent do not bound what is written from a file.
 # Expected: bufferevent_set_max_single_write ("Set the size limit for single write operation") and
 #   bufferevent_set_rate_limit bound each write, whatever the output buffer is made of

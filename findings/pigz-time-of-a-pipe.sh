@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # pigz 2.6: what comes from a pipe is stamped with the present time.
 # Expected: `tar c DIR | pigz` makes the same bytes each time, as `tar c DIR | gzip` does: RFC 1952
 #   2.3.1 ("MTIME = 0 means no time stamp is available") fits input without a file, and pigz says

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # docker-registry 2.8: garbage-collect --delete-untagged empties a tagged multi-platform image.
 # Expected: the platform manifests of an index stay as long as a tag leads to the index. The help
 #   says "delete manifests that are not currently referenced via tag", and the OCI image

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # docker-registry 2.8 on S3 (Ceph RGW 16.2): HEAD of a blob tells neither size nor digest.
 # Expected: 200 with Content-Length, as on a disk. OCI distribution specification, "Checking if
 #   content exists in the registry": "A HEAD request to an existing blob or manifest URL MUST return

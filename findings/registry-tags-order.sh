@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # docker-registry 2.8: tags/list has no order and no pages.
 # Expected: `n` and `last` are honoured, a Link leads to the next page, and the tags are in lexical
 #   order: docs/spec/api.md of docker-registry 2.8 ("Listing Image Tags", "Pagination") and the OCI

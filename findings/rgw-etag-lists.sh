@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Ceph RGW 16.2: If-Match and If-None-Match of a GET know neither lists nor "*".
 # Expected: RFC 9110 13.1.1 and 13.1.2: the field is "*" or a list of entity tags, of which any may
 #   match; If-None-Match compares weakly, so that W/ does not matter. S3's GetObject refers to RFC 7232.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Ceph RGW 16.2: in a versioned bucket, PUT with If-None-Match: * replaces an existing object.
 # Expected: 412, as in a bucket without versions. S3's PutObject: "Uploads the object only if the
 #   object key name does not already exist in the bucket specified"; its guide on conditional writes

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # skopeo 1.9: --retry-times does not retry a 503, whatever Retry-After says.
 # Expected: --retry-times 2 makes three attempts at a registry that answers 503 with Retry-After: 1.
 #   skopeo-copy(1): "the number of times to retry, retry wait time will be exponentially increased

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # skopeo 1.9: a copy by tag changes the digest of an image with an uncompressed layer.
 # Expected: a copy from registry to registry without an option about compression keeps the bytes.
 #   skopeo-copy(1) names the destinations dir: (--dest-compress, "default is same compression type as

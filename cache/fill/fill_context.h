@@ -1,10 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "cache/api/source.h"
+#include "cache/base/client.h"
+#include "cache/base/demand.h"
+#include "cache/base/digest.h"
 #include "cache/base/digest_set.h"
+#include "cache/base/executor.h"
+#include "cache/base/extents.h"
 #include "cache/base/origins.h"
+#include "cache/base/repository.h"
 #include "cache/fill/keeper.h"
-#include "cache/fill/parallelism.h"
+#include "cache/fill/rules/parallelism.h"
 #include "cache/space/disk_budget.h"
 #include "cache/store/blob_files.h"
 #include "cache/store/blob_store.h"
@@ -30,6 +43,61 @@ struct FillContext {
   /// Blobs whose bytes had another digest than requested. Each is fetched over one transfer the
   /// next time, from one endpoint unless that fails, so that the endpoint to blame is known.
   DigestSet& mismatched;
+};
+
+/// The object of one fill, the parts of the cache that fetch it, and the facts that the fill has
+/// learnt of the upstream. The fill owns it; its body and the parts of the body refer to it. The
+/// thread of `home` only.
+struct FillSubject {
+  const FillContext& context;
+  Executor& home;
+  Source& source;
+  /// Receives the events of the transfers that deliver in order.
+  FetchSink& sink;
+  const Demand& demand;
+  const Resource resource;
+  /// In whose name the upstream is asked.
+  const Repository repository;
+  const Digest digest;
+  /// Via and additional media types of the first request.
+  const SentAs sent;
+  /// The first range of the first request, if the fill begins with ranges and that range does not
+  /// depend on the size.
+  const std::optional<Span> first_range;
+  /// Runs beside a fill of the same digest whose bytes are not for this upstream's clients. It has
+  /// no file name of its own, so it passes through.
+  const bool apart;
+
+  Client client;                         ///< of the latest request
+  bool ranges_ignored = false;           ///< the upstream has answered a range with the whole blob
+  bool near_mirror = false;              ///< the latest answer came from a mirror nearby
+  std::set<std::string> endpoints = {};  ///< that have delivered bytes
+
+  /// The longest object that is accepted. Bytes.
+  std::uint64_t max_size() const {
+    const auto& options = context.environment.options;
+    return resource == Resource::manifest ? options.max_manifest : options.max_blob;
+  }
+  /// True if clients of `other` may read the bytes.
+  bool open_to(std::string_view other) const {
+    return context.origins.open_to(context.origins.of(repository.upstream), other);
+  }
+  /// A request for all of the object.
+  FetchRequest request() const {
+    FetchRequest request{repository.upstream, repository.name, resource, digest.str(), false, 0,
+                         max_size()};
+    request.one_endpoint = context.mismatched.contains(digest);
+    request.via = sent.via;
+    request.accept = sent.accept;
+    request.client = client;
+    request.demand = &demand;
+    return request;
+  }
+  /// The upstream has answered.
+  void note_head(const FetchHead& head) {
+    endpoints.insert(head.endpoint);
+    near_mirror = head.near_mirror;
+  }
 };
 
 }  // namespace entrepot::cache

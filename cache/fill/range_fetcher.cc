@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "cache/fill/growing_file.h"
+#include "cache/fill/rules/grains.h"
 
 namespace entrepot::cache {
 namespace {
 
-/// Of one blob at a time, segments besides; registries count connections.
+/// Most transfers of one blob, besides segments; registries count connections.
 constexpr std::size_t most_at_once = 4;
-/// Gathered before it is written.
+/// Gathered before they are written. Bytes.
 constexpr std::size_t gathered_size = 256 << 10;
 
 }  // namespace
@@ -20,21 +21,21 @@ constexpr std::size_t gathered_size = 256 << 10;
 class RangeFetcher::Transfer final : public FetchSink,
                                      public std::enable_shared_from_this<Transfer> {
  public:
-  Transfer(RangeFetcher& pieces, const Span& span, bool segment)
-      : pieces_(pieces), span_(span), segment_(segment), front_(span.begin) {
-    auto request = pieces.request_;
+  Transfer(RangeFetcher& fetcher, const Span& span, bool segment)
+      : fetcher_(fetcher), span_(span), segment_(segment), front_(span.begin) {
+    auto request = fetcher.request_;
     request.offset = span.begin;
     request.end = span.end;
-    fetch_ = pieces.source_.fetch(std::move(request), *this);
+    fetch_ = fetcher.source_.fetch(std::move(request), *this);
   }
 
   void on_head(const FetchHead& head) override {
     const auto self = shared_from_this();
-    pieces_.owner_.on_piece_head(head);
+    fetcher_.owner_.on_range_head(head);
   }
 
   void on_endpoint(const std::string& endpoint) override {
-    pieces_.owner_.on_piece_endpoint(endpoint);
+    fetcher_.owner_.on_range_endpoint(endpoint);
   }
 
   void wanted_by(Client client) {
@@ -44,7 +45,7 @@ class RangeFetcher::Transfer final : public FetchSink,
   bool segment() const { return segment_; }
 
   bool on_data(std::uint64_t offset, std::span<const std::byte> data) override {
-    // After a resume the upstream may have begun anew.
+    // After a resume the upstream may have begun from the beginning.
     const auto next = front_ + gathered_.size();
     data = data.subspan(std::min<std::uint64_t>(data.size(), next - std::min(next, offset)));
     gathered_.insert(gathered_.end(), data.begin(), data.end());
@@ -53,7 +54,7 @@ class RangeFetcher::Transfer final : public FetchSink,
       return !refusal_;
     }
     if (!std::exchange(turn_end_posted_, true)) {
-      pieces_.home_.post([weak = weak_from_this()] {
+      fetcher_.home_.post([weak = weak_from_this()] {
         if (const auto self = weak.lock(); self && self->fetch_) self->turn_ended();
       });
     }
@@ -63,17 +64,17 @@ class RangeFetcher::Transfer final : public FetchSink,
   void on_done(const std::optional<Failure>& failure) override {
     const auto self = shared_from_this();
     fetch_.reset();
-    if (refusal_) return pieces_.ended(self, refusal_);
-    if (failure) return pieces_.ended(self, failure);
-    if (!gathered_.empty()) refusal_ = pieces_.owner_.on_piece(front_, gathered_);
-    pieces_.ended(self, refusal_);
+    if (refusal_) return fetcher_.ended(self, refusal_);
+    if (failure) return fetcher_.ended(self, failure);
+    if (!gathered_.empty()) refusal_ = fetcher_.owner_.on_range_data(front_, gathered_);
+    fetcher_.ended(self, refusal_);
   }
 
  private:
   std::optional<Failure> write(std::size_t pages) {
     const std::size_t bytes = pages * GrowingFile::page;
     if (bytes == 0) return std::nullopt;
-    if (auto refusal = pieces_.owner_.on_piece(front_, std::span(gathered_).first(bytes)))
+    if (auto refusal = fetcher_.owner_.on_range_data(front_, std::span(gathered_).first(bytes)))
       return refusal;
     front_ += bytes;
     gathered_.erase(gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(bytes));
@@ -85,10 +86,10 @@ class RangeFetcher::Transfer final : public FetchSink,
     const auto refusal = write(gathered_.size() / GrowingFile::page);
     if (!refusal) return;
     fetch_.reset();
-    pieces_.ended(shared_from_this(), refusal);
+    fetcher_.ended(shared_from_this(), refusal);
   }
 
-  RangeFetcher& pieces_;
+  RangeFetcher& fetcher_;
   const Span span_;
   const bool segment_;
   std::uint64_t front_;  // written up to here
@@ -99,46 +100,43 @@ class RangeFetcher::Transfer final : public FetchSink,
 };
 
 RangeFetcher::RangeFetcher(Owner& owner, Source& source, Executor& home, FetchRequest request,
-                           Extents there)
+                           Extents available)
     : owner_(owner),
       source_(source),
       home_(home),
       request_(std::move(request)),
-      asked_(std::move(there)) {}
+      requested_(std::move(available)) {}
 
 RangeFetcher::~RangeFetcher() = default;
-
-Span RangeFetcher::grains(const Span& span) {
-  return {span.begin / grain * grain, (span.end + grain - 1) / grain * grain};
-}
 
 std::uint64_t RangeFetcher::missing(const Span& span) const {
   auto [begin, end] = grains(span);
   std::uint64_t bytes = 0;
-  for (auto gap = asked_.gap_in({begin, end}); !gap.empty(); gap = asked_.gap_in({gap.end, end}))
+  for (auto gap = requested_.gap_in({begin, end}); !gap.empty();
+       gap = requested_.gap_in({gap.end, end}))
     bytes += gap.length();
   return bytes;
 }
 
-void RangeFetcher::want(const Span& span) {
+void RangeFetcher::fetch(const Span& span) {
   home_.assert_in_thread();
   const auto wanted = grains(span);
-  for (auto gap = asked_.gap_in(wanted); !gap.empty(); gap = asked_.gap_in(wanted)) {
-    gap.end = std::min(gap.end, gap.begin + largest);
-    asked_.add(gap);
+  for (auto gap = requested_.gap_in(wanted); !gap.empty(); gap = requested_.gap_in(wanted)) {
+    gap.end = std::min(gap.end, gap.begin + max_range);
+    requested_.add(gap);
     waiting_.push_back(gap);
   }
   start_waiting();
 }
 
-void RangeFetcher::want_again(const Span& span) {
-  asked_.remove(grains(span));
-  want(span);
+void RangeFetcher::fetch_again(const Span& span) {
+  requested_.remove(grains(span));
+  fetch(span);
 }
 
-void RangeFetcher::bring_segment(const Span& span) {
+void RangeFetcher::fetch_segment(const Span& span) {
   home_.assert_in_thread();
-  asked_.add(span);
+  requested_.add(span);
   ++segments_;
   running_.insert(std::make_shared<Transfer>(*this, span, /*segment=*/true));
 }
@@ -160,12 +158,12 @@ void RangeFetcher::ended(const std::shared_ptr<Transfer>& transfer,
   running_.erase(transfer);
   if (transfer->segment()) --segments_;
   if (failure) {
-    asked_.remove(transfer->missing());
-    for (const auto& span : std::exchange(waiting_, {})) asked_.remove(span);
+    requested_.remove(transfer->missing());
+    for (const auto& span : std::exchange(waiting_, {})) requested_.remove(span);
   } else {
     start_waiting();
   }
-  owner_.on_piece_done(failure);
+  owner_.on_range_done(failure);
 }
 
 }  // namespace entrepot::cache

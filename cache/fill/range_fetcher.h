@@ -15,58 +15,51 @@
 
 namespace entrepot::cache {
 
-/// Brings single pieces of one blob from the upstream, each by a fetch of its own, a few at a time;
-/// what has been asked for is not asked for again. On the home's thread.
+/// Fetches ranges of one blob from the upstream, each by a transfer of its own, a few at a time.
+/// Bytes that were requested are not requested again. The home's thread only.
 class RangeFetcher {
  public:
-  /// Who wants them.
+  /// Receives the ranges.
   class Owner {
    public:
     virtual ~Owner() = default;
-    /// May destroy the RangeFetcher.
-    virtual void on_piece_head(const FetchHead& head) = 0;
-    /// What comes now is from another endpoint.
-    virtual void on_piece_endpoint(const std::string& endpoint) = 0;
-    /// Whole pages of the blob, or its end. A failure: no more.
-    virtual std::optional<Failure> on_piece(std::uint64_t offset,
-                                            std::span<const std::byte> data) = 0;
-    /// One has ended. After a failure the others go on, nothing that waited begins, and what it
-    /// did not bring counts as not asked for. May destroy the RangeFetcher.
-    virtual void on_piece_done(const std::optional<Failure>& failure) = 0;
+    /// A transfer has delivered its head. May destroy the RangeFetcher.
+    virtual void on_range_head(const FetchHead& head) = 0;
+    /// The following data come from another endpoint.
+    virtual void on_range_endpoint(const std::string& endpoint) = 0;
+    /// Whole pages of the blob, or its end. A failure ends the transfer.
+    virtual std::optional<Failure> on_range_data(std::uint64_t offset,
+                                                 std::span<const std::byte> data) = 0;
+    /// A transfer has ended. After a failure the others go on, waiting ranges are dropped, and
+    /// bytes that were not delivered count as not requested. May destroy the RangeFetcher.
+    virtual void on_range_done(const std::optional<Failure>& failure) = 0;
   };
 
-  /// `request`: for the whole blob. `there` is not brought.
-  RangeFetcher(Owner& owner, Source& source, Executor& home, FetchRequest request, Extents there);
+  /// `request`: for the whole blob. `available` bytes are not fetched.
+  RangeFetcher(Owner& owner, Source& source, Executor& home, FetchRequest request,
+               Extents available);
   ~RangeFetcher();
   RangeFetcher(const RangeFetcher&) = delete;
   RangeFetcher& operator=(const RangeFetcher&) = delete;
 
-  /// The bytes of this, in whole grains, that have not been asked for.
+  /// The bytes of the grains that contain `span` and have not been requested.
   std::uint64_t missing(const Span& span) const;
-  /// Asks for those, at once or when others have ended. Where the size is known the span lies
-  /// within the blob; before, it is so short that it makes one transfer, whose end the upstream
-  /// cuts.
-  void want(const Span& span);
-  /// Asks for these bytes again, whole grains of which are there.
-  void want_again(const Span& span);
-  /// What is there, on its way, or going to be.
-  const Extents& asked() const { return asked_; }
+  /// Requests those, at once or when other transfers have ended. If the size is known, `span` lies
+  /// within the blob. Before, it is so short that it makes one transfer, which the upstream ends at
+  /// the end of the blob.
+  void fetch(const Span& span);
+  /// Requests the grains that contain `span` again, although they are available.
+  void fetch_again(const Span& span);
+  /// Bytes that are available, in transfer or waiting for one.
+  const Extents& requested() const { return requested_; }
   /// `client` waits for them as well.
   void wanted_by(Client client);
-  /// Nothing is on its way.
+  /// No transfer is running.
   bool idle() const { return running_.empty(); }
-  /// Brings this at once, beside what is wanted. REQUIRES: nothing of it has been asked for.
-  void bring_segment(const Span& span);
-  /// How many of those are on their way.
+  /// Requests `span` at once, beside the other ranges. REQUIRES: none of it has been requested.
+  void fetch_segment(const Span& span);
+  /// The number of segments in transfer.
   std::size_t segments() const { return segments_; }
-
-  /// What is asked for begins and ends on multiples of this: small, for lazy pullers read here and
-  /// there, and their registries charge by the byte; large enough for one request to be worth it.
-  static constexpr std::uint64_t grain = 64 << 10;
-  /// Of one transfer, so that small pieces do not wait long behind large ones.
-  static constexpr std::uint64_t largest = 8 << 20;
-  /// The whole ones that hold it.
-  static Span grains(const Span& span);
 
  private:
   class Transfer;
@@ -77,7 +70,7 @@ class RangeFetcher {
   Source& source_;
   Executor& home_;
   FetchRequest request_;
-  Extents asked_;
+  Extents requested_;
   std::size_t segments_ = 0;
   std::deque<Span> waiting_;
   std::unordered_set<std::shared_ptr<Transfer>> running_;

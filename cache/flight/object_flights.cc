@@ -41,7 +41,7 @@ std::shared_ptr<Fill> ObjectFlights::find_fill(const ObjectRequest& request) {
     if (!fill->second->joinable()) {
       closed_fills_.insert(fill->second);
       fill = table.erase(fill);
-    } else if (fill->second->open_to(request.repository.upstream)) {
+    } else if (fill->second->subject().open_to(request.repository.upstream)) {
       return fill->second;
     } else {
       ++fill;
@@ -141,7 +141,8 @@ void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
     return looked.object.doubtful ? check(std::move(request), content)
                                   : answer_stored(request, content, /*from_disk=*/true);
   }
-  const bool asks_for_it = fill && !fill->begun() && fill->repository() == request.repository;
+  const bool asks_for_it =
+      fill && !fill->begun() && fill->subject().repository == request.repository;
   if (fill && (linked(request) || asks_for_it)) {
     return fill->join(std::move(request));
   }
@@ -218,8 +219,8 @@ void ObjectFlights::prove(ObjectRequest request) {
 
 void ObjectFlights::unlist(const Fill& fill) {
   std::erase_if(closed_fills_, [&fill](const auto& closed) { return closed.get() == &fill; });
-  auto& table = fills(fill.resource());
-  const auto [begin, end] = table.equal_range(fill.digest());
+  auto& table = fills(fill.subject().resource);
+  const auto [begin, end] = table.equal_range(fill.subject().digest);
   const auto found =
       std::find_if(begin, end, [&fill](const auto& one) { return one.second.get() == &fill; });
   if (found != end) table.erase(found);

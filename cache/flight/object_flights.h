@@ -66,7 +66,7 @@ class ObjectFlights final : public Fill::Owner, public LinkProof::Owner {
     std::vector<ObjectRequest> waiting;
   };
   /// A digest has several fills if the content of one upstream is not open to another
-  /// (Fill::open_to).
+  /// (FillSubject::open_to).
   using Fills = std::unordered_multimap<Digest, std::shared_ptr<Fill>>;
 
   Fills& fills(Resource resource) {

@@ -5,10 +5,9 @@
 #include <utility>
 
 #include "cache/base/media_type.h"
-#include "cache/fill/manifest_checks.h"
+#include "cache/content/manifest_checks.h"
 #include "cache/flight/tag_flights.h"
 #include "cache/index/layout.h"
-#include "metrics/check.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {
@@ -61,7 +60,7 @@ Demand::Level TagFlight::level() const {
 void TagFlight::ask(bool with_head) {
   asked_with_head_ = with_head;
   head_ = {};
-  bytes_.clear();
+  body_ = {};
   FetchRequest request{repository_.upstream,
                        repository_.name,
                        Resource::manifest,
@@ -81,10 +80,7 @@ void TagFlight::ask(bool with_head) {
 
 bool TagFlight::on_data(std::uint64_t offset, std::span<const std::byte> data) {
   home_.assert_in_thread();
-  check(offset <= bytes_.size(), "fetches leave no holes");
-  bytes_.resize(offset);
-  bytes_.append(reinterpret_cast<const char*>(data.data()), data.size());
-  return bytes_.size() <= context_.environment.options.max_manifest;
+  return body_.add(offset, data, context_.environment.options.max_manifest);
 }
 
 void TagFlight::on_done(const std::optional<Failure>& failure) {
@@ -124,7 +120,7 @@ void TagFlight::manifest_arrived() {
   // The algorithm of the digest that the upstream has named, if any.
   const auto algorithm = head_.digest ? head_.digest->algorithm() : Algorithm::sha256;
   read_manifest(
-      algorithm, std::exchange(bytes_, {}), context_.environment.store_pool, home_,
+      algorithm, body_.take(), context_.environment.store_pool, home_,
       [self = shared_from_this()](ParsedManifest read) { self->manifest_read(std::move(read)); });
 }
 

@@ -8,6 +8,7 @@
 
 #include "cache/api/requests.h"
 #include "cache/api/source.h"
+#include "cache/content/gathered_body.h"
 #include "cache/content/parsed_manifest.h"
 #include "cache/flight/tag_context.h"
 
@@ -79,7 +80,7 @@ class TagFlight : public FetchSink, public Demand, public std::enable_shared_fro
   bool asked_with_head_ = false;
   std::unique_ptr<Fetch> fetch_;
   FetchHead head_;
-  std::string bytes_;
+  GatheredBody body_;
   std::vector<TagRequest> waiting_;
   std::unique_ptr<Timer> patience_;
   bool impatient_ = false;  ///< later requests are answered stale at once

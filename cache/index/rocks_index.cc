@@ -32,7 +32,7 @@ RocksIndex::~RocksIndex() {
   for (auto* handle : store_->families) store_->db->DestroyColumnFamilyHandle(handle);
 }
 
-IndexHealth& RocksIndex::health() const { return store_->health; }
+RocksHealth& RocksIndex::health() const { return store_->health; }
 
 std::optional<BlobRecord> RocksIndex::blob(const Digest& digest) const {
   return store_->record(blobs_family, digest_key(digest), decode_blob);

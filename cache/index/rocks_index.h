@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "cache/base/repository.h"
-#include "cache/index/index_health.h"
 #include "cache/index/index_notes.h"
 #include "cache/index/index_usage.h"
 #include "cache/index/records.h"
+#include "cache/index/rocks_health.h"
 #include "metrics/metrics.h"
 
 namespace entrepot::cache {
@@ -77,7 +77,7 @@ class RocksIndex {
   /// Views of the same database; this outlives them.
   IndexNotes notes() const { return IndexNotes(*store_); }
   IndexUsage usage() const { return IndexUsage(*store_); }
-  IndexHealth& health() const;
+  RocksHealth& health() const;
 
  private:
   std::unique_ptr<RocksStore> store_;

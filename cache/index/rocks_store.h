@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "cache/base/digest.h"
-#include "cache/index/index_health.h"
 #include "cache/index/layout.h"
+#include "cache/index/rocks_health.h"
 #include "cache/index/rocks_open.h"
 #include "metrics/log.h"
 #include "metrics/metrics.h"
@@ -95,7 +95,7 @@ class RocksStore : public OpenedRocks {
   }
 
   const std::uint64_t space_to_open;  ///< see IndexUsage
-  IndexHealth health;
+  RocksHealth health;
   std::atomic<std::int64_t> tags{0};  ///< number of tag records
 };
 

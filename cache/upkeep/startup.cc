@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "cache/base/lines.h"
-#include "cache/fill/left_fills.h"
 #include "cache/index/layout.h"
+#include "cache/upkeep/left_fills.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154,SC2034
 # Ceph's S3 gateway on loopback with a store in memory, and signed requests to it. Source it after
 # packages.sh.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Pinned Debian packages in a temporary folder, and the frame of a finding. Source it.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154,SC2034
 # docker-registry on loopback, and pushes to it by curl. Source it after packages.sh.
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cache/base/clock.h"
+#include "cache/base/phase_variable.h"
 #include "cache/cache.h"
 #include "conf/config.h"
 #include "conf/load.h"
@@ -23,7 +24,6 @@
 #include "proxy/app/reload.h"
 #include "proxy/app/threads.h"
 #include "proxy/app/watchdog.h"
-#include "proxy/base/phase_variable.h"
 #include "proxy/loop/signals.h"
 #include "proxy/registry/registry.h"
 

@@ -8,12 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "cache/fill/range_fetcher.h"
+#include "cache/fill/rules/grains.h"
 #include "tests/unit/cache/cache_fixture.h"
 
 namespace entrepot::cache {
-
-inline constexpr std::uint64_t grain = RangeFetcher::grain;
 
 class PiecesTest : public CacheTest {
  protected:

@@ -41,8 +41,8 @@ TEST_F(LargePiecesTest, OneRequestIsSeveralTransfers) {
   expect_piece(0, 1);
   ask_piece(4 * grain, (16ULL << 20) + 4 * grain);
   ASSERT_EQ(source.asked.size(), 3U);
-  EXPECT_EQ(range_of(source.asked[1]).length(), RangeFetcher::largest);
-  EXPECT_EQ(range_of(source.asked[2]).length(), RangeFetcher::largest);
+  EXPECT_EQ(range_of(source.asked[1]).length(), max_range);
+  EXPECT_EQ(range_of(source.asked[2]).length(), max_range);
 }
 
 TEST_F(LargePiecesTest, WhatWasLeftCountsAsClaimed) {

@@ -2,7 +2,7 @@
 // A fill whose rest comes over several transfers.
 #include <algorithm>
 
-#include "cache/fill/parallelism.h"
+#include "cache/fill/rules/parallelism.h"
 #include "tests/unit/cache/pieces_fixture.h"
 #include "tests/unit/cache/sizes.h"
 

@@ -3,7 +3,7 @@
 #include <fstream>
 #include <optional>
 
-#include "cache/fill/left_fills.h"
+#include "cache/upkeep/left_fills.h"
 #include "tests/unit/cache/pieces_fixture.h"
 
 namespace entrepot::cache {
@@ -120,7 +120,7 @@ TEST_F(PiecesTest, NothingAtThatPlaceIsSettledByTheSize) {
 TEST_F(PiecesTest, AnEndFarBeyondTheBlobIsNotBelieved) {
   const auto huge = ask(piece(0, 1ULL << 62));
   EXPECT_EQ(source.asked.size(), 1U);
-  EXPECT_LE(range_of(last()).length(), RangeFetcher::largest);
+  EXPECT_LE(range_of(last()).length(), max_range);
   last().fail(FailureKind::not_found);
   executor.run();
   EXPECT_FALSE(huge.answer().content);
@@ -316,7 +316,7 @@ TEST_F(ManyRangesTest, AThousandFarBytesAreFewQuestions) {
                             }});
   bring();
   // What is joined may be longer than one transfer.
-  EXPECT_LE(source.asked.size() - before, 64 + blob.size() / RangeFetcher::largest);
+  EXPECT_LE(source.asked.size() - before, 64 + blob.size() / max_range);
   for (const auto& span : spans)
     EXPECT_EQ(read_piece(pending, span.begin, span.end), blob.substr(span.begin, 1));
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "proxy/base/phase_variable.h"
+#include "cache/base/phase_variable.h"
 
 namespace entrepot::upstream {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cache/fill/served_ranges.h"
+#include "cache/fill/rules/served_ranges.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -7,11 +7,11 @@
 namespace entrepot::cache {
 namespace {
 
-/// The first bytes alone are how lazy pullers see that the blob is still there.
+/// Lazy pullers request the first bytes alone, to see that the blob is available. Bytes.
 constexpr std::uint64_t least_to_count = 4096;
 constexpr std::size_t wanted_by_many = 3;
-/// Spans kept, of about 64 bytes each. Beyond that all are forgotten: what is asked for again is
-/// then seen a little later.
+/// Most spans that are remembered, of about 64 bytes each. Beyond that all are forgotten, and a
+/// repeated request is noticed a little later.
 constexpr std::size_t most_spans = 4096;
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many transfers, and how long their segments are.
-#include "cache/fill/parallelism.h"
+#include "cache/fill/rules/parallelism.h"
 
 #include <gtest/gtest.h>
 
@@ -56,7 +56,7 @@ TEST(Parallelism, StaysWithWhatTheLineCanDo) {
   EXPECT_EQ(*std::max_element(taken.begin(), taken.end()), 8U);
 }
 
-TEST(Parallelism, WhatTakesLongIsLookedAtForLonger) {
+TEST(Parallelism, ALongTransferGetsALongTrial) {
   Parallelism widening;
   // Two bring twice as much, in bursts.
   int step = 0;
@@ -74,13 +74,13 @@ TEST(Parallelism, IsTriedAgainAfterARestThatGrows) {
   EXPECT_EQ(trials(taken), (std::vector<std::size_t>{1, 33, 81, 161}));
 }
 
-TEST(Parallelism, WhereTheLineIsFullTheRestIsLonger) {
+TEST(Parallelism, ASaturatedLinkMakesThePauseLonger) {
   Parallelism widening;
   const auto taken = run(widening, 300, 100000 * mib, [](auto) { return 4 * mib; });
   EXPECT_EQ(trials(taken), (std::vector<std::size_t>{1, 81, 225}));
 }
 
-TEST(Parallelism, WhereOneIsToBeItStaysOne) {
+TEST(Parallelism, OneTransferStaysOne) {
   Parallelism widening;
   run(widening, 4, 1000 * mib, [](auto n) { return n * mib; });
   widening.narrow();
@@ -95,13 +95,13 @@ TEST(Parallelism, NeverMoreThanMayBe) {
   EXPECT_EQ(*std::max_element(taken.begin(), taken.end()), 2U);
 }
 
-TEST(Parallelism, WhatIsSoonThereIsLeftAlone) {
+TEST(Parallelism, ATransferThatEndsSoonIsLeftAlone) {
   Parallelism widening;
   const auto taken = run(widening, 10, 11 * mib, [](auto n) { return n * mib; });
   EXPECT_EQ(*std::max_element(taken.begin(), taken.end()), 1U);
 }
 
-TEST(Parallelism, WhatWasThereBeforeIsNoSpeed) {
+TEST(Parallelism, BytesOfAnEarlierFillAreNoSpeed) {
   Parallelism widening;
   widening.step(500 * mib, 500 * mib, 8);
   EXPECT_EQ(widening.step(501 * mib, 499 * mib, 8), 2U);
@@ -127,7 +127,7 @@ TEST(Parallelism, SegmentsBecomeSmallTowardsTheEndAndNoSmaller) {
   ASSERT_EQ(widening.transfers(), 8U);
   EXPECT_EQ(widening.segment(64 * mib), 8 * mib);
   EXPECT_EQ(widening.segment(32 * mib), 4 * mib);
-  EXPECT_EQ(widening.segment(20 * mib + 8), 41 * RangeFetcher::grain);
+  EXPECT_EQ(widening.segment(20 * mib + 8), 41 * grain);
   EXPECT_EQ(widening.segment(mib), 2 * mib);
 }
 

@@ -1,36 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cache/fill/parallelism.h"
+#include "cache/fill/rules/parallelism.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "cache/fill/range_fetcher.h"
+#include "cache/fill/rules/grains.h"
 
 namespace entrepot::cache {
 namespace {
 
-/// New transfers take a while to be at their speed: the second half of the steps after a change is
-/// what counts. So many steps at least, and where there is time, up to so many: bytes come in
-/// bursts over a long way, and where some are lost.
+/// New transfers take a while to reach their speed: the second half of the steps after a change
+/// counts. A trial has at least `least_steps`, and up to `most_steps` if there is time: over a long
+/// path, and with packet loss, bytes arrive in bursts.
 constexpr std::size_t least_steps = 2;
 constexpr std::size_t most_steps = 16;
 /// A trial may take this part of the time to go.
 constexpr double part_for_trial = 24;
-/// Twice as many are worth it when they bring this much more; so much, and it is clear at once.
+/// Twice as many transfers are worth it if they are faster by this factor; by the second one, the
+/// trial ends at once.
 constexpr double worth_it = 1.25;
 constexpr double clearly = 1.6;
-/// Fewer intervals than these to go, at the present rate, are not worth a change.
+/// If fewer intervals remain at the present rate, a change is not worth it.
 constexpr double least_to_begin = 10;  // 3 s
 constexpr double least_to_go_on = 5;   // 1.5 s
-/// To the same speed with twice as many belongs a line that is full, where a trial costs readers
-/// something and brings nothing: it then rests so much longer.
+/// The same speed with twice as many transfers shows a saturated link, where trials cost readers
+/// something and gain nothing: the pause is longer by this factor.
 constexpr int rests_when_same = 4;
 bool same_speed(double a, double b) { return std::abs(a - b) < b / 10; }
-/// Of one segment. A request each: longer than the way to the registry and back, by far.
+/// Intervals that the transfer of one segment takes: far more than the round trip of its request.
 constexpr double segment_on_trial = 4;
 constexpr double segment_after_it = 8;
 constexpr std::uint64_t least_segment = 256 << 10;
-/// Of a segment, at the end.
+/// The last segments are shorter by at most this factor.
 constexpr std::uint64_t least_part = 4;
 
 }  // namespace
@@ -80,7 +81,7 @@ Parallelism::Verdict Parallelism::judge(double speed, std::uint64_t left) const 
 
 std::uint64_t Parallelism::segment(std::uint64_t unasked) const {
   const auto least = std::max(segment_ / least_part, least_segment);
-  return RangeFetcher::grains({0, std::clamp(unasked / transfers_, least, segment_)}).end;
+  return grains({0, std::clamp(unasked / transfers_, least, segment_)}).end;
 }
 
 void Parallelism::narrow() {
@@ -95,7 +96,7 @@ void Parallelism::change(std::size_t transfers) {
 
 void Parallelism::plan_segments(double speed_of_each, double intervals) {
   const auto bytes = static_cast<std::uint64_t>(speed_of_each * intervals);
-  segment_ = std::clamp(bytes, least_segment, RangeFetcher::largest);
+  segment_ = std::clamp(bytes, least_segment, max_range);
 }
 
 }  // namespace entrepot::cache

@@ -20,10 +20,10 @@ namespace entrepot::cache {
 /// RocksDB refuses every write after an I/O error on its log, so that only another process can
 /// continue after "failed". A write that reported failure may still take effect after a restart;
 /// all writes of the index are idempotent.
-class IndexHealth {
+class RocksHealth {
  public:
   /// `resume` lets RocksDB write again and returns false if a test write fails.
-  IndexHealth(metrics::Counter errors, std::function<bool()> resume);
+  RocksHealth(metrics::Counter errors, std::function<bool()> resume);
 
   /// Records the result of a write. Returns true if it succeeded.
   bool written(const rocksdb::Status& status);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cache/fill/manifest_checks.h"
+#include "cache/content/manifest_checks.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cache/index/index_health.h"
+#include "cache/index/rocks_health.h"
 
 #include <rocksdb/status.h>
 
@@ -9,10 +9,10 @@
 
 namespace entrepot::cache {
 
-IndexHealth::IndexHealth(metrics::Counter errors, std::function<bool()> resume)
+RocksHealth::RocksHealth(metrics::Counter errors, std::function<bool()> resume)
     : errors_(errors), resume_(std::move(resume)) {}
 
-bool IndexHealth::written(const rocksdb::Status& status) {
+bool RocksHealth::written(const rocksdb::Status& status) {
   if (status.ok()) return true;
   errors_.add();
   if (status.IsNoSpace() || full_) {
@@ -31,7 +31,7 @@ bool IndexHealth::written(const rocksdb::Status& status) {
   return false;
 }
 
-bool IndexHealth::recover() {
+bool RocksHealth::recover() {
   if (!full_ || !healthy()) return true;
   if (!resume_()) return false;
   full_ = false;
@@ -39,6 +39,6 @@ bool IndexHealth::recover() {
   return true;
 }
 
-void IndexHealth::fail_permanently() { healthy_ = false; }
+void RocksHealth::fail_permanently() { healthy_ = false; }
 
 }  // namespace entrepot::cache

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/base/phase_variable.h"
+#include "cache/base/phase_variable.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cache/fill/left_fills.h"
+#include "cache/upkeep/left_fills.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -34,8 +34,8 @@ Extents written_extents(int fd) {
 
 enum class Holes : std::uint8_t { told, not_told, no_room };
 
-/// Whether the file system tells to the page what is there. Some have larger units, for large files
-/// at least, of which the rest would count as there, and some do not know about holes.
+/// True if the file system knows the written pages of a sparse file. Some have larger units, at
+/// least for large files, and would count too much as written; some do not know about holes.
 Holes try_holes(const Layout& layout) {
   constexpr std::uint64_t pages = 4096, written = 1031;
   const auto path = layout.fills() / "probe";
@@ -54,12 +54,12 @@ Holes try_holes(const Layout& layout) {
                                                                         : Holes::not_told;
 }
 
-/// On a full disk one of them leaves for the others. False where none is left.
+/// Makes room on a full disk by removing one of the files. Returns false if none is left.
 bool remove_oldest(const Layout& layout) {
   std::error_code error;
   std::filesystem::path oldest;
   auto since = std::filesystem::file_time_type::max();
-  // Of those that can be seen.
+  // The files that can be listed.
   static_cast<void>(for_each_entry(layout.fills(), [&](const auto& entry) {
     const auto time = entry.last_write_time(error);
     if (error || time >= since) return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cache/fill/served_ranges.h"
+#include "cache/fill/rules/served_ranges.h"
 
 #include <gtest/gtest.h>
 
