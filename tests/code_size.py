@@ -66,16 +66,13 @@ MEASURES = {
 # Measure → name → present number, past the bound. `--update` rewrites the table.
 # OFFENDERS begin
 OFFENDERS: dict[str, dict[str, int]] = {
-    "members": {
-        "metrics::Metrics::Families": 29,
-    },
     "methods": {
         "cache::GrowingFile": 45,
         "cache::Index": 27,
-        "cache::RocksIndex": 37,
-        "metrics::Metrics": 34,
+        "upstream::Login": 27,
     },
-    "split": {
+    "sources": {
+        "metrics": 35,
     },
 }
 # OFFENDERS end

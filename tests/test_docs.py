@@ -133,7 +133,7 @@ def test_named_paths_exist(document):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_links_lead_somewhere(document):
+def test_links_lead_to_existing_targets(document):
     for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
         if re.match(r"[a-z]+:", link):
             continue

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The binary has what the build asks for: an attacker of a parser should find it hard."""
+"""The binary has the hardening that the build requests, against attacks on its parsers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_position_independent(readelf):
     assert re.search(r"Type:\s+DYN .*Position-Independent", readelf("--file-header"))
 
 
-def test_nothing_is_bound_late(readelf):
+def test_symbols_are_bound_at_the_start(readelf):
     """Full RELRO: the tables of addresses are read-only once it runs."""
     assert "GNU_RELRO" in readelf("--segments")
     flags = " ".join(line for line in readelf("--dynamic").splitlines() if "FLAGS" in line)
@@ -52,5 +52,5 @@ def test_containers_are_checked(readelf):
     assert "_ZSt21__glibcxx_assert_fail" in readelf("--dyn-syms")
 
 
-def test_names_no_folder_of_the_builder(readelf):
+def test_the_binary_names_no_folder_of_the_builder(readelf):
     assert not re.search(r"(RPATH|RUNPATH)", readelf("--dynamic"))

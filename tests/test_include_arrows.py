@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""include_arrows.py finds what it is there to find."""
+"""include_arrows.py finds forbidden includes."""
 
 import subprocess
 import sys

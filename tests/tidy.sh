@@ -14,8 +14,8 @@ build=$1
 shift
 checks=${TIDY_CHECKS:-}
 if [[ $# -eq 0 ]]; then
-  # What the build compiles, so that headers are parsed once for each file of a unity build; its files
-  # include sources by design.
+  # Checks the files that the build compiles, so that headers are parsed once for each file of a
+  # unity build; such a file includes sources by design.
   checks+=${checks:+,}-bugprone-suspicious-include
   mapfile -d '' files < <(python3 - "$build/compile_commands.json" <<'EOF'
 import json

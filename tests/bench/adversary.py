@@ -5,9 +5,9 @@
     tests/bench/adversary.py [--duration 20m] [--attacks a,b] [--without a,b]
 
 Attackers (attacks.py), each from an address of its own, do what strangers may do; an upstream of
-theirs helps them (hostile.py). A client from another address asks for what is stored and pulls images
-that nobody has (visitor.py), alone for a while and then beside them. The registry it pulls from is
-30 ms away. Ends with 1 when one of these is missed, and says which:
+theirs helps them (hostile.py). A client from another address requests stored objects and pulls
+images that are not stored (visitor.py), alone for a while and then beside them. The registry it
+pulls from is 30 ms away. Ends with 1 when one of these is missed, and prints which:
 
 - the process is alive, and ends with 0 at SIGTERM;
 - anonymous memory keeps within 256 MiB;
@@ -15,7 +15,7 @@ that nobody has (visitor.py), alone for a while and then beside them. The regist
 - the client has no failure and no wrong byte, and /healthz always answers;
 - at the end 90 % of the cache's size are stored blobs and manifests.
 
-It is for a machine that has nothing else to do.
+It needs a machine that runs nothing else.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ SETTLE = 15.0  # s after the attackers have gone
 
 
 class Peer:
-    """A process of ours at the other end of a pipe."""
+    """A process of the benchmark at the other end of a pipe."""
 
     def __init__(self, work, *arguments):
         self.pipe, theirs = multiprocessing.Pipe()
@@ -73,7 +73,7 @@ class Peer:
 
 
 class Memory(threading.Thread):
-    """The peak of the process's anonymous memory, and where it was."""
+    """The peak of the process's anonymous memory, with its time."""
 
     def __init__(self, entrepot: Entrepot):
         super().__init__(daemon=True)
@@ -183,7 +183,7 @@ class Run:
 
 
 def configuration(cache: Path, well: str, bad: str) -> dict:
-    """The product's own, but for sizes and what tests cannot have."""
+    """The product's own settings, except for sizes and those that tests cannot have."""
     upstreams = {"well": {"endpoint": well}, "hostile": {"endpoint": bad}}
     config = settings(cache, upstreams, cache={"max_size": str(CACHE), "reserve_free": 0},
                       threads=None, limits=None, log={"level": "info", "access": False})

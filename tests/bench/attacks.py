@@ -22,7 +22,7 @@ def names() -> list[str]:
 
 
 def attack(every: float):
-    """Repeats a function each so many seconds."""
+    """Calls a function at an interval of so many seconds."""
     def register(function: Callable) -> Callable:
         _ALL[function.__name__] = (every, function)
         return function
@@ -46,7 +46,7 @@ class Attacker(threading.Thread):
         while not self.over.is_set():
             try:
                 self._attack(self)
-            except (OSError, Closed) as problem:  # refused, or cut: the next one
+            except (OSError, Closed) as problem:  # refused, or cut: the next connection
                 self.did[type(problem).__name__] += 1
             self.over.wait(self.every)
         self.let_go()
@@ -56,7 +56,7 @@ class Attacker(threading.Thread):
                           receive_buffer=receive_buffer)
 
     def ask(self, target: str, ns: str = "hostile", headers=()) -> None:
-        """One question and its whole answer."""
+        """One request and its whole answer."""
         with self.connect() as connection:
             connection.send_request("GET", f"{target}?ns={ns}" if "?" not in target
                                     else f"{target}&ns={ns}", [*headers, ("Connection", "close")])
@@ -64,14 +64,15 @@ class Attacker(threading.Thread):
             self.did[str(response.status)] += 1
 
     def drop(self, target: str, ns: str = "well") -> None:
-        """Asks, and leaves."""
+        """Sends a request, and leaves."""
         with self.connect() as connection:
             connection.send_request("GET", f"{target}?ns={ns}")
             self.did["left"] += 1
 
     def hold(self, at_most: int, target: str | None = None, ns: str = "well", headers=(),
              data: bytes = b"", port: int | None = None) -> None:
-        """One more connection that is kept and hardly read. The oldest goes where there are so many."""
+        """Keeps one more connection that is hardly read. Closes the oldest one if there are too
+        many."""
         connection = self.connect(port, receive_buffer=4096)
         if target:
             connection.send_request("GET", f"{target}?ns={ns}" if "?" not in target
@@ -83,7 +84,8 @@ class Attacker(threading.Thread):
             self._held.pop(0).close()
 
     def sip(self) -> None:
-        """One byte of each that is held, where there is one. Forgets those that have been closed."""
+        """Reads one byte from each kept connection that has data. Removes those that have been
+        closed."""
         for connection in list(self._held):
             connection.socket.setblocking(False)
             try:
@@ -190,7 +192,7 @@ def referrer_filters(one: Attacker) -> None:
 
 @attack(every=1)
 def long_lists(one: Attacker) -> None:
-    """New ones, and slow readers of one."""
+    """New connections, and slow readers of one blob."""
     one.ask(f"/v2/lists/{next(one.numbers)}/tags/list")
     while one.holds < 100 and not one.over.is_set():
         one.hold(100, "/v2/lists/0/tags/list", "hostile")
@@ -199,7 +201,7 @@ def long_lists(one: Attacker) -> None:
 
 @attack(every=2)
 def multi_ranges(one: Attacker) -> None:
-    """1 024 ranges of a large blob, by a hundred who hardly read."""
+    """1 024 ranges of a large blob, by a hundred clients that hardly read."""
     path = f"/v2/ranges/1/blobs/{hostile.digest_of('ranges', 1)}"
     if one.did["200"] == 0:
         one.ask(path, "well")
@@ -212,7 +214,7 @@ def multi_ranges(one: Attacker) -> None:
 
 @attack(every=10)
 def far_ranges(one: Attacker) -> None:
-    """Many single bytes far apart of what nobody has."""
+    """Many single bytes far apart of a blob that is not stored."""
     number = next(one.numbers)
     step = hostile.SIZES["far"] // 1000
     ranges = ",".join(f"{at}-{at}" for at in range(0, hostile.SIZES["far"] - 1, step))
@@ -248,8 +250,8 @@ def held_admin(one: Attacker) -> None:
 
 
 def run(pipe, chosen: list[str], port: int, admin_port: int) -> None:
-    """All that are chosen, between two words of the pipe; then what each did."""
-    os.nice(10)  # they come from elsewhere: the mirror and its client have this machine first
+    """Runs the chosen attacks between two messages of the pipe; then sends the counts of each."""
+    os.nice(10)  # a lower priority: the mirror and its client have this machine first
     over = threading.Event()
     pipe.recv()
     attackers = [Attacker(name, port, admin_port, over) for name in chosen]

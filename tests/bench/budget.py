@@ -20,9 +20,9 @@ from support.gate import eventually
 from support.upstream import ScriptedUpstream
 
 CLIENTS, TAGS = 500, 20
-MINUTE = 3  # seconds for one of the site's; a tag is believed for one
+MINUTE = 3  # seconds for one of the site's; a tag is fresh for one
 RETRY_AFTER = 5
-ON_ITS_WAY = 0.1  # seconds in which a question may arrive that left before the first 429 did
+ON_ITS_WAY = 0.1  # seconds in which a request may arrive that was sent before the first 429
 
 
 class Pullers:
@@ -49,7 +49,7 @@ class Pullers:
             answer = client.get(self._port, f"/v2/{NAME}/manifests/{tag}")
             right = answer.status == 200 and answer.body == self.manifests[tag].data
             what = f"{answer.status} {answer.body[:200]!r}"
-        except Exception as error:  # whatever it is must not end a client in silence
+        except Exception as error:  # no exception may end a client in silence
             right, what = False, repr(error)
         self.pulls.append(right)
         if not right:
@@ -75,7 +75,7 @@ def used_up_by_others(upstream: ScriptedUpstream, budget: Budget, pullers: Pulle
 
 
 def hub(site: Site, _rounds: int) -> None:
-    """A site's ten minutes; then others have used up what it shares with them."""
+    """Ten minutes of a site; then other sites have used up the budget that they share."""
     upstream = site.keep(ScriptedUpstream())
     manifests = {f"v{n}": upstream.add_manifest(NAME, content.image(seed=n).manifest, f"v{n}")
                  for n in range(TAGS)}

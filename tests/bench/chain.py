@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A node's mirror that asks the site's, which asks the registry, against the bars for such chains.
+"""A node's mirror before the site's, which is before the registry, against the bars for such
+chains.
 
     tests/bench/chain.py [suite…]
 
@@ -43,7 +44,7 @@ class Chain:
 
 
 def asked(entrepot: Entrepot) -> float:
-    """A request is counted when its reply has gone, a moment after it was received."""
+    """A request is counted after its reply, a moment after it was received."""
     def count() -> float:
         return entrepot.metrics().sum("requests_total", kind="blob")
     eventually(count, what="a request counted")
@@ -51,8 +52,9 @@ def asked(entrepot: Entrepot) -> float:
 
 
 def together(site: Site, size: int, most_gets: int, most_bytes: float) -> None:
-    """A blob that is there within three seconds comes over one connection. Of a longer one the
-    on-prem mirror sees whether two are faster, which they are not; the node asks for it once."""
+    """A blob that arrives within three seconds comes over one connection. For a longer one the
+    on-prem mirror tries whether two connections are faster, which they are not; the node requests
+    the blob once."""
     chain = Chain(site)
     chain.upstream.line = Line(20 * MIB)
     blob = chain.upstream.add_blob(NAME, content.blob(size, seed=1))
@@ -96,7 +98,7 @@ def piece(site: Site) -> None:
     answer = client.get(chain.node.port, target_of(blob),
                         headers=[("Range", "bytes=1000000-1000099")])
     assert answer.status == 206 and answer.body == blob.data[1000000:1000100], answer
-    # What comes unasked comes while nobody waits: it is there when both are at rest.
+    # The mirrors fetch the rest of the pieces without a client: both are at rest when it is stored.
     for each in (chain.node, chain.onprem):
         eventually(lambda each=each: each.metrics().sum("flights") == 0, what="no flights")
     brought = chain.upstream.body_bytes() / MIB

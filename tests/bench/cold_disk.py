@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""How fast what is in memory is answered while a slow disk holds up the readers of a cold 1 GiB blob.
+"""The speed of responses from memory while a slow disk delays the readers of a cold 1 GiB blob.
 
     tests/bench/cold_disk.py [--rounds N]
 
-One serve loop, a disk of 20 MiB a second, three readers far apart. Beside it the same answers while
-nobody reads. Needs root. Ends with 1 when a bar was missed.
+One serve loop, a disk of 20 MiB a second, three readers far apart. Beside it the same requests
+without readers. Needs root. Ends with 1 when a bar was missed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ANSWERS = 300
 
 
 def answer_times(mirror: ColdDisk) -> dict[str, list[float]]:
-    """Seconds for each target, over connections that are kept."""
+    """Seconds for each target, over kept connections."""
     took: dict[str, list[float]] = {}
     connections = [(target, client.Connection(port)) for target, port in mirror.hot_targets()]
     for _ in range(ANSWERS):

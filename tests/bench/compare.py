@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Entrepot beside what its users would run instead: nginx, varnish and distribution as caches, the
-registry itself as the floor, and files sent by nginx as the ceiling.
+"""Entrepot beside the mirrors that its users would run instead: nginx, varnish and distribution as
+caches, the registry itself as the floor, and files sent by nginx as the ceiling.
 
     tests/bench/run.sh [--quick] [--out FILE] [suite…]
 
@@ -35,7 +35,7 @@ PROJECT = harness.HERE.parent.parent
 
 
 class Lab(Site):
-    """Where one suite works."""
+    """The place in which one suite runs: its processes, its report and its settings."""
 
     def __init__(self, report: Report, quick: bool, setups: dict[str, str]):
         super().__init__()
@@ -46,7 +46,7 @@ class Lab(Site):
         return 1 if self.quick else full
 
     def settle(self) -> None:
-        """The writeback of what was stored is no part of a hit."""
+        """The writeback of stored bytes is no part of a hit."""
         subprocess.run(["sync", "-f", self.directory], check=True)
 
     def note_setup(self, peer) -> None:
@@ -69,7 +69,7 @@ def machine() -> str:
 
 
 def busy_with() -> float:
-    """Cores that others use, over a second: a shared machine shows itself here."""
+    """The cores that other processes use, over a second: a shared machine shows here."""
     def idle_and_all() -> tuple[int, int]:
         fields = [int(word) for word in Path("/proc/stat").read_text("ascii").split("\n")[0].split()[1:]]
         return fields[3] + fields[4], sum(fields[:8])
@@ -111,7 +111,7 @@ Made by `{words}` on {datetime.date.today()}, commit {commit()}; not written by 
 
 
 def measured(name: str, report: Report, quick: bool, setups: dict[str, str]) -> bool:
-    """Whether the suite came to its end."""
+    """Returns whether the suite ended normally."""
     began = time.monotonic()
     print(f"{name}:", flush=True)
     suite = importlib.import_module(f"suites.{name}")
@@ -134,7 +134,7 @@ TERMINATED: list[int] = []
 
 
 def terminate(number: int, _frame) -> None:
-    """Stops what runs. What was told to end as well, and so is no longer well, is no failure."""
+    """Stops the running processes. A process that got the same signal and ended is no failure."""
     TERMINATED.append(number)
     sys.exit("terminated")
 

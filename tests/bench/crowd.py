@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many clients in one process that cost little: the cores are for what is measured. The kernel
-throws bodies away unread, except those that are proven."""
+"""Many clients in one process that cost little: the cores are for the measured process. The kernel
+discards bodies unread, except those that are verified."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PIECE = 1 << 20
 
 @dataclass
 class Answer:
-    """Of one request; times in seconds since the first of all was sent."""
+    """The answer to one request; times are in seconds since the first request was sent."""
 
     size: int = 0
     sent: float = 0.0
@@ -86,7 +86,7 @@ class _Reader:
 
 def ask(port: int, targets: list[str], connections: int, limit: float = LIMIT,
         proven: int | None = None, host: str = "127.0.0.1") -> list[Answer]:
-    """All targets, each by the next connection that is free. The digests of the first `proven`
+    """Requests all targets, each over the next free connection. The digests of the first `proven`
     bodies are compared with their names, of all where it is None; of others the size counts."""
     prove = len(targets) if proven is None else proven
     readers, answers = [], []

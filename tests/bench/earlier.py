@@ -32,7 +32,7 @@ NEW, OLD = "this build", "earlier"
 
 
 class Sides:
-    """What each build did in each round: work a second, and processor seconds for it."""
+    """The results of each build in each round: work per second, and processor seconds for it."""
 
     def __init__(self, site: Site):
         self._binaries = {NEW: os.environ["ENTREPOT_BINARY"], OLD: site.earlier}
@@ -47,7 +47,7 @@ class Sides:
         return {name: self.start(name, origin) for name in (NEW, OLD)}
 
     def rounds(self, rounds: int, run: Callable[[str], tuple[float, float]]) -> None:
-        """`run` gives the rate and the processor's seconds for a unit of the work."""
+        """`run` returns the rate and the processor's seconds for a unit of the work."""
         for number in range(rounds):
             for name in ((NEW, OLD), (OLD, NEW))[number % 2]:
                 rate, cost = run(name)
@@ -64,7 +64,7 @@ class Sides:
 
 def hits(site: Site, rounds: int) -> None:
     """Turns of a second, as the machine's speed changes within minutes; new processes each round,
-    as one keeps the luck of where its memory lies."""
+    as the layout of its memory decides about the speed of a process."""
     origin, targets = small_objects(site)
     for what, target in targets.items():
         sides = Sides(site)
@@ -91,7 +91,7 @@ def bulk(site: Site, rounds: int) -> None:
     digest = target.rpartition(":")[2]
     for entrepot in running.values():
         curl(entrepot.port, target)
-    time.sleep(3)  # the writeback of what was stored is no part of a hit
+    time.sleep(3)  # the writeback of stored bytes is no part of a hit
 
     def run(name: str) -> tuple[float, float]:
         entrepot = running[name]
@@ -105,7 +105,7 @@ def bulk(site: Site, rounds: int) -> None:
 
 
 def miss(site: Site, rounds: int) -> None:
-    """Small blobs that nobody has, over eight kept connections."""
+    """Small blobs that are not stored, over eight kept connections."""
     count = 400
     blobs = [os.urandom(4096) for _ in range(count)]
     origin = site.static({f"blobs/sha256:{hashlib.sha256(data).hexdigest()}": data
@@ -130,7 +130,7 @@ def miss(site: Site, rounds: int) -> None:
 
 
 def herd(site: Site, rounds: int) -> None:
-    """Thirty clients ask for one cold blob at once."""
+    """Thirty clients request one cold blob at once."""
     origin, target = large_file(site, 16)
     sides = Sides(site)
 
@@ -152,7 +152,7 @@ def herd(site: Site, rounds: int) -> None:
 
 
 def ranges(site: Site, rounds: int) -> None:
-    """64 KiB at random of stored blobs."""
+    """64 KiB from random places of stored blobs."""
     files = {}
     for _ in range(16):
         data = os.urandom(64 * MIB)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Several endpoints of one upstream, against the bars they are built for.
+"""Several endpoints of one upstream, against their bars.
 
     tests/bench/endpoints.py [--rounds N] [suite…]
 
@@ -61,7 +61,7 @@ def far(upstream: ScriptedUpstream) -> None:
 
 
 def seconds_to_move(entrepot: Entrepot, blobs, to: ScriptedUpstream, limit: float) -> float:
-    """Until five requests in a row go to `to`; four objects a second are asked for."""
+    """Until five requests in a row go to `to`; four objects a second are requested."""
     began, in_a_row, moved_at = time.monotonic(), 0, 0.0
     while in_a_row < 5:
         if time.monotonic() - began > 2 * limit:
@@ -90,7 +90,7 @@ def choice(site: Site, rounds: int) -> None:
             fast.add_blob(NAME, blob)
             slow.add_blob(NAME, blob)
         blobs = iter(made)
-        # The worse one is named first, so that it is not the order that decides.
+        # The slower one is named first, so that the order does not decide.
         entrepot = start(site, slow.url, fast.url)
         for _ in range(20):
             fetch(entrepot, next(blobs))
@@ -116,7 +116,7 @@ def choice(site: Site, rounds: int) -> None:
 
 
 def failover(site: Site, rounds: int) -> None:
-    """The endpoint that is asked dies at half of a blob that ten read."""
+    """The endpoint in use dies at half of a blob that ten clients read."""
     for how, limit in (("reset", 0.3), ("stall", 3.0)):
         pauses, shares = [], []
         for number in range(rounds):
@@ -164,7 +164,8 @@ def longest_pause(download: client.Download) -> float:
 
 
 def dead(site: Site, _rounds: int) -> None:
-    """The first endpoint is dead in one of three ways; a new object is wanted every second or so."""
+    """The first endpoint is dead in one of three ways; a new object is requested every second or
+    so."""
     with socket.create_server(("127.0.0.1", 0)) as gone:
         refused = f"http://127.0.0.1:{gone.getsockname()[1]}"
     silence = site.keep(Silence())
@@ -190,7 +191,7 @@ def dead(site: Site, _rounds: int) -> None:
 
 
 def names(site: Site, _rounds: int) -> None:
-    """What is stored, while the name of its registry is asked of a server that says nothing."""
+    """Hits, while the name server that resolves the registry's name does not answer."""
     upstream = site.keep(ScriptedUpstream())
     directory = site.directory / "names"
     directory.mkdir()
@@ -204,7 +205,7 @@ def names(site: Site, _rounds: int) -> None:
     own.ask(server.host, timeout=30)
     own.hosts.write_text("")
     upstream.cut_connections()
-    # Remembered names are used for a while; then each miss waits for the server.
+    # Cached names are used for a while; then each miss waits for the server.
     missing = []
     while not server.asked.is_set():
         missing.append(client.Download(entrepot.port, target_of(blobs[1 + len(missing) % 39])))
@@ -235,7 +236,7 @@ def timed_fetch(port: int, blob) -> float:
 
 
 def through(site: Site, blob, *upstreams: ScriptedUpstream) -> tuple[float, float]:
-    """Seconds for the cold blob, and what the upstreams sent as a multiple of it."""
+    """Seconds for the cold blob, and the bytes that the upstreams sent as a multiple of it."""
     before = sum(each.body_bytes() for each in upstreams)
     entrepot = start(site, *(each.url for each in upstreams))
     client.get(entrepot.port, "/v2/")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A registry far away: nginx with files in a network of its own, and between that network and the
-caller's a process that holds each packet back for a while and loses some. What the connections make
-of it is the kernel's doing, not a script's."""
+caller's a process that delays each packet and loses some. The kernel's TCP decides how fast the
+connections are, not a script."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Way:
     round_trip: float  # seconds
     loss: float  # of the packets, in each direction
     rate: float  # bytes a second towards the caller, headers included
-    queue: float = 0.1  # seconds at that rate; what comes when it is full is lost
+    queue: float = 0.1  # seconds at that rate; a full queue drops packets
 
 
 def _tun(name: str, address: str) -> int:
-    """A device in the calling thread's network."""
+    """A TUN device in the calling thread's network."""
     device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH", name.encode(), _IFF_TUN | _IFF_NO_PI))
     run_command("ip", "address", "add", f"{address}/30", "dev", name)
@@ -45,8 +45,8 @@ def _tun(name: str, address: str) -> int:
 
 
 def _carry(here: int, there: int, way: Way) -> None:
-    """For ever. Packets in order, each due when it was given up to the link and half a round trip
-    is over."""
+    """Runs until it is killed. Sends packets in order, each half a round trip after the link took
+    it."""
     lost = random.Random(1)
     due: dict[int, collections.deque] = {here: collections.deque(), there: collections.deque()}
     free_at = 0.0
@@ -88,7 +88,8 @@ def far_link(root: Path, directory: Path, way: Way):
         here = _tun("here", HERE)
         with own_network():
             there = _tun("there", THERE)
-            # Takes each loss for a jam, as CUBIC does at such speeds; others are not always there.
+            # CUBIC takes each loss for congestion at such speeds; other algorithms are not always
+            # available.
             Path("/proc/sys/net/ipv4/tcp_congestion_control").write_text("reno", "ascii")
             link = ThinLink(root, directory)
         carrier = os.fork()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks share: a directory with what runs in it, figures, bars, a command line."""
+"""The common parts of the benchmarks: a directory with processes, figures, bars, a command line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ missed: list[str] = []
 
 
 def bar(what: str, value: float, limit: float, at_least: bool = False) -> None:
-    """Says whether a figure is where it is to be, and remembers when not."""
+    """Checks whether a figure is within its bar, and records a miss."""
     held = value >= limit if at_least else value <= limit
     print(f"    {'held  ' if held else 'MISSED'} {what}: {value:.3g}, bar "
           f"{'≥' if at_least else '≤'} {limit:g}")
@@ -52,7 +52,7 @@ def ratio(a: list[float], b: list[float]) -> float:
 
 
 class Site:
-    """A directory, what runs in it, and its end."""
+    """A directory, its processes, and their end."""
 
     def __init__(self, earlier: str | None = None):
         self.earlier = earlier
@@ -64,7 +64,7 @@ class Site:
         return self
 
     def __exit__(self, *_):
-        with ExitStack() as ends:  # one that fails to stop keeps no other from it
+        with ExitStack() as ends:  # one that fails to stop does not keep the others
             ends.callback(shutil.rmtree, self.directory, ignore_errors=True)
             for each in self._open:
                 ends.callback(each.stop if hasattr(each, "stop") else each.close)
@@ -74,8 +74,8 @@ class Site:
         return thing
 
     def entrepot(self, upstream: str | dict, binary: str | None = None, **changes) -> Entrepot:
-        """`upstream` is the URL of docker.io's one endpoint, or all that is configured for it;
-        `changes` as support.config.settings()."""
+        """`upstream` is the URL of docker.io's one endpoint, or its whole configuration; `changes`
+        as for support.config.settings()."""
         self._count += 1
         directory = self.directory / f"entrepot-{self._count}"
         directory.mkdir()
@@ -110,8 +110,8 @@ class Site:
 
 def run_suites(doc: str, suites: dict, rounds: int = 5,
                parser: argparse.ArgumentParser | None = None) -> None:
-    """The command line of a bench, whose `parser` has what only that one takes. Ends with 1 when a
-    bar was missed."""
+    """The command line of a bench, whose `parser` has the options of that one alone. Ends with 1
+    when a bar was missed."""
     parser = parser or argparse.ArgumentParser()
     parser.description = doc.split("\n")[0]
     parser.set_defaults(earlier=None)
@@ -149,7 +149,7 @@ def wrk(port: int, target: str, seconds: int = 4, connections: int = 64) -> floa
 
 
 def small_objects(site: Site) -> tuple[Nginx, dict[str, str]]:
-    """A registry with a blob of 4 KiB and a manifest, and the target of each by what it is."""
+    """A registry with a blob of 4 KiB and a manifest, and the target of each by its kind."""
     blob = os.urandom(4096)
     layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": len(blob),
              "digest": "sha256:" + hashlib.sha256(blob).hexdigest()}
@@ -164,8 +164,7 @@ def small_objects(site: Site) -> tuple[Nginx, dict[str, str]]:
 
 
 def large_file(site: Site, pieces: int = 64) -> tuple[Nginx, str]:
-    """1 GiB, or fewer pieces of 16 MiB, that no one can compress or deduplicate, at a fast
-    upstream."""
+    """1 GiB, or fewer pieces of 16 MiB, that do not compress or deduplicate, at a fast upstream."""
     path = site.directory / "root" / "v2" / NAME / "blobs" / "arriving"
     path.parent.mkdir(parents=True)
     sha = hashlib.sha256()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registries of adversary.py: one that is well and far away, and one that means harm. What an
-object is follows from its repository's name, so that nothing has to be kept for those who ask."""
+"""The registries of adversary.py: a well-behaved one that is far away, and one that means harm. An
+object's content follows from its repository's name, so that nothing is kept between requests."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from support.upstream import ScriptedUpstream
 from support.wire import Reply, Request
 
 KIB, MIB = content.KIB, content.MIB
-DELAY = 0.03   # s: what lies between the mirror and a registry
+DELAY = 0.03   # s: the delay between the mirror and a registry
 RATE = 20 * MIB
 LAYERS = (100 * KIB, 300 * KIB, 700 * KIB)
-# Blobs by the first name of their repository; the second is the number of each. The cache has
-# 512 MiB: what is passed through is more than a quarter of it, what is announced a little less.
+# Blobs by the first name of their repository; the second is the number of each. The cache has 512
+# MiB: a blob that passes through is more than a quarter of it, an announced one a little less.
 SIZES = {"fill": 2 * MIB, "hot": 64 * KIB, "small": 30 * KIB, "tiny": 2 * KIB, "left": 30 * MIB,
          "ranges": 16 * MIB, "far": 64 * MIB, "passed": 160 * MIB}
 ANNOUNCED = 120 * MIB
 ZEROS = bytes(64 * KIB)
 CHILD_REFERENCES, CHILDREN = 8000, 20_000
-LINKS = 19_000  # less than what is refused at once
+LINKS = 19_000  # less than the size that is refused at once
 REFERRERS = 17_000
 LIST_TAGS = 150_000
 
@@ -40,7 +40,8 @@ def blob(kind: str, number: int) -> content.Blob:
 
 @functools.lru_cache(maxsize=4096)
 def digest_of(kind: str, number: int) -> str:
-    """Of a blob; a large one is its number and zeros, and is nowhere as a whole."""
+    """The digest of a blob. A large blob is its number and zeros, and is never in memory as a
+    whole."""
     if SIZES[kind] <= MIB:
         return blob(kind, number).digest
     sha = hashlib.sha256(_beginning(kind, number))
@@ -64,12 +65,12 @@ def _pieces(kind: str, number: int, first: int, last: int):
 
 @functools.lru_cache(maxsize=64)
 def image(number: int) -> content.Image:
-    """What the well-behaved client pulls."""
+    """The image that the well-behaved client pulls."""
     return content.image(LAYERS, seed=number)
 
 
 def announced(number: int) -> str:
-    """The digest of what never comes whole."""
+    """The digest of a blob that never arrives whole."""
     return content.digest_of(f"announced {number}".encode())
 
 
@@ -79,7 +80,7 @@ def _descriptor(digest: str, media_type: str, size: int = 1000) -> dict:
 
 @functools.lru_cache(maxsize=4)
 def large_manifest(number: int) -> content.Manifest:
-    """4 MB that no one can compress much."""
+    """4 MB that hardly compress."""
     noise = base64.b64encode(content.random_bytes(MIB * 3 - 64 * KIB, seed=number)).decode()
     return content.manifest_of(json.dumps({
         "schemaVersion": 2, "mediaType": content.OCI_MANIFEST, "annotations": {"noise": noise},
@@ -89,7 +90,7 @@ def large_manifest(number: int) -> content.Manifest:
 
 @functools.lru_cache(maxsize=2)
 def many_layers(count: int) -> content.Manifest:
-    # No more than the digests, which is what a mirror looks at.
+    # Only the digests, which a mirror reads.
     layers = [{"digest": announced(n)} for n in range(count)]
     return content.manifest_of(json.dumps({
         "schemaVersion": 2, "mediaType": content.OCI_MANIFEST, "config": layers[0],
@@ -229,7 +230,7 @@ def _stream(length: int, pieces) -> Reply:
 
 
 def serve(pipe) -> None:
-    """Both, in a process of their own, until the pipe speaks."""
+    """Runs both in a process of their own, until the pipe has a message."""
     with ScriptedUpstream(rate=RATE) as well, ScriptedUpstream(rate=RATE) as hostile:
         well.role, hostile.role = WellRole(well), HostileRole(hostile)
         well.delay = hostile.delay = DELAY

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The main path beside nginx and beside the bars it is built for.
+"""The main path beside nginx and against its bars.
 
     tests/bench/main_path.py [--rounds N] [suite…]
 
@@ -115,8 +115,8 @@ def hits(site: Site, rounds: int) -> None:
 
 
 def bulk_hit(site: Site, rounds: int) -> None:
-    """From the page cache, and from the disk. A kernel may reclaim what seems unused between two
-    rounds, so where a file is, is settled before each."""
+    """From the page cache, and from the disk. A kernel may reclaim unused pages between two rounds,
+    so each round first moves the file to the memory or the disk."""
     origin, target = large_file(site)
     entrepot = site.entrepot(f"http://127.0.0.1:{origin.port}")
     digest = target.rpartition(":")[2]
@@ -130,7 +130,7 @@ def bulk_hit(site: Site, rounds: int) -> None:
                                  ("disk", out_of_page_cache, False)):
         times: dict[str, list[float]] = {"entrepot": [], "nginx": []}
         costs: dict[str, list[float]] = {"entrepot": [], "nginx": []}
-        for _ in range((8 if bars else 2) * rounds):  # short, so many: single ones differ by a third
+        for _ in range((8 if bars else 2) * rounds):  # many, as single ones differ by a third
             for name, port, pids, path in sides:
                 prepare(path)
                 before = cpu_seconds(pids)
@@ -146,8 +146,9 @@ def bulk_hit(site: Site, rounds: int) -> None:
 
 
 def proof_alone(site: Site, target: str) -> float:
-    """Seconds of one core for the SHA-256 of the blob, read from the page cache: nobody who proves
-    its digest can have it earlier. Three to four times as long without the CPU's SHA extensions."""
+    """Seconds of one core for the SHA-256 of the blob, read from the page cache: no mirror that
+    verifies its digest can be faster. Three to four times as long without the CPU's SHA
+    extensions."""
     path = site.directory / "root" / target[1:]
     sha = hashlib.sha256()
     began = time.thread_time()
@@ -212,7 +213,7 @@ def start(site: Site, rounds: int) -> None:
     times = []
     for _ in range(2 * rounds):
         began = time.monotonic()
-        entrepot = site.entrepot("http://192.0.2.1")  # an address that leads nowhere
+        entrepot = site.entrepot("http://192.0.2.1")  # an address without a server
         assert client.get(entrepot.port, "/v2/").status == 200
         times.append(time.monotonic() - began)
         site.close(entrepot)

@@ -97,12 +97,12 @@ class Nginx:
         self._access = directory / "access.log"
         body = http.format(directory=directory, port=self.port, **values)
         config = directory / "nginx.conf"
-        # As root the workers would change user and lose sight of our directories.
+        # As root the workers would change user and could not read our directories.
         user = "user root;\n" if os.geteuid() == 0 else ""
         config.write_text(user + _COMMON.format(
             directory=directory, workers=workers, connections=connections, files=2 * connections,
             log=f"{self._access} asked" if log else "off", http=body))
-        # It ends, with its workers, when who started it is killed.
+        # It ends, with its workers, when the process that started it is killed.
         self._process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM",
                                           "nginx", "-e", str(directory / "error.log"),
                                           "-c", str(config), "-p", str(directory)],
@@ -112,8 +112,8 @@ class Nginx:
     @classmethod
     def static(cls, directory: Path, root: Path, workers: int = 1,
                tags: dict[str, str] | None = None, log: bool = False) -> "Nginx":
-        """`tags`: the digest of each manifest that is asked for by a name, by its target. With
-        `log`, it can tell what it was asked."""
+        """`tags`: the digest of each manifest that is requested by a name, by its target. With
+        `log`, it counts its requests."""
         locations = "".join(_TAG.format(target=target, digest=digest)
                             for target, digest in (tags or {}).items())
         return cls(directory, _STATIC, workers, log=log, root=root, tags=locations)
@@ -147,8 +147,8 @@ class Nginx:
             str.split, self._access.read_text(encoding="ascii").splitlines())]
 
     def look_at_size(self) -> None:
-        """Has the limit of the cache kept now. Its manager looks when it starts, and every ten
-        seconds then."""
+        """Makes nginx check the limit of the cache now. Its manager checks at its start, and then
+        every ten seconds."""
         for pid in self.pids[1:]:
             if b"cache manager" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGTERM)  # another one is started at once

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator would run instead, each set up as a cache of registries that its users would call
-well tuned. All of them have one life: made for an origin, started with an empty cache, asked, stopped."""
+"""Mirrors that an operator would run instead, each set up as a cache of registries that its users
+would call well tuned. All have the same life: made for an origin, started with an empty cache,
+queried, stopped."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ class Peer:
         raise NotImplementedError
 
     def setup(self) -> str:
-        """What its user would have to write to have the same."""
+        """The configuration that its user would have to write for the same setup."""
         raise NotImplementedError
 
     def stored(self) -> list[Path]:
@@ -44,11 +45,11 @@ class Peer:
         raise NotImplementedError
 
     def cache(self) -> Path:
-        """Where all of its cache is: a directory or a file."""
+        """The path of its whole cache: a directory or a file."""
         raise NotImplementedError
 
     def disk(self) -> int:
-        """Bytes that its cache takes there."""
+        """The bytes that its cache takes on the disk."""
         if self.cache().is_file():
             return on_disk(self.cache())
         return sum(on_disk(Path(directory, name)) for directory, _, files in os.walk(self.cache())
@@ -141,7 +142,7 @@ class NginxCache(Peer):
 
 
 class ProcessPeer(Peer):
-    """One that is a command of Debian's."""
+    """A peer that is a command of Debian's."""
 
     def __init__(self, site: Site, kind: str):
         self.directory = new_directory(site, kind)
@@ -188,7 +189,7 @@ class Distribution(ProcessPeer):
 
 
 class Varnish(ProcessPeer):
-    """With its cache in a file, as memory would not hold layers."""
+    """Its cache is a file, as memory would not hold layers."""
 
     name = "varnish"
 
@@ -243,7 +244,7 @@ ALL = {"Entrepot": Entrepot, "nginx": NginxCache, "varnish": Varnish, "distribut
 
 @contextmanager
 def fresh(lab, made: Callable[..., Peer], origin: str) -> Iterator[Peer]:
-    """One with an empty cache, which has answered a first time, for as long as it is needed."""
+    """Runs a peer with an empty cache, which has answered a first request, while the block runs."""
     peer = made(lab, origin)
     try:
         lab.note_setup(peer)
@@ -254,7 +255,7 @@ def fresh(lab, made: Callable[..., Peer], origin: str) -> Iterator[Peer]:
 
 
 def versions() -> dict[str, str]:
-    """As each tells it, of what is compared and of what measures."""
+    """The version of each compared program and of each measuring one, as it reports it."""
     def first(pattern: str, *command: str) -> str:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               check=False)

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Where the instructions of a request go; run by profile.sh.
+"""Counts the instructions of a request by function; run by profile.sh.
 
-Counted by callgrind, which sees user space only and counts the same each time: the process is asked for
-N and for 2 N objects, and what the second run took more is theirs, in all and for each function. More
-is told by callgrind_annotate from the files that are named at the end.
+Callgrind counts them; it sees user space only and counts the same each time. One run requests N
+objects and another 2 N; the difference is the cost of N objects, in all and for each function.
+callgrind_annotate prints more from the files that are named at the end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SMALL = 4096
 
 
 def origin_of(site: Site, path: str, count: int) -> tuple[Nginx, list[str]]:
-    """With what is asked for: `count` times the same of a hit, `count` objects of a miss."""
+    """With the requested objects: `count` times the same of a hit, `count` objects of a miss."""
     size = {"large-miss": 16 * MIB, "range": MIB}.get(path, SMALL)
     blobs = [os.urandom(size) for _ in range(count if "miss" in path else 1)]
     files = {f"blobs/sha256:{hashlib.sha256(blob).hexdigest()}": blob for blob in blobs}
@@ -39,7 +39,7 @@ def origin_of(site: Site, path: str, count: int) -> tuple[Nginx, list[str]]:
 
 
 def counted(path: str, count: int, out: Path) -> int:
-    """Instructions of a whole life in which `count` objects are asked for."""
+    """Instructions of a whole life in which `count` objects are requested."""
     file = out / f"{path}-{count}.callgrind"
     with Site() as site:
         origin, targets = origin_of(site, path, count)

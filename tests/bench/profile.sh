@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Where a request's instructions go: of a small hit, a range of a stored blob, a hit by tag, a small miss or
-# a miss of 16 MiB.
+# Counts the instructions of a request by function: a small hit, a range of a stored blob, a hit by
+# tag, a small miss or a miss of 16 MiB.
 #
 #   tests/bench/profile.sh PATH [--functions N]                 counts in user space, by callgrind
 #   tests/bench/profile.sh --perf PID [SECONDS]                 samples of a running process, by perf

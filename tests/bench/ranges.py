@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Ranges: of cold blobs beside the bars they are built for, of stored ones beside nginx.
+"""Ranges: of cold blobs against their bars, of stored ones beside nginx.
 
     tests/bench/ranges.py [--rounds N] [suite…]
 
@@ -42,7 +42,7 @@ def timed_range(port: int, blob, first: int, last: int) -> float:
 
 
 def first(site: Site, rounds: int) -> None:
-    """What a lazy puller meets first: two bytes, and something far behind."""
+    """The first requests of a lazy puller: two bytes, and a range far behind them."""
     near, far, fetched = [], [], []
     for number in range(rounds):
         upstream = site.keep(ScriptedUpstream(rate=20 * MIB))
@@ -62,7 +62,8 @@ def first(site: Site, rounds: int) -> None:
 
 
 def open_range(port: int, blob, begin: int, length: int) -> str:
-    """As containerd's workers: from `begin` to the end, and hangs up after `length` bytes."""
+    """Requests as containerd's workers do: from `begin` to the end, and closes the connection after
+    `length` bytes."""
     with client.Connection(port) as connection:
         connection.send_request("GET", target_of(blob), [("Range", f"bytes={begin}-")])
         head = connection.read_head()
@@ -103,7 +104,7 @@ def parallel(site: Site, rounds: int) -> None:
 
 
 def lazy(site: Site, _rounds: int) -> None:
-    """A container that reads here and there, and later a pull of all of it."""
+    """A container that reads at random places, and later a pull of the whole blob."""
     upstream = site.keep(ScriptedUpstream())
     blob = upstream.add_blob(NAME, content.blob(1024 * MIB, seed=7))
     entrepot = site.entrepot(upstream.url)

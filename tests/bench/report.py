@@ -14,7 +14,7 @@ OURS = "Entrepot"
 
 @dataclass(frozen=True)
 class Column:
-    """How a metric is shown: its name in the results, the heading, what it is multiplied by, digits."""
+    """The presentation of a metric: its name in the results, the heading, its factor, digits."""
 
     metric: str
     heading: str
@@ -84,7 +84,8 @@ def in_turns(sides: dict[str, Callable[[], dict[str, float]]], rounds: int,
 
 
 class Report:
-    """The document and the pictures beside it. Rewritten as a whole, so that it is one run's."""
+    """The document and the pictures beside it. It is rewritten as a whole, so that all its figures
+    are of one run."""
 
     def __init__(self, file: Path):
         self._file = file
@@ -95,7 +96,7 @@ class Report:
         self._parts.append(markdown.strip() + "\n")
 
     def table(self, title: str, results: Results, columns: list[Column]) -> None:
-        """With how many times each side's first metric ours is."""
+        """The last column is the ratio of our first metric to that of each side."""
         headings = ["", *(column.heading for column in columns), f"{OURS} to it"]
         lines = [f"**{title}**\n", "| " + " | ".join(headings) + " |",
                  "|" + "---|" * len(headings)]
@@ -110,7 +111,7 @@ class Report:
         print(self._parts[-1 - len(results.failures)], flush=True)
 
     def bar(self, what: str, value: float | None, limit: float, at_least: bool = False) -> None:
-        """A figure this project is built for, and whether this run has it."""
+        """A bar of this project, and whether this run reaches it."""
         sign = "≥" if at_least else "≤"
         if value is None:
             line = f"- not measured: {what} ({sign} {limit:g})"
@@ -136,7 +137,7 @@ ROW, LEFT, WIDTH, RIGHT = 26, 150, 420, 150
 
 
 def bars(title: str, results: Results, column: Column) -> str:
-    """A drawing that reads on light and on dark ground."""
+    """A drawing that is legible on light and on dark ground."""
     rows = [(side, [column.scale * value for value in results.samples[side][column.metric]])
             for side in results.sides() if results.samples.get(side, {}).get(column.metric)]
     most = max((max(values) for _, values in rows), default=1) or 1

@@ -40,7 +40,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Well spread, and the same in every run.
+/// Well distributed values, the same in every run.
 Digest digest_number(std::uint64_t number) {
   std::mt19937_64 random(number);
   std::array<std::uint8_t, 32> bytes;
@@ -161,7 +161,7 @@ int measure_lookups(std::uint64_t entries) {
   std::_Exit(bars.code());
 }
 
-/// In a process of its own.
+/// Runs in a process of its own.
 template <typename Measure>
 int apart(Measure measure) {
   std::cout.flush();

@@ -43,7 +43,7 @@ class ScalePool final : public JobQueue {
   std::deque<Job> jobs_;
 };
 
-/// A home on which nothing happens.
+/// A home without any activity.
 class ScaleLoop final : public Executor {
  public:
   void post(Job) override {}
@@ -53,7 +53,7 @@ class ScaleLoop final : public Executor {
   void assert_in_thread() const override {}
 };
 
-/// An upstream that is never asked.
+/// An upstream that gets no request.
 class NoSource final : public Source {
  public:
   std::unique_ptr<Fetch> fetch(FetchRequest, FetchSink&) override { return nullptr; }

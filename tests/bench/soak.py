@@ -1,21 +1,22 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The soak: hours of pulls through a registry that keeps failing, and nothing drifts.
+"""The soak: hours of pulls through a registry that keeps failing, without a drift of memory or
+descriptors.
 
     tests/bench/soak.py --duration 3m|8h [--rate N] [--clients N] [--restart-every T] [--seed N]
 
 Clients pull blobs by a Zipf popularity from a catalogue that is three times the cache, so evictions
-always run; some read ranges, some leave in the middle, some ask for tags that move. The upstream
-resets, stalls, ends early, flips bytes, lies about lengths, answers 5xx, 429 and HTML. Every body
-is compared with what it should be.
+always run; some read ranges, some leave in the middle, some request tags that move. The upstream
+resets, stalls, ends early, flips bytes, sends wrong lengths, answers 5xx, 429 and HTML. Every body
+is compared with the right one.
 
-Ends with 1 when one of these is missed, and says which:
+Ends with 1 when one of these is missed, and prints which:
 
 - no wrong byte in a body that was delivered whole, or in a range of a stored blob;
-- no 5xx where the object was there: a tag or manifest that had been served before, or a blob whose
-  file lay there, the same one, before and after the answer;
+- no 5xx for an available object: a tag or manifest that had been served before, or a blob whose
+  file was stored, the same one, before and after the answer;
 - nothing unexpected elsewhere: a miss may end in 502, 503 or 504 or break off, as the upstream did;
-- descriptors at rest within 5 of what they were at rest after the warm-up. RocksDB's files are told
+- descriptors at rest within 5 of the number at rest after the warm-up. RocksDB's files are counted
   apart: their number follows its compactions, and is bounded by max_open_files;
 - RocksDB's memory keeps within the bounds of its block cache, which fills up for hours, and of its
   write buffers;
@@ -23,11 +24,11 @@ Ends with 1 when one of these is missed, and says which:
   that of least squares over the means of 20 stretches, and is missed where its lower limit of two
   standard errors is above the bar, so that noise alone fails no run. Windows below two hours have an
   allowance of 10 MiB in all besides: in two minutes 1 MiB/h is 35 KiB, less than one step of
-  malloc, and the block cache of RocksDB alone (8 MiB) is still filling up. What a 3-minute
-  run can find is a leak of two kilobytes a request; one of 1 MiB an hour takes the 8-hour run;
+  malloc, and the block cache of RocksDB alone (8 MiB) is still filling up. A 3-minute run can
+  find a leak of two kilobytes per request; a leak of 1 MiB per hour takes the 8-hour run;
 - the process is alive at the end, and ends with 0.
 
-Sixteen times a line says how far it is, so that one who comes after hours sees what became of it.
+It prints a line of progress sixteen times, so that a reader sees after hours how it went.
 
 Memory and descriptors are compared within the longest life where --restart-every ends lives, in
 turn by kill -9 and SIGTERM.
@@ -75,7 +76,7 @@ PROGRESS = 16  # lines
 SLOPE, ALLOWANCE = 1.0, 10.0  # MiB an hour, MiB
 DESCRIPTORS = 5
 BATCHES = 20
-# What a failing upstream may become on a miss.
+# The statuses that a miss may have while the upstream fails.
 EXCUSED = {502, 503, 504}
 
 
@@ -103,7 +104,7 @@ class Catalogue:
 
 
 class Faults:
-    """Spoils one of so many replies. Called by many threads of the upstream."""
+    """Spoils one of so many replies. Many threads of the upstream call it."""
 
     def __init__(self, seed: int):
         self._rng = random.Random(seed)
@@ -135,7 +136,7 @@ class Faults:
 
 
 def serve_upstream(pipe, catalogue: Catalogue, seed: int) -> None:
-    """A process of its own, so that the clients' latencies are not those of its threads."""
+    """A process of its own, so that the latencies of clients include no work of its threads."""
     rng, mixed = random.Random(seed), Faults(seed)
     with ScriptedUpstream() as upstream:
         for blob in catalogue.blobs:
@@ -145,7 +146,7 @@ def serve_upstream(pipe, catalogue: Catalogue, seed: int) -> None:
                 upstream.add_image(REPOSITORY, image, f"tag{tag}")
         upstream.script(mixed)
         pipe.send(upstream.port)
-        # Each second: the log does not grow, a tag moves.
+        # Each second: empties the log, and moves a tag.
         requests = 0
         while not pipe.poll(1.0):
             requests += upstream.count()
@@ -158,7 +159,7 @@ def serve_upstream(pipe, catalogue: Catalogue, seed: int) -> None:
 
 
 class Rest:
-    """Clients stand still while somebody measures at rest, or restarts the process."""
+    """Stops the clients while the process is measured at rest or restarted."""
 
     def __init__(self, clients: int):
         self._clients, self._condition = clients, threading.Condition()
@@ -190,7 +191,7 @@ class Rest:
 
 @dataclass
 class Tally:
-    """What the clients saw, together."""
+    """The results of all clients."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     outcomes: Counter = field(default_factory=Counter)
@@ -221,7 +222,7 @@ class Client(threading.Thread):
                         if soak.over.wait(self._rng.expovariate(soak.rate / soak.clients)):
                             break
             except (OSError, Closed) as error:
-                # Nobody stops the process while we ask: restarts wait until all stand.
+                # The process runs during a request: a restart waits until all clients stand still.
                 soak.unexpected(f"{type(error).__name__}: {error}")
             except Exception as error:  # a bug in this file must not end a client in silence
                 soak.unexpected(f"{type(error).__name__}: {error}")
@@ -291,10 +292,10 @@ class Client(threading.Thread):
         unproven = "detail=unproven" in response.outcome
         hit = "; hit" in response.outcome and not unproven
         if response.status in (200, 206):
-            # Of a body that was cut short, what came of it is held to the same.
+            # The body of a transfer that was resumed after a cut has to be right as well.
             if response.status == 206 and not hit:
-                # A part of a blob that still arrives, or of which only parts are there, comes
-                # before its proof; who asks for parts verifies them.
+                # A part of a blob that still arrives, or of which only parts are stored, comes
+                # before its proof; a client that requests parts verifies them.
                 if unproven and response.complete and response.body != data:
                     soak.tally.note("wrong, unproven part")
             elif response.complete and response.body != data:
@@ -381,8 +382,8 @@ class Soak:
         return kinds
 
     def at_rest(self) -> None:
-        """All clients gone, nothing under way. Idle connections to the upstream are no part of
-        that: they are waited for until their number stands still."""
+        """Waits until all clients are gone and no transfer is left. Idle connections to the
+        upstream may stay: it waits until their number no longer changes."""
         with self.rest:
             eventually(lambda: self.entrepot.metrics().sum("flights") == 0, 60, "no flights")
             seen: list[Counter] = []

@@ -14,7 +14,8 @@ from support.daemon import run_command
 from support.network import own_network
 
 HERE, THERE = "10.89.1.1", "10.89.1.2"
-# What a full segment takes of the link, to what it carries: Ethernet, IP and TCP with timestamps.
+# The size of a full segment on the link divided by its payload: Ethernet, IP and TCP with
+# timestamps.
 FRAME = 1514 / 1448
 
 _REGISTRY = """
@@ -41,18 +42,18 @@ class ThinLink:
         self.origin = f"http://{THERE}:{self.port}"
 
     def set_rate(self, rate: float) -> None:
-        """Of bodies, in bytes a second."""
+        """Sets the rate of the link, in bytes of bodies per second."""
         run_command("nsenter", f"--net=/proc/{self._registry.pids[0]}/ns/net",
                     "tc", "qdisc", "replace", "dev", "there", "root", "tbf",
                     "rate", f"{rate * FRAME:.0f}bps", "burst", "64kb", "latency", "100ms")
 
     def forget(self) -> None:
-        """Counts from here."""
+        """Counts bytes from here."""
         self._log.write_bytes(b"")
         self._link_before = self._received()
 
     def link_bytes(self) -> int:
-        """What came over it, headers of the kernel's own large segments included."""
+        """The bytes received over the link, with the headers of the kernel's large segments."""
         return self._received() - self._link_before
 
     @staticmethod
@@ -61,7 +62,7 @@ class ThinLink:
         return int(re.search(r"^\s*here:\s*(\d+)", counted, re.MULTILINE)[1])
 
     def gets(self, target: str) -> int:
-        """Of the target, whole or in part, that have ended."""
+        """The number of finished GETs of the target, whole or in part."""
         return len(re.findall(rf"(?m)^GET 20\d {re.escape(target)}$", self._log.read_text()))
 
     def stop(self) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What clients ask a registry for: the model of tests/bench/eviction, smaller, so that real servers
-can be asked for all of it within seconds. A few dozen bases below some hundred images of unequal
-popularity, machines that keep what they pulled, builds that keep nothing, releases that many
-machines pull at once, and scans through images that no one else asks for."""
+"""The requests of clients to a registry: the model of tests/bench/eviction, smaller, so that real
+servers can answer all of them within seconds. A few dozen bases below some hundred images of
+unequal popularity, machines that keep the pulled images, builds that keep nothing, releases that
+many machines pull at once, and scans through images that no other client requests."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Generator:
         self._requests += self._layers(APPS + self._rng.randrange(TAIL))
 
     def _release(self) -> None:
-        """A new version: the last layers are others."""
+        """A new version: it replaces the last layers."""
         app = self._demand.draw(self._rng)
         own = self._images[app][1]
         count = min(self._rng.randint(1, 3), len(own))
@@ -124,7 +124,7 @@ class Generator:
             self._pull(self._any_node(), app)
 
     def _collect(self) -> None:
-        """A machine makes room: half of what it has goes."""
+        """A machine frees its disk: half of its layers go."""
         node = self._any_node()
         node.difference_update(self._rng.sample(sorted(node), len(node) // 2))
 

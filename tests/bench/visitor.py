@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The well-behaved client of adversary.py, in a process of its own: it pulls new images, asks for what
-is stored, looks at every byte, and says how long each answer took."""
+"""The well-behaved client of adversary.py, in a process of its own: it pulls new images, requests
+stored objects, compares every byte, and reports how long each answer took."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from support.client import Closed, Connection, Response
 
 SOURCE = "127.0.0.10"
 PATIENCE = 120.0  # s: a miss that takes longer is a failure
-HOT = 40          # blobs that are asked for all the time
+HOT = 40          # blobs that are requested all the time
 HITS, PULLS = 40.0, 1.5  # each second
 
 
 @dataclass
 class Phase:
-    """Seconds, and what went wrong."""
+    """Seconds, and failures."""
 
     hits: list[float] = field(default_factory=list)
     misses: list[float] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Visitor:
         self._over = threading.Event()
 
     def fill(self, size: int) -> None:
-        """Until the cache is full, and what is hot is in it."""
+        """Until the cache is full and holds the hot blobs."""
         for number in range(size // hostile.SIZES["fill"] + 1):
             self._fetch(f"/v2/fill/{number}/blobs/{hostile.digest_of('fill', number)}", None)
         for _ in range(2):
@@ -76,7 +76,7 @@ class Visitor:
             phase.cold += 1
 
     def _pull(self, _number: int) -> None:
-        """One image that nobody has asked for."""
+        """One image that no client has requested before."""
         phase = self.phase
         self._image += 1
         wanted, repository = hostile.image(self._image), f"image/{self._image}"
@@ -99,7 +99,7 @@ class Visitor:
             self.phase.failures.append(f"/healthz: {response.status}")
 
     def _fetch(self, target: str, data: bytes | None) -> Response | None:
-        """What was answered; None where that is a failure."""
+        """Fetches the target and returns the response; None if that is a failure."""
         phase = self.phase
         begun = time.monotonic()
         try:
@@ -119,7 +119,7 @@ class Visitor:
         return response
 
     def next_phase(self) -> Phase:
-        """What there was, and a new one begins. A miss that has no answer yet has taken that long."""
+        """Returns the ended phase and begins another. A miss without an answer counts until now."""
         done, self.phase = self.phase, Phase()
         if since := self._missing_since:
             done.misses.append(time.monotonic() - since)
@@ -127,7 +127,7 @@ class Visitor:
 
 
 def run(pipe, port: int, admin_port: int, size: int) -> None:
-    """Fills the cache and says so; then hands over a phase whenever the pipe asks."""
+    """Fills the cache and reports that; then sends a phase at each request of the pipe."""
     visitor = Visitor(port, admin_port)
     visitor.fill(size)
     pipe.send("full")

@@ -36,7 +36,7 @@ def image_store() -> Path:
 
 @dataclass
 class Site:
-    """A registry, what its clients see of it, and the mirror before it."""
+    """A registry, its address for clients, and the mirror before it."""
 
     registry: DockerRegistry
     entrepot: Entrepot
@@ -51,7 +51,7 @@ class Site:
         """Each blob came from the registry by one GET, each manifest by one as well."""
         for kind in ("blobs", "manifests"):
             gets = self.registry.gets(kind)
-            assert gets, f"the mirror was passed by: no {kind} asked for"
+            assert gets, f"the mirror was bypassed: no {kind} requested"
             assert set(gets.values()) == {1}, gets
 
     @property
@@ -95,7 +95,7 @@ def plain_site(request, registry, tmp_path):
 
 
 def start(directory: Path, upstream: dict) -> Entrepot:
-    # Due at once: that a stopped upstream hurts nobody must not hang on a tag still being fresh.
+    # Due at once: pulls must survive a stopped upstream even if no tag is fresh.
     upstream["tags"] = {"fresh_for": "1s", "stale_for": "1d"}
     config = settings(directory / "cache", {"docker.io": upstream},
                       timeouts={"first_byte": "60s", "stall": "60s", "drain": "2s"})

@@ -15,13 +15,13 @@ from support.engines import Containerd, Docker, Podman
 from support.entrepot import Entrepot, run
 
 SAYS = rootfs.BUSYBOX_SAYS + "\n"
-# Of a registry with a name of its own, beside Docker Hub.
+# The name of a second registry beside Docker Hub.
 OTHER = "registry.test"
 
 
 @pytest.fixture
 def mirror(registry, tmp_path):
-    """Of two upstreams, which are one registry here."""
+    """A mirror of two upstreams that are the same registry here."""
     config = settings(tmp_path / "cache", {"docker.io": {"endpoint": registry.url},
                                            OTHER: {"endpoint": registry.url}})
     entrepot = Entrepot(tmp_path, config).start()
@@ -50,7 +50,7 @@ def assert_asked(mirror: Entrepot, upstream: str) -> None:
 
 @pytest.fixture
 def docker(system):
-    """With a daemon.json that knows no mirror."""
+    """With a daemon.json without a mirror."""
     file = system / "etc/docker/daemon.json"
     file.parent.mkdir(parents=True)
     file.write_text('{ "labels": ["kept=yes"], "max-concurrent-downloads": 2 }\n')
@@ -63,7 +63,7 @@ def info(docker: Docker) -> dict:
     return json.loads(docker("info", "--format", "{{json .}}").stdout)
 
 
-def test_docker_reloads_what_was_merged(mirror, system, docker):
+def test_docker_reloads_the_merged_file(mirror, system, docker):
     assert not info(docker)["RegistryConfig"]["Mirrors"]
     configure("docker", mirror, system)
     docker.reload()
@@ -73,12 +73,12 @@ def test_docker_reloads_what_was_merged(mirror, system, docker):
     docker("pull", f"{rootfs.BUSYBOX}:latest")
     assert docker.run(rootfs.BUSYBOX) == SAYS
     assert_asked(mirror, "docker.io")
-    # As the command says it: images of other registries by the mirror's name.
+    # As the command prints: images of other registries by the mirror's name.
     docker("pull", f"{mirror.address}/{OTHER}/{rootfs.MULTI}:latest")
     assert_asked(mirror, OTHER)
 
 
-def test_docker_starts_with_it_and_takes_plain_http_from_elsewhere(mirror, system):
+def test_docker_starts_with_its_file_and_allows_plain_http(mirror, system):
     configure("docker", mirror, system, at="http://192.0.2.5:5000")
     docker = Docker(config=system / "etc/docker/daemon.json")
     try:
@@ -104,7 +104,7 @@ def test_containerd_pulls(mirror, system, containerd, upstream):
 
 
 def config_path(system) -> str:
-    """What containerd makes of its configuration."""
+    """The registry directory that containerd reads from its configuration."""
     dump = run_command("containerd", "--config", system / "etc/containerd/config.toml", "config",
                        "dump").stdout
     table = re.split(r"(?m)^\s*\[", dump)
@@ -114,8 +114,8 @@ def config_path(system) -> str:
     return re.search(r"config_path = [\"'](.*)[\"']", registry[0])[1]
 
 
-def test_containerd_takes_the_advice(mirror, system):
-    """The lines that it is told to have in its own configuration are the right ones."""
+def test_containerd_accepts_the_printed_lines(mirror, system):
+    """The lines that the command prints for containerd's own configuration are the right ones."""
     said = configure("containerd", mirror, system)
     lines = re.search(r"no config_path.*:\n((?:.*\n)*?  config_path = .*\n)", said)[1]
     file = system / "etc/containerd/config.toml"
@@ -142,7 +142,7 @@ def test_podman_pulls(mirror, podman, upstream):
     assert_asked(mirror, upstream)
 
 
-def test_skopeo_reads_it_in_its_folder(mirror, system):
+def test_skopeo_reads_the_file_in_its_folder(mirror, system):
     """/etc/containers/registries.conf.d/, beside files of others and the main one."""
     configure("podman", mirror, system)
     main = system / "etc/containers/registries.conf"
@@ -151,7 +151,8 @@ def test_skopeo_reads_it_in_its_folder(mirror, system):
     (folder / "zz-other.conf").write_text('[[registry]]\nlocation = "quay.io"\n')
     engine = Podman(registries=main)
     try:
-        # The folder's path is built into skopeo: there it sees the test's, and nobody else does.
+        # The folder's path is built into skopeo: in this mount it is the test's folder, for this
+        # process only.
         manifest = run_command(
             "unshare", "--mount", "sh", "-euc",
             'mount --bind "$1" /etc/containers/registries.conf.d; shift; exec "$@"', "sh", folder,

@@ -33,7 +33,7 @@ def test_pull_remove_and_pull_without_upstream(site, containerd):
     assert containerd.content() == had
 
 
-# hosts.toml: the mirror's URL below its address, override_path, and the path it then asks for.
+# hosts.toml: the mirror's URL below its address, override_path, and the path of the requests.
 SHAPES = {
     "ns": ("", False, "/v2/library/"),
     "path": ("/docker.io", False, "/docker.io/v2/library/"),

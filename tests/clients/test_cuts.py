@@ -27,39 +27,39 @@ def size_of_image(site) -> int:
     return sum(layer["size"] for layer in manifest["layers"])
 
 
-def assert_gone_on_with(site, line) -> None:
-    """The rest of the layer was asked for, and nothing that had come already."""
+def assert_resumed(site, line) -> None:
+    """The engine requested the rest of the layer, and no byte that it already had."""
     site.entrepot.log.wait_for(r'"GET /v2/[^"]*/blobs/[^"]*" 206 ')
     assert line.brought <= size_of_image(site) + 2 * MIB
     site.assert_fetched_once()
 
 
-def test_containerd_goes_on(plain_site, line):
+def test_containerd_resumes_a_cut_layer(plain_site, line):
     containerd = Containerd()
     try:
         containerd.pull(DEBIAN, containerd.hosts(mirror=f"http://{line.address}"))
         assert containerd.ctr("run", "--rm", "--net-host", DEBIAN, "one").stdout == SAYS
-        assert_gone_on_with(plain_site, line)
+        assert_resumed(plain_site, line)
     finally:
         containerd.stop()
 
 
-def test_docker_goes_on(plain_site, line):
+def test_docker_resumes_a_cut_layer(plain_site, line):
     docker = Docker(f"http://{line.address}")
     try:
         docker("pull", f"{rootfs.DEBIAN}:latest")
         assert docker.run(rootfs.DEBIAN) == SAYS
-        assert_gone_on_with(plain_site, line)
+        assert_resumed(plain_site, line)
     finally:
         docker.stop()
 
 
-def test_podman_goes_on_or_pulls_again(plain_site, line):
+def test_podman_resumes_a_cut_layer_or_pulls_again(plain_site, line):
     """Before version 5 it gives up, and its user's second pull costs the upstream nothing."""
     podman = Podman(line.address)
     try:
         if podman.pull(DEBIAN, check=False).returncode == 0:
-            assert_gone_on_with(plain_site, line)
+            assert_resumed(plain_site, line)
         else:
             podman.pull(DEBIAN)
             plain_site.assert_fetched_once()

@@ -77,7 +77,7 @@ def test_push_is_refused_clearly(plain_site, engine):
     docker = engine(plain_site.mirror)
     docker("pull", f"{rootfs.BUSYBOX}:latest")
     before = stored_blobs(plain_site.entrepot.directory / "cache")
-    # Layers of its own, which the mirror has never seen.
+    # An image with new layers, which the mirror has never stored.
     container = docker("create", rootfs.BUSYBOX).stdout.strip()
     docker("cp", __file__, f"{container}:/new")
     name = f"{plain_site.entrepot.address}/docker.io/library/entrepot-test-new:latest"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engines and the registry work without a mirror between them: what fails later is ours."""
+"""The engines and the registry work without a mirror between them, so a later failure is the
+mirror's."""
 
 from support import rootfs
 from support.engines import Containerd, Docker, Podman
@@ -31,7 +32,7 @@ def test_docker_direct(registry):
 
 
 def test_docker_mirror_is_the_only_way(registry):
-    """The names exist nowhere else: without the mirror the pull fails."""
+    """No other registry has these names: without the mirror the pull fails."""
     docker = Docker(registry.url)
     try:
         docker("pull", rootfs.BUSYBOX)

@@ -91,11 +91,11 @@ def image(builder, image_store, work) -> Image:
                  images.files_of_image(builder, IMAGE, work))
 
 
-# --- What the builder gets, and what it makes of it.
+# --- The build context, and the image that is built from it.
 
 
 def test_context_is_the_sources(builder, work):
-    """All that the build files name; nothing that lies beside it, such as a build directory."""
+    """All files that the build files name, and no other, such as a build directory."""
     files = images.context_of_build(builder, work)
     built = re.findall(r"^add_subdirectory\((\w+)", (SOURCES / "CMakeLists.txt").read_text(),
                        re.MULTILINE)
@@ -112,11 +112,11 @@ def test_image_is_small(image):
     assert image.compressed <= MOST_COMPRESSED
 
 
-def test_image_holds_what_runs_and_nothing_else(image):
+def test_image_holds_runtime_files_only(image):
     programs = {name for name in image.files if re.match(r"(usr/)?s?bin/", name)}
     assert programs == {"usr/bin/entrepot"}
     assert "etc/ssl/certs/ca-certificates.crt" in image.files
-    # For scanners and for the licences.
+    # The files for scanners and the licences.
     packages = {Path(name).name for name in image.files if "/status.d/" in name}
     licences = {Path(name).parent.name for name in image.files if name.endswith("/copyright")}
     assert "libc6" in packages and packages | {"entrepot"} == licences
@@ -124,7 +124,7 @@ def test_image_holds_what_runs_and_nothing_else(image):
 
 def test_configuration_of_the_image(image):
     config = image.configuration
-    assert config["User"] == f"{USER}:{USER}"  # a number: runAsNonRoot believes no name
+    assert config["User"] == f"{USER}:{USER}"  # a number: runAsNonRoot accepts no name
     assert config["Healthcheck"]["Test"] == ["CMD", "entrepot", "health"]
     assert config["StopSignal"] == "SIGTERM"
     assert set(config["Volumes"]) == {"/var/lib/entrepot"}
@@ -133,11 +133,11 @@ def test_configuration_of_the_image(image):
     assert config["Labels"]["org.opencontainers.image.version"] == version
 
 
-def test_its_configuration_is_good():
+def test_the_check_accepts_its_configuration():
     file = DEPLOY / "docker" / "entrepot.json"
     done = run("check", "--config", str(file))
     assert done.returncode == 0, done.stderr
-    # What the Dockerfile, compose.yaml and the health check rely on.
+    # The Dockerfile, compose.yaml and the health check rely on these values.
     text = re.sub(r"^\s*//.*|\s//.*$", "", file.read_text(), flags=re.MULTILINE)
     config = json.loads(text)
     assert config["listen"] == [{"address": f"0.0.0.0:{ENTREPOT_PORT}"}]
@@ -157,8 +157,8 @@ def composition() -> dict:
 
 
 def binds_of(service: dict) -> dict[Path, str]:
-    """What of this machine is where. Compose writes a volume as a line or as a mapping, by its
-    version."""
+    """The directory in the container for each directory of this machine. Compose writes a volume as
+    a line or as a mapping, by its version."""
     binds = {}
     for volume in service.get("volumes", []):
         source, target = (volume.split(":")[:2] if isinstance(volume, str)
@@ -189,7 +189,8 @@ def test_compose_services(composition):
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service["restart"] == "unless-stopped", name
         assert service["logging"]["options"]["max-size"], name
-        # Nothing is for others than this machine unless somebody says so, and /metrics never.
+        # All ports are for this machine only until an operator changes it; /metrics is never
+        # published.
         for address, _, inside in published_by(service):
             assert address == "127.0.0.1" and inside != str(ADMIN_PORT), name
         if name != "entrepot":  # its image has one
@@ -200,7 +201,7 @@ def test_compose_services(composition):
     assert int(drain[1]) < int(grace[1])
 
 
-def test_compose_mounts_what_is_there(composition):
+def test_compose_mounts_existing_files(composition):
     services = composition["services"]
     assert binds_of(services["entrepot"]) == {DEPLOY / "docker": "/etc/entrepot"}
     if not any((DEPLOY / name).exists() for name in ("prometheus", "grafana")):
@@ -211,7 +212,7 @@ def test_compose_mounts_what_is_there(composition):
 
 
 def test_prometheus_and_grafana_find_each_other(composition):
-    """What their files name is what compose.yaml calls it."""
+    """The names in their files are those of compose.yaml."""
     if not any((DEPLOY / name).exists() for name in ("prometheus", "grafana")):
         pytest.skip("what Prometheus and Grafana are given is not here")
     services = composition["services"]
@@ -256,7 +257,7 @@ def engine(image):
 
 
 class Service:
-    """`docker compose up entrepot`, as compose.yaml says but for where its registry is."""
+    """`docker compose up entrepot` with compose.yaml, except for the address of the registry."""
 
     def __init__(self, docker: Docker, directory: Path, changes: dict):
         self._docker = docker
@@ -321,10 +322,10 @@ def service(engine, front, composition, tmp_path):
                     "-s", f'{upstream}endpoints=[{{"url":"https://{REGISTRY}:{front.port}"}}]',
                     "-s", f'{upstream}credentials=[{{"username":"robot",'
                           '"password_file":"/run/secrets/registry"}]',
-                    # Due at once: that a stopped registry hurts nobody must not hang on freshness.
+                    # Due at once: pulls must survive a stopped registry even if no tag is fresh.
                     "-s", f"{upstream}tags.fresh_for=1s"],
         "extra_hosts": [f"{REGISTRY}:{HERE}"],
-        # The system's authorities are what it trusts.
+        # The service trusts the authorities of the system.
         "volumes": [f"{front.authority.certificate}:/etc/ssl/certs/ca-certificates.crt:ro",
                     f"{password}:/run/secrets/registry:ro"],
         "healthcheck": {"interval": "1s"},
@@ -343,13 +344,13 @@ def test_service_is_healthy_pulls_and_stops(service, engine, front, registry):
     assert gets and set(gets.values()) == {1}
     assert "docker.io" in service.entrepot("cache", "ls", "--config", "/etc/entrepot/entrepot.json")
 
-    # As Prometheus does, from another container; as an operator does after a change.
+    # Requests as from Prometheus, in another container, and as from an operator after a change.
     assert engine("run", "--rm", "--network", "entrepot_default", IMAGE, "health", "--address",
                   f"entrepot:{ADMIN_PORT}").stdout == "ok\n"
     service("kill", "-s", "HUP", "entrepot")
     eventually(lambda: "SIGHUP: the configuration is read" in service.log, what="the reload")
 
-    # A reply in progress when it is told to stop ends whole, and the process by itself.
+    # A reply in progress at SIGTERM ends whole, and the process ends by itself.
     digest = largest_layer()
     with client.Connection(ENTREPOT_PORT) as connection:
         connection.send_request("GET", f"/v2/{rootfs.DEBIAN}/blobs/{digest}")
@@ -364,7 +365,7 @@ def test_service_is_healthy_pulls_and_stops(service, engine, front, registry):
     assert (state["Status"], state["ExitCode"]) == ("exited", 0), service.log
     assert "cutting" not in service.log
 
-    # The next one has what this one had, without the registry.
+    # The next container has the stored objects of this one, without the registry.
     engine("rmi", f"{rootfs.LAYERS}:latest")
     front.go_down()
     service.up()
@@ -373,13 +374,13 @@ def test_service_is_healthy_pulls_and_stops(service, engine, front, registry):
 
 
 def pull_and_run(engine) -> None:
-    """Its name exists in that registry only."""
+    """Only that registry has its name."""
     engine("pull", f"{rootfs.LAYERS}:latest")
     assert engine("run", "--rm", rootfs.LAYERS).stdout == rootfs.BUSYBOX_SAYS + "\n"
 
 
 class stopping:
-    """`docker stop` meanwhile; at the end it must have ended well."""
+    """`docker stop` while the block runs; at the end the exit code must be 0."""
 
     def __init__(self, docker: Docker, service: Service):
         self._command = ["docker", "--host", docker.address, "stop", service.container]
@@ -399,7 +400,7 @@ def largest_layer() -> str:
 
 
 def test_health_check_can_fail(engine):
-    """Nothing answers on the admin port: the container runs and is not healthy."""
+    """No process answers on the admin port: the container runs and is not healthy."""
     container = engine("run", "--detach", "--read-only", "--health-interval", "1s",
                        "--health-retries", "1", "--health-start-period", "1ms", IMAGE,
                        "serve", "-s", "cache.directory=/var/lib/entrepot", "-s",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""podman's partial pulls: of a layer in zstd:chunked it asks for the table of contents, then, by up to
-1024 ranges in one request, for the files that it has not."""
+"""podman's partial pulls of a layer in zstd:chunked: it requests the table of contents, then, by up
+to 1024 ranges in one request, the files that it lacks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from support.docker_registry import DockerRegistry
 from support.engines import Podman
 from support.entrepot import Entrepot
 
-# What the files of both images are made from. In the second one a few have changed, here and there,
-# and some are new.
+# The seeds of the files of both images. In the second image a few files have changed, here and
+# there, and some are new.
 OLD = list(range(1500))
 NEW = [seed if seed % 150 else seed + 10_000 for seed in OLD] + list(range(1500, 1800))
 FIRST, SECOND = "docker.io/library/entrepot-test-first:z", "docker.io/library/entrepot-test-second:z"
@@ -40,7 +40,7 @@ def write_tar(path: Path, seeds) -> None:
 
 @pytest.fixture
 def registry(tmp_path):
-    """With both images."""
+    """A registry with both images."""
     one = DockerRegistry(tmp_path / "registry", read_only=False)
     maker = Podman(one.address)
     try:
@@ -94,14 +94,14 @@ def test_only_new_files_are_pulled(entrepot, podman, registry):
     podman.pull(SECOND)
     assert podman.run(SECOND) == sum_of(NEW)
     size = size_of_layer(entrepot, SECOND)
-    # What is new is a fifth of it; grains are larger than the files that have changed.
+    # A fifth of the layer is new; grains are larger than the changed files.
     assert sum(pieces_sent(entrepot)[len(first):]) <= 0.25 * size
     assert entrepot.metrics().sum("upstream_bytes_total") - before <= 0.4 * size
     assert max(registry.gets("blobs").values()) >= 5, "several ranges at once"
 
 
-def test_a_pull_by_another_engine_brings_the_rest(entrepot, podman, registry):
-    """Of the files that were asked for, and of all, every byte comes once."""
+def test_a_pull_by_another_engine_fetches_the_rest(entrepot, podman, registry):
+    """The requested files, and then the whole layer, arrive with every byte fetched once."""
     podman.pull(FIRST)
     podman.pull(SECOND)
     whole = podman.directory("whole-")

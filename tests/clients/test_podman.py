@@ -56,7 +56,7 @@ def test_skopeo(site, podman_of, path):
 
 def test_skopeo_inspect_and_list(plain_site, podman_of):
     podman = podman_of(plain_site.entrepot.address)
-    # Mirrors are for pulls; a list is asked of the registry that was named.
+    # Mirrors are for pulls; a list is requested from the named registry.
     name = f"docker://{plain_site.entrepot.address}/docker.io/{rootfs.MULTI}"
     assert '"latest"' in podman.skopeo("list-tags", "--tls-verify=false", name).stdout
     raw = podman.skopeo("inspect", "--raw", f"docker://{MULTI}").stdout

@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Does what the README tells a newcomer to do, in a bare Debian: deploy/quickstart.sh with nothing
-# installed, an answer from what it serves, and the same again. As root; some minutes and 3 GiB.
+# Follows the README in a bare Debian: deploy/quickstart.sh with nothing installed, an answer from
+# the started mirror, and the same again. As root; some minutes and 3 GiB.
 #
 #   tests/deploy/bare_root.sh [suite…]      bookworm and trixie, unless told otherwise
 #
-# Packages come from the mirror this system uses. What is committed is tried, not what lies about.
+# Packages come from the mirror this system uses. The script tests the commit, not uncommitted
+# files.
 set -euo pipefail
 
 say() { printf '==> %s\n' "$*" >&2; }
@@ -48,7 +49,7 @@ bootstrap() {
   done
 }
 
-# quickstart <port>: until it answers, then ends it by SIGTERM.
+# quickstart <port>: runs quickstart until the mirror answers, then ends the mirror by SIGTERM.
 quickstart() {
   local port=$1 waited
   chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root /src/deploy/quickstart.sh \

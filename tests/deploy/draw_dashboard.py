@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Draws the dashboard as an SVG: every panel of deploy/grafana/entrepot.json, in its place, with what
-a real Prometheus answers after some minutes of a real mirror's small and unlucky life.
+"""Draws the dashboard as an SVG: every panel of deploy/grafana/entrepot.json, in its place, with
+the values of a real Prometheus after some minutes of a real mirror's life with faults.
 
     tests/deploy/draw_dashboard.py docs/dashboard.svg [--duration 4m]
 
@@ -39,7 +39,7 @@ KIB, MIB = content.KIB, content.MIB
 
 
 class Life:
-    """Clients that pull from a catalogue by popularity, and what goes wrong meanwhile."""
+    """Clients that pull from a catalogue by popularity, and the faults meanwhile."""
 
     def __init__(self, mirror: BusyMirror, seconds: float):
         self._mirror, self._seconds = mirror, seconds
@@ -249,7 +249,7 @@ class Picture:
                 name = self._name(legend_of(query, labels))
                 if points:
                     curves.append(Curve(name, points, NAMED.get(fixed.get(name, ""), "")))
-        # Of many that say nothing, those that say something.
+        # Draws only the curves with a value other than zero, if there are any.
         telling = [curve for curve in curves if any(value for _, value in curve.points)]
         curves = (telling or curves[:1])[:len(COLORS)]
         for color, curve in zip(COLORS, curves):
@@ -257,7 +257,7 @@ class Picture:
         return curves
 
     def _legend(self, curves: list[Curve], x: float, y: float, width: float) -> int:
-        """Returns how many lines it takes."""
+        """Returns the number of lines."""
         lines: list[list[Curve]] = [[]]
         used = 0.0
         for curve in curves:
@@ -314,7 +314,7 @@ class Picture:
         return stacked
 
     def _path(self, points, to_x, to_y, line: str, area: str | None, floor: float) -> None:
-        """Gaps stay gaps."""
+        """Gaps in the data stay gaps in the curve."""
         pieces: list[list[tuple[float, float]]] = []
         last = -math.inf
         for at, value in points:
@@ -333,7 +333,7 @@ class Picture:
 
 
 def linear_scale(values, unit: str):
-    """From zero to a round number."""
+    """The axis goes from zero to a round number."""
     top = max(values) if max(values) > 0 and unit != "percentunit" else 1.0
     base = 1024 ** int(math.log(top, 1024)) if unit in ("bytes", "Bps") and top >= 1 else 1
     power = 10 ** math.floor(math.log10(top / base))

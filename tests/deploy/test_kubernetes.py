@@ -32,7 +32,7 @@ from support.kubernetes_schema import problems_of  # noqa: E402
 
 FOLDERS = sorted(str(file.parent.relative_to(MANIFESTS))
                  for file in MANIFESTS.rglob("kustomization.yaml"))
-APPLIED = [".", "nodes", "site"]  # what runs Entrepot
+APPLIED = [".", "nodes", "site"]  # the containers that run Entrepot
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def site(objects: Objects) -> dict:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_the_api_would_take_it(rendered, folder):
+def test_the_api_accepts_every_object(rendered, folder):
     documents = rendered[folder].documents
     assert documents
     problems = {name_of(one): found for one in documents if (found := problems_of(one))}
@@ -71,7 +71,7 @@ def test_the_api_would_take_it(rendered, folder):
     assert len(set(names)) == len(names)
 
 
-# Each is a mistake that the check above must see.
+# Each is a mistake that the check above must find.
 BROKEN = [
     ("spec.template.spec.containers[1].imagePullPolice", "IfNotPresent", "unknown"),
     ("spec.template.spec.containers[1].imagePullPolicy", "Sometimes", "is none of"),
@@ -130,8 +130,8 @@ def test_every_file_is_used():
     assert used == {file for file in MANIFESTS.rglob("*") if file.is_file()}
 
 
-def test_both_is_the_nodes_and_the_site(rendered):
-    """The folder on top lists the same files again; only the nodes' configuration is another."""
+def test_both_holds_the_nodes_and_the_site(rendered):
+    """The folder on top lists the same files again; only the nodes' configuration differs."""
     def comparable(objects: Objects) -> dict[str, str]:
         hashes = {one["metadata"]["name"] for one in objects.all("ConfigMap")}
         return {re.sub(r"(entrepot-(node|site))-\w{10}$", r"\1", name_of(one)):
@@ -174,7 +174,7 @@ def test_selectors_and_labels(objects):
         selectors |= {(kind, one["metadata"]["name"]): (one, one["spec"][field])
                       for one in objects.all(kind)}
     for name, (one, selector) in selectors.items():
-        # An empty selector would take every pod of the namespace.
+        # An empty selector would select every pod of the namespace.
         assert len(pods_selected(objects, one["metadata"]["namespace"], selector)) == 1, name
         assert selector["matchLabels"], name
 
@@ -200,7 +200,7 @@ def test_services_lead_to_ports(objects):
         assert governing["spec"]["clusterIP"] == "None"
 
 
-def test_namespaces_and_priority_classes_are_there(objects):
+def test_namespaces_and_priority_classes_exist(objects):
     spaces = {one["metadata"]["name"] for one in objects.all("Namespace")}
     classes = {one["metadata"]["name"] for one in objects.all("PriorityClass")}
     assert {one["metadata"]["namespace"] for one in objects.documents
@@ -209,7 +209,7 @@ def test_namespaces_and_priority_classes_are_there(objects):
             if "priorityClassName" in pod_of(one)} == classes
 
 
-def test_containers_mount_what_there_is(objects):
+def test_containers_mount_existing_volumes(objects):
     for workload in objects.workloads:
         volumes = {one["name"] for one in pod_of(workload)["volumes"]}
         volumes |= {one["metadata"]["name"]
@@ -258,7 +258,7 @@ def test_pod_security(both):
               for one in both.all("Namespace")}
     assert short_of_restricted(pod_of(site(both))) == set()
     assert spaces[site(both)["metadata"]["namespace"]] == "restricted"
-    # What the comment in daemonset.yaml admits, and no more.
+    # Exactly the exceptions that the comment in daemonset.yaml names.
     assert short_of_restricted(pod_of(node(both))) == {
         "volume cache: hostPath", "volume certs-d: hostPath", "entrepot: hostPort 5000",
         "own-cache: root", "own-cache: CHOWN", "write-hosts: root", "remove-hosts: root"}
@@ -271,7 +271,7 @@ def test_pod_security(both):
     assert mounts == {"config", "cache"}  # and not containerd's folder
 
 
-def test_pod_security_is_seen_to_be_broken(both):
+def test_the_check_of_pod_security_finds_violations(both):
     good = pod_of(site(both))
     for path, value in (("hostNetwork", True), ("volumes", [{"name": "x", "hostPath": {}}]),
                         ("securityContext", {}), ("containers", [{"name": "x"}])):
@@ -292,7 +292,7 @@ def test_network_policies(both):
     # The chain, from both ends.
     assert to_site(port=5000, namespace=nodes, labels=a_node)
     assert may_pass(both, node(both), "egress", 5000, namespace="entrepot", labels=a_site)
-    # Prometheus, and nobody else at the admin port.
+    # Only Prometheus reaches the admin port.
     for inwards in (to_site, to_node):
         assert inwards(port=5080, namespace=monitoring)
         assert not inwards(port=5080, namespace="default") and not inwards(port=5080)
@@ -307,7 +307,7 @@ def test_network_policies(both):
         assert not may_pass(both, workload, "egress", 6443, namespace="default")
 
 
-def test_drains_are_not_held_up(both):
+def test_the_disruption_budget_allows_drains(both):
     budget = both.one("PodDisruptionBudget")["spec"]
     replicas = site(both)["spec"]["replicas"]
     assert min(budget["maxUnavailable"], replicas) >= 1 and "minAvailable" not in budget
@@ -356,7 +356,7 @@ def gibibytes(text: str) -> int:
 
 
 @pytest.mark.parametrize("folder", [".", "nodes"])
-def test_containerd_is_told_of_what_is_mirrored(rendered, folder):
+def test_containerd_gets_every_mirrored_registry(rendered, folder):
     objects = rendered[folder]
     files = objects.config(node(objects))
     config = without_comments(files["entrepot.json"])
@@ -379,7 +379,8 @@ def test_containerd_is_told_of_what_is_mirrored(rendered, folder):
 def test_nodes_are_chained(both):
     config = without_comments(both.config(node(both))["entrepot.json"])
     above = without_comments(both.config(site(both))["entrepot.json"])
-    # A registry the one above does not mirror would be asked of the registry alone, unnoticed.
+    # Requests for a registry that the mirror above does not serve would silently go to the registry
+    # alone.
     assert set(config["upstreams"]) <= set(above["upstreams"])
     for upstream in config["upstreams"].values():
         first, second = upstream["endpoints"]
@@ -415,7 +416,7 @@ def running(objects: Objects, workload: dict) -> Iterator[Pod]:
         cache = path / "cache"
         cache.mkdir(mode=0o755)
         give_away(workload, cache)
-        # Wherever the binary was built: the pod's user may not go there.
+        # A copy, because the pod's user may not read the folder of the build.
         shutil.copy(process.binary(), path / "entrepot")
         (path / "entrepot.json").write_text(objects.config(workload)["entrepot.json"])
         command = container(workload, "entrepot")["command"]
@@ -429,7 +430,7 @@ def running(objects: Objects, workload: dict) -> Iterator[Pod]:
             "--no-new-privs", path / "entrepot", *command[1:3], path / "entrepot.json",
             "-s", f"cache.directory={cache}", "-s", "admin.address=127.0.0.1:0",
             "-s", 'listen=[{"address":"127.0.0.1:0"}]',
-            "-s", "cache.reserve_free=1MiB",  # what this machine's disk has left is not the pod's
+            "-s", "cache.reserve_free=1MiB",  # not the free space of this machine
             env=process.environment())
         at_end.callback(daemon.stop)
         yield Pod(cache, {"registry": int(daemon.log.wait_for(process.LISTENING)["port"]),
@@ -437,7 +438,8 @@ def running(objects: Objects, workload: dict) -> Iterator[Pod]:
 
 
 def give_away(workload: dict, cache: Path) -> None:
-    """What the manifest does for the folder: by its own command, or the kubelet's by fsGroup."""
+    """Gives the folder its owner as the manifest does: by its own command, or the kubelet's by
+    fsGroup."""
     pod = pod_of(workload)
     if "initContainers" not in pod:
         os.chown(cache, 0, pod["securityContext"]["fsGroup"])

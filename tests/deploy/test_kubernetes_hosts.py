@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the DaemonSet does to containerd: its own script and commands, a real containerd, and the chain
-of its configurations before a scripted registry."""
+"""The DaemonSet's changes to containerd: its own script and commands, a real containerd, and the
+chain of its configurations before a scripted registry."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from support.upstream import ScriptedUpstream  # noqa: E402
 
 MIRROR = "http://127.0.0.1:5000"
 REGISTRIES = {"docker.io": "https://registry-1.docker.io", "ghcr.io": "https://ghcr.io"}
-# Nobody's but an administrator's: another file, one that looks like ours, a link, one line without end.
+# Files of an administrator: another file, one that looks like ours, a link, one line without end.
 FOREIGN = {
     "plain": 'server = "https://ghcr.io"\n',
     "ours, edited": "# mine now\n# Written by Entrepot for this node, and removed when it leaves.\n",
@@ -48,12 +48,12 @@ def both() -> Objects:
 
 @dataclass
 class Node:
-    """The containers of the shell in the manifest, run as the kubelet runs them but for the places:
-    root without a capability, in the image's shell."""
+    """Runs the shell containers of the manifest as the kubelet runs them, at other places: as root
+    without a capability, in the image's shell."""
 
     workload: dict
     directory: Path
-    shell: Path  # a folder with all programs the image has
+    shell: Path  # a folder with all programs of the image
 
     @property
     def certs_d(self) -> Path:
@@ -92,7 +92,7 @@ class Node:
         return self.run("write-hosts", **options)
 
     def end_of_pod(self) -> str:
-        """remove-hosts from its start to SIGTERM."""
+        """Runs remove-hosts from its start to SIGTERM."""
         process = self.start("remove-hosts")
         sleeping = eventually(lambda: sleeps_of(process.pid), what="its sleep")
         process.send_signal(signal.SIGTERM)
@@ -102,7 +102,7 @@ class Node:
         return said
 
     def state(self) -> dict[str, tuple]:
-        """Everything below certs.d: a file that was written again has another number."""
+        """Everything below certs.d: a file that was written again has another inode number."""
         return {str(path.relative_to(self.certs_d)):
                 (path.lstat().st_ino, path.lstat().st_mtime_ns,
                  path.read_bytes() if path.is_file() else None)
@@ -177,7 +177,7 @@ def test_a_file_keeps_the_registry_itself(node):
     assert node.folders() == set(REGISTRIES)
 
 
-def test_again_changes_nothing(node):
+def test_a_second_run_of_the_script_changes_nothing(node):
     node.write()
     before = node.state()
     assert node.write() == ""
@@ -199,27 +199,27 @@ def test_the_end_of_the_pod_removes_all(node):
     assert node.run("remove-hosts", by_hand="remove") == ""  # nothing there is no failure
 
 
-def test_a_container_that_alone_is_started_anew_writes_again(node):
+def test_a_container_that_alone_restarts_writes_again(node):
     node.write()
     node.end_of_pod()
     assert "docker.io/hosts.toml written" in node.end_of_pod()
     assert node.folders() == set()
 
 
-def test_one_node_is_taken_off_by_hand(node):
+def test_one_node_is_removed_by_hand(node):
     node.write()
     node.run("remove-hosts", by_hand="remove")
     assert node.folders() == set()
     assert "usage" in node.run("remove-hosts", code=64, by_hand="uninstall")
 
 
-def test_what_is_listed_no_more_goes(node):
+def test_a_registry_that_leaves_the_list_loses_its_file(node):
     node.write()
     node.list({"ghcr.io": "https://ghcr.io"})
     before = node.state()["ghcr.io/hosts.toml"]
     node.write()
     assert node.folders() == {"ghcr.io"} and node.state() == {"ghcr.io/hosts.toml": before}
-    node.list("# none\n\n")  # how to take all nodes off the mirror at once
+    node.list("# none\n\n")  # the way to remove the mirror from all nodes at once
     node.write()
     assert node.folders() == set()
 
@@ -253,13 +253,13 @@ def test_a_link_is_foreign(node):
     assert (node.state(), elsewhere.read_bytes()) == before
 
 
-def test_what_lies_beside_stays(node):
+def test_other_files_of_the_folder_stay(node):
     node.write()
     certificate = node.certs_d / "docker.io" / "ca.crt"
     certificate.write_text("PEM")
     node.end_of_pod()
     assert set(node.state()) == {"docker.io/ca.crt"}
-    assert node.folders() == {"docker.io"}  # an empty one would hide _default: gone
+    assert node.folders() == {"docker.io"}  # an empty folder would hide _default, so it is removed
 
 
 @pytest.mark.parametrize("line, why", [
@@ -275,21 +275,21 @@ def test_a_wrong_list_changes_nothing(node, line, why):
     assert node.state() == before
 
 
-def test_a_wrong_place_is_said(node):
+def test_a_wrong_path_is_reported(node):
     assert "is not a URL" in node.run("write-hosts", code=1, mirror="127.0.0.1:5000")
     node.certs_d.rmdir()
     assert "is not a folder" in node.run("write-hosts", code=1)
 
 
 def test_a_file_is_whole_or_as_before(node):
-    """The script ends where it is worst: the new content is written, its rename fails."""
+    """The script ends at the worst moment: the new content is written, its rename fails."""
     node.write()
     before = node.state()
     folder = node.certs_d / "docker.io"
     folder.chmod(0o555)
     node.run("write-hosts", code=1, mirror="http://10.0.0.5:5000")
     left = set(node.state()) - set(before)
-    assert len(left) == 1 and not any("/" in name for name in left)  # not where containerd looks
+    assert len(left) == 1 and not any("/" in name for name in left)  # containerd does not read it
     assert {name: one for name, one in node.state().items() if name in before} == before
     folder.chmod(0o755)
     node.write(mirror="http://10.0.0.5:5000")
@@ -301,7 +301,7 @@ def test_a_file_is_whole_or_as_before(node):
 
 # --- containerd.
 
-# Not the one that the configurations take where no "ns" is given.
+# Not the registry that the configurations use without an "ns".
 REGISTRY = "quay.io"
 
 
@@ -351,15 +351,15 @@ class Site:
         self.containerd.pull(reference, self.node.certs_d)
         assert {blob.digest for blob in image.blobs} <= self.containerd.content()
 
-    def askers(self) -> set[str]:
-        """Who has asked the registry for the image: "Entrepot", "containerd"."""
+    def requesters(self) -> set[str]:
+        """The clients that requested the image from the registry: "Entrepot", "containerd"."""
         return {request.header("User-Agent").partition("/")[0].lower()
                 for request in self.registry.requests() if request.kind in ("manifest", "blob")}
 
 
 def asked(mirror: Entrepot, reference: str) -> set[str]:
-    """What a mirror's access log calls the upstream of the requests for an image; empty when there
-    were none."""
+    """The upstreams that a mirror's access log names for the requests for an image; empty when
+    there were none."""
     repository = reference.removeprefix(f"{REGISTRY}/").partition(":")[0]
     lines = (json.loads(line) for line in mirror.log.lines if '"access":' in line)
     return {line["access"]["upstream"] for line in lines
@@ -409,35 +409,35 @@ def test_pulls_go_through_the_node_and_the_site(whole):
     whole.node.write(mirror=f"http://{whole.cache.address}")
     reference, image = whole.new_image()
     whole.pull(reference, image)
-    assert whole.askers() == {"entrepot"}
-    # "ns" said so, to both.
+    assert whole.requesters() == {"entrepot"}
+    # Both read the registry from "ns".
     eventually(lambda: asked(whole.cache, reference) == asked(whole.above, reference) == {REGISTRY},
                what="the lines of both")
     for blob in image.blobs:
         assert whole.registry.count("blob", "GET", blob.digest) == 1
-    # Whatever happens above: this node has it.
+    # Whatever fails above: this node has stored the image.
     whole.containerd.remove(reference)
     whole.above.terminate()
     whole.registry.go_down()
     whole.pull(reference, image)
 
 
-def test_the_site_may_be_gone(whole):
+def test_pulls_work_without_the_site(whole):
     whole.node.write(mirror=f"http://{whole.cache.address}")
     whole.above.terminate()
     reference, image = whole.new_image()
     whole.pull(reference, image)
-    assert whole.askers() == {"entrepot"}
+    assert whole.requesters() == {"entrepot"}
     eventually(lambda: asked(whole.cache, reference), what="the node's lines")
 
 
-def test_the_mirror_may_be_gone(whole):
-    """Its hosts.toml is still there: a crash, or a pod killed without a word."""
+def test_pulls_work_without_the_mirror(whole):
+    """Its hosts.toml is still there: after a crash, or a killed pod."""
     whole.node.write(mirror=f"http://{whole.cache.address}")
     whole.cache.kill9()
     reference, image = whole.new_image()
     whole.pull(reference, image)
-    assert whole.askers() == {"containerd"}
+    assert whole.requesters() == {"containerd"}
     assert whole.node.file(REGISTRY).exists()
 
 
@@ -450,8 +450,8 @@ def test_after_the_pod_containerd_is_as_before(whole):
     assert whole.node.file(REGISTRY).exists()
     whole.node.end_of_pod()
     assert whole.node.state() == before and whole.node.folders() == {"ghcr.io"}
-    # The mirror is there, and nobody asks it. containerd has no word of the registry's address then,
-    # so the pull cannot succeed: what counts is whom it asks.
+    # The mirror runs, and gets no request. containerd does not know the registry's address then, so
+    # the pull cannot succeed: the test checks where it sends its requests.
     reference, _image = whole.new_image()
     whole.containerd.pull(reference, whole.node.certs_d, check=False)
     assert not asked(whole.cache, reference)
@@ -465,6 +465,6 @@ def test_the_owner_of_a_foreign_file_decides(whole):
     whole.node.write(mirror=f"http://{whole.cache.address}")
     reference, image = whole.new_image()
     whole.pull(reference, image)
-    assert whole.askers() == {"containerd"} and not asked(whole.cache, reference)
+    assert whole.requesters() == {"containerd"} and not asked(whole.cache, reference)
     whole.node.end_of_pod()
     assert foreign.read_text() == text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Debian package: what is in it, and its life in a bare Debian, with systemd and without."""
+"""The Debian package: its contents, and its life in a bare Debian, with systemd and without."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LONGEST_INSTALLATION = 60.0  # seconds from the package to an answer, on 2 cores
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes root: as root only")
 
 
-# --- What is in it.
+# --- The contents of the package.
 
 
 class Package:
@@ -90,7 +90,7 @@ def test_names(package):
     names = set(package.entries)
     assert {UNIT, CONFIG, "/usr/bin/entrepot", "/usr/share/man/man8/entrepot.8.gz",
             "/usr/share/doc/entrepot/copyright", "/usr/share/doc/entrepot/README.md"} <= names
-    # What Grafana and Prometheus are given, named as in the repository.
+    # The files for Grafana and Prometheus, named as in the repository.
     assert {f"/usr/share/doc/entrepot/examples/{file}" for file in (
         "entrepot.json", "entrepot.rules.yml")} <= names
     assert not [name for name in names if not re.match(
@@ -106,8 +106,9 @@ def test_the_binary_is_small_and_stripped(package, tree):
     assert ".symtab" not in run_command("readelf", "--wide", "--sections", binary).stdout
 
 
-def test_names_what_it_depends_on(package):
-    """That it is all: the tests below run it in a system that has nothing else."""
+def test_the_package_names_its_dependencies(package):
+    """Checks that these are all dependencies: the tests below run it in a system that has nothing
+    else."""
     named = set(re.findall(r"(?:^|, )([a-z0-9.+-]+)", package.field("Depends")))
     assert {"adduser", "ca-certificates", "procps"} <= named
     for library in ("libc6", "libevent-2.1-7", "libre2", "librocksdb", "libssl3"):
@@ -131,13 +132,13 @@ def test_the_unit_is_the_one_of_the_source(tree):
         PROJECT / "deploy/systemd/entrepot.service").read_text()
 
 
-# --- Its life.
+# --- Installation, upgrade and removal.
 
 
 @pytest.fixture(scope="module")
 def root(package):
-    """A bare Debian in which apt has installed the package with what it depends on, and which was
-    purged of it again."""
+    """A bare Debian in which apt has installed the package with its dependencies and purged the
+    package again."""
     made = DebianRoot(Path(os.environ["ENTREPOT_BUILD_DIR"]))
     try:
         shutil.copy(package.file, made.file("/opt/first.deb"))
@@ -152,7 +153,7 @@ def root(package):
 
 @pytest.fixture
 def network(root):  # which apt makes with the network of this system
-    """Every port is free, and nobody else's requests come."""
+    """Every port is free, and no other process sends requests."""
     with own_network():
         yield
 
@@ -180,7 +181,7 @@ def answers(target: str = "/v2/", port: int = PORT) -> bool:
 
 
 def configure(root: DebianRoot, upstream: ScriptedUpstream, **upstream_keys) -> None:
-    """What an operator would write."""
+    """Writes the configuration as an operator would."""
     docker_hub = {"endpoints": [{"url": upstream.url}], **upstream_keys}
     root.file(CONFIG).write_text(json.dumps({
         "upstreams": {"docker.io": docker_hub}, "cache": {"directory": CACHE, "reserve_free": 0}}))
@@ -193,7 +194,7 @@ def assert_pulls(image: content.Image) -> None:
 
 
 def assert_gone(root: DebianRoot) -> None:
-    """Nothing has its name but the log of dpkg's doings, and nothing is nobody's."""
+    """Only dpkg's log still has its name, and no file lacks an owner."""
     left = root.run("find", "/", "-xdev", "(", "-name", "*entrepot*", "-o", "-nouser", "-o",
                     "-nogroup", ")").stdout.split()
     assert not left
@@ -203,7 +204,7 @@ def assert_gone(root: DebianRoot) -> None:
 
 @needs_root
 def test_without_systemd(package, root, upstream, tmp_path):
-    """As in a container, or an image that is being built."""
+    """As in a container, or during the build of an image."""
     assert_gone(root)
     root.run("dpkg", "--install", "/opt/first.deb")
     assert mode_and_owner(root, CACHE) == "700 entrepot:entrepot"
@@ -226,12 +227,12 @@ def test_without_systemd(package, root, upstream, tmp_path):
     daemon.stop()
     daemon.log.wait_for("stopped")
 
-    # What root looks at stays the service's.
+    # A command that root runs on the cache leaves all files to the service's user.
     listing = root.run("entrepot", "cache", "ls", "--json", "--config", CONFIG).stdout
     assert image.manifest.digest in listing and image.layers[1].digest in listing
     assert not root.run("find", CACHE, "-not", "-user", "entrepot").stdout
 
-    # A configuration that nobody touched follows the package; one that somebody did stays.
+    # An unchanged configuration follows the package; a changed one stays.
     successor = package.successor(tmp_path)
     shutil.copy(successor.file, root.file("/opt/second.deb"))
     root.run("dpkg", "--install", "/opt/second.deb")
@@ -356,8 +357,8 @@ def _restart_with(root: DebianRoot, booted: Booted, *lines: str) -> None:
 
 
 def _check_another_place(root: DebianRoot, booted: Booted) -> None:
-    """A cache on another disk and a port of the privileged: what the head of the unit says about
-    that is enough."""
+    """A cache on another disk and a privileged port: the head of the unit tells an operator
+    enough."""
     before = root.file(CONFIG).read_text()
     lines = re.findall(r"(?m)^#.* {3}(\w+=\S+)", root.file(UNIT).read_text())
     assert "ReadWritePaths=/srv/entrepot" in lines and len(lines) == 4
@@ -374,7 +375,7 @@ def _check_another_place(root: DebianRoot, booted: Booted) -> None:
 
 
 def _check_watchdog(root: DebianRoot, booted: Booted) -> None:
-    """A process that stands still is replaced; one that runs is not."""
+    """The service manager replaces a process that stands still, and not one that runs."""
     _restart_with(root, booted, "WatchdogSec=3s", "RestartSec=100ms")
     first = booted.property("entrepot", "MainPID")
     fed = booted.property("entrepot", "WatchdogTimestampMonotonic")

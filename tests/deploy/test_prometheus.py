@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """deploy/grafana and deploy/prometheus against a real Prometheus that scrapes the real process
-while it works and while everything goes wrong: every panel has data, every alert can fire."""
+while it works and while everything fails: every panel has data, every alert can fire."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ QUERIES = {query.name: query for query in DASHBOARD.queries}
 ALERTS = {rule["alert"]: rule for group in yaml.safe_load(RULES.read_text())["groups"]
           for rule in group["rules"]}
 
-# Metrics that no panel shows, and why.
+# Metrics that no panel shows, with the reason.
 NOT_SHOWN = {
     "entrepot_request_duration_seconds": "it is the clients' speed; the first byte is ours",
     "process_virtual_memory_bytes": "address space costs nothing",
@@ -44,7 +44,7 @@ TOO_SLOW = {"EntrepotHitRatioCollapse", "EntrepotClientLimited", "EntrepotDescri
 
 @dataclass
 class Seen:
-    """What was there to see of one life, good days and bad ones."""
+    """The samples, alerts and panels of one life, with good days and bad ones."""
 
     samples: Samples               # /metrics after the trouble
     quiet: Series                  # alerts in the good days
@@ -153,7 +153,7 @@ def test_alert_is_tested_and_explained(name):
     assert f"\n### {name}\n" in OPERATIONS.read_text()
 
 
-def test_every_runbook_is_of_an_alert():
+def test_every_runbook_explains_an_alert():
     assert set(re.findall(r"^### (Entrepot\w+)$", OPERATIONS.read_text(), re.M)) == set(ALERTS)
 
 
@@ -174,7 +174,8 @@ def test_dashboard_is_well_formed():
 
 
 def test_dashboard_uses_its_variables():
-    """Everything asks for the selected processes, and the selected upstreams where it knows them."""
+    """Each query selects the chosen processes, and the chosen upstreams if its metric has that
+    label."""
     assert {"datasource", "job", "instance", "upstream"} == set(DASHBOARD.variables)
     for query in DASHBOARD.queries:
         for selector in selectors(query.expression):
@@ -184,7 +185,7 @@ def test_dashboard_uses_its_variables():
     assert set(re.findall(r"\$\{?([a-z]\w+)", text)) == set(DASHBOARD.variables)
 
 
-def test_upstream_selector_reaches_all_that_has_the_label(seen):
+def test_queries_select_the_upstream_if_the_metric_has_it(seen):
     with_upstream = {name for name, labels, _ in seen.samples.samples if "upstream" in labels}
     for query in DASHBOARD.queries:
         for selector in selectors(query.expression):
@@ -204,18 +205,18 @@ def test_provisioning():
 
 
 def test_service_monitors_keep_our_label():
-    """The Prometheus operator gives targets a label "endpoint" too, and its own would win."""
+    """The Prometheus operator adds a label "endpoint" to targets, which would replace ours."""
     monitors = yaml.safe_load_all(
         (DEPLOY / "kubernetes" / "monitoring" / "servicemonitors.yaml").read_text())
     endpoints = [endpoint for monitor in monitors for endpoint in monitor["spec"]["endpoints"]]
     assert endpoints and all(endpoint.get("honorLabels") for endpoint in endpoints)
 
 
-# Names: whoever renames a metric, a label or a word of one has to come here.
+# Names: a change of a metric, of a label or of a label's value needs a change here.
 
 
 def family(samples: Samples, name: str) -> str:
-    """A histogram's series have endings."""
+    """The series of a histogram have suffixes."""
     base = re.sub(r"_(bucket|sum|count)$", "", name)
     return base if samples.types.get(base) == "histogram" else name
 
@@ -229,20 +230,20 @@ def used_names() -> set[str]:
     return {name for expression in expressions for name in metric_names(expression)} - NOT_OURS
 
 
-def test_metrics_that_are_asked_for_are_there(seen):
+def test_queried_metrics_exist(seen):
     missing = {name for name in used_names()
                if family(seen.samples, name) not in seen.samples.types}
     assert not missing
 
 
-def test_metrics_that_are_there_are_shown(seen):
+def test_every_metric_is_shown(seen):
     shown = {family(seen.samples, name) for name in used_names()}
     assert set(seen.samples.types) - shown - set(NOT_SHOWN) == set()
     assert not shown & set(NOT_SHOWN), "these are shown"
 
 
 def label_words(selector: str) -> list[tuple[str, str]]:
-    """The labels of a selector with each plain word that they may or may not be."""
+    """The labels of a selector with each plain word that they match or exclude."""
     return [(label, word)
             for label, values in re.findall(r'(\w+)(?:=~?|!=|!~)"([^"$]*)"', selector)
             for word in values.split("|") if re.fullmatch(r"[a-z][\w-]*", word)]
@@ -273,9 +274,9 @@ def only_value(seen: Seen, name: str) -> float:
     return value
 
 
-def test_shares_are_shares(seen):
+def test_shares_are_between_0_and_1(seen):
     for panel in DASHBOARD.panels:
-        # Of limits in use, clients that are turned away are connected for a moment.
+        # A refused client is connected for a moment, so limits in use may exceed 1.
         if panel.unit == "percentunit" and panel.title != "Limits in use":
             for query in panel.queries:
                 assert all(0 <= value <= 1 for _, value in seen.panels[query.name]), panel.title
@@ -290,7 +291,7 @@ def test_hit_ratio_is_that_of_the_counters(seen):
     assert only_value(seen, "Hit ratio, requests") == pytest.approx(ours / fed, abs=0.02)
 
 
-def test_savings_are_what_the_registries_were_spared(seen):
+def test_savings_are_the_bytes_not_fetched(seen):
     sent = seen.samples.sum("response_bytes_total")
     share = 1 - seen.asked_of_upstreams / sent
     assert only_value(seen, "Saved, of bytes sent") == pytest.approx(share, abs=0.03)
@@ -311,7 +312,7 @@ def test_rules_are_judged_without_errors(seen):
 
 
 def test_a_good_day_raises_no_alert(seen):
-    """But that of a machine which is busy with other tests."""
+    """Except the alert of a machine that is busy with other tests."""
     assert {labels["alertname"] for labels, _ in seen.quiet} <= {"EntrepotLoopLag"}
 
 

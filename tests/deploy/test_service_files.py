@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The systemd unit and the manual page, held against their own tools and against the binary."""
+"""The systemd unit and the manual page, checked by their own tools and against the binary."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def keys(name: str) -> list[str]:
 
 
 def test_systemd_understands_the_unit(tmp_path):
-    """Unknown keys, wrong values and programs that are not there are complaints."""
+    """systemd complains about unknown keys, wrong values and missing programs."""
     unit = tmp_path / "entrepot.service"
     unit.write_text(UNIT.read_text().replace("/usr/bin/entrepot", binary()))
     assert run_command("systemd-analyze", "verify", "--man=no", unit).stdout == ""
@@ -42,7 +42,7 @@ def test_a_start_that_cannot_help_is_not_repeated():
     assert keys("StartLimitIntervalSec") == ["0"], "what goes away by itself may take a while"
 
 
-def test_what_is_started_is_understood(tmp_path):
+def test_the_binary_accepts_the_arguments_of_the_unit(tmp_path):
     """The arguments, against the binary: `check` understands those of `serve`."""
     [command] = keys("ExecStart")
     program, action, *arguments = command.split()
@@ -69,7 +69,7 @@ def commands(*above: str) -> list[tuple[str, ...]]:
 
 @pytest.fixture(scope="module")
 def manual() -> str:
-    """As read, without what makes it bold."""
+    """The manual as text, without the marks of bold letters."""
     text = run_command("mandoc", "-T", "utf8", "-O", "width=200", MANUAL).stdout
     return re.sub(".\b", "", text)
 
@@ -93,7 +93,7 @@ def test_the_manual_has_every_exit_code(manual):
     assert codes == [0, 1, EXIT_USAGE, EXIT_BUG, EXIT_RESTART, EXIT_CONFIG]
 
 
-def test_the_manual_names_what_the_package_has(manual):
+def test_the_manual_names_the_files_of_the_package(manual):
     for file in ("/etc/entrepot/entrepot.json", "/etc/entrepot/credentials", "/var/lib/entrepot"):
         assert file in manual
         assert file in UNIT.read_text() or f"StateDirectory={Path(file).name}" in UNIT.read_text()

@@ -19,11 +19,11 @@ struct Reply {
   std::map<std::string, std::string> fields;  ///< a name that comes twice fails the test
   /// nullopt: the reply has no Content-Length.
   std::optional<std::uint64_t> content_length;
-  /// Empty for HEAD; of a growing body what was available.
+  /// Empty for HEAD; for a growing body the bytes available at the reply.
   std::string body;
-  /// The growing body, for whoever wants to follow it.
+  /// The growing body, for tests that read more of it later.
   std::unique_ptr<http::Body> live;
-  /// What the reply refers to instead of copying it.
+  /// The blocks that the reply refers to instead of copying them.
   std::vector<std::shared_ptr<const std::string>> shared;
 
   std::string field(const std::string& name) const {
@@ -51,9 +51,10 @@ class Exchange final : public http::Exchange {
              http::Pieces pieces) override;
   void reply_head(const http::ReplyHead& head, std::uint64_t content_length) override;
 
-  /// What begin_miss() says.
+  /// The answer of begin_miss().
   bool misses_refused = false;
-  /// Where replies are posted to; outlives this. Without one, nobody may ask for it.
+  /// The executor that replies are posted to; outlives this. Without one, no test may call
+  /// executor().
   void live_on(cache::Executor& executor) { executor_ = &executor; }
   /// The client goes away.
   void close() { closed_ = true; }

@@ -32,7 +32,7 @@ struct Received {
 /// one serves each connection. Counters and records may be read from any thread.
 class ScriptedServer {
  public:
-  /// What a script does with one request; valid during the script's call.
+  /// The reply of a script to one request; valid during the script's call.
   class Reply {
    public:
     /// Writes raw bytes; what the peer no longer takes is lost.

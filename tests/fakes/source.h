@@ -10,7 +10,7 @@
 
 namespace entrepot::fakes {
 
-/// An upstream whose every answer the test gives by hand.
+/// An upstream whose every answer comes from the test.
 class Source final : public cache::Source {
  public:
   /// One request that reached the upstream.

@@ -11,13 +11,13 @@
 
 namespace entrepot::fakes {
 
-/// A store of what the test puts in. Keys are "<upstream>/<repository>@<digest>", "…:<tag>",
-/// "…/tags" and "…/referrers/<digest>"; blobs and manifests share them.
+/// A store with the contents that the test puts in. Keys are "<upstream>/<repository>@<digest>",
+/// "…:<tag>", "…/tags" and "…/referrers/<digest>"; blobs and manifests share them.
 class Store final : public cache::ObjectCache {
  public:
-  /// What find_* knows.
+  /// The objects that find_* finds.
   std::map<std::string, cache::Answer> in_memory;
-  /// What fetch_* answers; not_found for the rest.
+  /// The answers of fetch_*; not_found for the rest.
   std::map<std::string, cache::Answer> upstream;
   std::map<std::string, cache::ListingAnswer> listings;
   /// Every call of fetch_*: its key, then " head" and " revalidate" where they were set.

@@ -31,7 +31,7 @@ class TimedExecutor final : public cache::Executor {
     if (std::this_thread::get_id() != thread_) throw std::logic_error("called off the thread");
   }
 
-  /// Runs what is posted, and what that posts.
+  /// Runs the posted jobs, and the jobs that they post.
   void run() {
     while (!jobs_.empty()) {
       const cache::Job job = std::move(jobs_.front());

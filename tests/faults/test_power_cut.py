@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Power cuts, on file systems of their own: what was not synced is gone, and what must hold after
-the next start holds all the same.
+"""Power cuts, on file systems of their own: unsynced data is lost, and the conditions after each
+start hold nevertheless.
 
 test_power_cuts takes the power away at random moments under load: fills, evictions, moving tags and
 index writes are under way. Four cuts on ext4 and two on XFS; ENTREPOT_POWER_CUTS=200 for the long
 form (200 on ext4, a quarter of it on XFS). ENTREPOT_SEED repeats a run as far as threads can be
 repeated.
 
-test_without_sync is the negative control (C5): with a disk that only says that it has written, the
+test_without_sync is the negative control: on a disk that reports writes which it has not made, the
 cuts do leave damaged files under their final names, or the first test would prove nothing; and no
-client gets to see them.
+client receives such a file.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def power_cut(disk, entrepot) -> None:
     disk.power_again()
 
 
-# What a disk that lies leaves: names without bytes, or names with bytes that never came.
+# The damage that a disk without sync leaves: names without bytes, or names with bytes never
+# written.
 LYING = [("ext4", "", "empty"), ("ext4", "data=writeback,nodelalloc", "zeros"),
          ("xfs", "", "empty")]
 
@@ -71,9 +72,9 @@ LYING = [("ext4", "", "empty"), ("ext4", "data=writeback,nodelalloc", "zeros"),
 @pytest.mark.parametrize("index", ["lost", "kept"])
 @pytest.mark.parametrize("kind, options, left", LYING, ids=lambda value: value or "defaults")
 def test_without_sync(make_disk, start_on, upstream, kind, options, left, index):
-    """C5. (Cutting a file to its length makes XFS write it, so that does nothing either.) The index
-    may get lost with the files, or be there and name them: `index` says whose
-    fdatasync does nothing, everybody's or the blobs' alone."""
+    """A power cut on a disk without sync. (Cutting a file to its length makes XFS write it, so that
+    does nothing either.) The index may get lost with the files, or survive and name them: `index`
+    says whose fdatasync does nothing, that of all files or that of the blobs alone."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     disk = make_disk(kind, options)

@@ -22,7 +22,7 @@ def test_random_kills(prepare, upstream):
     lives.of(entrepot)
     for _ in range(KILLS):
         found = lives.work_until(entrepot.kill9)
-        # What was written before a kill is in the kernel's hands: every file is as it was left.
+        # The kernel holds all bytes written before a kill: every file is as the process left it.
         assert not found.damaged and not found.bad_parts, found
         lives.start_again(found)
     print(f"{KILLS} kills, {lives.answers} answers, {lives.interrupted} cut off, "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a file takes on the disk is what the cache counts, whatever the file system sets aside."""
+"""The cache counts the bytes that a file takes on the disk, whatever the file system sets aside."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One answer of an upstream as bytes on the wire and the moments they go out at. It begins as the
-valid one; mutations.py changes it."""
+"""One answer of an upstream: its bytes on the wire and the moments of their sending. It begins as
+the valid one; mutations.py changes it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Answer:
         self.fields = [(key, value) for key, value in self.fields if key.lower() != name.lower()]
 
     def replace_body(self, body: bytes) -> None:
-        """Content-Length follows, where it was true before."""
+        """Adapts Content-Length if it was right before."""
         true = self.value(b"Content-Length") == str(len(self.body)).encode()
         self.body = body
         if true:
@@ -83,8 +83,8 @@ def chunk(data: bytes, extension: bytes = b"") -> bytes:
 
 
 def deliver(connection: socket.socket, answer: Answer, pause, silence) -> int:
-    """Returns how much went out; raises Hangup where the connection ends. `pause` holds it for a
-    moment, `silence` until nobody is interested any more."""
+    """Returns the number of sent bytes; raises Hangup where the connection ends. `pause` delays it
+    for a moment, `silence` until the case is over."""
     data = answer.encoded()
     end = len(data) if answer.ends_at is None else int(len(data) * answer.ends_at)
     single = min(end, answer.first_piece)

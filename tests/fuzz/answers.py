@@ -4,13 +4,14 @@
 
     tests/fuzz/answers.py [--seed N] [--duration 1h | --count N] [--cases N] [--case SEED]
 
-Each case is an upstream of its own whose valid answers are changed, and clients that ask it for
-everything a registry has (scene.py, mutations.py, visits.py). Some dozen cases share one life of the
-process, which then has to end by itself. Ends with 1 and says what was violated, by which case:
+Each case is an upstream of its own whose valid answers are changed, and clients that request
+everything a registry has from it (scene.py, mutations.py, visits.py). Some dozen cases share one
+life of the process, which then has to end by itself. Ends with 1 and prints the violation and its
+case:
 
-- the process is alive, no sanitizer has spoken, SIGTERM ends it with 0;
-- what is delivered whole by digest has the right bytes; HEAD and GET of it agree;
-- every question has an answer in time, made of our own fields alone, and an error has its form;
+- the process is alive, no sanitizer has reported, SIGTERM ends it with 0;
+- a body delivered whole by digest has the right bytes; HEAD and GET of it agree;
+- every request has an answer in time, made of our own fields alone, and an error has its form;
 - another upstream that is well has all its answers, new ones and stored ones, all the time;
 - nothing is left in flight, and anonymous memory keeps within 256 MiB (not under a sanitizer).
 
@@ -50,7 +51,7 @@ AT_ONCE = 12  # cases
 
 
 class Patrol(threading.Thread):
-    """A client of an upstream that is well, beside all that goes wrong at others."""
+    """A client of a well-behaved upstream, beside the faults of the others."""
 
     def __init__(self, entrepot: Entrepot, upstream: ScriptedUpstream):
         super().__init__(daemon=True)
@@ -71,14 +72,14 @@ class Patrol(threading.Thread):
             self.problem = f"the upstream that is well: {problem!r}"
 
     def _new(self) -> tuple[content.Blob, content.Manifest]:
-        """Never asked for before, and whole."""
+        """Requested for the first time, and whole."""
         image = content.image((70_000,), seed=-1 - self.rounds)
         self._upstream.add_image(REPOSITORY, image, f"v{self.rounds}")
         return image.layers[0], image.manifest
 
     def _ask(self, blob: content.Blob, manifest: content.Manifest) -> None:
         for target, data in ((blob_target(blob), blob.data), (manifest_target(manifest), manifest.data)):
-            # A machine with too much to do may let an answer of its upstream come too late: once.
+            # On an overloaded machine one answer of its upstream may come too late.
             def whole() -> bool:
                 response = self._entrepot.get(f"{target}?ns=well", timeout=LONGEST)
                 assert response.status in (200, 503, 504), (target, response)
@@ -94,14 +95,14 @@ class Patrol(threading.Thread):
 
 
 class Life:
-    """One process and the cases it goes through."""
+    """One process and its cases."""
 
     def __init__(self, directory: Path, cases: list[int], tally: Tally):
         self._tally = tally
         directory.mkdir()
         self._well = ScriptedUpstream()
         self.cases = [Case(seed) for seed in cases]
-        self.suspects: list[int] = []  # seeds of the cases that may be to blame
+        self.suspects: list[int] = []  # seeds of the cases that may have caused a failure
         self._running: list[Case] = []
         self._problems: list[str] = []
         self.peak = 0
@@ -114,7 +115,7 @@ class Life:
             limits={"transfers_per_blob": chance.choice((1, 8))}))
 
     def run(self) -> list[str]:
-        """What was violated."""
+        """Runs the case and returns the violations."""
         try:
             self._entrepot.start()
             patrol = Patrol(self._entrepot, self._well)
@@ -150,7 +151,7 @@ class Life:
                 self._report_end()
                 return
             self.suspects += [case.seed for case in cases]
-            self._problems.append("\n".join([str(problem), *_told(cases[:1])]))
+            self._problems.append("\n".join([str(problem), *_spoilt_of(cases[:1])]))
 
     def _has_ended(self) -> bool:
         """A process that dies closes its connections before it is gone."""
@@ -164,7 +165,7 @@ class Life:
         if not self.suspects:
             self.suspects += [case.seed for case in self._running or self.cases]
             self._problems.append("\n".join(["the process has ended:", self._entrepot.log.text[-6000:],
-                                             *_told(self._running)]))
+                                             *_spoilt_of(self._running)]))
 
     def _end(self) -> None:
         entrepot = self._entrepot
@@ -176,8 +177,8 @@ class Life:
         entrepot.terminate()
 
 
-def _told(cases: list[Case]) -> list[str]:
-    """What clients of these cases were about to be told of."""
+def _spoilt_of(cases: list[Case]) -> list[str]:
+    """The cases, and the spoilt answers of each."""
     return [line for case in cases
             for line in (f"  case {case.seed}:", *(f"    {spoilt}" for spoilt in case.spoilt))]
 
@@ -195,7 +196,7 @@ class Campaign:
         self._cases, self.cases = cases, 0
 
     def run(self, count: int | None, duration: float | None) -> str:
-        """So many lives, or so long. Returns what was violated first, or nothing."""
+        """Runs so many lives, or so long. Returns the first violation, or nothing."""
         end = time.monotonic() + (duration or 0)
         while time.monotonic() < end or (count is not None and self.lives < count):
             seed = self._seed + self.lives
@@ -209,7 +210,8 @@ class Campaign:
         return ""
 
     def run_cases(self, seeds: list[int]) -> tuple[list[str], list[int]]:
-        """In a life of theirs: what was violated, and which of them may be to blame."""
+        """Runs the cases in a life of their own. Returns the violation, and the cases that may have
+        caused it."""
         directory = self._directory / f"life-{self.lives}"
         life = Life(directory, seeds, self.tally)
         self.lives += 1

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mutations of what an answer says: JSON documents, numbers, URLs, challenges and links. Each is a
-function of a random generator and the valid text.
+"""Mutations of the content of an answer: JSON documents, numbers, URLs, challenges and links. Each
+is a function of a random generator and the valid text.
 
-No text names a host beyond this machine: an authority is a literal address of loopback, or nothing a
-resolver would be asked for.
+No text names a host beyond this machine: an authority is a literal address of loopback, or a text
+that needs no resolver.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BYTES = [b"", b"\0", b"\r", b"\n", b"\r\n", b"\t", b" ", b"\x7f", b"\x80", b"\xf
 
 
 def number(rng: random.Random, true: int | None = None) -> str:
-    """One that is wrong, or nearly right."""
+    """A number that is wrong, or nearly right."""
     if true is not None and rng.random() < 0.4:
         return str(max(0, true + rng.choice((-1, 1, -100, 100, true, 1 << 20, 1 << 32))))
     return rng.choice(NUMBERS)
@@ -36,7 +36,7 @@ def digest(rng: random.Random, others: list[str]) -> str:
 
 
 def noise(rng: random.Random, data: bytes) -> bytes:
-    """Bytes flipped, put in, or taken out."""
+    """Flips, inserts, or removes bytes."""
     out = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 3, 20))):
         at = rng.randrange(len(out) + 1)
@@ -98,7 +98,7 @@ def _change_value(rng: random.Random, document) -> None:
 
 
 def _repeat_value(rng: random.Random, document) -> None:
-    """One of them many times, in about half a megabyte at most."""
+    """Repeats one of the values many times, up to about half a megabyte."""
     places = _places(document, [])
     if not places:
         return
@@ -118,7 +118,7 @@ def _serialised(rng: random.Random, document) -> bytes:
 
 
 def _twice(rng: random.Random, data: bytes) -> bytes:
-    """The keys of the outermost object, again and otherwise."""
+    """Adds the keys of the outermost object again, with a changed value."""
     other = json.loads(data)
     if not isinstance(other, dict) or not other:
         return data
@@ -159,7 +159,7 @@ def json_document(rng: random.Random, data: bytes) -> bytes:
 # URLs, challenges, links.
 
 def _authorities(rng: random.Random, authority: str) -> str:
-    """Ways to write an address of this machine, and what is no address."""
+    """Ways to write an address of this machine, and invalid addresses."""
     port = authority.rpartition(":")[2]
     return rng.choice((
         f"127.1:{port}", f"2130706433:{port}", f"0x7f000001:{port}", f"0177.0.0.1:{port}",
@@ -214,7 +214,8 @@ def challenge(rng: random.Random, true: str) -> str:
 
 
 def link(rng: random.Random, path: str) -> str:
-    """To the next page. `path` is that of the page itself, which may so name itself."""
+    """A link to the next page. `path` is that of the page itself, so a link may name its own
+    page."""
     target = rng.choice((
         lambda: path, lambda: path + ("&" if "?" in path else "?") + f"last={rng.random()}",
         lambda: url(rng, "http://127.0.0.1:1" + path), lambda: "http://127.0.0.1:1" + path,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A page of tags/list or of referrers, as an upstream sends it and as a client gets it.
+// A page of tags/list or of referrers, as an upstream sends it and as a client receives it.
 #include "cache/api/listing.h"
 
 #include <nlohmann/json.hpp>

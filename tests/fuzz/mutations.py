@@ -105,7 +105,7 @@ def _hostile_value(rng, name: bytes, answer: Answer, request: Request, digests: 
             "image/svg+xml", "application/json", "application/vnd.oci.image.manifest.v1+json",
             "application/vnd.oci.image.index.v1+json", "application/json; charset=\"utf-8", "*/*", "/",
             "application/octet-stream", "no-store", "max-age=-1", "1.1 x" * 40, "h2c", "a=b; Path=/"))
-    # A mirror's questions go to this machine alone: no host but those that documents.py writes.
+    # A mirror sends requests to this machine alone: no host but those that documents.py writes.
     return text.encode("utf-8", "surrogatepass").replace(b"\r", b"").replace(b"\n", b"")
 
 
@@ -134,7 +134,7 @@ def hostile_field(rng, answer, request, digests):
 
 @mutation(3)
 def hostile_guidance(rng, answer, request, digests):
-    """The field that says where to go on, where there is one."""
+    """The field that names the next place, if there is one."""
     for name in (b"Location", b"WWW-Authenticate", b"Link", b"Content-Range"):
         if answer.value(name) is not None:
             answer.put(name, _hostile_value(rng, name, answer, request, digests))
@@ -163,7 +163,7 @@ def oversized_fields(rng, answer, _request, _digests):
 
 @mutation(2)
 def odd_field_bytes(rng, answer, _request, _digests):
-    """In a line that names no place to go to."""
+    """Odd bytes in a field that names no place."""
     safe = [n for n, (_, value) in enumerate(answer.fields) if not _names_place(value)]
     if not safe:
         return
@@ -198,7 +198,7 @@ def truncated_head(rng, answer, _request, _digests):
 
 @mutation(3)
 def chunked_body(rng, answer, _request, _digests):
-    """Right, whatever the sizes of its chunks."""
+    """A right body in chunks of one size, with extensions and trailers."""
     answer.to_chunked()
     size = max(1, rng.choice((1, 7, 100, 65_536, len(answer.body))), len(answer.body) // 2000)
     extension = rng.choice((b"", b"", b";a=b", b";" + b"x" * 300, b" "))
@@ -245,7 +245,7 @@ def wrong_length(rng, answer, _request, _digests):
 
 @mutation(2)
 def bytes_behind(rng, answer, _request, _digests):
-    """The beginning of an answer that nobody asked for, or nothing like it."""
+    """The beginning of an unrequested answer, or random bytes."""
     answer.tail += rng.choice((
         b"\0", b"\r\n", b"x" * 1000, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad",
         b"HTTP/1.1 101 Switching Protocols\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n",
@@ -254,7 +254,7 @@ def bytes_behind(rng, answer, _request, _digests):
 
 @mutation(1)
 def body_without_question(rng, answer, _request, _digests):
-    """A body where HEAD, 204 or 304 have none, or none where there should be one."""
+    """A body for HEAD, 204 or 304, which have none, or no body for another answer."""
     answer.has_body = not answer.has_body
     answer.ending = rng.choice(("keep", "fin"))
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A value of the index as a disk may return it: refused, or understood in one way only.
+// A value of the index as a disk may return it: it is refused, or parsed in one way only.
 #include "cache/index/records.h"
 
 #include "tests/fuzz/target.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a target once over every file of the folders named; fails where there is none.
+// Runs a target once over every file of the named folders; fails if there is none.
 #include <filesystem>
 #include <fstream>
 #include <iostream>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A chunked request body that is read to be thrown away: whole and byte by byte end alike.
+// A chunked request body that is read and discarded: the whole body and single bytes have the same
+// result.
 #include "proxy/http/parse/body_skipper.h"
 #include "proxy/http/parse/limits.h"
 #include "tests/fuzz/target.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client's request head: the verdict must not depend on how TCP cut the bytes, and what is
-// accepted must keep the promises of request.h.
+// A client's request head: the verdict must not depend on how TCP cut the bytes, and an accepted
+// head must keep the promises of request.h.
 #include <algorithm>
 #include <string>
 
@@ -35,7 +35,7 @@ Verdict parse(std::string_view bytes, std::size_t piece, Request& request) {
               "a head that is not complete takes all bytes");
   }
   if (verdict.result == RequestParser::Result::refused) {
-    // Of two faults either may be told, and a refusal may come earlier or later in a piece.
+    // The parser may report either of two faults, and may refuse earlier or later in a piece.
     verdict.consumed = 0;
     require(parser.refusal().status >= 400, "a refusal has a status");
   }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One case: a registry of its own with two endpoints, another mirror, a CDN and a token server, what
-they hold, and which of their answers are spoilt. All of it follows from the case's seed; which answer
-is spoilt how does not depend on the order in which questions come."""
+"""One case: a registry of its own with two endpoints, another mirror, a CDN and a token server,
+their contents, and which of their answers are spoilt. All of it follows from the case's seed,
+independent of the order in which requests come."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from .answer import Answer, deliver
 
 KIB, MIB = content.KIB, content.MIB
 REPOSITORY = "library/app"
-# Around what is decided by size: inline in the index, gathered in memory, more than one transfer.
+# Sizes around the bounds between inline in the index, gathered in memory, and more than one
+# transfer.
 SIZES = [0, 1, 700, 4 * KIB, 64 * KIB, 64 * KIB + 1, content.TAIL, content.TAIL + 1, 300 * KIB, MIB,
          MIB + 1, 2 * MIB + 77, 5 * MIB]
 WEIGHTS = [1, 1, 3, 3, 2, 2, 2, 2, 4, 1, 2, 2, 0.3]
@@ -79,7 +80,7 @@ class Case:
             if bearer:
                 role.require_bearer(f"{tokens.url}/token" if tokens else None)
                 if tokens:
-                    role.tokens = tokens.role.tokens  # what that one hands out is good here
+                    role.tokens = tokens.role.tokens  # tokens of that server are valid here
         self.servers += [one for one in (cdn, tokens) if one]
 
     def _upstream(self, name: str) -> ScriptedUpstream:
@@ -89,7 +90,7 @@ class Case:
         return server
 
     def settings(self) -> dict:
-        """Of the upstream in the configuration."""
+        """The configuration of the upstream."""
         endpoints = [{"url": one.url, "ns": n == 2} for n, one in enumerate(self.endpoints)]
         return {"endpoints": endpoints, "internal": True,
                 "access": self.rng.choice(("public", "public", "restricted")),
@@ -101,7 +102,7 @@ class Case:
             server.stop()
 
     def step(self) -> None:
-        """A client has done something: who pauses goes on."""
+        """A client has done something: paused answers go on."""
         with self._step:
             self._step.notify_all()
 
@@ -139,7 +140,7 @@ def _excerpt(answer: Answer) -> str:
 
 
 class _Delivery:
-    """What support.wire.Sender is for a valid answer."""
+    """Sends a valid answer as its case wants it; support.wire.Sender sends all others."""
 
     def __init__(self, case: Case, server: str, connection, request: wire.Request, reply: wire.Reply):
         self._case, self._connection, self._request = case, connection, request

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every fuzz target includes. A target is one file that defines run(); it is linked with
+// The header of every fuzz target. A target is one file that defines run(); it is linked with
 // libFuzzer (preset "fuzz") or with replay.cc, which runs the kept seeds in every other build.
 #pragma once
 
@@ -26,7 +26,7 @@ inline std::string_view take_line(std::string_view& input) {
   return line;
 }
 
-/// Of the target: takes any bytes; ends the process by require() or a sanitizer's report.
+/// Defined by the target: takes any bytes; ends the process by require() or a sanitizer's report.
 void run(std::string_view input);
 
 }  // namespace entrepot::fuzz

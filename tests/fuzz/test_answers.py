@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The short form of answers.py: one seed, so that a change is judged by what it changed and not by
-luck. The long form looks for new ones: tests/fuzz/answers.py --duration 1h."""
+"""The short form of answers.py: one seed, so that a failure comes from a change of the code and not
+from luck. The long form looks for new failures: tests/fuzz/answers.py --duration 1h."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def test_spoilt_answers(tmp_path):
     print(campaign.summary())
     assert not problem, problem
     outcomes = campaign.tally.outcomes
-    # It reaches what it is for: answers that were usable, and others that were not.
+    # The run covers both usable answers and others.
     assert all(outcomes[what] > least for what, least in (
         ("200 hit", 100), ("200 fwd=uri-miss", 100), ("502 fwd=uri-miss", 5))), outcomes

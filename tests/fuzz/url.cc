@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A URL an upstream sent, and a second line that is resolved against it.
+// A URL from an upstream, and a second line that is resolved against it.
 #include "proxy/upstream/wire/url.h"
 
 #include "proxy/upstream/auth/realm.h"
@@ -15,7 +15,7 @@ void check_url(const Url& url) {
   require(url.text().find_first_of(std::string_view(" \t\r\n\0", 5)) == std::string::npos,
           "a space or control byte in a URL");
   const auto again = Url::parse(url.text());
-  require(again && again->same_origin(url), "what is dialled is not what was judged");
+  require(again && again->same_origin(url), "the connected origin is not the checked one");
   require(url.shown().find('?') == std::string::npos, "a shown query");
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What clients ask in a case, and what every answer must be like, whatever the upstream said."""
+"""The requests of clients in a case, and the rules for every answer, whatever the upstream sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.gate import DEADLINE
 from .scene import REPOSITORY, Case
 
 # The longest that a request may take: every endpoint may be silent for the configured time, some
-# rounds of them, beside compilers.
+# rounds of them, on a busy machine.
 LONGEST = 4 * DEADLINE
 FIELDS = {"accept-ranges", "age", "allow", "cache-control", "cache-status", "connection", "date",
           "content-length", "content-range", "content-type", "docker-content-digest",
@@ -28,11 +28,12 @@ STATUSES = {200, 206, 304, 400, 401, 402, 403, 404, 412, 416, 422, 429, 451, 500
 
 
 class Violation(AssertionError):
-    """The mirror has done what it must never do."""
+    """The mirror has broken a rule that always holds."""
 
 
 class Tally:
-    """What became of all questions; a line at the end, so that a campaign that reaches nothing shows."""
+    """Counts of all outcomes; printed as a line at the end, so that a campaign that reaches nothing
+    shows."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -59,7 +60,8 @@ class Visitor:
         self._problems: list[str] = []
 
     def run(self) -> None:
-        """Rounds of one to three questions at once; then what a calm upstream gives is compared."""
+        """Rounds of one to three requests at once; then the answers of a calm upstream are
+        compared."""
         for _ in range(self._rng.randrange(3, 9)):
             self._together([self._question() for _ in range(self._rng.choice((1, 1, 2, 3)))])
         self._case.calm = True
@@ -82,7 +84,7 @@ class Visitor:
         except Exception as problem:  # of all kinds: one in this file must not pass for a silence
             self._problems.append(f"{type(problem).__name__}: {problem}")
 
-    # What is asked.
+    # The requests.
 
     def _question(self):
         rng, case = self._rng, self._case
@@ -90,7 +92,7 @@ class Visitor:
         kinds = [(6, self._ask_blob), (4, self._ask_range), (4, self._ask_tag), (3, self._ask_manifest),
                  (1, self._ask_tags), (1, self._ask_referrers), (2, self._leave), (0.5, self._ask_absent)]
         kind = rng.choices([one for _, one in kinds], [weight for weight, _ in kinds])[0]
-        # Those of one round often want the same.
+        # The requests of one round often have the same blob.
         blob = rng.choice(list(case.blobs.values())[:rng.choice((1, 99))])
         return lambda: kind(random.Random(seed), blob)
 
@@ -195,7 +197,7 @@ class Visitor:
                            f"manifests/sha256:{rng.randbytes(32).hex()}"))
         response = self._send(rng, rng.choice(("GET", "HEAD")), path)
         if "sha256:" in path and response.complete and response.status in (200, 206):
-            require(response.received == 0, f"{path}: {response.received} bytes of what nobody has")
+            require(response.received == 0, f"{path}: {response.received} bytes of no object")
 
     def _leave(self, rng: random.Random, blob: content.Blob) -> None:
         path = rng.choice((f"blobs/{blob.digest}", f"blobs/{blob.digest}", "manifests/latest",
@@ -203,7 +205,7 @@ class Visitor:
         headers = rng.choice(([], [("Range", f"bytes={blob.size // 2}-{blob.size // 2 + 9}")]))
         self._send(rng, "GET", path, headers=headers, leave=rng.choice((0, 1, 1 + blob.size * rng.random())))
 
-    # What it must be like.
+    # The rules for their answers.
 
     @staticmethod
     def _judge_form(question: str, method: str, response: Response) -> None:
@@ -221,7 +223,7 @@ class Visitor:
 
     @staticmethod
     def _judge_whole(method: str, path: str, response: Response, digest: str, data: bytes) -> None:
-        """By digest: its bytes, or none that could pass for them."""
+        """By digest: the right bytes, or no complete response."""
         if response.status not in (200, 206):
             return
         require(response.headers.get("Docker-Content-Digest") == digest,
@@ -231,7 +233,7 @@ class Visitor:
                                            f"{response.headers}")
 
     def _judge_parts(self, asked: str, response: Response, blob: content.Blob) -> None:
-        """Parts of what is not proven yet may be anything: who asks for parts verifies them."""
+        """Parts without a proof may have any bytes; a client that requests parts verifies them."""
         if not response.complete:
             return
         if response.headers["Content-Type"].startswith("multipart/"):
@@ -251,7 +253,7 @@ class Visitor:
                 self._tally.note("unproven part, wrong")
 
     def _compare_head_and_get(self) -> None:
-        """What is there says the same of itself by both methods."""
+        """HEAD and GET of a stored object have the same headers."""
         compared = ("Content-Length", "Docker-Content-Digest", "Content-Type", "ETag", "Accept-Ranges")
         things = [(f"blobs/{digest}", digest, blob.data) for digest, blob in self._case.blobs.items()]
         things += [(f"manifests/{digest}", digest, one.data)

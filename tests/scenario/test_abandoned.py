@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that ask for much, that ask and leave, or that hardly read keep no transfer of an upstream
-from clients that wait."""
+"""Clients that request much, that leave before the response, or that hardly read keep no transfer
+of an upstream from waiting clients."""
 
 from support import content, faults
 from support.checks import REPOSITORY, assert_whole, blob_target
@@ -15,7 +15,7 @@ def metric(entrepot, name: str, **labels) -> float:
     return entrepot.metrics().sum(name, **labels)
 
 
-def test_questions_nobody_waits_for_are_not_sent(start, upstream):
+def test_requests_without_a_waiting_client_are_not_sent(start, upstream):
     gate = Gate()
     upstream.script(faults.hold(gate), kind="blob", method="GET")
     blobs = [upstream.add_blob(REPOSITORY, content.blob(KIB, seed=n)) for n in range(4 * SLOTS)]
@@ -36,8 +36,9 @@ def test_questions_nobody_waits_for_are_not_sent(start, upstream):
                what="that they are counted")
 
 
-def test_transfers_for_nobody_make_room(start, upstream):
-    """Of what is under way for nobody, enough ends for those who wait; what came is gone on with."""
+def test_transfers_without_a_client_free_their_slots(start, upstream):
+    """Transfers without a client end until enough slots are free for waiting ones; a later request
+    resumes an ended transfer."""
     gate = Gate()
     size = 12 * MIB
     layers = [upstream.add_blob(REPOSITORY, content.blob(size, seed=n)) for n in range(5)]
@@ -68,13 +69,13 @@ def test_transfers_for_nobody_make_room(start, upstream):
         assert_whole(response, blob)
         ended += "hit" not in response.outcome
     assert 1 <= ended <= len(layers)
-    assert upstream.body_bytes() - before <= ended * (size - MIB), "what had come is not asked for"
+    assert upstream.body_bytes() - before <= ended * (size - MIB), "stored bytes are kept"
     eventually(lambda: metric(entrepot, "transfers_dropped_total", reason="yielded") == ended,
                what="that they are counted")
 
 
 def test_abandoned_layers_end_with_an_idle_upstream(start, upstream):
-    """Where nobody else waits, what was begun is brought to its end."""
+    """A transfer without a client runs to its end if no request waits for its slot."""
     gate = Gate()
     blobs = [upstream.add_blob(REPOSITORY, content.blob(10 * MIB, seed=n)) for n in range(4)]
     upstream.script(faults.hold_at(MIB, gate), kind="blob")
@@ -114,7 +115,7 @@ def test_another_client_does_not_wait_for_a_flood(start, upstream):
 
 
 def test_slow_readers_of_what_passes_through_hold_no_transfer(start, upstream):
-    """It takes ten seconds, in which each could have had a window."""
+    """The requests take ten seconds, in which each could have had a window."""
     gate = Gate()
     passing = [upstream.add_blob(REPOSITORY, content.blob(12 * MIB, seed=n)) for n in range(3)]
     small = [upstream.add_blob(REPOSITORY, content.blob(KIB, seed=100 + n))
@@ -123,7 +124,7 @@ def test_slow_readers_of_what_passes_through_hold_no_transfer(start, upstream):
     held = [blob.digest for blob in small]
     upstream.script(faults.hold(gate), kind="blob", match=lambda one: one.reference in held)
     entrepot = start(cache={"max_size": "16MiB", "reserve_free": 0},
-                     timeouts={"first_byte": "120s", "send": "5m"})  # as if each took a little
+                     timeouts={"first_byte": "120s", "send": "5m"})  # as if each one read a little
     slow = []
     for blob in passing:
         slow.append(entrepot.connect(receive_buffer=4096))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The admin listener where somebody means ill: names that are made to lead there, connections that
-are held, descriptors that clients have used up, and text that acts on a terminal."""
+"""The admin listener under attack: names that are made to lead to it, connections that are held,
+descriptors that clients have used up, and text that acts on a terminal."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ask(entrepot, host: str, target: str, method: str = "GET", version: str = "1
 
 @pytest.mark.parametrize("target", ["/metrics", "/api/v1/cache", "/api/v1/cache/objects",
                                     "/api/v1/upstreams", "/"])
-def test_a_name_made_to_lead_here_reads_nothing(start, target):
+def test_a_rebound_name_reads_nothing(start, target):
     entrepot = start()
     for host in ("evil.example", f"evil.example:{entrepot.admin_port}", "127.0.0.1.evil.example"):
         response = ask(entrepot, host, target)
@@ -48,7 +48,7 @@ def test_a_name_made_to_lead_here_reads_nothing(start, target):
         assert "admin.hosts" in json.loads(response.body)["error"]
 
 
-def test_a_name_made_to_lead_here_changes_nothing(start, upstream):
+def test_a_rebound_name_changes_nothing(start, upstream):
     entrepot = start()
     blob = upstream.add_blob(REPOSITORY, content.blob(300_000))
     assert_whole(entrepot.get(blob_target(blob)), blob)
@@ -80,7 +80,7 @@ def test_hosts_are_checked(tmp_path):
     assert done.returncode == 78 and "admin.hosts[0]" in done.stderr
 
 
-# --- Places.
+# --- Reserved connections and descriptors.
 
 
 def assert_well(entrepot) -> None:
@@ -98,7 +98,7 @@ def test_probes_beside_held_connections(start, sent):
         try:
             connection.send(sent)
         except OSError:
-            pass  # a newcomer has its place already
+            pass  # the listener has closed it for a newer connection
     assert_well(entrepot)
     for connection in held:
         connection.close()
@@ -106,7 +106,7 @@ def test_probes_beside_held_connections(start, sent):
 
 @pytest.mark.skipif(bool(os.environ.get("ENTREPOT_SANITIZE")),
                     reason="UBSan needs a descriptor to see whether memory can be read")
-def test_probes_where_clients_use_up_descriptors(start):
+def test_probes_while_clients_use_up_descriptors(start):
     entrepot = start()
     limit = max(64, len(os.listdir(f"/proc/{entrepot.pid}/fd")) + 8)
     resource.prlimit(entrepot.pid, resource.RLIMIT_NOFILE, (limit, limit))
@@ -135,7 +135,7 @@ ACTING = "\u009b\u0085\u2028\u2029\u202e\u2066\u200f"
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_foreign_text_acts_on_no_terminal(start, form):
-    """Not from a path into the log, nor back in an answer."""
+    """Such text of a path reaches neither the log nor a response."""
     entrepot = start(log={"format": form})
     path = "".join(f"%{byte:02x}" for byte in ACTING.encode())
     response = entrepot.get(f"/v2/library/{path}/tags/list")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cache keeps within its disk, and a full, small or broken disk is nobody's business but its
-own: what cannot be kept is passed through."""
+"""The cache keeps within its disk space. On a full, small or broken disk, objects that cannot be
+stored pass through."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MIB = content.MIB
 
 
 def disk_usage(directory: Path) -> int:
-    """As du counts. A file may go while we look."""
+    """Counts as du does. A file may go during the count."""
     used = 0
     for path in directory.rglob("*"):
         with contextlib.suppress(FileNotFoundError):
@@ -33,7 +33,7 @@ def disk_usage(directory: Path) -> int:
 
 
 def in_memory_files(entrepot) -> int:
-    """What files in memory hold, which no figure of /proc/PID/status tells."""
+    """The bytes in files in memory, which no figure of /proc/PID/status counts."""
     held = 0
     for fd in Path(f"/proc/{entrepot.pid}/fd").iterdir():
         try:
@@ -65,8 +65,9 @@ def blobs(upstream, count: int, size: int) -> list[content.Blob]:
     return [upstream.add_blob(REPOSITORY, content.blob(size, seed=n)) for n in range(count)]
 
 
-def test_never_above_its_size(start, upstream):
-    """Four times as much as fits, by several clients: all right, and never more on the disk."""
+def test_the_cache_never_exceeds_its_size(start, upstream):
+    """Several clients pull four times as much as fits: all bytes are right, and the disk never
+    holds more."""
     limit = 32 * MIB
     entrepot = start(cache={"max_size": "32MiB", "reserve_free": 0})
     everything = blobs(upstream, 64, 2 * MIB)
@@ -86,12 +87,12 @@ def test_never_above_its_size(start, upstream):
     assert evicted >= 48
     assert entrepot.metrics().sum("cache_evicted_bytes_total") == evicted * 2 * MIB
     assert upstream.count("blob", method="GET") == len(everything)
-    # What is told is what is there.
+    # The reported size is the size on the disk.
     used = disk_usage(cache_directory(entrepot))
     assert abs(entrepot.metrics().sum("cache_bytes") - used) <= 0.01 * used + 32 * 1024
 
 
-def test_what_is_used_stays(start, upstream):
+def test_a_used_blob_is_not_evicted(start, upstream):
     entrepot = start(cache={"max_size": "32MiB", "reserve_free": 0})
     wanted = upstream.add_blob(REPOSITORY, content.blob(2 * MIB, seed=1000))
     for _ in range(4):
@@ -108,9 +109,9 @@ def test_evicted_blobs_do_not_come_back_by_a_restart(start, upstream):
         assert_whole(entrepot.get(blob_target(blob)), blob)
     entrepot.restart()
     files = [path for path in (cache_directory(entrepot) / "blobs").rglob("*") if path.is_file()]
-    # It answers before all that it has is known to it.
+    # The process answers before it has read its whole index.
     eventually(lambda: entrepot.metrics().sum("cache_objects", kind="blob") == len(files),
-               what="all that is there")
+               what="all entries loaded")
     assert disk_usage(cache_directory(entrepot)) <= 16 * MIB
     upstream.forget()
     for blob in everything:
@@ -118,7 +119,7 @@ def test_evicted_blobs_do_not_come_back_by_a_restart(start, upstream):
     assert upstream.count("blob", method="GET") >= len(everything) - len(files)
 
 
-def test_what_is_read_is_not_evicted(start, upstream):
+def test_a_blob_that_is_being_read_is_not_evicted(start, upstream):
     entrepot = start(cache={"max_size": "32MiB", "reserve_free": 0})
     read = upstream.add_blob(REPOSITORY, content.blob(7 * MIB, seed=1))
     assert_whole(entrepot.get(blob_target(read)), read)
@@ -143,7 +144,7 @@ class TestPassingThrough:
     def large(self, upstream):
         return upstream.add_blob(REPOSITORY, content.blob(40 * MIB, seed=5))
 
-    def test_it_is_right_and_not_kept(self, entrepot, upstream, large):
+    def test_its_bytes_are_right_and_not_stored(self, entrepot, upstream, large):
         small = upstream.add_blob(REPOSITORY, content.blob(MIB, seed=6))
         assert_whole(entrepot.get(blob_target(small)), small)
         for _ in range(2):
@@ -157,7 +158,7 @@ class TestPassingThrough:
         assert entrepot.metrics().sum("requests_total", outcome="bypass") == 2
         entrepot.log.wait_for("200 bypass too-large")
 
-    def test_one_transfer_for_all_who_ask_together(self, entrepot, upstream, large):
+    def test_one_transfer_serves_concurrent_requests(self, entrepot, upstream, large):
         gate = Gate()
         upstream.script(faults.hold_at(0, gate), kind="blob", method="GET", times=1)
         downloads = download_together(entrepot.port, [blob_target(large)] * 10)
@@ -181,14 +182,14 @@ class TestPassingThrough:
             if not os.environ.get("ENTREPOT_SANITIZE"):
                 assert entrepot.memory()["RssAnon"] - before["RssAnon"] < 8 * MIB
             assert in_memory_files(entrepot) < 8 * MIB
-            # Who comes now is not held up by it.
+            # The slow reader does not delay a new one.
             assert_whole(entrepot.get(blob_target(large), keep=False), large)
-        # With its last reader a transfer that nobody keeps ends.
+        # The transfer, which is not stored, ends with its last reader.
         eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
         assert upstream.body_bytes() < 2 * large.size
 
-    def test_memory_is_bounded_where_nobody_is_slow(self, entrepot, upstream, large):
-        """The window is never full then, and goes along all the same."""
+    def test_memory_is_bounded_with_fast_readers(self, entrepot, upstream, large):
+        """The window is never full then, and moves nevertheless."""
         upstream.script(faults.rate(20 * MIB), kind="blob", method="GET", times=1)
         download = download_together(entrepot.port, [blob_target(large)])[0]
         most = 0
@@ -201,8 +202,9 @@ class TestPassingThrough:
         assert_whole(download.finish(), large)
         assert MIB < most < 8 * MIB
 
-    def test_one_who_takes_nothing_is_left_behind(self, entrepot, upstream, large):
-        """He holds up those who came with him for ten seconds, and gets no byte that is wrong."""
+    def test_a_reader_that_takes_nothing_is_cut(self, entrepot, upstream, large):
+        """The reader delays the other clients of its transfer for ten seconds, and gets no wrong
+        byte."""
         gate = Gate()
         upstream.script(faults.hold_at(0, gate), kind="blob", method="GET", times=1)
         with entrepot.connect(receive_buffer=4096) as stuck:
@@ -210,7 +212,7 @@ class TestPassingThrough:
             gate.wait_arrived()
             others = download_together(entrepot.port, [blob_target(large)] * 3)
             eventually(lambda: entrepot.metrics().sum("connections") >= 4, what="four connections")
-            for _ in range(8):  # of each loop one at least, behind what those four have sent
+            for _ in range(8):  # at least one of each loop, behind the bytes sent by those four
                 entrepot.get("/v2/")
             gate.open()
             for other in others:
@@ -221,7 +223,7 @@ class TestPassingThrough:
         assert_never_wrong(response, large)
         assert upstream.count("blob", method="GET") == 1
 
-    def test_wrong_bytes_reach_nobody_whole(self, entrepot, upstream, large):
+    def test_wrong_bytes_are_never_a_complete_response(self, entrepot, upstream, large):
         upstream.script(faults.flip_byte(large.size - 1), kind="blob", method="GET", times=1)
         response = entrepot.get(blob_target(large), keep=False)
         assert not response.complete and response.received <= large.size - content.TAIL
@@ -250,8 +252,8 @@ def test_a_small_file_system(start, upstream, small_disk):
     assert entrepot.metrics().sum("disk_errors_total") == 0
 
 
-def test_the_rest_of_the_disk_is_someone_elses(start, upstream, small_disk):
-    """max_size is more than there is: what the file system must keep free is what counts."""
+def test_the_reserve_of_the_disk_stays_free(start, upstream, small_disk):
+    """max_size is larger than the disk: the reserve of the file system counts."""
     entrepot = start(cache={"directory": str(small_disk / "cache"), "max_size": "10GiB",
                             "reserve_free": "16MiB"})
     for blob in blobs(upstream, 80, MIB):
@@ -259,14 +261,14 @@ def test_the_rest_of_the_disk_is_someone_elses(start, upstream, small_disk):
         free = os.statvfs(small_disk)
         assert free.f_bavail * free.f_frsize >= 16 * MIB
     assert entrepot.metrics().sum("cache_evictions_total", reason="reserve") > 0
-    assert not entrepot.log.search("other programs have taken the rest"), "nobody has"
-    # And what room there is is used.
+    assert not entrepot.log.search("other programs have taken the rest"), "no other program has"
+    # And the cache uses the room that there is.
     kept = [path for path in (small_disk / "cache" / "blobs").rglob("*") if path.is_file()]
     assert 40 <= len(kept) <= 48
 
 
-def test_nobody_leaves_for_what_is_too_large_for_this_disk(start, upstream, small_disk):
-    """max_size would have room for it."""
+def test_a_blob_too_large_for_the_disk_evicts_nothing(start, upstream, small_disk):
+    """max_size would have room for the blob, the disk has not."""
     entrepot = start(cache={"directory": str(small_disk / "cache"), "max_size": "10GiB",
                             "reserve_free": "16MiB"})
     kept = blobs(upstream, 30, MIB)
@@ -282,7 +284,7 @@ def test_nobody_leaves_for_what_is_too_large_for_this_disk(start, upstream, smal
 
 
 def test_a_disk_filled_by_others(start, upstream, small_disk):
-    """D1: what cannot be kept is passed through, and kept again when there is room."""
+    """Blobs pass through while the disk is full, and are stored again when there is room."""
     entrepot = start(cache={"directory": str(small_disk / "cache"), "max_size": "48MiB",
                             "reserve_free": 0})
     filler = small_disk / "filler"
@@ -302,8 +304,8 @@ def test_a_disk_filled_by_others(start, upstream, small_disk):
     eventually(lambda: "; hit" in entrepot.get(blob_target(other)).outcome, what="a hit")
 
 
-def test_blobs_leave_for_what_others_write(start, upstream, small_disk):
-    """D1: the file system keeps its reserve, and the log says once why blobs are gone."""
+def test_writes_of_others_evict_blobs(start, upstream, small_disk):
+    """The cache evicts blobs to keep the reserve of the file system, and logs the reason once."""
     entrepot = start(cache={"directory": str(small_disk / "cache"), "max_size": "40MiB",
                             "reserve_free": "8MiB"})
     for blob in blobs(upstream, 30, MIB):
@@ -326,7 +328,7 @@ def test_blobs_leave_for_what_others_write(start, upstream, small_disk):
 
 @pytest.mark.parametrize("error, reason", [("EIO", "disk-error"), ("ENOSPC", "disk-full")])
 def test_writes_fail(start, upstream, failing, error, reason):
-    """D1, D5: the client who meets the failure gets its blob, and so do all after it."""
+    """The client of a failed write gets its blob, and so do all later clients."""
     entrepot = start()
     blob = upstream.add_blob(REPOSITORY, content.blob(9 * MIB, seed=3))
     file = cache_directory(entrepot) / "fills" / blob.digest.replace(":", "-")
@@ -341,7 +343,7 @@ def test_writes_fail(start, upstream, failing, error, reason):
 
 
 def test_sync_fails(start, upstream, failing):
-    """D6: bytes whose sync failed are not believed."""
+    """Bytes whose sync failed are not served as stored."""
     entrepot = start()
     blob = upstream.add_blob(REPOSITORY, content.blob(3 * MIB, seed=4))
     file = cache_directory(entrepot) / "fills" / blob.digest.replace(":", "-")

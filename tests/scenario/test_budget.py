@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A registry that counts the manifests it gives away and says how many are left: where they are few,
-none is asked for that can be done without."""
+"""A registry that counts the manifests that it sends and reports how many are left: while few are
+left, the mirror sends no request that it can do without."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.checks import REPOSITORY, assert_hit, assert_whole, manifest_target
 from support.gate import eventually
 
 LATEST, OTHER = manifest_target("latest"), manifest_target("v1.2.3")
-# The first question costs one of them.
+# The first request costs one of them.
 LOW, ENOUGH = 6, 51
 
 
@@ -33,13 +33,13 @@ def asked(upstream) -> list[str]:
 
 
 def learn(entrepot, budget, image, left: int) -> None:
-    """A tag is asked for, and its answer says what is left."""
+    """Requests a tag, whose response reports the rest of the budget."""
     budget.remaining = left
     assert_whole(entrepot.get(LATEST), image.manifest)
     assert entrepot.metrics().sum("ratelimit_remaining") == left - 1
 
 
-def test_low_a_known_manifest_is_not_asked_for(start, upstream, budget, image):
+def test_a_low_budget_requests_no_known_manifest(start, upstream, budget, image):
     entrepot = start()
     learn(entrepot, budget, image, LOW)
     assert_whole(entrepot.get(OTHER), image.manifest)
@@ -47,7 +47,7 @@ def test_low_a_known_manifest_is_not_asked_for(start, upstream, budget, image):
     assert asked(upstream) == ["GET", "HEAD"] and budget.counted == 1
 
 
-def test_low_an_unknown_manifest_costs_one(start, upstream, budget, image):
+def test_a_low_budget_spends_one_get_on_an_unknown_manifest(start, upstream, budget, image):
     entrepot = start()
     learn(entrepot, budget, image, LOW)
     newer = upstream.add_image(REPOSITORY, content.image(seed=7), "v2")
@@ -56,14 +56,14 @@ def test_low_an_unknown_manifest_costs_one(start, upstream, budget, image):
     assert asked(upstream) == ["GET", "HEAD", "GET"] and budget.counted == 2
 
 
-def test_enough_is_asked_for_at_once(start, upstream, budget, image):
+def test_a_large_budget_requests_manifests_at_once(start, upstream, budget, image):
     entrepot = start()
     learn(entrepot, budget, image, ENOUGH)
     assert_whole(entrepot.get(OTHER), image.manifest)
     assert asked(upstream) == ["GET", "GET"]
 
 
-def test_low_a_tag_is_believed_ten_times_as_long(start, upstream, budget, image):
+def test_a_low_budget_keeps_tags_fresh_ten_times_as_long(start, upstream, budget, image):
     entrepot = start({"docker.io": {"endpoint": upstream, "tags": {"fresh_for": "500ms"}}})
     learn(entrepot, budget, image, LOW)
 
@@ -79,8 +79,8 @@ def test_low_a_tag_is_believed_ten_times_as_long(start, upstream, budget, image)
     assert budget.counted == 1
 
 
-def test_enough_a_due_tag_is_checked(start, upstream, budget, image):
-    """Long before ten times as long, which no test would wait for."""
+def test_a_large_budget_checks_a_due_tag(start, upstream, budget, image):
+    """Long before ten times as long, for which no test would wait."""
     entrepot = start({"docker.io": {"endpoint": upstream, "tags": {"fresh_for": "4s"}}})
     learn(entrepot, budget, image, ENOUGH)
 

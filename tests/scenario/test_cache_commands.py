@@ -25,7 +25,7 @@ def image(upstream):
 
 @pytest.fixture(params=["running", "stopped"])
 def entrepot(request, start, image):
-    """With the image stored."""
+    """A mirror that has stored the image."""
     entrepot = start(cache={"scrub_rate": 0})
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
     for blob in image.blobs:
@@ -33,7 +33,7 @@ def entrepot(request, start, image):
     eventually(lambda: entrepot.metrics().sum("cache_objects", kind="blob") == len(image.blobs)
                and entrepot.metrics().sum("cache_objects", kind="tag") == 1, what="all is stored")
     entrepot.is_stopped = request.param == "stopped"
-    # The process chose its admin port; the command is to find it in the configuration.
+    # The process chose its admin port; the command has to find it in the configuration.
     entrepot.config["admin"] = {"address": f"127.0.0.1:{entrepot.admin_port}"}
     entrepot.config_path.write_text(json.dumps(entrepot.config))
     if entrepot.is_stopped:
@@ -67,7 +67,7 @@ def spoil(entrepot, blob) -> None:
 
 
 def served(entrepot):
-    """The process again, where it was stopped."""
+    """The running process; starts it if it was stopped."""
     if entrepot.is_stopped:
         entrepot.start()
     return entrepot
@@ -95,7 +95,7 @@ def test_ls(entrepot, image):
 
 @pytest.mark.parametrize("entrepot", ["stopped"], indirect=True)
 def test_pieces_can_be_removed(entrepot, upstream):
-    """Nothing proves them before all of the blob is there."""
+    """They cannot be verified before the whole blob is stored."""
     blob = upstream.add_blob(REPOSITORY, content.blob(8 * MIB, seed=99))
     served(entrepot)
     entrepot.get(blob_target(blob), headers=[("Range", "bytes=0-1")])
@@ -116,7 +116,7 @@ def test_ranges_of_a_blob_are_one_hit(entrepot, image):
     assert hits[blob.digest] == 1
 
 
-@pytest.mark.parametrize("entrepot", ["running"], indirect=True)  # they are counted since the start
+@pytest.mark.parametrize("entrepot", ["running"], indirect=True)  # counted since the start
 def test_hits_are_counted(entrepot, image):
     blob = image.blobs[-1]
     for _ in range(3):
@@ -141,7 +141,7 @@ def test_verify_finds_and_repairs(entrepot, upstream, image):
     assert upstream.count("blob", method="GET") == 1
 
 
-def test_verify_tells_what_is_missing(entrepot, image):
+def test_verify_reports_missing_files(entrepot, image):
     blob = image.blobs[-1]
     file_of(entrepot, blob).unlink()
     found = as_json(entrepot, "verify", code=EXIT_FOUND)
@@ -180,8 +180,8 @@ def test_rm_repository(entrepot, upstream, image):
     assert upstream.count("blob", method="GET") == len(image.blobs)
 
 
-def test_rm_repository_leaves_what_the_manifest_of_another_one_names(entrepot, upstream, image):
-    """Whether somebody has asked for it there or not."""
+def test_rm_repository_keeps_blobs_of_manifests_of_another_one(entrepot, upstream, image):
+    """Such a blob stays, whether a client has requested it there or not."""
     other = "library/other"
     upstream.add_image(other, image, "latest")
     assert_whole(served(entrepot).get(manifest_target("latest", other)), image.manifest)
@@ -205,7 +205,7 @@ def test_pins(entrepot):
     assert as_json(entrepot, "pin", "library/*")["commanded"] == ["library/*"]
     assert as_json(entrepot, "pin", "library/*")["commanded"] == ["library/*"]
     assert all(o["pinned"] for o in as_json(entrepot, "ls"))
-    # It is still so after the next start, whoever wrote it.
+    # The pin holds after the next start, whether the command or the process wrote it.
     if entrepot.is_stopped:
         entrepot.start()
     else:
@@ -220,7 +220,7 @@ def test_pins(entrepot):
     assert not any(o["pinned"] for o in as_json(entrepot, "ls"))
 
 
-def test_configured_pins_are_the_configurations(start):
+def test_commands_cannot_remove_configured_pins(start):
     entrepot = start(cache={"pin": ["library/*"]})
     answer = entrepot.admin("/api/v1/cache/pins")
     assert json.loads(answer.body) == {"configured": ["library/*"], "commanded": []}
@@ -235,7 +235,7 @@ def test_configured_pins_are_the_configurations(start):
     ("DELETE", "/api/v1/cache/repositories/docker.io/none", 404),
     ("PUT", "/api/v1/cache/pins", 400), ("GET", "/api/v1/cache/objects?limit=0", 400),
     ("GET", "/api/v1/cache/objects?limit=x", 400)])
-def test_what_the_api_refuses(start, method, path, status):
+def test_the_api_refuses_wrong_requests(start, method, path, status):
     answer = start().admin(path, method=method)
     assert answer.status == status
     if path.startswith("/api/v1/cache/"):
@@ -248,7 +248,7 @@ def test_browsers_change_nothing(start):
     assert answer.status == 403
 
 
-def test_pieces_of_a_list_make_the_whole(start, upstream):
+def test_pages_of_a_list_make_the_whole(start, upstream):
     entrepot = start()
     blobs = [upstream.add_blob(REPOSITORY, content.blob(100 + n, seed=n)) for n in range(25)]
     for blob in blobs:
@@ -263,7 +263,7 @@ def test_pieces_of_a_list_make_the_whole(start, upstream):
     assert sorted(seen) == sorted(blob.digest for blob in blobs)
 
 
-def test_where_there_is_no_cache(tmp_path):
+def test_a_command_without_a_cache_fails(tmp_path):
     done = run("cache", "stats", "-s", f"cache.directory={tmp_path / 'none'}")
     assert done.returncode == 78 and "there is no cache in" in done.stderr
     assert not (tmp_path / "none").exists()
@@ -271,7 +271,7 @@ def test_where_there_is_no_cache(tmp_path):
 
 @pytest.mark.parametrize("words", [("rm", b"\xff"), ("rm", b"docker.io/a\xff:1"), ("pin", b"\xff"),
                                    ("unpin", b"a b"), ("rm", "a\u202eb".encode()), ("rm", b"a?b")])
-def test_names_that_are_none(words):
+def test_invalid_names_are_refused(words):
     done = run("cache", *(os.fsdecode(word) for word in words))
     assert done.returncode == EXIT_USAGE
     assert "no repository, tag, digest or pattern has" in done.stderr
@@ -281,8 +281,8 @@ def test_names_that_are_none(words):
 @pytest.mark.parametrize("method, target", [
     ("DELETE", "objects/%ff"), ("DELETE", "repositories/docker.io/%ff"), ("PUT", "pins?pattern=\xff"),
     ("GET", "%ff"), ("DELETE", "repositories/docker.io/a?tag=\xff")])
-def test_api_of_what_is_no_utf8(start, method, target):
-    """A byte that no JSON can hold is refused, and ends nobody."""
+def test_the_api_refuses_invalid_utf8(start, method, target):
+    """A byte that no JSON can hold is refused, and the process goes on."""
     entrepot = start()
     response = entrepot.admin(f"/api/v1/cache/{target}", method=method)
     assert response.status == 400

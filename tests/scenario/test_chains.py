@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mirrors that ask mirrors: a node's asks the site's, which asks the registry; and those that were
-made to ask each other in a circle by mistake."""
+"""Chains of mirrors: a node's mirror fetches from the site's, which fetches from the registry; and
+mirrors that a mistake has configured to fetch from each other in a loop."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ FOREIGN = "1.0 fred, 1.1 p.example"
 
 
 def of(*endpoints) -> dict:
-    """An upstream with these: scripted ones, or ports of other mirrors, which are told the name."""
+    """The configuration of an upstream with these endpoints: scripted ones, or ports of other
+    mirrors, which get the name of the upstream."""
     return {NAME: {"endpoints": [
         {"url": f"http://127.0.0.1:{one}", "ns": True} if isinstance(one, int) else {"url": one.url}
         for one in endpoints]}}
 
 
 def of_mirror(upstream) -> dict:
-    """The same with a scripted one that is another mirror's."""
+    """The same with a scripted upstream in the place of another mirror."""
     return {NAME: {"endpoints": [{"url": upstream.url, "ns": True}]}}
 
 
 @pytest.fixture
 def onprem(start):
-    """Asks the scripted upstream."""
+    """Uses the scripted upstream."""
     return start()
 
 
@@ -99,20 +100,20 @@ def test_one_get_at_each_level(onprem, node, upstream):
 
 @pytest.mark.skipif(bool(os.environ.get("ENTREPOT_SANITIZE")),
                     reason="a mirror is near where a connection takes 10 ms, a sanitizer takes more")
-def test_only_who_asks_the_registry_uses_several_connections(start, upstream):
+def test_only_the_mirror_before_the_registry_uses_several_connections(start, upstream):
     upstream.rate = 4 * MIB  # of each: 6 s for all
     blob = upstream.add_blob(REPOSITORY, content.blob(24 * MIB))
     widening = {"limits": {"transfers_per_blob": 8}}
     onprem = start(**widening)
     node = start(of(onprem.port), **widening)
     assert_whole(node.get(blob_target(blob)), blob)
-    assert upstream.count("blob", "GET") > 2, "one connection brought it all"
+    assert upstream.count("blob", "GET") > 2, "one connection fetched the whole blob"
     assert upstream.body_bytes() <= blob.size + 2 * MIB
     eventually(lambda: requests(onprem, kind="blob") == 1, what="one request counted")
     assert_hit(onprem.get(blob_target(blob)), blob)
 
 
-def test_what_one_node_has_pulled_is_there_for_the_next(start, onprem, node, upstream):
+def test_the_pull_of_one_node_serves_the_next_from_the_mirror(start, onprem, node, upstream):
     image = upstream.add_image(REPOSITORY, content.image((100_000, 3 * MIB)), "latest")
     pull(node, image)
     assert upstream.count("blob", "GET") == len(image.blobs)
@@ -126,7 +127,7 @@ def test_what_one_node_has_pulled_is_there_for_the_next(start, onprem, node, ups
         pull(each, image, assert_hit)
 
 
-def test_a_range_brings_little_through_both(onprem, node, upstream):
+def test_a_range_fetches_few_bytes_through_both(onprem, node, upstream):
     blob = upstream.add_blob(REPOSITORY, content.blob(32 * MIB))
     response = node.get(blob_target(blob), headers={"Range": "bytes=1000000-1000099"})
     assert response.status == 206 and response.complete
@@ -138,7 +139,7 @@ def test_a_range_brings_little_through_both(onprem, node, upstream):
     assert upstream.body_bytes() <= blob.size + 256 * KIB
 
 
-# Who has had a request before.
+# The Via field names the mirrors that a request has passed.
 
 def via_of(request) -> str:
     return ", ".join(value for name, value in request.fields if name.lower() == "via")
@@ -160,8 +161,8 @@ def test_via_is_appended_to(start, upstream, sent):
         assert re.fullmatch(", ".join([*map(re.escape, sent), OURS]), via_of(request)), request
 
 
-def test_a_registry_is_told_no_via(start, upstream):
-    """It might judge by what a client wrote."""
+def test_a_registry_gets_no_via(start, upstream):
+    """The registry might decide by a field that a client wrote."""
     image = upstream.add_image(REPOSITORY, content.image((MIB,)), "latest")
     entrepot = start()
     for target in (LATEST, blob_target(image.config), f"/v2/{REPOSITORY}/tags/list"):
@@ -169,7 +170,7 @@ def test_a_registry_is_told_no_via(start, upstream):
     assert {via_of(request) for request in upstream.requests()} == {""}
 
 
-def test_only_well_formed_entries_go_along(start, upstream):
+def test_only_well_formed_via_entries_are_sent_on(start, upstream):
     blob = upstream.add_blob(REPOSITORY, content.blob(KIB))
     entrepot = start(of_mirror(upstream))
     odd = "1.0 fred (a comment), 1.1 b\xe9, \"x\", 1.1 <b>, nobody, 1.1 p.example"
@@ -179,8 +180,9 @@ def test_only_well_formed_entries_go_along(start, upstream):
 
 
 @pytest.mark.parametrize("kind", ["blob", "manifest", "tag", "tags", "HEAD"])
-def test_anothers_via_does_not_decide(start, upstream, kind):
-    """The next mirror has sixteen names in the Via of the first asker, and refuses that."""
+def test_the_via_of_another_client_does_not_decide(start, upstream, kind):
+    """The next mirror finds sixteen names in the Via of the first client, and refuses the
+    request."""
     image = upstream.add_image(REPOSITORY, content.image((MIB,)), "latest")
     gate = Gate()
     upstream.script(faults.together(faults.hold(gate), faults.status(508)),
@@ -212,7 +214,7 @@ def test_each_mirror_has_a_name_of_its_own(start, upstream):
     assert first != second
 
 
-def test_via_is_not_for_whom_a_redirect_leads_to(start, upstream, make_upstream):
+def test_a_redirect_target_gets_no_via(start, upstream, make_upstream):
     upstream.role.cdn = make_upstream(host="127.0.0.2")
     blob = upstream.add_blob(REPOSITORY, content.blob(KIB))
     settings = of_mirror(upstream)
@@ -224,7 +226,7 @@ def test_via_is_not_for_whom_a_redirect_leads_to(start, upstream, make_upstream)
     assert delivered.kind == "cdn" and via_of(delivered) == ""
 
 
-def test_more_than_sixteen_mirrors_are_a_circle(start, upstream):
+def test_more_than_sixteen_mirrors_are_a_loop(start, upstream):
     blob = upstream.add_blob(REPOSITORY, content.blob(KIB))
     entrepot = start()
     passed = [f"1.1 m{n}.example" for n in range(17)]
@@ -234,7 +236,7 @@ def test_more_than_sixteen_mirrors_are_a_circle(start, upstream):
     assert_whole(entrepot.get(blob_target(blob), headers={"Via": ", ".join(passed[:16])}), blob)
 
 
-def test_ones_own_name_is_a_circle(start, upstream):
+def test_its_own_name_in_via_is_a_loop(start, upstream):
     first, second = (upstream.add_blob(REPOSITORY, content.blob(KIB, seed=n)) for n in range(2))
     entrepot = start(of_mirror(upstream))
     assert_whole(entrepot.get(blob_target(first)), first)
@@ -245,12 +247,12 @@ def test_ones_own_name_is_a_circle(start, upstream):
     assert_whole(entrepot.get(blob_target(second), headers={"Via": f"{name}0"}), second)
 
 
-# Circles.
+# Loops of mirrors.
 
 @pytest.fixture
 def circle(start):
     """So many mirrors, each an endpoint of the one before it and the first one of the last. `image`
-    is what they had pulled before that; `more` are further endpoints of each."""
+    was pulled through them before; `more` are further endpoints of each."""
     def make(count: int, *more, image=None, **changes) -> list:
         ports = free_ports(count)
         mirrors = [start(listen=[{"address": f"127.0.0.1:{port}"}], **changes) for port in ports]
@@ -270,7 +272,7 @@ def refused_a_loop(mirrors) -> bool:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_a_circle_ends(circle, upstream, count):
+def test_a_loop_of_mirrors_ends(circle, upstream, count):
     image = upstream.add_image(REPOSITORY, content.image(), "latest")
     blob = upstream.add_blob(REPOSITORY, content.blob(KIB, seed=1))
     mirrors = circle(count, image=image)
@@ -284,11 +286,11 @@ def test_a_circle_ends(circle, upstream, count):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_an_endpoint_beside_the_circle_is_asked(circle, upstream, count):
+def test_an_endpoint_outside_the_loop_gets_the_request(circle, upstream, count):
     image = upstream.add_image(REPOSITORY, content.image((3 * MIB,)), "latest")
     mirrors = circle(count, upstream)
     pull(mirrors[0], image)
     eventually(lambda: refused_a_loop(mirrors), what="a request that was seen to come back")
-    # Where the other mirror is late, the registry is asked beside it.
+    # If the other mirror is late, a mirror sends the request to the registry as well.
     assert upstream.count("blob", "GET") <= count * len(image.blobs)
     pull(mirrors[0], image, assert_hit)

@@ -45,7 +45,7 @@ def write(engine: str, root: Path, *words, code=0) -> subprocess.CompletedProces
 
 
 def tree(root: Path) -> dict[str, tuple]:
-    """Every file with what could change of it."""
+    """Every file with its content, inode, time and mode."""
     return {str(path.relative_to(root)): (path.read_bytes(), path.stat().st_ino,
                                           path.stat().st_mtime_ns, path.stat().st_mode)
             for path in root.rglob("*") if path.is_file()}
@@ -82,7 +82,7 @@ def test_second_run_changes_nothing(engine, root):
 
 
 @pytest.mark.parametrize("engine", FILES)
-def test_another_mirror_takes_its_place(engine, root):
+def test_another_mirror_replaces_the_first(engine, root):
     write(engine, root)
     before = tree(root)
     said = write(engine, root, "--mirror", MIRROR).stdout
@@ -105,7 +105,7 @@ def test_engines_can_read_it_whatever_the_umask(engine, root):
     assert {path.stat().st_mode & 0o7777 for path in made} == {0o755, 0o644}
 
 
-def test_says_what_to_do_next(root):
+def test_prints_the_next_steps(root):
     assert "systemctl reload docker" in write("docker", root).stdout
     said = write("containerd", root).stdout
     assert "/etc/containerd/config.toml has no config_path" in said
@@ -148,7 +148,7 @@ def test_other_keys_and_their_order_stay(root):
     ("[]", "not a JSON object"),
     ('{ "debug"', "not JSON"),
 ])
-def test_what_is_not_understood_is_refused(root, text, why):
+def test_an_invalid_file_is_refused(root, text, why):
     file = daemon_json(root, text)
     before = tree(root)
     done = write("docker", root, code=EXIT_CONFIG)
@@ -157,7 +157,7 @@ def test_what_is_not_understood_is_refused(root, text, why):
     assert tree(root) == before
 
 
-def test_hosts_toml_of_somebody_else_stays(root):
+def test_hosts_toml_of_another_tool_stays(root):
     theirs = root / FILES["containerd"][0]
     theirs.parent.mkdir(parents=True)
     theirs.write_text('[host."https://mirror.example"]\n')
@@ -167,7 +167,7 @@ def test_hosts_toml_of_somebody_else_stays(root):
     assert f'[host."{MIRROR}"]\n' in done.stderr
     assert tree(root).items() >= before.items()
     assert all((root / name).is_file() for name in FILES["containerd"])  # the others are written
-    # Once the operator has done what was said, nothing is left to do.
+    # After the operator has followed the advice, a second run has nothing to do.
     theirs.write_text(f'[host."{MIRROR}"]\n[host."https://mirror.example"]\n')
     before = tree(root)
     said = write("containerd", root, "--mirror", MIRROR).stdout
@@ -175,7 +175,7 @@ def test_hosts_toml_of_somebody_else_stays(root):
     assert tree(root) == before
 
 
-def test_podman_is_told_of_other_files(root):
+def test_the_podman_setup_reports_other_files(root):
     others = root / "etc/containers/registries.conf.d"
     others.mkdir(parents=True)
     (others / "zz.conf").write_text('[[registry]]\nlocation = "quay.io"\n')
@@ -196,7 +196,7 @@ def test_upstreams_and_address_come_from_the_configuration(root, tmp_path):
     assert len(tree(root)) == 1
 
 
-def test_no_address_to_name():
+def test_a_configuration_without_an_address():
     done = command("docker", "-s", "listen[0].address=127.0.0.1:0", code=EXIT_USAGE)
     assert "--mirror" in done.stderr and done.stdout == ""
     done = command("docker", "--mirror", "10.0.0.5:5000", code=EXIT_USAGE)
@@ -228,7 +228,8 @@ def free_port() -> int:
 
 
 def test_quickstart_shows_the_command(root, tmp_path):
-    """What it prints, pasted, points Docker at what it serves. Packages and compiler are left out."""
+    """The commands that quickstart prints point Docker at the mirror that it starts. The test
+    leaves out the packages and the compiler."""
     project = tmp_path / "project"
     (project / "deploy").mkdir(parents=True)
     (project / "build/release").mkdir(parents=True)
@@ -305,11 +306,11 @@ def test_read_only_disk(small_disk, engine):
     assert tree(small_disk) == before
 
 
-# Each call that changes what is on the disk; without link() there is no backup, and no file either.
+# Each call that changes the disk; without link() there is no backup, and no file either.
 @pytest.mark.parametrize("call", ["write", "fsync", "fchmod", "fchown", "link", "rename"])
 @pytest.mark.parametrize("number", [1, 2])
 def test_killed_at_any_point(root, call, number):
-    """What was there is whole, under its name or the backup's."""
+    """The old file is whole after the kill, under its name or the backup's."""
     text = '{ "debug": true }'
     file = daemon_json(root, text)
     killed = subprocess.run(
@@ -327,7 +328,7 @@ def test_killed_at_any_point(root, call, number):
     else:
         assert backup.read_text() == text
         assert json.loads(now) == {"debug": True, "registry-mirrors": ["http://127.0.0.1:5000"]}
-    # And the next run does it.
+    # And the next run writes the file.
     write("docker", root)
     assert json.loads(file.read_text())["registry-mirrors"] == ["http://127.0.0.1:5000"]
     assert backup.read_text() == text

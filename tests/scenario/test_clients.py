@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One client is one share: whatever it holds or sends, others are served."""
+"""One client has one share: whatever it holds or sends, others are served."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def limited(entrepot, reason: str) -> float:
     return entrepot.metrics().sum("clients_limited_total", reason=reason)
 
 
-def test_who_holds_all_it_can_get_leaves_half(start, upstream, held):
+def test_a_client_that_holds_all_its_connections_gets_half_of_all(start, upstream, held):
     entrepot = start(limits={"connections": 200})
     refused = 0
     for _ in range(200):
@@ -92,7 +92,7 @@ def test_misses_of_one_client(start, upstream, held):
 
 
 def large_head(target: str) -> bytes:
-    """62 KiB, of fields that nobody reads."""
+    """62 KiB of fields that the mirror does not use."""
     fields = b"".join(b"X-%d: " % n + b"x" * 31_000 + b"\r\n" for n in range(2))
     return b"GET " + target.encode() + b" HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n"
 
@@ -121,7 +121,7 @@ def test_unfinished_heads_are_bounded_together(start, held):
 
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer keeps what is freed")
-def test_heads_that_wait_and_what_is_sent_behind_them_are_bounded_together(start, upstream, held):
+def test_waiting_heads_and_the_bytes_behind_them_are_bounded_together(start, upstream, held):
     """400 of them, with 64 KiB more each; without a bound they take 42 MiB."""
     entrepot = start()
     gate = Gate()
@@ -141,7 +141,7 @@ def test_heads_that_wait_and_what_is_sent_behind_them_are_bounded_together(start
     gate.open()
 
 
-def test_a_reader_of_next_to_nothing_is_cut(start, upstream, held):
+def test_a_very_slow_reader_is_cut(start, upstream, held):
     """600 bytes a second in steps of at most 4 s: the send timeout alone would keep it for ever."""
     entrepot = start(timeouts={"send": "6s"})
     blob = upstream.add_blob(REPOSITORY, content.blob(16 * MIB))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wall clock steps while the process runs (reliability notes, P6): tags are asked for again, nothing
-else is lost. libfaketime moves the clock; time that only passes is left as it is."""
+"""The wall clock steps while the process runs: it requests tags again and loses nothing.
+libfaketime moves the clock; time that only passes is left as it is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Clock:
         self.step(0)
 
     def step(self, seconds: int) -> None:
-        """From now on this much off, backwards or forwards."""
+        """Sets the offset of the clock in seconds, backwards or forwards."""
         new = self._path.with_suffix(".new")
         new.write_text(f"{seconds:+d}\n")
         new.rename(self._path)
@@ -45,14 +45,14 @@ def clock(tmp_path):
 
 @pytest.fixture
 def images(upstream):
-    """The tag is at the first one."""
+    """Two images; the tag names the first one."""
     return [upstream.add_image(REPOSITORY, content.image(seed=1), "latest"),
             upstream.add_image(REPOSITORY, content.image(seed=2))]
 
 
 @pytest.fixture
 def run(prepare, upstream, images, clock):
-    """A mirror that believes a tag for so long; it has the first image."""
+    """A mirror for which a tag is fresh for so long; it has stored the first image."""
     def make(fresh_for: str):
         entrepot = prepare({"docker.io": {"endpoint": upstream,
                                           "tags": {"fresh_for": fresh_for, "stale_for": "7d"}}},
@@ -77,13 +77,13 @@ def assert_kept(entrepot, image) -> None:
 
 
 def sees(entrepot, image) -> None:
-    """Within a few times what a tag is believed for."""
+    """Within a few times the period for which a tag is fresh."""
     eventually(lambda: entrepot.get(manifest_target("latest")).body == image.manifest.data, 10,
                "the tag where it is now")
 
 
 def test_the_clock_is_moved(run, clock, images):
-    """That the tests below move what they are to move."""
+    """Checks that the tests below move the clock."""
     entrepot = run("1h")
     clock.step(400 * DAY)
     date = entrepot.get("/v2/").headers["Date"]
@@ -91,7 +91,8 @@ def test_the_clock_is_moved(run, clock, images):
 
 
 def test_forward(run, upstream, clock, images):
-    """+400 d: a tag is asked for again; a blob needs no asking, and nobody evicts it for its age."""
+    """+400 d: the mirror checks a tag again; a blob needs no check and is not evicted for its
+    age."""
     entrepot = run("1h")
     move_tag(upstream, images)
     assert_hit(entrepot.get(manifest_target("latest")), images[0].manifest)
@@ -103,7 +104,8 @@ def test_forward(run, upstream, clock, images):
 
 @pytest.mark.parametrize("wrong, right", [(0, 0), (0, -3600), (400 * DAY, 0)])
 def test_backward(run, upstream, clock, images, wrong, right):
-    """-1 h, and back from 400 d ahead: what was learnt "later than now" is not believed until then."""
+    """-1 h, and back from 400 d ahead: a tag that was checked "later than now" is not fresh until
+    then."""
     clock.step(wrong)
     entrepot = run("1s")
     clock.step(right)
@@ -113,7 +115,7 @@ def test_backward(run, upstream, clock, images, wrong, right):
 
 
 def test_backward_over_a_restart(run, upstream, clock, images):
-    """The same for what is read from the disk."""
+    """The same for a tag that is read from the disk."""
     clock.step(400 * DAY)
     entrepot = run("1s")
     entrepot.terminate()
@@ -124,7 +126,7 @@ def test_backward_over_a_restart(run, upstream, clock, images):
     assert_kept(entrepot, images[0])
 
 
-def test_u25_the_registry_is_away_for_a_day(run, upstream, clock, images):
+def test_the_registry_is_away_for_a_day(run, upstream, clock, images):
     """Every digest and the tag are served, over a restart too; the tag says how old it is."""
     entrepot = run("60s")
     entrepot.terminate()
@@ -140,7 +142,7 @@ def test_u25_the_registry_is_away_for_a_day(run, upstream, clock, images):
 
 
 def test_step_in_a_transfer(run, upstream, clock):
-    """Timers are of the time that passes: steps neither end a transfer nor keep it from its end."""
+    """Timers use the steady clock: steps neither end a transfer nor delay its end."""
     entrepot = run("1h")
     blob = upstream.add_blob(REPOSITORY, content.blob(4 * content.MIB, seed=9))
     gate = Gate()

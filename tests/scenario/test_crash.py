@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGKILL at every point where the disk changes: what a client then gets is right, what is on the
-disk is accounted for, and nothing has to be done by hand.
+"""SIGKILL at every point at which the disk changes: clients then get the right bytes, the reported
+size is that of the disk, and nothing needs an operator.
 
 One scripted run touches every path to the disk: blobs in the index, in small and large files, a tag
-that moves, evictions. It is counted once, then repeated with a kill at the n-th call of each kind.
-The short form takes a few points of each kind; ENTREPOT_CRASH_POINTS=all takes all of them.
+that moves, evictions. The calls of the run are counted once; then it is repeated with a kill at the
+n-th call of each kind. The short form takes a few points of each kind; ENTREPOT_CRASH_POINTS=all
+takes all of them.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from support.gate import eventually
 
 KIB, MIB = content.KIB, content.MIB
 LIMIT = 12 * MIB
-# Calls that change what is on the disk, ours and RocksDB's.
+# System calls of the mirror and of RocksDB that change the disk.
 CALLS = ["pwrite64", "write", "fdatasync", "fsync", "rename", "mkdir", "unlink", "openat", "ftruncate"]
-# How many points of each kind the short form takes: more where a step of ours ends.
+# How many points of each kind the short form takes: more where one of our steps ends.
 SHORT = 2 if os.environ.get("ENTREPOT_SANITIZE") else 3
 SHORT_OF = {"fsync": 4 * SHORT, "rename": 2 * SHORT}
 
 
 class Upstream:
-    """What the run asks for."""
+    """The objects that the run requests."""
 
     def __init__(self, upstream):
         self.upstream = upstream
@@ -51,7 +52,8 @@ class Upstream:
             yield blob_target(blob), blob
 
     def run(self, entrepot) -> None:
-        """Asks for all of it until the process is gone. I1: what arrives whole is right."""
+        """Requests all objects until the process is gone; a complete response has the right
+        bytes."""
         try:
             for target, thing in self.everything():
                 response = entrepot.get(target)
@@ -91,7 +93,7 @@ def calls_of_a_run(make, script) -> dict[str, int]:
     tracer = trace(entrepot, "-e", f"trace={','.join(CALLS)}")
     script.run(entrepot)
     settled(entrepot)
-    tracer.stop()  # first: leaks cannot be looked for under a tracer
+    tracer.stop()  # first: the leak check does not work under a tracer
     entrepot.terminate()
     counts = {call: 0 for call in CALLS}
     for line in tracer.log.lines:
@@ -114,7 +116,7 @@ def blob_files(entrepot) -> dict[str, int]:
 
 
 def assert_accounted(entrepot) -> None:
-    """I3, I4: what is told is what is on the disk: nothing lies there that nobody knows."""
+    """The reported size is the size on the disk: no file lies there uncounted."""
     directory = Path(entrepot.config["cache"]["directory"])
 
     def used() -> int:
@@ -126,18 +128,18 @@ def assert_accounted(entrepot) -> None:
 
 
 def assert_sound(entrepot, script) -> None:
-    """After the next start: I2 to I5, I8."""
+    """After the next start all objects are served right, and the size is right before and after."""
     assert_accounted(entrepot)
     for _ in range(2):
         for target, thing in script.everything():
             response = entrepot.get(target)
-            if target.endswith("/v1"):  # I5: where it was moved to, or from
+            if target.endswith("/v1"):  # the tag moved: either manifest is right
                 thing = next((image.manifest for image in script.images
                               if image.manifest.data == response.body), thing)
             assert_whole(response, thing)
     settled(entrepot)
     assert_accounted(entrepot)
-    # Every file is whole.
+    # Every file has the size of its blob.
     sizes = {thing.digest[7:]: thing.size for _, thing in script.everything()}
     for name, size in blob_files(entrepot).items():
         assert size == sizes[name]
@@ -153,7 +155,7 @@ def kill_at(make, script, call: str, when: int) -> None:
         settled(entrepot)
     except (OSError, Closed):
         pass
-    if entrepot.running:  # not as many calls this time
+    if entrepot.running:  # the run made fewer calls this time
         entrepot.kill9()
     else:
         assert entrepot.wait_exit() == -9
@@ -172,7 +174,7 @@ def test_kill_at(make, script, call):
 
 
 def test_kills_during_the_start(make, script):
-    """C12: ten starts that are cut off; the eleventh finds everything."""
+    """Ten starts are killed; the eleventh finds all objects."""
     entrepot = make().start()
     script.run(entrepot)
     settled(entrepot)
@@ -185,8 +187,9 @@ def test_kills_during_the_start(make, script):
 
 
 def test_an_entry_whose_file_is_gone(make, upstream):
-    """C8 the other way round: eviction unlinks a file before the index has forgotten it, and a kill
-    can come between (seen at the write of the index's log). What nobody asks for counts no more."""
+    """Eviction unlinks a file before the index has erased its entry; the kill comes between, at the
+    write of the index's log. The size does not count an entry without a file, even if no client
+    requests it."""
     entrepot = make().start()
     blobs = [upstream.add_blob(REPOSITORY, content.blob(2 * MIB, seed=200 + n)) for n in range(4)]
     for blob in blobs:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Disks that fill up, turn read-only, come back and lie about their size: pulls go on, nothing
-wrong is served, and what can be kept again is kept again (reliability notes, D2, D3, D7 and D12).
-The simpler ones are in test_bounded.py and test_recovery.py; what happens to the index alone is in
-test_index_faults.py."""
+"""Disks that fill up, turn read-only, come back and report a wrong size: pulls go on, no wrong byte
+is served, and the cache stores objects again once it can. The simpler faults are in test_bounded.py
+and test_recovery.py; faults of the index alone are in test_index_faults.py."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ KIB, MIB = content.KIB, content.MIB
 
 @pytest.fixture
 def disk(make_disk):
-    """Room for RocksDB: it goes on by itself only where it finds 64 MiB free."""
+    """Room for RocksDB: it recovers by itself only if it finds 64 MiB free."""
     return make_disk(256 * MIB)
 
 
@@ -35,11 +34,11 @@ def on(disk, **more) -> dict:
     return {"directory": str(disk.place / "cache"), "max_size": "240MiB", "reserve_free": 0, **more}
 
 
-# --- D2, D3: another writer takes all.
+# --- Another writer takes all space or all inodes.
 
 
 def starve(entrepot, upstream, image) -> None:
-    """Pulls that nothing can be kept of: 8 MiB for the index, files, tags that move."""
+    """Pulls of which nothing can be stored: 8 MiB for the index, files, tags that move."""
     for blob in add_blobs(upstream, 100, [60 * KIB] * 130 + SIZES):
         assert_whole(entrepot.get(blob_target(blob)), blob)
     for number in range(20):
@@ -51,8 +50,8 @@ def starve(entrepot, upstream, image) -> None:
 
 
 def starved(disk, start, upstream, image):
-    """A process that kept the image before another writer took the rest of its disk; and his
-    file."""
+    """A process that stored the image before another writer took the rest of its disk; and the
+    writer's file."""
     entrepot = with_image(start(cache=on(disk)), image)
     filler = disk.fill()
     starve(entrepot, upstream, image)
@@ -60,8 +59,8 @@ def starved(disk, start, upstream, image):
 
 
 def test_index_on_a_full_disk(disk, start, upstream, image):
-    """D2: no abort, and every pull is right while there is no room; a new start forgets about
-    it."""
+    """The process does not abort, and every pull is right while the disk is full; a new start
+    recovers."""
     entrepot, filler = starved(disk, start, upstream, image)
     pull(entrepot, image)
     assert entrepot.metrics().sum("disk_errors_total", operation="index") > 0
@@ -72,7 +71,8 @@ def test_index_on_a_full_disk(disk, start, upstream, image):
 
 
 def test_start_on_a_full_disk(disk, start, upstream, image):
-    """D2: it serves, or asks to be started again: there may be room soon."""
+    """The process serves, or exits so that the service manager restarts it: there may be room
+    soon."""
     entrepot = start(cache=on(disk))
     pull(entrepot, image)
     entrepot.terminate()
@@ -85,15 +85,16 @@ def test_start_on_a_full_disk(disk, start, upstream, image):
         pull(entrepot, image)
 
 
-def test_room_comes_back(disk, start, upstream, image):
-    """D2: what is pulled from then on is kept, without anybody's doing."""
+def test_the_cache_stores_again_once_there_is_room(disk, start, upstream, image):
+    """The cache stores new pulls again without an operator."""
     entrepot, filler = starved(disk, start, upstream, image)
     filler.unlink()
     assert_keeps(entrepot, upstream, 1000)
 
 
-def test_inodes_taken_by_others(make_disk, start, upstream, image):
-    """D3: as a disk without room, and told apart from it."""
+def test_inodes_used_up_by_others(make_disk, start, upstream, image):
+    """The faults of a disk without inodes are those of a full one, and have a reason of their
+    own."""
     disk = make_disk(256 * MIB, inodes=400)
     entrepot = with_image(start(cache=on(disk)), image)
     many = disk.take_inodes()
@@ -102,12 +103,13 @@ def test_inodes_taken_by_others(make_disk, start, upstream, image):
         assert_hit(entrepot.get(blob_target(blob)), blob)
     assert entrepot.metrics().sum("bypass_total", reason="inodes") > 0
     shutil.rmtree(many)
-    # RocksDB does not get over a log it could not create, where it needed one: another process does.
+    # RocksDB does not recover from a log that it could not create when it needed one: a new process
+    # does.
     assert_keeps(entrepot, upstream, 1000, timeout=40)
 
 
-def test_inodes_taken_by_the_cache(make_disk, start, upstream):
-    """D3: what is not used leaves for what is, as where bytes run out."""
+def test_inodes_used_up_by_the_cache(make_disk, start, upstream):
+    """Unused blobs are evicted for new ones, as on a disk without space."""
     disk = make_disk(256 * MIB, inodes=400)
     entrepot = start(cache=on(disk))
     for blob in add_blobs(upstream, 0, [260 * KIB] * 500):
@@ -117,11 +119,11 @@ def test_inodes_taken_by_the_cache(make_disk, start, upstream):
     assert_keeps(entrepot, upstream, 1000)
 
 
-# --- D7: the file system turns read-only.
+# --- The file system turns read-only.
 
 
 def test_read_only(disk, start, upstream, image):
-    """Hits are served, misses passed through; once mended, a new start finds all of it."""
+    """Hits are served, misses pass through; after the repair, a new start finds all objects."""
     entrepot = with_image(start(cache=on(disk)), image)
     disk.turn_read_only()
     upstream.forget()
@@ -139,7 +141,7 @@ def test_read_only(disk, start, upstream, image):
     entrepot.terminate()
     disk.mend()
     entrepot.start()
-    # The end of the index's log may be lost; the files are not, and are taken back.
+    # The end of the index's log may be lost; the files are not, and get their entries again.
     eventually(lambda: entrepot.metrics().sum("cache_objects", kind="blob") >= 2, what="two files")
     upstream.forget()
     pull(entrepot, image)
@@ -148,11 +150,11 @@ def test_read_only(disk, start, upstream, image):
     assert_keeps(entrepot, upstream, 1000)
 
 
-# --- D12: it is another than the configuration says.
+# --- The disk differs from the configuration.
 
 
 def test_disk_smaller_than_the_cache(disk, start, upstream):
-    """D12: said at the start, and the size told is one that there is."""
+    """The log warns at the start, and the reported maximum is a size that the disk has."""
     entrepot = start(cache=on(disk, max_size="10GiB"))
     entrepot.log.wait_for(r"warn .*max_size", timeout=1)
     assert entrepot.metrics().sum("cache_max_bytes") <= 256 * MIB

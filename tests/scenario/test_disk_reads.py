@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stored blobs that cannot be read, or are not what was stored: fetched again, or cut short, and
-right the next time (reliability notes, D4 and D10)."""
+"""Stored blobs that cannot be read, or have other bytes: the mirror fetches them again, or cuts the
+response and serves the next one right."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def blob(upstream):
 
 @pytest.fixture
 def entrepot(start, blob):
-    """Has the blob; one loop, because strace counts the calls of each thread."""
+    """A mirror that has stored the blob; one loop, because strace counts the calls of each
+    thread."""
     made = start(threads={"serve": 1, "fetch": 1, "store": 2})
     assert_whole(made.get(blob_target(blob)), blob)
     settled(made)
@@ -35,8 +36,8 @@ def entrepot(start, blob):
 
 
 def get_refetched(entrepot, upstream, blob, tracer):
-    """What a client gets of a file that cannot be read. Reads succeed again once the upstream is
-    asked: what comes from it takes the same name, and the tracer knows files by nothing else."""
+    """Requests a blob whose file cannot be read. Reads succeed again once the upstream gets the
+    request: the fetched file takes the same name, and the tracer knows files by nothing else."""
     gate = Gate()
     upstream.script(faults.hold(gate), kind="blob", method="GET", times=1)
     download = entrepot.download(blob_target(blob))
@@ -48,7 +49,7 @@ def get_refetched(entrepot, upstream, blob, tracer):
 
 @pytest.mark.parametrize("where", ["disk", "memory"])
 def test_unreadable_from_the_first_byte(entrepot, upstream, blob, failing, where):
-    """D4: nobody notices; fetched again within the same request."""
+    """The client sees no fault: the mirror fetches the blob again within the same request."""
     file = file_of(entrepot, blob)
     if where == "disk":
         forget(file)
@@ -61,8 +62,8 @@ def test_unreadable_from_the_first_byte(entrepot, upstream, blob, failing, where
 
 @pytest.mark.parametrize("where", ["disk", "memory"])
 def test_unreadable_in_the_middle(entrepot, blob, failing, where):
-    """D4: cut short, never filled up with something; right when asked for again. What lies on the
-    disk is read by the store pool, what is in memory sent by the loop, both by sendfile."""
+    """The response is cut short, never filled up with other bytes; the next one is right. The store
+    pool reads from the disk, the loop sends from memory, both by sendfile."""
     file = file_of(entrepot, blob)
     if where == "disk":
         forget(file)
@@ -74,9 +75,10 @@ def test_unreadable_in_the_middle(entrepot, blob, failing, where):
     assert_whole(entrepot.get(blob_target(blob)), blob)
 
 
-def test_what_cannot_be_read_is_dropped(entrepot, upstream, blob, failing):
-    """D4: counted; looked at before it is served again, and fetched again if it still cannot be
-    read, within that request. The file is put aside."""
+def test_an_unreadable_file_is_dropped(entrepot, upstream, blob, failing):
+    """The read error is counted. The mirror verifies the file before it serves it again, and
+    fetches the blob within that request if the file still cannot be read. The file goes to
+    quarantine."""
     file = file_of(entrepot, blob)
     forget(file)
     tracer = failing(entrepot, "pread64,sendfile", "error=EIO:when=3+", file)
@@ -88,8 +90,8 @@ def test_what_cannot_be_read_is_dropped(entrepot, upstream, blob, failing):
     eventually(aside.exists, what="the file in quarantine")
 
 
-def test_what_could_not_be_read_once_is_looked_at(entrepot, upstream, blob, failing):
-    """An error that does not come again costs no transfer: the digest is proven instead."""
+def test_a_file_is_verified_after_a_read_error(entrepot, upstream, blob, failing):
+    """An error that does not come again costs no transfer: the mirror verifies the digest."""
     tracer = failing(entrepot, "sendfile", "error=EIO:when=3+", file_of(entrepot, blob))
     assert not entrepot.get(blob_target(blob), keep=False).complete
     tracer.stop()
@@ -99,7 +101,7 @@ def test_what_could_not_be_read_once_is_looked_at(entrepot, upstream, blob, fail
 
 
 def test_unreadable_beginning_of_a_fill(start, upstream, blob, failing):
-    """D4: what is hashed cannot be read back: no wrong byte, and right the next time."""
+    """The bytes to hash cannot be read back: no wrong byte, and the next response is right."""
     entrepot = start()
     tracer = failing(entrepot, "pread64", "EIO",
                      cache_of(entrepot) / "fills" / blob.digest.replace(":", "-"))
@@ -111,8 +113,8 @@ def test_unreadable_beginning_of_a_fill(start, upstream, blob, failing):
 
 
 @pytest.mark.parametrize("instead", ["file", "fifo", "symlink"])
-def test_another_thing_in_place_of_a_folder(entrepot, blob, tmp_path, instead):
-    """D10: what lies outside of the cache is never served as what lies within."""
+def test_another_file_in_place_of_a_folder(entrepot, blob, tmp_path, instead):
+    """A file outside of the cache is never served as a stored one."""
     folder, elsewhere = file_of(entrepot, blob).parent, tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / file_of(entrepot, blob).name).write_bytes(b"x" * blob.size)

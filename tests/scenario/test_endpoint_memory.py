@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known of endpoints: shown by the admin listener, and kept for the next process."""
+"""The measurements of endpoints: shown by the admin listener, and stored for the next process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def both(start, upstream, make_upstream):
 
 
 def known(entrepot) -> dict[str, dict]:
-    """What it says of each endpoint of its one upstream."""
+    """The report of each endpoint of the mirror's one upstream."""
     response = entrepot.admin("/api/v1/upstreams")
     assert response.status == 200 and response.headers["Content-Type"] == "application/json"
     (docker,) = json.loads(response.body)["upstreams"]
@@ -36,7 +36,7 @@ def known(entrepot) -> dict[str, dict]:
     return {one["endpoint"]: one for one in docker["endpoints"]}
 
 
-def test_what_is_known_is_shown(both):
+def test_the_admin_listener_shows_the_measurements(both):
     entrepot, far, near, blobs = both
     assert known(entrepot)[far.address] == {
         "endpoint": far.address, "region": "far", "state": "working", "connect_seconds": None,
@@ -55,15 +55,15 @@ def test_what_is_known_is_shown(both):
     assert seen["first_byte_p95_seconds"] >= seen["first_byte_seconds"] / 100
 
 
-def test_nothing_else_is_there(both):
+def test_other_paths_of_the_api_are_not_found(both):
     entrepot = both[0]
     assert entrepot.admin("/api/v1/upstreams", method="POST").status == 405
     for target in ("/api/v1/", "/api/v1/upstreams/", "/api/v1/upstream"):
         assert entrepot.admin(target).status == 404
 
 
-def test_a_restart_does_not_begin_anew(both):
-    """The first one in the configuration is slow: who has learnt that does not ask it again."""
+def test_a_restart_keeps_the_measurements(both):
+    """The first endpoint of the configuration is slow: after a restart it gets no request again."""
     entrepot, far, near, _ = both
     image, tags = content.image(), [f"v{n}" for n in range(50)]
     for each in (far, near):
@@ -101,7 +101,7 @@ def test_a_restart_is_no_way_around_a_rate_limit(start, upstream):
     assert_whole(entrepot.get(blob_target(first)), first)
 
 
-def test_a_memory_that_cannot_be_read_is_none(start, upstream):
+def test_an_invalid_file_of_measurements_is_ignored(start, upstream):
     blob = upstream.add_blob(REPOSITORY, content.blob(KIB))
     entrepot = start()
     entrepot.terminate()

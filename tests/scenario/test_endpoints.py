@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An upstream with several endpoints: clients notice nothing of the one that fails."""
+"""An upstream with several endpoints: clients do not notice when one of them fails."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def closed_port() -> str:
 
 
 @pytest.mark.parametrize("how", ["reset", "fin", "stall"])
-def test_one_dies_at_half_of_a_blob_ten_read(both, upstream, mirror, how):
+def test_an_endpoint_dies_halfway_through_a_blob(both, upstream, mirror, how):
     blob = have(content.blob(32 * MIB), upstream, mirror)
     entrepot = both(timeouts={"stall": "1s"})
     gate = Gate()
@@ -62,12 +62,12 @@ def test_one_dies_at_half_of_a_blob_ten_read(both, upstream, mirror, how):
     (resumed,) = mirror.requests("blob", method="GET")
     assert resumed.range is not None
     brought = upstream.body_bytes() + mirror.body_bytes()
-    # What a reset finds in the buffers of both ends is lost.
-    assert brought <= blob.size + 8 * MIB, "fetched again what was there"
+    # A reset loses the bytes in the buffers of both ends.
+    assert brought <= blob.size + 8 * MIB, "stored bytes were fetched again"
     assert entrepot.metrics().sum("fills_resumed_total") == 1
 
 
-def test_a_dead_first_one_is_not_met_by_each_request(both, mirror):
+def test_a_dead_first_endpoint_delays_no_later_request(both, mirror):
     blobs = [have(content.blob(5000, seed=i), mirror) for i in range(20)]
     dead = closed_port()
     entrepot = both(urls=[dead, mirror.url])
@@ -85,7 +85,7 @@ def test_a_name_that_cannot_be_resolved(both, mirror):
     assert_whole(entrepot.get(blob_target(blob)), blob)
 
 
-def test_one_that_comes_back_is_found(both, upstream, mirror):
+def test_an_endpoint_that_comes_back_is_used_again(both, upstream, mirror):
     first = have(content.blob(5000, seed=1), upstream, mirror)
     second = have(content.blob(5000, seed=2), upstream)
     upstream.go_down()
@@ -100,8 +100,9 @@ def test_one_that_comes_back_is_found(both, upstream, mirror):
                what="what only it has is found (nothing is for a few seconds)")
 
 
-def test_the_mirrors_lag_is_not_seen(both, upstream, mirror):
-    """A mirror that lacks what the registry has; the registry is asked for that, too."""
+def test_objects_that_a_mirror_lacks_come_from_the_registry(both, upstream, mirror):
+    """The first mirror lacks an object of the registry; the request goes to the registry as
+    well."""
     image = upstream.add_image(REPOSITORY, content.image(), "latest")
     entrepot = both(urls=[mirror.url, upstream.url])
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
@@ -119,7 +120,7 @@ def test_absent_everywhere_is_absent(both, upstream, mirror):
 
 
 def test_a_tag_outlives_its_registry_where_the_mirror_lacks_it(both, upstream, mirror):
-    """"Not found" by one says little while the other does not answer."""
+    """"Not found" from one endpoint proves little while the other does not answer."""
     image = upstream.add_image(REPOSITORY, content.image(), "latest")
     entrepot = both({"tags": {"fresh_for": "1ms", "stale_for": "7d"}})
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
@@ -127,12 +128,13 @@ def test_a_tag_outlives_its_registry_where_the_mirror_lacks_it(both, upstream, m
     mirror.forget()
     answer = entrepot.get(manifest_target("latest"))
     assert_whole(answer, image.manifest)
-    eventually(lambda: mirror.count("manifest") >= 1, what="the mirror is asked")
+    eventually(lambda: mirror.count("manifest") >= 1, what="a request to the mirror")
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
 
 
-def test_wrong_bytes_of_one(both, upstream, mirror):
-    """The tail is withheld from who reads; the next who asks gets the other's."""
+def test_wrong_bytes_of_one_endpoint(both, upstream, mirror):
+    """The tail is withheld from the reader; the next request gets the bytes of the other
+    endpoint."""
     blob = have(content.blob(4 * MIB), upstream, mirror)
     upstream.script(faults.flip_byte(1000), kind="blob")
     entrepot = both()
@@ -144,28 +146,28 @@ def test_wrong_bytes_of_one(both, upstream, mirror):
     assert_hit(entrepot.get(blob_target(blob), keep=False), blob)
 
 
-def test_limited_by_one_the_other_serves(both, upstream, mirror):
+def test_the_other_endpoint_serves_during_a_limit(both, upstream, mirror):
     blobs = [have(content.blob(5000, seed=i), upstream, mirror) for i in range(5)]
     upstream.script(faults.too_many_requests("60"))
     entrepot = both()
     for blob in blobs:
         assert_whole(entrepot.get(blob_target(blob)), blob)
-    # A probe and the first question may have left together; nothing after.
+    # A probe and the first request may have been sent together; nothing after them.
     assert len(upstream.requests()) <= 2
 
 
 PINGS = {"302": faults.redirect("/login"), "404": faults.status(404), "401": faults.status(401),
          "no type": faults.together(faults.body(b"ok"), faults.without("Content-Type")),
          "403": faults.status(403), "405": faults.status(405),
-         # These speak against it, but less than a pull that works.
+         # These failures count against the endpoint, but less than a pull that works.
          "500": faults.status(500), "page": faults.html_page(), "none": faults.reset_after(0)}
 
 
 @pytest.mark.parametrize("ping", PINGS)
-def test_one_whose_base_answers_oddly_is_up(both, upstream, mirror, ping):
+def test_an_endpoint_with_an_odd_base_reply_is_up(both, upstream, mirror, ping):
     """Registries in use answer /v2/ in many ways while pulls work."""
     blobs = [have(content.blob(5000, seed=i), upstream, mirror) for i in range(6)]
-    mirror.delay = 1.0  # the better one is the one that is probed oddly
+    mirror.delay = 1.0  # the probes of the better endpoint get odd replies
     gate = Gate()
     upstream.script(faults.together(PINGS[ping], faults.hold(gate)), kind="ping")
     entrepot = both()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upstreams that answer with something else: login pages, bombs, moved tags (reliability notes,
-U10, U21 to U23, U26)."""
+"""Upstreams that answer with other content: login pages, compression bombs, huge manifests, moved
+tags."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def image(upstream):
 
 
 @pytest.mark.parametrize("reference", ["latest", "digest"])
-def test_u10_html_for_a_manifest(start, upstream, image, reference):
+def test_html_for_a_manifest_fails(start, upstream, image, reference):
     target = manifest_target("latest" if reference == "latest" else image.manifest)
     page = upstream.script(faults.html_page(), kind="manifest")
     entrepot = start()
@@ -30,7 +30,7 @@ def test_u10_html_for_a_manifest(start, upstream, image, reference):
     assert_whole(entrepot.get(target), image.manifest)
 
 
-def test_u10_html_for_a_blob(start, upstream, image):
+def test_html_for_a_blob_fails(start, upstream, image):
     blob = image.layers[0]
     page = upstream.script(faults.html_page(), kind="blob")
     entrepot = start()
@@ -41,8 +41,8 @@ def test_u10_html_for_a_blob(start, upstream, image):
     assert_whole(entrepot.get(blob_target(blob)), blob)
 
 
-def test_u10_html_for_the_base(start, upstream, image):
-    """A login page at /v2/ says nothing about the resources, and nothing to our clients."""
+def test_html_for_the_base_is_ignored(start, upstream, image):
+    """A login page at /v2/ decides nothing about other requests, and no client receives it."""
     upstream.script(faults.html_page(), kind="ping")
     entrepot = start()
     ping = entrepot.get("/v2/")
@@ -50,7 +50,7 @@ def test_u10_html_for_the_base(start, upstream, image):
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
 
 
-def test_u21_identity_is_asked_for(start, upstream, image):
+def test_requests_accept_the_identity_encoding_only(start, upstream, image):
     entrepot = start()
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
     assert_whole(entrepot.get(blob_target(image.config)), image.config)
@@ -59,7 +59,7 @@ def test_u21_identity_is_asked_for(start, upstream, image):
 
 
 @pytest.mark.parametrize("size", [1000, 3 * content.MIB])
-def test_u21_compressed_anyway(start, upstream, size):
+def test_a_compressed_reply_is_never_served(start, upstream, size):
     blob = upstream.add_blob(REPOSITORY, content.blob(size))
     upstream.script(faults.gzip, kind="blob", times=1)
     entrepot = start()
@@ -81,16 +81,16 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_u22_bombs(start, upstream, image, bomb):
-    """Refused for a tag, a manifest and a blob alike, without growing."""
+def test_bombs_are_refused(start, upstream, image, bomb):
+    """The mirror refuses it for a tag, a manifest and a blob alike, without growing."""
     rule = upstream.script(BOMBS[bomb])
     entrepot = start()
     before = entrepot.memory()["RssAnon"]
     for target in (manifest_target("latest"), manifest_target(image.manifest),
                    blob_target(image.config)):
-        # What is not HTTP at all counts as "not there right now".
+        # A reply that is no HTTP counts as an unavailable upstream.
         assert_error(entrepot.get(target), *((502, 503) if bomb == "no-http" else (502,)))
-    # Not under AddressSanitizer, whose quarantine keeps what was freed.
+    # Not under AddressSanitizer, whose quarantine keeps freed memory.
     if not os.environ.get("ENTREPOT_SANITIZE"):
         assert entrepot.memory()["RssAnon"] - before < 8 * content.MIB
     rule.cancel()
@@ -107,7 +107,7 @@ def sized(size: int) -> bytes:
     return empty.replace(b'"x": ""', b'"x": "' + b"y" * (size - len(empty)) + b'"')
 
 
-MAX_MANIFEST, MAX_DEPTH = 4_393_216, 32  # bytes; nested lists and objects
+MAX_MANIFEST, MAX_DEPTH = 4_393_216, 32  # in bytes; in nested lists and objects
 HUGE = {
     "one byte more": sized(MAX_MANIFEST + 1),
     "one level more": deep(MAX_DEPTH),
@@ -120,19 +120,19 @@ HUGE = {
 
 @pytest.mark.parametrize("name", HUGE)
 @pytest.mark.parametrize("by", ["tag", "digest"])
-def test_u23_huge_manifests(start, upstream, image, name, by):
+def test_huge_manifests_are_refused(start, upstream, image, name, by):
     manifest = content.manifest_of(HUGE[name], content.OCI_MANIFEST)
     upstream.add_manifest(REPOSITORY, manifest, "huge")
     entrepot = start()
     assert_error(entrepot.get(manifest_target("huge" if by == "tag" else manifest)), 502)
-    # Still there, and nothing of it was kept.
+    # The process is alive, and no byte of the manifest was stored.
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
 
 
 @pytest.mark.parametrize("data", [sized(MAX_MANIFEST), deep(MAX_DEPTH - 1)],
                          ids=["bytes", "levels"])
 @pytest.mark.parametrize("by", ["tag", "digest"])
-def test_u23_as_much_as_is_allowed(start, upstream, data, by):
+def test_the_largest_allowed_manifest_is_served(start, upstream, data, by):
     manifest = content.manifest_of(data, content.OCI_MANIFEST)
     upstream.add_manifest(REPOSITORY, manifest, "large")
     entrepot = start()
@@ -140,7 +140,7 @@ def test_u23_as_much_as_is_allowed(start, upstream, data, by):
         assert_whole(entrepot.get(manifest_target("large" if by == "tag" else manifest)), manifest)
 
 
-def test_u23_huge_manifest_without_length(start, upstream, image):
+def test_a_huge_manifest_without_length_is_refused(start, upstream, image):
     manifest = content.manifest_of(HUGE["5MiB"], content.OCI_MANIFEST)
     upstream.add_manifest(REPOSITORY, manifest, "huge")
     upstream.script(faults.chunked, kind="manifest")
@@ -148,16 +148,16 @@ def test_u23_huge_manifest_without_length(start, upstream, image):
     assert_error(entrepot.get(manifest_target(manifest)), 502)
 
 
-def test_u26_moved_tag(start, upstream, image):
+def test_a_moved_tag_serves_the_new_manifest(start, upstream, image):
     entrepot = start({"docker.io": {"endpoint": upstream, "tags": DUE}})
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
     newer = upstream.add_image(REPOSITORY, content.image(seed=2), "latest")
     assert_whole(entrepot.get(manifest_target("latest")), newer.manifest)
-    # The old one is still there by digest.
+    # The old manifest is still served by digest.
     assert_whole(entrepot.get(manifest_target(image.manifest)), image.manifest)
 
 
-def test_u26_deleted_tag_is_not_resurrected(start, upstream, image):
+def test_a_deleted_tag_is_not_resurrected(start, upstream, image):
     entrepot = start({"docker.io": {"endpoint": upstream, "tags": DUE}})
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
     upstream.delete_tag(REPOSITORY, "latest")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Token and Basic authentication towards the upstream, and how it goes wrong (U12 to U14)."""
+"""Token and Basic authentication towards the upstream, and its faults."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_basic(start, upstream, image, account):
 
 
 def test_several_credentials_share_the_load(start, upstream, account):
-    """Each repository has one of them."""
+    """Each repository uses one of them."""
     upstream.role.require_bearer(users={USER: PASSWORD, "other": PASSWORD})
     names = [f"library/r{n}" for n in range(20)]
     blob = content.blob(1000)
@@ -77,7 +77,7 @@ def test_wrong_password(start, upstream, image, account):
     {"token": None, "access_token": "token-1"}, {"expires_in": None}, {"expires_in": 0},
     {"issued_at": "2020-01-01T00:00:00Z"}, {"expires_in": 10**12}])
 def test_token_answers_of_all_shapes(start, upstream, image, fields):
-    """Both spellings, no lifetime, and lifetimes that must not be believed."""
+    """Both spellings, no lifetime, and implausible lifetimes."""
     upstream.role.require_bearer()
     upstream.role.token_fields = {"expires_in": 300, **fields}
     entrepot = start()
@@ -105,8 +105,8 @@ def test_broken_token_answers(start, upstream, image, name):
     assert not any(r.header("X-Injected") for r in upstream.requests())
 
 
-def test_u12_refused_with_a_token(start, upstream, image):
-    """The token is granted and does not help: one more try, then an answer; one token for all."""
+def test_a_refused_token_is_retried_once(start, upstream, image):
+    """The upstream refuses the granted token: one retry, then an error; one token for all."""
     upstream.role.require_bearer()
     challenge = (f'Bearer realm="{upstream.url}/token",service="registry.test",'
                  f'scope="repository:{REPOSITORY}:pull"')
@@ -125,7 +125,7 @@ def test_u12_refused_with_a_token(start, upstream, image):
     assert upstream.count("blob") <= 4, "not one for each client"
 
 
-def test_u12_docker_hub_says_denied_for_unknown(start, upstream, image):
+def test_docker_hub_denies_unknown_repositories(start, upstream, image):
     upstream.role.require_bearer()
     upstream.role.private.add("library/secret")
     entrepot = start({"docker.io": upstream})
@@ -134,8 +134,8 @@ def test_u12_docker_hub_says_denied_for_unknown(start, upstream, image):
 
 @pytest.mark.parametrize("allowed", [{}, {"internal": True}, {"token_hosts": ["127.0.0.2"]},
                                      {"internal": True, "token_hosts": ["127.0.0.2"]}])
-def test_u13_foreign_realm(start, make_upstream, upstream, image, account, allowed):
-    """A realm on a private address of another host gets nothing, unless both are configured."""
+def test_a_foreign_realm_needs_both_keys(start, make_upstream, upstream, image, account, allowed):
+    """A realm on a private address of another host gets no request, unless both are configured."""
     realm = make_upstream(host="127.0.0.2")
     realm.role.tokens = upstream.role.tokens
     realm.role.users = {USER: PASSWORD}
@@ -155,7 +155,7 @@ def test_u13_foreign_realm(start, make_upstream, upstream, image, account, allow
 @pytest.mark.parametrize("realm", [
     "http://169.254.169.254/latest/meta-data/", "http://127.0.0.1:1/token", "file:///etc/passwd",
     "/token", "http://user:password@127.0.0.1/token", "gopher://127.0.0.1/", "", "https://"])
-def test_u13_realms_that_are_none(start, upstream, image, account, realm):
+def test_invalid_realms_get_no_request(start, upstream, image, account, realm):
     upstream.role.require_bearer(realm=realm or " ", users={USER: PASSWORD})
     entrepot = start({"docker.io": {"endpoint": upstream, "credentials": account}})
     assert_error(entrepot.get(manifest_target("latest")), 502)
@@ -169,13 +169,13 @@ CHALLENGES = [
 
 
 @pytest.mark.parametrize("challenge, status", CHALLENGES)
-def test_u13_challenges_that_are_none(start, upstream, image, challenge, status):
+def test_invalid_challenges_fail(start, upstream, image, challenge, status):
     upstream.script(faults.challenge(challenge))
     entrepot = start({"registry.test": upstream})
     assert_error(entrepot.get(manifest_target("latest")), status)
 
 
-def test_u13_a_challenge_whose_token_url_is_too_long(start, upstream, image):
+def test_a_challenge_with_a_too_long_token_url_fails(start, upstream, image):
     long = "%" * 4000
     rule = upstream.script(faults.challenge(
         f'Bearer realm="{upstream.url}/token",service="{long}",scope="{long}"'))
@@ -187,7 +187,7 @@ def test_u13_a_challenge_whose_token_url_is_too_long(start, upstream, image):
     pull(entrepot, image)
 
 
-def test_u14_token_expires_between_requests(start, upstream, image):
+def test_a_token_expires_between_requests(start, upstream, image):
     upstream.role.require_bearer()
     entrepot = start()
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
@@ -197,8 +197,8 @@ def test_u14_token_expires_between_requests(start, upstream, image):
     assert upstream.count("token") == 2
 
 
-def test_u14_token_expires_within_a_blob(start, upstream, image):
-    """The resume of a broken body meets a token that is no longer good."""
+def test_a_token_expires_within_a_blob(start, upstream, image):
+    """The resume of a broken body has a token that is no longer valid."""
     upstream.role.require_bearer()
     layer = image.layers[0]
     upstream.script(faults.reset_after(2_000_000), kind="blob", times=2)
@@ -222,8 +222,8 @@ def test_tokens_are_per_repository(start, upstream, image):
     assert scopes == [[f"repository:{REPOSITORY}:pull"], ["repository:library/other:pull"]]
 
 
-def test_client_credentials_stay_here(start, upstream, image):
-    """What a client sends to us is for us alone."""
+def test_credentials_of_clients_are_not_sent_on(start, upstream, image):
+    """No header of a client's credentials reaches an upstream."""
     entrepot = start()
     headers = {"Authorization": "Basic c2VjcmV0OnNlY3JldA==", "Cookie": "a=b"}
     assert_whole(entrepot.get(manifest_target("latest"), headers=headers), image.manifest)

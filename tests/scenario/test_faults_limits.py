@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An upstream that limits our rate (reliability notes, U11): for a time that it says, and for one that it
-does not."""
+"""An upstream that limits the rate of requests, with and without a Retry-After."""
 
 import time
 from email.utils import formatdate
@@ -20,14 +19,14 @@ def image(upstream):
 
 
 @pytest.mark.parametrize("retry_after", ["7", "date", "1000000000"])
-def test_u11_limited_without_a_copy(start, upstream, image, retry_after):
+def test_a_limit_without_a_copy_fails_with_its_time(start, upstream, image, retry_after):
     value = formatdate(time.time() + 90, usegmt=True) if retry_after == "date" else retry_after
     upstream.script(faults.too_many_requests(value))
     entrepot = start()
     response = entrepot.get(manifest_target("latest"))
     assert_error(response, 503)
     assert 1 <= int(response.headers["Retry-After"]) <= 600
-    # The circuit is open: whatever is asked now costs the upstream nothing.
+    # The circuit is open: later requests of clients cause none to the upstream.
     asked = upstream.count()
     assert asked == 1
     for blob in image.blobs:
@@ -46,9 +45,9 @@ def refused_once(entrepot) -> None:
 
 
 @pytest.mark.parametrize("retry_after", UNSAID)
-def test_u11_limited_for_a_moment(start, upstream, image, retry_after):
-    """Where it does not say how long it is asked again for as long as somebody waits; once, whoever
-    else wants something meanwhile."""
+def test_a_brief_limit_is_waited_for(start, upstream, image, retry_after):
+    """Without a Retry-After, the mirror repeats the request as long as a client waits; it sends one
+    request for all clients that come meanwhile."""
     upstream.script(faults.too_many_requests(retry_after), times=1)
     entrepot = start()
     downloads = [entrepot.download(manifest_target("latest"))]
@@ -61,8 +60,8 @@ def test_u11_limited_for_a_moment(start, upstream, image, retry_after):
     assert upstream.count() == 2 + len(image.blobs)
 
 
-def test_u11_limited_again_and_again(start, upstream, image):
-    """The pause doubles, and those who wait do not come together at its end."""
+def test_a_repeated_limit_doubles_the_pause(start, upstream, image):
+    """The pause doubles, and the waiting requests do not all go out at its end."""
     upstream.script(faults.too_many_requests(), times=2)
     blobs = [upstream.add_blob(REPOSITORY, content.blob(1000, seed=seed)) for seed in range(20)]
     entrepot = start()
@@ -74,12 +73,12 @@ def test_u11_limited_again_and_again(start, upstream, image):
     times = [request.at for request in upstream.requests()]
     refused, again, third = times[:3]
     assert again - refused >= 1.0 and third - again >= 2.0
-    # Two refusals, and each blob once: nobody was refused for coming with the others.
+    # Two refusals, and each blob once: no request was refused because it came with the others.
     assert len(times) == 2 + len(blobs)
 
 
-def test_u11_limited_on_and_on(start, upstream, image):
-    """It ends before a client gives up, with the time until it is worth to come again."""
+def test_a_lasting_limit_ends_the_request(start, upstream, image):
+    """The mirror answers before the client gives up, and says when a retry is worthwhile."""
     upstream.script(faults.too_many_requests())
     entrepot = start()
     response = entrepot.get(manifest_target("latest"))
@@ -89,8 +88,8 @@ def test_u11_limited_on_and_on(start, upstream, image):
     entrepot.log.wait_for(r"warn .*docker\.io: \S+ limits our rate \(429\) and is not asked for \d+ s")
 
 
-def test_u11_a_spent_budget_is_not_waited_for(start, upstream, image):
-    """Where the registry says that nothing is left for hours, a second does not help."""
+def test_an_empty_budget_is_not_waited_for(start, upstream, image):
+    """The registry reports an empty budget for hours, so the mirror does not wait a second."""
     def refuse(request, reply):
         faults.too_many_requests()(request, reply)
         reply.set("RateLimit-Limit", "100;w=21600")
@@ -104,8 +103,8 @@ def test_u11_a_spent_budget_is_not_waited_for(start, upstream, image):
     assert upstream.count() == 1
 
 
-def test_u11_limited_behind_a_redirect(start, upstream, image):
-    """The limit of who delivers is none of the registry's, and as brief."""
+def test_a_limit_behind_a_redirect_is_brief(start, upstream, image):
+    """A limit of the CDN does not limit the registry, and is as brief."""
     blob = image.layers[0]
     upstream.role.cdn = upstream
     upstream.script(faults.too_many_requests(), kind="cdn", times=1)
@@ -115,17 +114,17 @@ def test_u11_limited_behind_a_redirect(start, upstream, image):
 
 
 @pytest.mark.parametrize("retry_after", UNSAID)
-def test_u11_limited_for_a_moment_with_a_copy(start, upstream, image, retry_after):
+def test_a_brief_limit_with_a_copy_serves_stale(start, upstream, image, retry_after):
     entrepot = start({"docker.io": {"endpoint": upstream, "tags": DUE}})
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
     upstream.forget()
     upstream.script(faults.too_many_requests(retry_after))
     for _ in range(5):
         assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
-    assert upstream.count() == 1, "nobody waits where there is another answer"
+    assert upstream.count() == 1, "no client waits if there is a copy"
 
 
-def test_u11_limited_with_a_copy(start, upstream, image):
+def test_a_limit_with_a_copy_serves_stale(start, upstream, image):
     entrepot = start({"docker.io": {"endpoint": upstream, "tags": DUE}})
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
     upstream.forget()
@@ -137,7 +136,7 @@ def test_u11_limited_with_a_copy(start, upstream, image):
                what="five stale answers counted")
 
 
-def test_u11_limited_token_endpoint(start, upstream, image):
+def test_a_limit_of_the_token_endpoint(start, upstream, image):
     upstream.role.require_bearer()
     upstream.script(faults.too_many_requests("60"), kind="token")
     entrepot = start()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logins of upstreams that change, that are asked for elsewhere, or that come by another way."""
+"""Logins of upstreams that change, that need another place, or that take another form."""
 
 import pytest
 
@@ -12,7 +12,7 @@ OTHERS = ("library/second", "library/third", "library/fourth")
 
 @pytest.fixture
 def images(upstream):
-    """One tag in each of four repositories."""
+    """An image in each of four repositories."""
     return {name: upstream.add_image(name, content.image((1000,)), "latest")
             for name in (REPOSITORY, *OTHERS)}
 
@@ -34,7 +34,7 @@ def pull(entrepot, images, repository: str = REPOSITORY) -> None:
 
 
 def require_bearer(upstream, realm, with_account: bool) -> None:
-    """Of the upstream, with its tokens from another server."""
+    """Sets the upstream to require tokens from another server."""
     users = {USER: PASSWORD} if with_account else {}
     realm.role.tokens, realm.role.users = upstream.role.tokens, users
     upstream.role.require_bearer(realm=f"{realm.url}/token", users=users)
@@ -140,14 +140,15 @@ def test_a_limit_of_the_token_server_concerns_tokens_only(begin, make_upstream, 
     assert_whole(entrepot.get(f"/v2/{REPOSITORY}/blobs/{config.digest}"), config)
     if retry_after:
         assert_error(entrepot.get(manifest_target("latest", OTHERS[2])), 503)
-        assert realm.count("token") == asked == 1, "the server is not asked within its time"
+        assert realm.count("token") == asked == 1, "no request to the server within its limit"
         entrepot.log.wait_for(f"the token server {realm.url}/token answered 429")
 
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_token_server_that_fails_makes_nothing_absent(begin, make_upstream, upstream, images,
                                                         status):
-    """A registry that hides what it has from the anonymous user: its answer is not the account's."""
+    """A registry that hides its repositories from the anonymous user: this answer does not hold for
+    the account."""
     realm = make_upstream()
     require_bearer(upstream, realm, with_account=True)
     upstream.script(faults.status(status),
@@ -161,7 +162,7 @@ def test_a_token_server_that_fails_makes_nothing_absent(begin, make_upstream, up
 
 
 def scope_in_the_realm(upstream):
-    """nvcr.io's form."""
+    """The form of nvcr.io."""
     def spoil(request, reply):
         if reply.status == 401 and request.kind != "token":
             scope = f"repository:{request.repository}:pull"
@@ -171,7 +172,7 @@ def scope_in_the_realm(upstream):
 
 
 @pytest.mark.parametrize("with_account", [True, False])
-def test_a_scope_in_the_realm_is_one_repositorys(begin, upstream, images, with_account):
+def test_a_scope_in_the_realm_is_for_one_repository(begin, upstream, images, with_account):
     upstream.role.require_bearer(users={USER: PASSWORD} if with_account else {})
     upstream.script(scope_in_the_realm(upstream))
     upstream.script(faults.status(403), kind="token",
@@ -187,7 +188,7 @@ def test_a_scope_in_the_realm_is_one_repositorys(begin, upstream, images, with_a
 
 
 def challenge_at_base_only(upstream) -> None:
-    """With a scope that nobody asks for, as ghcr.io has it."""
+    """A scope that does not belong to the request, as that of ghcr.io."""
     def challenge(request, reply):
         scheme = next((value for name, value in reply.fields if name == "WWW-Authenticate"), None)
         reply.drop("WWW-Authenticate")
@@ -230,7 +231,7 @@ def test_the_anonymous_user_finds_the_challenge_at_the_base(begin, upstream, ima
 @pytest.mark.parametrize("status, base", [
     (401, faults.challenge("")), (401, faults.redirect("/login")), (403, faults.status(200)),
     (404, faults.status(404)), (404, faults.status(500)), (404, faults.reset_after(0))])
-def test_a_base_without_a_challenge_is_asked_once(begin, upstream, images, status, base):
+def test_a_base_without_a_challenge_gets_one_request(begin, upstream, images, status, base):
     upstream.script(base, kind="ping")
     hide(upstream, status)
     entrepot = begin()
@@ -250,7 +251,7 @@ def test_an_absent_tag_of_a_free_registry_is_absent(begin, upstream, images):
 
 @pytest.mark.parametrize("with_account", [True, False])
 def test_a_closed_repository_does_not_close_the_others(begin, upstream, images, with_account):
-    """Its token server fails; who needs no token is served."""
+    """The token server fails; requests that need no token are served."""
     upstream.script(faults.challenge(f'Bearer realm="{upstream.url}/token"'),
                     repository="library/closed")
     upstream.script(faults.status(503), kind="token")
@@ -260,7 +261,7 @@ def test_a_closed_repository_does_not_close_the_others(begin, upstream, images, 
         pull(entrepot, images, name)
 
 
-def test_a_repository_that_needs_no_token_while_there_is_none(begin, upstream, images):
+def test_a_repository_without_tokens_is_served_while_tokens_fail(begin, upstream, images):
     """The account's tokens have served another repository."""
     upstream.role.require_bearer(users={USER: PASSWORD})
     entrepot = begin()
@@ -271,7 +272,7 @@ def test_a_repository_that_needs_no_token_while_there_is_none(begin, upstream, i
 
 
 def test_a_password_of_many_lines(start, upstream, images, tmp_path):
-    """A key in JSON, as Google's registries take it."""
+    """A key in JSON, as Google's registries accept it."""
     key = '{\n  "type": "service_account",\n  "private_key": "line\\nline"\n}'
     file = tmp_path / "key.json"
     file.write_text(key + "\n")

@@ -9,7 +9,7 @@ from support.checks import REPOSITORY, assert_error, assert_whole, manifest_targ
 from support.network import own_network
 from support.tls import Authority
 
-PUBLIC = "9.9.9.9"  # of this machine, in a network of its own
+PUBLIC = "9.9.9.9"  # an address of this machine, in a network of its own
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def public():
 
 
 def registry(upstream, *token_servers, realm: str, users=None):
-    """Makes it one, with an image, whose tokens are given by those servers."""
+    """Makes the upstream a registry with an image, whose tokens come from those servers."""
     for server in token_servers:
         server.role.tokens, server.role.users = upstream.role.tokens, users or {}
     upstream.role.require_bearer(realm=realm, users=users)
@@ -37,7 +37,7 @@ def passwords(*servers) -> int:
 
 
 def test_tokens_of_another_domain_for_the_anonymous_user(public, start, make_upstream):
-    """A name of one's own in front of somebody's registry."""
+    """A company has its own name in front of another company's registry."""
     upstream, realm = make_upstream(), make_upstream(host=public)
     image = registry(upstream, realm, realm=f"{realm.url}/token")
     entrepot = start({"registry.test": upstream})
@@ -88,7 +88,7 @@ def test_a_token_server_adds_a_slash(start, upstream, account):
 
 
 def test_another_origin_of_the_host_gets_no_password(start, make_upstream, upstream, account):
-    """Its token is the anonymous user's, and so is the answer to that."""
+    """The token is the anonymous user's, and so is the answer to it."""
     elsewhere = make_upstream()
     image = registry(upstream, elsewhere, realm=f"{upstream.url}/token")
     upstream.script(faults.redirect(f"{elsewhere.url}/token?scope=repository:{REPOSITORY}:pull"),
@@ -118,7 +118,7 @@ def test_redirects_of_a_token_server_that_are_not_followed(start, make_upstream,
     assert upstream.count("token") <= 6
 
 
-def test_https_is_not_left_for_a_token(start, make_upstream, authority):
+def test_a_token_server_must_not_redirect_to_plain_http(start, make_upstream, authority):
     upstream, plain = make_upstream(tls=authority.server()), make_upstream()
     registry(upstream, plain, realm=f"{upstream.url}/token")
     upstream.script(faults.redirect(f"{plain.url}/token"), kind="token")

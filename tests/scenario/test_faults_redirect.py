@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blobs that the registry delivers by redirect, and redirects that must not be followed
-(U15, U16)."""
+"""Blobs that the registry delivers by redirect, and redirects that must not be followed."""
 
 import pytest
 
@@ -44,7 +43,7 @@ def test_all_kinds_are_followed(start, upstream, blob, code):
 
 
 def test_size_of_a_blob_behind_a_redirect(behind_cdn, cdn, blob):
-    """Signed links are bound to GET: a HEAD is the registry's to answer."""
+    """Signed links are bound to GET: the registry answers a HEAD itself."""
     response = behind_cdn.head(blob_target(blob))
     assert response.status == 200 and response.headers["Content-Length"] == str(blob.size)
     assert cdn.body_bytes("cdn") == 0
@@ -56,13 +55,13 @@ def test_signatures_are_not_logged(behind_cdn, upstream, cdn, blob):
     assert "987654321" not in behind_cdn.log.text
 
 
-def test_u15_link_expired_at_once(behind_cdn, upstream, cdn, blob):
+def test_an_expired_link_is_requested_again(behind_cdn, upstream, cdn, blob):
     cdn.script(faults.status(403), times=1)
     assert_whole(behind_cdn.get(blob_target(blob)), blob)
     assert upstream.count("blob", method="GET") == 2
 
 
-def test_u15_link_expires_within_a_blob(behind_cdn, upstream, cdn, blob):
+def test_a_link_expires_within_a_blob(behind_cdn, upstream, cdn, blob):
     def cut_and_expire(request, reply):
         faults.reset_after(2_000_000)(request, reply)
         upstream.role.link_generation += 1
@@ -73,15 +72,16 @@ def test_u15_link_expires_within_a_blob(behind_cdn, upstream, cdn, blob):
     assert upstream.count("blob", method="GET") >= 2
 
 
-def test_u15_links_never_work(behind_cdn, upstream, cdn, blob):
+def test_links_that_never_work_fail(behind_cdn, upstream, cdn, blob):
     cdn.script(faults.status(403))
     response = behind_cdn.get(blob_target(blob))
     assert_error(response, 404, code="NAME_UNKNOWN")
     assert 2 <= upstream.count("blob", method="GET") <= 3
 
 
-def test_u15_links_are_not_kept(behind_cdn, upstream, cdn):
-    """The next blob gets a link of its own, and so does the same blob when it is not stored."""
+def test_links_are_not_stored(behind_cdn, upstream, cdn):
+    """The mirror requests a new link for each blob, and for each fetch of a blob that is not
+    stored."""
     one = upstream.add_blob(REPOSITORY, content.blob(1000, seed=1))
     cdn.script(faults.flip_byte(1), times=4)
     for _ in range(4):
@@ -90,14 +90,14 @@ def test_u15_links_are_not_kept(behind_cdn, upstream, cdn):
     assert upstream.count("blob", method="GET") == cdn.count("cdn")
 
 
-def test_u16_loop(start, upstream, blob):
+def test_a_loop_of_redirects_ends(start, upstream, blob):
     upstream.script(faults.redirect(f"/v2/{REPOSITORY}/blobs/{blob.digest}"), kind="blob")
     entrepot = start()
     assert_error(entrepot.get(blob_target(blob)), 502)
     assert upstream.count("blob", method="GET") <= 11
 
 
-def test_u16_loop_over_new_places(start, upstream, blob):
+def test_an_endless_chain_of_redirects_ends(start, upstream, blob):
     def onward(request, reply):
         number = int(request.query.get("hop", ["0"])[0])
         faults.redirect(f"{request.path}?hop={number + 1}")(request, reply)
@@ -107,7 +107,7 @@ def test_u16_loop_over_new_places(start, upstream, blob):
     assert upstream.count("blob", method="GET") <= 11
 
 
-def test_u16_https_to_http(start, make_upstream, tmp_path):
+def test_a_redirect_from_https_to_http_fails(start, make_upstream, tmp_path):
     authority = Authority(tmp_path / "ca")
     secure, plain = make_upstream(tls=authority.server()), make_upstream()
     blob = secure.add_blob(REPOSITORY, content.blob(1000))
@@ -118,7 +118,7 @@ def test_u16_https_to_http(start, make_upstream, tmp_path):
     assert plain.connections_seen == 0
 
 
-def test_u16_private_address(start, upstream, cdn, blob):
+def test_a_redirect_to_a_private_address_fails(start, upstream, cdn, blob):
     """`internal` is not set, and the link leads to an address of this machine."""
     entrepot = start({"docker.io": {"endpoint": upstream}})
     assert_error(entrepot.get(blob_target(blob)), 502)
@@ -135,12 +135,12 @@ LEADING_NOWHERE = [
     ("http://127.0.0.2 :{port}/", 502), ("http://127.0.0.2:{port} /", 502),
     ("http://x\xc3\xbc@127.0.0.2:{port}/", 502), ("http://127.0.0.2\t:{port}/", 502),
     ("/a\0b", 502), ("/a\rb", 502),
-    # With a dot behind it this is a name, which no one resolves: that may pass.
+    # With a dot behind it this is a name that no server resolves, so a request may go out.
     ("http://127.0.0.1.:{port}/", 503)]
 
 
 @pytest.mark.parametrize("location, status", LEADING_NOWHERE)
-def test_u16_locations_that_lead_nowhere(start, make_upstream, upstream, blob, location, status):
+def test_redirects_to_invalid_places_fail(start, make_upstream, upstream, blob, location, status):
     trap = make_upstream(host="0.0.0.0")
     where = location.format(port=trap.port) if location else location
     upstream.script(faults.redirect(where), kind="blob")
@@ -169,7 +169,7 @@ def test_locations_that_are_not_encoded(start, upstream, blob, raw, sent):
 @pytest.mark.parametrize("home", ["netrc", ".netrc"])
 def test_the_environment_names_no_proxy_and_no_password(start, make_upstream, upstream, tmp_path,
                                                         home):
-    """Where it sends what is its configuration's to say, not the shell's that started it."""
+    """Only the configuration decides about proxies and passwords, not the environment."""
     trap = make_upstream(host="127.0.0.2")
     image = upstream.add_image(REPOSITORY, content.image(), "latest")
     netrc = tmp_path / home

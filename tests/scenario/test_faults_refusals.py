@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A registry that refuses, or is not there: what our clients are told of it."""
+"""The responses to clients when the registry refuses a request or is unreachable."""
 
 import json
 
@@ -25,13 +25,13 @@ def refusal(code: int, message: str = POLICY) -> faults.Fault:
         {"errors": [{"code": "PROJECTPOLICYVIOLATION", "message": message}]}).encode())
 
 
-# What is answered, by what the registry refuses with; a 4xx that asks engines for something else
-# than to stop is a 403.
+# The mirror's status for each status of the registry. A 4xx that makes engines do something else
+# than stop becomes a 403.
 REFUSALS = {400: 400, 402: 402, 403: 403, 407: 403, 412: 412, 418: 403, 422: 422, 451: 451}
 
 
 @pytest.mark.parametrize("code", REFUSALS)
-def test_a_policys_reason_is_told(start, upstream, image, code):
+def test_the_reason_of_a_policy_reaches_the_client(start, upstream, image, code):
     rule = upstream.script(refusal(code), method="GET")
     entrepot = start()
     for target in (manifest_target("latest"), manifest_target(image.manifest),
@@ -62,7 +62,7 @@ def test_a_refusal_without_a_reason(start, upstream, image, body):
 
 @pytest.mark.parametrize("size", [4096, 3 << 20])
 def test_a_range_behind_the_object_is_no_policy(start, upstream, size):
-    """A registry that announces more bytes than it has refuses the range that asks for the rest."""
+    """A registry that announces more bytes than it has refuses the range request for the rest."""
     blob = content.blob(size)
     upstream.add_blob(REPOSITORY, blob)
     upstream.script(faults.content_length(size + 100), method="GET", kind="blob", times=1)
@@ -70,7 +70,7 @@ def test_a_range_behind_the_object_is_no_policy(start, upstream, size):
     response = entrepot.get(blob_target(blob))
     if size == 4096:
         assert_error(response, 502)
-    else:  # its head was passed on before
+    else:  # the client has the head already
         assert not response.complete
     entrepot.log.wait_for("answered 416; it lacks bytes of the size it announced")
     assert_whole(entrepot.get(blob_target(blob)), blob)
@@ -113,7 +113,7 @@ def test_logs_that_the_password_is_wrong(start, upstream, account, scheme):
     entrepot.log.wait_for("answered 401")
 
 
-def test_the_first_503_says_when_to_come_again(start, upstream, image):
+def test_the_first_503_has_a_retry_after(start, upstream, image):
     entrepot = start()
     upstream.go_down()
     for target in (manifest_target("latest"), blob_target(image.config),
@@ -123,7 +123,7 @@ def test_the_first_503_says_when_to_come_again(start, upstream, image):
         assert 1 <= int(response.headers["Retry-After"]) <= 30
 
 
-def test_a_registrys_own_503_says_when_to_come_again(start, upstream, image):
+def test_a_503_of_the_registry_has_a_retry_after(start, upstream, image):
     upstream.script(faults.status(503))
     response = start().get(manifest_target("latest"))
     assert_error(response, 503)

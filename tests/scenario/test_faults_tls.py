@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upstreams behind TLS: a private authority that is trusted, and everything that is not (U20)."""
+"""Upstreams behind TLS: a trusted private authority, and certificates that must not be trusted."""
 
 import socket
 import ssl
@@ -45,34 +45,34 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_u20_bad_certificates(serve, authority, name):
+def test_bad_certificates_fail(serve, authority, name):
     entrepot, upstream = serve(authority.server(name=name, **BAD[name]))
     assert_error(entrepot.get(manifest_target("latest")), 502)
     assert_error(entrepot.get(blob_target(upstream.image.config)), 502)
-    assert upstream.count() == 0, "asked in spite of a certificate that is not valid"
+    assert upstream.count() == 0, "a request despite an invalid certificate"
 
 
-def test_u20_unknown_authority(serve, authority):
+def test_an_unknown_authority_fails(serve, authority):
     entrepot, upstream = serve(authority.server(name="unknown"), ca_file=None)
     assert_error(entrepot.get(manifest_target("latest")), 502)
     assert upstream.count() == 0
 
 
-def test_u20_self_signed(serve, tmp_path):
+def test_a_self_signed_certificate_fails(serve, tmp_path):
     lone = Authority(tmp_path / "lone")
     entrepot, upstream = serve(server_context(lone.certificate, tmp_path / "lone" / "ca.key"))
     assert_error(entrepot.get(manifest_target("latest")), 502)
     assert upstream.count() == 0
 
 
-def test_u20_old_protocol_only(serve, authority):
+def test_an_old_protocol_fails(serve, authority):
     context = server_context(*authority.leaf("old"), only=ssl.TLSVersion.TLSv1)
     entrepot, upstream = serve(context)
     assert_error(entrepot.get(manifest_target("latest")), 502)
     assert upstream.count() == 0
 
 
-def test_u20_plain_http_where_tls_is_expected(start):
+def test_plain_http_from_a_tls_upstream_fails(start):
     def answer_in_plain() -> None:
         while True:
             try:
@@ -89,17 +89,17 @@ def test_u20_plain_http_where_tls_is_expected(start):
         server.shutdown(socket.SHUT_RDWR)
 
 
-def test_u20_handshake_stalls(serve, authority):
+def test_a_stalled_handshake_ends(serve, authority):
     entrepot, upstream = serve(authority.server(name="stall"), connect="500ms", first_byte="2s")
     upstream.stall_tls = Gate()
     begun = time.monotonic()
-    assert_error(entrepot.get(manifest_target("latest")), 503)  # as of one that is not reached
+    assert_error(entrepot.get(manifest_target("latest")), 503)  # as for an unreachable upstream
     assert time.monotonic() - begun < 10
     upstream.stall_tls.open()
 
 
-def test_u20_stale_covers_an_expired_certificate(serve, authority, make_upstream):
-    """What was fetched while the certificate was good is served on."""
+def test_an_expired_certificate_serves_stale(serve, authority, make_upstream):
+    """The mirror still serves objects that it fetched while the certificate was valid."""
     entrepot, upstream = serve(authority.server(name="good"))
     image = upstream.image
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)

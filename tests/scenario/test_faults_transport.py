@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upstreams that break while they deliver: refused, reset, cut, slow, of the wrong length
-(reliability notes, U1 to U9)."""
+"""Upstreams that fail while they deliver: refused, reset, cut off, slow, of the wrong length."""
 
 import time
 
@@ -13,7 +12,7 @@ from support.gate import Gate, eventually
 
 BIG = 3 * content.MIB
 QUICK = {"connect": "500ms", "first_byte": "2s", "stall": "400ms"}
-# Where requests are counted: a machine that is busy must not look like a registry that stalls.
+# For tests that count requests: a busy machine must not look like a registry that stalls.
 COUNTED = {**QUICK, "stall": "1500ms"}
 
 
@@ -22,7 +21,7 @@ def blob(upstream):
     return upstream.add_blob(REPOSITORY, content.blob(BIG))
 
 
-def test_u1_refused_without_a_copy(start, upstream, blob):
+def test_a_refused_connection_fails_without_a_copy(start, upstream, blob):
     entrepot = start(timeouts=QUICK)
     upstream.go_down()
     begun = time.monotonic()
@@ -33,7 +32,7 @@ def test_u1_refused_without_a_copy(start, upstream, blob):
                what="two errors counted")
 
 
-def test_u1_refused_with_a_stale_tag(start, upstream):
+def test_a_refused_connection_serves_a_stale_tag(start, upstream):
     image = upstream.add_image(REPOSITORY, content.image(), "latest")
     entrepot = start({"docker.io": {"endpoint": upstream,
                                     "tags": {"fresh_for": "0s", "stale_for": "1d"}}})
@@ -46,13 +45,13 @@ def test_u1_refused_with_a_stale_tag(start, upstream):
                what="a stale answer counted")
 
 
-def test_u1_comes_back(start, upstream, blob):
+def test_the_upstream_comes_back(start, upstream, blob):
     entrepot = start(timeouts=QUICK)
     upstream.go_down()
     assert_error(entrepot.get(blob_target(blob)), 503)
     upstream.come_back()
     response = client.get(entrepot.port, blob_target(blob))
-    # A circuit opened by the refusal may still be open; its first wait is half a second.
+    # A circuit that the refusal opened may still be open; its first wait is half a second.
     deadline = time.monotonic() + 10
     while response.status == 503 and time.monotonic() < deadline:
         response = client.get(entrepot.port, blob_target(blob))
@@ -60,13 +59,13 @@ def test_u1_comes_back(start, upstream, blob):
 
 
 @pytest.mark.parametrize("cut", [faults.reset_after, faults.fin_after], ids=["reset", "fin"])
-def test_u2_u5_broken_body_is_resumed(start, upstream, blob, cut):
+def test_a_broken_body_is_resumed(start, upstream, blob, cut):
     upstream.script(cut(2_000_000), kind="blob", method="GET", times=1)
     entrepot = start()
     assert_whole(entrepot.get(blob_target(blob)), blob)
     first, second = upstream.requests("blob", method="GET")
     assert first.range is None
-    # What came is kept; what had been sent and was lost with the reset may be asked for again.
+    # The mirror keeps the received bytes; it may request again those that a reset has lost.
     assert second.range is not None and 0 < int(second.range[6:-1]) <= 2_000_000
     assert entrepot.metrics().sum("fills_resumed_total") == 1
     assert_hit(entrepot.get(blob_target(blob)), blob)
@@ -74,8 +73,9 @@ def test_u2_u5_broken_body_is_resumed(start, upstream, blob, cut):
 
 
 @pytest.mark.parametrize("cut", [faults.reset_after, faults.fin_after], ids=["reset", "fin"])
-def test_u2_u5_always_broken_ends(start, upstream, blob, cut):
-    """No progress at all: the tries are counted, the client is told, nothing is stored."""
+def test_a_body_that_always_breaks_fails(start, upstream, blob, cut):
+    """No progress: the mirror stops after some tries, the client gets an error, nothing is
+    stored."""
     rule = upstream.script(cut(0), kind="blob", method="GET")
     entrepot = start(timeouts=QUICK)
     assert_never_wrong(entrepot.get(blob_target(blob)), blob)
@@ -83,15 +83,15 @@ def test_u2_u5_always_broken_ends(start, upstream, blob, cut):
     rule.cancel()
 
 
-def test_u3_drip(start, upstream, blob):
-    """100 bytes a second: given up after the stall time, and resumed."""
+def test_a_slow_body_is_resumed(start, upstream, blob):
+    """100 bytes a second: the mirror cancels the request after the stall time, and resumes."""
     upstream.script(faults.together(faults.rate(100)), kind="blob", method="GET", times=1)
     entrepot = start(timeouts=COUNTED)
     assert_whole(entrepot.get(blob_target(blob)), blob)
     assert upstream.count("blob", method="GET") == 2
 
 
-def test_u3_drips_for_ever(start, upstream, blob):
+def test_a_body_that_is_always_slow_fails(start, upstream, blob):
     upstream.script(faults.rate(100), kind="blob", method="GET")
     entrepot = start(timeouts=QUICK)
     response = entrepot.get(blob_target(blob))
@@ -102,8 +102,8 @@ def test_u3_drips_for_ever(start, upstream, blob):
 
 
 @pytest.mark.parametrize("after", [0, 2_000_000])
-def test_u4_stall(start, upstream, blob, after):
-    """The socket stays open and nothing comes. Meanwhile the mirror answers others."""
+def test_a_stalled_body_is_resumed(start, upstream, blob, after):
+    """The socket stays open without data. Meanwhile the mirror answers other requests."""
     gate = Gate()
     other = upstream.add_blob(REPOSITORY, content.blob(1000, seed=9))
     upstream.script(faults.stall_after(after, gate), kind="blob", digest=blob.digest, times=1)
@@ -117,7 +117,7 @@ def test_u4_stall(start, upstream, blob, after):
     assert upstream.count("blob", method="GET", reference=blob.digest) == 2
 
 
-def test_u4_no_answer_at_all(start, upstream, blob):
+def test_a_reply_that_never_comes_fails(start, upstream, blob):
     gate = Gate()
     upstream.script(faults.hold(gate), kind="blob")
     entrepot = start(timeouts={**QUICK, "first_byte": "500ms"})
@@ -128,8 +128,8 @@ def test_u4_no_answer_at_all(start, upstream, blob):
 
 
 @pytest.mark.parametrize("size", [1000, BIG])
-def test_u6_extra_bytes(start, upstream, size):
-    """The announced bytes count; the connection is of no further use."""
+def test_extra_bytes_close_the_connection(start, upstream, size):
+    """The announced bytes are the body; the mirror does not use the connection again."""
     one = upstream.add_blob(REPOSITORY, content.blob(size, seed=1))
     two = upstream.add_blob(REPOSITORY, content.blob(size, seed=2))
     upstream.script(faults.extra_bytes(), kind="blob", method="GET", digest=one.digest)
@@ -142,7 +142,7 @@ def test_u6_extra_bytes(start, upstream, size):
 
 @pytest.mark.parametrize("size", [1000, BIG])
 @pytest.mark.parametrize("where", ["first", "middle", "last"])
-def test_u7_wrong_digest(start, upstream, size, where):
+def test_a_wrong_digest_is_not_stored(start, upstream, size, where):
     blob = upstream.add_blob(REPOSITORY, content.blob(size))
     at = {"first": 0, "middle": size // 2, "last": size - 1}[where]
     upstream.script(faults.flip_byte(at), kind="blob", method="GET", times=1)
@@ -155,7 +155,7 @@ def test_u7_wrong_digest(start, upstream, size, where):
 
 
 @pytest.mark.parametrize("size", [1000, BIG])
-def test_u7_always_wrong(start, upstream, size):
+def test_a_digest_that_is_always_wrong_fails(start, upstream, size):
     blob = upstream.add_blob(REPOSITORY, content.blob(size))
     upstream.script(faults.flip_byte(size - 10), kind="blob", method="GET")
     entrepot = start()
@@ -163,13 +163,13 @@ def test_u7_always_wrong(start, upstream, size):
         response = entrepot.get(blob_target(blob))
         assert response.status != 200 or not response.complete
         assert_never_wrong(response, blob)
-    # At most one more try for each.
+    # At most one retry for each.
     assert 3 <= upstream.count("blob", method="GET") <= 6
     assert not list((entrepot.directory / "cache" / "blobs").rglob(blob.digest[7:]))
 
 
 @pytest.mark.parametrize("lie", [-1000, 1000])
-def test_u8_content_length_lies(start, upstream, blob, lie):
+def test_a_wrong_content_length_is_not_stored(start, upstream, blob, lie):
     upstream.script(faults.content_length(BIG + lie), kind="blob", method="GET", times=1)
     upstream.script(faults.fin_after(BIG), kind="blob", method="GET", times=1)
     entrepot = start()
@@ -179,22 +179,23 @@ def test_u8_content_length_lies(start, upstream, blob, lie):
     assert_whole(entrepot.get(blob_target(blob)), blob)
 
 
-def test_u8_larger_than_allowed(start, upstream):
+def test_a_blob_larger_than_allowed_fails(start, upstream):
     blob = upstream.add_blob(REPOSITORY, content.blob(32 * content.MIB))
     entrepot = start(limits={"max_blob": "1MiB"})
     assert_error(entrepot.get(blob_target(blob)), 502)
-    # Asked, and given up by its head: no more was sent than the sockets' buffers took.
+    # The mirror cancels the request after the head: the upstream sent no more than the sockets'
+    # buffers took.
     assert upstream.body_bytes() < 16 * content.MIB
 
 
-def test_u8_larger_than_allowed_without_length(start, upstream, blob):
+def test_a_blob_larger_than_allowed_without_length_fails(start, upstream, blob):
     upstream.script(faults.chunked, kind="blob", method="GET")
     entrepot = start(limits={"max_blob": "1MiB"})
     response = entrepot.get(blob_target(blob))
     assert response.status == 502 or not response.complete
 
 
-def test_u9_range_ignored_on_resume(start, upstream, blob):
+def test_a_resume_whose_range_is_ignored(start, upstream, blob):
     upstream.script(faults.reset_after(2_000_000), kind="blob", method="GET", times=1)
     upstream.script(faults.ignore_range, kind="blob", method="GET")
     entrepot = start()
@@ -202,8 +203,8 @@ def test_u9_range_ignored_on_resume(start, upstream, blob):
     assert upstream.requests("blob", method="GET")[-1].range is not None
 
 
-def test_u9_another_object_on_resume(start, upstream, blob):
-    """200 to the range, and its beginning is not what came before."""
+def test_a_resume_that_gets_another_object(start, upstream, blob):
+    """200 to the range request, and the body begins with other bytes than before."""
     upstream.script(faults.reset_after(2_000_000), kind="blob", method="GET", times=1)
     upstream.script(faults.together(faults.ignore_range, faults.flip_byte(10)), kind="blob",
                     method="GET", times=1, match=lambda request: request.range is not None)

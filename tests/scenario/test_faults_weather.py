@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A registry that fails now and then, or moves (U17, U24)."""
+"""A registry that fails now and then, or moves to another host."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from support.client import download_together
 KIB = 1 << 10
 
 
-def test_u17_one_answer_in_three_is_an_error(start, upstream):
-    """Each third answer, whoever it is for: nearly nobody has four of them in a row."""
+def test_one_reply_in_three_is_an_error(start, upstream):
+    """Each third reply, to any client, is an error: hardly any request gets four in a row."""
     count = iter(range(10_000))
     lock = threading.Lock()
 
@@ -39,7 +39,7 @@ def test_u17_one_answer_in_three_is_an_error(start, upstream):
     assert upstream.count("blob") < 1.6 * len(blobs), "each failure costs one question more"
 
 
-def test_u24_the_cdn_is_another_host_tomorrow(start, upstream, make_upstream):
+def test_the_cdn_moves_to_another_host(start, upstream, make_upstream):
     blobs = [upstream.add_blob(REPOSITORY, content.blob(KIB, seed=n)) for n in range(3)]
     entrepot = start({"docker.io": {"endpoint": upstream, "internal": True}})
     for number, blob in enumerate(blobs):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One transfer for all who ask, at their own pace, and nothing released that is not proven
-(promises 1, 2 and 4)."""
+"""One transfer serves all clients of a blob, each at its own pace, and releases no byte before its
+proof."""
 
 import os
 import random
@@ -55,7 +55,7 @@ def test_late_client_gets_everything_at_once(start, upstream, blob):
     first = entrepot.download(blob_target(blob))
     first.wait_received(3 * MIB)
     late = entrepot.download(blob_target(blob))
-    late.wait_received(3 * MIB)  # from byte 0, all that is there
+    late.wait_received(3 * MIB)  # from byte 0, all arrived bytes
     gate.open()
     assert_whole(first.finish(), blob)
     response = late.finish()
@@ -91,14 +91,14 @@ def test_client_leaves_before_the_head(start, upstream, blob):
     assert upstream.count("blob") == 1
 
 
-def test_client_that_does_not_read_holds_up_nobody(start, upstream):
+def test_client_that_does_not_read_delays_no_other(start, upstream):
     blob = upstream.add_blob(REPOSITORY, content.blob(24 * MIB))
     entrepot = start()
     with entrepot.connect(receive_buffer=4096) as stuck:
         stuck.send_request("GET", blob_target(blob))
         upstream.wait_requests(1, kind="blob", method="GET")
         assert_whole(entrepot.get(blob_target(blob), keep=False), blob)
-        # And the one who was stuck gets it all when it does read.
+        # The client that stood still gets all bytes once it reads.
         assert_whole(stuck.read_response(keep=False), blob)
     assert upstream.count("blob") == 1
 
@@ -132,7 +132,7 @@ def test_small_blobs_are_withheld_whole(start, upstream, size):
 
 
 @pytest.mark.parametrize("at", [0, BIG // 2, BIG - TAIL, BIG - 1])
-def test_flipped_byte_reaches_nobody_whole(start, upstream, blob, at):
+def test_a_flipped_byte_is_never_a_complete_response(start, upstream, blob, at):
     upstream.script(faults.flip_byte(at), kind="blob", method="GET", times=1)
     entrepot = start()
     for download in download_together(entrepot.port, [blob_target(blob)] * 10, keep=True):
@@ -159,7 +159,8 @@ def test_sizes_around_every_boundary(start, upstream, algorithm):
 
 @pytest.mark.parametrize("size", [1000, 3 * MIB])
 def test_upstream_without_content_length(start, upstream, size):
-    """Chunked: answered when it is whole, so that clients still get a Content-Length."""
+    """Chunked: the mirror answers after the whole body, so that clients still get a
+    Content-Length."""
     image = upstream.add_image(REPOSITORY, content.image((size,)), "latest")
     upstream.script(faults.chunked, kind="blob", method="GET")
     entrepot = start()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tools of the scenario tests, tried without the process under test: a fault that did not
+"""Tests of the tools of the scenario tests, without the process under test: a fault that did not
 happen would let a test pass for the wrong reason."""
 
 import time
@@ -71,19 +71,19 @@ def test_hold_before_the_end(upstream, blob):
 def test_rate_is_kept(upstream, blob):
     upstream.script(faults.rate(10 * content.MIB))
     response = client.get(upstream.port, path_of(blob))
-    # How much slower a busy machine makes it is no matter here.
+    # A slower run on a busy machine is no failure.
     assert response.sha256 == blob.digest and response.done_after >= 0.28
 
 
 def test_throughput_is_no_bottleneck(upstream):
-    """Large bodies go out by sendfile: figures of the mirror must not be figures of Python."""
+    """Large bodies go out by sendfile: a benchmark must measure the mirror, not Python."""
     big = upstream.add_blob(REPOSITORY, content.blob(256 * content.MIB))
     with client.Connection(upstream.port) as connection:
         connection.send_request("GET", path_of(big))
         connection.read_head()
         left = big.size - len(connection.pending)
         buffer = bytearray(content.MIB)
-        started = time.process_time()  # of both ends; what others do to the machine is no matter
+        started = time.process_time()  # of both ends; the load of other processes does not count
         while left > 0:
             left -= connection.socket.recv_into(buffer)
     assert big.size / (time.process_time() - started) > 300e6

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stored bytes that are not what they were (D8): nobody is ever sent them whole."""
+"""Stored bytes that have changed: no client ever receives them as a complete response."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fill(entrepot, upstream, count: int, size: int):
 
 
 def test_every_flipped_bit_is_found_after_an_unclean_end(start, upstream):
-    """100 of 100, before the reply is complete, and the client sees nothing of it."""
+    """All 100 are found before the reply is complete, and the client sees no fault."""
     rng = random.Random(7)
     entrepot = start(cache={"scrub_rate": 0})
     blobs = fill(entrepot, upstream, COUNT, 280 * KIB)
@@ -54,7 +54,7 @@ def test_every_flipped_bit_is_found_after_an_unclean_end(start, upstream):
         assert_hit(entrepot.get(blob_target(blob)), blob)
 
 
-def test_the_scrub_finds_them_while_nobody_asks(start, upstream):
+def test_the_scrub_finds_flipped_bits_without_requests(start, upstream):
     rng = random.Random(8)
     entrepot = start(cache={"scrub_rate": "64MiB"})
     blobs = fill(entrepot, upstream, 5, MIB)
@@ -62,7 +62,7 @@ def test_the_scrub_finds_them_while_nobody_asks(start, upstream):
     for blob in blobs:
         flip_a_bit(file_of(entrepot, blob), rng)
     entrepot.start()
-    # A round may rest for a week where one has just ended; here the first one had nothing to read.
+    # The scrub may pause for a week after a round; the first round here had nothing to read.
     eventually(lambda: entrepot.metrics().sum("cache_evictions_total", reason="corrupt") == 5,
                what="five found")
     assert entrepot.metrics().sum("scrubbed_bytes_total") == 5 * MIB
@@ -71,7 +71,7 @@ def test_the_scrub_finds_them_while_nobody_asks(start, upstream):
         assert_whole(entrepot.get(blob_target(blob)), blob)
 
 
-def test_what_is_right_is_not_fetched_again(start, upstream):
+def test_intact_blobs_are_not_fetched_again(start, upstream):
     entrepot = start()
     blobs = fill(entrepot, upstream, 10, 300 * KIB)
     entrepot.kill9()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Manifests written to hurt who reads them."""
+"""Manifests that are made to harm their parser."""
 
 from support import content
 from support.checks import REPOSITORY, assert_whole, blob_target, manifest_target
@@ -7,7 +7,8 @@ from support.gate import eventually
 
 
 def test_index_that_names_one_child_many_times(start, upstream):
-    """Work is for what is named, not for how often: others are served meanwhile."""
+    """The work depends on the number of named objects, not on how often each is named: others are
+    served meanwhile."""
     child = upstream.add_manifest(REPOSITORY, content.manifest_of({
         "schemaVersion": 2, "mediaType": content.OCI_MANIFEST,
         "layers": [{"digest": content.digest_of(str(n).encode())} for n in range(8000)],
@@ -19,13 +20,13 @@ def test_index_that_names_one_child_many_times(start, upstream):
     entrepot = start()
     assert_whole(entrepot.get(manifest_target(child)), child)
     entrepot.download(manifest_target("many"))
-    eventually(lambda: upstream.count("manifest", repository=REPOSITORY) == 2, what="the index asked")
+    eventually(lambda: upstream.count("manifest", repository=REPOSITORY) == 2, what="the index GET")
     assert_whole(entrepot.get(blob_target(blob, "library/other")), blob)
     assert_whole(entrepot.get(manifest_target("many")), index)
 
 
 def test_no_type_is_one_that_a_browser_runs(start, upstream):
-    """What a manifest calls itself is a stranger's word."""
+    """The type in a manifest comes from a stranger."""
     page = upstream.add_manifest(REPOSITORY, content.manifest_of(
         {"schemaVersion": 2, "mediaType": "text/html", "layers": []}, "text/html"))
     entrepot = start()

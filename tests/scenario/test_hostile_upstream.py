@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an upstream answers to harm the mirror: each is an error of that answer, and nothing more."""
+"""Replies of an upstream that would harm the mirror: each fails its own request only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support import content, faults
 from support.checks import REPOSITORY, assert_error, assert_whole, blob_target, manifest_target
 
 UPGRADE = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-# A 101 ends the head for libcurl, and what follows it is a body for which there was no answer.
+# A 101 ends the head for libcurl, and the bytes after it are a body without a final status.
 WITHOUT_ANSWER = {"101 and bytes": UPGRADE + b"bytes" * 2000,
                   "101 alone": UPGRADE,
                   "101 and an answer": UPGRADE + b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbytes",
@@ -74,7 +74,7 @@ def test_no_final_head_of_a_token_server(start, upstream, image):
 
 
 def test_no_final_head_for_a_probe(start, upstream, make_upstream, image):
-    """The endpoint is taken for one that does not answer."""
+    """The endpoint counts as one that does not answer."""
     other = make_upstream()
     other.script(faults.raw(WITHOUT_ANSWER["101 and bytes"]))
     entrepot = start({"docker.io": {"endpoints": [{"url": other.url}, {"url": upstream.url}]}})

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Malformed and odd HTTP/1.1 on the client port: each case must be answered exactly so.
+"""Malformed and odd HTTP/1.1 on the client port: each case has exactly one right answer.
 
-A case is what is sent, the statuses that must come back, in order, and whether the connection
-must then be closed by the server; a connection that is not must answer another request.
-The numbers are fixed: bug reports and other servers' results refer to them.
+A case has the bytes to send, the statuses that must come back, in order, and whether the server
+must then close the connection; an open connection must answer another request. The numbers are
+fixed: bug reports and other servers' results refer to them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def target(value: bytes) -> bytes:
 
 
 SMUGGLED = get()
-PROBE = get(b"Connection: close", target=b"/probe")  # 404, which nothing smuggled gets
+PROBE = get(b"Connection: close", target=b"/probe")  # 404, which no smuggled request gets
 TLS_HELLO = bytes.fromhex(
     "1603010065010000610303" + "5a" * 32 + "00000613011302130301000032"
     "000a00060004001d0017" + "000d000800060403080404010000") + b"\0" * 32
@@ -189,7 +189,7 @@ class Client:
         try:
             self.socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # it may refuse before it has read all; its answer is what counts
+            pass  # the server may refuse before it has read all bytes; its answer counts
 
     def _more(self) -> bool:
         try:
@@ -215,7 +215,7 @@ class Client:
         return int(status[1]), head, body
 
     def at_end(self) -> bool:
-        """Waits for the server to close, and for nothing else to come."""
+        """Waits for the server to close, and requires that no other byte comes."""
         while self._more():
             pass
         return not self.pending
@@ -242,15 +242,15 @@ def test_corpus(entrepot, case: Case):
             assert b"\r\nAllow: GET, HEAD" in head
         assert (b"\r\nConnection: close" in head) == case.closed
         if case.closed:
-            assert client.at_end(), f"more than was asked for: {client.pending!r}"
+            assert client.at_end(), f"more than the response: {client.pending!r}"
             return
         client.send(PROBE)
         assert client.reply()[0] == 404, "the connection is out of step"
-        assert client.at_end(), f"more than was asked for: {client.pending!r}"
+        assert client.at_end(), f"more than the response: {client.pending!r}"
 
 
 def test_header_deadline_is_not_extended_by_a_drip(start):
-    """Slowloris: one byte now and then buys no time beyond the deadline."""
+    """Slowloris: one byte now and then does not extend the deadline."""
     entrepot = start(timeouts={"header": "500ms"})
     client = Client(entrepot.host, entrepot.port, 0.1)
     with client.socket:
@@ -273,9 +273,10 @@ def test_header_deadline_is_not_extended_by_a_drip(start):
 @pytest.mark.parametrize("hello", [TLS_HELLO, TLS_HELLO[:1], TLS_HELLO[:5] + b"\r\n" + TLS_HELLO[5:],
                                    TLS_HELLO + b"GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n"],
                          ids=["whole", "one byte", "a line end in it", "a request behind it"])
-def test_69_tls_is_named_as_that(entrepot, hello):
-    """Clients try it first, with each pull: an outcome of its own, no error, and no line. The answer
-    is plain HTTP, by which those that fall back by themselves tell."""
+def test_69_tls_is_reported_as_tls(entrepot, hello):
+    """Clients try TLS first, with each pull: an outcome of its own, no error, and no line. The
+    answer is plain HTTP, from which clients that fall back by themselves learn that the port has no
+    TLS."""
     client = Client(entrepot.host, entrepot.port, TLS_TIMEOUT)
     with client.socket:
         client.send(hello)

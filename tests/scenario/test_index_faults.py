@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An index that cannot be written any more, or is removed with all the rest, on a disk that is
-well: pulls go on, nothing wrong is served, and another start keeps things again (reliability notes,
-D6 and D9)."""
+"""An index that can no longer be written, or is removed with all files, on a disk that works: pulls
+go on, no wrong byte is served, and a new start stores objects again."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ def image(upstream):
     return upstream.add_image(REPOSITORY, content.image(SIZES), "latest")
 
 
-# --- D6: its log cannot be written.
+# --- The log of the index cannot be written.
 
 
 def log_of_the_index(entrepot) -> Path:
@@ -36,7 +35,7 @@ def log_of_the_index(entrepot) -> Path:
 
 
 def break_the_index(entrepot, upstream, image, failing):
-    """Every later write of the index fails: RocksDB believes in no log that failed once."""
+    """Every later write of the index fails: RocksDB never uses a log again that failed once."""
     tracer = failing(entrepot, "write,pwrite64,fdatasync", "EIO", log_of_the_index(entrepot))
     upstream.set_tag(REPOSITORY, "other", image.manifest.digest)
     assert_whole(entrepot.get(manifest_target("other")), image.manifest)
@@ -46,12 +45,13 @@ def break_the_index(entrepot, upstream, image, failing):
 
 
 def test_index_log_fails(start, upstream, image, failing):
-    """D6: goes on serving, keeps nothing new, and what was acknowledged is there after a
-    restart."""
+    """The process goes on serving and stores nothing new; the entries confirmed before are still
+    there after a restart."""
     entrepot = with_image(start(), image)
     tracer = break_the_index(entrepot, upstream, image, failing)
     before = entrepot.metrics().sum("cache_objects", kind="blob")
-    # It asks for a new start 15 s after its own at the earliest: on a slow machine in the middle.
+    # The process exits for a restart 15 s after its start at the earliest: on a slow machine in the
+    # middle of the test.
     with may_ask_for_restart(entrepot):
         for blob in image.layers:
             assert_hit(entrepot.get(blob_target(blob)), blob)
@@ -71,7 +71,8 @@ def test_index_log_fails(start, upstream, image, failing):
 
 
 def test_index_log_can_be_written_again(start, upstream, image, failing):
-    """D6: only a new start helps RocksDB, so the process asks for one when it is worth it."""
+    """RocksDB recovers by a new start only, so the process exits for a restart once it is
+    worthwhile."""
     entrepot = with_image(start(), image)
     tracer = break_the_index(entrepot, upstream, image, failing)
     assert_alive(entrepot)
@@ -81,12 +82,12 @@ def test_index_log_can_be_written_again(start, upstream, image, failing):
     assert_keeps(entrepot, upstream, 1000)
 
 
-# --- D9: everything is removed.
+# --- All files are removed.
 
 
 def test_everything_removed_under_load(start, upstream, image):
-    """D9: the whole cache directory goes while eight clients pull. No error and no wrong byte until
-    the process asks for a new start, if they are not through by then."""
+    """The whole cache directory is removed while eight clients pull. No error and no wrong byte
+    until the process exits for a restart, if the clients have not finished by then."""
     entrepot = start()
     pull(entrepot, image)
     many = add_blobs(upstream, 100, [30 * KIB, 300 * KIB, 3 * MIB] * 8)
@@ -115,7 +116,7 @@ def test_everything_removed_under_load(start, upstream, image):
     with contextlib.suppress(threading.BrokenBarrierError):
         halfway.wait(30)
     shutil.rmtree(cache_of(entrepot), ignore_errors=True)
-    shutil.rmtree(cache_of(entrepot), ignore_errors=True)  # what arrived meanwhile
+    shutil.rmtree(cache_of(entrepot), ignore_errors=True)  # fills that ended meanwhile
     removed.set()
     for each in clients:
         each.join()
@@ -126,7 +127,7 @@ def test_everything_removed_under_load(start, upstream, image):
 
 
 def test_everything_removed(start, upstream, image):
-    """D9: kept again from then on, by a new start where it asks for one."""
+    """The cache stores objects again from then on, after a restart if the process requests one."""
     entrepot = with_image(start(), image)
     shutil.rmtree(cache_of(entrepot))
     with may_ask_for_restart(entrepot):

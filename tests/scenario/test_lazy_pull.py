@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lazy pullers do with a layer (protocol notes, 2.5 and 2.6), to the byte: they look at its end,
-read its table of contents, and later the files that somebody opens."""
+"""The requests of a lazy puller for a layer, to the byte: it reads the layer's end, then its table
+of contents, and later each file that a program opens."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ class Stargz:
         assert response.headers["Content-Range"] == f"bytes 0-1/{self.size}"
 
     def read(self, spans: list[tuple[int, int]]) -> dict[int, bytes]:
-        """Aligned, several in one request; by where each begins."""
+        """Reads aligned ranges, several in one request; returns the bytes by the place at which
+        each begins."""
         ranges = sorted({(begin // ALIGNMENT * ALIGNMENT,
                           min(self.size, -(-end // ALIGNMENT) * ALIGNMENT) - 1)
                          for begin, end in spans})
@@ -90,7 +91,7 @@ class Stargz:
         return {first: data for first, _, _, data in parts}
 
     def contents(self) -> dict[str, tuple[int, int]]:
-        """Where each file is, as the table of contents at the end says."""
+        """The place of each file, from the table of contents at the end."""
         last = self.get(f"{self.size - FOOTER}-{self.size - 1}").body
         toc_at = int(last[16:32], 16)
         toc = self.get(f"{toc_at}-{self.size - FOOTER - 1}").body
@@ -126,7 +127,7 @@ def test_a_container_that_opens_few_files(start, upstream, layer):
     assert upstream.body_bytes() <= 3 * needed + MIB
     assert upstream.body_bytes() <= layer.blob.size / 3
 
-    # The node next door reads the same files, and its registry is away.
+    # The next node reads the same files while the registry is away.
     upstream.go_down()
     other = Stargz(entrepot, layer.blob)
     other.resolve()
@@ -136,7 +137,7 @@ def test_a_container_that_opens_few_files(start, upstream, layer):
 
 
 def test_a_thousand_ranges_of_a_cold_layer(start, upstream, layer):
-    """As many as podman asks for in one request."""
+    """As many as podman sends in one request."""
     upstream.add_blob(REPOSITORY, layer.blob)
     entrepot = start()
     step = layer.blob.size // 1024
@@ -150,7 +151,8 @@ def test_a_thousand_ranges_of_a_cold_layer(start, upstream, layer):
 
 
 def test_two_ranges_at_the_end(start, upstream, layer):
-    """podman's first question: the table of contents and the list of what the tar holds besides."""
+    """The first request of podman: the table of contents and the list of the other contents of the
+    tar."""
     upstream.add_blob(REPOSITORY, layer.blob)
     entrepot = start()
     at, end = layer.toc_at, layer.blob.size - 1

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A digest is not a permission (promise 8): what is stored is served under a repository only if
-that repository is known to contain it."""
+"""A digest is not a permission: a stored object is served under a repository only if that
+repository is known to contain it."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from support.checks import assert_error, assert_hit, assert_whole, blob_target, 
 from support.gate import Gate, eventually
 
 MINE, YOURS = "library/mine", "library/yours"
-# A HEAD that is refused may be all that is refused.
+# A registry may refuse HEAD alone.
 REFUSED = ["HEAD", "GET"]
 
 
@@ -51,8 +51,8 @@ def test_manifest_of_another_repository(pulled, upstream, image, method):
     assert upstream.count("manifest", repository=YOURS) >= 1
 
 
-def test_upstream_says_so(pulled, upstream, image):
-    """The repository has the blob: asked once, not brought again."""
+def test_the_upstream_proves_a_link(pulled, upstream, image):
+    """The repository has the blob: one request proves it, no byte is fetched again."""
     blob = upstream.add_blob(YOURS, image.layers[0])
     for _ in range(3):
         assert_whole(pulled.get(blob_target(blob, YOURS)), blob)
@@ -60,8 +60,8 @@ def test_upstream_says_so(pulled, upstream, image):
     assert [r.method for r in requests] == ["HEAD"]
 
 
-def test_manifest_says_so(pulled, upstream, image):
-    """A manifest seen in the repository names the blob: nobody is asked."""
+def test_a_manifest_links_its_blobs(pulled, upstream, image):
+    """A manifest of the repository names the blob: no request is sent."""
     upstream.add_image(YOURS, image, "same")
     assert_whole(pulled.get(manifest_target("same", YOURS)), image.manifest)
     upstream.forget()
@@ -70,7 +70,7 @@ def test_manifest_says_so(pulled, upstream, image):
     assert upstream.count() == 0
 
 
-def test_index_says_so_for_its_manifests(start, upstream):
+def test_an_index_links_its_manifests(start, upstream):
     images = [content.image(seed=n) for n in (1, 2)]
     for one in images:
         upstream.add_image(MINE, one)
@@ -88,7 +88,7 @@ def test_index_says_so_for_its_manifests(start, upstream):
     for blob in images[0].blobs:
         assert_hit(entrepot.get(blob_target(blob, YOURS)), blob)
     assert upstream.count() == 0
-    # The other platform was not asked for by anyone, so its blobs are not known anywhere.
+    # No client requested the other platform, so no repository is known to have its blobs.
     assert_whole(entrepot.get(blob_target(images[1].layers[0], MINE)), images[1].layers[0])
     assert upstream.count("blob") == 1
 
@@ -105,7 +105,7 @@ def test_other_upstream(start, make_upstream):
 
 
 def test_joining_a_fill_needs_a_link_too(start, upstream, image):
-    """A blob in flight for one repository is not given to another that lacks it."""
+    """A blob in flight for one repository is not served to another that lacks it."""
     blob = upstream.add_blob(MINE, content.blob(3 * content.MIB))
     gate = Gate()
     upstream.script(faults.hold_at(content.MIB, gate), kind="blob", repository=MINE)
@@ -125,13 +125,13 @@ def test_links_survive_a_restart(pulled, upstream, image):
     assert_error(pulled.get(blob_target(blob, YOURS)), 404)
 
 
-def test_restricted_asks_again(start, upstream, image):
+def test_restricted_proofs_are_requested_again(start, upstream, image):
     """With "access": "restricted" a proof holds as long as a tag is fresh."""
     entrepot = start({"docker.io": {"endpoint": upstream, "access": "restricted",
                                     "tags": {"fresh_for": "0s", "stale_for": "1d"}}})
     blob = image.layers[0]
     assert_whole(entrepot.get(blob_target(blob, MINE)), blob)
-    # While it is being kept, its fill's own answer is the proof.
+    # While the blob is being stored, the reply to its fill is the proof.
     eventually(lambda: entrepot.metrics().sum("flights") == 0, what="no flights")
     upstream.forget()
     assert_whole(entrepot.get(blob_target(blob, MINE)), blob)

@@ -25,7 +25,7 @@ def entrepot(start, upstream):
 
 
 def add_tags(upstream, repository: str) -> str:
-    """The target of their list."""
+    """Adds the tags; returns the target of their list."""
     for tag in TAGS:
         upstream.set_tag(repository, tag, content.digest_of(b"x"))
     return f"/v2/{repository}/tags/list"
@@ -78,7 +78,7 @@ def test_all_tags_whatever_the_links_look_like(entrepot, upstream, make_upstream
         f"/v2/forms/form-{number}/tags/list" for number in range(len(LINKS))}
 
 
-def test_links_that_lead_nowhere_new_end_the_list(entrepot, upstream):
+def test_repeated_links_end_the_list(entrepot, upstream):
     forms = ['<{path}?n=1000>; rel="next"', '<>; rel="next"', '<list>; rel="next"',
              '<{path}?n=1000&page={count}>; rel="next"', '{path}?n=1000; rel="next"',
              '<https://elsewhere.test{path}?n=1000>; rel="next"']
@@ -152,7 +152,7 @@ def redirect_to(url: str):
     return spoil
 
 
-API = {  # (what the API answers, what the page behind a redirect answers)
+API = {  # (the reply of the API, the reply of the page behind a redirect)
     "401": (faults.status(401), None),
     "403": (faults.status(403), None),
     "412": (faults.status(412), None),
@@ -191,7 +191,7 @@ def test_a_referrers_api_that_is_refused(start, upstream, make_upstream, has_tag
         assert upstream.count("manifest", repository=repository) == 1, name
     if has_tag:
         assert got == {name: described for name in API}
-    else:  # what is refused is not nothing, but where the API is plainly missing
+    else:  # a refusal is no empty list, except if the API is plainly missing
         assert {name for name, value in got.items() if value == []} == {"501", "to a page"}
 
 
@@ -218,7 +218,7 @@ def add_many(upstream, count: int, size: int) -> list[dict]:
 
 
 def follow(entrepot, target: str) -> list:
-    """All pages from there on."""
+    """All pages from that one on."""
     pages = []
     while target:
         assert len(pages) < 20
@@ -262,7 +262,7 @@ def test_pages_of_referrers_go_on_in_a_list_that_has_changed(entrepot, upstream)
     assert entrepot.head(TARGET).headers["Content-Length"] == str(len(first.body))
     link = first.headers["Link"]
     entrepot.terminate()
-    # The last one of the first page goes, one comes, and all are in another order.
+    # The last entry of the first page goes, another one is added, and the order changes.
     gone = first.json()["manifests"][-1]
     changed = [each for each in reversed(described) if each != gone] + [referrer(99, "a/b")]
     upstream.script(faults.together(faults.body(index_of(changed).data), faults.without("Link")),
@@ -273,7 +273,7 @@ def test_pages_of_referrers_go_on_in_a_list_that_has_changed(entrepot, upstream)
     assert len(got) == len(set(got)) and set(range(80)) <= set(got) <= {*range(80), 99}
 
 
-def test_a_place_that_is_none(entrepot, upstream):
+def test_an_invalid_last_is_refused(entrepot, upstream):
     zero = "sha256:" + "0" * 64
     for last in ("x", zero, "@sha256:0", f"a%00@{zero}", f"@{zero}&last=", "%"):
         assert_error(entrepot.get(f"{TARGET}?last={last}"), 400, code="PAGINATION_NUMBER_INVALID")

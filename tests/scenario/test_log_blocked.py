@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nobody reads the log, or there is no room for it: answers do not wait, and what was not written is
-counted (reliability notes, P9)."""
+"""The reader of the log stands still, or the disk for it is full: responses do not wait, and each
+dropped line is counted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def unread(log):
 
 
 def ask(connection: client.Connection, count: int) -> float:
-    """Pings in batches, each of which leaves a line; the seconds the slowest batch took."""
+    """Sends pings in batches, each of which writes a line to the log; returns the seconds of the
+    slowest batch."""
     slowest = 0.0
     for _ in range(count // AT_ONCE):
         began = time.monotonic()
@@ -55,7 +56,7 @@ def pull(entrepot, image) -> None:
         assert_whole(entrepot.get(blob_target(blob)), blob)
 
 
-def test_nobody_reads(start, image):
+def test_without_a_reader_responses_do_not_wait(start, image):
     entrepot = start()
     pull(entrepot, image)
     assert entrepot.metrics().sum("log_dropped_total") == 0
@@ -67,7 +68,7 @@ def test_nobody_reads(start, image):
     print(f"{dropped:.0f} of {REQUESTS} lines dropped; the slowest {AT_ONCE} answers took "
           f"{1000 * slowest:.1f} ms")
     assert slowest < 2
-    # What is still in the queue comes, and so does what is new.
+    # The queued lines arrive, and so do new ones.
     entrepot.get("/v2/nothing/of/this/kind")
     entrepot.log.wait_for("nothing/of/this/kind")
     written = sum('"GET /v2/"' in line for line in entrepot.log.lines)
@@ -75,8 +76,8 @@ def test_nobody_reads(start, image):
     assert entrepot.metrics().sum("log_dropped_total") < REQUESTS
 
 
-def test_nobody_reads_and_it_has_to_stop(start, image):
-    """An end in time and a good one, whatever is left in the queue."""
+def test_without_a_reader_the_process_stops_in_time(start, image):
+    """The process ends in time and with exit code 0, whatever is left in the queue."""
     entrepot = start()
     with unread(entrepot.log), entrepot.connect() as connection:
         ask(connection, REQUESTS)
@@ -91,7 +92,7 @@ def free_port() -> int:
 
 
 def test_no_room_for_the_log(prepare, image):
-    """Each write is refused, as on a full disk."""
+    """Each write fails, as on a full disk."""
     port, admin_port = free_port(), free_port()
     entrepot = prepare(listen=[{"address": f"127.0.0.1:{port}"}],
                        admin={"address": f"127.0.0.1:{admin_port}"})

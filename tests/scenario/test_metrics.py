@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics, log and health: what an operator sees."""
+"""Metrics, log and health: the view of an operator."""
 
 import contextlib
 import json
@@ -81,7 +81,7 @@ def test_present_from_the_start(start, name):
     assert found, f"no series of entrepot_{name}"
     for labels, value in found:
         assert set(labels) == METRICS[name]
-        if kind != "gauge" and name != "loop_lag_seconds":  # which are never at rest
+        if kind != "gauge" and name != "loop_lag_seconds":  # these are never at rest
             assert value == 0
 
 
@@ -111,7 +111,7 @@ def test_counts(start, upstream, image):
     assert entrepot.get("/v2/").status == 200
     entrepot.get("/v2/app/manifests/latest?ns=unknown.test")
 
-    # A request is counted when its reply has gone, a moment after the client has it.
+    # A request is counted after its reply, a moment after the client has it.
     eventually(lambda: entrepot.metrics().sum("requests_total") == 11, what="eleven requests")
     metrics = entrepot.metrics()
 
@@ -146,11 +146,11 @@ def test_cache_gauges(start, image):
         assert entrepot.get(target).status == 200
     stored = sum(blob.size for blob in image.blobs)
     eventually(lambda: entrepot.metrics().sum("cache_bytes") >= stored, what="the stored bytes")
-    def is_what_is_on_the_disk() -> bool:
+    def is_the_usage_of_the_disk() -> bool:
         files = (entrepot.directory / "cache").rglob("*")
         used = sum(file.stat().st_blocks * 512 for file in files if file.is_file())
         return abs(entrepot.metrics().sum("cache_bytes") - used) <= 0.01 * used + 8192
-    eventually(is_what_is_on_the_disk, what="the bytes that du counts, within 1 %")
+    eventually(is_the_usage_of_the_disk, what="the bytes that du counts, within 1 %")
     for kind, count in (("blob", len(image.blobs)), ("manifest", 1), ("tag", 1)):
         eventually(lambda: entrepot.metrics().sum("cache_objects", kind=kind) == count, what=kind)
     entrepot.restart()
@@ -158,7 +158,7 @@ def test_cache_gauges(start, image):
         eventually(lambda: entrepot.metrics().sum("cache_objects", kind=kind) == count, what=kind)
 
 
-def test_gauges_of_what_is_going_on(start, upstream):
+def test_gauges_of_current_work(start, upstream):
     blob = upstream.add_blob(REPOSITORY, content.blob(3 * content.MIB))
     gate = Gate()
     upstream.script(faults.hold_at(content.MIB, gate), kind="blob", method="GET")
@@ -179,7 +179,7 @@ def test_gauges_of_what_is_going_on(start, upstream):
 
 
 def test_transfers_that_wait(start, upstream):
-    """64 at once may ask an upstream; the others wait."""
+    """64 requests at once may go to an upstream; the others wait."""
     gate = Gate()
     upstream.script(faults.hold_at(0, gate), kind="blob", method="GET")
     blobs = [upstream.add_blob(REPOSITORY, content.blob(1024, seed=n)) for n in range(100)]
@@ -194,10 +194,10 @@ def test_transfers_that_wait(start, upstream):
     gate.open()
     for download, blob in zip(downloads, blobs):
         assert_whole(download.finish(), blob)
-    eventually(lambda: entrepot.metrics().sum("transfers_queued") == 0, what="nobody waiting")
+    eventually(lambda: entrepot.metrics().sum("transfers_queued") == 0, what="no waiting transfer")
 
 
-def test_what_was_no_hit_and_why(start, upstream, image):
+def test_outcomes_other_than_hit_have_reasons(start, upstream, image):
     entrepot = start(upstreams={"docker.io": {"endpoint": upstream, "tags": {"fresh_for": "0s"}}})
     for _ in range(2):
         assert entrepot.get(blob_target(image.layers[0]), keep=False).status == 200
@@ -211,7 +211,7 @@ def test_what_was_no_hit_and_why(start, upstream, image):
                    entrepot.metrics().named("not_hit_total")
                    if labels["upstream"] == "docker.io" and value}
         return reasons == {"absent": 2, "upstream-unreachable": 1}
-    eventually(counted, what="two that were absent and one that could not be asked about")
+    eventually(counted, what="two absent ones and one error")
 
 
 def test_the_limit_of_connections(start, upstream):
@@ -233,23 +233,23 @@ def test_the_limit_of_connections(start, upstream):
         gate.open()
         for connection, blob in zip(connections, blobs):
             assert_whole(connection.read_response(), blob)
-        assert entrepot.get("/v2/").status == 200  # an idle one is closed for it
+        assert entrepot.get("/v2/").status == 200  # the mirror closes an idle one for it
         counted("clients_limited_total", reason="idle")
     assert entrepot.metrics().sum("connections_refused_total") == 1
 
 
-def test_each_kind_of_loop_is_asked_how_late_it_is(start):
+def test_each_kind_of_loop_reports_its_lateness(start):
     entrepot = start()
     for loop in ("serve", "fetch", "admin"):
         eventually(lambda loop=loop: entrepot.metrics().sum(
             "loop_lag_seconds_count", loop=loop) >= 2, what=f"two answers of {loop}")
 
 
-def test_a_process_that_is_held_up_was_late(start):
+def test_a_stopped_process_reports_lateness(start):
     entrepot = start()
 
     def late() -> float:
-        """Answers that came later than a second after they were due."""
+        """The answers of loops that came more than a second late."""
         metrics = entrepot.metrics()
         return (metrics.sum("loop_lag_seconds_count")
                 - metrics.sum("loop_lag_seconds_bucket", le="1"))
@@ -257,7 +257,7 @@ def test_a_process_that_is_held_up_was_late(start):
     before = late()
     os.kill(entrepot.pid, signal.SIGSTOP)
     try:
-        time.sleep(2.5)  # it cannot tell us when a second is over
+        time.sleep(2.5)  # the test cannot see when a second is over
     finally:
         os.kill(entrepot.pid, signal.SIGCONT)
     eventually(lambda: late() >= before + 3, what="one late answer of each loop")
@@ -309,7 +309,7 @@ def test_failures_of_an_endpoint(start, upstream, image):
     assert metrics.sum("upstream_requests_total", upstream="docker.io", code=0) >= 1
 
 
-def test_an_endpoint_that_goes_and_comes_is_told_once_each(start, upstream, image):
+def test_loss_and_return_of_an_endpoint_are_logged_once(start, upstream, image):
     entrepot = start(timeouts={"connect": "500ms"})
     upstream.go_down()
     for number in range(6):
@@ -322,7 +322,7 @@ def test_an_endpoint_that_goes_and_comes_is_told_once_each(start, upstream, imag
     assert entrepot.metrics().sum("endpoint_up") == 1
     assert sum("does not answer" in line and " access " not in line
                for line in entrepot.log.lines) == 1
-    # Who looks at one request only finds the cause there.
+    # The access line of the request names the cause as well.
     entrepot.log.wait_for(r'access .* 503 error absent docker\.io .* error="docker\.io: ')
 
 
@@ -335,7 +335,7 @@ def test_access_log_text(start, image):
     layer = image.layers[0]
     for count, target in enumerate((LATEST, LATEST, blob_target(layer), manifest_target("nope")), 1):
         entrepot.get(target)
-        # Two loops write them: only one that is there already comes before the next.
+        # Two loops write the lines: only a line already written comes before the next request's.
         eventually(lambda wanted=count: len(access_lines(entrepot)) >= wanted, what="its line")
     miss, hit, blob, missing = access_lines(entrepot)
     pattern = (r'access 127\.0\.0\.1:\d+ "(\w+) (\S+)" (\d+) (\w+) (\S+) (\S+) (\w+) '
@@ -383,7 +383,7 @@ def test_access_log_of_a_client_that_left(start, upstream):
 
 @pytest.mark.parametrize("log", ["text", "json"])
 def test_log_cannot_be_forged(start, image, log):
-    """Line ends, quotes and bytes beyond ASCII that a client sends neither end a line nor a field."""
+    """Line ends, quotes and bytes beyond ASCII from a client end neither a line nor a field."""
     entrepot = start(log={"format": log})
     for target in ("/v2/x%0aforged/manifests/y", "/v2/%22%20200%20hit%20forged/manifests/y",
                    "/v2/x/manifests/y?ns=%22%0d%0aforged", "/v2/\xff%ffforged/manifests/y"):
@@ -405,12 +405,12 @@ def test_log_cannot_be_forged(start, image, log):
 @pytest.mark.parametrize("target", ["/healthz", "/readyz"])
 def test_health(start, upstream, target):
     entrepot = start()
-    upstream.go_down()  # no reason to be unwell
+    upstream.go_down()  # the probe stays healthy
     assert entrepot.admin(target).status == 200
 
 
 def test_health_command(start):
-    """What a container's health check runs: no file, no shell, an exit code."""
+    """The health check of a container runs this command: no file, no shell, an exit code."""
     entrepot = start()
     address = f"127.0.0.1:{entrepot.admin_port}"
     done = run("health", "--address", address)

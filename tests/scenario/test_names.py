@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names that cannot be resolved any more, and those with dead addresses (U18, U19)."""
+"""Names that can no longer be resolved, and names with dead addresses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = "registry.test"
 
 @pytest.fixture
 def names(tmp_path, monkeypatch):
-    """Those of the mirrors that are started."""
+    """The name service of the mirrors that the test starts."""
     names = Names(tmp_path)
     monkeypatch.setenv("ENTREPOT_BINARY", str(names.wrapper))
     return names
@@ -28,12 +28,12 @@ def names(tmp_path, monkeypatch):
 
 @pytest.fixture
 def hosts(names):
-    """Their /etc/hosts; no name server answers them."""
+    """The /etc/hosts of the mirrors; no name server answers them."""
     names.hosts.write_text(f"127.0.0.1 {NAME}\n")
     return names.hosts
 
 
-def test_the_last_address_serves_where_the_name_service_is_down(start, upstream, hosts):
+def test_the_last_address_serves_while_the_name_service_is_down(start, upstream, hosts):
     blobs = (upstream.add_blob(REPOSITORY, content.blob(1 << 10, seed=n))
              for n in itertools.count())
     entrepot = start({"docker.io": {"endpoint": f"http://{NAME}:{upstream.port}"}})
@@ -42,7 +42,7 @@ def test_the_last_address_serves_where_the_name_service_is_down(start, upstream,
     hosts.write_text("")
 
     def is_missed() -> bool:
-        """A blob over a new connection is there, whether the name is still remembered or not."""
+        """A blob over a new connection is served, whether the name is still cached or not."""
         upstream.cut_connections()
         blob = next(blobs)
         assert_whole(entrepot.get(blob_target(blob)), blob)
@@ -61,9 +61,10 @@ def of_other(blob) -> str:
     return blob_target(blob) + "?ns=other"
 
 
-def test_u18_nobody_waits_for_a_name_but_who_needs_it(start, upstream, names):
-    """A name server that is silent for minutes holds up neither hits nor what other registries have,
-    nor the end of the process; who needs the name is told so after the connect timeout."""
+def test_only_requests_that_need_a_name_wait_for_it(start, upstream, names):
+    """A name server that is silent for minutes delays neither hits nor requests to other
+    registries, nor the end of the process; a request that needs the name fails after the connect
+    timeout."""
     names.hosts.write_text("127.0.0.1 other.test\n")
     server = DeafNameServer()
     names.ask(server.host, timeout=30, attempts=5)
@@ -88,8 +89,8 @@ V4 = [f"127.0.0.{n}" for n in range(5)]
 
 
 @pytest.mark.parametrize("dead", [V4[1:2], V4[1:3], [V4[1], V4[2], V4[4]], ["::1"]])
-def test_u19_a_dead_address_is_not_dialled_each_time(start, make_upstream, hosts, dead):
-    """Of each name of a host one address answers; the others drop what comes."""
+def test_a_dead_address_is_not_dialled_each_time(start, make_upstream, hosts, dead):
+    """One address of the host answers; the others drop all packets."""
     upstream = make_upstream(host=V4[3])
     while (dropping := silences(dead, upstream.port)) is None:
         upstream = make_upstream(host=V4[3])
@@ -106,7 +107,7 @@ def test_u19_a_dead_address_is_not_dialled_each_time(start, make_upstream, hosts
     tracer.log.wait_for("detached")
     for silence in dropping:
         silence.close()
-    # Those of the resolver, which only looks for the way there, are no EINPROGRESS.
+    # The connects of the resolver, which only finds the local address, are no EINPROGRESS.
     dialled = re.findall(rf'htons\({upstream.port}\).*?"([0-9.:]+)".*EINPROGRESS', tracer.log.text)
     assert dialled[0] == dead[0] and dialled.count(dead[0]) == 1
     assert dialled[1 - len(blobs):] == [V4[3]] * (len(blobs) - 1)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Manifests as some registries have them: by tag only, signed, or with text that is no UTF-8."""
+"""Unusual manifests of some registries: available by tag only, signed, or with text that is no
+UTF-8."""
 
 import base64
 import json
@@ -19,12 +20,12 @@ def by_digest(request) -> bool:
 
 @pytest.fixture
 def by_tag_only(upstream):
-    """GitLab, docker.pkg.github.com: they have no manifest by its digest."""
+    """GitLab and docker.pkg.github.com serve no manifest by its digest."""
     upstream.script(faults.status(404), match=by_digest)
     return upstream
 
 
-def test_a_manifest_that_can_be_had_by_tag_only(start, by_tag_only):
+def test_a_manifest_that_is_available_by_tag_only(start, by_tag_only):
     image = by_tag_only.add_image(REPOSITORY, content.image(), "latest")
     entrepot = start()
     assert entrepot.head(LATEST).status == 200
@@ -35,7 +36,7 @@ def test_a_manifest_that_can_be_had_by_tag_only(start, by_tag_only):
 
 
 def test_a_tag_that_went_with_its_manifest(start, by_tag_only):
-    """Asked for once by each of its names."""
+    """One request for each of its names."""
     by_tag_only.add_image(REPOSITORY, content.image(), "latest")
     entrepot = start()
     assert entrepot.head(LATEST).status == 200
@@ -87,7 +88,7 @@ def base64url(data: bytes) -> str:
 
 
 def schema1(layer, digest_of=content.digest_of) -> content.Manifest:
-    """Signed, and known by the digest of what is signed."""
+    """Signed, and named by the digest of the signed payload."""
     payload = json.dumps({"schemaVersion": 1, "name": REPOSITORY, "tag": "latest",
                           "fsLayers": [{"blobSum": layer.digest}],
                           "history": [{"v1Compatibility": "{}"}]}, indent=3).encode()
@@ -107,7 +108,7 @@ def mismatches(entrepot) -> float:
 
 @pytest.mark.parametrize("by", ["tag", "digest", "head"])
 def test_schema_1_is_refused_by_name(start, upstream, by):
-    """And says nothing against its registry."""
+    """And the failure does not count against the registry."""
     layer = upstream.add_blob(REPOSITORY, content.blob(1000))
     manifest = upstream.add_manifest(REPOSITORY, schema1(layer), "latest")
     entrepot = start()
@@ -133,14 +134,14 @@ def test_a_signature_excuses_no_other_bytes(start, upstream, by):
 @pytest.mark.parametrize("text", [b"caf\xe9", b"\\ud83d", b"\\ud83d\\u0041 \xff"])
 @pytest.mark.parametrize("by", ["tag", "digest"])
 def test_text_that_is_no_unicode(start, upstream, text, by):
-    """In an annotation: the bytes are served as they are, and what they name is known."""
+    """In an annotation: the bytes are served as they are, and the references are read."""
     image = upstream.add_image(REPOSITORY, content.image())
     data = image.manifest.data.replace(b'"layers"', b'"annotations": {"a": "' + text + b'"}, "layers"')
     manifest = upstream.add_manifest(REPOSITORY, content.manifest_of(data, content.OCI_MANIFEST),
                                      "latest")
     entrepot = start()
     assert_whole(entrepot.get(manifest_target(manifest) if by == "digest" else LATEST), manifest)
-    # A layer that is stored, and named by it, is proven by it.
+    # The manifest links a stored layer that it names.
     layer = image.layers[0]
     assert_whole(entrepot.get(blob_target(layer)), layer)
 
@@ -151,7 +152,7 @@ def test_text_that_is_no_unicode(start, upstream, text, by):
     "application/vnd.example.own.v1+json",
 ])
 def test_a_registry_that_judges_by_accept(start, upstream, media_type):
-    """It has a manifest for those only who say that they take its type."""
+    """The registry sends a manifest only to clients that accept its type."""
     document = json.dumps({"schemaVersion": 2, "mediaType": media_type, "blobs": []}).encode()
     manifest = upstream.add_manifest(REPOSITORY, content.manifest_of(document, media_type), "latest")
 
@@ -169,7 +170,7 @@ OWN = "application/vnd.example.own.v1+json"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_asks_for_the_clients_own_types_by_digest_too(start, upstream, method):
+def test_sends_the_types_of_the_client_by_digest_too(start, upstream, method):
     document = json.dumps({"schemaVersion": 2, "mediaType": OWN, "blobs": []}).encode()
     upstream.script(faults.status(404), match=lambda request: (
         request.kind == "manifest" and OWN not in (request.header("Accept") or "")))
@@ -209,7 +210,7 @@ def test_a_client_without_its_type_leaves_a_tag_as_it_is(start, upstream, own):
 
 
 def test_a_link_proof_accepts_the_type_of_the_manifest(start, upstream, own):
-    """The proof of another repository that a stored manifest is there as well."""
+    """The proof that another repository has a stored manifest as well."""
     other = "library/other"
     upstream.add_manifest(other, own, "latest")
     entrepot = start()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one request may cost: questions put to the upstream, bytes that come, memory while it is
-answered. None of them is the client's to choose."""
+"""The cost of one request: requests to the upstream, received bytes, memory during the response.
+The client chooses none of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def ask_range(entrepot, blob, ranges: str) -> Response:
 
 
 def memory_of_waiting(entrepot, count: int, target: str, headers=()) -> float:
-    """Of each of so many clients that have asked and take nothing but the head of the reply."""
+    """The memory of each of `count` clients that sent a request and read only the response's
+    head."""
     with ExitStack() as stack:
         connections = [stack.enter_context(entrepot.connect(receive_buffer=4096))
                        for _ in range(count)]
@@ -51,7 +52,7 @@ def memory_of_waiting(entrepot, count: int, target: str, headers=()) -> float:
         return (entrepot.memory()["RssAnon"] - before) / count
 
 
-def test_who_has_a_blob_already_brings_nothing(entrepot, upstream):
+def test_a_conditional_request_for_a_blob_fetches_nothing(entrepot, upstream):
     blob = add_large(upstream, 1)
     condition = [("If-None-Match", f'"{blob.digest}"')]
     for more in ([], [("Range", "bytes=0-99")]):
@@ -63,7 +64,7 @@ def test_who_has_a_blob_already_brings_nothing(entrepot, upstream):
     assert_whole(entrepot.get(blob_target(blob)), blob)
 
 
-def test_who_has_a_manifest_already_brings_nothing(entrepot, upstream):
+def test_a_conditional_request_for_a_manifest_fetches_nothing(entrepot, upstream):
     image = upstream.add_image(REPOSITORY, content.image(), "latest")
     target = manifest_target(image.manifest.digest)
     headers = [("If-None-Match", f'"{image.manifest.digest}"')]
@@ -72,7 +73,7 @@ def test_who_has_a_manifest_already_brings_nothing(entrepot, upstream):
     assert_whole(entrepot.get(target), image.manifest)
 
 
-def test_a_range_that_one_client_repeats_brings_no_more_than_that(entrepot, upstream):
+def test_a_repeated_range_fetches_its_bytes_once(entrepot, upstream):
     blob = add_large(upstream, 2)
     for _ in range(40):
         assert ask_range(entrepot, blob, "0-65535").body == blob.data[:65536]
@@ -80,7 +81,7 @@ def test_a_range_that_one_client_repeats_brings_no_more_than_that(entrepot, upst
     assert upstream.body_bytes() <= 10 * 64 * KIB
 
 
-def test_a_thousand_far_bytes_are_few_questions(entrepot, upstream):
+def test_a_thousand_distant_bytes_need_few_requests(entrepot, upstream):
     blob = upstream.add_blob(REPOSITORY, content.blob(64 * MIB + 5, seed=3))
     places = range(0, 64 * MIB, 64 * KIB + 17)
     response = ask_range(entrepot, blob, ",".join(f"{at}-{at}" for at in places))
@@ -115,7 +116,7 @@ def test_slow_readers_share_a_list(entrepot, upstream, query):
     assert upstream.count("referrers") == 1
 
 
-def test_a_filter_takes_those_of_its_type(entrepot, upstream):
+def test_a_filter_keeps_the_referrers_of_its_types(entrepot, upstream):
     upstream.script(faults.body(referrers(9), content.OCI_INDEX), kind="referrers")
     target = f"{BASE}/referrers/{content.digest_of(b'subject')}"
     everything = entrepot.get(target).json()["manifests"]
@@ -125,7 +126,7 @@ def test_a_filter_takes_those_of_its_type(entrepot, upstream):
                         if each["artifactType"] == f"a/{number}"]
 
 
-def test_a_list_that_is_too_long_is_an_error_and_not_asked_for_again(entrepot, upstream):
+def test_a_list_that_is_too_long_fails_and_is_not_requested_again(entrepot, upstream):
     upstream.script(faults.body(referrers(60_000), content.OCI_INDEX), kind="referrers")
     target = f"{BASE}/referrers/{content.digest_of(b'subject')}"
     for _ in range(5):
@@ -134,7 +135,7 @@ def test_a_list_that_is_too_long_is_an_error_and_not_asked_for_again(entrepot, u
     entrepot.log.wait_for("sends more than 8388608 bytes of listing")
 
 
-def test_a_list_whose_pages_lead_in_a_circle_ends(entrepot, upstream):
+def test_a_list_whose_pages_form_a_loop_ends(entrepot, upstream):
     upstream.role.tags[REPOSITORY] = {"latest": content.digest_of(b"x")}
     upstream.script(faults.field("Link", f'<{BASE}/tags/list?n=1000>; rel="next"'), kind="tags")
     for _ in range(5):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ranges of blobs that are not stored: only what is asked for is brought, once, and it stays (protocol
-notes, 1.5 and 2.4 to 2.6)."""
+"""Ranges of blobs that are not stored: the mirror fetches only the requested bytes, once, and
+stores them."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def get_piece(entrepot, blob, first: int, last: int) -> None:
 
 
 def asked_ranges(upstream) -> list[tuple[int, int]]:
-    """First and last byte of what the upstream was asked for; every request must be for one range
-    with both its ends."""
+    """First and last byte of each request to the upstream; every request must be for one range with
+    both its ends."""
     found = [re.fullmatch(r"bytes=(\d+)-(\d+)", request.range or "")
              for request in upstream.requests("blob", method="GET")]
     assert all(found), [request.range for request in upstream.requests("blob", method="GET")]
@@ -62,8 +62,8 @@ def file_in(entrepot, blob) -> Path:
     return cache_of(entrepot) / "fills" / blob.digest.replace(":", "-")
 
 
-def test_only_what_is_asked_for_is_brought(entrepot, upstream, blob):
-    """Far into a cold blob; and the same again costs nothing."""
+def test_only_requested_bytes_are_fetched(entrepot, upstream, blob):
+    """A range far into a cold blob; the same range again sends no request."""
     places = [(0, 1), (20 * MIB, 20 * MIB + 64 * KIB - 1), (31 * MIB + 5, 31 * MIB + 5)]
     for first, last in places:
         get_piece(entrepot, blob, first, last)
@@ -83,7 +83,7 @@ def test_only_what_is_asked_for_is_brought(entrepot, upstream, blob):
 
 
 def test_the_tail_is_a_piece_like_others(entrepot, upstream, blob):
-    """Tables of contents sit there; suffixes need the size first."""
+    """Tables of contents are at the end; a suffix range needs the size first."""
     last = blob.size - 1
     assert_piece(ask(entrepot, blob, "-100"), blob, last - 99, last)
     get_piece(entrepot, blob, last - 1000, last)
@@ -102,8 +102,8 @@ def test_several_ranges_are_several_single_ones(entrepot, upstream, blob):
     assert upstream.body_bytes() <= 2 * GRAIN * len(places)
 
 
-def test_neighbours_are_brought_together(entrepot, upstream, blob):
-    """podman asks for hundreds of small ranges at once."""
+def test_close_ranges_share_one_request(entrepot, upstream, blob):
+    """podman requests hundreds of small ranges at once."""
     places = [(first, first + 99) for first in range(MIB, 2 * MIB, 4 * KIB)]
     response = ask(entrepot, blob, ",".join(f"{first}-{last}" for first, last in places))
     assert response.status == 206 and response.complete
@@ -111,7 +111,7 @@ def test_neighbours_are_brought_together(entrepot, upstream, blob):
                                       [(MIB, MIB + GRAIN - 1), (MIB + GRAIN, 2 * MIB - 1)])
 
 
-def test_one_transfer_for_all_who_want_a_piece(entrepot, upstream, blob):
+def test_one_transfer_serves_all_requests_for_a_piece(entrepot, upstream, blob):
     gate = Gate()
     upstream.script(faults.hold_at(MIB, gate), kind="blob", method="GET", times=1)
     downloads = download_together(entrepot.port, [blob_target(blob)] * 10, keep=True,
@@ -123,7 +123,7 @@ def test_one_transfer_for_all_who_want_a_piece(entrepot, upstream, blob):
     assert asked_ranges(upstream) == [(MIB, MIB + GRAIN - 1)]
 
 
-def test_the_whole_brings_only_the_rest(entrepot, upstream, blob):
+def test_a_whole_download_fetches_only_the_rest(entrepot, upstream, blob):
     places = [(MIB, 3 * MIB), (10 * MIB + 5, 14 * MIB), (blob.size - 2 * MIB, blob.size - 1)]
     for first, last in places:
         get_piece(entrepot, blob, first, last)
@@ -135,7 +135,7 @@ def test_the_whole_brings_only_the_rest(entrepot, upstream, blob):
 
 
 def test_pieces_beside_a_download(entrepot, upstream, blob):
-    """Who wants something far ahead of a slow download does not wait for it."""
+    """A request for a range far ahead of a slow download does not wait for the download."""
     gate = Gate()
     upstream.script(faults.hold_at(2 * MIB, gate), kind="blob", method="GET", times=1)
     download = entrepot.download(blob_target(blob))
@@ -148,7 +148,7 @@ def test_pieces_beside_a_download(entrepot, upstream, blob):
 
 
 def test_more_of_the_end_after_a_restart(entrepot, upstream, blob):
-    """Beyond the last grain there is nothing to ask for."""
+    """Beyond the last grain there is nothing to request."""
     get_piece(entrepot, blob, blob.size - 100, blob.size - 1)
     entrepot.restart()
     upstream.forget()
@@ -175,7 +175,7 @@ def test_pieces_survive(entrepot, upstream, blob, how):
     assert upstream.body_bytes() <= blob.size - 2 * MIB
 
 
-def test_half_of_it_is_all_of_it_soon(entrepot, upstream, blob):
+def test_a_half_stored_blob_is_completed(entrepot, upstream, blob):
     for first in range(0, 17 * MIB, MIB):
         get_piece(entrepot, blob, first, first + MIB - 1)
     eventually(lambda: entrepot.metrics().sum("cache_objects", kind="blob") == 1, what="all kept")
@@ -184,7 +184,7 @@ def test_half_of_it_is_all_of_it_soon(entrepot, upstream, blob):
 
 
 def test_a_wrong_piece_is_found_with_the_whole(entrepot, upstream, blob):
-    """Nobody gets the whole of it with a wrong byte, and nothing of it is kept."""
+    """No client receives the whole blob with a wrong byte, and no byte of it stays stored."""
     upstream.script(faults.flip_byte(MIB + 5), kind="blob", method="GET", times=1)
     response = ask(entrepot, blob, f"{MIB}-{MIB + 99}")
     assert response.status == 206 and response.body != blob.data[MIB:MIB + 100]
@@ -201,13 +201,13 @@ def test_an_upstream_without_ranges(entrepot, upstream, blob):
     upstream.script(faults.ignore_range, kind="blob")
     get_piece(entrepot, blob, 20 * MIB, 20 * MIB + 99)
     assert_whole(entrepot.get(blob_target(blob)), blob)
-    # The one that was asked for a piece, and what it had sent before it was cut off.
+    # The request for a piece, and the bytes that the upstream had sent before the cut.
     assert upstream.count("blob", method="GET") == 2
     assert upstream.body_bytes() <= 1.5 * blob.size
 
 
-def test_who_has_all_it_wants_is_not_cut(entrepot, upstream, blob):
-    """One reads what is there, slowly; what another one wants does not come."""
+def test_a_reader_of_stored_bytes_is_not_cut(entrepot, upstream, blob):
+    """One client slowly reads stored bytes; the bytes for another client do not arrive."""
     get_piece(entrepot, blob, 0, 12 * MIB)
     slow = entrepot.connect(receive_buffer=4096)
     slow.send_request("GET", blob_target(blob), [("Range", f"bytes=0-{12 * MIB}")])
@@ -225,8 +225,8 @@ def test_who_has_all_it_wants_is_not_cut(entrepot, upstream, blob):
 
 
 @pytest.mark.parametrize("status", [503, 429])
-def test_errors_are_told(entrepot, upstream, blob, status):
-    """Before a piece is promised, the registry has said that it has it."""
+def test_errors_reach_the_client(entrepot, upstream, blob, status):
+    """The mirror announces a piece only after the registry has confirmed that it has the blob."""
     get_piece(entrepot, blob, 0, 1)
     fault = faults.too_many_requests("7") if status == 429 else faults.status(503)
     upstream.script(fault, kind="blob", method="GET")
@@ -245,14 +245,14 @@ def test_beyond_the_end(entrepot, upstream, blob):
     assert upstream.body_bytes() <= GRAIN + KIB
 
 
-def test_nothing_there(entrepot, upstream):
+def test_ranges_of_an_absent_blob(entrepot, upstream):
     absent = content.blob(MIB, seed=77)
     assert_error(ask(entrepot, absent, "0-1"), 404, code="BLOB_UNKNOWN")
     assert_error(ask(entrepot, absent, "-5"), 404, code="BLOB_UNKNOWN")
 
 
-def test_head_does_not_bring_it(entrepot, upstream, blob):
-    """stargz asks so between two pieces."""
+def test_head_fetches_no_bytes(entrepot, upstream, blob):
+    """stargz sends such a request between two pieces."""
     get_piece(entrepot, blob, 0, 1)
     response = entrepot.request("HEAD", blob_target(blob))
     assert response.status == 200 and response.headers["Content-Length"] == str(blob.size)
@@ -260,7 +260,7 @@ def test_head_does_not_bring_it(entrepot, upstream, blob):
     assert upstream.body_bytes() <= 2 * GRAIN
 
 
-def test_small_ones_come_whole(entrepot, upstream):
+def test_small_blobs_are_fetched_whole(entrepot, upstream):
     small = upstream.add_blob(REPOSITORY, content.blob(500 * KIB, seed=5))
     get_piece(entrepot, small, 300 * KIB, 300 * KIB + 9)
     assert_whole(entrepot.get(blob_target(small)), small)
@@ -268,7 +268,8 @@ def test_small_ones_come_whole(entrepot, upstream):
 
 
 def test_open_ranges_by_many_connections(entrepot, upstream):
-    """containerd's parallel fetch: each worker asks from its chunk on, and hangs up behind it."""
+    """containerd's parallel fetch: each worker requests the bytes from its chunk on, and closes the
+    connection after the chunk."""
     chunk = 8 * MIB
     blob = upstream.add_blob(REPOSITORY, content.blob(8 * chunk, seed=9))
     first = entrepot.download(blob_target(blob), headers=[("Range", "bytes=0-")])
@@ -293,8 +294,8 @@ def test_open_ranges_by_many_connections(entrepot, upstream):
     assert upstream.body_bytes() == blob.size
 
 
-def test_random_pieces_by_many(entrepot, upstream, blob):
-    """Concurrent readers here and there while the whole is asked for in the middle of it."""
+def test_random_pieces_for_many_clients(entrepot, upstream, blob):
+    """Concurrent readers of random ranges, while another client requests the whole blob."""
     chosen = random.Random(3)
     for step in range(12):
         places = []
@@ -312,8 +313,9 @@ def test_random_pieces_by_many(entrepot, upstream, blob):
     assert upstream.body_bytes() <= 1.2 * blob.size
 
 
-def test_more_than_may_be_kept_of_one_blob(start, upstream, blob):
-    """A quarter of the cache: then what was there of it leaves for what comes."""
+def test_pieces_of_one_blob_are_bounded(start, upstream, blob):
+    """Pieces of one blob take a quarter of the cache at most: older pieces of the blob are evicted
+    for new ones."""
     entrepot = start(cache={"max_size": "16MiB", "reserve_free": 0})
     for _ in range(2):
         for first in range(0, 32 * MIB, MIB):
@@ -324,10 +326,10 @@ def test_more_than_may_be_kept_of_one_blob(start, upstream, blob):
     assert_whole(entrepot.get(blob_target(blob)), blob)
 
 
-def test_pieces_leave_for_other_blobs(start, upstream, blob):
+def test_pieces_are_evicted_for_other_blobs(start, upstream, blob):
     entrepot = start(cache={"max_size": "16MiB", "reserve_free": 0})
     get_piece(entrepot, blob, 0, 2 * MIB)
-    entrepot.restart()  # nobody holds it
+    entrepot.restart()  # no reader holds it
     for seed in range(10):
         other = upstream.add_blob(REPOSITORY, content.blob(2 * MIB, seed=50 + seed))
         assert_whole(entrepot.get(blob_target(other)), other)

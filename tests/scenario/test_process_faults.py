@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process that runs out of descriptors, is told to stop, is stopped and continued, or dies with
-many transfers in progress (reliability notes, P1 to P8)."""
+"""A process that runs out of descriptors, gets SIGTERM, is stopped and continued, or dies with many
+transfers in progress."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SANITIZED = bool(os.environ.get("ENTREPOT_SANITIZE"))
 
 @pytest.fixture(autouse=True)
 def many_files():
-    """Of the test's own, which holds the other end of each connection."""
+    """Raises the limit of the test's own descriptors: it holds the other end of each connection."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, before[1]), before[1]))
     yield
@@ -42,7 +42,7 @@ def stored(entrepot, upstream, size: int, seed: int = 0) -> content.Blob:
 
 
 @pytest.mark.skipif(SANITIZED, reason="a figure of memory")
-def test_gives_back_what_the_start_alone_needed(start, upstream):
+def test_frees_the_memory_of_the_start(start, upstream):
     entrepot = start()
     blob = stored(entrepot, upstream, MIB)
     eventually(lambda: entrepot.memory()["VmRSS"] <= MOST_IDLE, what="little memory")
@@ -73,7 +73,7 @@ def start_arriving(entrepot, upstream, size: int, held_at: int, clients: int = 1
 
 
 def slow_readers(entrepot, blob, count: int) -> list[Connection]:
-    """Take no more than what fits into the buffers of the kernel until they are asked to."""
+    """Read no more than the kernel's buffers take until the test lets them."""
     readers = []
     for _ in range(count):
         reader = entrepot.connect()
@@ -95,12 +95,12 @@ def processor_time(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-# --- P1: no descriptors left.
+# --- No descriptors are left.
 
 
 @pytest.mark.skipif(SANITIZED, reason="UBSan needs a descriptor to see whether memory can be read")
 def test_out_of_descriptors(start, upstream):
-    """Newcomers are told so or wait, the loops do not spin, and who is being served is served."""
+    """New clients get an error or wait, the loops do not spin, and running responses go on."""
     entrepot = start()
     hit = stored(entrepot, upstream, 32 * MIB, seed=1)
     arriving = start_arriving(entrepot, upstream, 8 * MIB, held_at=4 * MIB, clients=4)
@@ -110,7 +110,7 @@ def test_out_of_descriptors(start, upstream):
     newcomers = [entrepot.connect() for _ in range(2 * limit)]
     entrepot.log.wait_for("out of file descriptors")
     before, began = processor_time(entrepot.pid), time.monotonic()
-    time.sleep(2)  # what is measured
+    time.sleep(2)  # the measured time
     spent = (processor_time(entrepot.pid) - before) / (time.monotonic() - began)
     print(f"out of descriptors: {100 * spent:.1f} % of a processor")
     assert spent < (0.5 if SANITIZED else 0.1)
@@ -135,12 +135,12 @@ def _answers(entrepot) -> bool:
         return False
 
 
-# --- P3: memory.
+# --- Memory.
 
 
 @pytest.mark.skipif(SANITIZED, reason="sanitizers take memory")
 def test_memory_of_slow_readers(start, upstream):
-    """500 who take nothing, of what is stored and of what arrives: 64 KiB each at most."""
+    """500 clients read nothing, of stored and of arriving blobs: 64 KiB each at most."""
     entrepot = start()
     hit = stored(entrepot, upstream, 32 * MIB, seed=1)
     arriving = start_arriving(entrepot, upstream, 32 * MIB, held_at=31 * MIB)
@@ -160,12 +160,12 @@ def test_memory_of_slow_readers(start, upstream):
         reader.close()
 
 
-# --- P4: told to stop.
+# --- SIGTERM.
 
 
 def test_stop_with_many_transfers(start, upstream):
-    """The listener closes at once; what can end within the drain time ends whole, the rest is cut
-    short, and the exit is a good one."""
+    """The listener closes at once; transfers that can end within the drain time end whole, the
+    others are cut short, and the exit code is 0."""
     entrepot = start(timeouts={"drain": "25s"})
     hit, large = (stored(entrepot, upstream, size * MIB) for size in (5, 32))
     arriving = start_arriving(entrepot, upstream, 4 * MIB, held_at=2 * MIB, clients=50)
@@ -175,7 +175,7 @@ def test_stop_with_many_transfers(start, upstream):
     upstream.script(faults.hold(gate), kind="manifest", times=1)
     image = upstream.add_image(REPOSITORY, content.image(), "latest")
     kept = entrepot.connect()
-    kept.send_request("GET", manifest_target("latest"))  # without "Connection: close" of its own
+    kept.send_request("GET", manifest_target("latest"))  # without "Connection: close"
     gate.wait_arrived()
     os.kill(entrepot.pid, signal.SIGTERM)
     began = time.monotonic()
@@ -204,11 +204,11 @@ def _refused(port: int) -> bool:
     return False
 
 
-# --- P7: signals.
+# --- Signals.
 
 
 def test_broken_pipes(start, upstream):
-    """SIGPIPE is nothing, sent or earned."""
+    """SIGPIPE has no effect, whether a process sends it or a closed connection causes it."""
     entrepot = start()
     hit = stored(entrepot, upstream, 8 * MIB)
     for reader in slow_readers(entrepot, hit, 50):
@@ -222,7 +222,7 @@ SHORT = {"first_byte": "1s", "stall": "1s", "header": "1s", "idle": "1s", "send"
 
 
 def stop_and_continue(entrepot, meanwhile) -> None:
-    """Stands still for longer than every deadline."""
+    """Stops the process for longer than every deadline."""
     os.kill(entrepot.pid, signal.SIGSTOP)
     try:
         meanwhile()
@@ -232,7 +232,7 @@ def stop_and_continue(entrepot, meanwhile) -> None:
 
 
 def test_transfers_of_a_stopped_process(start, upstream):
-    """Peers who did their part while it stood still are not blamed."""
+    """Peers that did their part while the process stood still are not disconnected."""
     entrepot = start(timeouts=SHORT)
     hit = stored(entrepot, upstream, 32 * MIB, seed=1)
     arriving = start_arriving(entrepot, upstream, 8 * MIB, held_at=4 * MIB)
@@ -263,13 +263,13 @@ def test_requests_to_a_stopped_process(start):
         assert connection.read_response().status == 200
 
 
-# --- P8: dies again and again.
+# --- Crashes again and again.
 
 
 @pytest.mark.skipif(SANITIZED, reason="sanitizers report the crashes")
 def test_crash_loop(start, upstream):
-    """With a thousand blobs and downloads in progress: each start is a matter of moments, and hits
-    are hits."""
+    """With a thousand blobs and downloads in progress: each start takes moments, and hits stay
+    hits."""
     entrepot = start()
     blobs = [upstream.add_blob(REPOSITORY, content.blob(20 * KIB + n, seed=n)) for n in range(1000)]
     with entrepot.connect() as connection:

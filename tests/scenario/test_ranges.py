@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ranges of what is stored, as the clients that live by them ask for them (protocol notes, 1.5 and 2.4
-to 2.6)."""
+"""Ranges of stored blobs, in the forms that lazy and resuming clients request."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ KIB, MIB = content.KIB, content.MIB
 
 @pytest.fixture(params=[2 * KIB, 200 * KIB, 20 * MIB], ids=["inline", "small", "large"])
 def stored(start, upstream, request):
-    """A mirror that has the blob, in each of the ways in which it keeps one."""
+    """A mirror that has the blob, in each of the ways in which it stores one."""
     blob = upstream.add_blob(REPOSITORY, content.blob(request.param, seed=1))
     entrepot = start()
     assert_whole(entrepot.get(blob_target(blob)), blob)
@@ -32,7 +31,7 @@ def ask(entrepot, blob, ranges: str):
 
 
 def assert_parts(response, blob, ranges: list[tuple[int, int]]) -> None:
-    """One part a range, in their order, with the right bytes."""
+    """Requires one part for each range, in their order, with the right bytes."""
     assert response.status == 206
     assert response.headers["Accept-Ranges"] == "bytes"
     parts = parts_of(response)
@@ -50,7 +49,7 @@ def test_several_ranges(stored):
     assert_parts(ask(entrepot, blob, f"5-6,{blob.size}-"), blob, [(5, 6)])
 
 
-def test_as_many_ranges_as_podman_asks_for(stored):
+def test_as_many_ranges_as_podman_requests(stored):
     """1024 at once, 25 KiB of them; one more is refused, and podman halves its list."""
     entrepot, blob = stored
     places = random.Random(1).sample(range(blob.size - 1), 1024)
@@ -62,8 +61,9 @@ def test_as_many_ranges_as_podman_asks_for(stored):
     assert_error(ask(entrepot, blob, asked + ",0-0"), 400, code="RANGE_INVALID")
 
 
-def test_ranges_that_are_answered_whole(stored):
-    """More than there is, or nothing of it: 416 to several ranges is fatal in podman."""
+def test_ranges_answered_with_the_whole_blob(stored):
+    """Ranges beyond the end, in part or as a whole: a 416 would fail podman, so the whole blob is
+    the response."""
     entrepot, blob = stored
     for asked in (f"0-,0-{blob.size // 2}", f"{blob.size}-,{blob.size + 5}-{blob.size + 9}"):
         response = ask(entrepot, blob, asked)

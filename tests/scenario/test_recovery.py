@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a crash, a lost index or a stranger leaves in the cache directory is put right behind the
-start, and no client notices."""
+"""The mirror repairs the cache directory after its start, be it the traces of a crash, a lost index
+or foreign files, and no client notices."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def kept(entrepot, count: int) -> None:
 
 @pytest.mark.parametrize("loss", ["deleted", "no-current", "scribbled"])
 def test_lost_index(start, upstream, image, loss):
-    """C15: rebuilt from the files; what cannot be is fetched again."""
+    """The index is rebuilt from the files; objects without a file are fetched again."""
     entrepot = start()
     pull(entrepot, image)
     kept(entrepot, 3)
@@ -69,7 +69,7 @@ def test_lost_index(start, upstream, image, loss):
     kept(entrepot, 2)
     upstream.forget()
     pull(entrepot, image)
-    # The layers are there; only whether this repository has them has to be asked for.
+    # The layers are stored; one request proves that this repository has them.
     assert not any(request.method == "GET" and request.reference in
                    (layer.digest for layer in image.layers) for request in upstream.requests())
     entrepot.restart()
@@ -79,7 +79,7 @@ def test_lost_index(start, upstream, image, loss):
 
 
 def test_orphans(start, upstream, image):
-    """C6, C8: a file without an entry is taken back when it is right, and removed when not."""
+    """A file without an entry gets one if its bytes are right, and is removed if they are not."""
     entrepot = start()
     right, wrong, folder = content.blob(MIB, 1), content.blob(MIB, 2), content.blob(MIB, 3)
     for blob in (right, wrong, folder):
@@ -97,13 +97,13 @@ def test_orphans(start, upstream, image):
     assert stranger.exists()
     upstream.add_blob(REPOSITORY, right)
     assert_whole(entrepot.get(blob_target(right)), right)
-    assert upstream.body_bytes() == 0, "asked whether it is there, not for it"
+    assert upstream.body_bytes() == 0, "a proof, without the bytes"
     assert_hit(entrepot.get(blob_target(right)), right)
 
 
 @pytest.mark.parametrize("damage", ["missing", "short", "long", "symlink", "directory", "fifo"])
 def test_damaged_files(start, upstream, image, damage):
-    """D9, D10: a miss like any other, within the same request."""
+    """A damaged file is a miss like any other, within the same request."""
     entrepot = start()
     pull(entrepot, image)
     kept(entrepot, 3)
@@ -130,7 +130,7 @@ def test_damaged_files(start, upstream, image, damage):
 
 @pytest.mark.parametrize("what", ["blobs", "fills", "everything"])
 def test_removed_under_load(start, upstream, image, what):
-    """D9, C16: no error reaches a client, and what is fetched is kept again."""
+    """No client gets an error, and fetched objects are stored again."""
     entrepot = start()
     pull(entrepot, image)
     kept(entrepot, 3)

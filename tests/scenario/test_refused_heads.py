@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Registries that refuse HEAD, or answer it with nothing, and have what is asked for all the same."""
+"""Registries that refuse HEAD, or answer it with nothing, although they have the requested
+object."""
 
 import pytest
 
@@ -8,7 +9,7 @@ from support.checks import REPOSITORY, assert_error, assert_whole, blob_target, 
 
 LATEST = manifest_target("latest")
 DUE = {"fresh_for": "0s", "stale_for": "7d"}
-STATUSES = (403, 404, 405)  # all of them: unit test of may_refuse_head()
+STATUSES = (403, 404, 405)  # the unit test of may_refuse_head() has all of them
 
 
 def refuse_heads(upstream, status: int, kind: str | None = None):
@@ -27,7 +28,7 @@ def assert_head(response, expected) -> None:
 
 @pytest.fixture
 def due(start, upstream):
-    """Tags are asked for anew each time."""
+    """A mirror that checks each tag at each request."""
     return start({"docker.io": {"endpoint": upstream, "tags": DUE}})
 
 
@@ -45,12 +46,12 @@ def test_a_tag_that_moves_is_followed_by_get(due, upstream, status):
     upstream.set_tag(REPOSITORY, "latest", after.digest)
     assert_whole(due.get(LATEST), after)
     assert_head(due.head(LATEST), after)
-    # The refusal is remembered: GET at once.
+    # The mirror remembers the refusal and sends GET at once.
     assert methods(upstream, "manifest") == ["GET", "HEAD", "GET", "GET"]
 
 
 @pytest.mark.parametrize("status", [404, 405])
-def test_a_cold_tag_is_asked_for_by_get(start, upstream, status):
+def test_a_cold_tag_is_requested_by_get(start, upstream, status):
     refuse_heads(upstream, status)
     image = upstream.add_image(REPOSITORY, content.image(), "latest")
     entrepot = start()
@@ -60,9 +61,8 @@ def test_a_cold_tag_is_asked_for_by_get(start, upstream, status):
 
 
 @pytest.mark.parametrize("first,second", [(405, 404), (404, 503), (503, 405), (403, None)])
-def test_of_several_endpoints_each_is_asked_by_get_that_refuses_head(start, make_upstream, first,
-                                                                     second):
-    """Whatever the other one says."""
+def test_each_endpoint_that_refuses_head_gets_a_get(start, make_upstream, first, second):
+    """The endpoint that refuses HEAD gets a GET, whatever the other one replies."""
     upstreams = [make_upstream(), make_upstream()]
     manifests = [move(upstream) for upstream in upstreams]
     assert manifests[0] == manifests[1]
@@ -78,16 +78,16 @@ def test_of_several_endpoints_each_is_asked_by_get_that_refuses_head(start, make
     assert_whole(entrepot.get(LATEST), manifests[0][1])
 
 
-def test_what_is_not_there_is_so_by_get_too(due, upstream):
-    """And is known for a while."""
+def test_a_tag_not_found_by_head_is_not_found_by_get(due, upstream):
+    """The mirror remembers this answer for a while."""
     assert due.head(LATEST).status == 404
     assert_error(due.get(LATEST), 404)
     assert methods(upstream, "manifest") == ["HEAD", "GET"]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_head_that_was_not_refused_is_not_put_as_get(due, upstream, status):
-    """The registry wants fewer requests, or is ill: the record serves."""
+def test_other_failures_of_head_are_not_retried_by_get(due, upstream, status):
+    """The registry wants fewer requests, or fails: the stored record serves."""
     before, after = move(upstream)
     assert_whole(due.get(LATEST), before)
     upstream.set_tag(REPOSITORY, "latest", after.digest)
@@ -113,7 +113,7 @@ def test_size_and_proof_of_a_blob_come_by_a_get_of_one_byte(start, upstream, sta
 
 
 def test_a_stored_blob_of_another_repository_needs_its_own_proof(start, upstream):
-    """Refused by GET as well: not this repository's."""
+    """GET is refused as well: this repository lacks the blob."""
     refuse_heads(upstream, 405, "blob")
     blob = upstream.add_blob(REPOSITORY, content.blob(1000))
     entrepot = start()
@@ -122,7 +122,7 @@ def test_a_stored_blob_of_another_repository_needs_its_own_proof(start, upstream
 
 
 def test_a_head_without_a_size(start, upstream):
-    """Some registries answer HEAD as if there were nothing, or do not say how much there is."""
+    """Some registries answer HEAD with an empty object, or without a size."""
     upstream.script(faults.content_length(0), method="HEAD")
     image = upstream.add_image(REPOSITORY, content.image(), "latest")
     layer = image.layers[0]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Malformed and odd requests to the registry API: each must be answered exactly so, with an error
-in OCI form, and without a word to the upstream.
+"""Malformed and odd requests to the registry API: each has exactly one right answer, with an error
+in OCI form, and causes no request to the upstream.
 
 The numbers are fixed: they go on from those of the HTTP corpus (test_http_corpus.py).
 """
@@ -21,7 +21,7 @@ BASE = f"/v2/{REPOSITORY}"
 
 
 class Case(NamedTuple):
-    """Requests that are refused before the upstream is asked."""
+    """Requests that the mirror refuses without a request to the upstream."""
 
     number: str
     note: str
@@ -99,7 +99,7 @@ def entrepot(start, image):
 
 
 def fields_of(response) -> list[tuple[str, str]]:
-    """Without what may differ from one second to the next."""
+    """The fields without those that may differ from one second to the next."""
     return [(name, value) for name, value in response.headers.fields
             if name not in ("Date", "Age", "Cache-Status")]
 
@@ -159,7 +159,7 @@ def test_79_a_sha512_manifest_is_handled(entrepot, upstream, image):
     assert_whole(entrepot.get(manifest_target(manifest)), manifest)
 
 
-def test_80_names_hold_our_own_words(entrepot, upstream):
+def test_80_names_may_hold_words_of_the_api(entrepot, upstream):
     for repository in ("library/manifests", "a/blobs/tags", "blobs/manifests/latest/referrers"):
         image = upstream.add_image(repository, content.image(seed=len(repository)), "latest")
         assert_whole(entrepot.get(manifest_target("latest", repository)), image.manifest)
@@ -187,13 +187,13 @@ def test_83_a_large_n_is_clamped(entrepot, upstream):
     assert response.status == 200 and response.json()["tags"] == ["latest"]
 
 
-def test_84_last_stays_here(entrepot, upstream, image):
+def test_84_last_is_not_sent_on(entrepot, upstream, image):
     upstream.set_tag(REPOSITORY, "zulu", image.manifest.digest)
     assert entrepot.get(f"{BASE}/tags/list?last=not%2dthere").json()["tags"] == ["zulu"]
     assert all("last" not in request.target for request in upstream.requests("tags"))
 
 
-# What a client may name as ns= or as Host, and what a Host that says so is answered.
+# Registries that a client may name as ns= or as Host, and the status for such a Host.
 ELSEWHERE = {"localhost": 200, "127.1": 200, "2130706433": 200, "[::1]": 200,
              "169.254.169.254": 200, "x:22": 200, "u@h": 400, "%00": 400, "a" * 300: 200,
              "docker.io.evil.test": 200, "ghcr.io": 200}
@@ -201,12 +201,12 @@ ELSEWHERE = {"localhost": 200, "127.1": 200, "2130706433": 200, "[::1]": 200,
 
 @pytest.fixture
 def watched(entrepot):
-    """An Entrepot, and the calls by which it would dial or resolve."""
+    """An Entrepot, and the system calls by which it would connect or resolve."""
     tracer = Daemon("strace", "-f", "-p", str(entrepot.pid), "-e",
                     "trace=connect,sendto,sendmmsg")
     tracer.log.wait_for("attached")
     yield entrepot, tracer.log
-    # It would have been seen: this is asked of the upstream.
+    # The test would see such a request: this one goes to the upstream.
     assert entrepot.get(manifest_target("not-yet-asked")).status == 404
     tracer.log.wait_for(r"connect\(")
     tracer.stop()
@@ -313,21 +313,21 @@ def test_92_a_sound_authorization_is_ignored(entrepot, upstream, image):
 
 
 @pytest.mark.parametrize("value", ["", "Basic", "Basic ", "Basic Og==", "Bearer", "Bearer "])
-def test_92_an_empty_authorization_is_none(entrepot, image, value):
+def test_92_an_empty_authorization_is_ignored(entrepot, image, value):
     headers = {"Authorization": value}
     assert_whole(entrepot.get(manifest_target("latest"), headers=headers), image.manifest)
 
 
 @pytest.mark.parametrize("query", ["ns=docker.io&ns=docker.io", "ns=docker.io&x&ns=docker.io"])
-def test_85_the_same_namespace_again_says_nothing_new(entrepot, image, query):
+def test_85_the_same_namespace_twice_is_accepted(entrepot, image, query):
     assert_whole(entrepot.get(f"{manifest_target('latest')}?{query}"), image.manifest)
 
 
-def test_83_the_same_number_again_says_nothing_new(entrepot, image):
+def test_83_the_same_number_twice_is_accepted(entrepot, image):
     assert entrepot.get(f"{BASE}/tags/list?n=1&n=1&last=a&last=a").status == 200
 
 
-def test_93_client_fields_go_no_further(entrepot, upstream, image):
+def test_93_client_fields_are_not_sent_on(entrepot, upstream, image):
     headers = {"Cookie": "canary=1", "X-Forwarded-For": "canary", "X-Forwarded-Host": "canary.test",
                "Forwarded": "host=canary.test", "Proxy": "http://canary.test",
                "X-Original-URL": "/canary", "User-Agent": "canary"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGHUP: the configuration is read anew while the process serves (P5)."""
+"""SIGHUP: the process reads its configuration again while it serves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KIB, MIB = content.KIB, content.MIB
 
 
 def reload(entrepot, expect: str = r"SIGHUP: the configuration is read anew") -> None:
-    """Writes what the test has changed, and waits until the process has said what it made of it."""
+    """Writes the changed configuration, and waits for the log line that reports the result."""
     said = len(entrepot.log.lines)
     entrepot.config_path.write_text(json.dumps(entrepot.config))
     os.kill(entrepot.pid, signal.SIGHUP)
@@ -53,7 +53,7 @@ def test_another_endpoint_and_a_download_goes_on(start, upstream, other):
 @pytest.mark.parametrize("text, why", [
     ("{", r"error .*entrepot\.json"), ('{"cache": {"max_size": "much"}}', r"error .*cache\.max_size"),
     ('{"unknown": 1}', r"error .*unknown key")])
-def test_a_bad_one_is_refused(start, upstream, text, why):
+def test_a_bad_configuration_is_refused(start, upstream, text, why):
     entrepot = start()
     blob = upstream.add_blob(REPOSITORY, content.blob(MIB, seed=3))
     entrepot.config_path.write_text(text)
@@ -64,7 +64,7 @@ def test_a_bad_one_is_refused(start, upstream, text, why):
     assert entrepot.admin("/readyz").status == 200
 
 
-def test_a_smaller_cache_lets_blobs_go(start, upstream):
+def test_a_smaller_cache_evicts_blobs(start, upstream):
     entrepot = start(cache={"max_size": "1GiB", "reserve_free": 0})
     blobs = [upstream.add_blob(REPOSITORY, content.blob(2 * MIB, seed=10 + n)) for n in range(12)]
     for blob in blobs:
@@ -76,8 +76,8 @@ def test_a_smaller_cache_lets_blobs_go(start, upstream):
     assert entrepot.metrics().sum("cache_max_bytes") == 16 * MIB
 
 
-def test_tags_are_believed_as_configured_now(start, upstream):
-    """For what is learnt from then on."""
+def test_new_tag_rules_apply_to_later_checks(start, upstream):
+    """For tags that are checked from then on."""
     entrepot = start({"docker.io": {"endpoint": upstream, "tags": {"fresh_for": "0s"}}})
     image = upstream.add_image(REPOSITORY, content.image((KIB,)), "v1")
     for _ in range(2):
@@ -91,7 +91,7 @@ def test_tags_are_believed_as_configured_now(start, upstream):
     assert upstream.count("manifest") == 3
 
 
-def test_pins_count_from_then_on(start):
+def test_new_pins_apply_at_once(start):
     entrepot = start()
     entrepot.config["cache"]["pin"] = ["library/*"]
     reload(entrepot)
@@ -103,10 +103,10 @@ def test_the_level_of_the_log(start):
     entrepot.config["log"]["level"] = "warn"
     entrepot.config["threads"] = {"serve": 3}
     reload(entrepot, r"warn .*SIGHUP: these count")
-    assert not entrepot.log.search(r"info .*SIGHUP"), "what is only for information is left out now"
+    assert not entrepot.log.search(r"info .*SIGHUP"), "lines of level info are left out now"
 
 
-def test_what_needs_a_start_is_told(start, upstream):
+def test_keys_that_need_a_restart_are_logged(start, upstream):
     entrepot = start()
     blob = upstream.add_blob(REPOSITORY, content.blob(MIB, seed=4))
     entrepot.config["threads"] = {"serve": 3}
@@ -131,5 +131,5 @@ def test_many_reloads_leak_nothing(start, upstream, other):
         if number == 9:
             settled = descriptors()
     eventually(lambda: descriptors() <= settled + 5, what="no more descriptors than before")
-    if not os.environ.get("ENTREPOT_SANITIZE"):  # those keep what was freed
+    if not os.environ.get("ENTREPOT_SANITIZE"):  # those keep freed memory
         assert entrepot.memory()["RssAnon"] < 100 * MIB

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What outlives the process, and starts that must fail clearly."""
+"""Objects that survive a restart, and starts that must fail with a clear message."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def fills(entrepot) -> list[str]:
     return os.listdir(entrepot.directory / "cache" / "fills")
 
 
-# --- What outlives it.
+# --- Objects and partial files survive.
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["SIGTERM", "SIGKILL"])
@@ -52,8 +52,8 @@ def test_committed_survives(start, upstream, image, kill):
     assert fills(entrepot) == []
 
 
-def test_missing_is_not_kept(start, upstream, image):
-    """A negative entry is a rumour, not a fact to write down."""
+def test_negative_entries_do_not_survive_a_restart(start, upstream, image):
+    """A negative entry may soon be wrong, so it is not stored."""
     entrepot = start()
     assert entrepot.get(manifest_target("later")).status == 404
     upstream.set_tag(REPOSITORY, "later", image.manifest.digest)
@@ -79,7 +79,7 @@ def test_interrupted_fill(start, upstream, kill):
     eventually(lambda: fills(entrepot) == [], what="an empty fills directory")
 
 
-def test_blobs_gone_behind_its_back(start, upstream, image):
+def test_blobs_removed_while_the_process_is_down(start, upstream, image):
     entrepot = start()
     pull(entrepot, image)
     entrepot.terminate()
@@ -89,7 +89,7 @@ def test_blobs_gone_behind_its_back(start, upstream, image):
 
 
 def test_truncated_blob_is_not_served(start, upstream, image):
-    """What a power cut leaves of a file that was not synced."""
+    """A power cut can leave such a file if it was not synced."""
     big = image.layers[-1]
     entrepot = start()
     pull(entrepot, image)
@@ -137,7 +137,7 @@ def failing_start(entrepot) -> subprocess.CompletedProcess:
 
 
 def assert_clear(result: subprocess.CompletedProcess, code: int, names: str) -> None:
-    """The right exit code, and one line that names what is wrong."""
+    """The right exit code, and one line that names the fault."""
     assert result.returncode == code, (result.returncode, result.stderr)
     lines = [line for line in result.stderr.splitlines() if names in line]
     assert len(lines) == 1, result.stderr
@@ -167,7 +167,8 @@ def test_unusable_directory(prepare, tmp_path, make):
 
 @pytest.mark.parametrize("with_family", [False, True])
 def test_another_format_version(start, prepare, image, with_family):
-    """Made by a later version, which may have families of its own: not touched, not served."""
+    """A cache of a later version, which may have other column families: it is neither changed nor
+    served."""
     first = start()
     pull(first, image)
     first.terminate()
@@ -206,7 +207,7 @@ BROKEN_CONFIGS = {
     "bad-regex": ('{"upstreams": {"docker.io": {"endpoints": [{"url": "https://x"}], '
                   '"tags": {"rules": [{"match": "(", "fresh_for": "1h"}]}}}}',
                   "upstreams.docker.io.tags.rules[0].match"),
-    # As a search in a time that grows with 2^n would need.
+    # A path for which a search in a time that grows with 2^n would hang.
     "backtracking-regex": ('{"upstreams": {"docker.io": {"endpoints": [{"url": "https://x"}], '
                            '"tags": {"rules": [{"match": "(a+)\\\\1$", "fresh_for": "1h"}]}}}}',
                            "upstreams.docker.io.tags.rules[0].match"),
@@ -224,7 +225,7 @@ def test_broken_configuration(tmp_path, name, command):
     assert_clear(result, EXIT_CONFIG, names=path or str(file))
 
 
-def test_configuration_that_is_not_there(tmp_path):
+def test_a_missing_configuration_file(tmp_path):
     result = run("serve", "--config", str(tmp_path / "missing.json"))
     assert_clear(result, EXIT_CONFIG, names=str(tmp_path / "missing.json"))
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fill that was interrupted goes on where it stopped: after the upstream went away, after a stop,
-after kill -9. What is there already is as little believed as what arrives."""
+"""An interrupted fill resumes where it stopped: after the upstream went away, after a stop, after
+kill -9. The mirror verifies the bytes of the partial file like those that arrive."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def fill_of(entrepot, blob) -> Path:
 
 
 def half_filled(entrepot, upstream, blob):
-    """A download that stands in the middle, and the gate that holds it."""
+    """A download that is held in the middle, and the gate that holds it."""
     gate = Gate()
     rule = upstream.script(faults.hold_at(HALF, gate), kind="blob", method="GET")
     download = entrepot.download(blob_target(blob))
@@ -48,7 +48,7 @@ def test_restart(start, upstream, blob, kill):
     assert fill_of(entrepot, blob).stat().st_size >= HALF - MIB
     upstream.forget()
     assert_whole(entrepot.get(blob_target(blob), keep=False), blob)
-    assert upstream.body_bytes() <= SIZE - HALF + 2 * MIB, "fetched again what was there"
+    assert upstream.body_bytes() <= SIZE - HALF + 2 * MIB, "stored bytes were fetched again"
     assert upstream.count("blob", method="GET") == 1
     assert entrepot.metrics().sum("fills_resumed_total") == 1
     eventually(lambda: not fill_of(entrepot, blob).exists(), what="the fill is a blob")
@@ -56,7 +56,7 @@ def test_restart(start, upstream, blob, kill):
 
 
 def test_lost_upstream(start, upstream, blob):
-    """Longer than a transfer is tried again: who asks later goes on with it."""
+    """Longer than a transfer is retried: a later request resumes it."""
     entrepot = start()
     download, gate = half_filled(entrepot, upstream, blob)
     upstream.go_down()
@@ -71,7 +71,7 @@ def test_lost_upstream(start, upstream, blob):
 
 
 @pytest.mark.parametrize("damage", ["flipped", "zeros", "longer"])
-def test_what_was_left_is_not_believed(start, upstream, blob, damage):
+def test_a_partial_file_is_verified(start, upstream, blob, damage):
     entrepot = start(timeouts={"drain": "1ms"})
     download, gate = half_filled(entrepot, upstream, blob)
     entrepot.kill9()
@@ -90,12 +90,12 @@ def test_what_was_left_is_not_believed(start, upstream, blob, damage):
     eventually(lambda: not fill_of(entrepot, blob).exists(), what="nothing is left")
 
 
-def test_whole_and_not_yet_a_blob(start, upstream, blob):
-    """C3: all had arrived when the process died; little is asked for."""
+def test_a_complete_partial_file_becomes_a_blob(start, upstream, blob):
+    """All bytes had arrived when the process died; the mirror requests few of them again."""
     entrepot = start()
     entrepot.kill9()
     fill_of(entrepot, blob).write_bytes(blob.data)
-    fill_of(entrepot, blob).chmod(0o1600)  # as long as it will be
+    fill_of(entrepot, blob).chmod(0o1600)  # the mode of a file that has its final length
     entrepot.start()
     assert_whole(entrepot.get(blob_target(blob), keep=False), blob)
     assert upstream.body_bytes() <= 4096
@@ -114,7 +114,7 @@ def test_an_upstream_without_ranges(start, upstream, blob):
     assert upstream.count("blob", method="GET") == 2
 
 
-def test_a_blob_that_is_gone(start, upstream, blob):
+def test_a_blob_that_the_upstream_has_removed(start, upstream, blob):
     entrepot = start(timeouts={"drain": "1ms"})
     download, gate = half_filled(entrepot, upstream, blob)
     entrepot.kill9()
@@ -125,12 +125,12 @@ def test_a_blob_that_is_gone(start, upstream, blob):
     entrepot.start()
     upstream.forget()
     assert_error(entrepot.get(blob_target(blob)), 404, code="BLOB_UNKNOWN")
-    # What had come stays for a repository that has it.
+    # The partial file stays for a repository that has the blob.
     assert_whole(entrepot.get(blob_target(blob, "library/other"), keep=False), blob)
     assert upstream.body_bytes() <= SIZE - HALF + 2 * MIB
 
 
-def test_what_is_left_counts_and_goes_first(start, upstream, blob):
+def test_a_partial_file_counts_and_is_evicted_first(start, upstream, blob):
     entrepot = start(timeouts={"drain": "1ms"})
     download, gate = half_filled(entrepot, upstream, blob)
     entrepot.kill9()

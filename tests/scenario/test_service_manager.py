@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the process says to the service manager that started it, and takes from it (systemd's
-Type=notify, WatchdogSec= and LoadCredential=)."""
+"""The messages of the process to the service manager that started it, and the credentials that it
+gets from it (systemd's Type=notify, WatchdogSec= and LoadCredential=)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.gate import Gate, eventually
 from support.service_manager import ServiceManager
 
 MIB = content.MIB
-# Said twice in this time; long enough for a sanitizer build on a busy machine to do so.
+# The process sends two messages in this time; long enough for a sanitizer build on a busy machine.
 WATCHDOG = 1.0
 
 
@@ -46,7 +46,7 @@ def test_ready_when_it_serves(manage, start):
     assert entrepot.get("/v2/").status == 200
     assert told["STATUS"] == (f"listening on 127.0.0.1:{entrepot.port}; "
                               f"admin on 127.0.0.1:{entrepot.admin_port}")
-    assert manager.hear(0.2) is None, "nobody watches it"
+    assert manager.hear(0.2) is None, "no watchdog is configured"
 
 
 def test_not_ready_when_it_cannot_serve(manage, start, prepare):
@@ -61,7 +61,7 @@ def test_not_ready_when_it_cannot_serve(manage, start, prepare):
         assert manager.hear(0.1) is None
 
 
-def test_says_that_it_lives_twice_in_the_time_it_has(manage, start):
+def test_feeds_the_watchdog_twice_per_interval(manage, start):
     manager = manage(WATCHDOG)
     start(environ=manager.environ)
     manager.wait_silence(0.05)
@@ -80,8 +80,8 @@ def test_another_process_is_watched(manage, start):
     assert manager.hear(WATCHDOG) is None
 
 
-def test_a_loop_that_is_held_ends_the_feeding(manage, start, upstream, failing):
-    """The fetch loop does not come back from a write. What is stored is still served."""
+def test_a_blocked_loop_ends_the_feeding_of_the_watchdog(manage, start, upstream, failing):
+    """The fetch loop hangs in a write. Stored objects are still served."""
     manager = manage(WATCHDOG)
     image = upstream.add_image(REPOSITORY, content.image((MIB,)), "latest")
     blob = upstream.add_blob(REPOSITORY, content.blob(4 * MIB, seed=1))
@@ -98,7 +98,7 @@ def test_a_loop_that_is_held_ends_the_feeding(manage, start, upstream, failing):
     assert download.finish().sha256 == blob.digest
 
 
-def test_lives_while_it_drains(manage, start, upstream):
+def test_feeds_the_watchdog_while_it_drains(manage, start, upstream):
     manager = manage(WATCHDOG)
     blob = upstream.add_blob(REPOSITORY, content.blob(4 * MIB, seed=2))
     gate = Gate()
@@ -126,7 +126,7 @@ def reload(entrepot: Entrepot, manager: ServiceManager, text: str) -> str:
     return manager.hear_of("READY")["STATUS"]
 
 
-def test_tells_of_a_reload(manage, start):
+def test_reports_a_reload(manage, start):
     manager = manage()
     entrepot = start(environ=manager.environ)
     status = manager.hear_of("READY")["STATUS"]
@@ -135,8 +135,8 @@ def test_tells_of_a_reload(manage, start):
     assert reload(entrepot, manager, json.dumps(entrepot.config)) == status
 
 
-def test_takes_a_password_that_is_handed_over(start, upstream, tmp_path):
-    """LoadCredential=credentials:/etc/entrepot/credentials, where there is a file `hub`."""
+def test_reads_a_password_from_a_credential(start, upstream, tmp_path):
+    """LoadCredential=credentials:/etc/entrepot/credentials, whose folder has a file `hub`."""
     image = upstream.add_image(REPOSITORY, content.image((1000,)), "latest")
     upstream.role.require_basic({"robot": "s3cret"})
     (tmp_path / "credentials_hub").write_text("s3cret\n")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A serve loop never waits for the disk (reliability notes, D11): while a disk that stands still holds up
-the readers of a cold blob, what is in memory is answered. How fast, tests/bench/cold_disk.py tells."""
+"""A serve loop never waits for the disk: while a disk that stands still delays the readers of a
+cold blob, requests for data in memory are answered. tests/bench/cold_disk.py measures how fast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GIB = 1024 * MIB
 RATE = 40 * MIB
 STOPS = 8
 ROUNDS = 20
-STILL = 20  # looks in a row that see nothing new
+STILL = 20  # checks in a row without a new byte
 TOO_LATE = 2.0  # seconds, for an answer that should not come
 
 
@@ -30,7 +30,7 @@ def throttle():
 
 
 @pytest.fixture
-def disk(make_disk, throttle):  # its process leaves before the group goes
+def disk(make_disk, throttle):  # the process ends before its control group
     return make_disk(2 * GIB)
 
 
@@ -41,7 +41,7 @@ def mirror(disk, throttle, start, upstream):
     throttle.add(made.entrepot.pid)
     throttle.reads(disk.numbers, RATE)
     yield made
-    throttle.reads(disk.numbers, GIB)  # whoever waits for it can end
+    throttle.reads(disk.numbers, GIB)  # lets waiting readers end
 
 
 def received(readers) -> list[int]:
@@ -49,7 +49,7 @@ def received(readers) -> list[int]:
 
 
 def wait_for_standstill(readers) -> None:
-    """What was under way when the disk stopped has come."""
+    """Waits until all bytes that were on their way when the disk stopped have arrived."""
     last, looks = None, 0
 
     def still() -> bool:
@@ -60,10 +60,10 @@ def wait_for_standstill(readers) -> None:
     eventually(still, what="readers that are held up")
 
 
-# Where the kernel reads further ahead than a window is long, all pages of the next window are in the page
-# cache before their bytes are.
+# If the kernel reads further ahead than a window is long, all pages of the next window are in the
+# page cache before their bytes are.
 @pytest.mark.parametrize("ahead", [128, 4096])
-def test_what_is_in_memory_does_not_wait(throttle, disk, mirror, ahead):
+def test_a_blob_in_memory_does_not_wait(throttle, disk, mirror, ahead):
     disk.read_ahead(ahead)
     connections = [(target, client.Connection(port)) for target, port in mirror.hot_targets()]
     readers = mirror.readers()
@@ -86,9 +86,9 @@ def test_what_is_in_memory_does_not_wait(throttle, disk, mirror, ahead):
         connection.close()
 
 
-def test_a_loop_that_reads_the_disk_is_seen(throttle, disk, mirror, failing):
-    """The same with a mirror that is told that everything is in the page cache: the test above is
-    one that can fail."""
+def test_the_check_finds_a_loop_that_reads_the_disk(throttle, disk, mirror, failing):
+    """The same with a mirror that takes all bytes to be in the page cache: this proves that the
+    test above can fail."""
     disk.read_ahead(128)
     tracer = failing(mirror.entrepot, "preadv2", "retval=1")
     readers = mirror.readers()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A start for which something is missing: threads, standard descriptors, a folder that can be read to
-its end. And such a folder while it serves."""
+"""A start without threads, without standard descriptors, or with a folder that cannot be read to
+its end; and such a folder in a running process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ THREADS = {"serve": 2, "fetch": 2, "store": 3}
 
 
 def traced_start(entrepot, trace: Path, *inject: str) -> subprocess.Popen:
-    """Ends by itself, or by the line that says it serves."""
+    """The process ends by itself, or after the line that says that it serves."""
     entrepot.config_path.write_text(json.dumps(entrepot.config))
     return subprocess.Popen(
         ["setpriv", "--pdeathsig", "KILL", "strace", "-D", "-f", "-o", str(trace), "-e",
@@ -43,9 +43,9 @@ def traced_start(entrepot, trace: Path, *inject: str) -> subprocess.Popen:
 
 
 @traced
-def test_no_thread_to_be_had(prepare, tmp_path):
-    """From the first, the second, one of the store pool's, or the last on: one line, and the exit code
-    that asks for another start, which may find them."""
+def test_no_thread_can_start(prepare, tmp_path):
+    """The first, the second, one of the store pool's or the last thread and all later ones fail:
+    one line, and the exit code that requests a restart, which may find threads again."""
     entrepot, trace = prepare(threads=THREADS), tmp_path / "trace"
     process = traced_start(entrepot, trace)
     while "listening on" not in (line := process.stderr.readline()):
@@ -57,7 +57,7 @@ def test_no_thread_to_be_had(prepare, tmp_path):
                   if re.search(r"\bclone3?\(|clone3? resumed", line) and "unfinished" not in line)
     rehearsed = sum(THREADS.values()) + 2 + 20
     for first in (1, 2, 1 + rehearsed + 2, started):
-        shutil.rmtree(cache_of(entrepot))  # how many threads open an index depends on what it holds
+        shutil.rmtree(cache_of(entrepot))  # the files of an index decide how many threads open it
         process = traced_start(entrepot, trace, "-e",
                                f"inject=clone,clone3:error=EAGAIN:when={first}+")
         _, said = process.communicate(timeout=DEADLINE)
@@ -71,7 +71,7 @@ def test_no_thread_to_be_had(prepare, tmp_path):
 
 
 def test_closed_standard_descriptors(prepare):
-    """They are /dev/null and nobody's socket or file."""
+    """They are /dev/null, not a socket or a file of the process."""
     entrepot = prepare(log={"level": "debug"})
     entrepot.config_path.write_text(json.dumps(entrepot.config))
     process = subprocess.Popen(
@@ -87,7 +87,7 @@ def test_closed_standard_descriptors(prepare):
     assert code == 0
 
 
-# --- Folders that the disk gives half of.
+# --- Folders of which the disk returns only a part.
 
 
 def assert_serves(entrepot, upstream, seed: int) -> None:

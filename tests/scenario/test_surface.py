@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registry API as clients see it: shapes of URLs, headers, errors, listings
-(protocol notes, 1)."""
+"""The registry API as clients see it: shapes of URLs, headers, errors, listings."""
 
 import pytest
 
@@ -57,7 +56,7 @@ def test_every_shape_is_the_same_image(start, make_upstream, upstream, image, sh
 
 
 def test_name_without_slash_elsewhere_stays(start, make_upstream):
-    """library/ is a matter of Docker Hub alone."""
+    """Only Docker Hub adds library/."""
     other = make_upstream()
     image = other.add_image("app", content.image(), "latest")
     entrepot = start({"other.test": other})
@@ -65,7 +64,7 @@ def test_name_without_slash_elsewhere_stays(start, make_upstream):
 
 
 @pytest.mark.parametrize("ns", ["unknown.test", "127.0.0.1:22"])
-def test_unknown_namespace_is_not_asked(entrepot, upstream, ns):
+def test_an_unknown_namespace_gets_no_request(entrepot, upstream, ns):
     response = entrepot.get(f"{BASE}/manifests/latest?ns={ns}")
     assert_error(response, 404, code="NAME_UNKNOWN")
     assert upstream.count() == 0
@@ -226,7 +225,7 @@ def test_referrers_of_nothing(entrepot):
 
 @pytest.mark.parametrize("has_tag", [False, True])
 def test_referrers_tag_schema(entrepot, upstream, image, has_tag):
-    """The upstream lacks the API: what the tag says, or nothing."""
+    """The upstream lacks the API: the list is that of the fallback tag, or empty."""
     upstream.role.referrers_supported = False
     subject = image.manifest.digest
     described = [referrer(1, "application/a")]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a tag means, for how long, and what when the upstream cannot be asked."""
+"""The manifest that a tag serves, for how long, and the answers while the upstream is
+unreachable."""
 
 import pytest
 
@@ -20,17 +21,17 @@ def image(upstream):
 
 @pytest.fixture
 def fresh(start):
-    """Tags are believed for an hour."""
+    """Tags are fresh for an hour."""
     return start()
 
 
 @pytest.fixture
 def due(start, upstream):
-    """Tags are asked for anew each time."""
+    """A mirror that checks each tag at each request."""
     return start({"docker.io": {"endpoint": upstream, "tags": DUE}})
 
 
-def test_fresh_asks_once(fresh, upstream, image):
+def test_a_fresh_tag_needs_one_request(fresh, upstream, image):
     assert_whole(fresh.get(LATEST), image.manifest)
     asked = upstream.count()
     for _ in range(5):
@@ -49,7 +50,7 @@ def test_head_and_get_agree(fresh, upstream, image):
         assert head.headers[name] == get.headers[name]
     assert get.headers["Content-Type"] == image.manifest.media_type
     assert get.headers["ETag"] == f'"{image.manifest.digest}"'
-    # What a HEAD of a tag announced can be had by digest, without asking again.
+    # The announced digest is a hit without another request.
     asked = upstream.count()
     assert_hit(fresh.get(manifest_target(image.manifest)), image.manifest)
     assert upstream.count() == asked
@@ -65,11 +66,11 @@ def test_full_accept_is_sent_whatever_clients_say(fresh, upstream, image):
             assert media_type in offered
 
 
-def test_tag_of_a_type_the_client_does_not_take(fresh, upstream):
+def test_tag_of_a_type_that_the_client_does_not_accept(fresh, upstream):
     image = upstream.add_image(REPOSITORY, content.image(media_type=content.OCI_MANIFEST), "oci")
     accept = {"Accept": content.DOCKER_MANIFEST}
     assert_error(fresh.get(manifest_target("oci"), headers=accept), 404, code="MANIFEST_UNKNOWN")
-    # By digest the bytes are the answer.
+    # By digest the mirror serves the bytes whatever the type.
     assert_whole(fresh.get(manifest_target(image.manifest), headers=accept), image.manifest)
 
 
@@ -100,8 +101,8 @@ def test_upstream_without_digest_field(due, upstream, image):
     assert_whole(due.get(LATEST), newer.manifest)
 
 
-def test_digest_field_that_lies(due, upstream, image):
-    """Docker-Content-Digest is a hint: what is served under a digest has it."""
+def test_a_wrong_digest_field(due, upstream, image):
+    """Docker-Content-Digest is a hint: an object served under a digest has that digest."""
     other = upstream.add_image(REPOSITORY, content.image(seed=8), "other")
     upstream.script(faults.field("Docker-Content-Digest", other.manifest.digest), kind="manifest")
     response = due.get(LATEST)
@@ -113,7 +114,8 @@ def test_digest_field_that_lies(due, upstream, image):
 
 
 def test_grace_answers_at_once(start, upstream, image):
-    """Towards the end of its freshness a tag in use is checked without anyone waiting for it."""
+    """Towards the end of its freshness a tag in use is checked while no client waits for the
+    check."""
     entrepot = start({"docker.io": {"endpoint": upstream, "tags": {"fresh_for": "4s"}}})
     assert_whole(entrepot.get(LATEST), image.manifest)
     gate = Gate()
@@ -145,7 +147,7 @@ def test_rules(start, upstream, image):
     faults.status(500), faults.status(502), faults.status(503), faults.status(504),
     faults.too_many_requests("30"), faults.html_page(), faults.raw(b"")],
     ids=["500", "502", "503", "504", "429", "html", "closed"])
-def test_stale_covers_what_passes(due, upstream, image, fault):
+def test_stale_covers_temporary_failures(due, upstream, image, fault):
     assert_whole(due.get(LATEST), image.manifest)
     for blob in image.blobs:
         assert_whole(due.get(blob_target(blob)), blob)
@@ -195,7 +197,7 @@ def test_missing_is_remembered(fresh, upstream, image):
 
 
 def test_missing_is_forgotten(fresh, upstream, image):
-    """A push upstream is seen soon: the wait is that of negative entries, ten seconds."""
+    """A push to the upstream is seen soon: a negative entry lasts ten seconds."""
     assert_error(fresh.get(manifest_target("soon")), 404)
     upstream.set_tag(REPOSITORY, "soon", image.manifest.digest)
     response = eventually(
@@ -206,7 +208,7 @@ def test_missing_is_forgotten(fresh, upstream, image):
 @pytest.mark.parametrize("name,value", [("Cache-Control", "no-cache"),
                                         ("Cache-Control", "max-age=0, no-cache"),
                                         ("Pragma", "no-cache")])
-def test_client_asks_for_a_check(fresh, upstream, image, name, value):
+def test_a_client_can_force_a_check(fresh, upstream, image, name, value):
     assert_whole(fresh.get(LATEST), image.manifest)
     newer = upstream.add_image(REPOSITORY, content.image(seed=7), "latest")
     assert_whole(fresh.get(LATEST), image.manifest)
@@ -221,17 +223,17 @@ def test_one_check_for_many_clients(due, upstream, image):
     upstream.script(faults.hold(gate), kind="manifest")
     downloads = download_together(due.port, [LATEST] * 20, keep=True)
     gate.wait_arrived()
-    # All twenty have asked before the one answer comes.
+    # All twenty requests are sent before the one answer comes.
     eventually(lambda: due.metrics().sum("connections") >= 20, what="twenty connections")
     gate.open()
     for download in downloads:
         assert_whole(download.finish(), image.manifest)
-    # A client whose request was read late starts a second one: its tag is due again at once.
+    # A client whose request was read late starts a second check: its tag is due again at once.
     assert upstream.count("manifest") <= 3
 
 
 def test_tags_move_while_clients_pull(due, upstream):
-    """Old or new, never a mix, and what was announced can be had."""
+    """Old or new, never a mix, and each announced digest is served."""
     images = [upstream.add_image(REPOSITORY, content.image(seed=n), "moving") for n in range(6)]
     known = {image.manifest.digest: image.manifest for image in images}
     for image in images:

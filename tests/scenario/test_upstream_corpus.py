@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Odd manifests and header fields from an upstream: each has one answer for our clients.
+"""Odd manifests and header fields from an upstream: each has one right response to clients.
 
 The numbers are fixed: they go on from those of the registry corpus (test_registry_corpus.py).
 """
@@ -18,11 +18,11 @@ LAYER = {"mediaType": content.OCI_LAYER, "digest": "sha256:" + "1" * 64, "size":
 
 
 class Document(NamedTuple):
-    """A manifest whose digest is right and whose content is not."""
+    """A manifest whose digest is right and whose content is invalid."""
 
     note: str
     data: bytes
-    by_tag: int = 200  # by digest it is always served: the digest proves it
+    by_tag: int = 200  # it is always served by digest, which proves it
     media_type: str = content.OCI_MANIFEST
 
 
@@ -76,23 +76,23 @@ def test_95_documents(start, upstream, make_upstream, case, by):
         assert "Set-Cookie" not in response.headers
     ask()
     ask()
-    entrepot.restart()  # what was kept of it is read back
+    entrepot.restart()  # the stored bytes are read back
     ask()
     assert trap.connections_seen == 0 and upstream.count("blob") == 0
 
 
 class Field(NamedTuple):
-    """A header field of the upstream's answer, and the statuses it makes of ours."""
+    """A header field of the upstream's reply, and the resulting statuses of ours."""
 
     name: str
-    value: str | None  # None: it is left out
+    value: str | None  # None: the field is left out
     manifest: int = 200
     by_tag: int = 200
     blob: int = 200
 
 
 FIELDS = [
-    # By tag nothing else says what the bytes should be.
+    # By tag nothing else defines the right bytes.
     Field("Docker-Content-Digest", "sha256:" + "0" * 64, by_tag=502),
     Field("Docker-Content-Digest", None),
     Field("Docker-Content-Digest", "nonsense"),
@@ -105,7 +105,7 @@ FIELDS = [
     Field("Content-Type", "a/b\rX: y", 502, 502, 502),
     Field("Content-Type", "a/b\r\n X: y", 502, 502, 502),
     Field("Content-Length", "10\r\nContent-Length: 11", 502, 502, 502),
-    # The chunks are none, so the transfer breaks, as one that is cut does.
+    # The chunks are invalid, so the transfer fails, as one that is cut off does.
     Field("Transfer-Encoding", "chunked", 503, 503, 503),
     Field("Transfer-Encoding", "gzip", 502, 502, 502),
     Field("Set-Cookie", "a=1"),
@@ -143,7 +143,7 @@ def test_96_fields(start, upstream, image, case, what):
 
 
 class Twice(NamedTuple):
-    """A header field that comes a second time, with another value, and the status it makes of ours."""
+    """A header field that comes twice, with another value, and the resulting status of ours."""
 
     name: str
     value: str
@@ -151,16 +151,17 @@ class Twice(NamedTuple):
 
 
 TWICE = [
-    # They decide nothing: the first counts. Proxies in front of registries add such fields again.
+    # The second value has no effect: the first one counts. Proxies in front of registries add such
+    # fields again.
     Twice("Docker-Distribution-Api-Version", "registry/1.0"),
     Twice("ETag", '"another"'),
     Twice("Retry-After", "7"),
     Twice("RateLimit-Limit", "7"),
     Twice("RateLimit-Remaining", "7"),
     Twice("Content-Type", "text/html"),
-    # Neither counts: the bytes have the digest that they have.
+    # Neither value counts: the mirror computes the digest of the bytes.
     Twice("Docker-Content-Digest", "sha256:" + "0" * 64),
-    # They decide where bytes belong, or who is asked next.
+    # They decide the place of the bytes, or the next host.
     Twice("Content-Length", "1", 502),
     Twice("Content-Range", "bytes 0-0/1", 502),
     Twice("Location", "http://elsewhere.test/", 502),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A large blob over several transfers: faster, and as right as over one."""
+"""A large blob over several transfers: faster, and with the same bytes as over one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.gate import eventually
 
 MIB = content.MIB
 SIZE = 64 * MIB
-RATE = 6 * MIB  # of one transfer: 11 s for all
+RATE = 6 * MIB  # for one transfer: 11 s for all
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_every_byte_once(widening, upstream, blob):
     downloads = client.download_together(entrepot.port, [blob_target(blob)] * 10)
     for download in downloads:
         assert_whole(download.finish(), blob)
-    assert len(segments(upstream)) >= 3, "one transfer brought it all"
+    assert len(segments(upstream)) >= 3, "one transfer fetched the whole blob"
     assert upstream.body_bytes() <= SIZE + 4 * MIB, "fetched twice"
     assert entrepot.metrics().sum("digest_mismatches_total") == 0
     upstream.forget()
@@ -45,7 +45,7 @@ def test_every_byte_once(widening, upstream, blob):
     assert upstream.count("blob") == 0
 
 
-def test_segments_that_break_go_on(widening, upstream, blob):
+def test_broken_segments_resume(widening, upstream, blob):
     upstream.script(faults.reset_after(3 * MIB), kind="blob", match=lambda r: bool(r.range),
                     times=4)
     entrepot = widening()
@@ -83,7 +83,7 @@ def test_restart_in_the_middle(widening, upstream, blob, kill):
     upstream.cut_connections()
     upstream.forget()
     assert_whole(entrepot.get(blob_target(blob), keep=False), blob)
-    assert upstream.body_bytes() <= SIZE * 3 / 4, "fetched again what was there"
+    assert upstream.body_bytes() <= SIZE * 3 / 4, "stored bytes were fetched again"
 
 
 def test_over_two_endpoints(widening, upstream, make_upstream, blob):
@@ -107,7 +107,7 @@ def test_one_endpoint_dies_under_its_segments(widening, upstream, make_upstream,
                what="the dead one is seen")
 
 
-def test_no_room_passes_through_over_one(widening, upstream, blob):
+def test_without_room_one_connection_passes_through(widening, upstream, blob):
     entrepot = widening(cache={"max_size": "64MiB"})
     assert_whole(entrepot.get(blob_target(blob), keep=False), blob)
     assert not segments(upstream)

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the scenario and client tests share: the process under test, scripted upstreams, clients."""
+"""The common parts of the scenario and client tests: the process under test, scripted upstreams,
+clients."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who the mirror is at an upstream, in tests."""
+"""The mirror's account at an upstream, in tests."""
 
 import base64
 

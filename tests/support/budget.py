@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rate limit of Docker Hub: GETs of manifests are counted, HEADs are not, and every answer about
-a manifest says what is left of the window.
+"""The rate limit of Docker Hub: GETs of manifests are counted, HEADs are not, and every answer
+about a manifest reports the rest of the window.
 
     budget = Budget(100)
     upstream.script(budget.charge, kind="manifest")
@@ -17,7 +17,7 @@ from .wire import Reply, Request
 
 class Budget:
     def __init__(self, limit: int, window: int = 21600, retry_after: int = 5):
-        self.limit = self.remaining = limit  # a test may set what others have left
+        self.limit = self.remaining = limit  # a test may set the rest of the budget
         self.counted = 0
         self.refused_at: float | None = None  # the first 429, as Request.at
         self._window = window
@@ -25,7 +25,7 @@ class Budget:
         self._lock = threading.Lock()
 
     def charge(self, request: Request, reply: Reply) -> None:
-        """A fault: counts a GET; refuses everything where nothing is left."""
+        """A fault: counts a GET; refuses all requests once nothing is left."""
         with self._lock:
             refused = self.remaining <= 0
             if refused and self.refused_at is None:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mirror in use: two endpoints of one registry, a second registry, and in small what happens to a
-mirror in months. For what looks at its metrics."""
+"""A mirror in use, for tests of its metrics: two endpoints of one registry, a second registry, and
+on a small scale the events of months."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ LIMIT = 100  # pulls that the registry grants
 
 
 class BusyMirror:
-    """`near` and `far` are endpoints of docker.io, `other` is ghcr.io's. Each step does one thing
-    and returns when it is done."""
+    """`near` and `far` are endpoints of docker.io, `other` is ghcr.io's. Each method does one step
+    and returns at its end."""
 
     def __init__(self, directory: Path):
         self.near, self.far, self.other = (ScriptedUpstream() for _ in range(3))
@@ -40,7 +40,7 @@ class BusyMirror:
                            "tags": {"fresh_for": "1h", "rules": [
                                {"match": "^latest$", "fresh_for": "0s"}]}},
              "ghcr.io": {"endpoint": self.other, "tags": {"fresh_for": "0s"}}},
-            # The one address that lasts over restarts: Prometheus knows it.
+            # The one address that stays the same over restarts: Prometheus scrapes it.
             admin={"address": f"127.0.0.1:{free_port()}"},
             cache={"directory": str(directory / "cache"), "max_size": f"{CACHE // MIB}MiB",
                    "reserve_free": "1MiB"},
@@ -81,11 +81,11 @@ class BusyMirror:
             upstream.add_blob(REPOSITORY, blob)
         return blob
 
-    # What happens on a good day.
+    # Requests that succeed.
 
     def pull(self, reference: str = "latest", image: content.Image | None = None,
              upstream: str = "docker.io") -> list[int]:
-        """The statuses of what a pull asks for."""
+        """Pulls an image and returns the status of each request."""
         image = image or (self.image if upstream == "docker.io" else self.other_image)
         targets = [manifest_target(reference), manifest_target(image.manifest),
                    *map(blob_target, image.blobs)]
@@ -118,14 +118,14 @@ class BusyMirror:
         assert self.entrepot.get(manifest_target("missing")).status == 404
         assert self.entrepot.get(f"{manifest_target('x')}?ns=unknown.test").status == 404
 
-    # What does not.
+    # Requests that fail or are not kept.
 
     def pull_too_large(self) -> None:
-        """More than a quarter of the cache passes through."""
+        """Pulls a blob larger than a quarter of the cache, which passes through."""
         assert self.entrepot.get(blob_target(self.new_blob(CACHE // 4 + MIB))).status == 200
 
     def break_a_download(self) -> None:
-        """It goes on where it stopped."""
+        """The transfer resumes where it stopped."""
         blob = self.new_blob(3 * MIB)
         for upstream in (self.near, self.far):
             upstream.script(faults.reset_after(MIB), times=1, kind="blob", digest=blob.digest)
@@ -138,7 +138,7 @@ class BusyMirror:
         self.entrepot.get(blob_target(blob))
 
     def be_limited(self) -> None:
-        """429 of the far endpoint, for what the near one does not have."""
+        """429 of the far endpoint for objects that the near one lacks."""
         self.far.script(faults.too_many_requests("1"), times=1, kind="manifest")
         self.entrepot.get(manifest_target("only-elsewhere"))
 
@@ -147,7 +147,7 @@ class BusyMirror:
         self.pull_new_image()
 
     def lose_an_endpoint(self) -> None:
-        """The far one: the near one does its work."""
+        """The far endpoint fails; the near one serves instead."""
         self.far.go_down()
         eventually(lambda: self._ask_all() and self._up(self.far) == 0, what="an endpoint down")
 
@@ -159,7 +159,7 @@ class BusyMirror:
         return self.entrepot.metrics().sum("endpoint_up", endpoint=upstream.address)
 
     def lose_a_registry(self, questions: int = 12) -> None:
-        """Its tags are served stale; what is not there is answered 503."""
+        """Its tags are served stale; objects that are not stored are answered 503."""
         self.other.go_down()
         for _ in range(questions):
             assert self.pull(upstream="ghcr.io")[0] == 200
@@ -167,7 +167,7 @@ class BusyMirror:
             assert self.entrepot.get(f"{missing}?ns=ghcr.io").status == 503
 
     def fail_the_disk(self) -> None:
-        """A write fails: that body, and for half a minute all others, are passed through."""
+        """A write fails: that body, and for half a minute all others, pass through."""
         blob = self.new_blob(3 * MIB)
         file = Path(self.entrepot.config["cache"]["directory"], "fills",
                     blob.digest.replace(":", "-"))
@@ -181,7 +181,7 @@ class BusyMirror:
         self.pull_many(MIB, MIB)
 
     def slow_a_loop(self) -> None:
-        """One thread wakes a third of a second late, as on a machine that has too much to do."""
+        """One thread wakes a third of a second late, as on an overloaded machine."""
         threads = Path(f"/proc/{self.entrepot.pid}/task")
         thread = next(entry.name for entry in threads.iterdir()
                       if (entry / "comm").read_text() == "serve-0\n")
@@ -200,13 +200,13 @@ class BusyMirror:
                 - metrics.sum("loop_lag_seconds_bucket", loop="serve", le="0.1"))
 
     def take_all_connections(self) -> list[Connection]:
-        """The caller closes them."""
+        """The caller closes the connections."""
         held = [Connection(self.entrepot.port) for _ in range(CONNECTIONS)]
         eventually(lambda: self.entrepot.metrics().sum("connections") >= CONNECTIONS,
                    what="all connections")
         held.append(Connection(self.entrepot.port))
         held[-1].send_request("GET", "/v2/")
-        assert held[-1].read_response().status == 200  # one that is idle is closed for it
+        assert held[-1].read_response().status == 200  # the mirror closes an idle one for it
         return held
 
     def restart(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judgements that many scenarios share."""
+"""Checks that many scenarios share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def manifest_target(reference, repository: str = REPOSITORY) -> str:
 
 
 def assert_whole(response: Response, expected: content.Blob | content.Manifest) -> None:
-    """The right object, all of it."""
+    """Requires a complete response with the right bytes."""
     assert response.status == 200, (response.status, response.body[:300])
     assert response.complete, f"cut after {response.received} of {expected.size}"
     assert response.sha256 == content.digest_of(expected.data)
@@ -27,7 +27,7 @@ def assert_whole(response: Response, expected: content.Blob | content.Manifest) 
 
 
 def assert_never_wrong(response: Response, expected: content.Blob) -> None:
-    """Promise 1: an error, a body cut short, or the right bytes; never other bytes of full length."""
+    """Requires an error, a body cut short, or the right bytes; never other bytes of full length."""
     if response.status == 200 and response.received >= expected.size:
         assert response.sha256 == content.digest_of(expected.data), "wrong bytes delivered whole"
     elif response.status == 200:
@@ -37,7 +37,7 @@ def assert_never_wrong(response: Response, expected: content.Blob) -> None:
 
 
 def assert_error(response: Response, *statuses: int, code: str | None = None) -> None:
-    """An error in OCI form, delivered whole."""
+    """Requires an error in OCI form, delivered whole."""
     assert response.status in statuses, (response.status, response.body[:300])
     assert response.status >= 400 and response.complete
     assert response.headers["Content-Type"] == "application/json"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP/1.1 clients on bare sockets: they see short bodies, early bytes and closes as they are."""
+"""HTTP/1.1 clients on bare sockets: they see short bodies, early bytes and closed connections as
+they are."""
 
 from __future__ import annotations
 
@@ -49,7 +50,7 @@ class Response:
     body: bytes = b""
     received: int = 0
     sha256: str = ""
-    complete: bool = False  # the whole announced body came
+    complete: bool = False  # the whole announced body arrived
     reset: bool = False     # the connection ended with RST instead of FIN
     head_after: float = 0.0  # seconds from sending the request
     first_byte_after: float | None = None
@@ -69,7 +70,8 @@ class Response:
 
 
 class Closed(Exception):
-    """The peer closed before a whole response head came; `data` is what it had sent."""
+    """The peer closed the connection before a whole response head arrived; `data` is the received
+    part."""
 
     def __init__(self, data: bytes):
         super().__init__(f"closed after {data!r}")
@@ -84,7 +86,7 @@ class Connection:
     host: str = "127.0.0.1"
     timeout: float = DEADLINE
     receive_buffer: int | None = None
-    source: str = ""                    # the client's own address; one of loopback's if not said
+    source: str = ""                    # the client's own address; one of loopback by default
     socket: socket.socket = field(init=False)
     pending: bytes = b""
 
@@ -117,7 +119,7 @@ class Connection:
         self.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
 
     def receive(self, size: int = 262144) -> bytes:
-        """Bytes, or b"" at the end; raises TimeoutError when nothing comes."""
+        """Returns bytes, or b"" at the end; raises TimeoutError when nothing comes."""
         if self.pending:
             data, self.pending = self.pending[:size], self.pending[size:]
             return data
@@ -161,7 +163,7 @@ class Connection:
 
     def read_response(self, method: str = "GET", keep: bool = True, on_bytes=None,
                       pace: float = 0.0) -> Response:
-        """A whole response. A body cut short is not an error here: see Response.complete."""
+        """Reads a whole response. A body cut short is not an error here: see Response.complete."""
         started = time.monotonic()
         response = self.read_head()
         response.head_after = time.monotonic() - started
@@ -190,7 +192,7 @@ class Connection:
         return response
 
     def read_body(self, response: Response, method: str = "GET"):
-        """The pieces of a body as they come; EOFError when it ends early."""
+        """Yields the pieces of a body as they come; raises EOFError when the body ends early."""
         if method == "HEAD" or response.status in (204, 304):
             return
         if response.headers.get("Transfer-Encoding", "").lower() == "chunked":
@@ -250,7 +252,7 @@ def head(port: int, target: str, **options) -> Response:
 
 
 class Download(threading.Thread):
-    """A GET in a thread of its own, whose progress can be waited for."""
+    """A GET in a thread of its own; a test can wait for its progress."""
 
     def __init__(self, port: int, target: str, headers=(), barrier: threading.Barrier | None = None,
                  keep: bool = False, pace: float = 0.0):
@@ -300,7 +302,7 @@ class Download(threading.Thread):
                 f"{self.received} of {count} bytes after {timeout} s; {self.response or self.error}")
 
     def leave(self) -> None:
-        """Goes away without a word, in the middle of the body."""
+        """Closes the connection in the middle of the body."""
         self.left = True
         self._connection.socket.shutdown(socket.SHUT_RDWR)
         self.join(DEADLINE)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mirror with a large blob that lies on a slow disk alone, and small things that are in memory."""
+"""A mirror with a large blob that is on a slow disk alone, and small objects in memory."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .gate import eventually
 
 KIB, MIB = content.KIB, content.MIB
 GIB = 1024 * MIB
-READERS = 3  # one more than the threads that may wait for the disk
+READERS = 3  # one more than the threads that may wait for the disk at once
 
 SETTINGS = {
-    # One loop, which therefore has both the cold and the hot.
+    # One loop, which therefore serves both the cold and the hot objects.
     "threads": {"serve": 1, "fetch": 1, "store": READERS - 1},
 }
 
@@ -26,7 +26,7 @@ def cache_settings(directory: Path) -> dict:
 
 
 def add_sparse(upstream, size: int) -> content.Blob:
-    """Nothing but zeros, which a sparse file of the upstream's holds."""
+    """A blob of zeros, which the upstream has as a sparse file."""
     path = Path(upstream._files.name) / "sparse"
     with path.open("wb") as file:
         file.truncate(size)
@@ -38,7 +38,7 @@ def add_sparse(upstream, size: int) -> content.Blob:
 
 
 class ColdDisk:
-    """Of `entrepot`, which has SETTINGS and its cache in `directory`."""
+    """The disk of `entrepot`, which has SETTINGS and its cache in `directory`."""
 
     def __init__(self, entrepot, upstream, directory: Path):
         self.entrepot = entrepot
@@ -57,12 +57,12 @@ class ColdDisk:
         yield blob_target(self.image.layers[1]), self.image.layers[1]  # a file in the page cache
 
     def hot_targets(self) -> list[tuple[str, int]]:
-        """With the port each is asked for at."""
+        """The targets, each with the port of its requests."""
         return [*((target, self.entrepot.port) for target, _ in self._hot()),
                 ("/healthz", self.entrepot.admin_port)]
 
     def readers(self) -> list[client.Download]:
-        """A long way apart, each of which has begun to read the disk."""
+        """Downloads of distant ranges, each of which has begun to read the disk."""
         made = [self.entrepot.download(blob_target(self.cold),
                                        headers=[("Range", f"bytes={GIB // READERS * n}-")])
                 for n in range(READERS)]

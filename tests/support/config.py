@@ -10,8 +10,8 @@ from .upstream import ScriptedUpstream
 
 def settings(directory: Path, upstreams: dict, **changes) -> dict:
     """A whole configuration. `upstreams` maps names to ScriptedUpstream or to a dict in which
-    "endpoint" may be one; `changes` are merged into the sections they name, or take them away where
-    they are None: the product's own defaults."""
+    "endpoint" may be one; `changes` are merged into the sections they name. A section that is None
+    is removed, so that the product's own defaults hold."""
     config = {
         "listen": [{"address": "127.0.0.1:0"}],
         "admin": {"address": "127.0.0.1:0"},
@@ -22,7 +22,7 @@ def settings(directory: Path, upstreams: dict, **changes) -> dict:
         # Long enough for a sanitizer build on a busy machine, short enough to wait for.
         "timeouts": {"connect": "2s", "first_byte": "20s", "stall": "20s", "header": "10s",
                      "idle": "60s", "send": "30s", "drain": "5s"},
-        # Tests count transfers; those of several for one blob ask for them.
+        # Tests count transfers; a test that needs several for one blob sets another limit.
         "limits": {"transfers_per_blob": 1},
         "log": {"level": "debug", "format": "text", "access": True},
     }
@@ -44,6 +44,6 @@ def upstream_settings(value) -> dict:
     if endpoint is not None:
         url = endpoint.url if isinstance(endpoint, ScriptedUpstream) else endpoint
         value["endpoints"] = [{"url": url}]
-    # Believed for an hour: a test that wants a tag to be due says so.
+    # Fresh for an hour: a test that wants a tag to be due sets another time.
     value.setdefault("tags", {"fresh_for": "1h", "stale_for": "7d"})
     return value

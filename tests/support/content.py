@@ -17,7 +17,7 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 KIB = 1024
 MIB = 1024 * 1024
-# What clients do not get before the digest is proven (design: promise 1).
+# The last bytes of a blob, which the mirror holds back until it has verified the digest.
 TAIL = 256 * KIB
 
 
@@ -26,11 +26,12 @@ def digest_of(data: bytes, algorithm: str = "sha256") -> str:
 
 
 def random_bytes(size: int, seed: int = 0) -> bytes:
-    """Incompressible and the same on every run, so that a failure can be repeated."""
+    """Incompressible bytes, the same on every run, so that a failure can be repeated."""
     source = random.Random(f"{seed}/{size}")
     if size <= MIB:
         return source.randbytes(size)
-    # Large ones repeat a block, numbered so that no two stretches are alike: quick to make.
+    # Large blobs repeat a block, numbered so that no two stretches are alike: they are quick to
+    # make.
     block = source.randbytes(MIB - 8)
     count = -(-size // MIB)
     return b"".join(n.to_bytes(8, "big") + block for n in range(count))[:size]
@@ -62,7 +63,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Image:
-    """A manifest and what it names."""
+    """A manifest and its blobs."""
 
     manifest: Manifest
     config: Blob
@@ -83,7 +84,7 @@ def blob_of(data: bytes, algorithm: str = "sha256") -> Blob:
 
 
 def manifest_of(document: dict | bytes, media_type: str, algorithm: str = "sha256") -> Manifest:
-    # Indented on purpose: a mirror that serialises anew would not give these bytes back.
+    # Indented on purpose: a mirror that parses and serialises the manifest returns other bytes.
     data = document if isinstance(document, bytes) else json.dumps(document, indent=3).encode()
     return Manifest(data, digest_of(data, algorithm), media_type)
 

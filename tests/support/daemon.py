@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Foreign programs as background processes: engines and registries."""
+"""Other programs as background processes: engines and registries."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .entrepot import Log
 from .gate import DEADLINE
 
 
-# Ends what it starts when the test that started it is killed, by a timeout of CTest for one.
+# Ends a started program when the test is killed, for example by a timeout of CTest.
 DIES_WITH_THE_TEST = ["setpriv", "--pdeathsig", "TERM"]
 
 
 class Daemon:
-    """Started in the constructor; stop() ends this process and no other."""
+    """A program that the constructor starts; stop() ends this process and no other."""
 
     def __init__(self, *command: str | Path, env: dict[str, str] | None = None):
         self.command = [str(word) for word in command]
@@ -56,7 +56,8 @@ class Daemon:
 
 def run_command(*command: str | Path, timeout: float = 300, check: bool = True,
                 env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
-    """Output and exit code; with `check`, a failure fails the test with the output."""
+    """Runs a command and returns its output and exit code; with `check`, a failure fails the test
+    with the output."""
     result = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             errors="replace", timeout=timeout, check=False,
@@ -67,8 +68,8 @@ def run_command(*command: str | Path, timeout: float = 300, check: bool = True,
 
 
 class ShortDirectory:
-    """A directory with a short name, because socket paths end at 107 bytes. Whatever an engine left
-    mounted in it is unmounted before it is removed."""
+    """A directory with a short name, because socket paths end at 107 bytes. It unmounts all that an
+    engine left mounted in it before it is removed."""
 
     def __init__(self, prefix: str):
         self.path = Path(tempfile.mkdtemp(prefix=f"entrepot-{prefix}-", dir="/tmp"))

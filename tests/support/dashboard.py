@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""deploy/grafana/entrepot.json as its readers need it: panels and their queries."""
+"""Reads the panels and their queries of deploy/grafana/entrepot.json."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 FILE = Path(__file__).resolve().parents[2] / "deploy" / "grafana" / "entrepot.json"
 
-# What Grafana puts in where everything is selected, and intervals within which a quick test fits.
+# The values of Grafana's variables when everything is selected, and intervals that fit a quick
+# test.
 VARIABLES = {"job": ".*", "instance": ".*", "upstream": ".*",
              "__rate_interval": "1m", "__range": "5m"}
 
@@ -43,13 +44,14 @@ class Panel:
 
 
 def expand(text: str, **variables: str) -> str:
-    """With values for the dashboard's variables; an unknown one is an error of the dashboard."""
+    """Puts in values for the dashboard's variables; an unknown variable is an error of the
+    dashboard."""
     values = {**VARIABLES, **variables}
     return re.sub(r"\$(\w+|\{\w+\})", lambda match: values[match[1].strip("{}")], text)
 
 
 def selectors(expression: str) -> list[str]:
-    """What an expression reads: metric names with their matchers."""
+    """The metric names that an expression reads, with their matchers."""
     # Labels in by (…), on (…) are no metrics, but `up` might be among the words.
     bare = re.sub(r"\b(by|on|without|ignoring) \([^)]*\)", "", expression)
     return [name + (matchers or "") for name, matchers in _SELECTOR.findall(bare)]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Debian of this system's release in a directory: to install packages in, to change root into, and
-to boot."""
+"""A Debian of this system's release in a directory: tests install packages in it, change root into
+it, and boot it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from . import rootfs
 from .daemon import Daemon, ShortDirectory, run_command
 from .gate import eventually
 
-_VERSION = 1  # of what is made here; another one makes it anew
+_VERSION = 1  # of the root that this file makes; another version makes it again
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
                 "DEBIAN_FRONTEND": "noninteractive"}
 
 
 class DebianRoot:
-    """With systemd, which does not run. The first one is made by debootstrap, with packages from the
-    mirror this system uses; later ones of the same build directory are unpacked."""
+    """A Debian with systemd, which does not run. The first one is made by debootstrap, with
+    packages from the mirror this system uses; later ones of the same build directory are
+    unpacked."""
 
     def __init__(self, build: Path):
         self._directory = ShortDirectory("root")
         self.path = self._directory.path / "root"
-        # The directory above is private; who is not root in here must pass.
+        # The directory above is private; users other than root must pass it.
         self._directory.path.chmod(0o755)
         cache = build / "test-cache"
         cache.mkdir(parents=True, exist_ok=True)
@@ -51,7 +52,7 @@ class DebianRoot:
         # Proxies and certificates this system needs to reach its mirror.
         shutil.copytree("/etc/apt/apt.conf.d", self.path / "etc/apt/apt.conf.d", dirs_exist_ok=True)
         shutil.copy("/etc/resolv.conf", self.path / "etc/resolv.conf")
-        # It lives for a test.
+        # The root lives for one test.
         (self.path / "etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")
         self.run("apt-get", "update", "-q")
         self.install("systemd")
@@ -65,11 +66,11 @@ class DebianRoot:
                            check=check)
 
     def install(self, *packages: str) -> None:
-        """Names, or paths in here, with what they depend on."""
+        """Installs packages by name, or by path in this root, with their dependencies."""
         self.run("apt-get", "install", "-q", "-y", "--no-install-recommends", *packages)
 
     def start(self, user: str, *command: str) -> Daemon:
-        """Another user's process in here, which ends with the test."""
+        """Starts a process of another user in this root; it ends with the test."""
         return Daemon("chroot", self.path, "setpriv", f"--reuid={user}", f"--regid={user}",
                       "--init-groups", "--pdeathsig", "KILL", "--", *command)
 
@@ -78,8 +79,8 @@ class DebianRoot:
 
 
 class Booted:
-    """A root whose systemd runs, in the network of the thread that makes it. CannotBoot where this
-    system does not allow it."""
+    """A root whose systemd runs, in the network of the thread that makes it. Raises CannotBoot if
+    this system does not allow it."""
 
     class CannotBoot(Exception):
         pass
@@ -90,7 +91,7 @@ class Booted:
                               f"--machine=entrepot-{os.getpid()}", f"--directory={root.path}",
                               "/lib/systemd/systemd",
                               env={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
-        self._leader = 0  # its process 1, as it is numbered here
+        self._leader = 0  # its process 1, by the number on this system
         try:
             eventually(self._booted, what="the end of the boot")
         except AssertionError as problem:
@@ -103,7 +104,7 @@ class Booted:
         try:
             children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
             leader = int(children.read_text())
-            # On the way there it has a child that is still one of this system.
+            # At the start it has a child that still belongs to this system.
             if os.readlink(f"/proc/{leader}/ns/pid") == os.readlink("/proc/self/ns/pid"):
                 return False
         except (ValueError, OSError):
@@ -122,7 +123,7 @@ class Booted:
         return self.run("systemctl", "show", "--value", f"--property={name}", unit).stdout.strip()
 
     def stop(self) -> None:
-        """Ended, not shut down: the root is the test's own."""
+        """Killed, not shut down: only this test uses the root."""
         if self._leader and self._nspawn.running:
             os.kill(self._leader, signal.SIGKILL)
         self._nspawn.stop()

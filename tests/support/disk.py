@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Disks of a test's own: small ext4 file systems that fill up, break and are mended, and files that
+"""Disks of one test: small ext4 file systems that fill up, fail and are repaired, and files that
 are not in memory."""
 
 from __future__ import annotations
@@ -45,16 +45,17 @@ class Disk:
 
     @property
     def numbers(self) -> str:
-        """Of the device, as control groups name it."""
+        """The numbers of the device, as control groups name it."""
         device = os.stat(self.place).st_dev
         return f"{os.major(device)}:{os.minor(device)}"
 
     def read_ahead(self, kib: int) -> None:
-        """How far ahead the kernel reads; a machine's default is anything from 128 KiB to 8 MiB."""
+        """Sets how far ahead the kernel reads; a machine's default is anything from 128 KiB to 8
+        MiB."""
         Path(f"/sys/block/{self.device}/queue/read_ahead_kb").write_text(str(kib))
 
     def fill(self) -> Path:
-        """Another writer takes all of it, to the last byte."""
+        """Another writer fills the disk to the last byte."""
         filler = self.place / "filler"
         with filler.open("wb", buffering=0) as file:
             for piece in (MIB, 4096, 1):
@@ -79,8 +80,8 @@ class Disk:
             assert error.errno == errno.ENOSPC, error
 
     def turn_read_only(self) -> None:
-        """What ext4 does on its own when the device fails under it. An operator's remount is refused
-        while files are open for writing."""
+        """Makes ext4 read-only in the way it does itself when the device fails. The kernel refuses
+        an operator's remount while files are open for writing."""
         Path(f"/sys/fs/ext4/{self.device}/trigger_fs_error").write_text("a test's")
         try:
             (self.place / "probe").touch()
@@ -90,7 +91,7 @@ class Disk:
             raise AssertionError("still writable")
 
     def mend(self) -> None:
-        """By hand, while nobody has a file open on it."""
+        """Unmounts, repairs and mounts the disk; no process may have a file open on it."""
         unmounted = run("umount", self.place)
         assert unmounted.returncode == 0, unmounted.stdout
         checked = run("e2fsck", "-f", "-y", self.image)
@@ -103,7 +104,7 @@ class Disk:
 
 
 def forget(file: Path) -> None:
-    """Takes a file out of the page cache: the next read is one of the disk."""
+    """Takes a file out of the page cache: the next read goes to the disk."""
     descriptor = os.open(file, os.O_RDONLY)
     try:
         os.fsync(descriptor)

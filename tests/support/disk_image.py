@@ -2,8 +2,8 @@
 """A file system of its own in an image file, whose power can be cut.
 
 The cut is FS_IOC_SHUTDOWN without a flush of the log: from then on nothing reaches the image, and
-the next mount finds what a machine finds that lost power. The image is a disk that keeps what it
-was given; a disk that lies about that is another matter (test_power_cut.py, no sync).
+the next mount finds the state that a loss of power leaves. The image is a disk that keeps all that
+it reported as written; test_power_cut.py tests a disk that does not, by a process without sync.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FS_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
 
 MAKE = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q"]}
-SIZE = 320 << 20  # mkfs.xfs makes nothing smaller than 300 MiB; the file is sparse
+SIZE = 320 << 20  # mkfs.xfs refuses less than 300 MiB; the file is sparse
 
 
 class DiskImage:
@@ -70,7 +70,7 @@ class DiskImage:
 
 
 def why_not(kind: str) -> str | None:
-    """What stands in the way of such a disk here; None where it works."""
+    """The reason why this system cannot mount such a disk; None if it can."""
     if os.geteuid() != 0:
         return "mounting needs root"
     if not shutil.which(MAKE[kind][0]):

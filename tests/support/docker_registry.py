@@ -32,7 +32,7 @@ class DockerRegistry:
             "http": {"addr": f"{self.host}:0"},
         }, self._file)
         self._file.flush()
-        # OTEL and the like in the environment are not meant for this one.
+        # OTEL and similar variables of the environment are not meant for this process.
         self._daemon = Daemon("docker-registry", "serve", self._file.name)
         self.port = int(self._daemon.log.wait_for(r"listening on [^ ]*:(\d+)")[1])
 
@@ -45,12 +45,13 @@ class DockerRegistry:
         return f"http://{self.address}"
 
     def requests(self) -> list[tuple[str, str, int]]:
-        """(method, path, status) of what it was asked, as its access log says."""
+        """(method, path, status) of its requests, from its access log."""
         found = (_REQUEST.search(line) for line in self._daemon.log.lines)
         return [(m["method"], m["target"], int(m["status"])) for m in found if m]
 
     def gets(self, kind: str) -> dict[str, int]:
-        """How often each blob (kind "blobs") or manifest, or a part of it, was fetched, by its path."""
+        """How often each blob (kind "blobs") or manifest was fetched, whole or in part, by its
+        path."""
         counts: dict[str, int] = {}
         for method, target, status in self.requests():
             if method == "GET" and f"/{kind}/" in target and status in (200, 206):
@@ -63,7 +64,7 @@ class DockerRegistry:
 
 
 class Front(RegistryRole):
-    """Forwards what its own authentication lets through."""
+    """Forwards the requests that its own authentication allows."""
 
     def __init__(self, server, registry: DockerRegistry):
         super().__init__(server)
@@ -80,7 +81,7 @@ class Front(RegistryRole):
                   if name.lower() not in ("content-length", "connection", "date")]
         reply = Reply(answer.status, fields, reason=answer.reason)
         reply.length = int(answer.headers.get("Content-Length", "0"))
-        # As it comes: a layer that was read whole first would be late.
+        # Forwards each piece at once: a whole layer first would be late.
         reply.stream = _until_closed(connection, answer, request.method)
         return reply
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .daemon import Daemon, ShortDirectory, run_command
 
-# Where engines are sent that pass the mirror by: nobody listens there.
+# The address that engines reach when they bypass the mirror: no process listens on it.
 NOWHERE = "127.0.0.1:1"
 
 
@@ -32,8 +32,8 @@ class Containerd:
         return run_command("ctr", "--address", self.address, *arguments, check=check)
 
     def hosts(self, **options: str) -> Path:
-        """A hosts.toml for docker.io: `mirror` is the URL, `override_path` as in the file. What the
-        mirror does not answer goes nowhere."""
+        """A hosts.toml for docker.io: `mirror` is the URL, `override_path` as in the file. A
+        request that the mirror does not answer fails."""
         directory = self._directory.path / f"hosts-{len(list(self._directory.path.iterdir()))}"
         (directory / "docker.io").mkdir(parents=True)
         lines = [f'server = "http://{NOWHERE}"', f'[host."{options["mirror"]}"]',
@@ -48,7 +48,7 @@ class Containerd:
 
     def remove(self, reference: str) -> None:
         self.ctr("images", "remove", "--sync", reference)
-        # Content goes with the garbage collection that --sync waits for.
+        # The garbage collection that --sync waits for removes the content.
         assert reference not in self.ctr("images", "list", "--quiet").stdout.split()
 
     def content(self) -> set[str]:
@@ -88,7 +88,7 @@ class Docker:
         return run_command(*compose_command(), *arguments, env={"DOCKER_HOST": self.address})
 
     def reload(self) -> None:
-        """What `systemctl reload docker` does."""
+        """Reloads the configuration, as `systemctl reload docker` does."""
         self._daemon.signal(signal.SIGHUP)
         self._daemon.log.wait_for("Reloaded configuration")
 
@@ -96,7 +96,7 @@ class Docker:
         return self("run", "--rm", "--network", "host", reference).stdout
 
     def remove_all(self) -> None:
-        """Not one layer is left."""
+        """Requires that no layer is left."""
         self("system", "prune", "--all", "--force")
         assert self("images", "--quiet", "--all").stdout == ""
 
@@ -113,8 +113,8 @@ def compose_command() -> list[str]:
 
 
 class Podman:
-    """podman and skopeo with a registries.conf whose docker.io has the given mirror, or with the
-    given one."""
+    """podman and skopeo with a registries.conf in which docker.io has the given mirror, or with the
+    given registries.conf."""
 
     def __init__(self, mirror: str = "", registries: Path | None = None):
         self._directory = ShortDirectory("podman")
@@ -134,7 +134,7 @@ insecure = true
 """)
         policy = path / "policy.json"
         policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
-        # A layer in zstd:chunked is pulled by the files of it that are not here yet.
+        # podman pulls only the missing files of a layer in zstd:chunked.
         storage = path / "storage.conf"
         storage.write_text(f"""
 [storage]
@@ -166,7 +166,7 @@ pull_options = {{enable_partial_images = "true", use_hard_links = "false", ostre
                     reference, f"docker://{to}")
 
     def run(self, reference: str) -> str:
-        # Its default limits are higher than ours, and raising them is not allowed everywhere.
+        # Its default limits are higher than ours, and not every system allows it to raise them.
         return self.podman("run", "--rm", "--network", "host", "--ulimit", "nofile=1024:1024",
                            "--ulimit", "nproc=1024:1024",
                            "--pull", "never", reference).stdout
@@ -186,7 +186,7 @@ pull_options = {{enable_partial_images = "true", use_hard_links = "false", ostre
         return Path(tempfile.mkdtemp(prefix=prefix, dir=self.path))
 
     def stop(self) -> None:
-        # A stopped pause or conmon of a failed test is podman's to end, not ours to look for.
+        # podman itself ends a stopped pause or conmon of a failed test.
         self.podman("rm", "--all", "--force", check=False)
         self._directory.remove()
 

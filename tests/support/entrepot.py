@@ -45,13 +45,13 @@ def environment() -> dict[str, str]:
 
 
 def run(*arguments: str, timeout: float = DEADLINE) -> subprocess.CompletedProcess:
-    """One call that is expected to end by itself (check, version, a start that fails)."""
+    """Runs one command that ends by itself (check, version, a start that fails)."""
     return subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=timeout,
                           env=environment(), check=False)
 
 
 class Log:
-    """Lines of the process as they come."""
+    """The lines of the process's log, as they come."""
 
     def __init__(self):
         self._condition = threading.Condition()
@@ -112,13 +112,13 @@ class Entrepot:
         self._earlier_logs: list[Log] = []
 
     def start(self, *under: str) -> "Entrepot":
-        """`under`: a command that runs another in its own place, such as strace -D."""
+        """`under`: a command that executes the binary in its own place, such as strace -D."""
         assert self._process is None, "already running"
         self.config_path.write_text(json.dumps(self.config, indent=2))
         if self.log.lines:
             self._earlier_logs.append(self.log)
         self.log = Log()
-        # It dies with a test that is killed, by a timeout of CTest for one.
+        # It ends when the test is killed, for example by a timeout of CTest.
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *under,
              binary(), "serve", "--config", str(self.config_path), *self._arguments],
@@ -144,7 +144,7 @@ class Entrepot:
         return f"{self.host}:{self.port}"
 
     def terminate(self, timeout: float = DEADLINE) -> None:
-        """SIGTERM; must drain and exit 0."""
+        """Sends SIGTERM; the process must drain and exit with 0."""
         process, self._process = self._process, None
         process.send_signal(signal.SIGTERM)
         try:
@@ -168,14 +168,14 @@ class Entrepot:
         return code
 
     def restart(self, kill: bool = False, **config) -> None:
-        """The same directory again; `config` replaces top-level keys."""
+        """Starts again on the same directory; `config` replaces top-level keys."""
         if self.running:
             self.kill9() if kill else self.terminate()
         self.config = {**self.config, **config}
         self.start()
 
     def close(self) -> None:
-        """The end of a test: the process must still be well."""
+        """The end of a test: the process must still be alive and healthy."""
         if self._process is None:
             self._check_log()
             return
@@ -190,7 +190,7 @@ class Entrepot:
             if match := log.search(SANITIZER):
                 raise AssertionError(f"{match[0]}:\n{log.text}")
 
-    # Asking it.
+    # Requests.
 
     def get(self, target: str, **options) -> client.Response:
         return client.get(self.port, target, **options)

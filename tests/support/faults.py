@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of an upstream: each is a function that spoils a reply (reliability notes, U1 to U26).
+"""Faults of an upstream: each is a function that spoils a reply.
 
     upstream.script(faults.reset_after(1000), kind="blob", times=1)
 """
@@ -39,7 +39,7 @@ def fin_after(count: int) -> Fault:
 
 
 def stall_after(count: int, gate: Gate) -> Fault:
-    """The socket stays open and nothing comes, until the gate opens; then FIN."""
+    """The socket stays open without data until the gate opens; then FIN."""
     return _cut(count, "stall", gate)
 
 
@@ -71,7 +71,7 @@ def flip_byte(at: int) -> Fault:
 
 
 def extra_bytes(data: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad") -> Fault:
-    """More than was announced: the start of an answer nobody asked for."""
+    """Sends more than was announced: the start of an unrequested answer."""
     def spoil(_request: Request, reply: Reply) -> None:
         reply.extra = data
     return spoil
@@ -115,7 +115,7 @@ def too_many_requests(retry_after: str | None = None) -> Fault:
 
 
 def html_page(code: int = 200) -> Fault:
-    """What captive portals and login pages answer to everything."""
+    """The page with which captive portals and login pages answer every request."""
     return status(code, b"<!doctype html><title>Sign in</title>" + b"x" * 1440, "text/html")
 
 
@@ -134,7 +134,7 @@ def redirect(location: str | None, code: int = 307) -> Fault:
 
 
 def gzip(_request: Request, reply: Reply) -> None:
-    """Content-Encoding, whatever the client said it accepts."""
+    """Content-Encoding, whatever the client accepts."""
     reply.replace_body(gzip_codec.compress(whole_body(reply)))
     reply.set("Content-Encoding", "gzip")
 

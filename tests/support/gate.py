@@ -46,7 +46,7 @@ class Gate:
 
 def eventually(check, timeout: float = DEADLINE, what: str = "the condition"):
     """Polls until `check` returns something true, and returns that. For states of another process
-    that announce themselves nowhere (a counter, a file); everything else has a gate."""
+    that can only be polled (a counter, a file); a test waits for all others at a gate."""
     deadline = time.monotonic() + timeout
     while True:
         value = check()

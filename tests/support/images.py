@@ -25,13 +25,13 @@ _ARCHIVE = re.compile(r"https?://\S+/(debian|ubuntu)[\w-]*/?\s")
 
 
 def make_base(docker: Docker, registry: DockerRegistry, work: Path) -> None:
-    """The minimal Debian of the other tests, able to install packages from where this system
-    does."""
+    """The minimal Debian of the other tests, able to install packages from the mirror of this
+    system."""
     context = work / "base"
     (context / "apt").mkdir(parents=True)
     lists = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
     for path in lists:
-        # Other archives have keys that are not there.
+        # Other archives need keys that this image lacks.
         if path.is_file() and _ARCHIVE.search(path.read_text()):
             copy = context / path.relative_to("/etc")
             copy.parent.mkdir(exist_ok=True)
@@ -44,13 +44,13 @@ def make_base(docker: Docker, registry: DockerRegistry, work: Path) -> None:
 
 
 def build_compiled(docker: Docker, jobs: str) -> None:
-    """All that the Dockerfile says: many minutes."""
+    """Builds the whole Dockerfile: many minutes."""
     _build(docker, IMAGE, SOURCES, "--file", DOCKERFILE, "--build-arg", f"BASE={_BASE}",
            "--build-arg", f"JOBS={jobs}", timeout=4 * 3600)
 
 
 def build_with_binary(docker: Docker, work: Path) -> None:
-    """The same with the binary under test instead of what the first stage compiles."""
+    """The same with the binary under test in the place of the compiled one."""
     context = work / "built"
     context.mkdir()
     run_command("strip", "-o", context / "entrepot", binary())
@@ -68,19 +68,19 @@ def build_with_binary(docker: Docker, work: Path) -> None:
 
 
 def _build(docker: Docker, tag: str, context: Path, *more: str | Path, timeout: float = 300):
-    # The engine has no bridge: what a step downloads comes over the machine's own network.
+    # The engine has no bridge: a step downloads over the machine's own network.
     docker("build", "--network", "host", "--tag", tag, *more, context, timeout=timeout)
 
 
 def context_of_build(docker: Docker, work: Path) -> set[str]:
-    """The files that the builder gets of the sources."""
+    """The files of the sources that the builder gets."""
     dockerfile = work / "Dockerfile.context"
     dockerfile.write_text("FROM scratch\nCOPY . /\n")
     docker("build", "--tag", "entrepot-test-context", "--file", dockerfile, SOURCES)
     return files_of_image(docker, "entrepot-test-context", work)
 
 
-# What the engine puts into every container.
+# The files that the engine puts into every container.
 _OF_THE_ENGINE = re.compile(r"\.dockerenv$|(dev|proc|sys)/|etc/(hosts|hostname|mtab|resolv\.conf)$")
 
 
@@ -96,7 +96,8 @@ def files_of_image(docker: Docker, image: str, work: Path) -> set[str]:
 
 def _packages_of_libraries() -> list[str]:
     libraries = re.findall(r"=> /(?:usr/)?(\S+)", run_command("ldd", binary()).stdout)
-    # Of merged systems dpkg knows some by /lib, some by /usr/lib; what it does not know is an error.
+    # On merged systems dpkg knows some libraries by /lib, some by /usr/lib; an unknown one is an
+    # error.
     names = [f"{root}/{library}" for library in libraries for root in ("", "/usr")]
     found = subprocess.run(["dpkg-query", "--search", *names], capture_output=True, text=True,
                            check=False).stdout

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a cache keeps, and that it keeps things again once what was wrong with its disk is over."""
+"""Checks that a cache keeps objects, and keeps objects again after a fault of its disk is over."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .gate import eventually
 from .load import cache_of
 
 KIB, MIB = content.KIB, content.MIB
-# Into the index; a file written in one go; a file that is read while it arrives.
+# One blob for the index; one file that is written at once; one file that is read while it arrives.
 SIZES = [10 * KIB, 200 * KIB, 2 * MIB]
 
 
@@ -38,7 +38,7 @@ def settled(entrepot) -> None:
 
 
 def with_image(entrepot, image):
-    """The same, and it keeps the image."""
+    """The same process after it has stored the image."""
     pull(entrepot, image)
     settled(entrepot)
     return entrepot
@@ -51,10 +51,10 @@ def assert_alive(entrepot) -> None:
 
 @contextlib.contextmanager
 def may_ask_for_restart(entrepot):
-    """What runs in it may find that the process has ended, or is about to, to be started anew."""
+    """Allows the process to end while the block runs, so that the service manager restarts it."""
     try:
         yield
-    # Closed: a process that ends closes connections on which it has seen no request yet.
+    # Closed: a process that ends closes connections without a request yet.
     except (ConnectionRefusedError, ConnectionResetError, Closed):
         entrepot.log.wait_for("ends in order to be started anew")
         eventually(lambda: not entrepot.running, what="the end that refused connections announce")
@@ -67,8 +67,8 @@ def restart_if_asked(entrepot) -> None:
 
 
 def assert_keeps(entrepot, upstream, seed: int, timeout: float = 10) -> None:
-    """Within that time what is pulled is kept, by a new start where the process asks for one; and
-    all of it is found again after another."""
+    """Pulled objects are stored again within that time, by a restart if the process requests one,
+    and all of them are found again after another restart."""
     numbers = iter(range(seed, seed + 10_000))
 
     def pull_some() -> list[content.Blob]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifests in deploy/kubernetes as `kubectl apply -k` would send them, and what they amount to."""
+"""The manifests in deploy/kubernetes as `kubectl apply -k` would send them, and their meaning."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def render(folder: Path) -> list[dict]:
 
 @dataclass
 class Objects:
-    """What one folder renders to."""
+    """The objects that one folder renders to."""
 
     documents: list[dict]
 
@@ -96,7 +96,8 @@ _RESTRICTED_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral
 
 
 def short_of_restricted(pod: dict) -> set[str]:
-    """Where a pod leaves the profile "restricted" of Pod Security (Kubernetes 1.30)."""
+    """The settings of a pod that the profile "restricted" of Pod Security forbids (Kubernetes
+    1.30)."""
     found = {key for key in ("hostNetwork", "hostPID", "hostIPC") if pod.get(key)}
     for volume in pod.get("volumes", []):
         kinds = set(volume) - {"name"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Kubernetes API would say against an object, without an API server.
+"""Finds the errors that the Kubernetes API would report for an object, without an API server.
 
 The types are those of Debian's python3-kubernetes, which is generated from the API's OpenAPI document.
 """
@@ -17,7 +17,7 @@ _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LABEL = re.compile(r"([a-z0-9.-]+/)?[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?")
 _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
 
-# Values that the types do not tell: by the name of model and field.
+# Values that the types do not define: by the name of model and field.
 _VALUES = {
     ("V1ContainerPort", "protocol"): {"TCP", "UDP", "SCTP"},
     ("V1ServicePort", "protocol"): {"TCP", "UDP", "SCTP"},
@@ -51,8 +51,8 @@ _FORMS = {
 _INT_OR_STRING = {"port", "targetPort", "maxUnavailable", "minAvailable", "maxSurge"}
 _PLAIN = {"str": str, "int": int, "bool": bool}
 
-# Prometheus' operator: what of it is used here, of monitoring.coreos.com_servicemonitors.yaml. A leaf
-# is a type, a list has one form for each item, "!" marks what is required.
+# Prometheus' operator: the used part of monitoring.coreos.com_servicemonitors.yaml. A leaf is a
+# type, a list has one form for each item, "!" marks a required one.
 _STRINGS = {"*": str}
 _CUSTOM = {
     ("monitoring.coreos.com/v1", "ServiceMonitor"): {
@@ -70,7 +70,7 @@ _CUSTOM = {
 
 
 def problems_of(document: dict) -> list[str]:
-    """What the API server would say against an object."""
+    """The errors that the API server would report for an object."""
     version, kind = document.get("apiVersion"), document.get("kind")
     if (form := _CUSTOM.get((version, kind))) is not None:
         found = _against_form(document.get("spec"), form, "spec")

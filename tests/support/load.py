@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A load that knows what is right: clients that pull blobs, ranges and moving tags until the
-process under test is gone, and the state that must hold after it was started again.
+"""A load that knows the right answers: clients that pull blobs, ranges and moving tags until the
+process under test is gone, and the state that must hold after its next start.
 
-All that is expected is kept here, outside the process and outside its disk.
+All expectations are kept here, outside the process and outside its disk.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ NO_CACHE = [("Cache-Control", "no-cache")]
 
 @dataclass
 class Version:
-    """What a tag named from `at` on, until the next one."""
+    """The manifest that a tag named from `at` on, until the next version."""
 
     manifest: content.Manifest
     at: float
 
 
 class Catalogue:
-    """More than the cache holds: blobs of all the ways to be stored, some asked for far more often
+    """More than the cache holds: blobs of all the ways to be stored, some requested far more often
     than others, and tags that move."""
 
     def __init__(self, upstream, rng: random.Random, count: int = 36, tags: int = 3):
@@ -51,13 +51,13 @@ class Catalogue:
     def move(self, tag: str) -> None:
         self._images += 1
         image = content.image((KIB,), seed=1000 + self._images)
-        # First in our book: from the next line on it may be served.
+        # Recorded before the move: from the next line on the mirror may serve it.
         self.tags[tag].append(Version(image.manifest, time.time()))
         self.add(image)
         self.upstream.add_image(REPOSITORY, image, tag)
 
     def add(self, image: content.Image) -> None:
-        """Something else that may be found on the disk."""
+        """Adds the objects of an image, which may be found on the disk."""
         for thing in (image.manifest, *image.blobs):
             self.by_name[thing.digest[7:]] = thing
 
@@ -66,14 +66,14 @@ class Catalogue:
                      if version.manifest.data == body), None)
 
     def pick(self, rng: random.Random) -> content.Blob:
-        """The n-th blob about n times as seldom as the first."""
+        """Chooses the n-th blob about n times as seldom as the first."""
         return self.blobs[min(int(len(self.blobs) ** rng.random()) - 1 + rng.randrange(2),
                               len(self.blobs) - 1)]
 
 
 class Load:
-    """CLIENTS threads against one life of the process. Whoever ends that life calls ending() first:
-    what breaks off after it is no violation, what is wrong is one at all times."""
+    """CLIENTS threads against one life of the process. A caller that ends this life calls ending()
+    first: a reply that is cut off after it is no violation, a wrong byte always is."""
 
     def __init__(self, entrepot, catalogue: Catalogue, rng: random.Random):
         self._port, self._catalogue = entrepot.port, catalogue
@@ -81,7 +81,7 @@ class Load:
         self._received = 0
         self._ending = False
         self.answers = 0
-        self.interrupted = 0  # answers that broke off because of the end
+        self.interrupted = 0  # replies that the end cut off
         self.violations: list[str] = []
         self._threads = [threading.Thread(target=self._run, args=(random.Random(rng.random()),),
                                           daemon=True) for _ in range(CLIENTS)]
@@ -89,8 +89,7 @@ class Load:
             thread.start()
 
     def wait_received(self, count: int) -> None:
-        """So many bytes in all: what a moment to strike is measured by, so that it lies within the
-        work and not beside it."""
+        """Waits for so many bytes in all. A kill after them comes in the middle of the work."""
         with self._condition:
             assert self._condition.wait_for(lambda: self._received >= count or self.violations,
                                             4 * DEADLINE), f"{self._received} of {count} bytes"
@@ -120,7 +119,7 @@ class Load:
                 self._wrong(f"{type(error).__name__}: {error}")
 
     def _ask(self, rng: random.Random) -> None:
-        """One connection for as long as it lasts."""
+        """Sends requests over one connection for as long as it lasts."""
         usable = True
         with Connection(self._port, timeout=2 * DEADLINE) as connection:
             while usable and not self._ending and not self.violations:
@@ -140,7 +139,7 @@ class Load:
         last = min(blob.size - 1, first + rng.randrange(blob.size))
         response = self._send(connection, blob_target(blob), [("Range", f"bytes={first}-{last}")])
         what = f"{first}-{last} of {blob.digest}"
-        if response.status == 200:  # a server may answer with all of it
+        if response.status == 200:  # a server may answer with the whole blob
             return self._judge(response, 200, blob.data, what)
         return self._judge(response, 206, blob.data[first:last + 1], what)
 
@@ -167,8 +166,8 @@ class Load:
         return connection.read_response(on_bytes=on_bytes)
 
     def _judge(self, response, status: int, data: bytes, what: str) -> bool:
-        """I1 at all times; until the end also that there is an answer. False: the connection is not
-        to be used again."""
+        """Requires that no complete reply has a wrong byte; before ending(), that there is a reply
+        as well. Returns False if the connection is not to be used again."""
         with self._condition:
             self.answers += 1
         if response.status == status and response.complete and response.body != data:
@@ -184,17 +183,17 @@ class Load:
 
 @dataclass
 class Found:
-    """What lay on the disk before the process was started on it again."""
+    """The files on the disk before the process was started on it again."""
 
     whole: int = 0
     damaged: list[str] = field(default_factory=list)  # files under blobs/, by name
-    zeros: int = 0  # of them: as long as they should be, and not what they should be
+    zeros: int = 0  # of them: those with the right length and wrong bytes
     parts: int = 0  # files under fills/
-    bad_parts: set[str] = field(default_factory=set)  # those with other bytes than their blob
+    bad_parts: set[str] = field(default_factory=set)  # parts with other bytes than their blob
 
 
 def is_part_of(path: Path, data: bytes) -> bool:
-    """What is written of the sparse file, and not its holes."""
+    """Compares the written ranges of the sparse file, not its holes, with the blob."""
     with open(path, "rb") as file:
         end = 0
         while True:
@@ -229,7 +228,7 @@ def look_at(cache: Path, catalogue: Catalogue) -> Found:
 
 
 def start_in_time(entrepot) -> float:
-    """I2. Returns how long it took."""
+    """Starts the process within the allowed time. Returns how long the start took."""
     begun = time.monotonic()
     entrepot.start()
     took = time.monotonic() - begun
@@ -238,12 +237,13 @@ def start_in_time(entrepot) -> float:
 
 
 class Judge:
-    """What must hold after each start, whatever the last end was like."""
+    """The conditions after each start, however the process ended before."""
 
     def __init__(self, catalogue: Catalogue, limit: int):
         self._catalogue, self._limit = catalogue, limit
         self.short = 0  # pulls that ended short because of a damaged part
-        # Tag → what it was confirmed to name in the last two lives: not less is believed now.
+        # Tag → the versions that it was confirmed to name in the last two lives: an older one is
+        # wrong now.
         self._confirmed = {tag: [0, 0] for tag in catalogue.tags}
 
     def check(self, entrepot, found: Found) -> None:
@@ -257,7 +257,8 @@ class Judge:
         assert not (line := entrepot.log.search(r" error .*(index|bug)")), line
 
     def _check_tags(self, entrepot) -> None:
-        """I5: what it named before or what it was moved to, and never younger than it is."""
+        """Each tag is served with the manifest that it named before or names now, with a right
+        Age."""
         for tag, versions in self._catalogue.tags.items():
             response = entrepot.get(manifest_target(tag))
             assert response.status == 200 and response.complete, (tag, response)
@@ -274,7 +275,8 @@ class Judge:
             self._confirmed[tag] = [self._confirmed[tag][1], len(versions) - 1]
 
     def _check_blob(self, entrepot, blob: content.Blob, found: Found) -> None:
-        """I1, I8. A damaged part may cost one pull that ends short (docs/design/disk.md)."""
+        """Each blob is served without a wrong byte. A damaged part may cost one pull that ends
+        short (docs/design/disk.md)."""
         for attempt in range(2):
             response = entrepot.get(blob_target(blob))
             assert response.status == 200, (blob.digest, response.status, response.body[:300])
@@ -287,7 +289,7 @@ class Judge:
             self.short += 1
 
     def _check_accounts(self, entrepot) -> None:
-        """I4: what is told is what is on the disk."""
+        """The reported size is the size of the files on the disk."""
         def right() -> bool:
             told, used = entrepot.metrics().sum("cache_bytes"), disk_usage(cache_of(entrepot))
             return abs(told - sum(used.values())) <= 0.01 * sum(used.values()) + 64 * KIB
@@ -304,7 +306,7 @@ class Judge:
 
 
 def disk_usage(cache: Path) -> dict[str, int]:
-    """Bytes on the disk by folder, as du counts them. A file may go while we look."""
+    """Bytes on the disk by folder, as du counts them. A file may go during the count."""
     used: dict[str, int] = {}
     for path in cache.rglob("*"):
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""multipart/byteranges (RFC 9110, 14.6), taken apart as a strict client does."""
+"""Parses multipart/byteranges (RFC 9110, 14.6) as a strict client does."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names for one Entrepot alone: its /etc/hosts, and a name server that answers nobody."""
+"""Names for one Entrepot alone: its /etc/hosts, and a name server that never answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .entrepot import binary
 
-# In a mount namespace of its own, where the files that names come from are the test's.
+# A mount namespace of its own, in which the files of the resolver are the test's.
 WRAPPER = """#!/bin/sh
 exec unshare --mount --propagation private sh -c '
   mount --bind {hosts} /etc/hosts && mount --bind {resolver} /etc/resolv.conf && exec {binary} "$@"
@@ -18,7 +18,7 @@ exec unshare --mount --propagation private sh -c '
 
 
 class Names:
-    """Needs root. `wrapper` is to be run instead of the binary."""
+    """Needs root. Tests run `wrapper` instead of the binary."""
 
     def __init__(self, directory: Path):
         self.hosts = directory / "hosts"
@@ -30,17 +30,17 @@ class Names:
         self.wrapper.chmod(0o755)
 
     def ask(self, server: str, timeout: int, attempts: int = 1) -> None:
-        """Of the name server, for so many seconds (30 at most) each time."""
+        """Sets the name server, and the timeout of each try in seconds (30 at most)."""
         self._resolver.write_text(
             f"nameserver {server}\noptions timeout:{timeout} attempts:{attempts}\n")
 
 
 class DeafNameServer:
-    """Takes questions and answers none."""
+    """Takes queries and answers none."""
 
     def __init__(self):
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        for number in range(2, 250):  # the port is fixed; another test's may have an address
+        for number in range(2, 250):  # the port is fixed; another test may have taken an address
             self.host = f"127.0.53.{number}"
             try:
                 self._socket.bind((self.host, 53))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network of the test's own, where every port is free and engines may make bridges."""
+"""A network of one test, in which every port is free and engines may make bridges."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ HERE = "10.89.0.1"
 
 @contextmanager
 def own_network(*addresses: str):
-    """While it lasts, the calling thread and all it starts (threads, processes) see only this. Its
-    machine has the `addresses` as well, public ones too."""
+    """While it lasts, the calling thread and all its new threads and processes see only this
+    network. Its machine has the `addresses` as well, public ones too."""
     with open("/proc/self/ns/net", "rb") as before:
         _checked(_libc.unshare(_CLONE_NEWNET))
         try:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian's Prometheus with the configuration that is shipped, made quick: it scrapes one process
-and judges the alerts without their waiting times."""
+"""Debian's Prometheus with the shipped configuration, made quick: it scrapes one process and
+evaluates the alerts without their waiting times."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def replace_once(text: str, pattern: str, by: str) -> str:
 
 
 def _time(text: str) -> datetime.datetime:
-    # Nanoseconds are more than Python reads.
+    # Python reads no nanoseconds.
     return datetime.datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text))
 
 
@@ -50,7 +50,7 @@ class Prometheus:
         self._daemon = Daemon(
             "prometheus", f"--config.file={directory}/prometheus.yml",
             f"--storage.tsdb.path={directory}/data", f"--web.listen-address=127.0.0.1:{port}",
-            # The defaults are for machines that do nothing else.
+            # The defaults are for machines that run nothing else.
             "--storage.tsdb.min-block-duration=2h", "--query.max-concurrency=4")
         eventually(self._is_ready, what="Prometheus")
 
@@ -93,7 +93,7 @@ class Prometheus:
                 for one in data["result"]]
 
     def wait_scraped(self, count: int = 1) -> None:
-        """So many scrapes from now on, and the alerts judged by them."""
+        """Waits for so many scrapes from now on, and for the alerts that they cause."""
         for _ in range(count):
             now = time.time()
             eventually(lambda: all(at > now for _, at in self.query("timestamp(up)") or [({}, 0)]),

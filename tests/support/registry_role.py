@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a well-behaved registry, token realm and CDN answer."""
+"""The answers of a well-behaved registry, token realm and CDN."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class RegistryRole:
         self.realm: str | None = None
         self.service = "registry.test"
         self.users: dict[str, str] = {}  # empty: anonymous clients get tokens
-        self.private: set[str] = set()   # repositories anonymous tokens do not reach
+        self.private: set[str] = set()   # repositories that anonymous tokens do not reach
         self.open: set[str] = set()      # repositories that need no login
         self.token_fields: dict = {"expires_in": 300}
         self.tokens: dict[str, tuple[str, bool]] = {}  # token → (scope, has a user)
@@ -63,12 +63,12 @@ class RegistryRole:
         self.auth, self.users = "basic", users
 
     def revoke_tokens(self) -> None:
-        """What the passing of 300 seconds does."""
+        """Ends all tokens, as 300 seconds would."""
         with self._lock:
             self.tokens.clear()
 
     def expire_links(self) -> None:
-        """Links handed out until now get 403."""
+        """From now on the links made so far get 403."""
         self.link_generation += 1
 
     def classify(self, request: Request) -> None:
@@ -155,7 +155,7 @@ class RegistryRole:
         found = self.blobs.get(request.repository, {}).get(request.reference)
         if found is None:
             return error(404, "BLOB_UNKNOWN")
-        # Like the large registries: the registry itself answers HEAD, the CDN delivers.
+        # Like the large registries: the registry itself answers HEAD, the CDN delivers bodies.
         if self.cdn is not None and request.method == "GET":
             reply = Reply(307, [], b"", reason="Temporary Redirect")
             path = f"/cdn/{quote(request.repository)}/{request.reference}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bad line: connections go through it, and some break off in the middle."""
+"""A bad line: a relay of connections, some of which it cuts in the middle."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import threading
 
 
 class Relay:
-    """Forwards to `port`. The first `cuts` connections that have brought `after` bytes from there end
-    with a FIN, as they do when a mirror dies."""
+    """Forwards to `port`. The first `cuts` connections that have carried `after` bytes from there
+    end with a FIN, as they do when a mirror dies."""
 
     def __init__(self, port: int, after: int, cuts: int = 1):
         self._port, self._after, self._left = port, after, cuts

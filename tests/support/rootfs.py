@@ -29,13 +29,13 @@ DEBIAN_SAYS = "hello from debian"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
-# Names that no public registry has, so that a pull which passed the mirror by must fail.
+# Names that no public registry has: a pull that bypasses the mirror must fail.
 BUSYBOX = "library/entrepot-test-busybox"
 DEBIAN = "library/entrepot-test-debian"
 MULTI = "library/entrepot-test-multi"
 LAYERS = "library/entrepot-test-layers"
 
-_VERSION = 1  # of what is made here; another one makes it anew
+_VERSION = 1  # of the images that this file makes; another version makes them again
 
 
 @dataclass
@@ -54,7 +54,7 @@ def store(build: Path) -> Path:
     cache = build / "test-cache"
     cache.mkdir(parents=True, exist_ok=True)
     done = cache / f"registry-{_VERSION}"
-    # Test files run in parallel: one makes the images, the others wait.
+    # Test files run in parallel: one of them makes the images, the others wait.
     with open(cache / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
@@ -128,19 +128,19 @@ def suite_of_this_system() -> str:
 
 
 def debootstrap(cache: Path, target: Path) -> None:
-    """Unpacks a minimal Debian. It is made once. Whoever calls holds the lock of `cache`."""
+    """Unpacks a minimal Debian. It is made once. The caller holds the lock of `cache`."""
     suite = suite_of_this_system()
     system = cache / f"debian-{suite}.tar"
     if not system.exists():
         _checked("debootstrap", "--variant=minbase", suite, str(target))
-        target.chmod(0o755)  # the root of it, whoever may look at the directory until now
+        target.chmod(0o755)  # for the root directory of the system, whatever the mode was before
         pack(target, system)
         return
     unpack(system, target)
 
 
 def pack(tree: Path, tar: Path) -> None:
-    """A system with its owners and devices; all of it or nothing."""
+    """Unpacks a system with its owners and devices, completely or not at all."""
     _checked("tar", "--create", "--numeric-owner", "--one-file-system", f"--file={tar}.new",
              f"--directory={tree}", ".")
     os.rename(f"{tar}.new", tar)

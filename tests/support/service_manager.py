@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A service manager as sd_notify(3) has it: it listens for what the process says of itself."""
+"""A service manager as sd_notify(3) defines it: it receives the messages of the process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .gate import DEADLINE
 
 
 class ServiceManager:
-    """`watchdog`: seconds within which the process is to say that it lives."""
+    """`watchdog`: seconds within which the process has to report that it is alive."""
 
     def __init__(self, path: Path, watchdog: float | None = None):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -33,7 +33,7 @@ class ServiceManager:
         return dict(line.split("=", 1) for line in message.split("\n"))
 
     def hear_of(self, name: str, timeout: float = DEADLINE) -> dict[str, str]:
-        """The next message that assigns `name`; others before it are passed over."""
+        """The next message that assigns `name`; skips others before it."""
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             if (message := self.hear(left)) and name in message:
@@ -41,7 +41,7 @@ class ServiceManager:
         raise AssertionError(f"no {name} in {timeout} s")
 
     def wait_silence(self, duration: float, timeout: float = DEADLINE) -> None:
-        """Until nothing was said for so long."""
+        """Waits until no message came for so long."""
         deadline = time.monotonic() + timeout
         while self.hear(duration) is not None:
             assert time.monotonic() < deadline, f"it went on talking for {timeout} s"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An address that drops packets: what is dialled there ends in a timeout."""
+"""An address that drops packets: a connect to it ends in a timeout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from contextlib import ExitStack
 
 
 class Silence:
-    """A listener that accepts nobody and whose queue is full, so that the kernel drops what comes."""
+    """A listener that accepts no connection and whose queue is full, so that the kernel drops new
+    ones."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -41,8 +42,8 @@ class Silence:
 
 
 def silences(hosts: list[str], port: int) -> list[Silence] | None:
-    """One on `port` of each host; none at all where a connection of somebody else has that port of
-    a host as its own."""
+    """One Silence on `port` of each host; None if a connection of another process already uses
+    that port of a host."""
     with ExitStack() as stack:
         try:
             found = [stack.enter_context(Silence(host, port)) for host in hosts]

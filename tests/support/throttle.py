@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A control group whose processes read a disk slowly. The block layer holds their reads back, so that
-whoever reads what is not in memory waits, and nobody else."""
+"""A control group whose processes read a disk slowly. The block layer delays their reads, so that
+only a reader of data that is not in memory waits."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Throttle:
                 f"{device} {bytes_per_second}")
 
     def stop_reads(self, device: str) -> None:
-        """Until reads() lets them go on: a page takes an hour."""
+        """A page takes an hour, until reads() sets another rate."""
         self.reads(device, 1)
 
     def close(self) -> None:
-        """After its processes have ended."""
+        """Removes the group after its processes have ended."""
         self._group.rmdir()

@@ -15,7 +15,7 @@ def _openssl(*arguments: str) -> None:
 
 
 class Authority:
-    """A private CA in a directory; `certificate` is what clients are told to trust."""
+    """A private CA in a directory; clients are configured to trust `certificate`."""
 
     def __init__(self, directory: Path):
         directory.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ class Authority:
 
 def server_context(certificate: Path, key: Path, only: ssl.TLSVersion | None = None):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # Weak ones too, at our own level: what refuses them must be the client.
+    # Allows weak certificates too: the client must refuse them, not this server.
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.load_cert_chain(certificate, key)
     if only is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A registry that does what the test says: content, a request log, and scripted faults.
+"""A scripted registry: content, a request log, and scripted faults.
 
 One ScriptedUpstream is one origin. It plays registry, token realm (/token) and CDN (/cdn/…), so a
 second one serves as a foreign realm or a CDN of its own.
@@ -28,7 +28,7 @@ FILE_FROM = 1024 * 1024
 
 @dataclass
 class Rule:
-    """A fault and the requests it strikes."""
+    """A fault and the requests that it changes."""
 
     fault: Fault
     match: Callable[[Request], bool]
@@ -43,9 +43,9 @@ class Rule:
 class ScriptedUpstream:
     def __init__(self, tls: ssl.SSLContext | None = None, rate: float | None = None,
                  host: str = "127.0.0.1"):
-        self.host, self.tls, self.rate = host, tls, rate  # the rate is each reply's
+        self.host, self.tls, self.rate = host, tls, rate  # the rate of each reply
         self.delay = 0.0                    # seconds before each reply
-        self.line: wire.Line | None = None  # what all replies share instead of `rate`
+        self.line: wire.Line | None = None  # a rate for all replies together instead of `rate`
         self.sender = wire.Sender           # delivers a reply: (connection, request, reply).send()
         self.role = RegistryRole(self)
         self.log: list[Request] = []
@@ -98,8 +98,8 @@ class ScriptedUpstream:
     def script(self, fault: Fault, times: int | None = None, kind: str | None = None,
                method: str | None = None, digest: str | None = None, repository: str | None = None,
                match: Callable[[Request], bool] | None = None) -> Rule:
-        """Spoils the replies to matching requests: the next `times`, or all. Later rules act on
-        what earlier ones left."""
+        """Spoils the replies to matching requests: the next `times`, or all. Later rules change the
+        replies that earlier ones have changed."""
         def matches(request: Request) -> bool:
             return ((kind is None or request.kind == kind)
                     and (method is None or request.method == method)
@@ -111,7 +111,7 @@ class ScriptedUpstream:
             self._rules.append(rule)
         return rule
 
-    # What was asked.
+    # The received requests.
 
     @property
     def address(self) -> str:
@@ -152,7 +152,7 @@ class ScriptedUpstream:
     # Life.
 
     def go_down(self) -> None:
-        """Refuses connections and cuts those it has."""
+        """Refuses new connections and cuts the open ones."""
         listener, self._listener = self._listener, None
         if listener:
             listener.shutdown(socket.SHUT_RDWR)

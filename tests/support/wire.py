@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The server side of HTTP/1.1 on bare sockets: requests as they came, replies as scripted."""
+"""The server side of HTTP/1.1 on bare sockets: requests as received, replies as scripted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Request:
     kind: str = "other"  # ping manifest blob tags referrers token cdn other
     repository: str = ""
     reference: str = ""
-    status: int = 0       # what was answered; 0: nothing
+    status: int = 0       # the status of the response; 0: none
     bytes_sent: int = 0   # of the body
     finished: bool = False
 
@@ -58,7 +58,7 @@ class Request:
 
 @dataclass
 class Reply:
-    """What to answer, and how it goes wrong. Faults change it (faults.py)."""
+    """The reply to a request, and its faults. The functions of faults.py change it."""
 
     status: int = 200
     fields: list[tuple[str, str]] = field(default_factory=list)
@@ -68,9 +68,9 @@ class Reply:
     length: int | None = None
     reason: str = "OK"
 
-    content_length: int | None = None  # a lie; None: the truth
+    content_length: int | None = None  # a wrong Content-Length; None: the right one
     chunked: bool = False
-    raw: bytes | None = None  # sent instead of everything, then closed
+    raw: bytes | None = None  # sent instead of the reply, then closed
     close: bool = False
     rate: float | None = None  # bytes/s
     delay: float = 0           # seconds before the status line
@@ -117,18 +117,18 @@ class Reply:
 
 
 class Hangup(Exception):
-    """The script says that this connection ends here."""
+    """The script ends this connection here."""
 
 
 class Pacer:
-    """A token bucket without a burst: what was sent is never ahead of the rate."""
+    """A token bucket without a burst: the sent bytes are never ahead of the rate."""
 
     def __init__(self, rate: float):
         self._rate = rate
         self._free_at = time.monotonic()
 
     def piece(self) -> int:
-        # A hundredth of a second's worth, so that the flow is even and the rate exact.
+        # The bytes of a hundredth of a second, so that the flow is even and the rate exact.
         return max(1, min(PIECE, int(self._rate / 100)))
 
     def sent(self, count: int) -> None:
@@ -137,13 +137,14 @@ class Pacer:
             time.sleep(ahead)
 
     def _take(self, count: int) -> float:
-        """When so many more may have been sent."""
+        """The time at which so many more bytes may have been sent."""
         self._free_at += count / self._rate
         return self._free_at
 
 
 class Line(Pacer):
-    """What all replies of a server share: so many bytes a second in all, none saved up."""
+    """The line that all replies of a server share: its rate is the sum for all, and an idle line
+    saves nothing up."""
 
     def __init__(self, rate: float):
         super().__init__(rate)
@@ -192,8 +193,8 @@ class Sender:
         request.status = reply.status
         head = reply.head_bytes()
         if reply.extra:
-            # The end of the body and what follows it in one segment: whoever has the whole body
-            # has the rest as well, and never asks for more before it came.
+            # The end of the body and the bytes after it go in one segment: a client that has the
+            # whole body has the rest as well, and never sends another request before it arrived.
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         if request.method == "HEAD" or reply.status in (204, 304):
             self._socket.sendall(head)
@@ -238,7 +239,7 @@ class Sender:
                 file.close()
 
     def _stretches(self):
-        """[start, end) within the object, split where something happens."""
+        """[start, end) within the object, split at each event."""
         reply = self._reply
         end = reply.offset + reply.size
         if reply.cut_after is not None:

@@ -10,9 +10,9 @@
 
 namespace entrepot::bench {
 
-/// Knows the future: whoever is needed again last leaves, and nobody leaves for what is needed even
-/// later. With objects of different sizes this is no longer the optimum but close to it for bytes;
-/// for requests, the distance is weighed with the size.
+/// Knows the future: evicts the object whose next use is the latest, and evicts none for an object
+/// that is needed later still. With objects of different sizes this is no longer the optimum but
+/// close to it for bytes; for requests, the distance is weighed with the size.
 class Belady : public Policy {
  public:
   enum class Favours { requests, bytes };
@@ -28,13 +28,13 @@ class Belady : public Policy {
   Object evict(std::size_t at) override;
 
  private:
-  /// Of about equal size, by the next use. The score changes with time, but inside such a group not
-  /// its order, so the worst of all is the last of some group.
+  /// Objects of about equal size, sorted by the next use. The score changes with time, but inside
+  /// such a group not its order, so the worst of all objects is the last of some group.
   using Group = std::set<std::pair<std::uint32_t, Object>>;
 
   Group& group_of(Object object);
   double score(std::size_t at, std::uint32_t next_use, Object object) const;
-  /// The group whose last is the worst; null where nothing is kept.
+  /// The group whose last is the worst; null if no object is kept.
   Group* worst(std::size_t at);
 
   const Trace& trace_;

@@ -22,7 +22,7 @@ struct Curve {
   std::vector<Score> scores;
 };
 
-/// A diagram with its lower left corner and what it shows of a score.
+/// A diagram with its lower left corner and the part of a score that it shows.
 struct Panel {
   const char* title;
   int left;
@@ -121,7 +121,7 @@ void draw_curves(std::ostream& out, const Trace& trace) {
     out << std::setprecision(0);
     draw_axes(out, panel);
     out << std::setprecision(1);
-    // Ours is broad and lies below, so that those which coincide with it are seen as well.
+    // Our curve is broad and lies below, so that curves which coincide with it are seen as well.
     for (const bool ours : {true, false}) {
       for (const auto& curve : curves) {
         if ((curve.contender.kind == Contender::Kind::ours) == ours) draw_curve(out, panel, curve);

@@ -6,7 +6,7 @@
 
 namespace entrepot::bench {
 
-/// Plays the production policy, LRU and FIFO, prints their figures, and tells whether the
+/// Plays the production policy, LRU and FIFO, prints their figures, and returns whether the
 /// production policy is as good as promised.
 bool pass_gates(std::ostream& out, std::uint64_t seed);
 

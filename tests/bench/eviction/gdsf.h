@@ -10,11 +10,11 @@
 
 namespace entrepot::bench {
 
-/// Greedy-Dual-Size-Frequency (Cherkasova, 1998): the least of uses × cost / size leaves, and what
-/// it was worth is the age everybody later starts from.
+/// Greedy-Dual-Size-Frequency (Cherkasova, 1998): evicts the object with the least uses × cost /
+/// size. This value becomes the age from which all later objects start.
 class Gdsf : public Policy {
  public:
-  /// What a miss costs: the same for all (then only requests count), or the client's waiting.
+  /// The cost of a miss: the same for all (then only requests count), or the client's waiting.
   enum class Cost { one, wait };
   Gdsf(const Trace& trace, Cost cost)
       : trace_(trace), cost_(cost), uses_(trace.sizes.size()), worth_(trace.sizes.size()) {}

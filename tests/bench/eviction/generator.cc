@@ -7,7 +7,7 @@ namespace entrepot::bench {
 namespace {
 
 constexpr std::size_t node_count = 60;
-/// Of the nodes, how many start a new version at most.
+/// The largest share of the nodes that start a new version at the same time.
 constexpr double burst_share = 0.3;
 
 }  // namespace
@@ -49,7 +49,7 @@ void Generator::release() {
   images_.release(app);
   const auto most = static_cast<std::size_t>(burst_share * node_count);
   const std::size_t burst = 1 + random_.below(most);
-  // Some node may be drawn twice; it then has the image already and asks for nothing.
+  // Some node may be drawn twice; it then has the image already and requests nothing.
   for (std::size_t i = 0; i < burst; ++i) pull_on(any_node(), images_.app(app));
 }
 

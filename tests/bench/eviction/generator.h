@@ -11,20 +11,20 @@
 
 namespace entrepot::bench {
 
-/// What happens in the modelled company. Shares are of the events; the rest are applications
+/// The rates of events in the modelled company. Shares are of the events; the rest are applications
 /// started on some node.
 struct Scenario {
   const char* name = "base";
   double alpha = 0.9;        ///< how uneven applications are in demand
   double ci = 0.25;          ///< pulls by machines that keep nothing
-  double scan = 0.05;        ///< pulls of any image of the tail, by something that looks at it once
+  double scan = 0.05;        ///< pulls of any image of the tail, by a scanner that reads it once
   double release = 0.04;     ///< a new version, and a burst of nodes that start it
   double collection = 0.02;  ///< a node frees its disk
   double node_loss = 0.002;  ///< a node is replaced
   std::size_t events = 65'000;
 };
 
-/// Plays the events of a scenario and writes down what reaches the mirror.
+/// Plays the events of a scenario and records the requests that reach the mirror.
 class Generator {
  public:
   Generator(const Scenario& scenario, std::uint64_t seed);

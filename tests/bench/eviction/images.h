@@ -10,7 +10,7 @@
 
 namespace entrepot::bench {
 
-/// The images upstream: applications in use and a long tail that only scans ask for. Both stand on
+/// The images upstream: applications in use and a long tail that only scans request. Both stand on
 /// shared bases and have layers of their own on top.
 class Images {
  public:

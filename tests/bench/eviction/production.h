@@ -19,7 +19,7 @@ class Production : public Policy {
 
   void use(std::size_t, Object object) override { kept_[object]->use(); }
   void admit(std::size_t, Object object) override {
-    // A new one each time, as in the mirror: no count survives its stay.
+    // A new entry each time, as in the mirror: no count survives an eviction.
     kept_[object] = std::make_unique<cache::Resident>();
     kept_[object]->fingerprint = object;
     kept_[object]->size = trace_.sizes[object];
@@ -27,7 +27,7 @@ class Production : public Policy {
   }
   Object evict(std::size_t) override {
     const auto* const victim = eviction_.evict(capacity_, [](const auto&) { return true; });
-    check(victim != nullptr, "somebody may leave");
+    check(victim != nullptr, "an object can be evicted");
     const auto object = static_cast<Object>(victim->fingerprint);
     kept_[object].reset();
     return object;

@@ -8,7 +8,7 @@
 
 namespace entrepot::bench {
 
-/// First in, first out; or, where a use counts as coming in anew, least recently used.
+/// First in, first out; or least recently used, where a use moves the object to the end again.
 class Queue : public Policy {
  public:
   enum class Order { arrival, use };

@@ -8,8 +8,8 @@
 
 namespace entrepot::bench {
 
-/// SIEVE (Zhang et al., NSDI 2024): a queue that nobody moves in, and a hand that walks from the
-/// oldest to the newest, spares the used once and takes the first unused.
+/// SIEVE (Zhang et al., NSDI 2024): a queue in which no object moves, and a hand that walks from
+/// the oldest to the newest, spares the used once and evicts the first unused.
 class Sieve : public Policy {
  public:
   explicit Sieve(const Trace& trace) : used_(trace.sizes.size()) {}

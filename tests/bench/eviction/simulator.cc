@@ -6,9 +6,10 @@
 namespace entrepot::bench {
 namespace {
 
-/// Of the trace: played but not counted, while the cache fills.
+/// The share of the trace that fills the cache: played but not counted.
 constexpr double warm_up = 0.2;
-/// Of the cache: what is larger streams through and is not kept, whatever the policy.
+/// The cache keeps no object larger than capacity / largest_part, whatever the policy; such an
+/// object only streams through.
 constexpr std::uint64_t largest_part = 4;
 
 class Cache {
@@ -48,7 +49,7 @@ class Cache {
   std::uint64_t used_ = 0;
 };
 
-/// Of everything asked for, and of what was hit.
+/// The requests, bytes and waiting times of all requests, or of the hits.
 struct Sums {
   double requests = 0, bytes = 0, wait = 0;
   void add(std::uint64_t size) {

@@ -6,7 +6,7 @@
 
 namespace entrepot::bench {
 
-/// Shares in percent, of what was asked for after the warm-up.
+/// Shares in percent, of the requests after the warm-up.
 struct Score {
   double requests = 0;  ///< answered from the cache
   double bytes = 0;     ///< sent from the cache

@@ -9,7 +9,7 @@ namespace entrepot::bench {
 /// A layer, by its place in Trace::sizes.
 using Object = std::uint32_t;
 
-/// What reaches the mirror, in order.
+/// The requests that reach the mirror, in order.
 struct Trace {
   std::vector<std::uint64_t> sizes;
   std::vector<Object> requests;
@@ -20,7 +20,7 @@ struct Trace {
   std::vector<std::uint32_t> next_uses() const;
   static constexpr std::uint32_t never = UINT32_MAX;
 
-  /// What the trace looks like, to compare it with published ones.
+  /// The properties of a trace that compare it with published ones.
   struct Shape {
     std::size_t objects = 0;  ///< requested at least once
     double one_hit = 0;       ///< share of them requested exactly once

@@ -113,7 +113,7 @@ class Pulls:
         after = self._engine.blobs_of_registry()
         asked = {target for target in after if after[target] > before.get(target, 0)}
         expected = set(after) if from_registry else set()
-        assert asked == expected, f"the registry was asked for {len(asked)} of {len(after)} blobs"
+        assert asked == expected, f"the registry sent {len(asked)} of {len(after)} blobs"
         return took
 
 

@@ -138,7 +138,7 @@ class Reader:
         while self.received < until:
             piece = self._connection.receive(until - self.received)
             assert piece, "a body was cut short"
-            assert self._data.startswith(piece, self.received), "another body than asked for"
+            assert self._data.startswith(piece, self.received), "the body of another object"
             self.received += len(piece)
 
     def close(self) -> None:

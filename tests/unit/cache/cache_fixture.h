@@ -51,7 +51,7 @@ class CacheTest : public testing::Test {
                                     std::vector<Cache::HomeParts>{{&executor, &source}});
   }
 
-  /// Where an answer will be once it has come.
+  /// Receives the answer of a request.
   struct Pending {
     std::shared_ptr<std::vector<Answer>> answers = std::make_shared<std::vector<Answer>>();
     bool answered() const { return !answers->empty(); }

@@ -51,7 +51,7 @@ class PiecesTest : public CacheTest {
     asked.done();
     executor.run();
   }
-  /// What every open question of the upstream's asks for arrives.
+  /// All open requests to the upstream receive their data.
   void bring() {
     for (std::size_t i = 0; i < source.asked.size(); ++i) bring_to(source.asked[i]);
   }

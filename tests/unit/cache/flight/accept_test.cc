@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Registries that select manifests by Accept: an answer to one client's types is none for
-// another's.
+// Registries that select manifests by Accept: the answer for one client's types is not the answer
+// for another's.
 #include <string>
 
 #include "tests/unit/cache/cache_fixture.h"

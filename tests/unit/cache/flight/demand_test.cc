@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who waits for what is asked of the upstream, as clients come and leave.
+// The demand that an upstream request sees while its clients join and leave.
 #include "cache/base/demand.h"
 
 #include <algorithm>
@@ -38,7 +38,7 @@ class DemandTest : public CacheTest {
   bool expendable() { return last().request.demand->expendable(); }
 };
 
-TEST_F(DemandTest, NobodyOnceAllHaveLeftBeforeTheFirstByte) {
+TEST_F(DemandTest, LosesItsWaitersAndGainsANewOne) {
   const auto digest = sha256("content");
   auto first = ask(digest);
   EXPECT_EQ(last().request.client, Client{1});
@@ -56,14 +56,14 @@ TEST_F(DemandTest, NobodyOnceAllHaveLeftBeforeTheFirstByte) {
   EXPECT_TRUE(third.pending.answer().content);
 }
 
-TEST_F(DemandTest, WhoReadsAwaitsTheRest) {
+TEST_F(DemandTest, IsAwaitedWhileAClientReads) {
   const auto bytes = pattern(20 * mib);
   auto reader = ask(sha256(bytes));
   last().head(bytes.size());
   last().data(bytes.substr(0, 2 * mib));
   executor.run();
   ASSERT_TRUE(reader.pending.answered());
-  *reader.left = true;  // it has its answer, and reads
+  *reader.left = true;  // the client has its answer, and reads
   EXPECT_EQ(level(), Level::awaited);
   reader.leave();
   EXPECT_EQ(level(), Level::background);
@@ -73,7 +73,7 @@ TEST_F(DemandTest, WhoReadsAwaitsTheRest) {
   EXPECT_FALSE(expendable()) << "7 MiB are left";
 }
 
-TEST_F(DemandTest, WhatIsGivenUpForOthersIsGoneOnWith) {
+TEST_F(DemandTest, ResumesATransferThatEndedForOthers) {
   const auto bytes = pattern(20 * mib);
   auto reader = ask(sha256(bytes));
   last().head(bytes.size());
@@ -93,7 +93,7 @@ TEST_F(DemandTest, WhatIsGivenUpForOthersIsGoneOnWith) {
   EXPECT_EQ(read(*next.pending.answer().content), bytes);
 }
 
-TEST_F(DemandTest, PiecesAreOfUseToWhoAskedOnly) {
+TEST_F(DemandTest, PiecesServeTheirRequesterOnly) {
   RequestedRanges wanted{.pieces = true, .first = Span{0, 4096}, .in = [](std::uint64_t) {
                            return std::optional(std::vector<Span>{{0, 4096}});
                          }};
@@ -103,7 +103,7 @@ TEST_F(DemandTest, PiecesAreOfUseToWhoAskedOnly) {
   EXPECT_EQ(level(), Level::nobody);
 }
 
-TEST_F(DemandTest, AClientThatHasLeftBringsNothingAbout) {
+TEST_F(DemandTest, AClientThatHasLeftStartsNoRequest) {
   Guest guest;
   guest.leave();
   cache->fetch_blob(repo, sha256("content"), false, asker(guest), guest.pending.callback());
@@ -112,10 +112,10 @@ TEST_F(DemandTest, AClientThatHasLeftBringsNothingAbout) {
   executor.run();
   EXPECT_TRUE(source.asked.empty());
   EXPECT_TRUE(source.listed.empty());
-  EXPECT_EQ(guest.pending.answers->size(), 2U) << "each is answered all the same";
+  EXPECT_EQ(guest.pending.answers->size(), 2U) << "each is answered nevertheless";
 }
 
-TEST_F(DemandTest, AProofAndATagCheckAreForThoseWhoWait) {
+TEST_F(DemandTest, IsAwaitedForAProofAndATagCheck) {
   auto looking = ask(sha256("content"), /*head=*/true);
   EXPECT_EQ(level(), Level::awaited);
   looking.leave();
@@ -128,7 +128,7 @@ TEST_F(DemandTest, AProofAndATagCheckAreForThoseWhoWait) {
   EXPECT_EQ(level(), Level::nobody);
 }
 
-TEST_F(DemandTest, AskersOfOneFlightThatHaveLeftDoNotGather) {
+TEST_F(DemandTest, ReleasesClientsThatLeftAFlight) {
   const auto digest = sha256("content");
   const auto stays = ask(digest);
   std::vector<std::weak_ptr<Left>> gone;
@@ -148,15 +148,15 @@ TEST_F(DemandTest, AskersOfOneFlightThatHaveLeftDoNotGather) {
 class SlowReaderTest : public DemandTest {
  protected:
   SlowReaderTest() {
-    options.max_size = 16 * mib;  // what is larger than a quarter passes through
+    options.max_size = 16 * mib;  // a blob larger than a quarter passes through
     open();
   }
-  /// In steps as short as the fill's own.
+  /// Passes time in steps as short as the fill's own.
   void let_pass(std::chrono::milliseconds time) {
     constexpr std::chrono::milliseconds step{2};
     for (auto passed = step; passed <= time; passed += step) executor.pass(step);
   }
-  /// A blob that passes through, and its only reader, who has taken nothing yet.
+  /// A blob that passes through, and its only reader, who has read nothing yet.
   Guest pass(const std::string& bytes) {
     auto reader = ask(sha256(bytes));
     last().head(bytes.size());
@@ -166,7 +166,7 @@ class SlowReaderTest : public DemandTest {
   }
 };
 
-TEST_F(SlowReaderTest, IsCutWhereOthersWaitForItsTransfer) {
+TEST_F(SlowReaderTest, IsCutIfOthersWaitForItsTransfer) {
   const auto bytes = pattern(12 * mib);
   const auto reader = pass(bytes);
   ASSERT_TRUE(reader.pending.answer().content->file->discardable());
@@ -176,7 +176,7 @@ TEST_F(SlowReaderTest, IsCutWhereOthersWaitForItsTransfer) {
   EXPECT_TRUE(last().cancelled);
 }
 
-TEST_F(SlowReaderTest, SetsThePaceWhereNobodyElseWaits) {
+TEST_F(SlowReaderTest, SetsThePaceIfNoOtherClientWaits) {
   const auto bytes = pattern(12 * mib);
   const auto reader = pass(bytes);
   let_pass(seconds(11));
@@ -184,7 +184,7 @@ TEST_F(SlowReaderTest, SetsThePaceWhereNobodyElseWaits) {
   EXPECT_FALSE(last().cancelled);
 }
 
-TEST_F(SlowReaderTest, WhoTakesAWindowInTimeStays) {
+TEST_F(SlowReaderTest, StaysConnectedAfterTakingAWindowInTime) {
   const auto bytes = pattern(14 * mib);
   const auto reader = pass(bytes);
   source.others_wait = true;

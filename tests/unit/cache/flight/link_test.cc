@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Promise 8: a digest is not a permission.
+// A digest is not a permission: a stored blob needs a link to the repository that serves it.
 #include "tests/unit/cache/cache_fixture.h"
 
 namespace entrepot::cache {
@@ -28,7 +28,7 @@ TEST_F(LinkTest, StoredBlobIsNotServedInARepositoryThatLacksIt) {
   EXPECT_EQ(asker.answer().failure.kind, FailureKind::not_found);
 }
 
-TEST_F(LinkTest, UpstreamsWordIsEnoughAndRemembered) {
+TEST_F(LinkTest, StoresTheUpstreamsProof) {
   store(blob);
   const auto asker = ask_blob(sha256(blob), other);
   last().answer(blob);
@@ -50,13 +50,13 @@ TEST_F(LinkTest, UnreachableUpstreamProvesNothing) {
   EXPECT_EQ(source.asked.size(), 2U);
 }
 
-TEST_F(LinkTest, ManyAskersMakeOneProof) {
+TEST_F(LinkTest, ConcurrentRequestsShareOneProof) {
   store(blob);
   for (int i = 0; i < 10; ++i) ask_blob(sha256(blob), other);
   EXPECT_EQ(source.asked.size(), 2U);
 }
 
-TEST_F(LinkTest, ManifestVisibleInARepositoryLinksWhatItNames) {
+TEST_F(LinkTest, ManifestVisibleInARepositoryLinksItsReferences) {
   store(blob);
   const auto manifest = manifest_naming({sha256(blob)});
   ask_manifest(sha256(manifest), other);
@@ -77,7 +77,7 @@ TEST_F(LinkTest, ForeignLayersAreNotLinked) {
   EXPECT_FALSE(cache->find_blob(other, sha256(blob)));
 }
 
-TEST_F(LinkTest, StoredManifestLinksWhatItNamesInEachRepositoryThatHasIt) {
+TEST_F(LinkTest, StoredManifestLinksItsReferencesInEachOfItsRepositories) {
   store(blob);
   const auto manifest = manifest_naming({sha256(blob)});
   ask_manifest(sha256(manifest));
@@ -118,7 +118,7 @@ TEST_F(LinkTest, WaiterOfAnotherRepositoryGetsItsOwnAnswerWhenTheFlightIsNotFoun
   EXPECT_EQ(read(*second.answer().content), blob);
 }
 
-TEST_F(LinkTest, RestrictedProofsAgeAndAreAskedForAnew) {
+TEST_F(LinkTest, RestrictedProofsExpireAndAreRequestedAgain) {
   store(blob, secret);
   EXPECT_TRUE(cache->find_blob(secret, sha256(blob)));
   clock.advance(std::chrono::seconds(61));
@@ -131,7 +131,7 @@ TEST_F(LinkTest, RestrictedProofsAgeAndAreAskedForAnew) {
   EXPECT_FALSE(cache->find_blob(secret, sha256(blob)));
 }
 
-TEST_F(LinkTest, RestrictedProofCountsForWhoeverWaitedForItEvenIfItLivesNoTime) {
+TEST_F(LinkTest, RestrictedProofServesItsWaiterEvenWithoutALifetime) {
   options.upstreams["private"].tags.fresh_for = std::chrono::seconds(0);
   open();
   store(blob, secret);
@@ -143,7 +143,7 @@ TEST_F(LinkTest, RestrictedProofCountsForWhoeverWaitedForItEvenIfItLivesNoTime) 
   EXPECT_EQ(source.asked.size(), 2U);
 }
 
-TEST_F(LinkTest, RestrictedOldProofServesWhileTheUpstreamCannotBeAsked) {
+TEST_F(LinkTest, RestrictedOldProofServesWhileTheUpstreamIsUnreachable) {
   store(blob, secret);
   clock.advance(std::chrono::seconds(61));
   const auto asker = ask_blob(sha256(blob), secret);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists of tags and referrers: how they are kept, for how long, and how much of them.
+// Lists of tags and referrers: their order, their lifetime, and the bounds of their size.
 #include "cache/api/listing.h"
 
 #include <string>
@@ -60,7 +60,7 @@ TEST(ReferrersList, IsSortedByTypeAndDigestWithoutDuplicates) {
   EXPECT_EQ(list.elements({3, 4}), "{b1}");
 }
 
-TEST(ReferrersList, KnowsThePlaceOfWhatItHasAndOfWhatItHasNot) {
+TEST(ReferrersList, FindsThePlaceOfPresentAndAbsentDigests) {
   Referrers::Gathered gathered;
   for (const char* type : {"b", "d"})
     for (const char digit : {'2', '4'}) gathered.add(type, digest_of_digit(digit), "{}");
@@ -76,7 +76,7 @@ TEST(ReferrersList, KnowsThePlaceOfWhatItHasAndOfWhatItHasNot) {
   EXPECT_EQ(list.count_up_to({"e", digest_of_digit('0')}), 4U);
 }
 
-TEST(ReferrersList, CountsWhatFits) {
+TEST(ReferrersList, CountsTheEntriesThatFit) {
   Referrers::Gathered gathered;
   for (const char digit : {'1', '2', '3'}) gathered.add("", digest_of_digit(digit), "{123}");
   const Referrers list(gathered);
@@ -88,7 +88,7 @@ TEST(ReferrersList, CountsWhatFits) {
   EXPECT_EQ(list.count_within({2, 2}, 99), 0U);
 }
 
-TEST(ReferrersList, TheLongestOnesAreKept) {
+TEST(ReferrersList, KeepsTheLongestLists) {
   const auto most = 8U << 20;  // of an upstream's list (Limits::list_bytes)
   for (const bool types : {false, true}) {
     Referrers::Gathered gathered;
@@ -144,7 +144,7 @@ class ListingTest : public CacheTest {
   }
 };
 
-TEST_F(ListingTest, OneRequestForAllSortedAndBelieved) {
+TEST_F(ListingTest, OneRequestServesAllClientsSortedUntilItIsStale) {
   const auto one = ask_tags();
   const auto two = ask_tags();
   ASSERT_EQ(source.listed.size(), 1U);
@@ -172,7 +172,7 @@ TEST_F(ListingTest, ReferrersAreKeptByTheirType) {
   EXPECT_FALSE(pending.answer().tags);
 }
 
-TEST_F(ListingTest, StaleWhereTheUpstreamCannotBeAskedGoneWhereItSaysSo) {
+TEST_F(ListingTest, IsStaleIfTheUpstreamFailsAndGoneAfterANotFound) {
   ask_tags();
   answer("a\n");
   clock.advance(seconds(61));
@@ -190,7 +190,7 @@ TEST_F(ListingTest, StaleWhereTheUpstreamCannotBeAskedGoneWhereItSaysSo) {
   EXPECT_EQ(gone.answer().failure.kind, FailureKind::not_found);
 }
 
-TEST_F(ListingTest, AListThatFailedIsNotAskedForAgainForAWhile) {
+TEST_F(ListingTest, AListThatFailedIsNotRequestedAgainForAWhile) {
   for (const auto kind : {FailureKind::bad_upstream, FailureKind::not_found}) {
     const auto before = source.listed.size();
     ask_tags();
@@ -209,7 +209,7 @@ TEST_F(ListingTest, AListThatFailedIsNotAskedForAgainForAWhile) {
   EXPECT_EQ(source.listed.size(), before + 1) << "the credentials may have been mended";
 }
 
-TEST_F(ListingTest, ListsAreKeptByTheirBytes) {
+TEST_F(ListingTest, StoresListsWithinABoundOfBytes) {
   const std::string list = long_list(5 << 20);
   for (const char* name : {"a", "b", "c", "d"}) {
     ask_tags(name);
@@ -219,10 +219,10 @@ TEST_F(ListingTest, ListsAreKeptByTheirBytes) {
   EXPECT_EQ(ask_tags("d").answer().outcome, Outcome::hit);
   EXPECT_EQ(ask_tags("c").answer().outcome, Outcome::hit);
   ask_tags("a");
-  EXPECT_EQ(source.listed.size(), 5U) << "the oldest has gone";
+  EXPECT_EQ(source.listed.size(), 5U) << "the oldest is evicted";
 }
 
-TEST_F(ListingTest, ManyShortListsAreKept) {
+TEST_F(ListingTest, StoresManyShortLists) {
   for (int i = 0; i < 2000; ++i) {
     ask_tags("r" + std::to_string(i));
     answer("latest\n");
@@ -230,18 +230,18 @@ TEST_F(ListingTest, ManyShortListsAreKept) {
   EXPECT_EQ(ask_tags("r0").answer().outcome, Outcome::hit);
 }
 
-TEST_F(ListingTest, AListThatIsTooLongToBeKeptIsSent) {
+TEST_F(ListingTest, AListTooLongForTheCacheIsSent) {
   ask_tags("short");
   answer("a\n");
   const auto sent = ask_tags("long");
   answer(long_list(17 << 20));
   EXPECT_TRUE(sent.answer().tags);
-  EXPECT_EQ(ask_tags("short").answer().outcome, Outcome::hit) << "nothing has left for it";
+  EXPECT_EQ(ask_tags("short").answer().outcome, Outcome::hit) << "the long list evicts nothing";
   ask_tags("long");
   EXPECT_EQ(source.listed.size(), 3U);
 }
 
-TEST_F(ListingTest, OldListsAreGivenBack) {
+TEST_F(ListingTest, ReleasesListsAfterAnHour) {
   const auto asked = ask_tags();
   answer("a\n");
   const std::weak_ptr<const TagList> kept = asked.answer().tags;
@@ -249,7 +249,7 @@ TEST_F(ListingTest, OldListsAreGivenBack) {
   executor.pass(minutes(59));
   EXPECT_FALSE(kept.expired());
   executor.pass(minutes(2));
-  EXPECT_TRUE(kept.expired()) << "without another question";
+  EXPECT_TRUE(kept.expired()) << "without another request";
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Manifests that a stranger wrote: what they name, what they call themselves, how large they are.
+// Manifests from strangers: their references, their types, their sizes.
 #include "cache/content/manifest.h"
 
 #include <string>
@@ -52,7 +52,7 @@ class ManifestTest : public CacheTest {
   }
 };
 
-TEST_F(ManifestTest, NoneIsServedAsWhatABrowserRuns) {
+TEST_F(ManifestTest, NoManifestIsServedWithATypeThatABrowserRuns) {
   int count = 0;
   for (const std::string type :
        {"text/html", "image/svg+xml", "application/javascript", "application/xhtml+xml"}) {
@@ -117,7 +117,7 @@ class LargeManifestTest : public CacheTest {
       {sha256("a")}, R"(,"annotations":{"x":")" + std::string(100'000, 'x') + "\"}");
 };
 
-TEST_F(LargeManifestTest, OneByDigestIsReadOnTheStorePool) {
+TEST_F(LargeManifestTest, ReadsAManifestByDigestOnTheStorePool) {
   const Pending asker;
   cache->fetch_manifest(repo, sha256(large), false, executor, asker.callback());
   run_both();
@@ -128,7 +128,7 @@ TEST_F(LargeManifestTest, OneByDigestIsReadOnTheStorePool) {
   EXPECT_EQ(*asker.answer().content->bytes, large);
 }
 
-TEST_F(LargeManifestTest, OneByTagIsReadOnTheStorePool) {
+TEST_F(LargeManifestTest, ReadsAManifestByTagOnTheStorePool) {
   const Pending asker;
   cache->fetch_tag(repo, "latest", false, false, executor, asker.callback());
   run_both();
@@ -139,7 +139,7 @@ TEST_F(LargeManifestTest, OneByTagIsReadOnTheStorePool) {
   EXPECT_EQ(*asker.answer().content->bytes, large);
 }
 
-TEST_F(LargeManifestTest, WhoComesWhileItIsReadJoins) {
+TEST_F(LargeManifestTest, ALaterRequestJoinsDuringTheRead) {
   const Pending first, second;
   cache->fetch_manifest(repo, sha256(large), false, executor, first.callback());
   run_both();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// That somebody knows a digest opens nothing: what a restricted upstream alone has given is served
-// under no other one until that has given the bytes as well.
+// The digest alone gives no access: an object that only a restricted upstream has sent is served
+// under another upstream only after that one has sent the same bytes.
 #include "cache/base/origins.h"
 
 #include "cache/index/layout.h"
@@ -10,7 +10,7 @@
 namespace entrepot::cache {
 namespace {
 
-TEST(Origins, WhatAnUnrestrictedUpstreamGaveIsEverybodys) {
+TEST(Origins, AnObjectOfAnUnrestrictedUpstreamIsOpenToAll) {
   const Origins origins({"private", "secret"}, {"docker.io"});
   const auto secret = origins.of("private");
   EXPECT_EQ(origins.of("docker.io"), Origins::everybody);
@@ -26,7 +26,7 @@ TEST(Origins, WhatAnUnrestrictedUpstreamGaveIsEverybodys) {
   EXPECT_EQ(origins.both(secret, secret), secret);
 }
 
-TEST(Origins, RecordsNameThem) {
+TEST(Origins, RecordsNameOrigins) {
   const Origins origins({"private", "secret"}, {"docker.io"});
   const auto names = Origins::add(Origins::add("", "private"), "secret");
   EXPECT_EQ(Origins::add(names, "private"), names);
@@ -41,7 +41,7 @@ TEST(Origins, RecordsNameThem) {
   EXPECT_LT(many.size(), 100U);
 }
 
-TEST(Origins, NothingIsToldApartWhereNothingIsRestricted) {
+TEST(Origins, HasOneOriginIfNoUpstreamIsRestricted) {
   const Origins origins({}, {"docker.io"});
   for (const auto* names : {"", "?", "docker.io", "gone.example"})
     EXPECT_EQ(origins.parse(names), Origins::everybody);
@@ -73,7 +73,7 @@ class OriginsTest : public CacheTest {
     last().answer(bytes, oci_manifest_type);
     executor.run();
   }
-  /// Asked of its upstream, and answered with what that sends.
+  /// The blob is requested from its upstream, and served with the upstream's bytes.
   void expect_fetched(const std::string& bytes, RepositoryRef repository) {
     const auto before = source.asked.size();
     const auto asker = ask_blob(sha256(bytes), repository);
@@ -110,7 +110,7 @@ TEST_F(OriginsTest, ManifestOfAnotherUpstreamOpensNoBlob) {
   }
 }
 
-TEST_F(OriginsTest, NeitherAfterARestart) {
+TEST_F(OriginsTest, ManifestOfAnotherUpstreamOpensNoBlobAfterARestart) {
   for (const auto& blob : {small, middle, large}) store(blob, team);
   store_manifest(manifest_naming({sha256(small), sha256(middle), sha256(large)}), stranger);
   open();
@@ -133,7 +133,7 @@ TEST_F(OriginsTest, HeadOpensNoBlob) {
   expect_fetched(large, stranger);
 }
 
-TEST_F(OriginsTest, BlobAskedForFirstIsFetchedAtOnce) {
+TEST_F(OriginsTest, BlobRequestedBeforeItsManifestIsFetchedAtOnce) {
   store(large, team);
   expect_fetched(large, stranger);  // without a HEAD before it
 }
@@ -190,7 +190,7 @@ TEST_F(OriginsTest, FillOfARestrictedUpstreamIsNotJoined) {
   EXPECT_NE(second.answer().content->progress, first.answer().content->progress);
   ask_blob(sha256(large), team);
   EXPECT_EQ(source.asked.size(), asked);
-  // Each ends by itself, and what is kept is the first one's.
+  // Each fill ends by itself, and the first one is stored.
   of_team.data(std::string_view(large).substr(10'000));
   of_team.done();
   executor.run();
@@ -198,19 +198,19 @@ TEST_F(OriginsTest, FillOfARestrictedUpstreamIsNotJoined) {
   EXPECT_FALSE(cache->find_blob(stranger, sha256(large)));
 }
 
-TEST_F(OriginsTest, FillThatIsEverybodysIsJoinedByARestrictedUpstream) {
+TEST_F(OriginsTest, FillOpenToAllIsJoinedByARestrictedUpstream) {
   ask_blob(sha256(large), stranger);
   last().head(large.size());
   executor.run();
   const auto asker = ask_blob(sha256(large), team);
-  ASSERT_TRUE(last().request.head);  // its own upstream says that it has it
+  ASSERT_TRUE(last().request.head);  // its own upstream proves that it has the blob
   last().answer(large);
   executor.run();
   EXPECT_TRUE(asker.answered());
   EXPECT_EQ(source.asked.size(), 2U);
 }
 
-TEST_F(OriginsTest, WhatIsLeftOfAFillIsNotGoneOnWith) {
+TEST_F(OriginsTest, PartialFillIsNotResumedUnderAnotherUpstream) {
   const auto blob = pattern(4 << 20);
   ask_blob(sha256(blob), team);
   last().head(blob.size());
@@ -219,7 +219,7 @@ TEST_F(OriginsTest, WhatIsLeftOfAFillIsNotGoneOnWith) {
   executor.run();
   open();
   ask_blob(sha256(blob), team);
-  EXPECT_GT(last().request.offset, 0U) << "its own upstream goes on";
+  EXPECT_GT(last().request.offset, 0U) << "its own upstream resumes";
   last().fail(FailureKind::unavailable);
   executor.run();
   open();
@@ -236,7 +236,7 @@ TEST_F(OriginsTest, RestrictedUpstreamsAreApartFromEachOther) {
   expect_fetched(large, stranger);
 }
 
-/// What an older version has stored and linked.
+/// An object that an older version has stored and linked.
 TEST_F(OriginsTest, OlderObjectIsServedUnderOlderLinksOnly) {
   store(small, team);
   store_manifest(manifest_naming({sha256("x")}), team);
@@ -258,13 +258,13 @@ TEST_F(OriginsTest, OlderObjectIsServedUnderOlderLinksOnly) {
   expect_hit(small, team);
   clock.advance(std::chrono::seconds(61));
   ask_blob(sha256(small), team);
-  ASSERT_TRUE(last().request.head);  // renewed, it still is the older link
+  ASSERT_TRUE(last().request.head);  // the renewed link still is the older one
   last().answer(small);
   executor.run();
   expect_hit(small, team);
 }
 
-TEST_F(OriginsTest, WhatIsEverybodysNeedsALinkOnly) {
+TEST_F(OriginsTest, ObjectOpenToAllNeedsALinkOnly) {
   store(large, stranger);
   store_manifest(manifest_naming({sha256(large)}), team);
   expect_hit(large, team);

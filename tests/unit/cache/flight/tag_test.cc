@@ -39,7 +39,7 @@ TEST_F(TagTest, ColdHeadIsOneHead) {
   executor.run();
   EXPECT_EQ(asker.answer().content->size, manifest.size());
   EXPECT_EQ(source.asked.size(), 1U);
-  // What was announced can be had by digest without another look at the tag.
+  // A GET by the announced digest sends no second request for the tag.
   ask_manifest(sha256(manifest));
   EXPECT_EQ(last().request.reference, sha256(manifest).str());
 }
@@ -73,7 +73,7 @@ TEST_F(TagTest, ManifestOfATagIsAHitByDigestAndItsLayersAreLinked) {
   EXPECT_TRUE(cache->find_blob(repo, sha256("layer")));
 }
 
-TEST_F(TagTest, TagInUseIsCheckedAheadOfTimeAndNobodyWaits) {
+TEST_F(TagTest, TagInUseIsCheckedAheadOfTimeInTheBackground) {
   pull();
   clock.advance(seconds(50));
   EXPECT_FALSE(cache->find_tag(repo, "latest"));
@@ -100,7 +100,7 @@ TEST_F(TagTest, DueTagWaitsForOneHead) {
   EXPECT_EQ(source.asked.size(), 2U);
 }
 
-TEST_F(TagTest, MovedTagBringsTheNewManifest) {
+TEST_F(TagTest, MovedTagFetchesTheNewManifest) {
   pull();
   clock.advance(seconds(61));
   const auto asker = ask_tag("latest");
@@ -116,7 +116,7 @@ TEST_F(TagTest, MovedTagBringsTheNewManifest) {
   EXPECT_EQ(*cache->find_tag(repo, "latest")->content->bytes, moved);
 }
 
-TEST_F(TagTest, MovedTagWhoseManifestCannotBeHadIsServedAsItWas) {
+TEST_F(TagTest, MovedTagWithoutItsManifestServesTheOldOne) {
   pull();
   clock.advance(seconds(61));
   const auto asker = ask_tag("latest");
@@ -128,7 +128,7 @@ TEST_F(TagTest, MovedTagWhoseManifestCannotBeHadIsServedAsItWas) {
   EXPECT_EQ(*asker.answer().content->bytes, manifest);
 }
 
-TEST_F(TagTest, MovedTagWhoseManifestIsThereNeedsNoTransfer) {
+TEST_F(TagTest, MovedTagWithAStoredManifestNeedsNoTransfer) {
   pull();
   ask_manifest(sha256(moved));
   last().answer(moved, oci_manifest_type);
@@ -142,7 +142,7 @@ TEST_F(TagTest, MovedTagWhoseManifestIsThereNeedsNoTransfer) {
   EXPECT_EQ(*asker.answer().content->bytes, moved);
 }
 
-TEST_F(TagTest, WhoOnlyLooksAtAMovedTagDoesNotHaveItFetched) {
+TEST_F(TagTest, HeadOfAMovedTagFetchesNoManifest) {
   pull();
   clock.advance(seconds(61));
   const auto asker = ask_tag("latest", /*head=*/true);
@@ -152,14 +152,14 @@ TEST_F(TagTest, WhoOnlyLooksAtAMovedTagDoesNotHaveItFetched) {
   EXPECT_EQ(asker.answer().content->digest, sha256(moved));
 }
 
-TEST_F(TagTest, WhereFewRequestsAreLeftAnUnknownTagIsLookedAtFirst) {
+TEST_F(TagTest, ChecksAnUnknownTagByHeadIfFewRequestsAreLeft) {
   pull();
   source.few_left = true;
   const auto known = ask_tag("v1");
   EXPECT_TRUE(last().request.head);
   last().answer(manifest, oci_manifest_type, sha256(manifest));
   executor.run();
-  EXPECT_EQ(source.asked.size(), 2U) << "its manifest is here under another tag";
+  EXPECT_EQ(source.asked.size(), 2U) << "its manifest is stored under another tag";
   EXPECT_EQ(*known.answer().content->bytes, manifest);
 
   const auto unknown = ask_tag("v2");
@@ -173,7 +173,7 @@ TEST_F(TagTest, WhereFewRequestsAreLeftAnUnknownTagIsLookedAtFirst) {
   EXPECT_EQ(*unknown.answer().content->bytes, moved);
 }
 
-TEST_F(TagTest, WhereFewRequestsAreLeftATagIsBelievedTenTimesAsLong) {
+TEST_F(TagTest, TagIsFreshTenTimesAsLongIfFewRequestsAreLeft) {
   pull();
   source.few_left = true;
   clock.advance(seconds(50));
@@ -182,14 +182,14 @@ TEST_F(TagTest, WhereFewRequestsAreLeftATagIsBelievedTenTimesAsLong) {
   const auto stale = ask_tag("latest");
   EXPECT_EQ(stale.answer().outcome, Outcome::stale);
   EXPECT_EQ(stale.answer().reason, "rate-limit-low");
-  EXPECT_EQ(source.asked.size(), 1U) << "nor is it checked behind";
+  EXPECT_EQ(source.asked.size(), 1U) << "no check in the background";
   clock.advance(seconds(1));
   ask_tag("latest");
   ASSERT_EQ(source.asked.size(), 2U);
   EXPECT_TRUE(last().request.head);
 }
 
-TEST_F(TagTest, WhatNobodyWaitsForSaysSo) {
+TEST_F(TagTest, CheckAheadOfTimeHasBackgroundDemand) {
   ask_tag("latest");
   EXPECT_EQ(last().request.demand->level(), Demand::Level::awaited);
   last().answer(manifest, oci_manifest_type);
@@ -204,7 +204,7 @@ TEST_F(TagTest, WhatNobodyWaitsForSaysSo) {
   EXPECT_EQ(last().request.demand->level(), Demand::Level::awaited);
 }
 
-TEST_F(TagTest, TheQuestionIsAskedOnBehalfOfWhoBringsItAbout) {
+TEST_F(TagTest, RequestCarriesTheViaOfItsFirstClient) {
   const Pending pending;
   cache->fetch_tag(repo, "latest", false, false, Requester{executor, "1.1 fred"},
                    pending.callback());
@@ -222,7 +222,7 @@ TEST_F(TagTest, TheQuestionIsAskedOnBehalfOfWhoBringsItAbout) {
   EXPECT_EQ(last().request.via, "1.1 barney");
 }
 
-TEST_F(TagTest, StaleIsServedWhereTheUpstreamCannotBeAsked) {
+TEST_F(TagTest, ServesStaleIfTheUpstreamIsUnreachable) {
   for (const auto kind :
        {FailureKind::unavailable, FailureKind::rate_limited, FailureKind::bad_upstream}) {
     const std::string tag = "t" + std::string(to_string(kind));
@@ -236,7 +236,7 @@ TEST_F(TagTest, StaleIsServedWhereTheUpstreamCannotBeAsked) {
   }
 }
 
-TEST_F(TagTest, AfterAFailedCheckNobodyWaitsForTheNext) {
+TEST_F(TagTest, AfterAFailedCheckNoClientWaitsForTheNext) {
   pull();
   clock.advance(seconds(61));
   ask_tag("latest");
@@ -252,7 +252,7 @@ TEST_F(TagTest, AfterAFailedCheckNobodyWaitsForTheNext) {
   EXPECT_TRUE(cache->find_tag(repo, "latest"));
 }
 
-TEST_F(TagTest, SlowUpstreamIsNotWaitedForForever) {
+TEST_F(TagTest, ServesStaleIfTheUpstreamIsSlow) {
   pull();
   clock.advance(seconds(61));
   const auto asker = ask_tag("latest");
@@ -262,7 +262,7 @@ TEST_F(TagTest, SlowUpstreamIsNotWaitedForForever) {
   EXPECT_EQ(source.asked.size(), 2U);
 }
 
-TEST_F(TagTest, DefinitiveAnswersAreNotCoveredAndForgetTheTag) {
+TEST_F(TagTest, DefinitiveFailuresAreServedAndRemoveTheTag) {
   for (const auto kind : {FailureKind::not_found, FailureKind::denied}) {
     const std::string tag = "t" + std::string(to_string(kind));
     pull(tag);
@@ -275,9 +275,9 @@ TEST_F(TagTest, DefinitiveAnswersAreNotCoveredAndForgetTheTag) {
     if (kind == FailureKind::not_found) {
       const auto asked = source.asked.size();
       EXPECT_EQ(ask_tag(tag).answer().failure.kind, kind);
-      EXPECT_EQ(source.asked.size(), asked);  // believed for a while
+      EXPECT_EQ(source.asked.size(), asked);  // a negative entry answers for a while
     } else {
-      const auto once_more = ask_tag(tag);  // the next credentials may do
+      const auto once_more = ask_tag(tag);  // other credentials may be accepted
       EXPECT_FALSE(once_more.answered());
       last().fail(kind);
       executor.run();
@@ -292,7 +292,7 @@ TEST_F(TagTest, DefinitiveAnswersAreNotCoveredAndForgetTheTag) {
   }
 }
 
-TEST_F(TagTest, TooOldToServeStale) {
+TEST_F(TagTest, DoesNotServeATagThatIsTooOld) {
   pull();
   clock.advance(std::chrono::days(7) + seconds(61));
   const auto asker = ask_tag("latest");
@@ -321,7 +321,7 @@ TEST_F(TagTest, RulesChooseHowLongATagIsFresh) {
   EXPECT_FALSE(cache->find_tag(repo, "latest"));
 }
 
-TEST_F(TagTest, ForcedRevalidationAsksAtMostOncePerSecond) {
+TEST_F(TagTest, ForcedRevalidationSendsOneRequestPerSecondAtMost) {
   pull();
   const auto asker = ask_tag("latest", false, /*revalidate=*/true);
   ASSERT_EQ(source.asked.size(), 2U);
@@ -335,7 +335,7 @@ TEST_F(TagTest, ForcedRevalidationAsksAtMostOncePerSecond) {
   EXPECT_EQ(source.asked.size(), 3U);
 }
 
-TEST_F(TagTest, WhatIsNoManifestIsNotUsed) {
+TEST_F(TagTest, RejectsBodiesThatAreNoManifest) {
   for (const std::string_view body :
        {"<html>log in</html>", "[]", "{}", R"({"errors":[{"code":"DENIED"}]})", ""}) {
     const auto asker = ask_tag("t" + std::to_string(body.size()));
@@ -345,14 +345,14 @@ TEST_F(TagTest, WhatIsNoManifestIsNotUsed) {
   }
 }
 
-TEST_F(TagTest, ManifestThatContradictsItsTypeIsNotUsed) {
+TEST_F(TagTest, RejectsAManifestThatContradictsItsType) {
   const auto asker = ask_tag("latest");
   last().answer(manifest, "application/vnd.oci.image.index.v1+json");
   executor.run();
   EXPECT_EQ(asker.answer().failure.kind, FailureKind::bad_upstream);
 }
 
-TEST_F(TagTest, WrongDigestHeaderIsNotUsed) {
+TEST_F(TagTest, RejectsAWrongDigestHeader) {
   const auto asker = ask_tag("latest");
   last().answer(manifest, oci_manifest_type, sha256("something else"));
   executor.run();
@@ -378,7 +378,7 @@ TEST_F(TagTest, ClockThatWentBackALittleLeavesTheTagFresh) {
 TEST_F(TagTest, ClockThatWentBackMuchLeavesTheTagDue) {
   pull();
   clock.set_wall_back(std::chrono::hours(1));
-  EXPECT_FALSE(cache->find_tag(repo, "latest")) << "nobody knows how old it is";
+  EXPECT_FALSE(cache->find_tag(repo, "latest")) << "its age is unknown";
 }
 
 }  // namespace

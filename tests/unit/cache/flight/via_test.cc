@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A failure that is due to the Via of one asker is that asker's alone.
+// A failure that is due to the Via of one client fails the request of that client alone.
 #include <functional>
 #include <string>
 #include <utility>
@@ -16,7 +16,7 @@ class ViaTest : public CacheTest {
  protected:
   using Ask = std::function<void(const Requester&, const Pending&)>;
 
-  /// Everybody's questions, in this order, before the upstream answers.
+  /// The requests of all clients, in this order, before the upstream answers.
   std::vector<Pending> ask(const Ask& ask, const std::vector<std::string>& vias) {
     std::vector<Pending> pending(vias.size());
     for (std::size_t i = 0; i < vias.size(); ++i) ask(Requester{executor, vias[i]}, pending[i]);
@@ -49,7 +49,7 @@ class ViaTest : public CacheTest {
   const std::string manifest_text = manifest_naming({sha256("layer")});
 };
 
-TEST_F(ViaTest, WhoJoinedIsAskedForAnew) {
+TEST_F(ViaTest, RefusedViaIsRetriedForJoinedClients) {
   for (const int status : {508, 400, 431}) {
     for (const auto& question : {blob(), blob(/*head=*/true), manifest(), tag()}) {
       const auto pending = ask(question, {long_via, "1.1 fred", "", long_via});
@@ -59,10 +59,10 @@ TEST_F(ViaTest, WhoJoinedIsAskedForAnew) {
       EXPECT_EQ(status_of(pending[0]), status);
       EXPECT_EQ(status_of(pending[3]), status);
       ASSERT_EQ(source.asked.size(), asked + 1);
-      EXPECT_EQ(last().request.via, "") << "whose question nobody can spoil";
+      EXPECT_EQ(last().request.via, "") << "the retry has no Via";
       EXPECT_FALSE(pending[1].answered());
       EXPECT_FALSE(pending[2].answered());
-      refuse(status);  // it would not have that one either: this is the answer
+      refuse(status);  // it refuses the retry as well
       EXPECT_EQ(status_of(pending[1]), status);
       EXPECT_EQ(status_of(pending[2]), status);
       EXPECT_EQ(source.asked.size(), asked + 1);
@@ -70,7 +70,7 @@ TEST_F(ViaTest, WhoJoinedIsAskedForAnew) {
   }
 }
 
-TEST_F(ViaTest, EachIsTriedOnce) {
+TEST_F(ViaTest, TriesEachViaOnce) {
   const auto pending = ask(blob(), {"1.1 a", "1.1 b", "1.1 c", "1.1 b"});
   refuse(508);
   refuse(508);
@@ -79,7 +79,7 @@ TEST_F(ViaTest, EachIsTriedOnce) {
   for (const auto& one : pending) EXPECT_EQ(status_of(one), 508);
 }
 
-TEST_F(ViaTest, OtherFailuresAreEverybodys) {
+TEST_F(ViaTest, OtherFailuresAnswerAllClients) {
   for (const auto& question : {blob(), manifest(), tag()}) {
     const auto pending = ask(question, {long_via, ""});
     const auto asked = source.asked.size();
@@ -89,7 +89,7 @@ TEST_F(ViaTest, OtherFailuresAreEverybodys) {
   }
 }
 
-TEST_F(ViaTest, ATagIsNotTakenForUnreachable) {
+TEST_F(ViaTest, RefusedViaServesStaleToItsClientOnly) {
   ask_tag("latest");
   last().answer(manifest_text, oci_manifest_type, sha256(manifest_text));
   executor.run();
@@ -103,7 +103,7 @@ TEST_F(ViaTest, ATagIsNotTakenForUnreachable) {
   EXPECT_EQ(pending[1].answer().outcome, Outcome::revalidated);
 }
 
-TEST_F(ViaTest, ListsToo) {
+TEST_F(ViaTest, RefusedViaOfAListIsRetried) {
   std::vector<ListingAnswer> answers;
   const auto note = [&](ListingAnswer answer) { answers.push_back(std::move(answer)); };
   cache->fetch_tags(repo, Requester{executor, long_via}, note);

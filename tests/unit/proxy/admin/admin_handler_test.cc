@@ -45,7 +45,7 @@ class AdminHandlerTest : public testing::Test {
                         metrics_};
 };
 
-TEST_F(AdminHandlerTest, MetricsAreBroughtUpToDateFirst) {
+TEST_F(AdminHandlerTest, UpdatesMetricsFirst) {
   const auto exchange = ask("GET", "/metrics");
   EXPECT_EQ(exchange->seen().status, 200);
   EXPECT_THAT(exchange->seen().field("Content-Type"), StartsWith("text/plain; version=0.0.4"));
@@ -57,7 +57,7 @@ TEST_F(AdminHandlerTest, HealthyEvenWhileDraining) {
   EXPECT_EQ(ask("GET", "/healthz")->seen().status, 200);
 }
 
-TEST_F(AdminHandlerTest, ReadyUntilToldOtherwise) {
+TEST_F(AdminHandlerTest, IsReadyUntilItDrains) {
   EXPECT_EQ(ask("GET", "/readyz")->seen().status, 200);
   unready_ = "draining";
   const auto exchange = ask("GET", "/readyz");
@@ -76,12 +76,12 @@ TEST_F(AdminHandlerTest, HeadHasNoBody) {
   EXPECT_EQ(exchange->seen().content_length, 6U);
 }
 
-TEST_F(AdminHandlerTest, NothingElse) {
+TEST_F(AdminHandlerTest, RefusesOtherPaths) {
   for (const auto* target : {"/", "/v2/", "/metrics/", "/Metrics"})
     EXPECT_EQ(ask("GET", target)->seen().status, 404) << target;
 }
 
-TEST_F(AdminHandlerTest, ReadingOnly) {
+TEST_F(AdminHandlerTest, RefusesOtherMethods) {
   for (const auto* method : {"POST", "PUT", "PATCH", "DELETE"}) {
     const auto exchange = ask(method, "/readyz");
     EXPECT_EQ(exchange->seen().status, 405) << method;
@@ -89,7 +89,7 @@ TEST_F(AdminHandlerTest, ReadingOnly) {
   }
 }
 
-TEST_F(AdminHandlerTest, TheCacheIsAskedElsewhereThanOnTheLoop) {
+TEST_F(AdminHandlerTest, CallsTheCacheOnAnotherThread) {
   const auto exchange = std::make_shared<fakes::Exchange>(
       "DELETE /api/v1/cache/pins?pattern=x HTTP/1.1\r\nHost: localhost\r\n\r\n");
   handler_.handle(exchange);
@@ -97,7 +97,7 @@ TEST_F(AdminHandlerTest, TheCacheIsAskedElsewhereThanOnTheLoop) {
   EXPECT_EQ(work_.size(), 1U);
 }
 
-TEST_F(AdminHandlerTest, AnApiThatThrowsIsAnsweredAndCounted) {
+TEST_F(AdminHandlerTest, AnswersAndCountsAnExceptionOfTheApi) {
   loop::Loop loop("admin");
   const auto exchange =
       std::make_shared<fakes::Exchange>("GET /api/v1/throws HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -112,7 +112,7 @@ TEST_F(AdminHandlerTest, AnApiThatThrowsIsAnsweredAndCounted) {
   EXPECT_THAT(metrics_.text(), HasSubstr("entrepot_job_failures_total{pool=\"admin\"} 1\n"));
 }
 
-TEST_F(AdminHandlerTest, AskedByANameOfItsOwn) {
+TEST_F(AdminHandlerTest, AcceptsItsOwnHostNames) {
   for (const char* host :
        {"127.0.0.1", "127.0.0.1:5080", "[::1]:5080", "10.1.2.3", "localhost", "LocalHost:5080",
         "localhost.:5080", "mirror.example", "Entrepot:5080"}) {
@@ -121,7 +121,7 @@ TEST_F(AdminHandlerTest, AskedByANameOfItsOwn) {
   }
 }
 
-TEST_F(AdminHandlerTest, WhoAsksByAnotherNameMayBeAPage) {
+TEST_F(AdminHandlerTest, RefusesOtherHostNames) {
   for (const char* host : {"evil.example", "evil.example:5080", "127.0.0.1.evil.example",
                            "localhost.evil.example", "2130706433", "0x7f.1", "127.1"}) {
     host_ = host;
@@ -133,7 +133,7 @@ TEST_F(AdminHandlerTest, WhoAsksByAnotherNameMayBeAPage) {
   EXPECT_TRUE(work_.empty());
 }
 
-TEST_F(AdminHandlerTest, JobsThatWaitAreBounded) {
+TEST_F(AdminHandlerTest, BoundsWaitingJobs) {
   for (int i = 0; i < 2; ++i)
     handler_.handle(
         std::make_shared<fakes::Exchange>("GET /api/v1/cache HTTP/1.1\r\nHost: localhost\r\n\r\n"));

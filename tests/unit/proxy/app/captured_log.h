@@ -9,7 +9,7 @@
 
 namespace entrepot::app {
 
-/// What is logged while it lives. Made before, and asked after the test's threads.
+/// Captures the log during its life. A test makes it before its threads and reads it after them.
 class CapturedLog {
  public:
   CapturedLog() {

@@ -27,28 +27,28 @@ class ChangesTest : public testing::Test {
   conf::Config now, next;
 };
 
-TEST_F(ChangesTest, NoneWhereNothingDiffers) { EXPECT_TRUE(changes().none()); }
+TEST_F(ChangesTest, NoneBetweenEqualConfigurations) { EXPECT_TRUE(changes().none()); }
 
-TEST_F(ChangesTest, OnlyWhatDiffersIsAskedAnew) {
+TEST_F(ChangesTest, NamesOnlyChangedUpstreams) {
   next.upstreams[1].endpoints = {{"https://mirror.example", "", false}};
   EXPECT_THAT(changes().upstreams, ElementsAre("quay.io"));
   EXPECT_FALSE(changes().cache);
   EXPECT_THAT(changes().later, IsEmpty());
 }
 
-TEST_F(ChangesTest, TransfersOfAllHaveTheSameTimeouts) {
+TEST_F(ChangesTest, TimeoutsChangeAllUpstreams) {
   next.timeouts.stall = 7s;
   EXPECT_THAT(changes().upstreams, ElementsAre("docker.io", "quay.io"));
   EXPECT_THAT(changes().later, IsEmpty());
 }
 
-TEST_F(ChangesTest, APasswordThatWasForgottenMayBeAnother) {
+TEST_F(ChangesTest, AnErasedPasswordCountsAsAChange) {
   now.upstreams[0].credentials = {{"me", "/file", ""}};
   next.upstreams[0].credentials = {{"me", "/file", "secret"}};
   EXPECT_THAT(changes().upstreams, ElementsAre("docker.io"));
 }
 
-TEST_F(ChangesTest, SizesPinsAndTagsAreTheCaches) {
+TEST_F(ChangesTest, SizesPinsAndTagsChangeTheCache) {
   for (const auto& change : std::vector<std::function<void()>>{
            [this] { next.cache.max_size = 7; }, [this] { next.cache.reserve_free = 7; },
            [this] { next.cache.pin = {"a/*"}; }, [this] { next.cache.scrub_rate = 7; },
@@ -61,7 +61,7 @@ TEST_F(ChangesTest, SizesPinsAndTagsAreTheCaches) {
   }
 }
 
-TEST_F(ChangesTest, TheRestIsTold) {
+TEST_F(ChangesTest, NamesTheKeysThatNeedARestart) {
   next.listen = {{"127.0.0.1:1"}};
   next.cache.directory = "/elsewhere";
   next.threads.serve = 7;

@@ -42,7 +42,7 @@ class EndpointMemoryTest : public testing::Test {
   const std::filesystem::path file = scratch.path() / "memory" / "endpoints.json";
 };
 
-TEST_F(EndpointMemoryTest, IsKeptAndAges) {
+TEST_F(EndpointMemoryTest, KeepsReportsAndAgesThem) {
   save_reports(file, {{.name = "docker.io", .endpoints = {known(), {.endpoint = "other"}}}}, now);
   const auto loaded = load_reports(file, now + seconds(100));
   ASSERT_EQ(loaded.size(), 1U);
@@ -60,13 +60,13 @@ TEST_F(EndpointMemoryTest, IsKeptAndAges) {
   EXPECT_TRUE(load_reports(file, now + seconds(1000))[0].endpoints[0].waits.empty());
 }
 
-TEST_F(EndpointMemoryTest, IsNotBelievedForEver) {
+TEST_F(EndpointMemoryTest, IgnoresOldReports) {
   save_reports(file, {{.name = "docker.io", .endpoints = {known()}}}, now);
   EXPECT_TRUE(load_reports(file, now + hours(25)).empty());
   EXPECT_TRUE(load_reports(file, now - hours(1)).empty()) << "the clock was set back";
 }
 
-TEST_F(EndpointMemoryTest, WhatCannotBeReadIsNothing) {
+TEST_F(EndpointMemoryTest, ReadsAnInvalidFileAsEmpty) {
   EXPECT_TRUE(load_reports(file, now).empty());
   for (const char* text :
        {"", "{", "[]", "{}", R"({"saved_at":"x"})",
@@ -77,7 +77,7 @@ TEST_F(EndpointMemoryTest, WhatCannotBeReadIsNothing) {
   }
 }
 
-TEST_F(EndpointMemoryTest, NumbersOutOfAllBoundsAreNone) {
+TEST_F(EndpointMemoryTest, IgnoresNumbersOutOfBounds) {
   for (const char* wild : {"1e300", "-1", "-1e300", "\"1\"", "99999999999999999999"}) {
     const std::string number = wild;
     std::ofstream(file) << R"({"saved_at":1440000000,"upstreams":[{"name":"a","endpoints":[{)"
@@ -97,7 +97,7 @@ TEST_F(EndpointMemoryTest, NumbersOutOfAllBoundsAreNone) {
   }
 }
 
-TEST_F(EndpointMemoryTest, WhatCannotBeWrittenLeavesTheOneBefore) {
+TEST_F(EndpointMemoryTest, AFailedWriteKeepsThePreviousFile) {
   save_reports(file, {{.name = "before"}}, now);
   std::filesystem::create_symlink("/dev/full", file.string() + ".new");
   save_reports(file, {{.name = "after"}}, now);
@@ -119,7 +119,7 @@ TEST_F(EndpointMemoryTest, SavesAndLoadsItsFile) {
   EXPECT_EQ(memory.load()[0].endpoints[0].first_byte, 0.5);
 }
 
-TEST(Merged, TheLoopThatHeardLastTells) {
+TEST(Merged, TheLatestReplyOfAnyLoopCounts) {
   EndpointReport early = known();
   EndpointReport late = known();
   late.answered_ago = 2;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The assembly: that it starts, answers, drains and comes apart. What it answers is tested
-// elsewhere.
+// The process as a whole starts, answers, drains and stops. Other tests check its answers.
 #include "proxy/app/mirror.h"
 
 #include <arpa/inet.h>
@@ -39,7 +38,7 @@ class Client {
 
   bool connected() const { return connected_; }
 
-  /// One request; what comes until the server closes.
+  /// Sends one request; returns all bytes until the server closes.
   std::string get(const std::string& path) {
     send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     return rest();
@@ -123,7 +122,7 @@ TEST_F(MirrorTest, SigtermDrainsAndASecondOneCuts) {
   Client probe(mirror->admin_address());
   EXPECT_THAT(Client(mirror->admin_address()).get("/healthz"), StartsWith("HTTP/1.1 200 "));
   ::kill(::getpid(), SIGTERM);
-  // The probe's answer tells when draining has begun.
+  // The probe's answer shows that draining has begun.
   std::string ready;
   do {
     ready = Client(mirror->admin_address()).get("/readyz");
@@ -134,7 +133,7 @@ TEST_F(MirrorTest, SigtermDrainsAndASecondOneCuts) {
   EXPECT_EQ(busy.rest(), "");
 }
 
-TEST_F(MirrorTest, DrainingEndsWithItsTime) {
+TEST_F(MirrorTest, DrainingEndsAtItsTimeout) {
   auto brief = config({"timeouts.drain=1ms"});
   ServingMirror mirror(std::move(brief));
   Client busy(mirror->addresses()[0]);
@@ -154,7 +153,7 @@ TEST_F(MirrorTest, WithoutAdminListener) {
   mirror.stopped();
 }
 
-TEST_F(MirrorTest, TellsTheServiceManagerHowItDoes) {
+TEST_F(MirrorTest, ReportsItsStateToTheServiceManager) {
   NotifySocket manager((scratch_.path() / "notify").string());
   std::atomic<bool> good{false};
   const auto load = [&]() -> conf::Loaded {
@@ -177,7 +176,7 @@ TEST_F(MirrorTest, TellsTheServiceManagerHowItDoes) {
   mirror.stopped();
 }
 
-TEST_F(MirrorTest, ComesApartWhenItCannotListen) {
+TEST_F(MirrorTest, StopsCleanlyIfItCannotListen) {
   auto first = config();
   const metrics::Metrics metrics(metric_labels(first));
   const Mirror taken(first, metrics);

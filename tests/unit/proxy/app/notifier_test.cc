@@ -26,13 +26,13 @@ class NotifierTest : public testing::Test {
     for (const auto* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) ::unsetenv(name);
   }
   std::string path() const { return (scratch_.path() / "notify").string(); }
-  /// Nobody else's: abstract names are everyone's.
+  /// A path of this test alone: abstract names are shared by the whole system.
   std::string abstract() const { return "@" + path(); }
 
   Scratch scratch_;
 };
 
-TEST_F(NotifierTest, SaysEachThingInItsWords) {
+TEST_F(NotifierTest, SendsEachStateInTheFormatOfTheProtocol) {
   for (const auto& name : {path(), abstract()}) {
     NotifySocket socket(name);
     Notifier notifier({name});
@@ -65,22 +65,22 @@ TEST_F(NotifierTest, AReloadHasTheTimeItBegan) {
   EXPECT_LE(told, after);
 }
 
-TEST_F(NotifierTest, AnAbstractNameIsNoPath) {
+TEST_F(NotifierTest, AcceptsAnAbstractName) {
   const NotifySocket socket(abstract());
   EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
-TEST_F(NotifierTest, WithoutASocketNobodyIsTold) {
+TEST_F(NotifierTest, SendsNothingWithoutASocket) {
   CapturedLog log;
   Notifier notifier({"", 30s});
   notifier.ready("");
   notifier.alive();
   notifier.stopping("");
-  EXPECT_EQ(notifier.alive_every(), 0ms) << "who would hear it?";
+  EXPECT_EQ(notifier.alive_every(), 0ms) << "no service manager listens";
   EXPECT_THAT(log.text(), IsEmpty());
 }
 
-TEST_F(NotifierTest, ASocketThatIsNoneIsTold) {
+TEST_F(NotifierTest, LogsAnInvalidSocket) {
   for (const auto& [name, why] :
        {std::pair<std::string, std::string>{"relative", "neither a path nor an abstract name"},
         {"vsock:2:1234", "neither a path nor an abstract name"},
@@ -94,7 +94,7 @@ TEST_F(NotifierTest, ASocketThatIsNoneIsTold) {
   }
 }
 
-TEST_F(NotifierTest, WhatCannotBeSentIsToldOnce) {
+TEST_F(NotifierTest, LogsAFailedSendOnce) {
   CapturedLog log;
   Notifier notifier({path()});
   notifier.ready("");
@@ -104,7 +104,7 @@ TEST_F(NotifierTest, WhatCannotBeSentIsToldOnce) {
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1);
 }
 
-TEST_F(NotifierTest, AManagerThatTakesNothingHoldsNobodyForLong) {
+TEST_F(NotifierTest, AManagerThatReadsNothingDelaysTheProcessBriefly) {
   CapturedLog log;
   NotifySocket socket(path());
   Notifier notifier({path()});
@@ -119,7 +119,7 @@ TEST_F(NotifierTest, AManagerThatTakesNothingHoldsNobodyForLong) {
   EXPECT_EQ(socket.take(), "WATCHDOG=1");
 }
 
-TEST_F(NotifierTest, TheEnvironmentSaysWhomAndHowOften) {
+TEST_F(NotifierTest, ReadsSocketAndIntervalFromTheEnvironment) {
   EXPECT_THAT(notifier_options().socket, IsEmpty());
   ::setenv("NOTIFY_SOCKET", path().c_str(), 1);
   EXPECT_EQ(notifier_options().socket, path());
@@ -134,7 +134,7 @@ TEST_F(NotifierTest, TheEnvironmentSaysWhomAndHowOften) {
   EXPECT_EQ(notifier_options().socket, path());
 }
 
-TEST_F(NotifierTest, NonsenseInTheEnvironmentIsNoWatchdog) {
+TEST_F(NotifierTest, InvalidEnvironmentStartsNoWatchdog) {
   ::setenv("NOTIFY_SOCKET", path().c_str(), 1);
   for (const auto* time : {"", "0", "-5", "30s", "soon", "99999999999999999999"}) {
     ::setenv("WATCHDOG_USEC", time, 1);

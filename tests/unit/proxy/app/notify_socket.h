@@ -12,7 +12,7 @@
 
 namespace entrepot::app {
 
-/// What a service manager listens on. `name` as NOTIFY_SOCKET has it.
+/// The socket of a service manager. `name` has the form of NOTIFY_SOCKET.
 class NotifySocket {
  public:
   explicit NotifySocket(std::string name)
@@ -36,7 +36,7 @@ class NotifySocket {
     pollfd readable{fd_, POLLIN, 0};
     return ::poll(&readable, 1, 30'000) == 1 ? received() : "nothing came";
   }
-  /// Empty when none is there.
+  /// Empty without a message.
   std::string take_if_there() { return received(); }
 
  private:

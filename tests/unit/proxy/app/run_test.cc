@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-/// What run() gives and says.
+/// Runs a command by run(); checks its exit code and output.
 class RunTest : public testing::Test {
  protected:
   int run_with(Action action, std::string_view json,
@@ -41,14 +41,14 @@ TEST_F(RunTest, CheckOfAGoodConfiguration) {
   EXPECT_EQ(err_, "");
 }
 
-TEST_F(RunTest, CheckTellsEveryProblem) {
+TEST_F(RunTest, CheckReportsEveryProblem) {
   EXPECT_EQ(run_with(Action::check, R"({ "log": { "level": 1 }, "cahce": {} })"), 78);
   EXPECT_EQ(out_, "");
   EXPECT_THAT(err_, HasSubstr("e.json: log.level: "));
   EXPECT_THAT(err_, HasSubstr("e.json: cahce: unknown key"));
 }
 
-TEST_F(RunTest, CheckOfAnAuthorityFileThatIsNone) {
+TEST_F(RunTest, CheckOfAnInvalidAuthorityFile) {
   const auto file = scratch_.path() / "ca.pem";
   std::ofstream(file) << "not a certificate";
   EXPECT_EQ(run_with(Action::check, "{}", {"upstreams.docker.io.ca_file=" + file.string()}), 78);

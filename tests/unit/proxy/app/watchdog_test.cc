@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
 
-/// Two loops that are watched from a third.
+/// Two loops that the watchdog watches from a third.
 class WatchdogTest : public testing::Test {
  protected:
   WatchdogTest() {
@@ -45,7 +45,7 @@ class WatchdogTest : public testing::Test {
     const std::lock_guard lock(mutex_);
     return alive_;
   }
-  /// Time goes by at home, where rounds begin.
+  /// Time passes on the home loop, where rounds begin.
   void let_pass(std::chrono::milliseconds time) {
     std::promise<void> passed;
     std::unique_ptr<loop::Loop::Timer> timer;
@@ -102,17 +102,17 @@ class Held {
   const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-TEST_F(WatchdogTest, SaysAliveAtOnceAndAgain) {
+TEST_F(WatchdogTest, ReportsAliveAtOnceAndAgain) {
   watch(1h);
   wait_alive(1);
 }
 
-TEST_F(WatchdogTest, GoesOnAsLongAsAllLoopsTurn) {
+TEST_F(WatchdogTest, ReportsAliveWhileAllLoopsTurn) {
   watch(2ms);
   wait_alive(10);
 }
 
-TEST_F(WatchdogTest, ALoopThatIsHeldSilencesItUntilItTurnsAgain) {
+TEST_F(WatchdogTest, ABlockedLoopStopsTheReportsUntilItTurnsAgain) {
   watch(10ms);
   wait_alive(2);
   {
@@ -129,7 +129,7 @@ TEST_F(WatchdogTest, ALoopThatIsHeldSilencesItUntilItTurnsAgain) {
   EXPECT_THAT(log_.text(), Not(HasSubstr("serve-0")));
 }
 
-TEST_F(WatchdogTest, ALateAnswerIsSaidAtOnce) {
+TEST_F(WatchdogTest, ALateAnswerIsReportedAtOnce) {
   Held held(serve_);
   watch(1h);  // the next round would be too late
   let_pass(20ms);
@@ -138,14 +138,14 @@ TEST_F(WatchdogTest, ALateAnswerIsSaidAtOnce) {
   wait_alive(1);
 }
 
-TEST_F(WatchdogTest, GoesWithTheThreadsInTheMiddleOfARound) {
+TEST_F(WatchdogTest, EndsWithTheThreadsInTheMiddleOfARound) {
   auto held = std::make_unique<Held>(serve_);
   watch(1h);
   let_pass(1ms);
   fetch_.stop();
   home_.stop();
   home_.join();
-  held.reset();  // its answer comes to a loop that takes no more
+  held.reset();  // its answer comes to a loop that has stopped
 }
 
 }  // namespace

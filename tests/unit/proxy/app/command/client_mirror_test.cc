@@ -31,7 +31,7 @@ std::vector<ClientRegistry> registries(std::string_view upstreams) {
       std::string(R"({"default_upstream":null,"upstreams":{)").append(upstreams).append("}}")));
 }
 
-TEST(ClientMirror, OfAUrl) {
+TEST(ClientMirror, ParsesAUrl) {
   EXPECT_EQ(client_mirror("http://10.0.0.5:5000"),
             (ClientMirror{"http://10.0.0.5:5000", "10.0.0.5:5000", true, false}));
   EXPECT_EQ(client_mirror("https://Mirror.Example/"),
@@ -43,7 +43,7 @@ TEST(ClientMirror, Loopback) {
   for (const auto* here :
        {"http://127.0.0.1:5000", "http://127.8.9.1", "http://localhost:5000", "http://LOCALHOST"})
     EXPECT_TRUE(client_mirror(here).loopback) << here;
-  // Of older Dockers, ::1 is another host.
+  // For older versions of Docker, ::1 is another host.
   for (const auto* there : {"http://10.127.0.1", "http://localhost.example:1", "http://[::1]:5000"})
     EXPECT_FALSE(client_mirror(there).loopback) << there;
 }
@@ -57,7 +57,7 @@ TEST(ClientMirror, Faults) {
     EXPECT_NE(fault_of_mirror(bad), std::nullopt) << bad;
 }
 
-TEST(ClientMirror, WhereItListens) {
+TEST(ClientMirror, HasTheUrlOfTheFirstUsableListener) {
   EXPECT_EQ(mirror_listening(conf::load(std::nullopt, {"cache.directory=/nonexistent"}).config)
                 .value()
                 .url,
@@ -69,7 +69,7 @@ TEST(ClientMirror, WhereItListens) {
   EXPECT_EQ(listening(R"({"address":"10.0.0.5:0"})"), "none");
 }
 
-TEST(ClientRegistries, OfTheBuiltInConfiguration) {
+TEST(ClientRegistries, ComeFromTheBuiltInConfiguration) {
   const auto config = conf::load(std::nullopt, {"cache.directory=/nonexistent"}).config;
   EXPECT_THAT(
       client_registries(config),

@@ -78,7 +78,7 @@ TEST(CommandLine, ClientConfig) {
   EXPECT_EQ(command({"client-config", "docker"}).engine, Engine::docker);
 }
 
-TEST(CommandLine, ClientConfigSaysWhatIsWrongWithAMirror) {
+TEST(CommandLine, ClientConfigReportsTheFaultOfAMirror) {
   EXPECT_THAT(farewell({"client-config", "docker", "--mirror", "10.0.0.5:5000"}).text,
               HasSubstr("neither an https:// nor an http:// URL"));
   EXPECT_THAT(farewell({"client-config", "docker", "--mirror", "http://a/docker.io"}).text,

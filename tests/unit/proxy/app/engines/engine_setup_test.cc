@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three engines: what is written where nothing was, and what becomes of what was there.
+// The setups of the three engines: new files, and changes of existing ones.
 #include "proxy/app/engines/engine_setup.h"
 
 #include <gmock/gmock.h>
@@ -34,7 +34,7 @@ const std::string of_containerd =
     "[host.\"http://10.0.0.5:5000\"]\n"
     "  capabilities = [\"pull\", \"resolve\"]\n";
 
-/// Whatever was merged is what a second run leaves alone.
+/// A second run leaves a merged file unchanged.
 Merged merged(const EngineFile& file, std::string_view existing) {
   auto result = file.merge(existing);
   if (result.outcome == Outcome::changed) {
@@ -75,7 +75,7 @@ TEST(DockerSetup, CommentsAreRefused) {
   EXPECT_THAT(result.text, AllOf(HasSubstr("line 1, column 3"), HasSubstr("without comments")));
 }
 
-TEST(DockerSetup, SaysHowOtherRegistriesArePulled) {
+TEST(DockerSetup, ExplainsPullsFromOtherRegistries) {
   const auto setup = docker_setup(there, all_registries);
   EXPECT_THAT(setup.next, ElementsAre(HasSubstr("systemctl reload docker")));
   EXPECT_THAT(setup.notes, ElementsAre(HasSubstr("--registry-mirror"),
@@ -92,7 +92,7 @@ TEST(ContainerdSetup, FreshFiles) {
   EXPECT_THAT(setup.files[1].content, HasSubstr("server = \"http://corp:5000\"\n"));
 }
 
-TEST(ContainerdSetup, OursIsReplacedUntilItIsEdited) {
+TEST(ContainerdSetup, ReplacesItsOwnFileUntilItIsEdited) {
   const auto of_mirror = [](const ClientMirror& mirror) {
     return containerd_setup(mirror, all_registries, "").files[0];
   };
@@ -109,7 +109,7 @@ TEST(ContainerdSetup, OursIsReplacedUntilItIsEdited) {
   }
 }
 
-TEST(ContainerdSetup, SomebodyElsesStays) {
+TEST(ContainerdSetup, KeepsFilesOfOthers) {
   const auto file = containerd_setup(there, all_registries, "").files[0];
   for (const auto* names_it :
        {"[host.\"http://10.0.0.5:5000\"]\n", "server = \"x\"\n [host.'http://10.0.0.5:5000'] # us"})
@@ -130,7 +130,7 @@ TEST(ContainerdSetup, QuotesAreWritten) {
   EXPECT_EQ(merged(file, file.content).outcome, Outcome::unchanged);
 }
 
-TEST(ContainerdSetup, FolderThatItsConfigurationNames) {
+TEST(ContainerdSetup, UsesTheFolderThatTheConfigurationNames) {
   const auto folder = [](const std::string& config) {
     const auto setup = containerd_setup(there, all_registries, config);
     return setup.files[0].path.parent_path().parent_path().string() +
@@ -155,7 +155,7 @@ TEST(ContainerdSetup, FolderThatItsConfigurationNames) {
             usual_but);
 }
 
-TEST(ContainerdSetup, SaysWhatItsConfigurationLacks) {
+TEST(ContainerdSetup, ReportsMissingSettings) {
   const auto note = [](const std::optional<std::string>& config) {
     const auto notes = containerd_setup(there, all_registries, config).notes;
     EXPECT_EQ(notes.size(), 1U);
@@ -197,14 +197,14 @@ insecure = true
 location = "10.0.0.5:5000/corp"
 insecure = true
 )");
-  // podman takes plain http from this machine no more than from others.
+  // podman refuses plain http from this machine as from others.
   EXPECT_THAT(podman_setup(here, {all_registries[0]}, {}).files[0].content,
               HasSubstr("\"127.0.0.1:5000/docker.io\"\ninsecure = true\n"));
   EXPECT_THAT(podman_setup(secure, {all_registries[0]}, {}).files[0].content,
               AllOf(HasSubstr("\"mirror.example/docker.io\"\n"), Not(HasSubstr("insecure"))));
 }
 
-TEST(PodmanSetup, OursIsReplaced) {
+TEST(PodmanSetup, ReplacesItsOwnFile) {
   const auto file = podman_setup(there, all_registries, {}).files[0];
   EXPECT_EQ(merged(file, file.content).outcome, Outcome::unchanged);
   for (const auto* older : {"", "not toml"}) {
@@ -213,13 +213,13 @@ TEST(PodmanSetup, OursIsReplaced) {
   }
 }
 
-TEST(PodmanSetup, WhatNoPathCanNameIsLeftOut) {
+TEST(PodmanSetup, LeavesOutRegistriesThatNoPathCanName) {
   const auto setup = podman_setup(there, {all_registries[0], {"x:1", "https://x:1", ""}}, {});
   EXPECT_THAT(setup.files[0].content, Not(HasSubstr("x:1")));
   EXPECT_THAT(setup.notes, ElementsAre(HasSubstr("x:1 is left out")));
 }
 
-TEST(PodmanSetup, OtherFilesThatSpeakOfTheSame) {
+TEST(PodmanSetup, ReportsOtherFilesForTheSameRegistry) {
   const auto notes = [](const std::filesystem::path& path, const std::string& text) {
     return podman_setup(there, all_registries, {{path, text}}).notes;
   };

@@ -34,7 +34,7 @@ class ReplacedFile : public testing::Test {
   const fs::path file_ = scratch_.path() / "etc" / "engine" / "f.json";
 };
 
-TEST_F(ReplacedFile, FoldersAreMade) {
+TEST_F(ReplacedFile, CreatesFolders) {
   EXPECT_EQ(content_of_file(file_), std::nullopt);
   EXPECT_EQ(replace_file(file_, std::nullopt, "new"), std::nullopt);
   EXPECT_EQ(at(file_), "new");
@@ -42,7 +42,7 @@ TEST_F(ReplacedFile, FoldersAreMade) {
   EXPECT_EQ(fs::status(file_).permissions(), fs::perms(0644));
 }
 
-TEST_F(ReplacedFile, EveryBackupIsKept) {
+TEST_F(ReplacedFile, KeepsEveryBackup) {
   fs::create_directories(file_.parent_path());
   put(file_, "one");
   EXPECT_EQ(replace_file(file_, "one", "two"), file_.string() + ".entrepot-backup");
@@ -55,7 +55,7 @@ TEST_F(ReplacedFile, EveryBackupIsKept) {
   EXPECT_EQ(names().size(), 4U);
 }
 
-TEST_F(ReplacedFile, ModeAndOwnerStay) {
+TEST_F(ReplacedFile, KeepsModeAndOwner) {
   fs::create_directories(file_.parent_path());
   put(file_, "one");
   ASSERT_EQ(::chmod(file_.c_str(), 0640), 0);
@@ -74,7 +74,7 @@ TEST_F(ReplacedFile, ModeAndOwnerStay) {
   EXPECT_EQ(after.st_gid, before.st_gid);
 }
 
-TEST_F(ReplacedFile, AnotherHandsWorkIsNotOverwritten) {
+TEST_F(ReplacedFile, DoesNotOverwriteAConcurrentChange) {
   fs::create_directories(file_.parent_path());
   put(file_, "by another");
   EXPECT_THROW(replace_file(file_, "one", "two"), std::system_error);
@@ -83,7 +83,7 @@ TEST_F(ReplacedFile, AnotherHandsWorkIsNotOverwritten) {
   EXPECT_THAT(names(), UnorderedElementsAre("f.json"));
 }
 
-TEST_F(ReplacedFile, WhatCannotBeReplacedStays) {
+TEST_F(ReplacedFile, KeepsADirectoryThatHasItsName) {
   // A directory is not replaced by rename(), nor does it have two names.
   fs::create_directories(file_);
   EXPECT_THROW(content_of_file(file_), std::runtime_error);
@@ -97,7 +97,7 @@ TEST_F(ReplacedFile, WhatCannotBeReplacedStays) {
                std::runtime_error);
 }
 
-TEST_F(ReplacedFile, LargerThanAConfigurationIs) {
+TEST_F(ReplacedFile, RefusesAFileTooLargeForAConfiguration) {
   fs::create_directories(file_.parent_path());
   put(file_, std::string(4 << 20, 'x'));
   EXPECT_EQ(content_of_file(file_).value().size(), 4U << 20);
