@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "metrics/cache_metrics.h"
 
-#include "metrics/exposition.h"
-#include "metrics/series.h"
-#include "metrics/words.h"
+#include "metrics/exposition/exposition.h"
+#include "metrics/exposition/series.h"
+#include "metrics/exposition/words.h"
 
 namespace entrepot::metrics {
 

@@ -7,13 +7,13 @@
 #include <limits>
 #include <map>
 
-#include "metrics/codes.h"
-#include "metrics/exposition.h"
+#include "metrics/exposition/codes.h"
+#include "metrics/exposition/exposition.h"
+#include "metrics/exposition/process.h"
+#include "metrics/exposition/series.h"
+#include "metrics/exposition/words.h"
 #include "metrics/log.h"
-#include "metrics/process.h"
-#include "metrics/series.h"
 #include "metrics/version.h"
-#include "metrics/words.h"
 
 namespace entrepot::metrics {
 namespace {

@@ -14,7 +14,8 @@ from pathlib import Path
 # Folder → project folders it may include besides itself; "cache/" stands for every folder in cache/.
 # metrics/ is for everyone.
 ARROWS = {
-    "metrics": [],
+    "metrics/exposition": [],
+    "metrics": ["metrics/exposition"],
     "conf": [],
 
     "cache/base": [],

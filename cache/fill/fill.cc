@@ -5,6 +5,7 @@
 
 #include "cache/fill/file_body.h"
 #include "cache/fill/small_body.h"
+#include "cache/index/stored_size.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {
@@ -184,7 +185,7 @@ void Fill::stored(bool kept, bool is_inline) {
                               {content_->size, is_inline, false,
                                context.store.origins_with(upstream, Resource::blob, digest)});
     for (; uses_ > 0; --uses_) context.store.blobs().use(digest);
-    if (!is_inline) context.environment.lifecycle.bytes_since += Index::on_disk(content_->size);
+    if (!is_inline) context.environment.lifecycle.bytes_since += size_on_disk(content_->size);
   }
   context.store.being_stored().remove(digest);
   body_->stored();

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/index/stored_size.h"
 #include "metrics/check.h"
 
 namespace entrepot::cache {
@@ -112,7 +113,7 @@ bool GrowingFile::differs(std::uint64_t offset, std::span<const std::byte> data)
 
 bool GrowingFile::claim(std::uint64_t size) {
   if (!room_) return true;
-  const auto wanted = std::max(Index::on_disk(size), room_->bytes());
+  const auto wanted = std::max(size_on_disk(size), room_->bytes());
   return wanted == room_->bytes() || parts_.budget.grow(*room_, wanted - room_->bytes());
 }
 
@@ -227,7 +228,7 @@ bool GrowingFile::reserve_more(std::uint64_t bytes) {
   if (wanted <= room_->bytes()) return true;
   const auto missing = wanted - room_->bytes();
   const auto step = std::max(missing, parts_.budget.step(there_.bytes()));
-  const auto left = parts_.size ? Index::on_disk(*parts_.size) - room_->bytes() : step;
+  const auto left = parts_.size ? size_on_disk(*parts_.size) - room_->bytes() : step;
   // Little can be had where a step cannot: only so many blobs leave in one go.
   return parts_.budget.grow(*room_, std::max(missing, std::min(step, left))) ||
          parts_.budget.grow(*room_, missing);

@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "cache/index/stored_size.h"
 #include "metrics/mutex.h"
 
 namespace entrepot::cache {
@@ -154,9 +155,9 @@ void Index::count(const Entry& entry, bool added) {
   };
   change(count_, 1);
   change(bytes_, entry.size);
-  if (!entry.is(Entry::is_inline)) return change(file_bytes_, on_disk(entry.size));
-  change(inline_bytes_, in_index(entry.size));
-  if (!added) inline_erased_.fetch_add(in_index(entry.size), std::memory_order_relaxed);
+  if (!entry.is(Entry::is_inline)) return change(file_bytes_, size_on_disk(entry.size));
+  change(inline_bytes_, size_in_index(entry.size));
+  if (!added) inline_erased_.fetch_add(size_in_index(entry.size), std::memory_order_relaxed);
 }
 
 }  // namespace entrepot::cache

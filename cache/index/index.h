@@ -77,21 +77,11 @@ class Index {
   std::uint64_t count() const { return count_.load(std::memory_order_relaxed); }
   /// Disk space of all files in bytes.
   std::uint64_t file_bytes() const { return file_bytes_.load(std::memory_order_relaxed); }
-  /// Disk space of a file of `size` bytes, rounded up to file system blocks.
-  static std::uint64_t on_disk(std::uint64_t size) { return (size + block - 1) / block * block; }
 
   /// Size of inline objects in RocksDB after erased ones have been merged away.
   std::uint64_t inline_bytes() const { return inline_bytes_.load(std::memory_order_relaxed); }
   /// Size of inline objects that were erased or replaced since the start of the process.
   std::uint64_t inline_erased() const { return inline_erased_.load(std::memory_order_relaxed); }
-  /// Size of an inline object in RocksDB: its value and its key. The key is stored once in a table
-  /// and, for values from value_files_from on, again beside the value.
-  static std::uint64_t in_index(std::uint64_t size) {
-    return size + (size < value_files_from ? 48 : 128);
-  }
-  /// Values from this size on are stored in value files (rocks_open.cc), which merges of tables do
-  /// not rewrite. Smaller values take less space in the tables.
-  static constexpr std::uint64_t value_files_from = 4096;
 
   /// Definition of "lately"; imprecise by one step of the clock.
   static constexpr std::chrono::minutes lately{60};
@@ -100,7 +90,6 @@ class Index {
 
  private:
   static constexpr std::size_t shard_count = 64;
-  static constexpr std::uint64_t block = 4096;
   /// Resolution of the times in entries, which wrap around after 682 days.
   static constexpr std::chrono::minutes time_step{15};
 

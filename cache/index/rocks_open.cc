@@ -15,6 +15,7 @@
 #include "cache/base/open_error.h"
 #include "cache/index/index.h"
 #include "cache/index/layout.h"
+#include "cache/index/stored_size.h"
 #include "metrics/log.h"
 
 namespace entrepot::cache {
@@ -86,7 +87,7 @@ rocksdb::ColumnFamilyOptions contents_options(const rocksdb::Options& options,
                                               std::uint64_t max_size) {
   rocksdb::ColumnFamilyOptions contents(options);
   contents.enable_blob_files = true;
-  contents.min_blob_size = Index::value_files_from;
+  contents.min_blob_size = value_files_from;
   contents.blob_file_size = std::clamp<std::uint64_t>(max_size / 64, 1ULL << 20, 32ULL << 20);
   return contents;
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "cache/index/stored_size.h"
 #include "metrics/exception.h"
 #include "metrics/log.h"
 #include "metrics/mutex.h"
@@ -85,7 +86,7 @@ DiskBudget::Room DiskBudget::reserve_among(Candidates among, std::uint64_t bytes
   if (health_.distrusted()) return {nullptr, "disk-error"};
   if (!environment_.rocks.health().accepts_writes()) return {nullptr, "index"};
   if (!inode_left()) return {nullptr, "inodes"};
-  bytes = Index::on_disk(bytes);
+  bytes = size_on_disk(bytes);
   present = std::min(present, bytes);
   if (!take(bytes, present, among)) {
     trim();
@@ -138,7 +139,7 @@ bool DiskBudget::inode_left() {
 }
 
 bool DiskBudget::grow(Reservation& reservation, std::uint64_t bytes) {
-  bytes = Index::on_disk(bytes);
+  bytes = size_on_disk(bytes);
   if (reservation.bytes_ + bytes > environment_.limits.max_size / max_blob_part) return false;
   const bool taken = take(bytes);
   if (taken) reservation.bytes_ += bytes;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "cache/index/stored_size.h"
+
 namespace entrepot::cache {
 namespace {
 
@@ -105,9 +107,9 @@ std::uint64_t Evictor::evict_manifest(std::string_view reason) {
 std::uint64_t Evictor::count_victim(std::string_view reason, const Index::Victim& victim) {
   environment_.metrics.cache().evictions(reason).add();
   environment_.metrics.cache().evicted_bytes().add(victim.size);
-  if (!victim.is_inline) return Index::on_disk(victim.size);
+  if (!victim.is_inline) return size_on_disk(victim.size);
   index_room_.compact_if_due();
-  return Index::in_index(victim.size);
+  return size_in_index(victim.size);
 }
 
 }  // namespace entrepot::cache

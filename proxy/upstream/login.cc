@@ -14,7 +14,18 @@
 namespace entrepot::upstream {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 LoginResult refusal_stands() { return {.kind = LoginResult::Kind::refusal_stands}; }
+
+/// The scheme to follow; nullopt if none of the challenges can be met.
+std::optional<AuthScheme> usable_scheme(std::span<const Challenge> challenges,
+                                        bool have_credentials, bool password_refused) {
+  auto scheme = choose_scheme(challenges, have_credentials);
+  // A refused password would be refused again.
+  if (scheme && scheme->kind == AuthScheme::Kind::basic && password_refused) return std::nullopt;
+  return scheme;
+}
 
 }  // namespace
 
@@ -41,7 +52,8 @@ void Login::begin(Account& account) {
     failed_.reset();
   }
   hop_token_ = false;
-  if (auto limit = token_limit(); limit && account_->needs_token(repository_))
+  auto limit = account_->token_gate().refusal(what_, Clock::now());
+  if (limit && account_->token_gate().needs_token(repository_))
     return sink_.on_login({.kind = LoginResult::Kind::no_token, .failure = std::move(*limit)});
   const AuthScheme* const known = endpoint_.schemes().of(repository_);
   if (known != nullptr) return follow(*known, Stage::remembered);
@@ -78,23 +90,13 @@ void Login::request_token(const Url& asker) {
   if (same && stage_ != Stage::hop) return no_token(failed_->failure);
   const auto known = tokens().look(*key_);
   if (known && std::holds_alternative<Grant>(*known)) return use_token(std::get<Grant>(*known));
-  if (auto limit = token_limit()) return no_token(std::move(*limit));
+  if (stage_ != Stage::hop) {
+    auto limit = account_->token_gate().refusal(what_, Clock::now());
+    if (limit) return no_token(std::move(*limit));
+  }
   if (known) return no_token(std::get<cache::Failure>(*known));
-  if (stage_ != Stage::hop) account_->token_gate().sent(std::chrono::steady_clock::now());
+  if (stage_ != Stage::hop) account_->token_gate().sent(Clock::now());
   wait_ = tokens().request(*key_, *this);
-}
-
-/// The failure to report while the token server limits the account's rate.
-std::optional<cache::Failure> Login::token_limit() const {
-  const auto now = std::chrono::steady_clock::now();
-  if (stage_ == Stage::hop || !account_->token_gate().closed(now)) return std::nullopt;
-  cache::Failure failure{
-      cache::FailureKind::rate_limited,
-      what_ + ": the token server has limited the rate of " + account_->name() + " (429)"};
-  failure.status = 429;
-  failure.retry_after =
-      std::chrono::ceil<std::chrono::seconds>(account_->token_gate().closed_until() - now);
-  return failure;
 }
 
 std::optional<cache::Failure> Login::choose_key(const Url& asker) {
@@ -120,10 +122,10 @@ void Login::on_token(const TokenResult& result) {
   const bool for_account = stage_ != Stage::hop;
   if (const auto* failure = std::get_if<cache::Failure>(&result)) {
     if (for_account && failure->kind == cache::FailureKind::rate_limited)
-      account_->limit_tokens(*failure, endpoint_.timeouts());
+      account_->token_gate().limited(*failure, endpoint_.timeouts());
     return no_token(*failure);
   }
-  if (for_account) account_->token_gate().let_through(std::chrono::steady_clock::now());
+  if (for_account) account_->token_gate().let_through(Clock::now());
   use_token(std::get<Grant>(result));
 }
 
@@ -138,7 +140,7 @@ void Login::use_token(const Grant& grant) {
 
 void Login::no_token(cache::Failure failure) {
   if (stage_ == Stage::challenged && failure.kind == cache::FailureKind::rate_limited)
-    account_->note_needs_token(repository_);
+    account_->token_gate().note_needs_token(repository_);
   // The endpoint may not want now, or for this repository, the scheme that it wanted before: the
   // request without a token tells.
   if (stage_ != Stage::remembered || failure.given_up)
@@ -146,13 +148,6 @@ void Login::no_token(cache::Failure failure) {
   failed_ = NoToken{.scheme = std::move(*scheme_), .key = key_, .failure = std::move(failure)};
   leave();
   sink_.on_login({.kind = LoginResult::Kind::send});
-}
-
-std::optional<AuthScheme> Login::scheme_for(std::span<const Challenge> challenges) const {
-  auto scheme = choose_scheme(challenges, account_->credential() != nullptr);
-  // A password has nothing new to offer.
-  if (scheme && scheme->kind == AuthScheme::Kind::basic && basic_refused_) return std::nullopt;
-  return scheme;
 }
 
 void Login::refused(const ResponseHead& head) {
@@ -166,7 +161,7 @@ void Login::refused(const ResponseHead& head) {
   }
   if (!authorization_.empty() && !key_) basic_refused_ = true;
   const auto challenges = parse_challenges(head.www_authenticate);
-  auto scheme = scheme_for(challenges);
+  auto scheme = usable_scheme(challenges, account_->credential() != nullptr, basic_refused_);
   if (!scheme && !choose_scheme(challenges, true)) {
     // Some answer 401 without a challenge (gcr.io): what they said earlier holds.
     if (with_token && !second) return follow(AuthScheme(*scheme_), Stage::challenged);
@@ -204,7 +199,8 @@ void Login::request_base_challenge() {
 }
 
 void Login::on_base_answer(const BaseAnswer& answer) {
-  if (auto scheme = scheme_for(answer.challenges)) {
+  if (auto scheme =
+          usable_scheme(answer.challenges, account_->credential() != nullptr, basic_refused_)) {
     scheme->scope.clear();  // of another question, if there is one (ghcr.io's is an example)
     return follow(std::move(*scheme), Stage::challenged);
   }

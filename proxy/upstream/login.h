@@ -115,7 +115,6 @@ class Login : private TokenSink, private BaseChallenge::Sink {
   void follow(AuthScheme scheme, Stage stage);
   void request_token(const Url& asker);
   void use_token(const Grant& grant);
-  std::optional<cache::Failure> token_limit() const;
   void request_base_challenge();
   void no_token(cache::Failure failure);
 
@@ -124,7 +123,6 @@ class Login : private TokenSink, private BaseChallenge::Sink {
   }
   /// Sets key_. The failure when the scheme's token server is forbidden. `asker` named the server.
   std::optional<cache::Failure> choose_key(const Url& asker);
-  std::optional<AuthScheme> scheme_for(std::span<const Challenge> challenges) const;
   void forget_failed();
 
   Endpoint& endpoint_;

@@ -2,15 +2,13 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
-#include <set>
 #include <string>
 
-#include "cache/base/failure.h"
 #include "proxy/upstream/auth/credential.h"
 #include "proxy/upstream/auth/tokens.h"
 #include "proxy/upstream/endpoint/rate_budget.h"
 #include "proxy/upstream/endpoint/rate_gate.h"
+#include "proxy/upstream/endpoint/token_gate.h"
 
 namespace entrepot::upstream {
 
@@ -23,15 +21,14 @@ class Account {
   /// `credential` may be null; it and `multi` outlive this.
   Account(CurlMulti& multi, const Timeouts& timeouts, const Credential* credential,
           const std::string& upstream)
-      : credential_(credential), tokens_(multi, timeouts, credential, upstream) {}
+      : credential_(credential),
+        tokens_(multi, timeouts, credential, upstream),
+        token_gate_(credential ? credential->username : "the anonymous user") {}
 
   /// Null: anonymous.
   const Credential* credential() const { return credential_; }
   /// For the endpoint's own origin.
   Tokens& tokens() { return tokens_; }
-
-  /// For log lines.
-  std::string name() const { return credential_ ? credential_->username : "the anonymous user"; }
 
   /// Nothing is sent on its behalf before then (429).
   Time limited_until() const { return gate_.closed_until(); }
@@ -39,19 +36,8 @@ class Account {
   RateGate& gate() { return gate_; }
   const RateGate& gate() const { return gate_; }
 
-  /// When the token server accepts requests for this account. A request that has a token, or needs
-  /// none, does not depend on it.
-  RateGate& token_gate() { return token_gate_; }
-  const RateGate& token_gate() const { return token_gate_; }
-  /// Closes token_gate() after a 429 of the token server, whose answer `failure` is, and logs it.
-  void limit_tokens(const cache::Failure& failure, const Timeouts& timeouts);
-  /// Records that the endpoint wants a token for `repository`, so that no request without one is
-  /// sent while token_gate() is closed. Holds 1,000 repositories; forgets them when the gate
-  /// closes.
-  void note_needs_token(const std::string& repository);
-  bool needs_token(const std::string& repository) const { return need_token_.contains(repository); }
-  /// Time until the next request for a token; nullopt if the token server has named the time.
-  std::optional<std::chrono::milliseconds> token_pause(Time now) const;
+  TokenGate& token_gate() { return token_gate_; }
+  const TokenGate& token_gate() const { return token_gate_; }
 
   RateBudget& budget() { return budget_; }
   const RateBudget& budget() const { return budget_; }
@@ -60,8 +46,7 @@ class Account {
   const Credential* const credential_;
   Tokens tokens_;
   RateGate gate_;
-  RateGate token_gate_;
-  std::set<std::string> need_token_;
+  TokenGate token_gate_;
   RateBudget budget_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metrics/exposition.h"
+#include "metrics/exposition/exposition.h"
 
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metrics/process.h"
+#include "metrics/exposition/process.h"
 
 #include <sys/resource.h>
 #include <unistd.h>

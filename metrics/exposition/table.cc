@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metrics/table.h"
+#include "metrics/exposition/table.h"
 
 namespace entrepot::metrics {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "metrics/series.h"
-#include "metrics/table.h"
+#include "metrics/exposition/series.h"
+#include "metrics/exposition/table.h"
 
 namespace entrepot::metrics {
 
