@@ -60,11 +60,16 @@ TEST(Fetch, NamesTheUpstreamToAnotherMirror) {
   ScriptedServer server([](const Received&, Reply& reply) { reply.send(200, {}, "{}"); });
   Options options = quick_options(server.url());
   options.upstreams[0].endpoints[0].ns = true;
-  Client client(options);
-  Recorder recorder;
-  ASSERT_TRUE(client.run(manifest_request(), recorder));
+  // A mirror is near if the connection took less than 10 ms, which a busy machine may miss.
+  bool near_mirror = false;
+  for (int attempt = 0; attempt < 20 && !near_mirror; ++attempt) {
+    Client client(options);
+    Recorder recorder;
+    ASSERT_TRUE(client.run(manifest_request(), recorder));
+    near_mirror = recorder.heads.at(0).near_mirror;
+  }
   EXPECT_EQ(server.received()[0].target, "/v2/a/b/manifests/latest?ns=test");
-  EXPECT_TRUE(recorder.heads.at(0).near_mirror);
+  EXPECT_TRUE(near_mirror);
 }
 
 TEST(Fetch, HeadBringsAHeadOnly) {
