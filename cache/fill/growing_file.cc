@@ -18,16 +18,16 @@
 namespace entrepot::cache {
 namespace {
 
-/// Of one write: long enough to make the call cheap, short enough to be still in a core's
-/// second-level cache when the kernel copies it.
+/// Length of one write: enough to make the call cheap, and little enough to be in the second-level
+/// cache of a core when the kernel copies it. Bytes.
 constexpr std::size_t run_size = 256 << 10;
-/// Of what is written, before readers and the hasher are told within a turn.
+/// Bytes written within a turn before readers and the hasher are notified.
 constexpr std::uint64_t untold_at_most = 1 << 20;
-/// Of a reader, when others wait for it.
+/// A reader that others wait for is slow at this distance. Bytes.
 constexpr std::uint64_t far_behind = GrowingFile::window / 2;
-/// Of what readers still need, when a fill moves into memory; more, and they are cut short.
+/// Most bytes that move into memory. If readers need more, they are cut short.
 constexpr std::uint64_t moved_at_most = 16 << 20;
-/// Let go beyond what is needed when the disk is full.
+/// Evicted beyond the need when the disk is full. Bytes.
 constexpr std::uint64_t room_when_full = 64 << 20;
 
 const Failure cannot_write{FailureKind::store, "the cache directory cannot be written"};
@@ -79,8 +79,9 @@ std::optional<Failure> GrowingFile::take(std::uint64_t offset, std::span<const s
   parts_.home.assert_in_thread();
   if (write_failed_) return cannot_write;
   check(offset <= arrived(), "fetches leave no holes");
-  if (offset < arrived()) {  // a resume came back with bytes that clients may have already
-    gathered_ = offset > written_ ? offset - written_ : 0;  // those that nobody has come anew
+  if (offset < arrived()) {  // a resume repeats bytes that clients may have read
+    gathered_ =
+        offset > written_ ? offset - written_ : 0;  // no client has these: they are replaced
     const auto again = std::min<std::uint64_t>(data.size(), written_ - std::min(offset, written_));
     if (!same_as_written(offset, data.first(again))) {
       return Failure{FailureKind::bad_upstream, "the upstream sent other bytes the second time"};
@@ -142,11 +143,11 @@ void GrowingFile::abandon() {
   parts_.home.assert_in_thread();
   hasher_->cancel();
   finish_readers(Progress::State::failed);
-  gathered_ = 0;  // another fill may go on with the file from what is written
+  gathered_ = 0;  // another fill may continue the file after the written bytes
 }
 
 bool GrowingFile::same_as_written(std::uint64_t offset, std::span<const std::byte> data) const {
-  if (passing() && offset < slid_) {  // what is gone cannot be compared; it was hashed
+  if (passing() && offset < slid_) {  // discarded bytes cannot be compared; they were hashed
     const auto gone = std::min<std::uint64_t>(slid_ - offset, data.size());
     offset += gone;
     data = data.subspan(gone);
@@ -189,7 +190,7 @@ void GrowingFile::write_gathered(std::size_t kept) {
   gathered_ = kept;
 }
 
-/// What is there already is never written over.
+/// Available bytes are never overwritten.
 bool GrowingFile::write_missing(std::uint64_t offset, std::span<const std::byte> run,
                                 OnFailure then) {
   const Span span{offset, offset + run.size()};
@@ -213,7 +214,7 @@ bool GrowingFile::write_run(std::uint64_t offset, std::span<const std::byte> run
   if (error == 0) return true;
   if (passing()) return false;
   const bool full = error == ENOSPC || error == EDQUOT;
-  // Somebody else has filled the disk: what we can let go may help, once.
+  // Other files have filled the disk: evictions may help, once.
   if (full && parts_.budget.make_room(run.size() + room_when_full)) error = write();
   if (error == 0) return true;
   if (!full) parts_.health.distrust();
@@ -222,19 +223,19 @@ bool GrowingFile::write_run(std::uint64_t offset, std::span<const std::byte> run
   return write() == 0;
 }
 
-/// Room is reserved as the file grows, a step ahead. (For pieces their fill claims it before.)
+/// Room is reserved as the file grows, a step ahead. For ranges the fill claims it before.
 bool GrowingFile::reserve_more(std::uint64_t bytes) {
   const auto wanted = there_.bytes() + bytes;
   if (wanted <= room_->bytes()) return true;
   const auto missing = wanted - room_->bytes();
   const auto step = std::max(missing, parts_.budget.step(there_.bytes()));
   const auto left = parts_.size ? size_on_disk(*parts_.size) - room_->bytes() : step;
-  // Little can be had where a step cannot: only so many blobs leave in one go.
+  // Without room for a step there may be room for less: one call evicts a limited number of blobs.
   return parts_.budget.grow(*room_, std::max(missing, std::min(step, left))) ||
          parts_.budget.grow(*room_, missing);
 }
 
-/// The same file number, and so every reader, gets a file in memory that has what is still needed.
+/// The descriptor, and so every reader, gets a file in memory that has the bytes still needed.
 bool GrowingFile::move_to_memory() {
   const std::uint64_t from = std::min(needed_from(), written_) / page * page;
   if (!progress_ || scattered() || written_ - from > moved_at_most) return false;
@@ -249,7 +250,7 @@ bool GrowingFile::move_to_memory() {
   ::close(memory);
   if (!moved) return false;
   file_->set_discardable();
-  // Pieces of what was moved may be on their way by reference: all of it stays to the end.
+  // The kernel may still send moved bytes by reference: all of them stay to the end.
   slid_ = written_ / page * page + page;
   room_.reset();
   parts_.files.discard_fill(parts_.digest);
@@ -264,7 +265,7 @@ bool GrowingFile::full() const {
   return passing() && arrived() - std::min(needed_from(), arrived()) >= window;
 }
 
-/// Of the readers; one that begins further on waits there for what has not arrived.
+/// The position of the fastest reader; one that begins further on waits for bytes to arrive.
 std::uint64_t GrowingFile::front() const { return std::min(readers_->fastest(), written_); }
 
 bool GrowingFile::uneven() const {

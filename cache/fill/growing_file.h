@@ -17,24 +17,25 @@
 
 namespace entrepot::cache {
 
-/// The file that a fill writes, its hasher and its readers' progress. What arrives in order is
-/// gathered and written in aligned runs, the last one of a turn of the loop up to its last whole
-/// page: few system calls, and a page cache made of large folios, which every later hit is cheaper
-/// for. Readers and the hasher are told once per turn, and in the middle of one that brings much: a
-/// near upstream fills its socket as fast as a turn empties it.
+/// The file that a fill writes, its hasher, and the progress of its readers. Bytes that arrive in
+/// order are gathered and written in aligned runs; the last run of a turn of the loop ends at its
+/// last whole page. That needs few system calls, and fills the page cache with large folios, which
+/// makes each later hit cheaper. Readers and the hasher are notified once per turn, and within a
+/// turn that delivers much: a near upstream fills its socket as fast as a turn empties it.
 ///
-/// Pieces may lie beyond what has arrived in order: put() writes them, and pass_over() goes on
-/// behind them. The file is sparse, and its holes tell a later process what is missing
-/// (left_fills.h), so only whole pages are written, but for the end of the object.
+/// Ranges may lie beyond the bytes that have arrived in order: put() writes them, and pass_over()
+/// continues behind them. The file is sparse, and a later process reads the missing bytes from its
+/// holes (left_fills.h). So only whole pages are written, except at the end of the object.
 ///
-/// Two forms. On the disk, in reserved room: it becomes the stored blob. Passing through, where
-/// there is no room or the disk fails: a file in memory of which only a window exists, from the
-/// slowest reader and the hasher to what has arrived; full() then asks the fill to hold the
-/// upstream until slide() has made room. The disk's form becomes the other one in the middle if a
-/// write fails or no room is left, nobody is far behind, and no piece lies further on: the readers
-/// notice nothing.
+/// The file has two forms. On the disk, in reserved room, it becomes the stored blob. Passing
+/// through, because there is no room or the disk fails, it is a file in memory of which only a
+/// window exists, from the slowest reader and the hasher to the bytes that have arrived; full()
+/// then asks the fill to hold the upstream until slide() has made room. A file on the disk moves to
+/// memory in the middle of a fill if a write fails or no room is left, no reader is far behind, and
+/// no range lies further on: the readers notice nothing.
 ///
-/// Made, called and told (`proven`) on the home's thread; hashing happens on the store pool.
+/// The home's thread creates it, calls it and receives `proven`. Hashing happens on the store
+/// pool.
 class GrowingFile : public std::enable_shared_from_this<GrowingFile> {
  public:
   /// The digest of the whole file; nullopt when it could not be read back.
@@ -47,26 +48,27 @@ class GrowingFile : public std::enable_shared_from_this<GrowingFile> {
     JobQueue& store;
     Executor& home;
     Digest digest;
-    /// Of the whole object, where the upstream told it; it makes progress() and bounds take().
+    /// The size of the whole object, if the upstream has named it. It bounds take(), and without it
+    /// there is no progress().
     std::optional<std::uint64_t> size;
-    /// What readers do not get before the fill says finish_readers(whole).
+    /// The last bytes, which readers do not get before finish_readers(whole).
     std::uint64_t tail;
   };
 
-  /// What a passing file has in memory at most, but for the piece that fills it.
+  /// The most that a passing file has in memory, besides the data that fill it. Bytes.
   static constexpr std::uint64_t window = 4 << 20;
   static constexpr std::uint64_t page = 4096;
 
-  /// Null (with the reason logged) where the directory takes no new file.
+  /// Null, with the reason logged, if the directory takes no new file.
   static std::shared_ptr<GrowingFile> create(const Parts& parts,
                                              std::unique_ptr<DiskBudget::Reservation> room,
                                              Proven proven);
-  /// Goes on with the file of an earlier fill, where it is there, and null where it is not. Nothing
-  /// of it counts as arrived in order before pass_over().
+  /// Continues the file of an earlier fill; null if there is none. None of its bytes count as
+  /// arrived in order before pass_over().
   static std::shared_ptr<GrowingFile> resume(const Parts& parts, const Extents& extents,
                                              std::unique_ptr<DiskBudget::Reservation> room,
                                              Proven proven);
-  /// In memory, passing through; null where the system is out of files.
+  /// A file in memory, passing through; null if the system has no more files.
   static std::shared_ptr<GrowingFile> create_passing(const Parts& parts, Proven proven);
 
   GrowingFile(const Parts& parts, std::shared_ptr<const BlobFile> file,
@@ -75,57 +77,58 @@ class GrowingFile : public std::enable_shared_from_this<GrowingFile> {
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;
 
-  /// Bytes [offset, offset + data.size()); offset ≤ arrived(). What arrived before is compared, the
-  /// rest is kept, up to `limit` bytes in all.
+  /// Receives bytes [offset, offset + data.size()). Compares bytes that have arrived before, and
+  /// keeps the rest, up to `limit` bytes in total. REQUIRES: offset ≤ arrived().
   std::optional<Failure> take(std::uint64_t offset, std::span<const std::byte> data,
                               std::uint64_t limit);
-  /// A piece of an object of known size, from anywhere in it: whole pages, or its end. What is
-  /// there already stays as it is: somebody may have read it, and the proof is of what was read.
-  /// False where it cannot be written.
+  /// Writes a range of an object of known size: whole pages, or its end. Bytes that are available
+  /// stay as they are, because a client may have read them and the proof must cover them. False if
+  /// the range cannot be written.
   bool put(std::uint64_t offset, std::span<const std::byte> data);
-  /// True where all of these bytes are there already, and are others.
+  /// True if all bytes of this range are available, and differ.
   bool differs(std::uint64_t offset, std::span<const std::byte> data) const;
-  /// Reserves room for `size` bytes in all. False where there is none.
+  /// Reserves room for `size` bytes in total. False if there is none.
   bool claim(std::uint64_t size);
-  /// Everything in the file counts as arrived up to the first gap. What was gathered is written.
+  /// Writes the gathered bytes; all bytes up to the first gap count as arrived in order.
   void pass_over();
-  /// Pieces lie beyond what has arrived in order.
+  /// True if ranges lie beyond the bytes that have arrived in order.
   bool scattered() const { return there_.bytes() > written_; }
-  /// What is in the file.
+  /// The bytes in the file.
   const Extents& extents() const { return there_; }
-  /// No more will come: writes the rest; proven() will be called. Readers do not get the tail yet.
+  /// No more bytes will arrive: writes the rest, and has `proven` called. Readers do not get the
+  /// tail yet.
   std::optional<Failure> finish();
   /// Readers get everything (whole) or are cut short (failed).
   void finish_readers(Progress::State state);
-  /// proven() will not be called; readers are cut short.
+  /// `proven` will not be called, and readers are cut short.
   void abandon();
 
-  /// It will not be kept, because of this word of entrepot_bypass_total; empty while it may be.
+  /// Why it will not be stored, as a word of entrepot_bypass_total; empty while it may be.
   std::string_view bypass() const { return bypass_; }
   bool passing() const { return !bypass_.empty(); }
   void set_bypass(std::string_view reason) { bypass_ = reason; }
-  /// Passing: bytes that somebody may still ask for are gone.
+  /// Passing: bytes that a new reader needs are discarded.
   bool begun_to_slide() const { return slid_ > 0; }
   /// Passing: the window is full.
   bool full() const;
-  /// Passing: lets go what nobody needs any more.
+  /// Passing: discards the bytes that no reader needs any more.
   void slide();
-  /// Passing: there may be a window's worth of it.
+  /// Passing: a whole window may be discarded.
   bool should_slide() const { return passing() && written_ >= slid_ + window; }
-  /// Passing: some wait for others that are far behind them.
+  /// Passing: some readers wait for others that are far behind them.
   bool uneven() const;
-  /// Passing: leaves those behind that have not come a window further since readers().mark(), and
-  /// says how many.
+  /// Passing: cuts short the readers that are far behind and have not advanced by a window since
+  /// readers().mark(). Returns their number.
   std::size_t cut_slow();
-  /// Passing: leaves those behind that have come no window further since then, wherever they are.
+  /// Passing: the same, for readers at any position.
   std::size_t cut_idle() { return readers_->cut_before(ReadPositions::nobody, window); }
-  /// Passing: nobody reads it.
+  /// Passing: it has no readers.
   bool deserted() const { return passing() && readers_->slowest() == ReadPositions::nobody; }
 
-  /// Its bytes are counted as a blob's from now on.
+  /// Ends the reservation: from now on its bytes count as those of a blob.
   void give_room_back() { room_.reset(); }
 
-  /// In order, from the beginning.
+  /// Bytes that have arrived in order from the beginning.
   std::uint64_t arrived() const { return written_ + gathered_; }
   bool write_failed() const { return write_failed_; }
   const std::shared_ptr<const BlobFile>& file() const { return file_; }
@@ -136,7 +139,7 @@ class GrowingFile : public std::enable_shared_from_this<GrowingFile> {
  private:
   bool same_as_written(std::uint64_t offset, std::span<const std::byte> data) const;
   void gather(std::span<const std::byte> data);
-  /// But for `kept` bytes at the end of what was gathered.
+  /// Writes the gathered bytes, except for the last `kept`.
   void write_gathered(std::size_t kept = 0);
   enum class OnFailure : std::uint8_t { move_to_memory, tell };
   bool write_missing(std::uint64_t offset, std::span<const std::byte> run, OnFailure then);
