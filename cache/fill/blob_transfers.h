@@ -8,11 +8,11 @@
 
 #include "cache/api/source.h"
 #include "cache/base/extents.h"
-#include "cache/base/phase_variable.h"
 #include "cache/fill/fill_context.h"
 #include "cache/fill/fill_file.h"
 #include "cache/fill/fill_phase.h"
 #include "cache/fill/range_fetcher.h"
+#include "metrics/phase_variable.h"
 
 namespace entrepot::cache {
 

@@ -13,10 +13,10 @@
 #include "cache/api/requests.h"
 #include "cache/api/source.h"
 #include "cache/base/demand.h"
-#include "cache/base/phase_variable.h"
 #include "cache/fill/fill_body.h"
 #include "cache/fill/fill_context.h"
 #include "cache/fill/fill_phase.h"
+#include "metrics/phase_variable.h"
 
 namespace entrepot::cache {
 

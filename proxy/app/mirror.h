@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "cache/base/clock.h"
-#include "cache/base/phase_variable.h"
 #include "cache/cache.h"
 #include "conf/config.h"
 #include "conf/load.h"
 #include "metrics/metrics.h"
+#include "metrics/phase_variable.h"
 #include "proxy/app/admin_api.h"
 #include "proxy/app/client_listeners.h"
 #include "proxy/app/endpoint_memory.h"

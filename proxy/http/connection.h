@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "cache/base/phase_variable.h"
+#include "metrics/phase_variable.h"
 #include "proxy/http/clients.h"
 #include "proxy/http/connection_state.h"
 #include "proxy/http/listener.h"

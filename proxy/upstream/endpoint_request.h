@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "cache/base/failure.h"
-#include "cache/base/phase_variable.h"
 #include "metrics/labels.h"
+#include "metrics/phase_variable.h"
 #include "proxy/upstream/body_meter.h"
 #include "proxy/upstream/endpoint/admission.h"
 #include "proxy/upstream/endpoint/endpoint.h"

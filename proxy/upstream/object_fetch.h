@@ -9,7 +9,7 @@
 #include <string>
 
 #include "cache/api/source.h"
-#include "cache/base/phase_variable.h"
+#include "metrics/phase_variable.h"
 #include "proxy/upstream/endpoint_request.h"
 #include "proxy/upstream/failure_tally.h"
 #include "proxy/upstream/fetch_phase.h"

@@ -10,7 +10,7 @@
 #include <span>
 #include <string>
 
-#include "cache/base/phase_variable.h"
+#include "metrics/phase_variable.h"
 #include "proxy/upstream/transfer/curl_handle.h"
 #include "proxy/upstream/transfer/dial_policy.h"
 #include "proxy/upstream/transfer/last_addresses.h"

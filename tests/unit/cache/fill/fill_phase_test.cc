@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "cache/base/phase_variable.h"
+#include "metrics/phase_variable.h"
 
 namespace entrepot::cache {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "cache/base/phase_variable.h"
+#include "metrics/phase_variable.h"
 
 namespace entrepot::upstream {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "cache/base/phase_variable.h"
+#include "metrics/phase_variable.h"
 
 namespace entrepot::upstream {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cache/base/phase_variable.h"
+#include "metrics/phase_variable.h"
 
 #include <gtest/gtest.h>
 
