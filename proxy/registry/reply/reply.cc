@@ -106,8 +106,10 @@ void refuse_range(http::Exchange& exchange, const Call& call, std::uint64_t size
 
 void fail(http::Exchange& exchange, Call& call, const cache::Failure& failure) {
   const Error error = error_for(failure, call.route.resource, call.upstream->docker_hub);
-  // Clients ask for absent objects all the time; every other failure is the operator's to see.
-  if (error.status != 404 || !failure.reason.empty()) call.error = failure.message;
+  // Clients request absent objects all the time. The log explains every other failure, and a 404
+  // that this mirror has decided itself.
+  const bool decided_here = failure.status != 404 && !failure.reason.empty();
+  if (error.status != 404 || decided_here) call.error = failure.message;
   http::ReplyHead head(error.status);
   head.add("Cache-Status", cache_status(call.outcome));
   send_error(exchange, call, head, error);

@@ -69,8 +69,9 @@ TEST_F(RunTest, ServeRefusesADirectoryThatIsAFile) {
 
 TEST_F(RunTest, Version) {
   EXPECT_EQ(run_with(Action::version, "{}"), 0);
-  EXPECT_THAT(out_, testing::MatchesRegex(
-                        R"(entrepot [0-9]+\.[0-9]+\.[0-9]+ \(commit [0-9a-z]+(-dirty)?\)\n)"));
+  EXPECT_THAT(
+      out_, testing::MatchesRegex(R"(entrepot [0-9]+\.[0-9]+\.[0-9]+ \(commit [0-9a-z]+(-dirty)?\))"
+                                  "\n"));
 }
 
 }  // namespace
