@@ -262,6 +262,7 @@ void ObjectFetch::wait(std::chrono::milliseconds delay) {
   timer_.set(delay);
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the sink may destroy this, and its failures
 void ObjectFetch::finish(std::optional<cache::Failure> failure) {
   phase_.enter(FetchPhase::done);
   sink_.on_done(failure);

@@ -21,8 +21,8 @@ std::string name_of(const Account& account) {
 }  // namespace
 
 Accounts::Accounts(CurlMulti& multi, const Timeouts& timeouts,
-                   const std::vector<Credential>& credentials, std::string upstream,
-                   std::string endpoint, const metrics::EndpointMetrics& metrics)
+                   const std::vector<Credential>& credentials, const std::string& upstream,
+                   const std::string& endpoint, const metrics::EndpointMetrics& metrics)
     : multi_(multi), timeouts_(timeouts), name_(upstream + ": " + endpoint), metrics_(metrics) {
   const auto add = [&](const Credential* credential) {
     accounts_.push_back(std::make_unique<Account>(multi, timeouts, credential, upstream));

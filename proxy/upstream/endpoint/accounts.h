@@ -27,7 +27,8 @@ class Accounts {
   /// `credentials`, `multi` and `metrics` outlive this. `upstream` and `endpoint` are names for
   /// messages.
   Accounts(CurlMulti& multi, const Timeouts& timeouts, const std::vector<Credential>& credentials,
-           std::string upstream, std::string endpoint, const metrics::EndpointMetrics& metrics);
+           const std::string& upstream, const std::string& endpoint,
+           const metrics::EndpointMetrics& metrics);
   Accounts(const Accounts&) = delete;
   Accounts& operator=(const Accounts&) = delete;
 
