@@ -116,7 +116,7 @@ class Fill final : public FillBody::Owner, public Demand {
   std::vector<ObjectRequest> waiting_;
   bool first_answered_ = false;
   int uses_ = 0;  ///< since the proof: the index does not have the object yet
-  /// What requests are answered with, once there is something.
+  /// The answer to requests: a growing blob, or the proven object; null before.
   ContentPtr content_;
   std::unique_ptr<FillBody> body_;  ///< last: the end of its transfers asks for the demand
 };

@@ -214,7 +214,7 @@ void ListingFlights::forget_old() {
       home_.after(std::chrono::ceil<std::chrono::milliseconds>(left), [this] { forget_old(); });
 }
 
-/// What is denied may be allowed as soon as the operator has mended the credentials.
+/// A denied list may be allowed as soon as the operator has changed the credentials.
 void ListingFlights::remember_failure(const std::string& key, const Failure& failure) {
   if (failure.kind == FailureKind::denied || failure.given_up) return;
   const bool definitive =

@@ -37,8 +37,8 @@ TagFlights::~TagFlights() = default;
 
 void TagFlights::fetch(TagRequest request) {
   home_.assert_in_thread();
-  const auto key = tag_key(request.repository, request.tag);
   if (request.by_tag) return ask_by_tag(std::move(request));
+  const auto key = tag_key(request.repository, request.tag);
   if (const auto known = context_.tags.find(key)) return decide(std::move(request), known);
   if (flights_.contains(key)) return join_or_start(std::move(request), nullptr);
   context_.environment.store_pool.post([&context = context_, &home = home_,

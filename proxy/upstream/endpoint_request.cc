@@ -230,7 +230,7 @@ void EndpointRequest::fail(cache::Failure failure, std::string_view reason, bool
   if (failed.failure.kind == cache::FailureKind::rate_limited) {
     auto& wait = failed.failure.retry_after;
     if (!led_away()) {
-      failed.pause = reason == "token" ? account_->token_gate().pause(Clock::now())
+      failed.pause = reason == "token" ? account_->token_gate().pause_left(Clock::now())
                                        : endpoint_.accounts().pause();
     } else if (wait.count() == 0) {  // the endpoint's limit does not apply to a hop
       failed.pause = endpoint_.timeouts().rate_limit_first;

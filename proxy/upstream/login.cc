@@ -52,9 +52,11 @@ void Login::begin(Account& account) {
     failed_.reset();
   }
   hop_token_ = false;
-  auto limit = account_->token_gate().refusal(what_, Clock::now());
-  if (limit && account_->token_gate().needs_token(repository_))
-    return sink_.on_login({.kind = LoginResult::Kind::no_token, .failure = std::move(*limit)});
+  const TokenGate& gate = account_->token_gate();
+  if (gate.needs_token(repository_)) {
+    if (auto limit = gate.refusal(what_, Clock::now()))
+      return sink_.on_login({.kind = LoginResult::Kind::no_token, .failure = std::move(*limit)});
+  }
   const AuthScheme* const known = endpoint_.schemes().of(repository_);
   if (known != nullptr) return follow(*known, Stage::remembered);
   leave();

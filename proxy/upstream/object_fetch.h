@@ -27,13 +27,14 @@ namespace entrepot::upstream {
 /// others or at the same one where that may help, and resumes a body that broke. Loop thread only;
 /// destroying it cancels it. The events that move it (its states: fetch_phase.h):
 ///
-///   requesting --late--> a hedge: another endpoint gets the request too; the first response is
-///   used requesting --failure--> another endpoint at once; all failed: again (Retry) requesting
-///   --response--> delivering delivering --broken, stalled, short--> resumed with a Range
-///   (ResumeBudget): from another
-///        endpoint at once, from the same one after a wait
-///   delivering --slow--> resumed from a much faster endpoint (MoveRule)
-///   requesting, delivering --no endpoint is left--> done
+///   phase      | event                   | effect
+///   requesting | the response is late    | a hedge: another endpoint gets the request as well
+///   requesting | failure                 | the next endpoint; after the last one, Retry
+///   requesting | response                | delivering; the other request is cancelled
+///   delivering | broken, stalled, short  | resumed with a Range (ResumeBudget): at another
+///              |                         | endpoint at once, at the same one after a wait
+///   delivering | slow                    | resumed from a much faster endpoint (MoveRule)
+///   both       | no endpoint is left     | done
 ///
 /// An endpoint that refuses HEAD, or omits the size of a blob in its response, gets a GET instead:
 /// of one byte, or of the whole object (FetchRequest::or_get).

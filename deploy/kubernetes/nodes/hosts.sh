@@ -105,7 +105,7 @@ remove_unlisted() {
 hold() {
   # A shell handles signals when its command has ended; `wait` ends at once.
   trap 'remove_all; kill ${!:+"$!"} 2>/dev/null || true; exit 0' TERM INT
-  write_all  # again where this container alone was started anew
+  write_all  # again if only this container was restarted
   while :; do
     sleep 86400 >/dev/null 2>&1 &
     wait "$!" || true

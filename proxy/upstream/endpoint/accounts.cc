@@ -39,10 +39,7 @@ const Account& Accounts::first_to_send() const {
 }
 
 std::optional<std::chrono::milliseconds> Accounts::pause() const {
-  const Account& account = first_to_send();
-  if (!account.gate().pauses()) return std::nullopt;
-  const auto left = account.limited_until() - Clock::now();
-  return std::max(std::chrono::ceil<std::chrono::milliseconds>(left), std::chrono::milliseconds(0));
+  return first_to_send().gate().pause_left(Clock::now());
 }
 
 bool Accounts::low_on_quota() const {

@@ -38,7 +38,7 @@ void Probe::used() {
   const bool first = !used_;
   used_ = true;
   if (!first || transfer_ || failures_ > 0) return;
-  // What was known before a long rest is soon known anew.
+  // After a long rest the statistics are old, and the next probe is due soon.
   const auto age = std::chrono::duration_cast<milliseconds>(Clock::now() - asked_at_);
   timer_.set(
       std::max(jittered_delay(endpoint_.timeouts().probe_used, random_) - age, milliseconds(0)));

@@ -13,9 +13,9 @@ struct event_base;
 
 namespace entrepot::upstream {
 
-/// Asks one endpoint for /v2/ now and then: whether it answers, and how soon. What it learns goes
-/// to the endpoint, but for a failure where questions of clients have succeeded: they count more.
-/// Nothing is asked while real questions tell as much, or while the endpoint limits our rate. Loop
+/// Requests /v2/ of one endpoint from time to time, and reports to the endpoint whether and how
+/// soon it answers. A failure is not reported if requests of clients have succeeded lately. Sends
+/// nothing while requests of clients tell as much, or while the endpoint limits our rate. Loop
 /// thread only.
 class Probe : private TransferSink {
  public:
@@ -26,7 +26,7 @@ class Probe : private TransferSink {
 
   /// The endpoint's upstream is in use.
   void used();
-  /// What this endpoint can do is wanted now; heard once in a while only.
+  /// Sends a probe now, at most every two seconds.
   void hurry();
 
  private:
@@ -44,7 +44,7 @@ class Probe : private TransferSink {
   Endpoint& endpoint_;
   std::uint64_t random_;
   bool used_ = false;     ///< since the last probe
-  bool settled_ = false;  ///< the probe under way has said what it had to
+  bool settled_ = false;  ///< the running probe has reported its result
   int failures_ = 0;      ///< in a row
   Clock::time_point asked_at_{};
   Clock::time_point not_before_{};  ///< it was told 429

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 namespace entrepot::upstream {
 
@@ -32,6 +33,12 @@ class RateGate {
   bool pause(Time now, std::chrono::milliseconds first, std::chrono::milliseconds longest);
   /// A pause or a trial closes it, or did so last: a retry may succeed at closed_until().
   bool pauses() const { return std::max(pause_until_, next_trial_) > said_until_; }
+  /// Time until the next request; nullopt if a response has named the time.
+  std::optional<std::chrono::milliseconds> pause_left(Time now) const {
+    if (!pauses()) return std::nullopt;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(closed_until() - now);
+    return std::max(left, std::chrono::milliseconds(0));
+  }
   /// Pauses in a row.
   int pauses_so_far() const { return pauses_; }
   /// A request is sent.

@@ -41,12 +41,6 @@ std::optional<cache::Failure> TokenGate::refusal(const std::string& what, Time n
   return failure;
 }
 
-std::optional<std::chrono::milliseconds> TokenGate::pause(Time now) const {
-  if (!gate_.pauses()) return std::nullopt;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(gate_.closed_until() - now);
-  return std::max(left, std::chrono::milliseconds(0));
-}
-
 void TokenGate::note_needs_token(const std::string& repository) {
   if (need_token_.size() < max_repositories) need_token_.insert(repository);
 }

@@ -32,7 +32,9 @@ class TokenGate {
   /// `what` names the request.
   std::optional<cache::Failure> refusal(const std::string& what, Time now) const;
   /// Time until the next request for a token; nullopt if the token server has named the time.
-  std::optional<std::chrono::milliseconds> pause(Time now) const;
+  std::optional<std::chrono::milliseconds> pause_left(Time now) const {
+    return gate_.pause_left(now);
+  }
 
   /// Records that the endpoint wants a token for `repository`, so that no request without one is
   /// sent while the gate is closed. Holds 1,000 repositories; forgets them when the gate closes.

@@ -8,7 +8,7 @@
 namespace entrepot::upstream {
 namespace {
 
-/// What a second value that differs from the first means.
+/// The treatment of a second value that differs from the first.
 enum class Differing {
   first_counts,  ///< the field decides nothing: proxies in front of registries add such ones again
   combined,      ///< a list (RFC 9110 section 5.3), which is no digest: the bytes prove theirs

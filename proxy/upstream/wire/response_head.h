@@ -9,8 +9,8 @@
 
 namespace entrepot::upstream {
 
-/// The parts of an upstream's response head that we use. No value holds CR, LF or NUL. Where a
-/// field that decides nothing comes twice, the first value counts.
+/// The parts of an upstream's response head that we use. No value holds CR, LF or NUL. If a
+/// field that decides nothing occurs twice, its first value counts.
 struct ResponseHead {
   int status = 0;
   /// Absent without the header, and when Transfer-Encoding frames the body.

@@ -162,7 +162,7 @@ TEST_F(FillTest, SmallBodyWrongTwiceFailsAndIsNotKept) {
   EXPECT_EQ(source.asked.size(), 3U);
 }
 
-TEST_F(FillTest, LargeWrongBodyNeverReleasesItsTailAndTheNextRequestStartsAnew) {
+TEST_F(FillTest, LargeWrongBodyNeverReleasesItsTailAndTheNextRequestStartsOver) {
   const auto asker = ask_blob(sha256(large));
   auto wrong = large;
   wrong[500'000] ^= 1;

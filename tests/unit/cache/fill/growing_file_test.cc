@@ -109,7 +109,7 @@ TEST_F(ArrivingFileTest, ReadersGetTheTailWithTheVerdictOnly) {
   EXPECT_EQ(file->progress()->readable(0, Progress::ReadPolicy::proven), 1000U);
 }
 
-TEST_F(ArrivingFileTest, ResumeThatRepeatsBytesIsComparedWithWhatSomebodyMayHaveRead) {
+TEST_F(ArrivingFileTest, ARepeatedByteIsComparedWithTheOneThatReadersMayHave) {
   constexpr auto page = GrowingFile::page;
   const auto whole = pattern(3 * page);
   const auto file = arriving(whole.size());
@@ -126,7 +126,7 @@ TEST_F(ArrivingFileTest, ResumeThatRepeatsBytesIsComparedWithWhatSomebodyMayHave
   EXPECT_EQ(failure->kind, FailureKind::bad_upstream);
 }
 
-TEST_F(ArrivingFileTest, WhatIsThereIsNotWrittenOver) {
+TEST_F(ArrivingFileTest, AvailableBytesAreNotOverwritten) {
   constexpr auto page = GrowingFile::page;
   const auto whole = pattern(10 * page);
   const std::string other(page, '?');

@@ -45,7 +45,7 @@ TEST_F(LargePiecesTest, OneRequestIsSeveralTransfers) {
   EXPECT_EQ(range_of(source.asked[2]).length(), max_range);
 }
 
-TEST_F(LargePiecesTest, WhatWasLeftCountsAsClaimed) {
+TEST_F(LargePiecesTest, ResumedBytesCountAsClaimed) {
   limit_cache_to(16 << 20);
   expect_piece(0, 3 << 20);
   open();
@@ -56,7 +56,7 @@ TEST_F(LargePiecesTest, WhatWasLeftCountsAsClaimed) {
   EXPECT_EQ(source.asked.size(), before + 1) << "what was there has left for it";
 }
 
-TEST_F(LargePiecesTest, WhatArrivesSoonInOrderIsNotAskedFor) {
+TEST_F(LargePiecesTest, ARangeThatArrivesSoonInOrderIsNotRequested) {
   const auto all = ask_blob(digest);
   last().head(blob.size());
   last().data(std::string_view(blob).substr(0, 1 << 20));
@@ -108,7 +108,7 @@ TEST_F(LargePiecesTest, AllOfItComesInOrderWhereRangesEndMeanwhile) {
   EXPECT_EQ(read_piece(part, grain, grain + 1), blob.substr(grain, 1));
 }
 
-TEST_F(LargePiecesTest, WhereRangesEndAndNotAllMayBeKeptItPassesThrough) {
+TEST_F(LargePiecesTest, ABlobTooLargeToStorePassesThroughWhenRangesAreIgnored) {
   limit_cache_to(16 << 20);
   expect_piece(0, 1);
   const auto part = ask_piece(4 * grain, 4 * grain + 1);

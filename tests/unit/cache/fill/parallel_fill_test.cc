@@ -86,7 +86,7 @@ TEST_F(WideningFillTest, ASegmentBeginsAheadOfWhatComesInOrder) {
   EXPECT_EQ(range_of(source.asked[1]), (Span{6 * mib, 10 * mib}));
 }
 
-TEST_F(WideningFillTest, WhatComesInOrderEndsWhereTheSegmentBegins) {
+TEST_F(WideningFillTest, TheTransferInOrderEndsAtTheSegment) {
   widen();
   auto& in_order = source.asked[0];
   arrive(in_order, 4 * mib - 1000);
@@ -98,7 +98,7 @@ TEST_F(WideningFillTest, WhatComesInOrderEndsWhereTheSegmentBegins) {
   EXPECT_EQ(range_of(last()), (Span{10 * mib, 14 * mib}));
 }
 
-TEST_F(WideningFillTest, WhoReadsInOrderFollowsTheSegments) {
+TEST_F(WideningFillTest, AReaderInOrderFollowsTheSegments) {
   const auto pending = widen();
   arrive(source.asked[0], 4 * mib);
   const auto& content = *pending.answer().content;
@@ -146,7 +146,7 @@ TEST_F(WideningFillTest, NotFasterMeansOneAgain) {
   EXPECT_LE(brought(), blob.size() + mib);
 }
 
-TEST_F(WideningFillTest, OfAMirrorNearbyAllComesInOrder) {
+TEST_F(WideningFillTest, ANearMirrorDeliversInOrder) {
   const auto pending = ask_blob(digest);
   cache::FetchHead head;
   head.size = blob.size();
@@ -235,7 +235,7 @@ TEST_F(WideningFillTest, WrongBytesInASegmentAreFound) {
   EXPECT_EQ(pending.answer().content->progress->state(), Progress::State::failed);
 }
 
-TEST_F(WideningFillTest, WhatWasLeftOfSegmentsIsNotAskedForAgain) {
+TEST_F(WideningFillTest, ResumedSegmentsAreNotRequestedAgain) {
   widen();
   source.asked[1].head(blob.size());
   arrive(source.asked[1], 3 * mib);

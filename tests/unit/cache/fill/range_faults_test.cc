@@ -46,7 +46,7 @@ TEST_F(PiecesTest, AnotherSizeOfTheRestSpoilsAll) {
   EXPECT_FALSE(ask_piece(2 * grain, 2 * grain + 1).answered()) << "it is asked for anew";
 }
 
-TEST_F(PiecesTest, WhatIsSaidBeforeAnyByteSpoilsNothing) {
+TEST_F(PiecesTest, AFailureBeforeTheFirstByteHarmsNothing) {
   expect_piece(2 * grain, 20 * grain);
   ask_blob(digest);
   last().fail(FailureKind::bad_upstream);  // its certificate, say
@@ -59,7 +59,7 @@ TEST_F(PiecesTest, WhatIsSaidBeforeAnyByteSpoilsNothing) {
   EXPECT_FALSE(ask_piece(2 * grain, 2 * grain + 1).answered());
 }
 
-TEST_F(PiecesTest, WhereRangesEndAllOfItComes) {
+TEST_F(PiecesTest, TheWholeBlobIsFetchedWhenRangesAreIgnored) {
   expect_piece(0, 1);
   const auto part = ask_piece(50 * grain, 50 * grain + 1);
   last().sink->on_head({blob.size(), {}, {}, "endpoint", /*from_beginning=*/true});
@@ -88,7 +88,7 @@ TEST_F(PiecesTest, AWrongAnswerToARangeIsNoReasonToForgetTheOthers) {
   EXPECT_EQ(read_piece(part, 50 * grain, 50 * grain + 1), blob.substr(50 * grain, 1));
 }
 
-TEST_F(PiecesTest, WhereTheFirstRangeIsRefusedAllOfItIsAskedFor) {
+TEST_F(PiecesTest, TheWholeBlobIsRequestedWhenTheFirstRangeIsRefused) {
   const auto part = ask_piece(50 * grain, 50 * grain + 1);
   last().fail(FailureKind::bad_upstream);
   executor.run();
@@ -100,7 +100,7 @@ TEST_F(PiecesTest, WhereTheFirstRangeIsRefusedAllOfItIsAskedFor) {
   EXPECT_EQ(read_piece(part, 50 * grain, 50 * grain + 1), blob.substr(50 * grain, 1));
 }
 
-TEST_F(PiecesTest, WhereEvenTheSizeIsRefusedAllOfItIsAskedFor) {
+TEST_F(PiecesTest, TheWholeBlobIsRequestedWhenTheSizeIsRefusedToo) {
   const auto part = ask_piece(50 * grain, 50 * grain + 1);
   last().fail(FailureKind::bad_upstream);
   executor.run();
@@ -188,7 +188,7 @@ TEST_F(PiecesTest, AFailedPieceFailsWhoWaitsAndKeepsWhatIsThere) {
   EXPECT_EQ(ask_piece(0, 1).answer().outcome, Outcome::hit);
 }
 
-TEST_F(PiecesTest, WhoWaitsIsToldThatTheProcessEnds) {
+TEST_F(PiecesTest, WaitingRequestsFailWhenTheProcessEnds) {
   expect_piece(0, 1);
   const auto pending = ask_piece(50 * grain, 50 * grain + 1);
   cache->stop(executor, [] {});

@@ -28,7 +28,7 @@ TEST_F(PiecesTest, GrainsAreAskedForOnce) {
   EXPECT_EQ(source.asked.size(), 2U);
 }
 
-TEST_F(PiecesTest, WhoAsksForWhatIsOnItsWayJoins) {
+TEST_F(PiecesTest, ARequestForRequestedBytesJoins) {
   expect_piece(0, 1);
   const auto first = ask_piece(20 * grain, 20 * grain + 1);
   const auto second = ask_piece(20 * grain, 20 * grain + 1);
@@ -57,7 +57,7 @@ TEST_F(PiecesTest, AFewAtATime) {
   EXPECT_EQ(source.asked.size() - before, spans.size());
 }
 
-TEST_F(PiecesTest, WhoGoesOnIsReadAheadFor) {
+TEST_F(PiecesTest, ASequentialReaderGetsReadAhead) {
   expect_piece(10 * grain, 11 * grain);
   expect_piece(11 * grain, 12 * grain);
   EXPECT_EQ(range_of(last()), (Span{11 * grain, 13 * grain}));
@@ -78,7 +78,7 @@ TEST_F(PiecesTest, TheTailIsReadUnprovenByPiecesOnly) {
   EXPECT_EQ(content.progress->readable(blob.size() - 10, content.reach), blob.size() - 10);
 }
 
-TEST_F(PiecesTest, WhatDependsOnTheSizeAsksForThatFirst) {
+TEST_F(PiecesTest, ASuffixRangeRequestsTheSizeFirst) {
   const auto pending = ask({.pieces = true, .first = {}, .in = [](std::uint64_t size) {
                               return std::optional(std::vector{Span{size - 10, size}});
                             }});
@@ -193,7 +193,7 @@ TEST_F(PiecesTest, AStrangerWhoWantsAllOfItBringsNothing) {
   EXPECT_EQ(last().request.repository, other.name);
 }
 
-TEST_F(PiecesTest, WhoStillReadsKeepsTheFileFromBeingPutDown) {
+TEST_F(PiecesTest, AReaderKeepsTheFillFromResting) {
   expect_piece(0, 1);  // whose answer is gone
   auto slow = std::make_optional(ask_piece(0, 1));
   executor.pass(std::chrono::seconds(25));
@@ -243,7 +243,7 @@ TEST_F(PiecesTest, LeftFilesAreReadByTheirHoles) {
   EXPECT_FALSE(std::filesystem::exists(layout.fills() / "sha256-none"));
 }
 
-TEST_F(PiecesTest, WhatSeveralClientsWantAgainIsBroughtWhole) {
+TEST_F(PiecesTest, ABlobThatSeveralClientsWantAgainIsFetchedWhole) {
   expect_piece(0, grain);
   expect_piece(10 * grain, 11 * grain);
   const auto asked = source.asked.size();
@@ -315,7 +315,7 @@ TEST_F(ManyRangesTest, AThousandFarBytesAreFewQuestions) {
                               return std::optional(spans);
                             }});
   bring();
-  // What is joined may be longer than one transfer.
+  // Joined ranges may be longer than one transfer.
   EXPECT_LE(source.asked.size() - before, 64 + blob.size() / max_range);
   for (const auto& span : spans)
     EXPECT_EQ(read_piece(pending, span.begin, span.end), blob.substr(span.begin, 1));

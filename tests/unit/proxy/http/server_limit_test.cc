@@ -290,7 +290,7 @@ TEST_F(Drain, AnswersTheFirstRequestOfAConnection) {
   expect_ready(drained);
 }
 
-TEST_F(Drain, OfAnIdleServerEndsAtOnce) {
+TEST_F(Drain, AnIdleServerEndsAtOnce) {
   ServerUnderTest server(echo_path, {}, 2);
   auto drained = drain(server);
   expect_ready(drained);
