@@ -49,14 +49,14 @@ void FileHasher::finish(std::uint64_t size) {
 void FileHasher::cancel() {
   done_ = nullptr;
   const MutexLock lock(mutex_);
-  ended_ = true;
+  if (!phase_.is(HashPhase::ended)) phase_.enter(HashPhase::ended);
 }
 
 void FileHasher::run_if_idle() {
   {
     const MutexLock lock(mutex_);
-    if (running_ || ended_) return;
-    running_ = true;
+    if (!phase_.is(HashPhase::idle)) return;
+    phase_.enter(HashPhase::running);
   }
   run_later();
 }
@@ -72,10 +72,8 @@ void FileHasher::run() {
     std::uint64_t until;
     {
       const MutexLock lock(mutex_);
-      if (ended_ || (target_ == hashed_ && !last_)) {
-        running_ = false;
-        return;
-      }
+      if (phase_.is(HashPhase::ended)) return;
+      if (target_ == hashed_ && !last_) return phase_.enter(HashPhase::idle);
       if (target_ == hashed_) break;
       until = target_;
     }
@@ -103,8 +101,7 @@ bool FileHasher::hash_until(std::uint64_t until) {
 void FileHasher::report(std::optional<Digest> digest) {
   {
     const MutexLock lock(mutex_);
-    ended_ = true;
-    running_ = false;
+    if (!phase_.is(HashPhase::ended)) phase_.enter(HashPhase::ended);
   }
   home_.post([self = shared_from_this(), digest] {
     if (auto done = std::exchange(self->done_, nullptr)) done(digest);

@@ -10,17 +10,17 @@
 #include "cache/base/digest.h"
 #include "cache/base/executor.h"
 #include "cache/content/content.h"
+#include "cache/fill/hash_phase.h"
 #include "metrics/mutex.h"
+#include "metrics/phase_variable.h"
 
 namespace entrepot::cache {
 
 /// Hashes a growing file on the store pool, close behind its writer, so that the digest is known
 /// soon after the last byte and the bytes are still in the page cache when they are read.
 ///
-///   idle ──advance()──► running (one pool job at a time) ──caught up──► idle
-///   finish(size) + caught up ──► done() posted to the home, once
-///
-/// advance, finish and cancel are called on the home; the object keeps itself alive while a pool
+/// One job of the pool runs at a time; hash_phase.h has the diagram. `done` is posted to the home,
+/// once. advance, finish and cancel are called on the home; the object keeps itself alive while a
 /// job runs.
 class FileHasher : public std::enable_shared_from_this<FileHasher> {
  public:
@@ -59,8 +59,7 @@ class FileHasher : public std::enable_shared_from_this<FileHasher> {
   Mutex mutex_;
   std::uint64_t target_ GUARDED_BY(mutex_) = 0;
   bool last_ GUARDED_BY(mutex_) = false;
-  bool running_ GUARDED_BY(mutex_) = false;
-  bool ended_ GUARDED_BY(mutex_) = false;
+  PhaseVariable<HashPhase> phase_ GUARDED_BY(mutex_){HashPhase::idle};
 };
 
 }  // namespace entrepot::cache

@@ -15,14 +15,15 @@ RocksHealth::RocksHealth(metrics::Counter errors, std::function<bool()> resume)
 bool RocksHealth::written(const rocksdb::Status& status) {
   if (status.ok()) return true;
   errors_.add();
-  if (status.IsNoSpace() || full_) {
-    if (!full_.exchange(true)) {
+  // RocksDB also refuses writes for other reasons while it has no space.
+  if (status.IsNoSpace() || state_.is(IndexState::full)) {
+    if (state_.move(IndexState::healthy, IndexState::full)) {
       log::error(
           "index: writing failed: {}; nothing new is kept until there is room again under the "
           "cache directory",
           status.ToString());
     }
-  } else if (healthy_.exchange(false)) {
+  } else if (state_.move(IndexState::healthy, IndexState::failed)) {
     log::error(
         "index: writing failed: {}; nothing new is kept from now on. This process will ask for "
         "a restart as soon as the cache directory can be written",
@@ -32,13 +33,16 @@ bool RocksHealth::written(const rocksdb::Status& status) {
 }
 
 bool RocksHealth::recover() {
-  if (!full_ || !healthy()) return true;
+  if (!state_.is(IndexState::full)) return true;
   if (!resume_()) return false;
-  full_ = false;
-  log::info("index: the disk has space again");
+  if (state_.move(IndexState::full, IndexState::healthy))
+    log::info("index: the disk has space again");
   return true;
 }
 
-void RocksHealth::fail_permanently() { healthy_ = false; }
+void RocksHealth::fail_permanently() {
+  if (!state_.move(IndexState::full, IndexState::failed))
+    state_.move(IndexState::healthy, IndexState::failed);
+}
 
 }  // namespace entrepot::cache

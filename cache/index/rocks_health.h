@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <functional>
 
+#include "cache/index/index_state.h"
 #include "metrics/metrics.h"
+#include "metrics/phase_variable.h"
 
 namespace rocksdb {
 class Status;
@@ -12,10 +13,7 @@ class Status;
 
 namespace entrepot::cache {
 
-/// Records whether the index takes writes. Thread-safe.
-///
-///   healthy ──the disk is full──► full ──recover()──► healthy
-///      └────────any other failed write──────┴───────► failed
+/// Records whether the index takes writes; index_state.h has the diagram. Thread-safe.
 ///
 /// RocksDB refuses every write after an I/O error on its log, so that only another process can
 /// continue after "failed". A write that reported failure may still take effect after a restart;
@@ -34,15 +32,14 @@ class RocksHealth {
   /// other failed write.
   void fail_permanently();
 
-  bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
+  bool healthy() const { return !state_.is(IndexState::failed); }
   /// False while writes are refused, including those refused because the disk is full.
-  bool accepts_writes() const { return healthy() && !full_.load(std::memory_order_relaxed); }
+  bool accepts_writes() const { return state_.is(IndexState::healthy); }
 
  private:
   const metrics::Counter errors_;
   const std::function<bool()> resume_;
-  std::atomic<bool> healthy_{true};
-  std::atomic<bool> full_{false};
+  AtomicPhaseVariable<IndexState> state_{IndexState::healthy};
 };
 
 }  // namespace entrepot::cache

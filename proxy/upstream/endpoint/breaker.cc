@@ -16,32 +16,31 @@ constexpr std::chrono::milliseconds probe_wait{500};
 Breaker::Breaker(Options options, std::uint64_t seed) : options_(options), random_(seed) {}
 
 std::chrono::milliseconds Breaker::admit(Time now) {
-  if (!open_) return std::chrono::milliseconds(0);
+  if (!open()) return std::chrono::milliseconds(0);
   if (now < until_) return std::chrono::ceil<std::chrono::milliseconds>(until_ - now);
-  if (probing_) return probe_wait;
-  probing_ = true;
+  if (state_.is(BreakerState::probing)) return probe_wait;
+  state_.enter(BreakerState::probing);
   return std::chrono::milliseconds(0);
 }
 
 void Breaker::answered() {
   failures_ = 0;
-  open_ = false;
-  probing_ = false;
+  if (open()) state_.enter(BreakerState::closed);
   span_ = std::chrono::milliseconds(0);
 }
 
 void Breaker::failed(Time now) {
   // While it is open, only the probe tells something new: attempts begun earlier must not double
   // the wait once each.
-  if (open_ && !probing_) return;
-  ++failures_;
-  if (!open_ && failures_ < options_.threshold) return;
-  probing_ = false;
-  open_ = true;
+  if (state_.is(BreakerState::open)) return;
+  if (!open() && ++failures_ < options_.threshold) return;
+  state_.enter(BreakerState::open);
   span_ = span_.count() == 0 ? options_.shortest : std::min(span_ * 2, options_.longest);
   until_ = now + jittered_delay(span_, random_);
 }
 
-void Breaker::abandoned() { probing_ = false; }
+void Breaker::abandoned() {
+  if (state_.is(BreakerState::probing)) state_.enter(BreakerState::open);
+}
 
 }  // namespace entrepot::upstream

@@ -10,12 +10,10 @@ namespace entrepot::upstream {
 /// Pauses in a row until a warning is logged; a short pause may occur every second.
 inline constexpr int pauses_before_warning = 3;
 
-/// Decides when requests of one account may be sent, by their refusals (429).
-///
-///   open   --close_until()-->  closed   until a time that the response named or that is known
-///   open   --pause()-->        closed   for a short time, as the response named none
-///   closed --time passes-->    open; after a pause on trial: one request may be sent, and the next
-///                              one after `trial`, or after let_through()
+/// Decides when requests of one account may be sent, by their refusals (429). It is closed until
+/// the latest of three times: one that a response named (close_until), the end of a short pause
+/// where the response named none (pause), and, after a pause, `trial` after each request that was
+/// sent, until one of them is not refused (let_through).
 ///
 /// A value type; the caller passes the time.
 class RateGate {

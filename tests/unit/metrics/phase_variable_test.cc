@@ -27,6 +27,13 @@ TEST(PhaseVariableTest, FollowsTheArrows) {
   EXPECT_FALSE(door.is(Door::closed));
 }
 
+TEST(AtomicPhaseVariableTest, MovesOnceFromAPhase) {
+  AtomicPhaseVariable<Door> door(Door::open);
+  EXPECT_TRUE(door.move(Door::open, Door::closed));
+  EXPECT_FALSE(door.move(Door::open, Door::closed));
+  EXPECT_TRUE(door.is(Door::closed));
+}
+
 #ifdef NDEBUG
 TEST(PhaseVariableTest, LogsAForbiddenTransitionInReleaseBuilds) {
   PhaseVariable<Door> door(Door::open);

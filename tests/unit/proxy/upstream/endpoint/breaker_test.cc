@@ -49,5 +49,18 @@ TEST(BreakerTest, OpensDoublesProbesAndCloses) {
   EXPECT_EQ(breaker.admit(now).count(), 0);
 }
 
+TEST(BreakerTest, AnAnswerToAnOlderAttemptClosesIt) {
+  Breaker::Time now{};
+  Breaker breaker({.threshold = 2, .shortest = milliseconds(400), .longest = milliseconds(1000)},
+                  1);
+  breaker.failed(now);
+  breaker.failed(now);
+  EXPECT_FALSE(breaker.admits(now));
+  breaker.answered();
+  EXPECT_TRUE(breaker.admits(now));
+  breaker.failed(now);
+  EXPECT_FALSE(breaker.open()) << "failures from before the answer count";
+}
+
 }  // namespace
 }  // namespace entrepot::upstream
