@@ -67,11 +67,25 @@ function(entrepot_test_binary target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O0>)
 endfunction()
 
-# entrepot_unit_test(<folder> SOURCES ... LIBRARIES ...): one GoogleTest binary unit_<folder>,
-# one CTest entry per test case, or under a sanitizer per half of them, labelled "unit".
-# Besides, one binary unit_<folder>.<file> for each file, which tests/one.sh builds on demand.
+# entrepot_unit_test(<folder> [SINGLE_THREADED] SOURCES ... LIBRARIES ...): one GoogleTest binary
+# unit_<folder>, one CTest entry per test case, or under a sanitizer per half of them, labelled
+# "unit". Besides, one binary unit_<folder>.<file> for each file, which tests/one.sh builds on
+# demand. SINGLE_THREADED: the tests start no thread, so that ThreadSanitizer has nothing to find in
+# them, and its build leaves them out.
 function(entrepot_unit_test folder)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SINGLE_THREADED" "" "SOURCES;LIBRARIES")
+  if(arg_SINGLE_THREADED)
+    foreach(source IN LISTS arg_SOURCES)
+      file(STRINGS "${source}" threads
+        REGEX "#include.*(<thread>|<future>|loop/thread|scripted_server)")
+      if(threads)
+        message(FATAL_ERROR "${source} starts threads: remove SINGLE_THREADED from unit_${folder}")
+      endif()
+    endforeach()
+    if(ENTREPOT_SANITIZE STREQUAL "thread")
+      return()
+    endif()
+  endif()
   entrepot_test_binary(unit_${folder} SOURCES ${arg_SOURCES} LIBRARIES ${arg_LIBRARIES})
   set(helpers ${arg_SOURCES})
   list(FILTER helpers EXCLUDE REGEX "_test\\.cc$")
