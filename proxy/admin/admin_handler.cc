@@ -113,7 +113,7 @@ void AdminHandler::answer_ready(http::Exchange& exchange) const {
 void AdminHandler::finished(const http::Exchange&, const http::ReplyStats&) {}
 
 std::string AdminHandler::refused(int /*status*/, std::string_view reason,
-                                  std::string_view /*peer*/) {
+                                  const http::Peer& /*peer*/) {
   return "{\"error\":\"" + std::string(reason) + "\"}\n";
 }
 

@@ -30,6 +30,12 @@ class ClientAddress {
   std::uint64_t value_ = 0;
 };
 
+/// The client of a connection.
+struct Peer {
+  std::string name;       ///< "address:port"; empty if it is unknown
+  ClientAddress address;  ///< default-constructed if it is unknown
+};
+
 }  // namespace entrepot::http
 
 template <>

@@ -228,7 +228,7 @@ bool Connection::finish(bool complete) {
 
 bool Connection::refuse(const Refusal& refusal) {
   const bool keep = !refusal.close && reader_.can_continue() && !server_.draining();
-  const bool sent = sender_.refuse(refusal, peer_.name, keep);
+  const bool sent = sender_.refuse(refusal, peer_, keep);
   share_.end_request();
   if (sent && keep && sender_.empty()) {
     reader_.end_request();

@@ -100,8 +100,8 @@ class Handler {
   virtual void finished(const Exchange& exchange, const ReplyStats& stats) = 0;
   /// A request was refused before handle(), because of its framing, a limit or a timeout. The
   /// connection closes unless the end of the request is certain. `reason` is static. Returns the
-  /// JSON body to send with `status`, at most a few hundred bytes. `peer` may be empty.
-  virtual std::string refused(int status, std::string_view reason, std::string_view peer) = 0;
+  /// JSON body to send with `status`, at most a few hundred bytes. `peer` may be unknown.
+  virtual std::string refused(int status, std::string_view reason, const Peer& peer) = 0;
 };
 
 }  // namespace entrepot::http

@@ -23,12 +23,6 @@ std::vector<int> listen_on(const std::string& address, std::size_t count);
 /// The port to which a socket is bound.
 std::uint16_t local_port(int fd);
 
-/// The client of a connection.
-struct Peer {
-  std::string name;  ///< "address:port"
-  ClientAddress address;
-};
-
 /// Accepts connections on a listening socket. When the process has no descriptors left, it takes
 /// one of its reserve. If the reserve is empty, it answers one client by means of a spare
 /// descriptor and accepts none for a while. Loop thread only, except the constructor.

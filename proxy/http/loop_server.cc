@@ -40,7 +40,7 @@ LoopServer::LoopServer(loop::Loop& loop, const ServerOptions& options, Handler& 
       listener_(
           loop, listening, [this](int fd, Peer peer) { accepted(fd, std::move(peer)); },
           [this] {
-            const std::string body = handler_.refused(503, "out of file descriptors", "");
+            const std::string body = handler_.refused(503, "out of file descriptors", {});
             HeadWriter::Frame frame;
             frame.status = 503;
             frame.content_length = body.size();

@@ -105,7 +105,7 @@ std::shared_ptr<ConnectionExchange> ReplySender::end(bool complete) {
   return exchange;
 }
 
-bool ReplySender::refuse(const Refusal& refusal, std::string_view peer, bool keep_alive) {
+bool ReplySender::refuse(const Refusal& refusal, const Peer& peer, bool keep_alive) {
   server_.loop().assert_in_loop();
   const std::string body = server_.handler().refused(refusal.status, refusal.reason, peer);
   ReplyHead head(refusal.status);

@@ -68,8 +68,8 @@ class ReplySender {
   std::shared_ptr<ConnectionExchange> end(bool complete);
 
   /// Answers a request that was refused before begin(), if there is one, and drops its exchange.
-  /// `peer`: the name of the client. False: the socket is broken.
-  bool refuse(const Refusal& refusal, std::string_view peer, bool keep_alive);
+  /// False: the socket is broken.
+  bool refuse(const Refusal& refusal, const Peer& peer, bool keep_alive);
   /// Drops the exchange of a request that the handler has not received.
   void drop_exchange() { exchange_.reset(); }
 

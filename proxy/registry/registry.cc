@@ -141,7 +141,7 @@ void Registry::finished(const http::Exchange& exchange, const http::ReplyStats& 
   reporter_.finished(exchange, call, stats);
 }
 
-std::string Registry::refused(int status, std::string_view reason, std::string_view peer) {
+std::string Registry::refused(int status, std::string_view reason, const http::Peer& peer) {
   reporter_.refused(status, reason, peer);
   return error_body(code_for_refusal(status), reason);
 }

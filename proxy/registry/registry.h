@@ -34,7 +34,7 @@ class Registry final : public http::Handler {
 
   void handle(const http::ExchangePtr& exchange) override;
   void finished(const http::Exchange& exchange, const http::ReplyStats& stats) override;
-  std::string refused(int status, std::string_view reason, std::string_view peer) override;
+  std::string refused(int status, std::string_view reason, const http::Peer& peer) override;
 
  private:
   /// Answers resources that belong to no upstream; returns false for others.

@@ -288,3 +288,20 @@ def test_69_tls_is_reported_as_tls(entrepot, hello):
     assert metrics.sum("requests_total", code=400) == 0
     entrepot.log.wait_for(r" debug .*TLS")
     assert " access " not in entrepot.log.text
+
+
+def test_69_the_log_names_a_client_that_tries_tls_once(entrepot):
+    for _ in range(3):
+        client = Client(entrepot.host, entrepot.port, TLS_TIMEOUT)
+        with client.socket:
+            client.send(TLS_HELLO)
+            assert client.reply()[0] == 400
+            assert client.at_end()
+    assert entrepot.metrics().sum("requests_total", outcome="tls", code=0) == 3
+    # The third line at level debug is the last one of the attempts.
+    entrepot.terminate()
+    lines = [line for line in entrepot.log.lines if "TLS" in line]
+    assert len([line for line in lines if " debug " in line]) == 3
+    named = [line for line in lines if " info " in line]
+    assert len(named) == 1 and "client 127.0.0.1 tries TLS" in named[0]
+    assert not [line for line in entrepot.log.lines if "malformed" in line]

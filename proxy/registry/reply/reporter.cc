@@ -81,16 +81,24 @@ void Reporter::write_line(const http::Exchange& exchange, const Call& call,
   access_log_.write(line);
 }
 
-void Reporter::refused(int status, std::string_view reason, std::string_view peer) const {
-  if (reason == http::tls_on_plain_port) {
-    // A client that starts a TLS handshake receives no HTTP status.
-    no_upstream_.request(metrics::Kind::other, metrics::Outcome::tls, 0);
-    return log::debug("{}: {}", peer, reason);
-  }
+void Reporter::tls_on_plain_port(const http::Peer& peer) const {
+  // A client that starts a TLS handshake receives no HTTP status.
+  no_upstream_.request(metrics::Kind::other, metrics::Outcome::tls, 0);
+  log::debug("{}: {}", peer.name, http::tls_on_plain_port);
+  if (tls_lines_.take(peer.address, LinePerClient::Clock::now()))
+    log::info(
+        "client {} tries TLS on a port that speaks plain HTTP; podman, skopeo and crane do so "
+        "before "
+        "they fall back (further attempts of this client within the hour have no line)",
+        peer.address.text());
+}
+
+void Reporter::refused(int status, std::string_view reason, const http::Peer& peer) const {
+  if (reason == http::tls_on_plain_port) return tls_on_plain_port(peer);
   no_upstream_.request(metrics::Kind::other, metrics::Outcome::refused, status);
   if (!access_log_.enabled()) return;
   log::AccessLine line;
-  line.client = peer;
+  line.client = peer.name;
   line.status = status;
   line.outcome = metrics::Outcome::refused;
   line.reason = reason;

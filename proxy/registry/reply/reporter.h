@@ -8,11 +8,11 @@
 #include "metrics/metrics.h"
 #include "proxy/http/exchange.h"
 #include "proxy/registry/reply/call.h"
+#include "proxy/registry/reply/line_per_client.h"
 
 namespace entrepot::registry {
 
-/// Reports the ends of exchanges to the metrics and the access log. Constant after construction;
-/// any thread.
+/// Reports the ends of exchanges to the metrics and the access log. Any thread.
 class Reporter {
  public:
   /// `metrics` must outlive the reporter.
@@ -21,17 +21,21 @@ class Reporter {
   void finished(const http::Exchange& exchange, const Call& call,
                 const http::ReplyStats& stats) const;
   /// Reports a request that was rejected before it became an exchange.
-  void refused(int status, std::string_view reason, std::string_view peer) const;
+  void refused(int status, std::string_view reason, const http::Peer& peer) const;
 
  private:
   void write_line(const http::Exchange& exchange, const Call& call,
                   const http::ReplyStats& stats) const;
+  void tls_on_plain_port(const http::Peer& peer) const;
 
+  // Constant after construction.
   const log::AccessLog access_log_;
   const metrics::UpstreamMetrics& no_upstream_;
   // Indexed by outcome.
   std::vector<metrics::Histogram> durations_;
   std::vector<metrics::Histogram> first_bytes_;
+
+  mutable LinePerClient tls_lines_;
 };
 
 }  // namespace entrepot::registry

@@ -149,7 +149,7 @@ TEST_F(AdminHandlerTest, ABrowserCannotChangeTheCache) {
 }
 
 TEST_F(AdminHandlerTest, RefusalsAreJson) {
-  EXPECT_EQ(handler_.refused(400, "two Host fields", "192.0.2.7:1"),
+  EXPECT_EQ(handler_.refused(400, "two Host fields", {"192.0.2.7:1", {}}),
             "{\"error\":\"two Host fields\"}\n");
 }
 

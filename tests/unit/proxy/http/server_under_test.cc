@@ -44,7 +44,7 @@ void ServerUnderTest::finished(const Exchange& exchange, const ReplyStats& stats
   changed_.notify_all();
 }
 
-std::string ServerUnderTest::refused(int status, std::string_view reason, std::string_view) {
+std::string ServerUnderTest::refused(int status, std::string_view reason, const Peer&) {
   const std::lock_guard lock(mutex_);
   refused_.push_back(status);
   changed_.notify_all();

@@ -24,7 +24,7 @@ class ServerUnderTest : public Handler {
 
   void handle(const ExchangePtr& exchange) override;
   void finished(const Exchange& exchange, const ReplyStats& stats) override;
-  std::string refused(int status, std::string_view reason, std::string_view peer) override;
+  std::string refused(int status, std::string_view reason, const Peer& peer) override;
 
   std::uint16_t port() const { return server_->port(); }
   Server& server() { return *server_; }

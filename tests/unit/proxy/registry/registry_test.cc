@@ -197,7 +197,7 @@ TEST(Reporting, ExchangeWithoutReplyHasNoFirstByte) {
 
 TEST(Reporting, Refusals) {
   Site site;
-  EXPECT_EQ(site.registry.refused(431, "header-too-large", "192.0.2.7:1"),
+  EXPECT_EQ(site.registry.refused(431, "header-too-large", {"192.0.2.7:1", {}}),
             R"({"errors":[{"code":"UNKNOWN","message":"header-too-large"}]})");
   EXPECT_THAT(site.metrics.text(),
               HasSubstr("entrepot_requests_total{upstream=\"none\",kind=\"other\","

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/reply/line_per_client.h"
+
+namespace entrepot::registry {
+
+bool LinePerClient::take(http::ClientAddress client, Clock::time_point now) {
+  const MutexLock lock(mutex_);
+  while (!order_.empty() && now - order_.front().first >= period) {
+    told_.erase(order_.front().second);
+    order_.pop();
+  }
+  if (told_.size() >= most || !told_.insert(client).second) return false;
+  order_.emplace(now, client);
+  return true;
+}
+
+}  // namespace entrepot::registry
