@@ -16,7 +16,7 @@ from .gate import DEADLINE
 from .metrics import Samples
 
 # The lines `entrepot serve` writes once it accepts connections.
-LISTENING = re.compile(r"\blistening on (?P<address>\S+):(?P<port>\d+)")
+LISTENING = re.compile(r"\blistening on (?P<addresses>(?:\S+, )*(?P<address>\S+):(?P<port>\d+));")
 ADMIN = re.compile(r"\badmin on (?P<address>\S+):(?P<port>\d+)")
 
 SANITIZER = re.compile(r"(AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:)")
@@ -108,6 +108,7 @@ class Entrepot:
         self._process: subprocess.Popen | None = None
         self.log = Log()
         self.port = self.admin_port = 0
+        self.ports: list[int] = []  # of each listener, in the order of the configuration
         self.host = "127.0.0.1"
         self._earlier_logs: list[Log] = []
 
@@ -126,7 +127,10 @@ class Entrepot:
             text=True, errors="replace", env=environment() | self._environ)
         threading.Thread(target=self.log.read_from, args=(self._process.stderr,),
                          daemon=True).start()
-        self.port = int(self.log.wait_for(LISTENING)["port"])
+        listening = self.log.wait_for(LISTENING)
+        self.ports = [int(address.rpartition(":")[2])
+                      for address in listening["addresses"].split(", ")]
+        self.port = self.ports[0]
         if self.config.get("admin") is not None:
             self.admin_port = int(self.log.wait_for(ADMIN)["port"])
         return self
