@@ -12,6 +12,7 @@ from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target
 from support.client import Download, get
 from support.entrepot import EXIT_CONFIG, run
 from support.gate import Gate, eventually
+from support.keeping import settled
 
 MIB = 1024 * 1024
 LISTENING_STATE = "0A"  # in /proc/net/tcp
@@ -44,7 +45,8 @@ def test_each_listener_has_a_socket_on_every_serve_loop(entrepot):
 def test_all_listeners_serve_one_cache(entrepot, upstream, blob):
     first, second = entrepot.ports
     assert_whole(get(first, blob_target(blob)), blob)
-    # The kernel spreads connections over the loops; so many reach each of them.
+    settled(entrepot)
+    # The kernel spreads connections over the loops: so many of them reach every loop.
     for port in [first, second] * 8:
         response = get(port, blob_target(blob))
         assert_whole(response, blob)

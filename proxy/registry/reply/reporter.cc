@@ -88,8 +88,7 @@ void Reporter::tls_on_plain_port(const http::Peer& peer) const {
   if (tls_lines_.take(peer.address, LinePerClient::Clock::now()))
     log::info(
         "client {} tries TLS on a port that speaks plain HTTP; podman, skopeo and crane do so "
-        "before "
-        "they fall back (further attempts of this client within the hour have no line)",
+        "before they fall back (further attempts of this client within the hour have no line)",
         peer.address.text());
 }
 
