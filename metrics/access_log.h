@@ -21,7 +21,7 @@ struct AccessLine {
   std::string_view path;
   int status = 0;  ///< 0: no reply was sent
   metrics::Outcome outcome = metrics::Outcome::hit;
-  std::string_view reason;    ///< reason of a miss; may be empty
+  std::string_view reason;    ///< a word of reasons.h, or the sentence of a refusal; may be empty
   std::string_view upstream;  ///< configured name; empty if none was found
   metrics::Kind kind = metrics::Kind::other;
   std::uint64_t bytes = 0;  ///< size of the body

@@ -3,16 +3,15 @@
 
 #include "metrics/exposition/exposition.h"
 #include "metrics/exposition/series.h"
-#include "metrics/exposition/words.h"
 
 namespace entrepot::metrics {
 
 struct CacheMetrics::Series {
   GaugeSeries bytes{0}, max_bytes{0}, scrub_progress{0};
   CounterSeries evicted_bytes{0}, fills_resumed{0}, scrubbed_bytes{0};
-  WordSeries<GaugeSeries, object_words.size()> objects{object_words};
-  WordSeries<CounterSeries, eviction_words.size()> evictions{eviction_words};
-  WordSeries<CounterSeries, bypass_words.size()> bypass{bypass_words};
+  EnumSeries<GaugeSeries, StoredKind> objects;
+  EnumSeries<CounterSeries, EvictionReason> evictions;
+  EnumSeries<CounterSeries, BypassReason> bypass;
 };
 
 CacheMetrics::CacheMetrics() : series_(std::make_shared<Series>()) {}
@@ -24,22 +23,20 @@ void CacheMetrics::write(Exposition& out) const {
   out.add(Id::fills_resumed, {}, series_->fills_resumed);
   out.add(Id::scrubbed_bytes, {}, series_->scrubbed_bytes);
   out.add(Id::scrub_progress, {}, series_->scrub_progress);
-  out.add_words(Id::cache_objects, series_->objects);
-  out.add_words(Id::cache_evictions, series_->evictions);
-  out.add_words(Id::bypass, series_->bypass);
+  out.add_each(Id::cache_objects, series_->objects);
+  out.add_each(Id::cache_evictions, series_->evictions);
+  out.add_each(Id::bypass, series_->bypass);
 }
 
 Gauge CacheMetrics::bytes() const { return Gauge(&series_->bytes); }
 Gauge CacheMetrics::max_bytes() const { return Gauge(&series_->max_bytes); }
-Gauge CacheMetrics::objects(std::string_view kind) const {
-  return Gauge(series_->objects.at(kind));
-}
-Counter CacheMetrics::evictions(std::string_view reason) const {
-  return Counter(series_->evictions.at(reason));
+Gauge CacheMetrics::objects(StoredKind kind) const { return Gauge(&series_->objects[kind]); }
+Counter CacheMetrics::evictions(EvictionReason reason) const {
+  return Counter(&series_->evictions[reason]);
 }
 Counter CacheMetrics::evicted_bytes() const { return Counter(&series_->evicted_bytes); }
-Counter CacheMetrics::bypass(std::string_view reason) const {
-  return Counter(series_->bypass.at(reason));
+Counter CacheMetrics::bypass(BypassReason reason) const {
+  return Counter(&series_->bypass[reason]);
 }
 Counter CacheMetrics::fills_resumed() const { return Counter(&series_->fills_resumed); }
 Counter CacheMetrics::scrubbed_bytes() const { return Counter(&series_->scrubbed_bytes); }
@@ -49,7 +46,7 @@ struct DiskMetrics::Series {
   GaugeSeries free_bytes{0}, reserve_bytes{0};
   GaugeSeries index_memory{0}, index_live{0}, index_dead{0};
   CounterSeries index_compactions{0};
-  WordSeries<CounterSeries, disk_words.size()> errors{disk_words};
+  EnumSeries<CounterSeries, DiskOperation> errors;
 };
 
 DiskMetrics::DiskMetrics() : series_(std::make_shared<Series>()) {}
@@ -61,13 +58,13 @@ void DiskMetrics::write(Exposition& out) const {
   out.add(Id::index_live_bytes, {}, series_->index_live);
   out.add(Id::index_dead_bytes, {}, series_->index_dead);
   out.add(Id::index_compactions, {}, series_->index_compactions);
-  out.add_words(Id::disk_errors, series_->errors);
+  out.add_each(Id::disk_errors, series_->errors);
 }
 
 Gauge DiskMetrics::free_bytes() const { return Gauge(&series_->free_bytes); }
 Gauge DiskMetrics::reserve_bytes() const { return Gauge(&series_->reserve_bytes); }
-Counter DiskMetrics::errors(std::string_view operation) const {
-  return Counter(series_->errors.at(operation));
+Counter DiskMetrics::errors(DiskOperation operation) const {
+  return Counter(&series_->errors[operation]);
 }
 Gauge DiskMetrics::index_memory_bytes() const { return Gauge(&series_->index_memory); }
 Gauge DiskMetrics::index_live_bytes() const { return Gauge(&series_->index_live); }

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <memory>
-#include <string_view>
 
 #include "metrics/handles.h"
+#include "metrics/labels.h"
+#include "metrics/reasons.h"
 
 namespace entrepot::metrics {
 
@@ -17,12 +18,10 @@ class CacheMetrics {
 
   Gauge bytes() const;
   Gauge max_bytes() const;
-  /// kind: "blob", "manifest", "tag", "fill".
-  Gauge objects(std::string_view kind) const;
-  // Words of a fixed list (words.h); others count as "other".
-  Counter evictions(std::string_view reason) const;
+  Gauge objects(StoredKind kind) const;
+  Counter evictions(EvictionReason reason) const;
   Counter evicted_bytes() const;
-  Counter bypass(std::string_view reason) const;
+  Counter bypass(BypassReason reason) const;
   Counter fills_resumed() const;
   Counter scrubbed_bytes() const;
   Gauge scrub_progress() const;
@@ -42,8 +41,7 @@ class DiskMetrics {
 
   Gauge free_bytes() const;
   Gauge reserve_bytes() const;
-  /// operation: "open", "read", "write", "sync", "rename", "unlink", "index".
-  Counter errors(std::string_view operation) const;
+  Counter errors(DiskOperation operation) const;
   Gauge index_memory_bytes() const;
   Gauge index_live_bytes() const;
   Gauge index_dead_bytes() const;

@@ -3,6 +3,7 @@
 // pointers into it, and counting needs neither a lock nor a look-up. Scrapes read the same atomics.
 #include "metrics/metrics.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <map>
@@ -11,7 +12,6 @@
 #include "metrics/exposition/exposition.h"
 #include "metrics/exposition/process.h"
 #include "metrics/exposition/series.h"
-#include "metrics/exposition/words.h"
 #include "metrics/log.h"
 #include "metrics/version.h"
 
@@ -20,11 +20,6 @@ namespace {
 
 constexpr std::string_view no_upstream = "none";
 constexpr std::string_view other_endpoint = "other";
-
-template <typename Enum>
-constexpr std::size_t at(Enum value) {
-  return static_cast<std::size_t>(value);
-}
 
 using CodeSeries = std::array<CounterSeries, code_count>;
 
@@ -47,16 +42,14 @@ bool usual_upstream(Kind kind, int code) {
 /// Calls `visit(kind index, code index)` for every cell of a table of kinds and codes.
 template <typename Visit>
 void for_kinds_and_codes(Visit visit) {
-  for (std::size_t kind = 0; kind < kind_count; ++kind)
+  for (std::size_t kind = 0; kind < count_of<Kind>; ++kind)
     for (std::size_t code = 0; code < code_count; ++code) visit(kind, code);
 }
 
 int code_at(std::size_t index) { return index == other_code ? -1 : known_codes[index]; }
 
-std::string_view kind_word(std::size_t kind) { return to_string(static_cast<Kind>(kind)); }
-std::string_view outcome_word(std::size_t outcome) {
-  return to_string(static_cast<Outcome>(outcome));
-}
+std::string_view kind_word(std::size_t kind) { return words<Kind>[kind]; }
+std::string_view outcome_word(std::size_t outcome) { return words<Outcome>[outcome]; }
 
 }  // namespace
 
@@ -73,8 +66,8 @@ void Histogram::observe(std::chrono::nanoseconds duration) const {
 // --- One endpoint -----------------------------------------------------------------------------
 
 struct EndpointMetrics::Series {
-  std::array<CodeSeries, kind_count> requests{};
-  WordSeries<CounterSeries, failure_words.size()> failures{failure_words};
+  std::array<CodeSeries, count_of<Kind>> requests{};
+  EnumSeries<CounterSeries, EndpointFailure> failures;
   CounterSeries bytes{0};
   CounterSeries digest_mismatches{0};
   HistogramSeries time_to_first_byte;
@@ -97,8 +90,7 @@ struct EndpointMetrics::Series {
         out.add(Id::upstream_requests, {upstream, name, kind_word(kind), code_word(code)},
                 requests[kind][code]);
     });
-    for (std::size_t i = 0; i < failure_words.size(); ++i)
-      out.add(Id::endpoint_failures, {upstream, name, failure_words[i]}, failures.series[i]);
+    out.add_each(Id::endpoint_failures, failures, upstream, name);
     out.add(Id::upstream_bytes, {upstream, name}, bytes);
     out.add(Id::upstream_time_to_first_byte, {upstream, name}, time_to_first_byte);
     out.add(Id::endpoint_up, {upstream, name}, up);
@@ -111,10 +103,10 @@ struct EndpointMetrics::Series {
 };
 
 void EndpointMetrics::request(Kind kind, int code) const {
-  series_->requests[at(kind)][code_index(code)].fetch_add(1, std::memory_order_relaxed);
+  series_->requests[index_of(kind)][code_index(code)].fetch_add(1, std::memory_order_relaxed);
 }
-void EndpointMetrics::failure(std::string_view reason) const {
-  series_->failures.at(reason)->fetch_add(1, std::memory_order_relaxed);
+void EndpointMetrics::failure(EndpointFailure reason) const {
+  series_->failures[reason].fetch_add(1, std::memory_order_relaxed);
 }
 Counter EndpointMetrics::bytes() const { return Counter(&series_->bytes); }
 Histogram EndpointMetrics::time_to_first_byte() const {
@@ -130,15 +122,15 @@ Counter EndpointMetrics::digest_mismatches() const { return Counter(&series_->di
 // --- One upstream -----------------------------------------------------------------------------
 
 struct UpstreamMetrics::Series {
-  std::array<std::array<CodeSeries, outcome_count>, kind_count> requests{};
-  std::array<CounterSeries, outcome_count> bytes{};
-  WordSeries<CounterSeries, not_hit_words.size()> not_hit{not_hit_words};
+  std::array<std::array<CodeSeries, count_of<Outcome>>, count_of<Kind>> requests{};
+  std::array<CounterSeries, count_of<Outcome>> bytes{};
+  EnumSeries<CounterSeries, AnswerReason> not_hit;
   GaugeSeries transfers{0}, transfers_queued{0};
-  WordSeries<CounterSeries, dropped_words.size()> transfers_dropped{dropped_words};
+  EnumSeries<CounterSeries, TransferDrop> transfers_dropped;
 
   void write(Exposition& out, std::string_view upstream) const {
     for_kinds_and_codes([&](auto kind, auto code) {
-      for (std::size_t outcome = 0; outcome < outcome_count; ++outcome) {
+      for (std::size_t outcome = 0; outcome < count_of<Outcome>; ++outcome) {
         const auto& series = requests[kind][outcome][code];
         if (series > 0 ||
             usual(static_cast<Kind>(kind), static_cast<Outcome>(outcome), code_at(code)))
@@ -146,32 +138,30 @@ struct UpstreamMetrics::Series {
                   series);
       }
     });
-    for (std::size_t i = 0; i < outcome_count; ++i)
+    for (std::size_t i = 0; i < count_of<Outcome>; ++i)
       out.add(Id::response_bytes, {upstream, outcome_word(i)}, bytes[i]);
-    for (std::size_t i = 0; i < not_hit_words.size(); ++i)
-      out.add(Id::not_hit, {upstream, not_hit_words[i]}, not_hit.series[i]);
+    out.add_each(Id::not_hit, not_hit, upstream);
     out.add(Id::transfers, {upstream}, transfers);
     out.add(Id::transfers_queued, {upstream}, transfers_queued);
-    for (std::size_t i = 0; i < dropped_words.size(); ++i)
-      out.add(Id::transfers_dropped, {upstream, dropped_words[i]}, transfers_dropped.series[i]);
+    out.add_each(Id::transfers_dropped, transfers_dropped, upstream);
   }
 };
 
 void UpstreamMetrics::request(Kind kind, Outcome outcome, int code) const {
-  series_->requests[at(kind)][at(outcome)][code_index(code)].fetch_add(1,
-                                                                       std::memory_order_relaxed);
+  series_->requests[index_of(kind)][index_of(outcome)][code_index(code)].fetch_add(
+      1, std::memory_order_relaxed);
 }
 Counter UpstreamMetrics::response_bytes(Outcome outcome) const {
-  return Counter(&series_->bytes[at(outcome)]);
+  return Counter(&series_->bytes[index_of(outcome)]);
 }
-void UpstreamMetrics::not_hit(std::string_view reason) const {
-  series_->not_hit.at(reason)->fetch_add(1, std::memory_order_relaxed);
+void UpstreamMetrics::not_hit(AnswerReason reason) const {
+  series_->not_hit[reason].fetch_add(1, std::memory_order_relaxed);
 }
 Gauge UpstreamMetrics::transfers() const { return Gauge(&series_->transfers); }
 Gauge UpstreamMetrics::transfers_queued() const { return Gauge(&series_->transfers_queued); }
 
-Counter UpstreamMetrics::transfers_dropped(std::string_view reason) const {
-  return Counter(series_->transfers_dropped.at(reason));
+Counter UpstreamMetrics::transfers_dropped(TransferDrop reason) const {
+  return Counter(&series_->transfers_dropped[reason]);
 }
 
 // --- The process ------------------------------------------------------------------------------
@@ -186,14 +176,14 @@ struct Metrics::Families {
   std::map<std::string, Upstream, std::less<>> upstreams;
   Upstream* none = nullptr;
 
-  std::array<HistogramSeries, outcome_count> request_duration, time_to_first_byte;
+  std::array<HistogramSeries, count_of<Outcome>> request_duration, time_to_first_byte;
   CacheMetrics cache;
   DiskMetrics disk;
   GaugeSeries connections{0}, connections_limit{0}, flights{0}, store_jobs_queued{0};
   CounterSeries connections_refused{0}, log_dropped{0};
-  WordSeries<CounterSeries, client_words.size()> clients_limited{client_words};
-  WordSeries<HistogramSeries, loop_words.size()> loop_lag{loop_words};
-  WordSeries<CounterSeries, pool_words.size()> job_failures{pool_words};
+  EnumSeries<CounterSeries, ClientLimit> clients_limited;
+  EnumSeries<HistogramSeries, LoopRole> loop_lag;
+  EnumSeries<CounterSeries, JobPool> job_failures;
 
   const Upstream& upstream(std::string_view name) const {
     const auto found = upstreams.find(name);
@@ -204,19 +194,19 @@ struct Metrics::Families {
 };
 
 void Metrics::Families::write_process(Exposition& out) const {
-  for (std::size_t i = 0; i < outcome_count; ++i) {
+  for (std::size_t i = 0; i < count_of<Outcome>; ++i) {
     out.add(Id::request_duration, {outcome_word(i)}, request_duration[i]);
     out.add(Id::time_to_first_byte, {outcome_word(i)}, time_to_first_byte[i]);
   }
-  out.add_words(Id::loop_lag, loop_lag);
+  out.add_each(Id::loop_lag, loop_lag);
   out.add(Id::connections, {}, connections);
   out.add(Id::connections_limit, {}, connections_limit);
   out.add(Id::connections_refused, {}, connections_refused);
-  out.add_words(Id::clients_limited, clients_limited);
+  out.add_each(Id::clients_limited, clients_limited);
   out.add(Id::flights, {}, flights);
   out.add(Id::log_dropped, {}, static_cast<double>(log_dropped + log::dropped()));
   out.add(Id::store_jobs_queued, {}, store_jobs_queued);
-  out.add_words(Id::job_failures, job_failures);
+  out.add_each(Id::job_failures, job_failures);
   out.add(Id::build_info, {version(), commit()}, 1);
   const ProcessUse use = process_use();
   out.add(Id::process_cpu, {}, use.cpu_seconds);
@@ -257,25 +247,23 @@ const CacheMetrics& Metrics::cache() const { return families_->cache; }
 const DiskMetrics& Metrics::disk() const { return families_->disk; }
 
 Histogram Metrics::request_duration(Outcome outcome) const {
-  return Histogram(&families_->request_duration[at(outcome)]);
+  return Histogram(&families_->request_duration[index_of(outcome)]);
 }
 Histogram Metrics::time_to_first_byte(Outcome outcome) const {
-  return Histogram(&families_->time_to_first_byte[at(outcome)]);
+  return Histogram(&families_->time_to_first_byte[index_of(outcome)]);
 }
 Gauge Metrics::connections() const { return Gauge(&families_->connections); }
 Gauge Metrics::connections_limit() const { return Gauge(&families_->connections_limit); }
 Counter Metrics::connections_refused() const { return Counter(&families_->connections_refused); }
-Counter Metrics::clients_limited(std::string_view reason) const {
-  return Counter(families_->clients_limited.at(reason));
+Counter Metrics::clients_limited(ClientLimit limit) const {
+  return Counter(&families_->clients_limited[limit]);
 }
 Gauge Metrics::flights() const { return Gauge(&families_->flights); }
 Counter Metrics::log_dropped() const { return Counter(&families_->log_dropped); }
-Histogram Metrics::loop_lag(std::string_view loop) const {
-  return Histogram(families_->loop_lag.at(loop));
-}
+Histogram Metrics::loop_lag(LoopRole loop) const { return Histogram(&families_->loop_lag[loop]); }
 Gauge Metrics::store_jobs_queued() const { return Gauge(&families_->store_jobs_queued); }
-Counter Metrics::job_failures(std::string_view pool) const {
-  return Counter(families_->job_failures.at(pool));
+Counter Metrics::job_failures(JobPool pool) const {
+  return Counter(&families_->job_failures[pool]);
 }
 
 std::string Metrics::text() const {

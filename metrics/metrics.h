@@ -9,6 +9,7 @@
 #include "metrics/cache_metrics.h"
 #include "metrics/handles.h"
 #include "metrics/labels.h"
+#include "metrics/reasons.h"
 
 namespace entrepot::metrics {
 
@@ -17,9 +18,8 @@ class EndpointMetrics {
  public:
   /// entrepot_upstream_requests_total; `code` is 0 for an attempt without an answer.
   void request(Kind kind, int code) const;
-  /// entrepot_endpoint_failures_total; `reason` is a word of a fixed list (words.h), others count
-  /// as "other".
-  void failure(std::string_view reason) const;
+  /// entrepot_endpoint_failures_total.
+  void failure(EndpointFailure reason) const;
   Counter bytes() const;
   Histogram time_to_first_byte() const;
   /// Initially 1: an endpoint is assumed to work until it fails.
@@ -43,13 +43,12 @@ class UpstreamMetrics {
   /// entrepot_requests_total. A few atomic additions; no look-up by string.
   void request(Kind kind, Outcome outcome, int code) const;
   Counter response_bytes(Outcome outcome) const;
-  /// entrepot_not_hit_total; `reason` as in the access log (words.h), others count as "other".
-  void not_hit(std::string_view reason) const;
+  /// entrepot_not_hit_total.
+  void not_hit(AnswerReason reason) const;
   // Sums over the fetch loops: each loop adds its changes.
   Gauge transfers() const;
   Gauge transfers_queued() const;
-  /// reason: "left", "full", "yielded".
-  Counter transfers_dropped(std::string_view reason) const;
+  Counter transfers_dropped(TransferDrop reason) const;
 
  private:
   friend class Metrics;
@@ -85,16 +84,13 @@ class Metrics {
   Gauge connections() const;
   Gauge connections_limit() const;
   Counter connections_refused() const;
-  /// reason: "connections", "misses", "heads", "slow", "idle".
-  Counter clients_limited(std::string_view reason) const;
+  Counter clients_limited(ClientLimit limit) const;
   Gauge flights() const;
   /// Lines dropped outside of the log's own queue, which text() adds (log::dropped()).
   Counter log_dropped() const;
-  /// loop: "serve", "fetch", "admin".
-  Histogram loop_lag(std::string_view loop) const;
+  Histogram loop_lag(LoopRole loop) const;
   Gauge store_jobs_queued() const;
-  /// pool: "store", "serve" (requests of clients), "admin" (requests of the admin listener).
-  Counter job_failures(std::string_view pool) const;
+  Counter job_failures(JobPool pool) const;
 
   /// Returns the text exposition format 0.0.4. Reads /proc/self.
   std::string text() const;

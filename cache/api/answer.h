@@ -6,23 +6,24 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "cache/api/listing.h"
 #include "cache/base/failure.h"
 #include "cache/base/repository.h"
 #include "cache/content/content.h"
 #include "metrics/labels.h"
+#include "metrics/reasons.h"
 
 namespace entrepot::cache {
 
+using metrics::AnswerReason;
 using metrics::Outcome;
 
 /// The result of a request for a blob or a manifest.
 struct Answer {
   Outcome outcome = Outcome::hit;
-  /// Log word for the reason of a miss ("absent", "tag-due", "not-linked", …); static.
-  std::string_view reason;
+  /// Not set for a plain hit.
+  std::optional<AnswerReason> reason;
   /// The content to send, or null with `failure` set.
   std::shared_ptr<const Content> content;
   Failure failure;
@@ -35,7 +36,7 @@ struct Answer {
 /// The result of a request for tags or referrers.
 struct ListingAnswer {
   Outcome outcome = Outcome::hit;
-  std::string_view reason;
+  std::optional<AnswerReason> reason;
   /// Null if the repository or the subject has none.
   std::shared_ptr<const TagList> tags;
   std::shared_ptr<const Referrers> referrers;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -117,7 +118,7 @@ struct ObjectRequest {
   /// The outcome to report for a local answer. Changed once the request had to wait for a link
   /// proof.
   Outcome outcome = Outcome::hit;
-  std::string_view reason{};
+  std::optional<AnswerReason> reason{};
   /// A proof of the link existed, but was due.
   bool had_link = false;
   /// The proof could not be renewed because the upstream is unreachable; the old proof is used.

@@ -20,7 +20,7 @@ enum class FailureKind {
   store,  ///< the disk or the index failed
 };
 
-/// The name of a kind in log lines and in the `reason` label of entrepot_endpoint_failures_total.
+/// The name of a kind, for messages of tests.
 std::string_view to_string(FailureKind kind);
 
 struct Failure {

@@ -163,8 +163,8 @@ void FileBody::client_joined(Client client) {
   ranges_.client_joined(client);
 }
 
-std::string_view FileBody::bypass() const {
-  return file_.is_open() ? file_->bypass() : std::string_view();
+std::optional<BypassReason> FileBody::bypass() const {
+  return file_.is_open() ? file_->bypass() : std::nullopt;
 }
 
 bool FileBody::joinable(bool proven) const {

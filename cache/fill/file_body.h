@@ -42,7 +42,7 @@ class FileBody final : public FillBody, private RangeRequests::Owner {
   std::shared_ptr<ReadPositions::Reader> reader() const override { return file_->readers().join(); }
 
   bool in_memory() const override { return false; }
-  std::string_view bypass() const override;
+  std::optional<BypassReason> bypass() const override;
   bool joinable(bool proven) const override;
   bool awaited() const override;
   bool useful() const override { return transfers_.whole() && file_.is_open(); }

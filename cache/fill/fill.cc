@@ -76,14 +76,14 @@ void Fill::answer(const ObjectRequest& request) {
   if (content_->progress && body_->answer_ranges(request)) return;
   const auto bypass = body_->bypass();
   const bool first = first_answer();
-  const auto outcome = !first ? Outcome::joined : !bypass.empty() ? Outcome::bypass : Outcome::miss;
-  const auto reason = !bypass.empty()         ? bypass
-                      : request.wanted.pieces ? std::string_view("range-whole")
-                                              : std::string_view("absent");
+  const auto outcome = !first ? Outcome::joined : bypass ? Outcome::bypass : Outcome::miss;
+  const auto reason = bypass                  ? answer_reason(*bypass)
+                      : request.wanted.pieces ? AnswerReason::range_whole
+                                              : AnswerReason::absent;
   reply(request, outcome, reason, Progress::ReadPolicy::proven);
 }
 
-void Fill::reply(const ObjectRequest& request, Outcome outcome, std::string_view reason,
+void Fill::reply(const ObjectRequest& request, Outcome outcome, AnswerReason reason,
                  Progress::ReadPolicy policy) const {
   auto content = content_;
   if (content->progress) {  // a read position of its own
@@ -92,8 +92,7 @@ void Fill::reply(const ObjectRequest& request, Outcome outcome, std::string_view
     own.reach = policy;
     content = std::make_shared<const Content>(std::move(own));
   }
-  request.reply(
-      {outcome, request.reason.empty() ? reason : request.reason, std::move(content), {}});
+  request.reply({outcome, request.reason.value_or(reason), std::move(content), {}});
 }
 
 bool Fill::first_answer() { return !std::exchange(first_answered_, true); }

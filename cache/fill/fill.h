@@ -99,7 +99,7 @@ class Fill final : public FillBody::Owner, public Demand {
   void restart(Attempt attempt) override;
   void fail(const Failure& failure, FillBody::Bytes bytes) override;
   void rest() override;
-  void reply(const ObjectRequest& request, Outcome outcome, std::string_view reason,
+  void reply(const ObjectRequest& request, Outcome outcome, AnswerReason reason,
              Progress::ReadPolicy policy) const override;
   bool first_answer() override;
   void route(ObjectRequest request) override { owner_.fetch(std::move(request)); }

@@ -54,7 +54,7 @@ class FillBody {
     /// Nothing is requested any more: the fill ends and has left its file to the next one.
     virtual void rest() = 0;
     /// Answers a request with the growing content. `reason` applies unless the request has one.
-    virtual void reply(const ObjectRequest& request, Outcome outcome, std::string_view reason,
+    virtual void reply(const ObjectRequest& request, Outcome outcome, AnswerReason reason,
                        Progress::ReadPolicy policy) const = 0;
     /// True at the first call: the request that is answered now is the first of this fill.
     virtual bool first_answer() = 0;
@@ -90,8 +90,8 @@ class FillBody {
 
   /// True if nothing is answered before the proof, so that wrong bytes can be requested again.
   virtual bool in_memory() const = 0;
-  /// Why the object will not be stored, as a word of entrepot_bypass_total; empty while it may be.
-  virtual std::string_view bypass() const { return {}; }
+  /// Why the object will not be stored; not set while it may be.
+  virtual std::optional<BypassReason> bypass() const { return std::nullopt; }
   /// False once bytes that a new request would need are gone, or the name of the file belongs to
   /// another fill.
   virtual bool joinable(bool proven) const {

@@ -38,18 +38,18 @@ bool FillFile::resume(std::uint64_t room) {
 }
 
 bool FillFile::create() {
-  if (subject_.apart) return create_passing("other-upstream");
+  if (subject_.apart) return create_passing(BypassReason::other_upstream);
   const FillContext& context = subject_.context;
   auto [room, refused] = context.budget.reserve_first(size_.value_or(unknown_size));
   if (room) {
     file_ = GrowingFile::create(parts(), std::move(room), proven_);
     if (file_) context.notes.add(subject_.digest, subject_.repository.upstream);
-    refused = "disk-error";
+    refused = BypassReason::disk_error;
   }
   return file_ || create_passing(refused);
 }
 
-bool FillFile::create_passing(std::string_view reason) {
+bool FillFile::create_passing(BypassReason reason) {
   if (!size_) return false;
   file_ = GrowingFile::create_passing(parts(), proven_);
   if (file_) file_->set_bypass(reason);
@@ -101,7 +101,7 @@ void FillFile::discard() {
 void FillFile::stored() {
   if (file_) file_->give_room_back();
   if (file_ && named_) subject_.context.notes.remove(subject_.digest);
-  if (passing()) subject_.context.environment.metrics.cache().bypass(file_->bypass()).add();
+  if (passing()) subject_.context.environment.metrics.cache().bypass(*file_->bypass()).add();
 }
 
 }  // namespace entrepot::cache

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string_view>
 
 #include "cache/content/content.h"
 #include "cache/fill/fill_context.h"
@@ -63,7 +62,7 @@ class FillFile {
   void stored();
 
  private:
-  bool create_passing(std::string_view reason);
+  bool create_passing(BypassReason reason);
   GrowingFile::Parts parts() const;
 
   const FillSubject& subject_;

@@ -206,7 +206,7 @@ bool GrowingFile::write_run(std::uint64_t offset, std::span<const std::byte> run
   const auto write = [&] { return parts_.files.write(parts_.digest, *file_, offset, run); };
   if (room_ && !reserve_more(run.size())) {
     if (then == OnFailure::tell || !move_to_memory()) return false;
-    bypass_ = "disk-full";
+    bypass_ = metrics::BypassReason::disk_full;
     return write() == 0;
   }
   int error = write();
@@ -219,7 +219,7 @@ bool GrowingFile::write_run(std::uint64_t offset, std::span<const std::byte> run
   if (error == 0) return true;
   if (!full) parts_.health.distrust();
   if (then == OnFailure::tell || !move_to_memory()) return false;
-  bypass_ = full ? "disk-full" : "disk-error";
+  bypass_ = full ? metrics::BypassReason::disk_full : metrics::BypassReason::disk_error;
   return write() == 0;
 }
 

@@ -14,6 +14,7 @@
 #include "cache/fill/file_hasher.h"
 #include "cache/space/disk_budget.h"
 #include "cache/store/blob_files.h"
+#include "metrics/reasons.h"
 
 namespace entrepot::cache {
 
@@ -103,10 +104,10 @@ class GrowingFile : public std::enable_shared_from_this<GrowingFile> {
   /// `proven` will not be called, and readers are cut short.
   void abandon();
 
-  /// Why it will not be stored, as a word of entrepot_bypass_total; empty while it may be.
-  std::string_view bypass() const { return bypass_; }
-  bool passing() const { return !bypass_.empty(); }
-  void set_bypass(std::string_view reason) { bypass_ = reason; }
+  /// Why it will not be stored; not set while it may be.
+  std::optional<metrics::BypassReason> bypass() const { return bypass_; }
+  bool passing() const { return bypass_.has_value(); }
+  void set_bypass(metrics::BypassReason reason) { bypass_ = reason; }
   /// Passing: bytes that a new reader needs are discarded.
   bool begun_to_slide() const { return slid_ > 0; }
   /// Passing: the window is full.
@@ -165,7 +166,7 @@ class GrowingFile : public std::enable_shared_from_this<GrowingFile> {
   bool turn_end_posted_ = false;
   std::uint64_t told_ = 0;  // what readers and the hasher know of written_
   bool write_failed_ = false;
-  std::string_view bypass_;
+  std::optional<metrics::BypassReason> bypass_;
   std::uint64_t slid_ = 0;  // passing: bytes before this are gone
 };
 

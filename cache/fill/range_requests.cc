@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
-#include <string_view>
 
 #include "cache/fill/rules/grains.h"
 
@@ -33,8 +32,8 @@ void add(Waiting& waiting, const ObjectRequest& request, Outcome outcome) {
   waiting.emplace_back(request, outcome);
 }
 
-std::string_view reason_for_ranges(const BlobTransfers& transfers) {
-  return transfers.whole() ? "range-whole" : "range";
+AnswerReason reason_for_ranges(const BlobTransfers& transfers) {
+  return transfers.whole() ? AnswerReason::range_whole : AnswerReason::range;
 }
 
 }  // namespace

@@ -109,10 +109,10 @@ bool ListingFlights::answer_from_memory(const std::string& key, const ListingReq
   if (place != places_.end() && stale_may_cover(*failure)) {
     answer = place->second->answer;
     answer.outcome = Outcome::stale;
-    answer.reason = "upstream-unreachable";
+    answer.reason = AnswerReason::upstream_unreachable;
   } else {
     answer.outcome = Outcome::error;
-    answer.reason = "negative";
+    answer.reason = AnswerReason::negative;
     answer.failure = *failure;
   }
   request.reply(std::move(answer));
@@ -142,7 +142,7 @@ void ListingFlights::arranged(const std::shared_ptr<Flight>& flight, const Listi
   keep(flight->key, answer);
   ListingAnswer fetched = answer;
   fetched.outcome = Outcome::miss;
-  fetched.reason = "absent";
+  fetched.reason = AnswerReason::absent;
   end(flight, std::move(fetched));
 }
 
@@ -160,12 +160,12 @@ void ListingFlights::refuse(const std::shared_ptr<Flight>& flight, const Failure
   if (place != places_.end() && stale_may_cover(failure)) {
     answer = place->second->answer;
     answer.outcome = Outcome::stale;
-    answer.reason = "upstream-unreachable";
+    answer.reason = AnswerReason::upstream_unreachable;
     return end(flight, std::move(answer));
   }
   forget(flight->key);
   answer.outcome = Outcome::error;
-  answer.reason = "absent";
+  answer.reason = AnswerReason::absent;
   answer.failure = failure;
   end(flight, std::move(answer));
 }

@@ -126,7 +126,7 @@ void ObjectFlights::note(const ObjectRequest& request, const Looked& looked) {
 }
 
 void ObjectFlights::turn_away(const ObjectRequest& request) {
-  request.reply({Outcome::error, "client-left", nullptr, nobody_waits()});
+  request.reply({Outcome::error, AnswerReason::client_left, nullptr, nobody_waits()});
 }
 
 void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
@@ -150,7 +150,7 @@ void ObjectFlights::decide(ObjectRequest request, const Looked& looked) {
       negative_key(request.resource, request.repository, request.digest, request.reply.accept());
   if (const auto failure = negative_.find(key, context_.environment.clock.steady())) {
     if (by_tag_.take(request, *failure)) return;
-    return request.reply({Outcome::error, "negative", nullptr, *failure});
+    return request.reply({Outcome::error, AnswerReason::negative, nullptr, *failure});
   }
   // Content of another repository, stored or arriving, needs a proof for this one. A HEAD needs an
   // answer and no fill. A request of ranges that may all be stored would ask for no proof
@@ -186,7 +186,7 @@ void ObjectFlights::checked(const Digest& digest, const std::optional<Digest>& a
   auto check = std::move(checks_.extract(digest).mapped());
   context_.store.settle_doubt(digest, actual, check.content->file.get());
   for (auto& request : check.waiting) {
-    if (request.reason.empty() && actual != digest) request.reason = "corrupt";
+    if (!request.reason && actual != digest) request.reason = AnswerReason::corrupt;
     fetch(std::move(request));
   }
 }
@@ -209,7 +209,7 @@ void ObjectFlights::prove(ObjectRequest request) {
   if (starts)
     proof =
         std::make_shared<LinkProof>(context_.environment, context_.links, source_, *this, request);
-  if (request.reason.empty()) request.reason = "not-linked";
+  if (!request.reason) request.reason = AnswerReason::not_linked;
   request.outcome = starts ? Outcome::revalidated : Outcome::joined;
   proof->join(std::move(request));
   if (!starts) return;
@@ -240,7 +240,7 @@ void ObjectFlights::failed(const Repository& asked, Resource resource, const Dig
     if (request.repository != asked) {
       fetch(std::move(request));
     } else if (!by_tag_.take(request, failure)) {
-      request.reply({Outcome::error, "absent", nullptr, failure});
+      request.reply({Outcome::error, AnswerReason::absent, nullptr, failure});
     }
   }
   for (auto& request : others) fetch(std::move(request));
@@ -257,7 +257,7 @@ void ObjectFlights::proven(const FetchHead& head, std::vector<ObjectRequest> wai
       if (request.resource == Resource::manifest) media_type = served_type(head.media_type);
       auto content = std::make_shared<const Content>(
           Content{request.digest, *head.size, std::move(media_type), nullptr, nullptr, nullptr});
-      request.reply({Outcome::miss, "absent", std::move(content), {}});
+      request.reply({Outcome::miss, AnswerReason::absent, std::move(content), {}});
       continue;
     }
     // A HEAD that did not say enough is answered from a fill.
@@ -275,10 +275,10 @@ void ObjectFlights::proof_failed(const Repository& asked, Resource resource, con
     if (stale_may_cover(failure) && request.had_link && !request.accept_old_link) {
       request.accept_old_link = true;
       request.outcome = Outcome::stale;
-      request.reason = "proof-due";
+      request.reason = AnswerReason::proof_due;
       fetch(std::move(request));
     } else if (!by_tag_.take(request, failure)) {
-      request.reply({Outcome::error, "not-linked", nullptr, failure});
+      request.reply({Outcome::error, AnswerReason::not_linked, nullptr, failure});
     }
   }
   for (auto& request : others) fetch(std::move(request));

@@ -18,11 +18,11 @@ bool TagFallback::take(const ObjectRequest& request, const Failure& failure) con
                      [reply = request.reply, digest = request.digest, failure](Answer answer) {
                        const bool same = answer.content && answer.content->digest == digest;
                        if (answer.content && !same)
-                         answer = {Outcome::error, "absent", nullptr, failure};
+                         answer = {Outcome::error, AnswerReason::absent, nullptr, failure};
                        // It is the digest that was missing, not the tag that was due.
                        if (same && answer.outcome == Outcome::revalidated) {
                          answer.outcome = Outcome::miss;
-                         answer.reason = "absent";
+                         answer.reason = AnswerReason::absent;
                        }
                        reply(std::move(answer));
                      }}};

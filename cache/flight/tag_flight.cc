@@ -160,7 +160,9 @@ void TagFlight::settle(TagRecord record) {
         context.budget.publish_gauges();
       });
   const bool confirmed = known_ && known_->record.digest == state->record.digest;
-  const std::string_view reason = confirmed ? "tag-due" : known_ ? "tag-moved" : "absent";
+  const auto reason = confirmed ? AnswerReason::tag_due
+                      : known_  ? AnswerReason::tag_moved
+                                : AnswerReason::absent;
   const auto waiting = std::exchange(waiting_, {});
   flights_.unlist(*this);
   bool first = true;
@@ -190,7 +192,7 @@ void TagFlight::forget() {
 
 void TagFlight::answer_stale() {
   impatient_ = true;
-  flights_.answer_stale(known_, std::exchange(waiting_, {}), "upstream-slow",
+  flights_.answer_stale(known_, std::exchange(waiting_, {}), AnswerReason::upstream_slow,
                         {FailureKind::unavailable, "the upstream does not answer in time"});
 }
 
@@ -199,7 +201,7 @@ void TagFlight::abandon(const Failure& failure) {
   fetch_.reset();
   patience_.reset();
   for (const auto& request : std::exchange(waiting_, {})) {
-    request.reply({Outcome::error, "absent", nullptr, failure});
+    request.reply({Outcome::error, AnswerReason::absent, nullptr, failure});
   }
 }
 

@@ -81,12 +81,12 @@ void TagFlights::decide(TagRequest request, const StatePtr& known) {
     case Freshness::grace:
       if (low_on_quota) return answer(request, *known, Outcome::hit, {});
       check_in_background(request, known);
-      return answer(request, *known, Outcome::hit, "tag-refreshing");
+      return answer(request, *known, Outcome::hit, AnswerReason::tag_refreshing);
     case Freshness::due:
       if (low_on_quota && age / scarce_factor < known->fresh_for)
-        return answer(request, *known, Outcome::stale, "rate-limit-low");
+        return answer(request, *known, Outcome::stale, AnswerReason::rate_limit_low);
       if (!rests(request, known)) return join_or_start(std::move(request), known);
-      return answer(request, *known, Outcome::stale, "upstream-unreachable");
+      return answer(request, *known, Outcome::stale, AnswerReason::upstream_unreachable);
     case Freshness::expired:
       return join_or_start(std::move(request), nullptr);
   }
@@ -104,11 +104,11 @@ bool TagFlights::may_force(const std::string& key) {
 
 void TagFlights::join_or_start(TagRequest request, const StatePtr& known) {
   if (!request.reply.awaited())
-    return request.reply({Outcome::error, "client-left", nullptr, nobody_waits()});
+    return request.reply({Outcome::error, AnswerReason::client_left, nullptr, nobody_waits()});
   const auto key = tag_key(request.repository, request.tag);
   if (const auto failure = negative_.find(negative_key(key, request.reply.accept()),
                                           context_.environment.clock.steady())) {
-    return request.reply({Outcome::error, "negative", nullptr, *failure});
+    return request.reply({Outcome::error, AnswerReason::negative, nullptr, *failure});
   }
   const auto running = flights_.find(key);
   const bool head = !request.by_tag && (request.head || known != nullptr ||
@@ -139,7 +139,7 @@ void TagFlights::unlist(const TagFlight& flight) {
 }
 
 void TagFlights::answer(const TagRequest& request, const TagState& state, Outcome outcome,
-                        std::string_view reason) {
+                        std::optional<AnswerReason> reason) {
   const auto age =
       age_of(state.record.checked_at, context_.environment.clock.wall(), state.fresh_for);
   Answer answer{outcome,
@@ -171,7 +171,7 @@ void TagFlights::answer(const TagRequest& request, const TagState& state, Outcom
          if (self && !request.by_tag && lacks_digest(object)) return (*self)->ask_by_tag(request);
          // Only a manifest that the store lacked has an outcome of its own.
          if (object.outcome != Outcome::hit) answer.outcome = object.outcome;
-         if (answer.reason.empty()) answer.reason = object.reason;
+         if (!answer.reason) answer.reason = object.reason;
          answer.content = std::move(object.content);
          answer.failure = std::move(object.failure);
          request.reply(std::move(answer));
@@ -188,7 +188,7 @@ void TagFlights::ask_by_tag(TagRequest request) {
 }
 
 void TagFlights::answer_stale(const StatePtr& known, const std::vector<TagRequest>& waiting,
-                              std::string_view reason, const Failure& failure) {
+                              AnswerReason reason, const Failure& failure) {
   for (const auto& request : waiting) {
     const bool usable =
         known &&
@@ -199,7 +199,7 @@ void TagFlights::answer_stale(const StatePtr& known, const std::vector<TagReques
     if (usable) {
       answer(request, *known, Outcome::stale, reason);
     } else {
-      request.reply({Outcome::error, "absent", nullptr, failure});
+      request.reply({Outcome::error, AnswerReason::absent, nullptr, failure});
     }
   }
 }
@@ -213,13 +213,14 @@ void TagFlights::failed(const TagFlight& flight, const StatePtr& known,
     if (known && !failure.given_up && !is_due_to_via(flight.sent().via, failure))
       resting_until_[key] = now + rest;
     if (known || !failure.doubtful)
-      return answer_stale(known, waiting, "upstream-unreachable", failure);
+      return answer_stale(known, waiting, AnswerReason::upstream_unreachable, failure);
   }
   if (failure.kind == FailureKind::not_found) {
     negative_.put(negative_key(key, flight.sent().accept), failure,
                   now + context_.environment.options.negative_manifest, now);
   }
-  for (const auto& request : waiting) request.reply({Outcome::error, "absent", nullptr, failure});
+  for (const auto& request : waiting)
+    request.reply({Outcome::error, AnswerReason::absent, nullptr, failure});
 }
 
 /// True if the last check failed: requests do not wait for the next, which runs in the background.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -29,10 +30,10 @@ class TagFlights {
   void unlist(const TagFlight& flight);
   /// Replies with the manifest that the record names; fetches it by digest if it is not in memory.
   void answer(const TagRequest& request, const TagState& state, Outcome outcome,
-              std::string_view reason);
+              std::optional<AnswerReason> reason);
   /// Replies with the stale manifest if the record allows it, else with the failure.
   void answer_stale(const std::shared_ptr<const TagState>& known,
-                    const std::vector<TagRequest>& waiting, std::string_view reason,
+                    const std::vector<TagRequest>& waiting, AnswerReason reason,
                     const Failure& failure);
   void failed(const TagFlight& flight, const std::shared_ptr<const TagState>& known,
               const std::vector<TagRequest>& waiting, const Failure& failure);

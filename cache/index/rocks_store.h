@@ -27,7 +27,7 @@ class RocksStore : public OpenedRocks {
   RocksStore(OpenedRocks opened, std::uint64_t space, const metrics::Metrics& metrics)
       : OpenedRocks(std::move(opened)),
         space_to_open(space),
-        health(metrics.disk().errors("index"), [this] {
+        health(metrics.disk().errors(metrics::DiskOperation::index), [this] {
           // RocksDB refuses all writes after a background error until Resume().
           return db->Resume().ok() && put(meta_family, "room", "", true).ok();
         }) {}

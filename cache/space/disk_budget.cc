@@ -82,16 +82,17 @@ DiskBudget::Room DiskBudget::reserve_among(Candidates among, std::uint64_t bytes
     files_reserved_.fetch_add(1, std::memory_order_relaxed);
     return {std::make_unique<Reservation>(*this, bytes, bytes), {}};
   }
-  if (bytes > environment_.limits.max_size / max_blob_part) return {nullptr, "too-large"};
-  if (health_.distrusted()) return {nullptr, "disk-error"};
-  if (!environment_.rocks.health().accepts_writes()) return {nullptr, "index"};
-  if (!inode_left()) return {nullptr, "inodes"};
+  if (bytes > environment_.limits.max_size / max_blob_part)
+    return {nullptr, BypassReason::too_large};
+  if (health_.distrusted()) return {nullptr, BypassReason::disk_error};
+  if (!environment_.rocks.health().accepts_writes()) return {nullptr, BypassReason::index};
+  if (!inode_left()) return {nullptr, BypassReason::inodes};
   bytes = size_on_disk(bytes);
   present = std::min(present, bytes);
   if (!take(bytes, present, among)) {
     trim();
     const bool too_large = bytes - present > reachable_size() && !crowded();
-    return {nullptr, too_large ? "too-large" : "disk-full"};
+    return {nullptr, too_large ? BypassReason::too_large : BypassReason::disk_full};
   }
   files_reserved_.fetch_add(1, std::memory_order_relaxed);
   auto reservation = std::make_unique<Reservation>(*this, bytes, present);
@@ -108,7 +109,7 @@ DiskBudget::Room DiskBudget::reserve_first(std::uint64_t announced, std::uint64_
   if (first == announced || may_hold(announced))
     return reserve_among(Candidates::probation, first, present);
   const bool too_large = announced > environment_.limits.max_size / max_blob_part || !crowded();
-  return {nullptr, too_large ? "too-large" : "disk-full"};
+  return {nullptr, too_large ? BypassReason::too_large : BypassReason::disk_full};
 }
 
 std::uint64_t DiskBudget::step(std::uint64_t arrived) const {
@@ -123,7 +124,7 @@ bool DiskBudget::may_hold(std::uint64_t bytes) const {
 DiskBudget::Room DiskBudget::reserve_in_index(std::uint64_t bytes) {
   if (index_room_.can_write(bytes)) return reserve(bytes);
   index_room_.compact_if_due();
-  return {nullptr, "index"};
+  return {nullptr, BypassReason::index};
 }
 
 bool DiskBudget::inode_left() {
@@ -132,7 +133,7 @@ bool DiskBudget::inode_left() {
   const auto files = store_.blobs().count() + store_.partials().count();
   const bool ours = environment_.lifecycle.loaded && files >= inodes.total / inodes_part;
   for (int i = 0; ours && i < evictions_at_once && inodes.available < min_free_inodes; ++i) {
-    if (evictor_.evict_blob("reserve") == 0 && evictor_.evict_partial() == 0) break;
+    if (evictor_.evict_blob(EvictionReason::reserve) == 0 && evictor_.evict_partial() == 0) break;
     inodes = disk_.inodes();
   }
   return inodes.available >= reserved_inodes;
@@ -176,7 +177,8 @@ DiskBudget::Missing DiskBudget::missing(std::uint64_t bytes, std::uint64_t prese
   const auto allowance = index_room_.claimed() - index_room_.live();
   const auto freed = index_room_.dead() < allowance ? 0 : index_room_.dead();
   const auto reserve = beyond(beyond(taken + bytes - present, freed), disk_.free_bytes());
-  return reserve > size ? Missing{reserve, "reserve"} : Missing{size, "size"};
+  return reserve > size ? Missing{reserve, EvictionReason::reserve}
+                        : Missing{size, EvictionReason::size};
 }
 
 std::uint64_t DiskBudget::reachable_size() const {
@@ -197,7 +199,7 @@ bool DiskBudget::crowded() const {
 bool DiskBudget::make_room(std::uint64_t bytes) {
   std::uint64_t freed = 0;
   while (freed < bytes) {
-    const auto more = evictor_.evict_one("reserve");
+    const auto more = evictor_.evict_one(EvictionReason::reserve);
     if (more == 0) break;
     freed += more;
   }
@@ -220,10 +222,16 @@ void DiskBudget::publish_gauges() const {
   metrics.cache().bytes().set(static_cast<double>(used()));
   metrics.disk().index_live_bytes().set(static_cast<double>(index_room_.live()));
   metrics.disk().index_dead_bytes().set(static_cast<double>(index_room_.dead()));
-  metrics.cache().objects("fill").set(static_cast<double>(reserved_files()));
-  metrics.cache().objects("blob").set(static_cast<double>(store_.blobs().count()));
-  metrics.cache().objects("manifest").set(static_cast<double>(store_.manifests().count()));
-  metrics.cache().objects("tag").set(static_cast<double>(environment_.rocks.usage().tags()));
+  metrics.cache().objects(metrics::StoredKind::fill).set(static_cast<double>(reserved_files()));
+  metrics.cache()
+      .objects(metrics::StoredKind::blob)
+      .set(static_cast<double>(store_.blobs().count()));
+  metrics.cache()
+      .objects(metrics::StoredKind::manifest)
+      .set(static_cast<double>(store_.manifests().count()));
+  metrics.cache()
+      .objects(metrics::StoredKind::tag)
+      .set(static_cast<double>(environment_.rocks.usage().tags()));
 }
 
 std::uint64_t DiskBudget::headroom() const {
@@ -237,7 +245,7 @@ void DiskBudget::trim() {
     run_or(
         [this] {
           const auto remaining = missing(headroom());
-          if (remaining.bytes > 0 && remaining.reason == "reserve") warn_if_crowded();
+          if (remaining.bytes > 0 && remaining.reason == EvictionReason::reserve) warn_if_crowded();
           trim_step(remaining);
         },
         [this] { trimming_ = false; });

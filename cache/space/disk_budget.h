@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <string_view>
 
 #include "cache/base/clock.h"
 #include "cache/space/evictor.h"
@@ -15,8 +14,12 @@
 #include "cache/store/disk_health.h"
 #include "cache/store/environment.h"
 #include "metrics/mutex.h"
+#include "metrics/reasons.h"
 
 namespace entrepot::cache {
+
+using metrics::BypassReason;
+using metrics::EvictionReason;
 
 /// Keeps the cache within its disk limits: blobs, growing files and RocksDB together stay within
 /// max_size (see index_room.h for RocksDB), and the file system keeps reserve_free. A writer
@@ -53,7 +56,7 @@ class DiskBudget {
 
   struct Room {
     std::unique_ptr<Reservation> reservation;  ///< null: refused
-    std::string_view refused;                  ///< the reason, a label of entrepot_bypass_total
+    BypassReason refused{};                    ///< the reason, if refused
   };
   /// Reserves `bytes`. `present`: how many of them are on disk already without being counted.
   Room reserve(std::uint64_t bytes, std::uint64_t present = 0);
@@ -88,11 +91,10 @@ class DiskBudget {
   void publish_gauges() const;
 
  private:
-  /// Bytes to evict before a reservation fits, and the limit that requires it, as a label of
-  /// entrepot_cache_evictions_total.
+  /// Bytes to evict before a reservation fits, and the limit that requires it.
   struct Missing {
     std::uint64_t bytes;
-    std::string_view reason;
+    EvictionReason reason;
   };
   Missing missing(std::uint64_t bytes, std::uint64_t present = 0) const;
   /// The part of used() in files outside of RocksDB.

@@ -24,7 +24,7 @@ Evictor::Evictor(const Environment& environment, BlobStore& store, const BlobFil
       pins_(pins),
       index_room_(index_room) {}
 
-std::uint64_t Evictor::evict_one(std::string_view reason, Candidates among) {
+std::uint64_t Evictor::evict_one(metrics::EvictionReason reason, Candidates among) {
   // A node that pulls lazily may need partial files only, but they must not fill the cache.
   if (store_.partials().bytes() > environment_.limits.max_size / partials_part)
     if (const auto freed = evict_partial()) return freed;
@@ -54,7 +54,7 @@ void Evictor::Rest::begin(SteadyTime now, std::uint64_t count) {
   if (count >= many) until_.store(now + length_, std::memory_order_relaxed);
 }
 
-std::uint64_t Evictor::evict_blob(std::string_view reason, Candidates among) {
+std::uint64_t Evictor::evict_blob(metrics::EvictionReason reason, Candidates among) {
   Index& blobs = store_.blobs();
   if (!blobs_rest_.over(environment_.clock.steady())) return 0;
   const auto victim = blobs.evict(
@@ -84,7 +84,7 @@ bool Evictor::manifests_within_share() const {
   return store_.manifests().bytes() <= environment_.limits.max_size / manifests_part;
 }
 
-std::uint64_t Evictor::evict_manifest(std::string_view reason) {
+std::uint64_t Evictor::evict_manifest(metrics::EvictionReason reason) {
   Index& manifests = store_.manifests();
   if (!manifests_rest_.over(environment_.clock.steady())) return 0;
   const bool any_age = !manifests_within_share();
@@ -104,7 +104,7 @@ std::uint64_t Evictor::evict_manifest(std::string_view reason) {
   return count_victim(reason, *victim);
 }
 
-std::uint64_t Evictor::count_victim(std::string_view reason, const Index::Victim& victim) {
+std::uint64_t Evictor::count_victim(metrics::EvictionReason reason, const Index::Victim& victim) {
   environment_.metrics.cache().evictions(reason).add();
   environment_.metrics.cache().evicted_bytes().add(victim.size);
   if (!victim.is_inline) return size_on_disk(victim.size);

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <string_view>
 
 #include "cache/base/clock.h"
 #include "cache/index/index.h"
@@ -14,6 +13,7 @@
 #include "cache/store/environment.h"
 #include "cache/store/fill_notes.h"
 #include "cache/store/pins.h"
+#include "metrics/reasons.h"
 
 namespace entrepot::cache {
 
@@ -33,9 +33,9 @@ class Evictor {
 
   /// Evicts one object. Returns the bytes that it had on disk, 0 if none may be evicted. `reason`
   /// is a label of entrepot_cache_evictions_total. `among`: the blobs to choose from first.
-  std::uint64_t evict_one(std::string_view reason, Candidates among = Candidates::all);
+  std::uint64_t evict_one(metrics::EvictionReason reason, Candidates among = Candidates::all);
   /// As evict_one(), for blobs only.
-  std::uint64_t evict_blob(std::string_view reason, Candidates among = Candidates::all);
+  std::uint64_t evict_blob(metrics::EvictionReason reason, Candidates among = Candidates::all);
   /// Removes the oldest partial file. Returns its bytes on disk, 0 if there is none.
   std::uint64_t evict_partial();
 
@@ -53,9 +53,9 @@ class Evictor {
     std::atomic<SteadyTime> until_{SteadyTime{}};
   };
 
-  std::uint64_t evict_manifest(std::string_view reason);
+  std::uint64_t evict_manifest(metrics::EvictionReason reason);
   bool manifests_within_share() const;
-  std::uint64_t count_victim(std::string_view reason, const Index::Victim& victim);
+  std::uint64_t count_victim(metrics::EvictionReason reason, const Index::Victim& victim);
 
   const Environment& environment_;
   BlobStore& store_;

@@ -65,7 +65,7 @@ void IndexRoom::measure() {
   tables_.store(environment_.rocks.usage().table_bytes(), std::memory_order_relaxed);
   const auto bytes = disk_.index_bytes();
   // The last measurement is a better estimate than a partial sum.
-  if (!bytes) return environment_.metrics.disk().errors("read").add();
+  if (!bytes) return environment_.metrics.disk().errors(metrics::DiskOperation::read).add();
   measured_.store(*bytes, std::memory_order_relaxed);
   written_.store(0, std::memory_order_relaxed);
 }

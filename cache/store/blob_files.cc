@@ -20,6 +20,8 @@
 #include "metrics/mutex.h"
 
 namespace entrepot::cache {
+
+using metrics::DiskOperation;
 namespace {
 
 /// Modes of stored files and of growing files. The sticky bit, which has no effect on a file, marks
@@ -126,7 +128,7 @@ BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size,
   const int fd = open_within(path);
   if (fd < 0) {
     const int error = errno;
-    if (error != ENOENT && reports_errors) failed("open", path, error);
+    if (error != ENOENT && reports_errors) failed(DiskOperation::open, path, error);
     // Other errors, such as a lack of descriptors, do not mean that the blob is lost.
     const bool gone = error == ENOENT || error == ELOOP || error == ENOTDIR || error == ENXIO;
     return {nullptr, gone, error == EIO};
@@ -140,7 +142,7 @@ BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size,
     return {nullptr, true};
   }
   if (const int error = read_beginning(fd, wait)) {
-    if (reports_errors) failed("read", path, error);
+    if (reports_errors) failed(DiskOperation::read, path, error);
     return {nullptr, false, error != EAGAIN};
   }
   return {std::move(file)};
@@ -164,12 +166,12 @@ std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest,
     fd = ::open(path.c_str(), flags, mode);
   }
   if (fd < 0) {
-    failed("open", path, errno);
+    failed(DiskOperation::open, path, errno);
     return nullptr;
   }
   auto file = std::make_shared<const BlobFile>(fd);
   if (!size || ::ftruncate(fd, static_cast<off_t>(*size)) == 0) return file;
-  failed("write", path, errno);
+  failed(DiskOperation::write, path, errno);
   discard_fill(digest);
   return nullptr;
 }
@@ -179,7 +181,7 @@ std::shared_ptr<const BlobFile> BlobFiles::reopen_fill(const Digest& digest,
   const auto path = layout_.fill(digest);
   const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) {
-    if (errno != ENOENT) failed("open", path, errno);
+    if (errno != ENOENT) failed(DiskOperation::open, path, errno);
     return nullptr;
   }
   auto file = std::make_shared<const BlobFile>(fd);
@@ -196,7 +198,7 @@ int BlobFiles::write(const Digest& digest, const BlobFile& file, std::uint64_t o
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
       const int error = count < 0 ? errno : ENOSPC;
-      failed("write", layout_.fill(digest), error);
+      failed(DiskOperation::write, layout_.fill(digest), error);
       return error;
     }
     offset += static_cast<std::uint64_t>(count);
@@ -219,10 +221,10 @@ bool BlobFiles::commit(const Digest& digest, const std::shared_ptr<const BlobFil
   struct stat status;
   if (::fstat(file->fd(), &status) != 0 || ::ftruncate(file->fd(), status.st_size) != 0 ||
       ::fchmod(file->fd(), stored_mode) != 0)
-    failed("write", from, errno);
+    failed(DiskOperation::write, from, errno);
   if (::fdatasync(file->fd()) != 0) {
     // After a failed sync the kernel marks the pages as clean, so the file must not be trusted.
-    failed("sync", from, errno);
+    failed(DiskOperation::sync, from, errno);
     discard_fill(digest);
     return false;
   }
@@ -232,7 +234,7 @@ bool BlobFiles::commit(const Digest& digest, const std::shared_ptr<const BlobFil
   }
   const auto to = layout_.blob(digest);
   if (::rename(from.c_str(), to.c_str()) != 0) {
-    failed("rename", to, errno);
+    failed(DiskOperation::rename, to, errno);
     discard_fill(digest);
     return false;
   }
@@ -250,21 +252,21 @@ bool BlobFiles::make_blob_folder(const Digest& digest) const {
   std::error_code error;
   std::filesystem::create_directories(folder, error);  // another program removed the whole tree
   if (!error) return true;
-  failed("open", folder, error.value());
+  failed(DiskOperation::open, folder, error.value());
   return false;
 }
 
 bool BlobFiles::sync_folder(const std::filesystem::path& folder) const {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const bool synced = fd >= 0 && ::fsync(fd) == 0;
-  if (!synced) failed("sync", folder, errno);
+  if (!synced) failed(DiskOperation::sync, folder, errno);
   if (fd >= 0) ::close(fd);
   return synced;
 }
 
 void BlobFiles::discard_fill(const Digest& digest) const {
   const auto path = layout_.fill(digest);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) failed("unlink", path, errno);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) failed(DiskOperation::unlink, path, errno);
 }
 
 void BlobFiles::remove_blob(const Digest& digest) const {
@@ -273,7 +275,7 @@ void BlobFiles::remove_blob(const Digest& digest) const {
   if (::unlink(path.c_str()) == 0 || errno == ENOENT) return;
   std::error_code error;  // another program created a folder under this name
   std::filesystem::remove_all(path, error);
-  if (error) failed("unlink", path, error.value());
+  if (error) failed(DiskOperation::unlink, path, error.value());
 }
 
 void BlobFiles::quarantine(const Digest& digest) const {
@@ -295,7 +297,7 @@ std::uint64_t BlobFiles::empty_quarantine() const {
   const auto before = quarantined_bytes();
   std::error_code error;
   std::filesystem::remove_all(layout_.quarantine(), error);
-  if (error) failed("unlink", layout_.quarantine(), error.value());
+  if (error) failed(DiskOperation::unlink, layout_.quarantine(), error.value());
   measure_quarantine();
   return before - std::min(before, quarantined_bytes());
 }
@@ -304,12 +306,13 @@ void BlobFiles::measure_quarantine() const {
   if (const auto bytes = Disk::bytes_in(layout_.quarantine()))
     quarantined_bytes_ = *bytes;
   else
-    metrics_.disk().errors("read").add();
+    metrics_.disk().errors(DiskOperation::read).add();
 }
 
-void BlobFiles::failed(const char* operation, const std::filesystem::path& path, int error) const {
+void BlobFiles::failed(DiskOperation operation, const std::filesystem::path& path,
+                       int error) const {
   metrics_.disk().errors(operation).add();
-  log::error("cache: {} of {} failed: {}", operation, path.string(), reason(error));
+  log::error("cache: {} of {} failed: {}", to_string(operation), path.string(), reason(error));
 }
 
 }  // namespace entrepot::cache

@@ -83,7 +83,7 @@ class BlobFiles {
  private:
   Opened open_file(const Digest& digest, std::uint64_t size, Wait wait) const;
   /// Counts and logs a failed system call. `operation` is a label of entrepot_disk_errors_total.
-  void failed(const char* operation, const std::filesystem::path& path, int error) const;
+  void failed(metrics::DiskOperation operation, const std::filesystem::path& path, int error) const;
   void measure_quarantine() const;
   void take_lock();
   bool sync_folder(const std::filesystem::path& folder) const;

@@ -183,11 +183,11 @@ void BlobStore::settle_doubt(const Digest& digest, const std::optional<Digest>& 
         "again. Check the disk under {}",
         digest.str(), environment_.options.directory.string());
   }
-  environment_.metrics.cache().evictions("corrupt").add();
+  environment_.metrics.cache().evictions(metrics::EvictionReason::corrupt).add();
 }
 
 void BlobStore::doubt(const Digest& digest) {
-  environment_.metrics.disk().errors("read").add();
+  environment_.metrics.disk().errors(metrics::DiskOperation::read).add();
   blobs_.doubt(digest);
   files_.forget(digest);
   health_.count_read_error();

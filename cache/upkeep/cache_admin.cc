@@ -251,7 +251,8 @@ std::size_t CacheAdmin::remove(const Digest& digest) {
       ++removed;
     }
   });
-  if (removed > 0) storage_.environment.metrics.cache().evictions("deleted").add(removed);
+  if (removed > 0)
+    storage_.environment.metrics.cache().evictions(metrics::EvictionReason::deleted).add(removed);
   return removed;
 }
 

@@ -72,7 +72,7 @@ void Reconciler::compare(const Folder& folder) {
     if (!storage_.store.blobs().has(*digest)) files_.push_back(entry.path());
   });
   if (error && error != std::errc::no_such_file_or_directory) {
-    storage_.environment.metrics.disk().errors("read").add();
+    storage_.environment.metrics.disk().errors(metrics::DiskOperation::read).add();
     ++unread_folders_;
     return;
   }
@@ -123,7 +123,7 @@ void Reconciler::adopt_if_valid(const std::filesystem::path& path) {
     return;
   if (!right) {
     storage_.files.remove_blob(*digest);
-    storage_.environment.metrics.cache().evictions("corrupt").add();
+    storage_.environment.metrics.cache().evictions(metrics::EvictionReason::corrupt).add();
     ++removed_;
     return;
   }

@@ -69,7 +69,7 @@ std::uint64_t Scrub::read_on(std::uint64_t budget) {
       read_piece(now.file->fd(), std::span(piece).first(length), now.offset);
   if (got < 0 && errno == EINTR) return 0;
   if (got <= 0) {
-    environment_.metrics.disk().errors("read").add();
+    environment_.metrics.disk().errors(metrics::DiskOperation::read).add();
     store_.settle_doubt(now.digest, std::nullopt, now.file.get());
     reading_.reset();
     return piece.size();

@@ -27,10 +27,11 @@ class Exposition {
     add(id, labels, series.load(std::memory_order_relaxed));
   }
   void add(Id id, std::initializer_list<std::string_view> labels, const HistogramSeries& series);
-  /// Adds one value for each word, which is the only label.
-  template <typename SeriesType, std::size_t size>
-  void add_words(Id id, const WordSeries<SeriesType, size>& words) {
-    for (std::size_t i = 0; i < size; ++i) add(id, {words.words[i]}, words.series[i]);
+  /// Adds one value for each value of an enum, whose word is the last label after `labels`.
+  template <typename SeriesType, typename Enum, typename... Labels>
+  void add_each(Id id, const EnumSeries<SeriesType, Enum>& all, Labels... labels) {
+    for (std::size_t i = 0; i < count_of<Enum>; ++i)
+      add(id, {std::string_view(labels)..., words<Enum>[i]}, all.series[i]);
   }
 
   /// Returns the text exposition format 0.0.4.

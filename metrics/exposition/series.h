@@ -4,12 +4,12 @@
 // updated by compare-and-swap. The library writes the exposition.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
+
+#include "metrics/word_table.h"
 
 namespace entrepot::metrics {
 
@@ -26,17 +26,12 @@ struct HistogramSeries {
   CounterSeries nanoseconds{0};
 };
 
-/// Counters or gauges, one for each word of a fixed list. The last word counts all unknown words,
-/// so that the label set is bounded.
-template <typename SeriesType, std::size_t size>
-struct WordSeries {
-  std::array<std::string_view, size> words;
-  std::array<SeriesType, size> series{};
+/// One series for each value of an enum, whose words are the values of a label.
+template <typename SeriesType, HasWords Enum>
+struct EnumSeries {
+  std::array<SeriesType, count_of<Enum>> series{};
 
-  SeriesType* at(std::string_view word) {
-    const auto found = std::find(words.begin(), words.end() - 1, word);
-    return &series[static_cast<std::size_t>(found - words.begin())];
-  }
+  SeriesType& operator[](Enum value) { return series[index_of(value)]; }
 };
 
 }  // namespace entrepot::metrics

@@ -96,7 +96,8 @@ ApiAnswer AdminHandler::ask_api(http::Method method, std::string_view path,
   try {
     return options_.api(method, path, query);
   } catch (...) {
-    count_failed_job("the answer to " + printable(path), metrics_.job_failures("admin"));
+    count_failed_job("the answer to " + printable(path),
+                     metrics_.job_failures(metrics::JobPool::admin));
     return {500, "{\"error\":\"this failed; the log says why\"}\n"};
   }
 }

@@ -38,7 +38,7 @@ void AdminApi::listen(const conf::Config& config) {
   if (!config.admin) return;
   const auto& address = config.admin->address;
   auto options = admin_options(config, address);
-  options.handler_failures = metrics_.job_failures("admin");
+  options.handler_failures = metrics_.job_failures(metrics::JobPool::admin);
   server_ = std::make_unique<http::Server>(std::move(options), std::vector{&threads_.control()},
                                            handler_);
   address_ = with_port(address, server_->port());

@@ -16,14 +16,16 @@ ClientListeners::ClientListeners(const conf::Config& config, Threads& threads,
     : control_(threads.control()) {
   std::vector<loop::Loop*> loops;
   for (const auto& loop : threads.serve()) loops.push_back(loop.get());
+  using metrics::ClientLimit;
   for (const auto& [address] : config.listen) {
     auto options = server_options(config, address);
     options.readers = &threads.store_pool();
     options.turned_away = metrics.connections_refused();
-    options.client_counters = {metrics.clients_limited("connections"),
-                               metrics.clients_limited("misses"), metrics.clients_limited("heads"),
-                               metrics.clients_limited("slow"), metrics.clients_limited("idle")};
-    options.handler_failures = metrics.job_failures("serve");
+    options.client_counters = {
+        metrics.clients_limited(ClientLimit::connections),
+        metrics.clients_limited(ClientLimit::misses), metrics.clients_limited(ClientLimit::heads),
+        metrics.clients_limited(ClientLimit::slow), metrics.clients_limited(ClientLimit::idle)};
+    options.handler_failures = metrics.job_failures(metrics::JobPool::serve);
     servers_.push_back(std::make_unique<http::Server>(std::move(options), loops, handler));
     addresses_.push_back(with_port(address, servers_.back()->port()));
   }

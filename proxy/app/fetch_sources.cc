@@ -41,7 +41,8 @@ std::vector<cache::Cache::HomeParts> FetchSources::homes() const {
 
 void FetchSources::watch(LoopLag& lag) const {
   for (std::size_t i = 0; i < sources_.size(); ++i)
-    lag.watch(*threads_.fetch()[i], "fetch", [&source = *sources_[i]] { source.publish_gauges(); });
+    lag.watch(*threads_.fetch()[i], metrics::LoopRole::fetch,
+              [&source = *sources_[i]] { source.publish_gauges(); });
 }
 
 void FetchSources::recall(const upstream::Reports& known) {

@@ -23,8 +23,8 @@ struct LoopLag::Watched {
   std::atomic<bool> asked{false};
 };
 
-void LoopLag::watch(loop::Loop& loop, std::string_view kind, loop::Job job) {
-  watched_.push_back(std::make_shared<Watched>(loop, metrics_.loop_lag(kind), std::move(job)));
+void LoopLag::watch(loop::Loop& loop, metrics::LoopRole role, loop::Job job) {
+  watched_.push_back(std::make_shared<Watched>(loop, metrics_.loop_lag(role), std::move(job)));
 }
 
 void LoopLag::begin() {

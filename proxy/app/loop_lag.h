@@ -21,8 +21,8 @@ class LoopLag {
   LoopLag(const LoopLag&) = delete;
   LoopLag& operator=(const LoopLag&) = delete;
 
-  /// Before begin(). `kind` as in Metrics::loop_lag; `job`, if any, is what the loop does then.
-  void watch(loop::Loop& loop, std::string_view kind, loop::Job job = {});
+  /// Before begin(). `job`, if any, is what the loop does then.
+  void watch(loop::Loop& loop, metrics::LoopRole role, loop::Job job = {});
   /// On `home`, or once its thread has ended.
   void begin();
   void end() { timer_.reset(); }

@@ -66,9 +66,9 @@ Mirror::~Mirror() { take_down(); }
 
 void Mirror::assemble(const metrics::Metrics& metrics) {
   sources_.recall(memory_.load());
-  for (const auto& loop : threads_.serve()) loop_lag_.watch(*loop, "serve");
+  for (const auto& loop : threads_.serve()) loop_lag_.watch(*loop, metrics::LoopRole::serve);
   sources_.watch(loop_lag_);
-  loop_lag_.watch(threads_.control(), "admin");
+  loop_lag_.watch(threads_.control(), metrics::LoopRole::admin);
   listeners_ = std::make_unique<ClientListeners>(config_, threads_, registry_, metrics);
   admin_.listen(config_);
 }

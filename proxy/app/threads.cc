@@ -8,8 +8,9 @@ namespace entrepot::app {
 Threads::Threads(const conf::Threads& counts, const metrics::Metrics& metrics)
     : serve_(make_loops("serve", thread_count(counts.serve))),
       fetch_(make_loops("fetch", thread_count(counts.fetch))),
-      store_pool_("store", static_cast<std::size_t>(counts.store), metrics.job_failures("store")),
-      admin_pool_("admin", 1, metrics.job_failures("admin")) {}
+      store_pool_("store", static_cast<std::size_t>(counts.store),
+                  metrics.job_failures(metrics::JobPool::store)),
+      admin_pool_("admin", 1, metrics.job_failures(metrics::JobPool::admin)) {}
 
 Threads::Loops Threads::make_loops(const std::string& name, int count) {
   Loops loops;

@@ -45,7 +45,7 @@ cache::RequestedRanges requested_ranges_of(const Call& call, const DigestText& d
   const auto outline = outline_range(call.fields.range.value);
   if (!outline.pieces) return {};
   cache::RequestedRanges wanted{.pieces = true, .first = {}, .in = {}};
-  if (outline.first) wanted.first = cache::Span{outline.first->first, outline.first->last + 1};
+  if (outline.first) wanted.first = outline.first->span();
   wanted.in = [field = std::string(call.fields.range.value)](
                   std::uint64_t size) -> std::optional<std::vector<cache::Span>> {
     const auto decision = decide_range(field, size);
@@ -53,7 +53,7 @@ cache::RequestedRanges requested_ranges_of(const Call& call, const DigestText& d
     if (decision.kind == RangeDecision::Kind::part && decision.ranges.front().length() == size)
       return std::nullopt;
     std::vector<cache::Span> spans;
-    for (const auto& range : decision.ranges) spans.push_back({range.first, range.last + 1});
+    for (const auto& range : decision.ranges) spans.push_back(range.span());
     return spans;
   };
   return wanted;
@@ -74,8 +74,9 @@ std::shared_ptr<const cache::Content> with_proven_policy(
 void BlobHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
   call.digest = cache::Digest::parse(call.route.reference);
   if (!call.digest)
-    return refuse(*exchange, call,
-                  {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, "digest"});
+    return refuse(
+        *exchange, call,
+        {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, RefusalReason::digest});
   const bool ranged = call.fields.range.count > 0;
   if (const auto found = cache_.find_blob(call.repository_ref(), *call.digest, ranged))
     return answer(*exchange, call, *found);
@@ -104,9 +105,9 @@ void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answ
   if (range.kind == RangeDecision::Kind::unsatisfiable)
     return refuse_range(exchange, call, answer.content->size);
   if (range.kind == RangeDecision::Kind::too_many)
-    return refuse(
-        exchange, call,
-        {{400, ErrorCode::range_invalid, "more than 1024 ranges in one request"}, "ranges"});
+    return refuse(exchange, call,
+                  {{400, ErrorCode::range_invalid, "more than 1024 ranges in one request"},
+                   RefusalReason::ranges});
 
   const bool parts = range.kind == RangeDecision::Kind::parts;
   const bool part = range.kind == RangeDecision::Kind::part;
@@ -125,7 +126,7 @@ void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answ
     return send_content(exchange, head, with_proven_policy(answer.content), exchange.executor());
   const ByteRange& only = range.ranges.front();
   head.add("Content-Range", content_range(only, size));
-  send_pieces(exchange, head, answer.content, {.list = {{only.first, only.length()}}});
+  send_pieces(exchange, head, answer.content, {.list = {piece_of(only)}});
 }
 
 void BlobHandler::send_pieces(http::Exchange& exchange, const http::ReplyHead& head,

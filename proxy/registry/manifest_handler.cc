@@ -22,12 +22,14 @@ void ManifestHandler::handle(const http::ExchangePtr& exchange, Call& call) cons
       return handle_tag(exchange, call);
     case ReferenceKind::bad_digest:
       return refuse(*exchange, call,
-                    {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, "digest"});
+                    {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"},
+                     RefusalReason::digest});
     case ReferenceKind::neither:
       // 404 instead of 400: the conformance tests of the distribution-spec request an invalid
       // reference and expect 404.
       return refuse(*exchange, call,
-                    {{404, ErrorCode::manifest_unknown, "not a valid tag or digest"}, "reference"});
+                    {{404, ErrorCode::manifest_unknown, "not a valid tag or digest"},
+                     RefusalReason::reference});
   }
 }
 

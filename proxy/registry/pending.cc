@@ -15,11 +15,11 @@ bool begin_wait(http::Exchange& exchange, Call& call) {
         {{503, ErrorCode::unavailable,
           "as many requests of this client wait for a registry as may (limits.misses_per_client)",
           std::chrono::seconds(5)},
-         "client-misses"});
+         RefusalReason::client_misses});
     return false;
   }
   call.outcome = metrics::Outcome::miss;
-  call.reason = "client-left";
+  call.reason = metrics::AnswerReason::client_left;
   call.left = std::make_shared<cache::Left>(false);
   return true;
 }

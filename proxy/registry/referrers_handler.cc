@@ -39,12 +39,14 @@ std::vector<http::SharedText> index_of(const cache::Referrers& referrers,
 void ReferrersHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
   call.digest = cache::Digest::parse(call.route.reference);
   if (!call.digest)
-    return refuse(*exchange, call,
-                  {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, "digest"});
+    return refuse(
+        *exchange, call,
+        {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, RefusalReason::digest});
   auto request = parse_referrers(exchange->request().query());
   if (!request)
-    return refuse(*exchange, call,
-                  {{400, ErrorCode::pagination_number_invalid, "invalid last"}, "page"});
+    return refuse(
+        *exchange, call,
+        {{400, ErrorCode::pagination_number_invalid, "invalid last"}, RefusalReason::page});
   if (!begin_wait(*exchange, call)) return;
   cache_.fetch_referrers(
       call.repository_ref(), *call.digest, requester_of(*exchange, call),

@@ -34,7 +34,8 @@ metrics::Kind kind_of(Resource resource) {
 }
 
 Refusal unknown_resource() {
-  return {{404, ErrorCode::name_unknown, "no such resource; registries live under /v2/"}, "route"};
+  return {{404, ErrorCode::name_unknown, "no such resource; registries live under /v2/"},
+          RefusalReason::route};
 }
 
 /// RFC 5842 §7.2
@@ -43,7 +44,7 @@ Refusal loop_detected() {
            "this request has come through this mirror before, or through too many others (see its "
            "Via field): endpoints lead in a circle; take the one that leads back out of the "
            "configuration"},
-          "loop"};
+          RefusalReason::loop};
 }
 
 }  // namespace
@@ -69,8 +70,9 @@ void Registry::handle(const http::ExchangePtr& exchange) {
   call.fields = scan_fields(request);
   const FieldValue& authorization = call.fields.authorization;
   if (authorization.count > 1 || (authorization && !well_formed_authorization(authorization.value)))
-    return refuse(*exchange, call,
-                  {{400, ErrorCode::unknown, "malformed Authorization field"}, "authorization"});
+    return refuse(
+        *exchange, call,
+        {{400, ErrorCode::unknown, "malformed Authorization field"}, RefusalReason::authorization});
   if (answer_locally(*exchange, call)) return;
   if (call.fields.via && is_loop(via_of(request, call.fields), options_.id))
     return refuse(*exchange, call, loop_detected());
@@ -95,7 +97,8 @@ bool Registry::answer_locally(http::Exchange& exchange, Call& call) const {
       return true;
     case Resource::upload:
       refuse(exchange, call,
-             {{404, ErrorCode::blob_upload_unknown, "no uploads on a read-only mirror"}, "upload"});
+             {{404, ErrorCode::blob_upload_unknown, "no uploads on a read-only mirror"},
+              RefusalReason::upload});
       return true;
     default:
       return false;
@@ -109,11 +112,13 @@ void Registry::answer_ping(http::Exchange& exchange, Call& call) const {
 
 void Registry::answer_catalog(http::Exchange& exchange, Call& call) const {
   if (!options_.catalog)
-    return refuse(exchange, call,
-                  {{404, ErrorCode::unsupported, "this mirror offers no catalog"}, "catalog"});
+    return refuse(
+        exchange, call,
+        {{404, ErrorCode::unsupported, "this mirror offers no catalog"}, RefusalReason::catalog});
   if (!parse_page(exchange.request().query()))
-    return refuse(exchange, call,
-                  {{400, ErrorCode::pagination_number_invalid, "invalid n or last"}, "page"});
+    return refuse(
+        exchange, call,
+        {{400, ErrorCode::pagination_number_invalid, "invalid n or last"}, RefusalReason::page});
   call.outcome = metrics::Outcome::hit;
   http::ReplyHead head(200);
   head.add("Cache-Control", "no-cache");

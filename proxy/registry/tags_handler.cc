@@ -24,8 +24,9 @@ std::string query_of_next(std::size_t n, std::string_view last, std::string_view
 void TagsHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
   std::optional<PageRequest> request = parse_page(exchange->request().query());
   if (!request)
-    return refuse(*exchange, call,
-                  {{400, ErrorCode::pagination_number_invalid, "invalid n or last"}, "page"});
+    return refuse(
+        *exchange, call,
+        {{400, ErrorCode::pagination_number_invalid, "invalid n or last"}, RefusalReason::page});
   if (!begin_wait(*exchange, call)) return;
   cache_.fetch_tags(
       call.repository_ref(), requester_of(*exchange, call),

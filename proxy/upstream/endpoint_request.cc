@@ -51,10 +51,10 @@ void EndpointRequest::on_login(LoginResult result) {
 void EndpointRequest::no_token(cache::Failure failure) {
   if (failure.given_up) return fail(std::move(failure), {});
   if (failure.kind == cache::FailureKind::rate_limited && trail_.at_endpoint())
-    return try_next_account(std::move(failure), "token");
+    return try_next_account(std::move(failure), EndpointFailure::token);
   const bool retryable = failure.kind == cache::FailureKind::unavailable;
   if (retryable) endpoint_.stats().faulty(Clock::now());
-  fail(std::move(failure), "token", retryable);
+  fail(std::move(failure), EndpointFailure::token, retryable);
 }
 
 void EndpointRequest::send() {
@@ -188,7 +188,7 @@ void EndpointRequest::refusal_stands() {
   if (!trail_.at_endpoint() && (status == 401 || status == 403)) {
     if (trail_.restart()) return login();
     auto failure = status_failure(what(), head_, std::chrono::system_clock::now());
-    return fail(std::move(failure), "denied");
+    return fail(std::move(failure), EndpointFailure::denied);
   }
   auto failure = status_failure(what(), head_, std::chrono::system_clock::now(), reason_.text());
   if (status == 429 && !led_away()) return limited(std::move(failure), failure_reason(status));
@@ -196,14 +196,14 @@ void EndpointRequest::refusal_stands() {
   fail(std::move(failure), failure_reason(status), retryable);
 }
 
-void EndpointRequest::limited(cache::Failure failure, std::string_view reason) {
+void EndpointRequest::limited(cache::Failure failure, EndpointFailure reason) {
   endpoint_.accounts().rate_limited(*account_, failure.retry_after);
   try_next_account(std::move(failure), reason);
 }
 
 /// Repeats the request as another account that is not limited, if there is one. Each account is
 /// tried once.
-void EndpointRequest::try_next_account(cache::Failure failure, std::string_view reason) {
+void EndpointRequest::try_next_account(cache::Failure failure, EndpointFailure reason) {
   if (++limited_accounts_ >= endpoint_.accounts().size() || endpoint_.accounts().limited())
     return fail(std::move(failure), reason);
   endpoint_.metrics().failure(reason);
@@ -215,14 +215,15 @@ void EndpointRequest::redirected() {
   const Url from = trail_.url();
   if (const auto forbidden = trail_.follow(head_.location)) {
     endpoint_.stats().faulty(Clock::now());
-    return fail(bad_answer(what(), *forbidden, head_.status), "redirect");
+    return fail(bad_answer(what(), *forbidden, head_.status), EndpointFailure::redirect);
   }
   if (!trail_.url().same_origin(from)) login_.leave();
   if (trail_.at_endpoint() && login_.authorization().empty()) return login();
   send();
 }
 
-void EndpointRequest::fail(cache::Failure failure, std::string_view reason, bool retryable) {
+void EndpointRequest::fail(cache::Failure failure, std::optional<EndpointFailure> reason,
+                           bool retryable) {
   RequestFailure failed{.failure = std::move(failure),
                         .reason = reason,
                         .retryable = retryable,
@@ -230,15 +231,16 @@ void EndpointRequest::fail(cache::Failure failure, std::string_view reason, bool
   if (failed.failure.kind == cache::FailureKind::rate_limited) {
     auto& wait = failed.failure.retry_after;
     if (!led_away()) {
-      failed.pause = reason == "token" ? account_->token_gate().pause_left(Clock::now())
-                                       : endpoint_.accounts().pause();
+      failed.pause = reason == EndpointFailure::token
+                         ? account_->token_gate().pause_left(Clock::now())
+                         : endpoint_.accounts().pause();
     } else if (wait.count() == 0) {  // the endpoint's limit does not apply to a hop
       failed.pause = endpoint_.timeouts().rate_limit_first;
     }
     if (failed.pause && wait.count() == 0)
       wait = std::chrono::ceil<std::chrono::seconds>(*failed.pause);
   }
-  if (!reason.empty()) endpoint_.metrics().failure(reason);
+  if (reason) endpoint_.metrics().failure(*reason);
   admission_.abandon();
   end({.kind = RequestResult::Kind::failed, .failure = std::move(failed)});
 }

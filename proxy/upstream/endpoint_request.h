@@ -91,11 +91,11 @@ class EndpointRequest : private TransferSink, private LoginSink {
   void refused();
   void refusal_stands();
   void redirected();
-  void limited(cache::Failure failure, std::string_view reason);
-  void try_next_account(cache::Failure failure, std::string_view reason);
+  void limited(cache::Failure failure, EndpointFailure reason);
+  void try_next_account(cache::Failure failure, EndpointFailure reason);
   void no_token(cache::Failure failure);
   void broken(const TransferEnd& result);
-  void fail(cache::Failure failure, std::string_view reason, bool retryable = false);
+  void fail(cache::Failure failure, std::optional<EndpointFailure> reason, bool retryable = false);
   void end(RequestResult result);
 
   void tick();

@@ -27,10 +27,10 @@ void FailureTally::add(const Endpoint& endpoint, const RequestFailure& failure) 
   tried_.push_back(&endpoint);
   // A circuit that is open when a body breaks off may be closed when its turn comes again.
   const auto kind = failure.failure.kind;
-  const bool unasked = failure.reason.empty() && kind == cache::FailureKind::unavailable;
+  const bool unasked = !failure.reason && kind == cache::FailureKind::unavailable;
   if (failure.pause) {
     pause_ = std::min(*failure.pause, pause_.value_or(*failure.pause));
-    paused_asked_ = paused_asked_ || !failure.reason.empty();
+    paused_asked_ = paused_asked_ || failure.reason.has_value();
   }
   if (unasked || kind == cache::FailureKind::rate_limited) {
     circuit_wait_ = failure.failure.retry_after;

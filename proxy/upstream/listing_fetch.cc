@@ -66,7 +66,7 @@ void ListingFetch::on_end(PagesResult result) {
     case PagesResult::Kind::no_list:
       if (source_ == ListingSource::referrers) return turn_to(ListingSource::referrers_tag);
       return no_tag({.failure = {cache::FailureKind::not_found, pages_.what() + ": no list"},
-                     .reason = "not-found"});
+                     .reason = EndpointFailure::not_found});
     case PagesResult::Kind::failed:
       return failed(result.failure);
   }

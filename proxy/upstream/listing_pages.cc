@@ -212,8 +212,9 @@ std::size_t ListingPages::most_pages() const {
 }
 
 void ListingPages::fail(cache::Failure failure) {
-  sink_.on_end({.kind = PagesResult::Kind::failed,
-                .failure = {.failure = std::move(failure), .reason = "bad-upstream"}});
+  sink_.on_end(
+      {.kind = PagesResult::Kind::failed,
+       .failure = {.failure = std::move(failure), .reason = EndpointFailure::bad_upstream}});
 }
 
 std::string ListingPages::what() const {

@@ -186,7 +186,7 @@ void ObjectFetch::completed(EndpointRequest& request) {
   if (request_.head || !end || progress_.next() >= *end) return finish(std::nullopt);
   // A 206 may hold less than the requested range; libcurl reports a short 200 as broken.
   const TransferEnd cut{.kind = TransferEnd::Kind::unreachable,
-                        .reason = "reset",
+                        .reason = EndpointFailure::reset,
                         .detail = "the answer ended before the object did"};
   failed(request, {.failure = transport_failure(what(request.endpoint()), cut),
                    .reason = cut.reason,
@@ -195,9 +195,9 @@ void ObjectFetch::completed(EndpointRequest& request) {
 
 void ObjectFetch::stopped(EndpointRequest& request) {
   if (progress_.overrun()) return finish(std::nullopt);
-  request.endpoint().metrics().failure("bad-upstream");
+  request.endpoint().metrics().failure(EndpointFailure::bad_upstream);
   if (const auto& rejection = try_of(request).rejection)
-    return failed(request, {.failure = *rejection, .reason = "bad-upstream"});
+    return failed(request, {.failure = *rejection, .reason = EndpointFailure::bad_upstream});
   // The sink accepts no more, and no other endpoint has other bytes for it.
   finish(bad_answer(what(request.endpoint()),
                     "sent other bytes than before, or than the cache can take"));
@@ -210,7 +210,8 @@ void ObjectFetch::failed(EndpointRequest& request, const RequestFailure& failure
     return finish(failure.failure);
   }
   Try& ended = try_of(request);
-  const bool of_token = failure.reason == "token";  // the status is the token server's
+  const bool of_token =
+      failure.reason == EndpointFailure::token;  // the status is the token server's
   if (request_.head && !ended.part.instead_of_head && !of_token &&
       may_refuse_head(request_.resource, failure.failure.status))
     return get_instead(request.endpoint(), ended);

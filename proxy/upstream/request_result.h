@@ -4,17 +4,19 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 #include "cache/base/failure.h"
+#include "metrics/reasons.h"
 
 namespace entrepot::upstream {
+
+using metrics::EndpointFailure;
 
 /// Why a request to an endpoint got no complete response.
 struct RequestFailure {
   cache::Failure failure;
-  /// Label of entrepot_endpoint_failures_total; empty: nothing was sent.
-  std::string_view reason;
+  /// Not set: nothing was sent.
+  std::optional<EndpointFailure> reason;
   bool retryable = false;      ///< the same request may succeed at once
   bool from_redirect = false;  ///< not the endpoint failed, but the target of its redirect
   /// The endpoint limits our rate and named no time: a retry may succeed after this.

@@ -146,9 +146,9 @@ void Upstream::publish_transfers(std::size_t running, std::size_t queued) {
 void Upstream::publish_dropped() {
   const CurlMulti::Dropped now = multi_.dropped();
   const CurlMulti::Dropped before = std::exchange(published_dropped_, now);
-  metrics_.transfers_dropped("left").add(now.left - before.left);
-  metrics_.transfers_dropped("full").add(now.full - before.full);
-  metrics_.transfers_dropped("yielded").add(now.yielded - before.yielded);
+  metrics_.transfers_dropped(metrics::TransferDrop::left).add(now.left - before.left);
+  metrics_.transfers_dropped(metrics::TransferDrop::full).add(now.full - before.full);
+  metrics_.transfers_dropped(metrics::TransferDrop::yielded).add(now.yielded - before.yielded);
 }
 
 bool Upstream::take_hedge() {

@@ -141,7 +141,7 @@ void UpstreamSource::report_mismatch(const std::string& upstream, const std::str
   loop_.assert_in_loop();
   const metrics::EndpointMetrics& series = metrics_.endpoint(upstream, endpoint);
   series.digest_mismatches().add();
-  series.failure("digest");
+  series.failure(EndpointFailure::digest);
   for (const auto& one : find(upstream)->endpoints())
     if (one->label() == endpoint) one->stats().mismatched(Endpoint::Clock::now());
 }

@@ -81,7 +81,7 @@ class Store final : public cache::ObjectCache {
     last_via = asker.via;
     cache::Answer answer;
     answer.outcome = cache::Outcome::miss;
-    answer.reason = "absent";
+    answer.reason = cache::AnswerReason::absent;
     answer.failure = absent();
     if (const auto entry = upstream.find(key); entry != upstream.end()) answer = entry->second;
     asker.executor->post([answer, done = std::move(done)] { done(answer); });

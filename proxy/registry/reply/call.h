@@ -10,11 +10,14 @@
 #include "cache/api/requester.h"
 #include "cache/base/digest.h"
 #include "metrics/labels.h"
+#include "metrics/reasons.h"
 #include "proxy/registry/request/request_fields.h"
 #include "proxy/registry/request/route.h"
 #include "proxy/registry/request/upstream_table.h"
 
 namespace entrepot::registry {
+
+using metrics::RefusalReason;
 
 /// The parsed request of an exchange and, as it becomes known, its outcome. Attached to the
 /// exchange in Registry::handle() and read in Registry::finished(). Views point into the request,
@@ -44,8 +47,9 @@ struct Call {
   // For the access log and the metrics.
   metrics::Kind kind = metrics::Kind::other;
   metrics::Outcome outcome = metrics::Outcome::refused;
-  std::string_view reason;  ///< static
-  std::string error;        ///< the message of an error reply caused by the mirror or the upstream
+  std::optional<metrics::AnswerReason> reason;
+  std::optional<RefusalReason> refusal;  ///< for Outcome::refused
+  std::string error;  ///< the message of an error reply caused by the mirror or the upstream
 };
 
 }  // namespace entrepot::registry

@@ -28,15 +28,16 @@ Multipart make_multipart(const std::vector<ByteRange>& ranges, std::uint64_t siz
   const std::string boundary = draw_boundary();
   Multipart multipart{"multipart/byteranges; boundary=" + boundary, {}};
   multipart.pieces.list.reserve(ranges.size());
-  for (const auto& range : ranges) multipart.pieces.list.push_back({range.first, range.length()});
+  for (const auto& range : ranges) multipart.pieces.list.push_back(piece_of(range));
   multipart.pieces.text = [boundary, size, media_type](const std::vector<http::Piece>& parts,
                                                        std::size_t index) {
     std::string text = index == 0 ? "--" : "\r\n--";
     text.append(boundary);
     if (index == parts.size()) return text.append("--\r\n");
-    const ByteRange range{parts[index].offset, parts[index].offset + parts[index].length - 1};
     text.append("\r\nContent-Type: ").append(media_type);
-    return text.append("\r\nContent-Range: ").append(content_range(range, size)).append("\r\n\r\n");
+    return text.append("\r\nContent-Range: ")
+        .append(content_range(range_of(parts[index]), size))
+        .append("\r\n\r\n");
   };
   return multipart;
 }

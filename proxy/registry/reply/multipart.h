@@ -11,6 +11,13 @@
 
 namespace entrepot::registry {
 
+/// The same bytes for a body, which is sent by offset and length.
+inline http::Piece piece_of(const ByteRange& range) { return {range.first, range.length()}; }
+/// The inverse of piece_of(). REQUIRES: piece.length > 0.
+inline ByteRange range_of(const http::Piece& piece) {
+  return {piece.offset, piece.offset + piece.length - 1};
+}
+
 /// Returns "bytes first-last/size", for a Content-Range field.
 std::string content_range(const ByteRange& range, std::uint64_t size);
 

@@ -72,14 +72,14 @@ void add_namespace(http::ReplyHead& head, const Call& call) {
 
 void refuse(http::Exchange& exchange, Call& call, const Refusal& refusal) {
   call.outcome = metrics::Outcome::refused;
-  call.reason = refusal.reason;
+  call.refusal = refusal.reason;
   http::ReplyHead head(refusal.error.status);
   send_error(exchange, call, head, refusal.error);
 }
 
 void refuse_method(http::Exchange& exchange, Call& call) {
   call.outcome = metrics::Outcome::refused;
-  call.reason = "method";
+  call.refusal = RefusalReason::method;
   http::ReplyHead head(405);
   head.add("Allow", "GET, HEAD");
   send_error(
@@ -89,7 +89,7 @@ void refuse_method(http::Exchange& exchange, Call& call) {
 
 void refuse_media_type(http::Exchange& exchange, Call& call, std::string_view media_type) {
   call.outcome = metrics::Outcome::refused;
-  call.reason = "accept";
+  call.refusal = RefusalReason::accept;
   http::ReplyHead head(404);
   head.add("Vary", "Accept");
   const std::string message =

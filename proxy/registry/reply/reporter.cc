@@ -42,7 +42,7 @@ std::chrono::nanoseconds time_to_first_byte(const http::ReplyStats& stats) {
 
 Reporter::Reporter(bool access_log, const metrics::Metrics& metrics)
     : access_log_(access_log), no_upstream_(metrics.upstream({})) {
-  for (int i = 0; i < metrics::outcome_count; ++i) {
+  for (std::size_t i = 0; i < metrics::count_of<metrics::Outcome>; ++i) {
     const auto outcome = static_cast<metrics::Outcome>(i);
     durations_.push_back(metrics.request_duration(outcome));
     first_bytes_.push_back(metrics.time_to_first_byte(outcome));
@@ -52,10 +52,10 @@ Reporter::Reporter(bool access_log, const metrics::Metrics& metrics)
 void Reporter::finished(const http::Exchange& exchange, const Call& call,
                         const http::ReplyStats& stats) const {
   const metrics::UpstreamMetrics& series = call.upstream ? *call.upstream->metrics : no_upstream_;
-  const auto outcome = static_cast<std::size_t>(call.outcome);
+  const auto outcome = metrics::index_of(call.outcome);
   series.request(call.kind, call.outcome, stats.status);
   if (call.outcome != metrics::Outcome::hit && call.outcome != metrics::Outcome::refused)
-    series.not_hit(call.reason);
+    series.not_hit(call.reason.value_or(metrics::AnswerReason::other));
   if (stats.body_bytes > 0) series.response_bytes(call.outcome).add(stats.body_bytes);
   durations_[outcome].observe(stats.finished - stats.started);
   if (stats.first_byte >= stats.started) first_bytes_[outcome].observe(time_to_first_byte(stats));
@@ -70,7 +70,8 @@ void Reporter::write_line(const http::Exchange& exchange, const Call& call,
   line.path = exchange.request().path();
   line.status = stats.status;
   line.outcome = call.outcome;
-  line.reason = call.reason;
+  line.reason =
+      call.outcome == metrics::Outcome::refused ? to_string(call.refusal) : to_string(call.reason);
   if (call.upstream) line.upstream = call.upstream->name;
   line.kind = call.kind;
   line.bytes = stats.body_bytes;

@@ -11,11 +11,11 @@ constexpr std::size_t max_ns = 255;
 constexpr std::string_view hub_library = "library/";
 
 Refusal bad_ns(std::string_view message) {
-  return {{400, ErrorCode::name_invalid, message}, "ns-invalid"};
+  return {{400, ErrorCode::name_invalid, message}, RefusalReason::ns_invalid};
 }
 
 Refusal unknown_upstream(std::string_view message) {
-  return {{404, ErrorCode::name_unknown, message}, "upstream-unknown"};
+  return {{404, ErrorCode::name_unknown, message}, RefusalReason::upstream_unknown};
 }
 
 /// Decodes `ns` into `ns`, which stays empty if the request has none.
@@ -73,7 +73,8 @@ std::optional<Refusal> select_target(const UpstreamTable& upstreams, const http:
     name = call.inserted;
     valid = name.size() <= max_name;
   }
-  if (!valid) return Refusal{{400, ErrorCode::name_invalid, "invalid repository name"}, "name"};
+  if (!valid)
+    return Refusal{{400, ErrorCode::name_invalid, "invalid repository name"}, RefusalReason::name};
   call.repository = name;
   return std::nullopt;
 }

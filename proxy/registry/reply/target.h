@@ -2,8 +2,8 @@
 #pragma once
 
 #include <optional>
-#include <string_view>
 
+#include "metrics/reasons.h"
 #include "proxy/http/parse/request.h"
 #include "proxy/registry/reply/call.h"
 #include "proxy/registry/reply/error.h"
@@ -13,7 +13,7 @@ namespace entrepot::registry {
 /// A request that this mirror rejects.
 struct Refusal {
   Error error;
-  std::string_view reason;  ///< log word, static
+  RefusalReason reason;
 };
 
 /// Selects the upstream and the repository of a request: a configured name as path prefix

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cache/base/extents.h"
+
 namespace entrepot::registry {
 
 /// Requests with more ranges are rejected. podman then halves its list; stargz and SOCI continue
@@ -19,6 +21,8 @@ struct ByteRange {
   std::uint64_t last = 0;
 
   std::uint64_t length() const { return last - first + 1; }
+  /// The same bytes for the cache, which counts up to an exclusive end.
+  cache::Span span() const { return {first, last + 1}; }
   friend bool operator==(const ByteRange&, const ByteRange&) = default;
 };
 

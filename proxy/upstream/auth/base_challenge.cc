@@ -61,7 +61,7 @@ Disposition BaseChallenge::on_head(const ResponseHead& head) {
 
 void BaseChallenge::on_end(const TransferEnd& end) {
   const std::unique_ptr<Transfer> ended = std::move(transfer_);
-  if (!answer_.answered && !end.reason.empty()) metrics_.failure(end.reason);
+  if (!answer_.answered && end.reason) metrics_.failure(*end.reason);
   known_until_ =
       Clock::now() + (answer_.answered ? timeouts_.base_challenge : timeouts_.base_failed);
   // A sink may request again from within the call, and then gets the remembered answer.

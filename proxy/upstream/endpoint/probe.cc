@@ -113,7 +113,7 @@ void Probe::on_end(const TransferEnd& end) {
   transfer_.reset();
   if (!settled_) {
     endpoint_.metrics().request(metrics::Kind::ping, 0);
-    endpoint_.metrics().failure(end.reason);
+    endpoint_.metrics().failure(end.reason.value_or(EndpointFailure::other));
     failed(end.detail, asked_at_);
   }
   wait();

@@ -268,7 +268,7 @@ void CurlMulti::reset(const std::string& reason) {
   open();
   admit();
   const TransferEnd end{.kind = TransferEnd::Kind::unreachable,
-                        .reason = "reset",
+                        .reason = EndpointFailure::reset,
                         .detail = "libcurl had to be restarted"};
   for (const auto& running : victims) running->finish(end);
 }

@@ -16,37 +16,37 @@ constexpr std::uint64_t max_discarded = 64 * 1024;
 
 struct Meaning {
   TransferEnd::Kind kind;
-  std::string_view reason;
+  EndpointFailure reason;
 };
 
 Meaning meaning_of(CURLcode result, bool head_seen) {
   using Kind = TransferEnd::Kind;
   switch (result) {
     case CURLE_COULDNT_RESOLVE_HOST:
-      return {Kind::unreachable, "dns"};
+      return {Kind::unreachable, EndpointFailure::dns};
     case CURLE_COULDNT_CONNECT:
-      return {Kind::unreachable, "connect"};
+      return {Kind::unreachable, EndpointFailure::connect};
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
-      return {Kind::certificate, "tls"};
+      return {Kind::certificate, EndpointFailure::tls};
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CIPHER:
-      return {Kind::tls, "tls"};
+      return {Kind::tls, EndpointFailure::tls};
     case CURLE_OPERATION_TIMEDOUT:
-      return {Kind::timeout, "timeout"};
+      return {Kind::timeout, EndpointFailure::timeout};
     case CURLE_OUT_OF_MEMORY:  // also a header line above libcurl's limit
-      if (head_seen) return {Kind::unreachable, "reset"};
-      return {Kind::malformed, "bad-upstream"};
+      if (head_seen) return {Kind::unreachable, EndpointFailure::reset};
+      return {Kind::malformed, EndpointFailure::bad_upstream};
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_FILESIZE_EXCEEDED:
     case CURLE_WRITE_ERROR:
-      return {Kind::malformed, "bad-upstream"};
+      return {Kind::malformed, EndpointFailure::bad_upstream};
     default:
-      return {Kind::unreachable, "reset"};
+      return {Kind::unreachable, EndpointFailure::reset};
   }
 }
 
@@ -161,16 +161,18 @@ TransferEnd CurlTransfer::judge(CURLcode result) const {
   if (phase_.is(TransferPhase::cut)) return {};
   if (phase_.is(TransferPhase::refused)) return {.kind = Kind::refused, .reason = {}, .detail = {}};
   if (reader_.state() == HeadReader::State::refused) {
-    return {.kind = Kind::malformed, .reason = "bad-upstream", .detail = reader_.refusal()};
+    return {.kind = Kind::malformed,
+            .reason = EndpointFailure::bad_upstream,
+            .detail = reader_.refusal()};
   }
   if (const auto forbidden = dial_.only_forbidden(); result != CURLE_OK && !forbidden.empty()) {
     return {.kind = Kind::forbidden_address,
-            .reason = "redirect",
+            .reason = EndpointFailure::redirect,
             .detail = "its host has no address but " + std::string(forbidden) + " ones"};
   }
   if (!has_head() && (result == CURLE_OK || result == CURLE_WRITE_ERROR)) {
     return {.kind = Kind::malformed,
-            .reason = "bad-upstream",
+            .reason = EndpointFailure::bad_upstream,
             .detail = result == CURLE_OK ? "it ended without a response head"
                                          : "it sent a body without a response head"};
   }
@@ -227,7 +229,7 @@ void CurlTransfer::check_progress() {
   if (!has_head()) {
     deadlines_.expired(
         *this, {.kind = Kind::timeout,
-                .reason = "timeout",
+                .reason = EndpointFailure::timeout,
                 .detail = "no answer in " + std::to_string(head_deadline_.count()) + " ms"});
   } else if (held_) {
     stall_.rest();
@@ -237,8 +239,9 @@ void CurlTransfer::check_progress() {
   } else if (phase_.is(TransferPhase::discarding)) {
     deadlines_.expired(*this, {});
   } else {
-    deadlines_.expired(*this,
-                       {.kind = Kind::timeout, .reason = "stall", .detail = "the body stalled"});
+    deadlines_.expired(
+        *this,
+        {.kind = Kind::timeout, .reason = EndpointFailure::stall, .detail = "the body stalled"});
   }
 }
 

@@ -13,7 +13,7 @@ constexpr std::chrono::seconds wait_while_overloaded{10};
 
 struct StatusMeaning {
   cache::FailureKind kind;
-  std::string_view reason;  // a word of metrics' list
+  EndpointFailure reason;
   std::string_view advice;
 };
 
@@ -22,31 +22,33 @@ StatusMeaning meaning_of(int status) {
   switch (status) {
     case 404:
     case 410:
-      return {Kind::not_found, "not-found", "the upstream does not have it"};
+      return {Kind::not_found, EndpointFailure::not_found, "the upstream does not have it"};
     case 401:
     case 403:
     case 451:
-      return {Kind::denied, "denied",
+      return {Kind::denied, EndpointFailure::denied,
               "the upstream's credentials, or the lack of them, do not allow it"};
     case 402:
     case 412:  // no condition of ours: a policy of the registry (Harbor: vulnerable, unsigned)
-      return {Kind::denied, "denied", "the upstream's policy does not allow it"};
+      return {Kind::denied, EndpointFailure::denied, "the upstream's policy does not allow it"};
     case 416:  // to a range within the size that was announced
-      return {Kind::bad_upstream, "bad-upstream", "it lacks bytes of the size it announced"};
+      return {Kind::bad_upstream, EndpointFailure::bad_upstream,
+              "it lacks bytes of the size it announced"};
     case 429:
-      return {Kind::rate_limited, "rate-limited",
+      return {Kind::rate_limited, EndpointFailure::rate_limited,
               "the upstream wants fewer requests; credentials may raise the limit"};
     case 508:
       return {
-          Kind::bad_upstream, "server-error",
+          Kind::bad_upstream, EndpointFailure::server_error,
           "it leads back to this mirror, or to one it asks itself; take it out of the endpoints"};
     case 408:
-      return {Kind::unavailable, "server-error", "asking again later may help"};
+      return {Kind::unavailable, EndpointFailure::server_error, "asking again later may help"};
     default:
       break;
   }
-  if (status >= 500) return {Kind::unavailable, "server-error", "asking again later may help"};
-  return {Kind::bad_upstream, "bad-upstream",
+  if (status >= 500)
+    return {Kind::unavailable, EndpointFailure::server_error, "asking again later may help"};
+  return {Kind::bad_upstream, EndpointFailure::bad_upstream,
           "this is no answer of a registry; check the endpoint's url"};
 }
 
@@ -114,7 +116,7 @@ cache::Failure status_failure(const std::string& what, const ResponseHead& head,
   return failure;
 }
 
-std::string_view failure_reason(int status) { return meaning_of(status).reason; }
+EndpointFailure failure_reason(int status) { return meaning_of(status).reason; }
 
 cache::Failure bad_answer(const std::string& what, std::string_view why, int status) {
   cache::Failure failure;

@@ -30,8 +30,8 @@ cache::Failure transport_failure(const std::string& what, const TransferEnd& end
 cache::Failure status_failure(const std::string& what, const ResponseHead& head,
                               std::chrono::system_clock::time_point now, std::string reason = {});
 
-/// The `reason` of entrepot_endpoint_failures_total for a status that is a failure.
-std::string_view failure_reason(int status);
+/// The reason to count for a status that is a failure.
+EndpointFailure failure_reason(int status);
 
 /// An answer we must not use. `why` continues "<what>: ".
 cache::Failure bad_answer(const std::string& what, std::string_view why, int status = 0);

@@ -7,15 +7,17 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "cache/base/client.h"
 #include "cache/base/demand.h"
+#include "metrics/reasons.h"
 #include "proxy/upstream/wire/response_head.h"
 #include "proxy/upstream/wire/url.h"
 
 namespace entrepot::upstream {
+
+using metrics::EndpointFailure;
 
 /// Settings that all transfers of an upstream share.
 struct TransferOptions {
@@ -76,9 +78,8 @@ struct TransferEnd {
     overloaded,         ///< not sent by us: too many wait
   };
   Kind kind = Kind::complete;
-  /// The `reason` of entrepot_endpoint_failures_total: "dns", "connect", "reset", "tls", "timeout",
-  /// "stall", "redirect", "bad-upstream"; empty for complete and refused.
-  std::string_view reason;
+  /// Not set for complete and refused, and for a transfer that this mirror ended or did not send.
+  std::optional<EndpointFailure> reason;
   /// One phrase for the log; no secret, no query.
   std::string detail;
 };

@@ -122,23 +122,26 @@ TEST(Metrics, UnknownUpstreamsAreNone) {
 TEST(Metrics, UnknownEndpointsAreOtherAndShownOnceUsed) {
   const Metrics metrics(sample());
   EXPECT_THAT(metrics.text(), Not(HasSubstr(R"(endpoint="other")")));
-  metrics.endpoint("docker.io", "nowhere.example").failure("tls");
+  metrics.endpoint("docker.io", "nowhere.example").failure(EndpointFailure::tls);
   EXPECT_THAT(
       metrics.text(),
       HasSubstr(
           R"(endpoint_failures_total{upstream="docker.io",endpoint="other",reason="tls"} 1)"));
 }
 
-TEST(Metrics, UnknownWordsAreOther) {
+TEST(Metrics, CountsReasonsByTheirWords) {
   const Metrics metrics(sample());
-  metrics.endpoint("quay.io", "quay.io").failure("gremlins");
-  metrics.cache().bypass("moon phase").add();
-  metrics.upstream("quay.io").not_hit("");
-  metrics.disk().errors("sync").add(3);
+  metrics.endpoint("quay.io", "quay.io").failure(EndpointFailure::other);
+  metrics.cache().bypass(BypassReason::other_upstream).add();
+  metrics.upstream("quay.io").not_hit(AnswerReason::other);
+  metrics.upstream("quay.io").not_hit(AnswerReason::other_upstream);
+  metrics.upstream("quay.io").not_hit(AnswerReason::other_upstream);
+  metrics.disk().errors(DiskOperation::sync).add(3);
   const std::string text = metrics.text();
   EXPECT_THAT(text, HasSubstr(R"(endpoint="quay.io",reason="other"} 1)"));
-  EXPECT_THAT(text, HasSubstr(R"(entrepot_bypass_total{reason="other"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(entrepot_bypass_total{reason="other-upstream"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(not_hit_total{upstream="quay.io",reason="other"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(not_hit_total{upstream="quay.io",reason="other-upstream"} 2)"));
   EXPECT_THAT(text, HasSubstr(R"(entrepot_disk_errors_total{operation="sync"} 3)"));
 }
 

@@ -27,7 +27,7 @@ class ArrivingFileTest : public testing::Test {
   std::shared_ptr<GrowingFile> passing(std::uint64_t size, std::uint64_t tail = 0) {
     auto file = GrowingFile::create_passing(
         parts(size, tail), [this](std::optional<Digest> d) { proven.push_back(d); });
-    file->set_bypass("disk-full");
+    file->set_bypass(metrics::BypassReason::disk_full);
     return file;
   }
   /// An arriving file every write to which fails as on a full disk.
@@ -195,7 +195,7 @@ TEST_F(ArrivingFileTest, OnAFullDiskItGoesOnInMemoryUnderTheSameFile) {
   ASSERT_FALSE(file->take(0, bytes(whole), whole.size()));
   ASSERT_FALSE(file->finish());
   executor.run();
-  EXPECT_EQ(file->bypass(), "disk-full");
+  EXPECT_EQ(file->bypass(), metrics::BypassReason::disk_full);
   EXPECT_TRUE(file->file()->discardable());
   std::string read(whole.size(), '\0');
   ASSERT_EQ(::pread(file->file()->fd(), read.data(), read.size(), 0),

@@ -224,7 +224,7 @@ TEST_F(PiecesTest, SmallBlobsComeWhole) {
   EXPECT_FALSE(last().request.end);
   last().answer(small);
   executor.run();
-  EXPECT_EQ(pending.answer().reason, "range-whole");
+  EXPECT_EQ(to_string(pending.answer().reason), "range-whole");
   EXPECT_TRUE(cache->find_blob(repo, sha256(small)));
 }
 

@@ -47,13 +47,13 @@ TEST_F(AcceptTest, ANegativeEntryHoldsForTheSameTypes) {
     ask("");
     refuse();
     const auto asked = source.asked.size();
-    EXPECT_EQ(ask("").answer().reason, "negative");
+    EXPECT_EQ(to_string(ask("").answer().reason), "negative");
     EXPECT_EQ(source.asked.size(), asked);
     EXPECT_FALSE(ask(artifact_type).answered());
     EXPECT_EQ(source.asked.size(), asked + 1);
     EXPECT_EQ(last().request.accept, artifact_type);
     refuse();
-    EXPECT_EQ(ask(artifact_type).answer().reason, "negative");
+    EXPECT_EQ(to_string(ask(artifact_type).answer().reason), "negative");
   }
 }
 

@@ -188,6 +188,8 @@ TEST_F(OriginsTest, FillOfARestrictedUpstreamIsNotJoined) {
   executor.run();
   ASSERT_TRUE(second.answered());
   EXPECT_NE(second.answer().content->progress, first.answer().content->progress);
+  EXPECT_EQ(second.answer().outcome, Outcome::bypass);
+  EXPECT_EQ(to_string(second.answer().reason), "other-upstream");
   ask_blob(sha256(large), team);
   EXPECT_EQ(source.asked.size(), asked);
   // Each fill ends by itself, and the first one is stored.

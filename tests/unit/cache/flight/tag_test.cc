@@ -181,7 +181,7 @@ TEST_F(TagTest, TagIsFreshTenTimesAsLongIfFewRequestsAreLeft) {
   clock.advance(seconds(549));
   const auto stale = ask_tag("latest");
   EXPECT_EQ(stale.answer().outcome, Outcome::stale);
-  EXPECT_EQ(stale.answer().reason, "rate-limit-low");
+  EXPECT_EQ(to_string(stale.answer().reason), "rate-limit-low");
   EXPECT_EQ(source.asked.size(), 1U) << "no check in the background";
   clock.advance(seconds(1));
   ask_tag("latest");

@@ -80,7 +80,7 @@ TEST_F(RoomTest, PassesNewBlobsThroughIfAllIsPinned) {
     ASSERT_TRUE(pending.answered());
   }
   EXPECT_EQ(pending.answer().outcome, Outcome::bypass);
-  EXPECT_EQ(pending.answer().reason, "disk-full");
+  EXPECT_EQ(to_string(pending.answer().reason), "disk-full");
 }
 
 TEST(Pins, OverlappingRecountsKeepNotedDigests) {

@@ -12,7 +12,7 @@ constexpr std::uint64_t mebibyte = 1 << 20;
 
 class EvictorTest : public StorageTest {
  protected:
-  std::uint64_t evict() { return storage.evictor.evict_one("size"); }
+  std::uint64_t evict() { return storage.evictor.evict_one(metrics::EvictionReason::size); }
 };
 
 TEST_F(EvictorTest, EvictsABlobFromIndexDiskAndRocksDb) {

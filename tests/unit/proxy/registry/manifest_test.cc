@@ -90,7 +90,7 @@ TEST_F(Manifests, AcceptDecidesForTagsOnly) {
   EXPECT_EQ(code_of(refused), "MANIFEST_UNKNOWN");
   EXPECT_EQ(refused.field("Vary"), "Accept");
   EXPECT_EQ(site.last_call().outcome, metrics::Outcome::refused);
-  EXPECT_EQ(site.last_call().reason, "accept");
+  EXPECT_EQ(to_string(site.last_call().refusal), "accept");
   EXPECT_EQ(site.get(by_digest, {"Accept: " + std::string(oci_index)}).status, 200);
   EXPECT_EQ(site.get(by_tag, {"Accept: " + std::string(oci_manifest)}).status, 200);
 }
@@ -123,7 +123,7 @@ TEST_F(Manifests, FetchesAMiss) {
   site.store.in_memory.clear();
   cache::Answer answer = hit(memory_content(bytes, oci_manifest));
   answer.outcome = metrics::Outcome::joined;
-  answer.reason = "absent";
+  answer.reason = cache::AnswerReason::absent;
   site.store.upstream[digest_key] = answer;
   const auto exchange = site.begin("GET", by_digest);
   EXPECT_FALSE(exchange->replied());
@@ -131,7 +131,7 @@ TEST_F(Manifests, FetchesAMiss) {
   EXPECT_EQ(exchange->seen().status, 200);
   EXPECT_EQ(exchange->seen().field("Cache-Status"), "entrepot; fwd=uri-miss; collapsed");
   EXPECT_EQ(site.last_call().outcome, metrics::Outcome::joined);
-  EXPECT_EQ(site.last_call().reason, "absent");
+  EXPECT_EQ(to_string(site.last_call().reason), "absent");
 }
 
 TEST_F(Manifests, HeadOfAMissRequestsNoBody) {
@@ -217,7 +217,7 @@ TEST_F(Manifests, SendsNothingToADisconnectedClient) {
   exchange->close();
   site.executor.run();
   EXPECT_FALSE(exchange->replied());
-  EXPECT_EQ(site.last_call().reason, "client-left");
+  EXPECT_EQ(to_string(site.last_call().reason), "client-left");
 }
 
 TEST_F(Manifests, ConditionalRequestFetchesNoBody) {

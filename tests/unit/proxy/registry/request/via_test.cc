@@ -47,7 +47,7 @@ TEST(Loop, IsRejectedBeforeAnyUpstreamRequest) {
        {blob, std::string("/v2/a/b/manifests/latest"), std::string("/v2/a/b/tags/list")}) {
     const fakes::Reply reply = site.get(target, {"Via: 1.1 fred, 1.1 entrepot"});
     EXPECT_EQ(reply.status, 508) << target;
-    EXPECT_EQ(site.last_call().reason, "loop");
+    EXPECT_EQ(to_string(site.last_call().refusal), "loop");
   }
   EXPECT_TRUE(site.store.fetched.empty());
 }

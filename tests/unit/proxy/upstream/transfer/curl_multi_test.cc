@@ -342,7 +342,7 @@ TEST_F(MultiTest, BytesWithoutAFinalHeadAreMalformed) {
     start(server, sink);
     const TransferEnd end = sink.wait();
     EXPECT_EQ(end.kind, TransferEnd::Kind::malformed) << answer;
-    EXPECT_EQ(end.reason, "bad-upstream") << answer;
+    EXPECT_EQ(to_string(end.reason), "bad-upstream") << answer;
     EXPECT_EQ(sink.status, 0) << answer;
     EXPECT_EQ(sink.bytes, 0U) << answer;
   }

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reasons that metrics and the access log show, as values of label `reason` and as log words.
+#pragma once
+
+#include <cstdint>
+
+#include "metrics/word_table.h"
+
+namespace entrepot::metrics {
+
+/// The reason that a request was no plain hit: access log, entrepot_not_hit_total.
+enum class AnswerReason : std::uint8_t {
+  absent,                ///< not in the store
+  negative,              ///< the upstream answered recently that the object does not exist
+  not_linked,            ///< stored, but not yet proven for this repository
+  proof_due,             ///< the proof for this repository is due again
+  corrupt,               ///< the stored copy has another digest and is fetched again
+  range,                 ///< only the requested ranges of the blob are fetched
+  range_whole,           ///< the whole blob is fetched for a range
+  tag_due,               ///< the tag was due; the upstream has confirmed it
+  tag_moved,             ///< the tag names another digest now
+  tag_refreshing,        ///< served while the tag is checked in the background
+  client_left,           ///< the client disconnected before the answer
+  upstream_unreachable,  ///< the upstream cannot be asked
+  upstream_slow,         ///< the upstream did not answer in time
+  rate_limit_low,        ///< few requests are left, so the tag is served without a check
+  disk_full,             ///< from here on: passed through, see BypassReason
+  inodes,
+  disk_error,
+  index,
+  too_large,
+  other_upstream,
+  other,  ///< metrics only: without a reason, because the process ends
+};
+
+/// The reason that an object is not stored: entrepot_bypass_total. Its words are those of
+/// AnswerReason.
+enum class BypassReason : std::uint8_t {
+  disk_full,       ///< no room, even after evictions
+  inodes,          ///< the file system cannot create more files
+  disk_error,      ///< the file of the object cannot be created or written
+  index,           ///< the index accepts no new records
+  too_large,       ///< larger than one object may be
+  other_upstream,  ///< the same blob arrives for an upstream whose transfer is not shared
+};
+
+/// The reason that the mirror refused a request: access log.
+enum class RefusalReason : std::uint8_t {
+  method,
+  authorization,     ///< malformed Authorization
+  route,             ///< not a resource of the registry API
+  loop,              ///< the request came through this mirror before
+  upload,            ///< the mirror is read-only
+  catalog,           ///< the mirror offers no catalog
+  ns_invalid,        ///< the parameter `ns` is invalid
+  upstream_unknown,  ///< the named registry is not mirrored
+  name,              ///< invalid repository name
+  reference,         ///< neither a tag nor a digest
+  digest,            ///< invalid or unsupported digest
+  page,              ///< invalid `n` or `last`
+  ranges,            ///< too many ranges
+  accept,            ///< the manifest has a type that the client does not accept
+  client_misses,     ///< limits.misses_per_client
+};
+
+/// The reason that an object was removed from the store: entrepot_cache_evictions_total.
+enum class EvictionReason : std::uint8_t {
+  size,     ///< cache.max_size
+  reserve,  ///< cache.reserve_free, or free inodes
+  corrupt,  ///< its bytes have another digest, or cannot be read
+  deleted,  ///< by a command
+};
+
+/// The reason that a request to an endpoint failed: entrepot_endpoint_failures_total.
+enum class EndpointFailure : std::uint8_t {
+  not_found,
+  denied,
+  rate_limited,
+  bad_upstream,  ///< the response must not be used
+  connect,
+  dns,
+  tls,
+  timeout,  ///< no response head in time
+  stall,    ///< the body arrived too slowly
+  reset,    ///< the connection or the body ended early
+  server_error,
+  redirect,  ///< to a forbidden target
+  token,     ///< no token was obtained
+  digest,    ///< the body has another digest
+  other,     ///< a probe was not sent
+};
+
+/// A limit that was enforced on a client: label `reason` of entrepot_clients_limited_total.
+enum class ClientLimit : std::uint8_t { connections, misses, heads, slow, idle };
+
+/// The reason that a transfer was dropped: label `reason` of entrepot_transfers_dropped_total.
+enum class TransferDrop : std::uint8_t {
+  left,     ///< no client waits for it any more
+  full,     ///< the queue is full
+  yielded,  ///< ended for transfers for which clients wait
+};
+
+template <>
+inline constexpr auto words<AnswerReason> = make_words<AnswerReason>({
+    {AnswerReason::absent, "absent"},
+    {AnswerReason::negative, "negative"},
+    {AnswerReason::not_linked, "not-linked"},
+    {AnswerReason::proof_due, "proof-due"},
+    {AnswerReason::corrupt, "corrupt"},
+    {AnswerReason::range, "range"},
+    {AnswerReason::range_whole, "range-whole"},
+    {AnswerReason::tag_due, "tag-due"},
+    {AnswerReason::tag_moved, "tag-moved"},
+    {AnswerReason::tag_refreshing, "tag-refreshing"},
+    {AnswerReason::client_left, "client-left"},
+    {AnswerReason::upstream_unreachable, "upstream-unreachable"},
+    {AnswerReason::upstream_slow, "upstream-slow"},
+    {AnswerReason::rate_limit_low, "rate-limit-low"},
+    {AnswerReason::disk_full, "disk-full"},
+    {AnswerReason::inodes, "inodes"},
+    {AnswerReason::disk_error, "disk-error"},
+    {AnswerReason::index, "index"},
+    {AnswerReason::too_large, "too-large"},
+    {AnswerReason::other_upstream, "other-upstream"},
+    {AnswerReason::other, "other"},
+});
+
+/// The reason of an answer whose object is not stored.
+constexpr AnswerReason answer_reason(BypassReason reason) {
+  switch (reason) {
+    case BypassReason::disk_full:
+      return AnswerReason::disk_full;
+    case BypassReason::inodes:
+      return AnswerReason::inodes;
+    case BypassReason::disk_error:
+      return AnswerReason::disk_error;
+    case BypassReason::index:
+      return AnswerReason::index;
+    case BypassReason::too_large:
+      return AnswerReason::too_large;
+    case BypassReason::other_upstream:
+      return AnswerReason::other_upstream;
+  }
+  return AnswerReason::other;
+}
+
+template <>
+inline constexpr auto words<BypassReason> = make_words<BypassReason>({
+    {BypassReason::disk_full, to_string(AnswerReason::disk_full)},
+    {BypassReason::inodes, to_string(AnswerReason::inodes)},
+    {BypassReason::disk_error, to_string(AnswerReason::disk_error)},
+    {BypassReason::index, to_string(AnswerReason::index)},
+    {BypassReason::too_large, to_string(AnswerReason::too_large)},
+    {BypassReason::other_upstream, to_string(AnswerReason::other_upstream)},
+});
+
+template <>
+inline constexpr auto words<RefusalReason> = make_words<RefusalReason>({
+    {RefusalReason::method, "method"},
+    {RefusalReason::authorization, "authorization"},
+    {RefusalReason::route, "route"},
+    {RefusalReason::loop, "loop"},
+    {RefusalReason::upload, "upload"},
+    {RefusalReason::catalog, "catalog"},
+    {RefusalReason::ns_invalid, "ns-invalid"},
+    {RefusalReason::upstream_unknown, "upstream-unknown"},
+    {RefusalReason::name, "name"},
+    {RefusalReason::reference, "reference"},
+    {RefusalReason::digest, "digest"},
+    {RefusalReason::page, "page"},
+    {RefusalReason::ranges, "ranges"},
+    {RefusalReason::accept, "accept"},
+    {RefusalReason::client_misses, "client-misses"},
+});
+
+template <>
+inline constexpr auto words<EvictionReason> = make_words<EvictionReason>({
+    {EvictionReason::size, "size"},
+    {EvictionReason::reserve, "reserve"},
+    {EvictionReason::corrupt, "corrupt"},
+    {EvictionReason::deleted, "deleted"},
+});
+
+template <>
+inline constexpr auto words<EndpointFailure> = make_words<EndpointFailure>({
+    {EndpointFailure::not_found, "not-found"},
+    {EndpointFailure::denied, "denied"},
+    {EndpointFailure::rate_limited, "rate-limited"},
+    {EndpointFailure::bad_upstream, "bad-upstream"},
+    {EndpointFailure::connect, "connect"},
+    {EndpointFailure::dns, "dns"},
+    {EndpointFailure::tls, "tls"},
+    {EndpointFailure::timeout, "timeout"},
+    {EndpointFailure::stall, "stall"},
+    {EndpointFailure::reset, "reset"},
+    {EndpointFailure::server_error, "server-error"},
+    {EndpointFailure::redirect, "redirect"},
+    {EndpointFailure::token, "token"},
+    {EndpointFailure::digest, "digest"},
+    {EndpointFailure::other, "other"},
+});
+
+template <>
+inline constexpr auto words<ClientLimit> = make_words<ClientLimit>({
+    {ClientLimit::connections, "connections"},
+    {ClientLimit::misses, "misses"},
+    {ClientLimit::heads, "heads"},
+    {ClientLimit::slow, "slow"},
+    {ClientLimit::idle, "idle"},
+});
+
+template <>
+inline constexpr auto words<TransferDrop> = make_words<TransferDrop>({
+    {TransferDrop::left, "left"},
+    {TransferDrop::full, "full"},
+    {TransferDrop::yielded, "yielded"},
+});
+
+}  // namespace entrepot::metrics

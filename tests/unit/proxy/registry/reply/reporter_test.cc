@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/reply/reporter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "metrics/log.h"
+#include "tests/fakes/exchange.h"
+#include "tests/unit/metrics/captured_stderr.h"
+
+namespace entrepot::registry {
+namespace {
+
+using metrics::AnswerReason;
+using metrics::Outcome;
+using testing::HasSubstr;
+
+/// Reports the end of one exchange without upstream.
+class ReporterTest : public testing::Test {
+ protected:
+  std::string log_line() {
+    log::CapturedStderr captured;
+    log::start({});
+    Reporter(true, metrics_).finished(exchange_, call_, stats());
+    log::stop();
+    return captured.text();
+  }
+  std::string counted() {
+    Reporter(false, metrics_).finished(exchange_, call_, stats());
+    return metrics_.text();
+  }
+
+  static http::ReplyStats stats() {
+    http::ReplyStats stats;
+    stats.status = 404;
+    return stats;
+  }
+
+  metrics::Metrics metrics_{std::vector<metrics::UpstreamLabels>()};
+  fakes::Exchange exchange_{"GET /v2/ HTTP/1.1\r\nHost: mirror:5000\r\n\r\n"};
+  Call call_;
+};
+
+TEST_F(ReporterTest, LogsTheReasonOfAnAnswer) {
+  call_.outcome = Outcome::error;
+  call_.reason = AnswerReason::upstream_unreachable;
+  EXPECT_THAT(log_line(), HasSubstr(" 404 error upstream-unreachable - "));
+}
+
+TEST_F(ReporterTest, LogsTheReasonOfARefusal) {
+  call_.reason = AnswerReason::client_left;  // as before the answer
+  call_.outcome = Outcome::refused;
+  call_.refusal = RefusalReason::client_misses;
+  EXPECT_THAT(log_line(), HasSubstr(" 404 refused client-misses - "));
+}
+
+TEST_F(ReporterTest, CountsTheReasonOfAnAnswer) {
+  call_.outcome = Outcome::bypass;
+  call_.reason = AnswerReason::other_upstream;
+  EXPECT_THAT(counted(), HasSubstr(R"(not_hit_total{upstream="none",reason="other-upstream"} 1)"));
+}
+
+TEST_F(ReporterTest, CountsAnAnswerWithoutReasonAsOther) {
+  call_.outcome = Outcome::error;
+  EXPECT_THAT(log_line(), HasSubstr(" 404 error - - "));
+  EXPECT_THAT(metrics_.text(), HasSubstr(R"(not_hit_total{upstream="none",reason="other"} 1)"));
+}
+
+}  // namespace
+}  // namespace entrepot::registry
