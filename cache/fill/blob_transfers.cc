@@ -3,6 +3,8 @@
 
 #include <limits>
 
+#include "cache/index/stored_size.h"
+
 namespace entrepot::cache {
 
 FetchRequest BlobTransfers::request() const {
@@ -26,8 +28,8 @@ void BlobTransfers::request_rest(const Extents& available, bool compare) {
   }
   auto next = request();
   if (!subject_.ranges_ignored) {
-    constexpr auto page = GrowingFile::page;
-    next.offset = compare && span_.begin > 0 ? (span_.begin - 1) / page * page : span_.begin;
+    next.offset =
+        compare && span_.begin > 0 ? (span_.begin - 1) / page_size * page_size : span_.begin;
     if (span_.end < size) next.end = span_.end;
   }
   has_head_ = false;
@@ -39,7 +41,7 @@ RangeFetcher& BlobTransfers::ranges() {
   if (ranges_) return *ranges_;
   Extents available;
   if (file_.is_open()) {
-    available = file_->extents();
+    available = file_->writer().extents();
     available.add({*file_.size(), std::numeric_limits<std::uint64_t>::max()});
   }
   ranges_ = std::make_unique<RangeFetcher>(owner_, subject_.source, subject_.home, request(),

@@ -25,7 +25,7 @@ FileBody::FileBody(FillSubject& subject, FillBody::Owner& owner, FetchScope scop
       file_(subject, [this](const std::optional<Digest>& actual) { hashed(actual); }),
       transfers_(subject, file_, ranges_, scope),
       parallel_(subject, file_, transfers_),
-      pacer_(subject, owner, file_, transfers_),
+      pacer_(subject, owner, transfers_),
       ranges_(subject, owner, *this, file_, transfers_, parallel_) {}
 
 FileBody::~FileBody() {
@@ -80,9 +80,7 @@ bool FileBody::on_data(std::uint64_t offset, std::span<const std::byte> data) {
   if (transfers_.shortened() && offset < end)
     data = data.first(std::min<std::uint64_t>(data.size(), end - offset));
   refusal_ = file_->take(offset, data, file_.size().value_or(subject_.max_size()));
-  if (!refusal_ && file_->deserted()) refusal_ = PassThroughPacer::nobody_reads();
-  if (!refusal_ && file_->should_slide()) file_->slide();
-  if (!refusal_ && file_->full()) pacer_.hold();
+  if (auto* const window = file_->window(); window && !refusal_) refusal_ = pacer_.pace(*window);
   if (refusal_ || !transfers_.shortened() || file_->arrived() < end) return !refusal_;
   // Segments deliver the rest.
   transfers_.end_shortened();
@@ -117,7 +115,7 @@ void FileBody::go_on() {
         {FailureKind::bad_upstream, "the upstream's answer is shorter than announced"},
         Bytes::discarded);
   if (parallel_.active() && parallel_.allowed()) return parallel_.request_segments();
-  transfers_.request_rest(file_->extents(), /*compare=*/false);
+  transfers_.request_rest(file_->writer().extents(), /*compare=*/false);
 }
 
 void FileBody::prove() {
@@ -134,7 +132,7 @@ void FileBody::hashed(const std::optional<Digest>& actual) {
   file_->finish_readers(Progress::State::whole);
   // From now on the content is simply a whole file.
   owner_.proven(std::make_shared<const Content>(
-      Content{subject_.digest, file_->arrived(), {}, nullptr, file_->file(), nullptr}));
+      Content{subject_.digest, file_->arrived(), {}, nullptr, file_->writer().file(), nullptr}));
 }
 
 bool FileBody::keep(const ContentPtr& content, Keeper::Done done) {
@@ -164,12 +162,13 @@ void FileBody::client_joined(Client client) {
 }
 
 std::optional<BypassReason> FileBody::bypass() const {
-  return file_.is_open() ? file_->bypass() : std::nullopt;
+  return file_.is_open() ? file_->writer().bypass() : std::nullopt;
 }
 
 bool FileBody::joinable(bool proven) const {
   if (!file_.named() && !subject_.apart) return false;
-  return proven ? !file_.passing() : !file_.is_open() || !file_->begun_to_slide();
+  if (!file_.passing()) return true;
+  return !proven && !file_->window()->begun_to_slide();
 }
 
 bool FileBody::awaited() const {
@@ -180,7 +179,8 @@ bool FileBody::expendable() const {
   if (!file_.is_open()) return false;
   if (!file_.size() || file_.passing()) return true;
   const auto size = *file_.size();
-  return size - file_->extents().bytes() > std::max(nearly_whole, std::min(size / 10, max_tenth));
+  return size - file_->writer().extents().bytes() >
+         std::max(nearly_whole, std::min(size / 10, max_tenth));
 }
 
 // ---- The end

@@ -30,8 +30,7 @@ bool FillFile::resume(std::uint64_t room) {
   if (size_ != partial_->size || *size_ <= context.environment.options.tail) return false;
   auto reserved = context.budget.reserve_first(room, partial_->extents.bytes()).reservation;
   if (!reserved) return false;
-  file_ = GrowingFile::resume(parts(), partial_->extents, std::move(reserved), proven_);
-  if (!file_) return false;
+  if (!open(FileWriter::resume(parts(), partial_->extents, std::move(reserved)))) return false;
   context.notes.add(subject_.digest, subject_.repository.upstream);
   partial_.reset();
   return true;
@@ -42,8 +41,8 @@ bool FillFile::create() {
   const FillContext& context = subject_.context;
   auto [room, refused] = context.budget.reserve_first(size_.value_or(unknown_size));
   if (room) {
-    file_ = GrowingFile::create(parts(), std::move(room), proven_);
-    if (file_) context.notes.add(subject_.digest, subject_.repository.upstream);
+    if (open(FileWriter::create(parts(), std::move(room))))
+      context.notes.add(subject_.digest, subject_.repository.upstream);
     refused = BypassReason::disk_error;
   }
   return file_ || create_passing(refused);
@@ -51,29 +50,33 @@ bool FillFile::create() {
 
 bool FillFile::create_passing(BypassReason reason) {
   if (!size_) return false;
-  file_ = GrowingFile::create_passing(parts(), proven_);
-  if (file_) file_->set_bypass(reason);
-  return file_ != nullptr;
+  return open(FileWriter::create_in_memory(parts(), reason));
 }
 
 bool FillFile::create_for_ranges(std::uint64_t room) {
   const FillContext& context = subject_.context;
   auto reserved = context.budget.reserve(room).reservation;
-  if (reserved) file_ = GrowingFile::create(parts(), std::move(reserved), proven_);
-  if (file_) context.notes.add(subject_.digest, subject_.repository.upstream);
-  return file_ != nullptr;
+  if (!reserved || !open(FileWriter::create(parts(), std::move(reserved)))) return false;
+  context.notes.add(subject_.digest, subject_.repository.upstream);
+  return true;
 }
 
-GrowingFile::Parts FillFile::parts() const {
+FileWriter::Parts FillFile::parts() const {
   const FillContext& context = subject_.context;
-  const Environment& environment = context.environment;
-  return {context.files, context.budget,  context.health, environment.store_pool,
-          subject_.home, subject_.digest, size_,          environment.options.tail};
+  return {context.files, context.budget, context.health, subject_.digest, size_};
+}
+
+bool FillFile::open(std::optional<FileWriter> writer) {
+  if (!writer) return false;
+  const Environment& environment = subject_.context.environment;
+  const GrowingFile::Parts parts{environment.store_pool, subject_.home, environment.options.tail};
+  file_ = std::make_shared<GrowingFile>(parts, *std::move(writer), proven_);
+  return true;
 }
 
 ContentPtr FillFile::growing_content() const {
   return std::make_shared<const Content>(
-      Content{subject_.digest, *size_, {}, nullptr, file_->file(), file_->progress()});
+      Content{subject_.digest, *size_, {}, nullptr, file_->writer().file(), file_->progress()});
 }
 
 void FillFile::give_name_up() {
@@ -84,7 +87,7 @@ void FillFile::leave(std::uint64_t min_bytes) {
   const FillContext& context = subject_.context;
   if (partial_) return context.store.partials().add(*std::exchange(partial_, std::nullopt));
   if (!file_ || passing() || !named_) return;
-  const auto& extents = file_->extents();
+  const auto& extents = file_->writer().extents();
   if (size_ && extents.bytes() >= min_bytes) {
     context.store.partials().add(
         {subject_.digest, *size_, extents, context.origins.of(subject_.repository.upstream)});
@@ -99,9 +102,10 @@ void FillFile::discard() {
 }
 
 void FillFile::stored() {
-  if (file_) file_->give_room_back();
+  if (file_) file_->room().give_back();
   if (file_ && named_) subject_.context.notes.remove(subject_.digest);
-  if (passing()) subject_.context.environment.metrics.cache().bypass(*file_->bypass()).add();
+  if (passing())
+    subject_.context.environment.metrics.cache().bypass(*file_->writer().bypass()).add();
 }
 
 }  // namespace entrepot::cache

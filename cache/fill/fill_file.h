@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cache/content/content.h"
+#include "cache/fill/file_writer.h"
 #include "cache/fill/fill_context.h"
 #include "cache/fill/growing_file.h"
 #include "cache/store/partial_blobs.h"
@@ -45,7 +46,7 @@ class FillFile {
   GrowingFile& operator*() const { return *file_; }
   GrowingFile* operator->() const { return file_.get(); }
   /// The object is not stored, for lack of room or because the disk fails.
-  bool passing() const { return file_ && file_->passing(); }
+  bool passing() const { return file_ && file_->writer().passing(); }
   /// The content of an open file of known size.
   ContentPtr growing_content() const;
 
@@ -63,7 +64,8 @@ class FillFile {
 
  private:
   bool create_passing(BypassReason reason);
-  GrowingFile::Parts parts() const;
+  bool open(std::optional<FileWriter> writer);
+  FileWriter::Parts parts() const;
 
   const FillSubject& subject_;
   const GrowingFile::Proven proven_;

@@ -29,7 +29,7 @@ void ParallelFetch::look_later() {
 void ParallelFetch::look_at_speed() {
   timer_.reset();
   const auto size = *file_.size();
-  const auto available = allowed() ? file_->extents().bytes() : size;
+  const auto available = allowed() ? file_->writer().extents().bytes() : size;
   if (available >= size) return stay_with_one();
   const auto most =
       std::min(subject_.context.environment.options.transfers_per_blob, 1 + share_->most());

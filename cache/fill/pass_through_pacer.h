@@ -6,10 +6,11 @@
 
 #include "cache/base/clock.h"
 #include "cache/base/executor.h"
+#include "cache/base/failure.h"
 #include "cache/fill/blob_transfers.h"
 #include "cache/fill/fill_body.h"
 #include "cache/fill/fill_context.h"
-#include "cache/fill/fill_file.h"
+#include "cache/fill/pass_through_window.h"
 
 namespace entrepot::cache {
 
@@ -19,26 +20,25 @@ namespace entrepot::cache {
 class PassThroughPacer {
  public:
   /// All outlive this.
-  PassThroughPacer(const FillSubject& subject, FillBody::Owner& owner, const FillFile& file,
+  PassThroughPacer(const FillSubject& subject, FillBody::Owner& owner,
                    const BlobTransfers& transfers)
-      : subject_(subject), owner_(owner), file_(file), transfers_(transfers) {}
+      : subject_(subject), owner_(owner), transfers_(transfers) {}
 
-  /// The window is full: holds the transfer in order until there is room.
-  void hold();
-  /// The failure of a fill that passes through without readers.
-  static Failure nobody_reads();
+  /// The transfer in order has delivered bytes to the file of `window`, which outlives this: holds
+  /// the transfer while the window is full. Returns a failure if the fill has no readers.
+  std::optional<Failure> pace(PassThroughWindow& window);
 
  private:
   struct HeldUp {
     SteadyTime since, seen;
   };
 
-  void look_at_window();
-  void cut_slow_readers();
+  void hold(PassThroughWindow& window);
+  void look_at(PassThroughWindow& window);
+  void cut_slow_readers(PassThroughWindow& window);
 
   const FillSubject& subject_;
   FillBody::Owner& owner_;
-  const FillFile& file_;
   const BlobTransfers& transfers_;
   std::unique_ptr<Timer> timer_;
   std::optional<HeldUp> held_up_;  ///< some readers hold up others

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "cache/fill/growing_file.h"
 #include "cache/fill/rules/grains.h"
+#include "cache/index/stored_size.h"
 
 namespace entrepot::cache {
 namespace {
@@ -50,7 +50,7 @@ class RangeFetcher::Transfer final : public FetchSink,
     data = data.subspan(std::min<std::uint64_t>(data.size(), next - std::min(next, offset)));
     gathered_.insert(gathered_.end(), data.begin(), data.end());
     if (gathered_.size() >= gathered_size) {
-      refusal_ = write(gathered_.size() / GrowingFile::page);
+      refusal_ = write(gathered_.size() / page_size);
       return !refusal_;
     }
     if (!std::exchange(turn_end_posted_, true)) {
@@ -72,7 +72,7 @@ class RangeFetcher::Transfer final : public FetchSink,
 
  private:
   std::optional<Failure> write(std::size_t pages) {
-    const std::size_t bytes = pages * GrowingFile::page;
+    const std::size_t bytes = pages * page_size;
     if (bytes == 0) return std::nullopt;
     if (auto refusal = fetcher_.owner_.on_range_data(front_, std::span(gathered_).first(bytes)))
       return refusal;
@@ -83,7 +83,7 @@ class RangeFetcher::Transfer final : public FetchSink,
 
   void turn_ended() {
     turn_end_posted_ = false;
-    const auto refusal = write(gathered_.size() / GrowingFile::page);
+    const auto refusal = write(gathered_.size() / page_size);
     if (!refusal) return;
     fetch_.reset();
     fetcher_.ended(shared_from_this(), refusal);

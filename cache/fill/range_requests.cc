@@ -122,7 +122,7 @@ std::optional<Failure> RangeRequests::on_range_data(std::uint64_t offset,
   const auto size = *file_.size();
   if (offset > size || data.size() > size - offset)
     return Failure{FailureKind::bad_upstream, "the upstream's piece is longer than the blob"};
-  if (!transfers_.whole() && file_->differs(offset, data)) {
+  if (!transfers_.whole() && file_->writer().differs(offset, data)) {
     refusal_ = Failure{FailureKind::bad_upstream, "a piece came again with other bytes"};
     return refusal_;
   }
@@ -143,7 +143,8 @@ void RangeRequests::on_range_done(const std::optional<Failure>& failure) {
     if (parallel_.active() && transfers_.has_ranges()) parallel_.request_segments();
     return;
   }
-  if (transfers_.scope().is(FetchScope::ranges) && file_->extents().bytes() >= *file_.size() / 2) {
+  if (transfers_.scope().is(FetchScope::ranges) &&
+      file_->writer().extents().bytes() >= *file_.size() / 2) {
     if (fetch_whole()) return;
     transfers_.scope().enter(FetchScope::only_ranges);
   }
@@ -203,7 +204,7 @@ void RangeRequests::answer(const ObjectRequest& request) {
     all.wanted = {};
     return fill_.route(std::move(all));
   }
-  const auto& available = file_->extents();
+  const auto& available = file_->writer().extents();
   const bool hit = std::ranges::all_of(
       *spans, [&available](const Span& span) { return available.covers(span); });
   auto requested = std::optional<std::uint64_t>(0);
@@ -243,7 +244,7 @@ std::optional<std::uint64_t> RangeRequests::reserve_and_fetch(const std::vector<
     missing += ranges.missing(span);
     far.push_back(span);
   }
-  if (missing > 0 && !whole && !file_->claim(claimed_ + missing)) return std::nullopt;
+  if (missing > 0 && !whole && !file_->room().claim(claimed_ + missing)) return std::nullopt;
   claimed_ += missing;
   for (const auto& span : far) ranges.fetch(span);
   return missing;
@@ -261,7 +262,7 @@ void RangeRequests::note_served(const std::vector<Span>& spans, Client client) {
   if (verdict != ServedRanges::Verdict::check || subject_.ranges_ignored) return;
   RangeFetcher& ranges = transfers_.ranges();
   for (const auto& span : joined(spans, closed_gap, max_ranges)) {
-    if (file_->extents().covers(span)) ranges.fetch_again(span);
+    if (file_->writer().extents().covers(span)) ranges.fetch_again(span);
   }
 }
 

@@ -10,11 +10,11 @@
 
 #include "cache/api/requests.h"
 #include "cache/api/source.h"
-#include "cache/fill/file_hasher.h"
 #include "cache/fill/fill.h"
 #include "cache/flight/link_proof.h"
 #include "cache/flight/negative_table.h"
 #include "cache/flight/tag_fallback.h"
+#include "cache/store/file_hasher.h"
 
 namespace entrepot::cache {
 

@@ -6,6 +6,10 @@
 
 namespace entrepot::cache {
 
+/// The growing file of a fill is written in whole pages of this size, except at the end of the
+/// object, so that a later process finds the missing bytes as holes (left_fills.h). Bytes.
+inline constexpr std::uint64_t page_size = 4096;
+
 /// Disk space of a file of `size` bytes, rounded up to file system blocks.
 constexpr std::uint64_t size_on_disk(std::uint64_t size) {
   constexpr std::uint64_t block = 4096;

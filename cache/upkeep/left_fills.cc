@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "cache/base/folder.h"
-#include "cache/fill/growing_file.h"
+#include "cache/index/stored_size.h"
 #include "cache/store/blob_files.h"
 #include "metrics/log.h"
 
@@ -41,15 +41,15 @@ Holes try_holes(const Layout& layout) {
   const auto path = layout.fills() / "probe";
   const BlobFile file(
       ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  const std::string bytes(GrowingFile::page, 'x');
-  const bool made = ::ftruncate(file.fd(), pages * GrowingFile::page) == 0 &&
-                    ::pwrite(file.fd(), bytes.data(), bytes.size(), written * GrowingFile::page) ==
+  const std::string bytes(page_size, 'x');
+  const bool made = ::ftruncate(file.fd(), pages * page_size) == 0 &&
+                    ::pwrite(file.fd(), bytes.data(), bytes.size(), written * page_size) ==
                         static_cast<ssize_t>(bytes.size());
   const bool full = !made && (errno == ENOSPC || errno == EDQUOT);
   ::unlink(path.c_str());
   if (full) return Holes::no_room;
   Extents expected;
-  expected.add({written * GrowingFile::page, (written + 1) * GrowingFile::page});
+  expected.add({written * page_size, (written + 1) * page_size});
   return made && written_extents(file.fd()).spans() == expected.spans() ? Holes::told
                                                                         : Holes::not_told;
 }

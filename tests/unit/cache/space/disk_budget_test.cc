@@ -2,7 +2,7 @@
 // Objects that are spared by eviction: pinned ones, and manifests in use.
 #include <array>
 
-#include "cache/fill/growing_file.h"
+#include "cache/fill/pass_through_window.h"
 #include "cache/store/pins.h"
 #include "tests/unit/cache/cache_fixture.h"
 
@@ -156,7 +156,7 @@ TEST_F(RoomTest, SparesBlobsThatAreBeingRead) {
 }
 
 TEST_F(RoomTest, DisconnectsReaderThatStallsPassThrough) {
-  constexpr std::uint64_t window = GrowingFile::window, piece = 256 << 10;
+  constexpr std::uint64_t window = PassThroughWindow::max_bytes, piece = 256 << 10;
   options.max_size = 8 << 20;
   open();
   const auto large = pattern(3 * window);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cache/fill/file_hasher.h"
+#include "cache/store/file_hasher.h"
 
 #include <unistd.h>
 
@@ -48,15 +48,19 @@ void FileHasher::finish(std::uint64_t size) {
 
 void FileHasher::cancel() {
   done_ = nullptr;
+  end();
+}
+
+void FileHasher::end() {
   const MutexLock lock(mutex_);
-  if (!phase_.is(HashPhase::ended)) phase_.enter(HashPhase::ended);
+  if (!phase_.is(HashingPhase::ended)) phase_.enter(HashingPhase::ended);
 }
 
 void FileHasher::run_if_idle() {
   {
     const MutexLock lock(mutex_);
-    if (!phase_.is(HashPhase::idle)) return;
-    phase_.enter(HashPhase::running);
+    if (!phase_.is(HashingPhase::idle)) return;
+    phase_.enter(HashingPhase::running);
   }
   run_later();
 }
@@ -72,8 +76,8 @@ void FileHasher::run() {
     std::uint64_t until;
     {
       const MutexLock lock(mutex_);
-      if (phase_.is(HashPhase::ended)) return;
-      if (target_ == hashed_ && !last_) return phase_.enter(HashPhase::idle);
+      if (phase_.is(HashingPhase::ended)) return;
+      if (target_ == hashed_ && !last_) return phase_.enter(HashingPhase::idle);
       if (target_ == hashed_) break;
       until = target_;
     }
@@ -99,10 +103,7 @@ bool FileHasher::hash_until(std::uint64_t until) {
 }
 
 void FileHasher::report(std::optional<Digest> digest) {
-  {
-    const MutexLock lock(mutex_);
-    if (!phase_.is(HashPhase::ended)) phase_.enter(HashPhase::ended);
-  }
+  end();
   home_.post([self = shared_from_this(), digest] {
     if (auto done = std::exchange(self->done_, nullptr)) done(digest);
   });
