@@ -66,9 +66,6 @@ MEASURES = {
 # Measure → name → present number, past the bound. `--update` rewrites the table.
 # OFFENDERS begin
 OFFENDERS: dict[str, dict[str, int]] = {
-    "methods": {
-        "cache::GrowingFile": 45,
-    },
 }
 # OFFENDERS end
 

@@ -11,26 +11,26 @@ class FillTest : public CacheTest {
   const std::string small = pattern(4096);
 };
 
-TEST_F(FillTest, ManyAskersMakeOneTransfer) {
-  std::vector<Pending> askers;
-  for (int i = 0; i < 30; ++i) askers.push_back(ask_blob(sha256(large)));
+TEST_F(FillTest, ManyRequestsMakeOneTransfer) {
+  std::vector<Pending> requests;
+  for (int i = 0; i < 30; ++i) requests.push_back(ask_blob(sha256(large)));
   ASSERT_EQ(source.asked.size(), 1U);
   last().answer(large);
   executor.run();
-  EXPECT_EQ(askers[0].answer().outcome, Outcome::miss);
-  for (std::size_t i = 1; i < askers.size(); ++i) {
-    EXPECT_EQ(askers[i].answer().outcome, Outcome::joined);
+  EXPECT_EQ(requests[0].answer().outcome, Outcome::miss);
+  for (std::size_t i = 1; i < requests.size(); ++i) {
+    EXPECT_EQ(requests[i].answer().outcome, Outcome::joined);
   }
-  EXPECT_EQ(read(*askers[29].answer().content), large);
+  EXPECT_EQ(read(*requests[29].answer().content), large);
   EXPECT_EQ(source.asked.size(), 1U);
 }
 
 TEST_F(FillTest, LargeBodyIsReadableAsItArrivesButForTheTail) {
-  const auto asker = ask_blob(sha256(large));
+  const auto request = ask_blob(sha256(large));
   last().head(large.size());
   executor.run();
-  ASSERT_TRUE(asker.answered());
-  const auto content = asker.answer().content;
+  ASSERT_TRUE(request.answered());
+  const auto content = request.answer().content;
   EXPECT_EQ(content->size, large.size());
   EXPECT_EQ(content->progress->readable(0, Progress::ReadPolicy::proven), 0U);
 
@@ -78,12 +78,12 @@ TEST_F(FillTest, ProvenContentIsAHitBeforeItIsOnDisk) {
 }
 
 TEST_F(FillTest, WakesReadersOncePerTurn) {
-  const auto asker = ask_blob(sha256(large));
+  const auto request = ask_blob(sha256(large));
   last().head(large.size());
   executor.run();
   int woken = 0;
-  asker.answer().content->progress->wait(0, Progress::ReadPolicy::proven, executor,
-                                         [&] { ++woken; });
+  request.answer().content->progress->wait(0, Progress::ReadPolicy::proven, executor,
+                                           [&] { ++woken; });
   for (std::size_t i = 0; i < 10; ++i) last().data(std::string_view(large).substr(i * 1000, 1000));
   EXPECT_EQ(woken, 0);
   executor.run();
@@ -102,10 +102,10 @@ TEST_F(FillTest, StoredBlobIsAHitFromMemory) {
 }
 
 TEST_F(FillTest, SmallBlobIsHitFromMemoryAndSurvivesReopening) {
-  const auto asker = ask_blob(sha256(small));
+  const auto request = ask_blob(sha256(small));
   last().answer(small);
   executor.run();
-  EXPECT_EQ(*asker.answer().content->bytes, small);
+  EXPECT_EQ(*request.answer().content->bytes, small);
   ASSERT_TRUE(cache->find_blob(repo, sha256(small)));
   open();
   EXPECT_FALSE(cache->find_blob(repo, sha256(small)));  // not in memory yet
@@ -135,40 +135,40 @@ TEST_F(FillTest, LargeBlobSurvivesReopening) {
   EXPECT_EQ(source.asked.size(), 1U);
 }
 
-TEST_F(FillTest, SmallWrongBodyIsAskedForAgainUnseen) {
-  const auto asker = ask_blob(sha256(small));
+TEST_F(FillTest, SmallWrongBodyIsRequestedAgainBeforeTheAnswer) {
+  const auto request = ask_blob(sha256(small));
   auto wrong = small;
   wrong[10] ^= 1;
   last().answer(wrong);
   executor.run();
-  EXPECT_FALSE(asker.answered());
+  EXPECT_FALSE(request.answered());
   ASSERT_EQ(source.asked.size(), 2U);
   EXPECT_EQ(source.mismatches, 1);
   last().answer(small);
   executor.run();
-  EXPECT_EQ(*asker.answer().content->bytes, small);
+  EXPECT_EQ(*request.answer().content->bytes, small);
 }
 
-TEST_F(FillTest, SmallBodyWrongTwiceFailsAndIsNotKept) {
-  const auto asker = ask_blob(sha256(small));
+TEST_F(FillTest, SmallBodyThatIsWrongTwiceFailsAndIsNotStored) {
+  const auto request = ask_blob(sha256(small));
   for (int i = 0; i < 2; ++i) {
     last().answer(pattern(4096, 'x'));
     executor.run();
   }
-  EXPECT_EQ(asker.answer().content, nullptr);
-  EXPECT_EQ(asker.answer().failure.kind, FailureKind::bad_upstream);
+  EXPECT_EQ(request.answer().content, nullptr);
+  EXPECT_EQ(request.answer().failure.kind, FailureKind::bad_upstream);
   EXPECT_FALSE(cache->find_blob(repo, sha256(small)));
   ask_blob(sha256(small));
   EXPECT_EQ(source.asked.size(), 3U);
 }
 
 TEST_F(FillTest, LargeWrongBodyNeverReleasesItsTailAndTheNextRequestStartsOver) {
-  const auto asker = ask_blob(sha256(large));
+  const auto request = ask_blob(sha256(large));
   auto wrong = large;
   wrong[500'000] ^= 1;
   last().answer(wrong);
   executor.run();
-  const auto progress = asker.answer().content->progress;
+  const auto progress = request.answer().content->progress;
   EXPECT_EQ(progress->state(), Progress::State::failed);
   EXPECT_EQ(progress->readable(0, Progress::ReadPolicy::proven), large.size() - options.tail);
   EXPECT_EQ(source.mismatches, 1);
@@ -180,7 +180,7 @@ TEST_F(FillTest, LargeWrongBodyNeverReleasesItsTailAndTheNextRequestStartsOver) 
   EXPECT_EQ(read(*next.answer().content), large);
 }
 
-TEST_F(FillTest, FailureBeforeTheHeadAnswersEverybody) {
+TEST_F(FillTest, FailureBeforeTheHeadAnswersAllRequests) {
   const auto one = ask_blob(sha256(large));
   const auto two = ask_blob(sha256(large));
   last().fail(FailureKind::unavailable);
@@ -192,23 +192,23 @@ TEST_F(FillTest, FailureBeforeTheHeadAnswersEverybody) {
 }
 
 TEST_F(FillTest, FailureInTheMiddleCutsReadersAndLeavesNoFile) {
-  const auto asker = ask_blob(sha256(large));
+  const auto request = ask_blob(sha256(large));
   last().head(large.size());
   last().data(std::string_view(large).substr(0, 1000));
   executor.run();
   last().fail(FailureKind::unavailable);
   executor.run();
-  EXPECT_EQ(asker.answer().content->progress->state(), Progress::State::failed);
+  EXPECT_EQ(request.answer().content->progress->state(), Progress::State::failed);
   EXPECT_TRUE(std::filesystem::is_empty(options.directory / "fills"));
 }
 
-TEST_F(FillTest, BodyShorterThanAnnouncedIsNotKept) {
-  const auto asker = ask_blob(sha256(large));
+TEST_F(FillTest, BodyShorterThanAnnouncedIsNotStored) {
+  const auto request = ask_blob(sha256(large));
   last().head(large.size() + 1);
   last().data(large);
   last().done();
   executor.run();
-  EXPECT_EQ(asker.answer().content->progress->state(), Progress::State::failed);
+  EXPECT_EQ(request.answer().content->progress->state(), Progress::State::failed);
   EXPECT_FALSE(cache->find_blob(repo, sha256(large)));
 }
 
@@ -219,14 +219,14 @@ TEST_F(FillTest, BodyLongerThanAnnouncedIsRefused) {
 }
 
 TEST_F(FillTest, RepeatedBytesOfAResumeAreComparedAndTheRestTaken) {
-  const auto asker = ask_blob(sha256(large));
+  const auto request = ask_blob(sha256(large));
   last().head(large.size());
   last().data(std::string_view(large).substr(0, 400'000));
   EXPECT_TRUE(last().data_at(0, std::string_view(large).substr(0, 600'000)));
   EXPECT_TRUE(last().data_at(600'000, std::string_view(large).substr(600'000)));
   last().done();
   executor.run();
-  EXPECT_EQ(read(*asker.answer().content), large);
+  EXPECT_EQ(read(*request.answer().content), large);
 }
 
 TEST_F(FillTest, OtherBytesAfterAResumeAreRefused) {
@@ -238,29 +238,29 @@ TEST_F(FillTest, OtherBytesAfterAResumeAreRefused) {
   EXPECT_FALSE(last().data_at(0, other_bytes));
 }
 
-TEST_F(FillTest, UnknownSizeIsAnsweredWhenItIsKnown) {
-  const auto asker = ask_blob(sha256(large));
+TEST_F(FillTest, BodyOfUnknownSizeIsAnsweredWhenItIsComplete) {
+  const auto request = ask_blob(sha256(large));
   last().head(std::nullopt);
   last().data(large);
   executor.run();
-  EXPECT_FALSE(asker.answered());
+  EXPECT_FALSE(request.answered());
   last().done();
   executor.run();
-  EXPECT_EQ(asker.answer().content->size, large.size());
-  EXPECT_EQ(read(*asker.answer().content), large);
+  EXPECT_EQ(request.answer().content->size, large.size());
+  EXPECT_EQ(read(*request.answer().content), large);
 }
 
-TEST_F(FillTest, HeadOfSomethingAbsentAsksWithHeadAndFillsNothing) {
-  const auto asker = ask_blob(sha256(large), repo, /*head=*/true);
+TEST_F(FillTest, HeadOfAnAbsentBlobRequestsAHeadAndStoresNothing) {
+  const auto request = ask_blob(sha256(large), repo, /*head=*/true);
   ASSERT_TRUE(last().request.head);
   last().answer(large);
   executor.run();
-  EXPECT_EQ(asker.answer().content->size, large.size());
+  EXPECT_EQ(request.answer().content->size, large.size());
   EXPECT_EQ(source.asked.size(), 1U);
   EXPECT_FALSE(cache->find_blob(repo, sha256(large)));
 }
 
-TEST_F(FillTest, NotFoundIsBelievedForAWhile) {
+TEST_F(FillTest, NotFoundIsRememberedForAWhile) {
   ask_blob(sha256(large));
   last().fail(FailureKind::not_found);
   executor.run();
@@ -311,10 +311,10 @@ TEST_F(FillTest, StoppingFailsWaitersAndReaders) {
 
 TEST_F(FillTest, Sha512IsProvenByItsOwnAlgorithm) {
   const auto digest = digest_of(Algorithm::sha512, large);
-  const auto asker = ask_blob(digest);
+  const auto request = ask_blob(digest);
   last().answer(large);
   executor.run();
-  EXPECT_EQ(asker.answer().content->progress->state(), Progress::State::whole);
+  EXPECT_EQ(request.answer().content->progress->state(), Progress::State::whole);
   EXPECT_FALSE(cache->find_blob(repo, sha256(large)));  // the same bytes under another name
   EXPECT_TRUE(cache->find_blob(repo, digest));
 }

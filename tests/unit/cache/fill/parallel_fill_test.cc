@@ -3,15 +3,15 @@
 #include <algorithm>
 
 #include "cache/fill/rules/parallelism.h"
-#include "tests/unit/cache/pieces_fixture.h"
+#include "tests/unit/cache/ranges_fixture.h"
 #include "tests/unit/cache/sizes.h"
 
 namespace entrepot::cache {
 namespace {
 
-class WideningFillTest : public PiecesTest {
+class ParallelFillTest : public RangesTest {
  protected:
-  WideningFillTest() : PiecesTest(pattern(64 * mib + 77)) { reopen(4); }
+  ParallelFillTest() : RangesTest(pattern(64 * mib + 77)) { reopen(4); }
 
   void reopen(std::size_t transfers) {
     options.transfers_per_blob = transfers;
@@ -68,7 +68,7 @@ class WideningFillTest : public PiecesTest {
         std::count_if(source.asked.begin(), source.asked.end(),
                       [](const auto& asked) { return asked.sink != nullptr; }));
   }
-  std::uint64_t brought() const {
+  std::uint64_t delivered() const {
     std::uint64_t sum = 0;
     for (const auto& asked : source.asked) sum += asked.sent;
     return sum;
@@ -80,13 +80,13 @@ class WideningFillTest : public PiecesTest {
   }
 };
 
-TEST_F(WideningFillTest, ASegmentBeginsAheadOfWhatComesInOrder) {
+TEST_F(ParallelFillTest, ASegmentBeginsAheadOfTheTransferInOrder) {
   widen();
   ASSERT_EQ(source.asked.size(), 2U);
   EXPECT_EQ(range_of(source.asked[1]), (Span{6 * mib, 10 * mib}));
 }
 
-TEST_F(WideningFillTest, TheTransferInOrderEndsAtTheSegment) {
+TEST_F(ParallelFillTest, TheTransferInOrderEndsAtTheSegment) {
   widen();
   auto& in_order = source.asked[0];
   arrive(in_order, 4 * mib - 1000);
@@ -98,7 +98,7 @@ TEST_F(WideningFillTest, TheTransferInOrderEndsAtTheSegment) {
   EXPECT_EQ(range_of(last()), (Span{10 * mib, 14 * mib}));
 }
 
-TEST_F(WideningFillTest, AReaderInOrderFollowsTheSegments) {
+TEST_F(ParallelFillTest, AReaderInOrderFollowsTheSegments) {
   const auto pending = widen();
   arrive(source.asked[0], 4 * mib);
   const auto& content = *pending.answer().content;
@@ -108,14 +108,14 @@ TEST_F(WideningFillTest, AReaderInOrderFollowsTheSegments) {
   EXPECT_EQ(content.progress->readable(0, Progress::ReadPolicy::proven), 7 * mib);
 }
 
-TEST_F(WideningFillTest, EveryByteComesOnce) {
+TEST_F(ParallelFillTest, EachByteIsRequestedOnce) {
   finish(widen());
   EXPECT_GE(source.asked.size(), 5U);
-  EXPECT_LE(brought(), blob.size() + mib) << "what was on the wire at the cut";
+  EXPECT_LE(delivered(), blob.size() + mib) << "bytes in transfer when the segment ended";
   EXPECT_EQ(source.mismatches, 0);
 }
 
-TEST_F(WideningFillTest, FasterMeansMore) {
+TEST_F(ParallelFillTest, MoreSpeedAddsTransfers) {
   const auto pending = widen();
   interval(mib);
   interval(mib);
@@ -123,7 +123,7 @@ TEST_F(WideningFillTest, FasterMeansMore) {
   finish(pending);
 }
 
-TEST_F(WideningFillTest, AllEndAtAboutTheSameTime) {
+TEST_F(ParallelFillTest, TransfersEndAtAboutTheSameTime) {
   const auto pending = widen();
   for (int i = 0; i < 10 && under_way() < 4; ++i) interval(mib);
   int fewer = 0;
@@ -132,21 +132,21 @@ TEST_F(WideningFillTest, AllEndAtAboutTheSameTime) {
     fewer += under_way() < 4 ? 1 : 0;
   }
   EXPECT_LE(fewer, 2) << "intervals in which some wait for the last";
-  EXPECT_LE(source.asked.size(), 24U) << "each is a request";
+  EXPECT_LE(source.asked.size(), 24U) << "few requests";
   finish(pending);
 }
 
-TEST_F(WideningFillTest, NotFasterMeansOneAgain) {
+TEST_F(ParallelFillTest, WithoutMoreSpeedOneTransferRemains) {
   const auto pending = widen();
   const auto asked = source.asked.size();
   for (int i = 0; i < 12; ++i) interval(mib / under_way());
   EXPECT_EQ(source.asked.size(), asked + 1) << "the rest in order, and nothing else";
   EXPECT_FALSE(last().request.end.has_value());
   finish(pending);
-  EXPECT_LE(brought(), blob.size() + mib);
+  EXPECT_LE(delivered(), blob.size() + mib);
 }
 
-TEST_F(WideningFillTest, ANearMirrorDeliversInOrder) {
+TEST_F(ParallelFillTest, ANearMirrorDeliversInOrder) {
   const auto pending = ask_blob(digest);
   cache::FetchHead head;
   head.size = blob.size();
@@ -158,7 +158,7 @@ TEST_F(WideningFillTest, ANearMirrorDeliversInOrder) {
   finish(pending);
 }
 
-TEST_F(WideningFillTest, ASegmentThatFailsEndsIt) {
+TEST_F(ParallelFillTest, AFailedSegmentEndsTheParallelFetch) {
   const auto pending = widen();
   source.asked[1].fail(FailureKind::unavailable);
   executor.run();
@@ -167,7 +167,7 @@ TEST_F(WideningFillTest, ASegmentThatFailsEndsIt) {
   finish(pending);
 }
 
-TEST_F(WideningFillTest, ASegmentThatFailsAfterTheFirstHasEnded) {
+TEST_F(ParallelFillTest, AFailedSegmentIsRequestedInOrderAfterTheFirstTransfer) {
   const auto pending = widen();
   arrive(source.asked[0], 4 * mib);
   source.asked[1].fail(FailureKind::unavailable);
@@ -180,7 +180,7 @@ TEST_F(WideningFillTest, ASegmentThatFailsAfterTheFirstHasEnded) {
   finish(pending);
 }
 
-TEST_F(WideningFillTest, ASegmentThatFailsLeavesTheOthersTheirShare) {
+TEST_F(ParallelFillTest, AFailedSegmentKeepsTheOtherSegments) {
   const auto pending = widen();
   interval(mib);
   interval(mib);
@@ -189,11 +189,11 @@ TEST_F(WideningFillTest, ASegmentThatFailsLeavesTheOthersTheirShare) {
   executor.run();
   EXPECT_EQ(under_way(), 3U) << "the first ends before the segments that are still on their way";
   finish(pending);
-  EXPECT_LE(brought(), blob.size() + mib);
+  EXPECT_LE(delivered(), blob.size() + mib);
 }
 
-TEST_F(WideningFillTest, ASegmentThatFailsBeforeAPieceThatIsThere) {
-  expect_piece(40 * mib, 40 * mib + grain);
+TEST_F(ParallelFillTest, AFailedSegmentBeforeAnAvailableRangeIsRequestedAgain) {
+  expect_range(40 * mib, 40 * mib + grain);
   source.asked.clear();
   const auto pending = ask_blob(digest);
   ASSERT_EQ(last().request.end, 40 * mib);
@@ -205,10 +205,10 @@ TEST_F(WideningFillTest, ASegmentThatFailsBeforeAPieceThatIsThere) {
   source.asked[1].fail(FailureKind::unavailable);
   executor.run();
   finish(pending);
-  EXPECT_LE(brought(), blob.size());
+  EXPECT_LE(delivered(), blob.size());
 }
 
-TEST_F(WideningFillTest, AfterAMismatchOneTransferFromOneEndpoint) {
+TEST_F(ParallelFillTest, AMismatchIsFollowedByOneTransferFromOneEndpoint) {
   spoil();
   source.asked.clear();
   const auto again = ask_blob(digest);
@@ -220,7 +220,7 @@ TEST_F(WideningFillTest, AfterAMismatchOneTransferFromOneEndpoint) {
   finish(again);
 }
 
-TEST_F(WideningFillTest, AnUpstreamThatForgetsRangesIsReadInOrder) {
+TEST_F(ParallelFillTest, IgnoredRangesEndTheParallelFetch) {
   const auto pending = widen();
   source.asked[1].sink->on_head({blob.size(), {}, {}, "endpoint", /*from_beginning=*/true});
   executor.run();
@@ -229,13 +229,13 @@ TEST_F(WideningFillTest, AnUpstreamThatForgetsRangesIsReadInOrder) {
   finish(pending);
 }
 
-TEST_F(WideningFillTest, WrongBytesInASegmentAreFound) {
+TEST_F(ParallelFillTest, WrongBytesInASegmentAreFound) {
   const auto pending = spoil();
   EXPECT_FALSE(cache->find_blob(repo, digest));
   EXPECT_EQ(pending.answer().content->progress->state(), Progress::State::failed);
 }
 
-TEST_F(WideningFillTest, ResumedSegmentsAreNotRequestedAgain) {
+TEST_F(ParallelFillTest, ResumedSegmentsAreNotRequestedAgain) {
   widen();
   source.asked[1].head(blob.size());
   arrive(source.asked[1], 3 * mib);
@@ -249,7 +249,7 @@ TEST_F(WideningFillTest, ResumedSegmentsAreNotRequestedAgain) {
   finish(pending);
 }
 
-TEST_F(WideningFillTest, OneMayBeAllThereIs) {
+TEST_F(ParallelFillTest, ALimitOfOneTransferIsKept) {
   reopen(1);
   const auto pending = ask_blob(digest);
   last().head(blob.size());
@@ -259,12 +259,12 @@ TEST_F(WideningFillTest, OneMayBeAllThereIs) {
   finish(pending);
 }
 
-TEST_F(WideningFillTest, APieceFarAwayDoesNotWaitForTheSegments) {
+TEST_F(ParallelFillTest, ADistantRangeDoesNotWaitForTheSegments) {
   const auto pending = widen();
-  const auto far = ask_piece(60 * mib, 60 * mib + 10);
+  const auto far = request_range(60 * mib, 60 * mib + 10);
   EXPECT_EQ(last().request.offset, 60 * mib);
-  bring_to(last());
-  EXPECT_EQ(read_piece(far, 60 * mib, 60 * mib + 10), blob.substr(60 * mib, 10));
+  deliver_to(last());
+  EXPECT_EQ(read_range(far, 60 * mib, 60 * mib + 10), blob.substr(60 * mib, 10));
   finish(pending);
 }
 

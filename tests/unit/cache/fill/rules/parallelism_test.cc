@@ -16,13 +16,13 @@ namespace {
 
 /// Steps of a line on which `transfers` bring rate(transfers) bytes an interval.
 template <typename Rate>
-std::vector<std::size_t> run(Parallelism& widening, int steps, std::uint64_t size, Rate rate,
+std::vector<std::size_t> run(Parallelism& parallelism, int steps, std::uint64_t size, Rate rate,
                              std::size_t most = 8) {
   std::vector<std::size_t> taken;
   std::uint64_t arrived = 0;
   for (int i = 0; i < steps; ++i) {
-    arrived += rate(widening.transfers());
-    taken.push_back(widening.step(arrived, size - std::min(size, arrived), most));
+    arrived += rate(parallelism.transfers());
+    taken.push_back(parallelism.step(arrived, size - std::min(size, arrived), most));
   }
   return taken;
 }
@@ -36,99 +36,99 @@ std::vector<std::size_t> trials(const std::vector<std::size_t>& taken) {
   return found;
 }
 
-TEST(Parallelism, DoublesWhileThatIsFaster) {
-  Parallelism widening;
-  const auto taken = run(widening, 10, 1000 * mib, [](auto n) { return n * mib; });
+TEST(Parallelism, DoublesWhileTheSpeedGrows) {
+  Parallelism parallelism;
+  const auto taken = run(parallelism, 10, 1000 * mib, [](auto n) { return n * mib; });
   EXPECT_EQ(taken, (std::vector<std::size_t>{1, 2, 2, 4, 4, 8, 8, 8, 8, 8}));
 }
 
-TEST(Parallelism, GoesBackWhereItIsNot) {
-  Parallelism widening;
-  const auto taken = run(widening, 8, 100 * mib, [](auto) { return 4 * mib; });
+TEST(Parallelism, ReturnsToFewerWithoutMoreSpeed) {
+  Parallelism parallelism;
+  const auto taken = run(parallelism, 8, 100 * mib, [](auto) { return 4 * mib; });
   EXPECT_EQ(taken, (std::vector<std::size_t>{1, 2, 2, 1, 1, 1, 1, 1}));
 }
 
-TEST(Parallelism, StaysWithWhatTheLineCanDo) {
-  Parallelism widening;
+TEST(Parallelism, KeepsTheNumberThatTheLineCanUse) {
+  Parallelism parallelism;
   const auto taken =
-      run(widening, 12, 150 * mib, [](auto n) { return std::min<std::uint64_t>(n, 4) * mib; });
+      run(parallelism, 12, 150 * mib, [](auto n) { return std::min<std::uint64_t>(n, 4) * mib; });
   EXPECT_EQ(taken.back(), 4U);
   EXPECT_EQ(*std::max_element(taken.begin(), taken.end()), 8U);
 }
 
 TEST(Parallelism, ALongTransferGetsALongTrial) {
-  Parallelism widening;
+  Parallelism parallelism;
   // Two bring twice as much, in bursts.
   int step = 0;
   const auto rate = [&step](auto n) { return n == 1 ? mib : ++step % 4 == 0 ? 8 * mib : 0; };
-  EXPECT_EQ(run(widening, 40, 4000 * mib, rate, 2).back(), 2U);
+  EXPECT_EQ(run(parallelism, 40, 4000 * mib, rate, 2).back(), 2U);
   Parallelism impatient;
   step = 0;
   EXPECT_EQ(run(impatient, 5, 20 * mib, rate, 2).back(), 1U);
 }
 
-TEST(Parallelism, IsTriedAgainAfterARestThatGrows) {
-  Parallelism widening;
+TEST(Parallelism, TriesAgainAfterAGrowingPause) {
+  Parallelism parallelism;
   const auto taken =
-      run(widening, 300, 100000 * mib, [](auto n) { return n == 1 ? 4 * mib : 3 * mib; });
+      run(parallelism, 300, 100000 * mib, [](auto n) { return n == 1 ? 4 * mib : 3 * mib; });
   EXPECT_EQ(trials(taken), (std::vector<std::size_t>{1, 33, 81, 161}));
 }
 
 TEST(Parallelism, ASaturatedLinkMakesThePauseLonger) {
-  Parallelism widening;
-  const auto taken = run(widening, 300, 100000 * mib, [](auto) { return 4 * mib; });
+  Parallelism parallelism;
+  const auto taken = run(parallelism, 300, 100000 * mib, [](auto) { return 4 * mib; });
   EXPECT_EQ(trials(taken), (std::vector<std::size_t>{1, 81, 225}));
 }
 
-TEST(Parallelism, OneTransferStaysOne) {
-  Parallelism widening;
-  run(widening, 4, 1000 * mib, [](auto n) { return n * mib; });
-  widening.narrow();
-  const auto taken = run(widening, 300, 100000 * mib, [](auto n) { return n * mib; });
+TEST(Parallelism, NarrowKeepsOneTransfer) {
+  Parallelism parallelism;
+  run(parallelism, 4, 1000 * mib, [](auto n) { return n * mib; });
+  parallelism.narrow();
+  const auto taken = run(parallelism, 300, 100000 * mib, [](auto n) { return n * mib; });
   EXPECT_EQ(*std::max_element(taken.begin(), taken.end()), 1U);
 }
 
-TEST(Parallelism, NeverMoreThanMayBe) {
-  Parallelism widening;
+TEST(Parallelism, StaysWithinTheLimit) {
+  Parallelism parallelism;
   const auto taken = run(
-      widening, 10, 1000 * mib, [](auto n) { return n * mib; }, 3);
+      parallelism, 10, 1000 * mib, [](auto n) { return n * mib; }, 3);
   EXPECT_EQ(*std::max_element(taken.begin(), taken.end()), 2U);
 }
 
-TEST(Parallelism, ATransferThatEndsSoonIsLeftAlone) {
-  Parallelism widening;
-  const auto taken = run(widening, 10, 11 * mib, [](auto n) { return n * mib; });
+TEST(Parallelism, AddsNothingToATransferThatEndsSoon) {
+  Parallelism parallelism;
+  const auto taken = run(parallelism, 10, 11 * mib, [](auto n) { return n * mib; });
   EXPECT_EQ(*std::max_element(taken.begin(), taken.end()), 1U);
 }
 
-TEST(Parallelism, BytesOfAnEarlierFillAreNoSpeed) {
-  Parallelism widening;
-  widening.step(500 * mib, 500 * mib, 8);
-  EXPECT_EQ(widening.step(501 * mib, 499 * mib, 8), 2U);
-  widening.step(502 * mib, 498 * mib, 8);
-  EXPECT_EQ(widening.step(504 * mib, 496 * mib, 8), 4U);
+TEST(Parallelism, BytesOfAnEarlierFillDoNotCountAsSpeed) {
+  Parallelism parallelism;
+  parallelism.step(500 * mib, 500 * mib, 8);
+  EXPECT_EQ(parallelism.step(501 * mib, 499 * mib, 8), 2U);
+  parallelism.step(502 * mib, 498 * mib, 8);
+  EXPECT_EQ(parallelism.step(504 * mib, 496 * mib, 8), 4U);
 }
 
-TEST(Parallelism, SegmentsLastAboutAsLongHoweverFastTheLineIs) {
+TEST(Parallelism, SegmentsLastEquallyLongAtAnySpeed) {
   for (const auto [rate, on_trial, after_it] : {std::array{mib / 100, mib / 4, mib / 4},
                                                 {mib / 2, 2 * mib, 4 * mib},
                                                 {4 * mib, 8 * mib, 8 * mib}}) {
-    Parallelism widening;
-    run(widening, 2, 1000 * mib, [rate = rate](auto n) { return n * rate; });
-    EXPECT_EQ(widening.segment(1000 * mib), on_trial);
-    run(widening, 10, 1000 * mib, [rate = rate](auto n) { return n * rate; });
-    EXPECT_EQ(widening.segment(1000 * mib), after_it);
+    Parallelism parallelism;
+    run(parallelism, 2, 1000 * mib, [rate = rate](auto n) { return n * rate; });
+    EXPECT_EQ(parallelism.segment(1000 * mib), on_trial);
+    run(parallelism, 10, 1000 * mib, [rate = rate](auto n) { return n * rate; });
+    EXPECT_EQ(parallelism.segment(1000 * mib), after_it);
   }
 }
 
-TEST(Parallelism, SegmentsBecomeSmallTowardsTheEndAndNoSmaller) {
-  Parallelism widening;
-  run(widening, 10, 1000 * mib, [](auto n) { return n * mib; });
-  ASSERT_EQ(widening.transfers(), 8U);
-  EXPECT_EQ(widening.segment(64 * mib), 8 * mib);
-  EXPECT_EQ(widening.segment(32 * mib), 4 * mib);
-  EXPECT_EQ(widening.segment(20 * mib + 8), 41 * grain);
-  EXPECT_EQ(widening.segment(mib), 2 * mib);
+TEST(Parallelism, SegmentsShrinkTowardsTheEndDownToAMinimum) {
+  Parallelism parallelism;
+  run(parallelism, 10, 1000 * mib, [](auto n) { return n * mib; });
+  ASSERT_EQ(parallelism.transfers(), 8U);
+  EXPECT_EQ(parallelism.segment(64 * mib), 8 * mib);
+  EXPECT_EQ(parallelism.segment(32 * mib), 4 * mib);
+  EXPECT_EQ(parallelism.segment(20 * mib + 8), 41 * grain);
+  EXPECT_EQ(parallelism.segment(mib), 2 * mib);
 }
 
 TEST(ExtraTransfers, AreSharedAndGivenBack) {

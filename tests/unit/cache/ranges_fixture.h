@@ -13,14 +13,14 @@
 
 namespace entrepot::cache {
 
-class PiecesTest : public CacheTest {
+class RangesTest : public CacheTest {
  protected:
-  explicit PiecesTest(std::string bytes = pattern(100 * grain + 1000)) : blob(std::move(bytes)) {}
+  explicit RangesTest(std::string bytes = pattern(100 * grain + 1000)) : blob(std::move(bytes)) {}
 
   const std::string blob;
   const Digest digest = sha256(blob);
 
-  static RequestedRanges piece(std::uint64_t begin, std::uint64_t end) {
+  static RequestedRanges range(std::uint64_t begin, std::uint64_t end) {
     return {.pieces = true, .first = Span{begin, end}, .in = [=](std::uint64_t size) {
               return std::optional(std::vector{Span{begin, std::min(end, size)}});
             }};
@@ -32,14 +32,14 @@ class PiecesTest : public CacheTest {
     executor.run();
     return pending;
   }
-  Pending ask_piece(std::uint64_t begin, std::uint64_t end, std::uint64_t client = 0) {
-    return ask(piece(begin, end), repo, client);
+  Pending request_range(std::uint64_t begin, std::uint64_t end, std::uint64_t client = 0) {
+    return ask(range(begin, end), repo, client);
   }
 
   static Span range_of(const fakes::Source::Asked& asked) {
     return {asked.request.offset, asked.request.end.value_or(0)};
   }
-  void bring_to(fakes::Source::Asked& asked) {
+  void deliver_to(fakes::Source::Asked& asked) {
     if (asked.sink == nullptr) return;
     asked.head(blob.size());
     executor.run();
@@ -52,10 +52,10 @@ class PiecesTest : public CacheTest {
     executor.run();
   }
   /// All open requests to the upstream receive their data.
-  void bring() {
-    for (std::size_t i = 0; i < source.asked.size(); ++i) bring_to(source.asked[i]);
+  void deliver_all() {
+    for (std::size_t i = 0; i < source.asked.size(); ++i) deliver_to(source.asked[i]);
   }
-  std::string read_piece(const Pending& pending, std::uint64_t begin, std::uint64_t end) const {
+  std::string read_range(const Pending& pending, std::uint64_t begin, std::uint64_t end) const {
     const auto& content = *pending.answer().content;
     if (content.progress) {
       EXPECT_GE(content.progress->readable(begin, content.reach), end);
@@ -65,13 +65,13 @@ class PiecesTest : public CacheTest {
               static_cast<ssize_t>(bytes.size()));
     return bytes;
   }
-  void expect_piece(std::uint64_t begin, std::uint64_t end) {
-    const auto pending = ask_piece(begin, end);
-    bring();
+  void expect_range(std::uint64_t begin, std::uint64_t end) {
+    const auto pending = request_range(begin, end);
+    deliver_all();
     ASSERT_TRUE(pending.answered());
-    EXPECT_EQ(read_piece(pending, begin, end), blob.substr(begin, end - begin));
+    EXPECT_EQ(read_range(pending, begin, end), blob.substr(begin, end - begin));
   }
-  std::uint64_t asked_bytes() const {
+  std::uint64_t requested_bytes() const {
     std::uint64_t bytes = 0;
     for (const auto& asked : source.asked)
       if (!asked.request.head)
