@@ -64,6 +64,7 @@ class FillFile {
 
  private:
   bool create_passing(BypassReason reason);
+  /// False if there is no `writer`.
   bool open(std::optional<FileWriter> writer);
   FileWriter::Parts parts() const;
 
