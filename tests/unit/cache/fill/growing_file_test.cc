@@ -227,7 +227,7 @@ TEST_F(GrowingFileTest, ReportsAFailedWriteWithRangesFurtherOn) {
   break_disk(*file->writer().file());
   ASSERT_FALSE(file->take(0, bytes(whole).first(page), whole.size()));
   executor.run();
-  EXPECT_TRUE(file->write_failed());
+  ASSERT_TRUE(file->write_failed());
   EXPECT_FALSE(file->writer().passing());
   EXPECT_EQ(file->take(page, bytes("y"), whole.size())->kind, FailureKind::store);
 }
@@ -248,11 +248,13 @@ TEST_F(GrowingFileTest, ComparesRepeatedBytesThatAreNotDiscarded) {
   file->window()->slide();
   auto other = whole;
   other[page] ^= 1;
-  EXPECT_FALSE(file->take(0, bytes(other).first(3 * page), whole.size())) << "this one is gone";
+  EXPECT_FALSE(file->take(0, bytes(other).first(3 * page), whole.size()))
+      << "the byte that differs is discarded";
   EXPECT_FALSE(file->take(0, bytes(other).first(page), whole.size()));
   other[2 * page] ^= 1;
-  EXPECT_EQ(file->take(0, bytes(other).first(3 * page), whole.size())->kind,
-            FailureKind::bad_upstream);
+  const auto failure = file->take(0, bytes(other).first(3 * page), whole.size());
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->kind, FailureKind::bad_upstream);
 }
 
 TEST_F(GrowingFileTest, ReleasesTheBytesOfAnEarlierFill) {
