@@ -37,8 +37,7 @@ std::optional<FileWriter> FileWriter::resume(const Parts& parts, const Extents& 
   return resumed;
 }
 
-std::optional<FileWriter> FileWriter::create_in_memory(const Parts& parts,
-                                                       BypassReason bypass) {
+std::optional<FileWriter> FileWriter::create_in_memory(const Parts& parts, BypassReason bypass) {
   const int fd = memory_file();
   if (fd < 0) return std::nullopt;
   FileWriter writer(parts, std::make_shared<const BlobFile>(fd), nullptr);

@@ -35,7 +35,7 @@ class GrowingFileFixture : public StorageTest {
     return {file_parts(size), std::move(file), reserve(size)};
   }
   FileWriter in_memory(std::uint64_t size) {
-    return *FileWriter::create_in_memory(file_parts(size), "disk-full");
+    return *FileWriter::create_in_memory(file_parts(size), BypassReason::disk_full);
   }
   /// From now on each write to the file fails, with an error other than "disk full".
   static void break_disk(const BlobFile& file) {

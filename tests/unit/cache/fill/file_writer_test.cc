@@ -88,7 +88,7 @@ TEST_F(FileWriterTest, MovesTheNeededBytesToMemory) {
   const int fd = file->fd();
   ASSERT_TRUE(writer.move_to_memory({page, 3 * page}, Result::disk_error));
   EXPECT_TRUE(writer.passing());
-  EXPECT_EQ(writer.bypass(), "disk-error");
+  EXPECT_EQ(writer.bypass(), BypassReason::disk_error);
   EXPECT_EQ(writer.file(), file);
   EXPECT_EQ(file->fd(), fd) << "readers keep their descriptor";
   EXPECT_TRUE(file->discardable());
@@ -102,7 +102,7 @@ TEST_F(FileWriterTest, MovesTheNeededBytesToMemory) {
 TEST_F(FileWriterTest, NamesAFullDiskAsTheReasonToPassThrough) {
   auto writer = on_full_disk(whole.size());
   ASSERT_TRUE(writer.move_to_memory({0, 0}, writer.write(0, bytes(whole))));
-  EXPECT_EQ(writer.bypass(), "disk-full");
+  EXPECT_EQ(writer.bypass(), BypassReason::disk_full);
 }
 
 TEST_F(FileWriterTest, StaysOnTheDiskWithRangesFurtherOn) {
@@ -133,7 +133,7 @@ TEST_F(FileWriterTest, StaysOnTheDiskWithoutAKnownSize) {
 
 TEST_F(FileWriterTest, KeepsNoExtentsInMemory) {
   auto writer = in_memory(whole.size());
-  EXPECT_EQ(writer.bypass(), "disk-full");
+  EXPECT_EQ(writer.bypass(), BypassReason::disk_full);
   EXPECT_TRUE(writer.file()->discardable());
   ASSERT_EQ(writer.write(0, bytes(whole)), Result::written);
   EXPECT_TRUE(writer.holds(0, bytes(whole)));

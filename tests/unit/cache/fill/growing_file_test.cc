@@ -158,7 +158,7 @@ TEST_F(GrowingFileTest, ContinuesInMemoryOnAFullDisk) {
   ASSERT_FALSE(file->take(0, bytes(whole), whole.size()));
   ASSERT_FALSE(file->finish());
   executor.run();
-  EXPECT_EQ(file->writer().bypass(), "disk-full");
+  EXPECT_EQ(file->writer().bypass(), BypassReason::disk_full);
   EXPECT_TRUE(file->writer().file()->discardable());
   std::string read(whole.size(), '\0');
   ASSERT_EQ(::pread(file->writer().file()->fd(), read.data(), read.size(), 0),
@@ -178,7 +178,7 @@ TEST_F(GrowingFileTest, ContinuesInMemoryOnADiskThatFails) {
   EXPECT_EQ(file->window(), nullptr);
   break_disk(*file->writer().file());
   ASSERT_FALSE(file->take(run_bytes + page, bytes(whole).subspan(run_bytes + page), whole.size()));
-  EXPECT_EQ(file->writer().bypass(), "disk-error");
+  EXPECT_EQ(file->writer().bypass(), BypassReason::disk_error);
   EXPECT_TRUE(storage.health.distrusted());
   ASSERT_NE(file->window(), nullptr);
   EXPECT_TRUE(file->window()->begun_to_slide()) << "a new client cannot join";
@@ -198,7 +198,7 @@ TEST_F(GrowingFileTest, ContinuesInMemoryWhenTheCacheHasNoRoom) {
     reader->at(at);
     executor.run();
   }
-  EXPECT_EQ(file->writer().bypass(), "disk-full");
+  EXPECT_EQ(file->writer().bypass(), BypassReason::disk_full);
   EXPECT_FALSE(storage.health.distrusted());
   EXPECT_EQ(file->writer().extents().bytes(), 16U << 20);
   ASSERT_FALSE(file->finish());

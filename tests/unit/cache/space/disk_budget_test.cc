@@ -5,6 +5,7 @@
 #include "cache/fill/pass_through_window.h"
 #include "cache/store/pins.h"
 #include "tests/unit/cache/cache_fixture.h"
+#include "tests/unit/cache/storage_fixture.h"
 
 namespace entrepot::cache {
 namespace {
@@ -244,6 +245,50 @@ TEST_F(RoomTest, EvictsUnusedManifestsAboveTheirShare) {
   EXPECT_GT(left(), 20) << "manifests within the share stay";
   store_many(200, 20);
   EXPECT_GT(left(), 20) << "all were used within the last hour";
+}
+
+class DiskBudgetTest : public StorageTest {
+ protected:
+  /// Runs the background job with this cache size. True if it evicts a blob.
+  bool evicts_at(std::uint64_t max_size) {
+    const auto before = storage.store.blobs().count();
+    storage.limits.max_size = max_size;
+    storage.budget.trim();
+    executor.run();
+    return storage.store.blobs().count() < before;
+  }
+};
+
+TEST_F(DiskBudgetTest, RefusesAFileAboveAQuarterOfTheCache) {
+  constexpr std::uint64_t quarter = 1 << 20;
+  storage.limits.max_size = 4 * quarter;
+  const auto refused = storage.budget.reserve(quarter + 1);
+  EXPECT_EQ(refused.reservation, nullptr);
+  EXPECT_EQ(refused.refused, BypassReason::too_large);
+  EXPECT_NE(storage.budget.reserve(quarter).reservation, nullptr);
+}
+
+TEST_F(DiskBudgetTest, CountsPresentBytesOnce) {
+  constexpr std::uint64_t larger_than_any_disk = 1ULL << 57;
+  storage.limits.max_size = 1ULL << 60;
+  const auto missing_page = larger_than_any_disk - 4096;
+  EXPECT_NE(storage.budget.reserve(larger_than_any_disk, missing_page).reservation, nullptr);
+  EXPECT_EQ(storage.budget.reserve(larger_than_any_disk).reservation, nullptr);
+}
+
+TEST_F(DiskBudgetTest, EvictsInTheBackgroundForABodyOnceItsFirstBytesHaveArrived) {
+  constexpr std::uint64_t step = 4096;
+  for (int i = 0; i < 20; ++i) store_blob("blob " + std::to_string(i));
+  const auto announced = storage.budget.reserve_first(1 << 20);
+  ASSERT_NE(announced.reservation, nullptr);
+  // The smallest cache in which the announced body and the blobs fit.
+  std::uint64_t max_size = 8 << 20;
+  while (!evicts_at(max_size)) max_size -= step;
+  max_size += step;
+  store_blob("instead of the evicted blob");
+  ASSERT_FALSE(evicts_at(max_size));
+  announced.reservation->wrote(step);
+  EXPECT_TRUE(evicts_at(max_size)) << "from now on it keeps a part of the cache free";
 }
 
 }  // namespace

@@ -34,6 +34,17 @@ TEST_F(EvictorTest, SparesPinnedObjects) {
   EXPECT_TRUE(storage.store.blobs().has(pinned));
 }
 
+TEST_F(EvictorTest, SparesManifestsOfTheLastHourWithinTheirShare) {
+  storage.store.set_time(clock.wall());
+  const auto manifest = store_manifest(manifest_naming({}));
+  storage.store.manifests().use(manifest);
+  EXPECT_EQ(evict(), 0U);
+  clock.advance(std::chrono::hours(2));
+  storage.store.set_time(clock.wall());
+  EXPECT_GT(evict(), 0U);
+  EXPECT_FALSE(storage.store.manifests().has(manifest));
+}
+
 TEST_F(EvictorTest, SparesBlobsThatAreBeingRead) {
   const auto blob = store_blob("in use");
   auto reader = storage.store.find(Resource::blob, blob);
