@@ -18,6 +18,15 @@
 
 namespace entrepot::cache {
 
+/// From now on each write to the file fails, with an error other than "disk full".
+inline void break_disk(const BlobFile& file) {
+  const auto path = "/proc/self/fd/" + std::to_string(file.fd());
+  const int read_only = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  EXPECT_GE(read_only, 0);
+  EXPECT_EQ(::dup3(read_only, file.fd(), O_CLOEXEC), file.fd());
+  ::close(read_only);
+}
+
 /// Files of one fill: on a real directory, on disks that fail, and in memory.
 class GrowingFileFixture : public StorageTest {
  protected:
@@ -36,14 +45,6 @@ class GrowingFileFixture : public StorageTest {
   }
   FileWriter in_memory(std::uint64_t size) {
     return *FileWriter::create_in_memory(file_parts(size), BypassReason::disk_full);
-  }
-  /// From now on each write to the file fails, with an error other than "disk full".
-  static void break_disk(const BlobFile& file) {
-    const auto path = "/proc/self/fd/" + std::to_string(file.fd());
-    const int read_only = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    EXPECT_GE(read_only, 0);
-    EXPECT_EQ(::dup3(read_only, file.fd(), O_CLOEXEC), file.fd());
-    ::close(read_only);
   }
   bool on_disk_exists() const {
     return std::filesystem::exists(Layout(storage.options.directory).fill(digest));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cache/fill/rules/parallelism.h"
+#include "tests/unit/cache/growing_file_fixture.h"
 #include "tests/unit/cache/ranges_fixture.h"
 #include "tests/unit/cache/sizes.h"
 
@@ -266,6 +267,17 @@ TEST_F(ParallelFillTest, ADistantRangeDoesNotWaitForTheSegments) {
   deliver_to(last());
   EXPECT_EQ(read_range(far, 60 * mib, 60 * mib + 10), blob.substr(60 * mib, 10));
   finish(pending);
+}
+
+TEST_F(ParallelFillTest, AfterAFailedWriteBeforeASegmentTheNextFillUsesOneTransfer) {
+  const auto pending = widen();
+  source.asked[1].head(blob.size());
+  arrive(source.asked[1], mib);
+  break_disk(*pending.answer().content->file);
+  arrive(source.asked[0], mib);
+  EXPECT_EQ(pending.answer().content->progress->state(), Progress::State::failed);
+  ask_blob(digest);
+  EXPECT_TRUE(last().request.one_endpoint);
 }
 
 }  // namespace

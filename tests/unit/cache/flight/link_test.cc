@@ -90,6 +90,22 @@ TEST_F(LinkTest, StoredManifestLinksItsReferencesInEachOfItsRepositories) {
   EXPECT_TRUE(cache->find_blob(other, sha256(blob)));
 }
 
+TEST_F(LinkTest, AnArrivingManifestLinksItsReferencesInEachRepositoryThatWaitsForIt) {
+  store(blob);
+  const auto manifest = manifest_naming({sha256(blob)});
+  ask_manifest(sha256(manifest), other, /*head=*/true);
+  last().head(manifest.size(), oci_manifest_type);
+  last().done();
+  executor.run();
+  const auto first = ask_manifest(sha256(manifest));
+  const auto second = ask_manifest(sha256(manifest), other);
+  ASSERT_EQ(source.asked.size(), 3U) << "the second request joins the first";
+  last().answer(manifest, oci_manifest_type);
+  executor.run();
+  ASSERT_TRUE(first.answered() && second.answered());
+  EXPECT_TRUE(cache->find_blob(other, sha256(blob)));
+}
+
 TEST_F(LinkTest, FlightOfAnotherRepositoryIsJoinedOnlyAfterProof) {
   const auto first = ask_blob(sha256(blob));
   last().head(blob.size());

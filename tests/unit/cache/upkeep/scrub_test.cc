@@ -2,7 +2,6 @@
 #include "cache/upkeep/scrub.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <fstream>
 
@@ -99,23 +98,6 @@ TEST_F(ScrubTest, ErasesTheNoteOfDoubtOnceAllAreVerified) {
   scrub.verify_first({blob});
   tick();
   EXPECT_FALSE(storage.rocks.notes().get("doubtful"));
-}
-
-TEST_F(ScrubTest, RetriesADoubtfulBlobThatCouldNotBeOpened) {
-  storage.limits.scrub_rate = 0;
-  const auto blob = store_blob(pattern(500'000));
-  storage.store.blobs().doubt(blob);
-  scrub.verify_first({blob});
-  rlimit files{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
-  const rlimit none{0, files.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  tick();
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
-  EXPECT_EQ(scrubbed(), 0U);
-  tick();
-  EXPECT_EQ(scrubbed(), 500'000U);
-  EXPECT_NE(storage.store.find(Resource::blob, blob), nullptr);
 }
 
 TEST_F(ScrubTest, RemovesTheEntryOfAMissingFile) {
