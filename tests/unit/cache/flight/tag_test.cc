@@ -292,6 +292,22 @@ TEST_F(TagTest, DefinitiveFailuresAreServedAndRemoveTheTag) {
   }
 }
 
+TEST_F(TagTest, AFailureThatNotEveryEndpointConfirmsKeepsTheTag) {
+  pull();
+  clock.advance(seconds(61));
+  const auto asker = ask_tag("latest");
+  Failure failure{FailureKind::not_found, "scripted"};
+  failure.doubtful = true;
+  last().done(failure);
+  executor.run();
+  EXPECT_EQ(asker.answer().outcome, Outcome::stale);
+  open();  // reads the tag from the disk
+  const auto again = ask_tag("latest");
+  last().fail(FailureKind::unavailable);
+  executor.run();
+  EXPECT_EQ(again.answer().outcome, Outcome::stale);
+}
+
 TEST_F(TagTest, DoesNotServeATagThatIsTooOld) {
   pull();
   clock.advance(std::chrono::days(7) + seconds(61));
