@@ -15,8 +15,7 @@ RocksHealth::RocksHealth(metrics::Counter errors, std::function<bool()> resume)
 bool RocksHealth::written(const rocksdb::Status& status) {
   if (status.ok()) return true;
   errors_.add();
-  // RocksDB also refuses writes for other reasons while it has no space.
-  if (status.IsNoSpace() || state_.is(IndexState::full)) {
+  if (status.IsNoSpace()) {
     if (state_.move(IndexState::healthy, IndexState::full)) {
       log::error(
           "index: writing failed: {}; nothing new is kept until there is room again under the "
