@@ -217,5 +217,27 @@ TEST_F(Accounts, FewAreLeftWhereNoneHasMore) {
       std::string::npos);
 }
 
+TEST_F(Accounts, ARequestEndsWithTheLastAccountThatWasNotLimited) {
+  Client client(options());
+  for (int limited = 0; limited < 3; ++limited) {
+    EXPECT_FALSE(ask(client));
+    registry.limit(registry.askers().back());
+  }
+  const auto before = registry.askers().size();
+  EXPECT_TRUE(ask(client));
+  EXPECT_EQ(registry.askers().size(), before + 1) << "a limited account was used again";
+}
+
+TEST_F(Accounts, AnAnonymousResponseSaysNothingAboutThePullsOfTheAccount) {
+  ScriptedServer open([](const Received&, Reply& reply) {
+    reply.send(200, {"ratelimit-limit: 100;w=3600", "ratelimit-remaining: 3;w=3600"}, "body");
+  });
+  auto one = quick_options(open.url());
+  one.upstreams[0].endpoints[0].credentials.emplace_back("one", "secret");
+  Client client(one);
+  EXPECT_FALSE(ask(client));
+  client.on_loop([&] { EXPECT_FALSE(client.source().low_on_quota("test")); });
+}
+
 }  // namespace
 }  // namespace entrepot::upstream
