@@ -274,7 +274,10 @@ TEST_F(ParallelFillTest, AfterAFailedWriteBeforeASegmentTheNextFillUsesOneTransf
   source.asked[1].head(blob.size());
   arrive(source.asked[1], mib);
   break_disk(*pending.answer().content->file);
-  arrive(source.asked[0], mib);
+  auto& in_order = source.asked[0];
+  EXPECT_FALSE(in_order.data_at(in_order.sent, std::string_view(blob).substr(in_order.sent, mib)));
+  in_order.done();
+  executor.run();
   EXPECT_EQ(pending.answer().content->progress->state(), Progress::State::failed);
   ask_blob(digest);
   EXPECT_TRUE(last().request.one_endpoint);

@@ -339,25 +339,6 @@ TEST_F(Endpoints, ALimitedOneIsNotAskedNotEvenByAProbe) {
   EXPECT_LE(limited.count("/v2/"), 2);
 }
 
-TEST_F(Endpoints, ALoopThatTheClientHasCausedIsNoFaultOfTheEndpoint) {
-  ScriptedServer first([](const Received& request, Reply& reply) {
-    const bool loop = request.header("via").find("barney") != std::string::npos;
-    loop ? reply.send(508, {}, "") : reply.send(200, {}, "body");
-  });
-  ScriptedServer second(answering(200));
-  Client client(quick_options({first.url(), second.url()}));
-  expect_content(client);
-  for (int i = 0; i < 5; ++i) {
-    auto request = blob_request();
-    request.via = "1.1 barney";
-    Recorder recorder;
-    ASSERT_TRUE(client.run(std::move(request), recorder));
-  }
-  const auto before = first.count("/blobs/");
-  for (int i = 0; i < 5; ++i) expect_content(client);
-  EXPECT_EQ(first.count("/blobs/"), before + 5);
-}
-
 TEST_F(Endpoints, TagsComeFromTheOtherToo) {
   ScriptedServer bad(answering(500, "no"));
   ScriptedServer good(registry([](const Received&, Reply& reply) {
