@@ -53,7 +53,7 @@ TEST_F(LeftFillsTest, ListsTheOldestFirst) {
   EXPECT_EQ(found[2].digest, newest);
 }
 
-TEST_F(LeftFillsTest, RemovesWhatNoFillHasWritten) {
+TEST_F(LeftFillsTest, RemovesFilesThatNoFillHasWritten) {
   std::ofstream(layout.fills() / "note") << "x";
   const auto copied = layout.fill(sha256("a file that another program has made"));
   std::ofstream(copied) << "x";
