@@ -4,6 +4,7 @@
 // compilers see plain std mutexes. https://clang.llvm.org/docs/ThreadSafetyAnalysis.html
 #pragma once
 
+#include <condition_variable>
 #include <mutex>
 #include <shared_mutex>
 
@@ -31,7 +32,26 @@ class ENTREPOT_THREAD_ANNOTATION(capability("mutex")) Mutex {
   void unlock() ENTREPOT_THREAD_ANNOTATION(release_capability()) { mutex_.unlock(); }
 
  private:
+  friend class ConditionVariable;
   std::mutex mutex_;
+};
+
+/// A condition that threads wait for while they hold a Mutex. std::condition_variable_any, which
+/// takes any lock, locks a second mutex in each call: the waiter that it wakes blocks on that one.
+class ConditionVariable {
+ public:
+  void notify_one() { condition_.notify_one(); }
+  void notify_all() { condition_.notify_all(); }
+  /// Unlocks `mutex`, waits for a notification and locks it again. It may return without a
+  /// notification: test the condition in a loop.
+  void wait(Mutex& mutex) REQUIRES(mutex) {
+    std::unique_lock lock(mutex.mutex_, std::adopt_lock);
+    condition_.wait(lock);
+    lock.release();  // the caller still holds it
+  }
+
+ private:
+  std::condition_variable condition_;
 };
 
 class ENTREPOT_THREAD_ANNOTATION(capability("mutex")) SharedMutex {

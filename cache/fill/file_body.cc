@@ -62,8 +62,6 @@ void FileBody::on_head(const FetchHead& head) {
     context.environment.metrics.cache().fills_resumed().add();
     file_->pass_over();
   }
-  // The upstream has answered for this repository: that proves the link.
-  context.links.add(subject_.repository, subject_.digest, LinkRecord::Proof::upstream);
   if (head.size && *head.size <= context.environment.options.tail)
     return owner_.continue_in_memory(head, transfers_.take_in_order());
   if (!file_.is_open() && !file_.create())
@@ -72,6 +70,7 @@ void FileBody::on_head(const FetchHead& head) {
         Bytes::kept);
   // An object of unknown size is answered at the end.
   owner_.opened(file_.is_readable() ? file_.growing_content() : nullptr);
+  subject_.prove_link();
   parallel_.watch();
 }
 

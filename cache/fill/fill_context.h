@@ -93,6 +93,10 @@ struct FillSubject {
     request.demand = &demand;
     return request;
   }
+  /// The upstream has answered for this repository, which proves the link. A blob's is added after
+  /// its requests are answered: the write occupies a thread of the store pool, and would compete
+  /// with the answer for a processor.
+  void prove_link() const { context.links.add(repository, digest, LinkRecord::Proof::upstream); }
   /// The upstream has answered.
   void note_head(const FetchHead& head) {
     endpoints.insert(head.endpoint);

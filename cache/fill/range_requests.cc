@@ -101,9 +101,9 @@ void RangeRequests::open(const FetchHead& head, bool ranges_ignored) {
   }
   if (!file_.create_for_ranges(claimed_)) return fill_.restart(FillBody::Owner::Attempt::same);
   upstream_answered_ = !size_request_;
-  subject_.context.links.add(subject_.repository, subject_.digest, LinkRecord::Proof::upstream);
   transfers_.ranges();
   fill_.opened(file_.growing_content());
+  subject_.prove_link();
   rest_if_idle();
 }
 

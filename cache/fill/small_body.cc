@@ -29,8 +29,7 @@ void SmallBody::start(bool) { fetch_ = subject_.source.fetch(subject_.request(),
 void SmallBody::on_head(const FetchHead& head) {
   subject_.note_head(head);
   head_ = head;
-  // The upstream has answered for this repository: that proves the link.
-  subject_.context.links.add(subject_.repository, subject_.digest, LinkRecord::Proof::upstream);
+  subject_.prove_link();  // the links of its references are as old as its own
   body_.reserve(head.size.value_or(0));
   owner_.opened(nullptr);
 }
@@ -96,6 +95,7 @@ void SmallBody::proven(const ContentPtr& content) {
 }
 
 bool SmallBody::keep(const ContentPtr& content, Keeper::Done done) {
+  if (subject_.resource == Resource::blob) subject_.prove_link();
   if (!subject_.context.environment.rocks.health().accepts_writes()) return false;
   subject_.context.keeper.keep_bytes(subject_.resource, content, subject_.repository.upstream,
                                      subject_.home, std::move(done));

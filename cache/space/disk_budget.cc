@@ -172,9 +172,10 @@ DiskBudget::Missing DiskBudget::missing(std::uint64_t bytes, std::uint64_t prese
   const Limits& limits = environment_.limits;
   // The file system reports reserved bytes as free until they are written.
   const auto taken = limits.reserve_free + unwritten_.load(std::memory_order_relaxed);
-  const auto size = beyond(in_files() + index_room_.claimed() + bytes, limits.max_size);
+  const auto claimed = index_room_.claimed();
+  const auto size = beyond(in_files() + claimed + bytes, limits.max_size);
   // Dead bytes of RocksDB beyond the allowance are being merged away.
-  const auto allowance = index_room_.claimed() - index_room_.live();
+  const auto allowance = beyond(claimed, index_room_.live());
   const auto freed = index_room_.dead() < allowance ? 0 : index_room_.dead();
   const auto reserve = beyond(beyond(taken + bytes - present, freed), disk_.free_bytes());
   return reserve > size ? Missing{reserve, EvictionReason::reserve}

@@ -80,7 +80,7 @@ class DiskBudget {
   void trim();
 
   /// Upper bound of the cache size in bytes: max_size, or less on a smaller disk. Queries the disk.
-  std::uint64_t bound() const { return cache_bound(disk_, environment_.limits); }
+  std::uint64_t bound() const { return cache_bound(disk_.total_bytes(), environment_.limits); }
   /// Bytes on disk plus reserved bytes.
   std::uint64_t used() const;
   /// Number of growing files.

@@ -24,8 +24,12 @@ constexpr std::chrono::minutes rest_after_failure{1};
 
 }  // namespace
 
+std::uint64_t IndexRoom::bound() const {
+  return cache_bound(disk_bytes_.load(std::memory_order_relaxed), environment_.limits);
+}
+
 std::uint64_t IndexRoom::allowance() const {
-  return std::max(cache_bound(disk_, environment_.limits) / allowance_part, min_allowance);
+  return std::max(bound() / allowance_part, min_allowance);
 }
 
 std::uint64_t IndexRoom::live() const {
@@ -54,7 +58,7 @@ bool IndexRoom::can_write(std::uint64_t bytes) {
   if (written_.fetch_add(bytes, std::memory_order_relaxed) >
       environment_.limits.max_size / unmeasured_part)
     measure();
-  const auto slack = std::max(cache_bound(disk_, environment_.limits) / slack_part, min_slack);
+  const auto slack = std::max(bound() / slack_part, min_slack);
   if (!environment_.lifecycle.loaded || on_disk() + bytes <= live() + allowance() + slack)
     return true;
   measure();
@@ -62,6 +66,7 @@ bool IndexRoom::can_write(std::uint64_t bytes) {
 }
 
 void IndexRoom::measure() {
+  disk_bytes_.store(disk_.total_bytes(), std::memory_order_relaxed);
   tables_.store(environment_.rocks.usage().table_bytes(), std::memory_order_relaxed);
   const auto bytes = disk_.index_bytes();
   // The last measurement is a better estimate than a partial sum.

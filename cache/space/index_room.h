@@ -20,8 +20,13 @@ namespace entrepot::cache {
 class IndexRoom {
  public:
   /// All arguments must outlive this object. `compacted` is called on the store pool after a merge.
+  /// Queries the disk.
   IndexRoom(const Environment& environment, const Disk& disk, BlobStore& store, Job compacted)
-      : environment_(environment), disk_(disk), store_(store), compacted_(std::move(compacted)) {}
+      : environment_(environment),
+        disk_(disk),
+        store_(store),
+        compacted_(std::move(compacted)),
+        disk_bytes_(disk.total_bytes()) {}
 
   /// Live bytes and the allowance, which the cache counts as used. Before loading has ended, the
   /// last measurement.
@@ -41,6 +46,9 @@ class IndexRoom {
   void measure();
 
  private:
+  /// Upper bound of the cache size in bytes, with the last measured size of the disk: stores ask
+  /// for it several times an object, and a system call each time costs more than the rest.
+  std::uint64_t bound() const;
   /// Bytes that RocksDB may use in addition to its live ones, for logs and dead bytes.
   std::uint64_t allowance() const;
   std::uint64_t erased() const;
@@ -50,6 +58,7 @@ class IndexRoom {
   const Disk& disk_;
   BlobStore& store_;
   const Job compacted_;
+  std::atomic<std::uint64_t> disk_bytes_;  // size of the file system
   std::atomic<std::uint64_t> measured_{0};
   std::atomic<std::uint64_t> written_{0};  // since the last measurement
   std::atomic<std::uint64_t> tables_{0};   // size of all families except the contents

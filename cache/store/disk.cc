@@ -62,9 +62,9 @@ std::optional<std::uint64_t> Disk::bytes_in(const std::filesystem::path& folder)
 
 std::optional<std::uint64_t> Disk::index_bytes() const { return bytes_in(layout_.index()); }
 
-std::uint64_t cache_bound(const Disk& disk, const Limits& limits) {
-  const auto all = disk.total_bytes();
-  return std::min(all - std::min(all, limits.reserve_free.load()), limits.max_size.load());
+std::uint64_t cache_bound(std::uint64_t disk_bytes, const Limits& limits) {
+  const auto reserved = std::min(disk_bytes, limits.reserve_free.load());
+  return std::min(disk_bytes - reserved, limits.max_size.load());
 }
 
 }  // namespace entrepot::cache

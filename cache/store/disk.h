@@ -41,7 +41,8 @@ class Disk {
   const Layout layout_;
 };
 
-/// Upper bound of the cache size in bytes: max_size, or less on a smaller disk. Queries the disk.
-std::uint64_t cache_bound(const Disk& disk, const Limits& limits);
+/// Upper bound of the cache size in bytes: max_size, or less on a smaller disk, whose size is
+/// `disk_bytes`.
+std::uint64_t cache_bound(std::uint64_t disk_bytes, const Limits& limits);
 
 }  // namespace entrepot::cache

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <string>
@@ -52,7 +51,7 @@ class StorePool final : public cache::JobQueue {
   std::atomic<std::size_t> queued_{0};
 
   Mutex mutex_;
-  std::condition_variable_any ready_;
+  ConditionVariable ready_;
   std::deque<Job> jobs_ GUARDED_BY(mutex_);
   std::size_t running_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -4,7 +4,7 @@
 
     tests/bench/earlier.py --earlier BINARY [--rounds N] [suite…]
 
-Suites: hits, bulk, miss, herd, ranges; all of them without arguments. Both builds run in turns
+Suites: hits, bulk, miss, first-byte, herd, ranges; all of them without arguments. Both builds run in turns
 within one call, and change places each round; the ratio is the median of the rounds' ratios. Leaves
 nothing running. Ends with 1 when a ratio is below 0.99.
 """
@@ -85,22 +85,28 @@ def hits(site: Site, rounds: int) -> None:
 
 
 def bulk(site: Site, rounds: int) -> None:
+    """New processes and new files each round, which change places as well: the place of a file in
+    memory decides about the speed of reading it, and the one filled first is the slower one."""
     origin, target = large_file(site)
-    sides = Sides(site)
-    running = sides.both(origin.port)
     digest = target.rpartition(":")[2]
-    for entrepot in running.values():
-        curl(entrepot.port, target)
-    time.sleep(3)  # the writeback of stored bytes is no part of a hit
+    sides = Sides(site)
+    for number in range(2 * rounds):
+        running = sides.both(origin.port)
+        for entrepot in list(running.values())[::1 if number % 2 else -1]:
+            curl(entrepot.port, target)
+        time.sleep(3)  # the writeback of stored bytes is no part of a hit
 
-    def run(name: str) -> tuple[float, float]:
-        entrepot = running[name]
-        into_page_cache(Path(entrepot.config["cache"]["directory"]) / "blobs" / "sha256" /
-                        digest[:2] / digest)
-        before = cpu_seconds([entrepot.pid])
-        took = curl(entrepot.port, target)
-        return 1024 / took, cpu_seconds([entrepot.pid]) - before
-    sides.rounds(6 * rounds, run)
+        def run(name: str) -> tuple[float, float]:
+            entrepot = running[name]
+            into_page_cache(Path(entrepot.config["cache"]["directory"]) / "blobs" / "sha256" /
+                            digest[:2] / digest)
+            before = cpu_seconds([entrepot.pid])
+            took = curl(entrepot.port, target)
+            return 1024 / took, cpu_seconds([entrepot.pid]) - before
+        sides.rounds(4, run)
+        for entrepot in running.values():
+            site.close(entrepot)
+            shutil.rmtree(entrepot.directory)
     sides.report("1 GiB hit", "MiB/s")
 
 
@@ -127,6 +133,34 @@ def miss(site: Site, rounds: int) -> None:
     run(NEW)
     sides.rounds(4 * rounds, run)
     sides.report("misses of 4 KiB", "/s")
+
+
+def first_byte(site: Site, rounds: int) -> None:
+    """One client requests small blobs that are not stored, over one kept connection; the builds
+    take turns request by request, and new processes start each round."""
+    count = 400
+    blobs = [os.urandom(4096) for _ in range(count)]
+    origin = site.static({f"blobs/sha256:{hashlib.sha256(data).hexdigest()}": data
+                          for data in blobs})
+    sides = Sides(site)
+    for _ in range(4 * rounds):
+        running = sides.both(origin.port)
+        connections = {name: client.Connection(running[name].port) for name in running}
+        times: dict[str, list[float]] = {name: [] for name in running}
+        costs = {name: -cpu_seconds([running[name].pid]) for name in running}
+        for number, data in enumerate(blobs):
+            for name in ((NEW, OLD), (OLD, NEW))[number % 2]:
+                connections[name].send_request("GET", blob_target(data))
+                answer = connections[name].read_response()
+                assert answer.body == data
+                times[name].append(answer.first_byte_after)
+        for name, entrepot in running.items():
+            costs[name] += cpu_seconds([entrepot.pid])
+            connections[name].close()
+            site.close(entrepot)
+            shutil.rmtree(entrepot.directory)
+        sides.rounds(1, lambda name: (1e-3 / statistics.median(times[name]), costs[name]))
+    sides.report("first bytes of a 4 KiB miss", "per ms")
 
 
 def herd(site: Site, rounds: int) -> None:
@@ -178,7 +212,8 @@ def ranges(site: Site, rounds: int) -> None:
     sides.report("ranges of 64 KiB", "k/s", 1e-3)
 
 
-SUITES = {"hits": hits, "bulk": bulk, "miss": miss, "herd": herd, "ranges": ranges}
+SUITES = {"hits": hits, "bulk": bulk, "miss": miss, "first-byte": first_byte,
+          "herd": herd, "ranges": ranges}
 
 
 def main() -> None:

@@ -50,6 +50,13 @@ TEST_F(FillTest, LargeBodyIsReadableAsItArrivesButForTheTail) {
   EXPECT_EQ(read(*content), large);
 }
 
+TEST_F(FillTest, SmallBlobIsAnsweredBeforeTheIndexIsWritten) {
+  const auto request = ask_blob(sha256(small));
+  last().answer(small);
+  ASSERT_TRUE(executor.run_one());
+  EXPECT_TRUE(request.answered());
+}
+
 TEST_F(FillTest, LateJoinerReadsFromTheFirstByte) {
   const auto first = ask_blob(sha256(large));
   last().head(large.size());
