@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <string>
-#include <string_view>
 
 namespace entrepot::cache {
 
@@ -19,9 +18,6 @@ enum class FailureKind {
   bad_upstream,
   store,  ///< the disk or the index failed
 };
-
-/// The name of a kind, for messages of tests.
-std::string_view to_string(FailureKind kind);
 
 struct Failure {
   FailureKind kind = FailureKind::unavailable;

@@ -196,7 +196,7 @@ void FileBody::leave() { file_.leave(transfers_.whole() ? worth_resuming : 1); }
 void FileBody::settle(const Failure& failure, Bytes bytes) {
   const bool disk_failed = failure.kind == FailureKind::store;
   if (file_.is_open() && file_->readers().slowest() != ReadPositions::nobody)
-    log::warn("{}: {} in {} did not arrive whole, and who waits for more of it is cut short: {}",
+    log::warn("{}: the transfer of {} in {} failed, and its readers are cut off: {}",
               subject_.repository.upstream, subject_.digest.str(), subject_.repository.name,
               failure.message);
   // With ranges further on it could not become pass-through; over one transfer the next fill can.

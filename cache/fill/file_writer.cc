@@ -63,18 +63,16 @@ FileWriter::Result FileWriter::write(std::uint64_t offset, std::span<const std::
 FileWriter::Result FileWriter::write_run(std::uint64_t offset, std::span<const std::byte> run) {
   if (!room_.extend(extents_.bytes(), run.size())) return Result::disk_full;
   const auto write = [&] { return parts_.files.write(parts_.digest, *file_, offset, run); };
-  const int error = write();
+  int error = write();
+  const bool full = !passing() && (error == ENOSPC || error == EDQUOT);
+  // Other files have filled the disk: evictions may help, once.
+  if (full && room_.evict_for(run.size())) error = write();
   if (error == 0) {
     room_.wrote(run.size());
     return Result::written;
   }
-  if (passing()) return Result::disk_error;
-  if (error == ENOSPC || error == EDQUOT) {
-    // Other files have filled the disk: evictions may help, once.
-    const bool written = room_.evict_for(run.size()) && write() == 0;
-    return written ? Result::written : Result::disk_full;
-  }
-  parts_.health.distrust();
+  if (full) return Result::disk_full;
+  if (!passing()) parts_.health.distrust();
   return Result::disk_error;
 }
 

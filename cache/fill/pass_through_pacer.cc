@@ -61,8 +61,8 @@ void PassThroughPacer::cut_slow_readers(PassThroughWindow& window) {
   const auto cut = crowded ? window.cut_idle() : window.cut_slow();
   if (cut == 0) return;
   log::info(
-      "{}: {} passes through, and {} clients that had been holding up the others for {} s are cut "
-      "short",
+      "{}: {} is passed through without being stored; {} clients that delayed the others for {} s "
+      "are cut off",
       subject_.repository.upstream, subject_.digest.str(), cut, patience.count());
   window.slide();
 }

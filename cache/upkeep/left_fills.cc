@@ -102,7 +102,7 @@ std::vector<PartialBlobs::Partial> left_fills(const Layout& layout) {
   });
   if (unread)
     log::error(
-        "cache: {} cannot be read to its end ({}); what else is in it is left to the next "
+        "cache: {} cannot be read to its end ({}); the rest of it is left to the next "
         "start. Look at the disk",
         layout.fills().string(), unread.message());
   std::sort(found.begin(), found.end(),

@@ -83,8 +83,8 @@ void Maintenance::check_disk(unsigned second) {
   if (!restart_requested_ && !storage_.disk.has_index()) {
     restart_requested_ = true;
     log::error(
-        "cache: the index in {} was removed under this process, which ends in order to be "
-        "started anew",
+        "cache: another program removed the index in {}: this process ends, so that the service "
+        "manager restarts it",
         storage_.options.directory.string());
     return restart_();
   }
@@ -94,8 +94,8 @@ void Maintenance::check_disk(unsigned second) {
     return;
   restart_requested_ = true;
   log::error(
-      "cache: the index was given up after a failed write, and the disk takes writes again: this "
-      "process ends in order to be started anew");
+      "cache: the index was closed after a failed write, and the disk accepts writes again: this "
+      "process ends, so that the service manager restarts it");
   restart_();
 }
 

@@ -167,8 +167,9 @@ void save_reports(const std::filesystem::path& file, const Reports& reports, cac
     std::filesystem::rename(part, file, error);
     if (!error) return;
   }
-  log::warn("what is known of endpoints cannot be written to {}; the next process measures anew",
-            file.string());
+  log::warn(
+      "the measurements of endpoints cannot be written to {}; the next process starts without them",
+      file.string());
   std::filesystem::remove(part, error);
 }
 
@@ -184,7 +185,8 @@ Reports load_reports(const std::filesystem::path& file, cache::WallTime now) {
     if (age.count() < 0 || age > longest_kept) return {};
     return reports_of(json, age);
   } catch (const Json::exception& error) {
-    log::warn("{} cannot be read ({}); endpoints are measured anew", file.string(), error.what());
+    log::warn("{} cannot be read ({}); the measurements of endpoints start from zero",
+              file.string(), error.what());
     return {};
   }
 }

@@ -33,9 +33,9 @@ bool Reload::run() {
     return true;
   } catch (const conf::ConfigError& error) {
     for (const auto& line : error.lines()) log::error("{}", line);
-    log::error("SIGHUP: this configuration cannot be used; the one before stays");
+    log::error("SIGHUP: the configuration is invalid; the previous one stays in force");
   } catch (const std::exception& error) {
-    log::error("SIGHUP: {}; the configuration before stays", error.what());
+    log::error("SIGHUP: {}; the previous configuration stays in force", error.what());
   }
   return false;
 }
@@ -47,10 +47,10 @@ void Reload::apply(const conf::Config& next) {
   if (changes.cache) cache_.reconfigure(cache_options(next));
   if (changes.log_level) log::set_level(next.log.level);
   if (!changes.later.empty())
-    log::warn("SIGHUP: these count from the next start only: {}", joined(changes.later));
-  log::info(
-      "SIGHUP: {}{}", changes.none() ? "nothing has changed" : "the configuration is read anew",
-      changes.upstreams.empty() ? "" : "; asked as configured now: " + joined(changes.upstreams));
+    log::warn("SIGHUP: these changes take effect at the next start: {}", joined(changes.later));
+  log::info("SIGHUP: {}{}",
+            changes.none() ? "nothing has changed" : "the new configuration is in force",
+            changes.upstreams.empty() ? "" : "; upstreams changed: " + joined(changes.upstreams));
 }
 
 }  // namespace entrepot::app

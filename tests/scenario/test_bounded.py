@@ -217,7 +217,7 @@ class TestPassingThrough:
             gate.open()
             for other in others:
                 assert_whole(other.finish(), large)
-            entrepot.log.wait_for("1 clients that had been holding up the others")
+            entrepot.log.wait_for("1 clients that delayed the others")
             response = stuck.read_response()
         assert not response.complete
         assert_never_wrong(response, large)

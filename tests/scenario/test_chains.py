@@ -4,6 +4,7 @@ mirrors that a mistake has configured to fetch from each other in a loop."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -245,6 +246,22 @@ def test_its_own_name_in_via_is_a_loop(start, upstream):
         assert_error(entrepot.get(blob_target(second), headers={"Via": via}), 508)
     assert upstream.count("blob") == 1
     assert_whole(entrepot.get(blob_target(second), headers={"Via": f"{name}0"}), second)
+
+
+def test_a_loop_of_a_client_is_no_failure_of_the_endpoint(start, upstream):
+    upstream.script(faults.status(508), match=lambda request: "m15.example" in via_of(request))
+    entrepot = start(of_mirror(upstream))
+
+    def failure_rate() -> float:
+        (docker,) = json.loads(entrepot.admin("/api/v1/upstreams").body)["upstreams"]
+        return docker["endpoints"][0]["failure_rate"]
+    target = blob_target(content.blob(KIB))
+    passed = {"Via": ", ".join(f"1.1 m{n}.example" for n in range(16))}
+    assert_error(entrepot.get(target, headers=passed), 508)
+    assert failure_rate() == 0
+    upstream.script(faults.status(500))
+    assert_error(entrepot.get(target), 503)
+    assert failure_rate() > 0
 
 
 # Loops of mirrors.

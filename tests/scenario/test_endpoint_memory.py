@@ -107,5 +107,5 @@ def test_an_invalid_file_of_measurements_is_ignored(start, upstream):
     entrepot.terminate()
     (entrepot.directory / "cache" / "endpoints.json").write_text("{")
     entrepot.start()
-    entrepot.log.wait_for("endpoints.json cannot be read .*; endpoints are measured anew")
+    entrepot.log.wait_for("endpoints.json cannot be read .*; the measurements of endpoints start from zero")
     assert_whole(entrepot.get(blob_target(blob)), blob)

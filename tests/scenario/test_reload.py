@@ -16,7 +16,7 @@ from support.gate import Gate, eventually
 KIB, MIB = content.KIB, content.MIB
 
 
-def reload(entrepot, expect: str = r"SIGHUP: the configuration is read anew") -> None:
+def reload(entrepot, expect: str = r"SIGHUP: the new configuration is in force") -> None:
     """Writes the changed configuration, and waits for the log line that reports the result."""
     said = len(entrepot.log.lines)
     entrepot.config_path.write_text(json.dumps(entrepot.config))
@@ -42,7 +42,7 @@ def test_another_endpoint_and_a_download_goes_on(start, upstream, other):
     download = entrepot.download(blob_target(running))
     download.wait_received(MIB - 300 * KIB)
     point_to(entrepot, other)
-    reload(entrepot, "asked as configured now: docker.io")
+    reload(entrepot, "upstreams changed: docker.io")
     only_there = other.add_blob(REPOSITORY, content.blob(MIB, seed=2))
     assert_whole(entrepot.get(blob_target(only_there)), only_there)
     gate.open()
@@ -58,7 +58,7 @@ def test_a_bad_configuration_is_refused(start, upstream, text, why):
     blob = upstream.add_blob(REPOSITORY, content.blob(MIB, seed=3))
     entrepot.config_path.write_text(text)
     os.kill(entrepot.pid, signal.SIGHUP)
-    entrepot.log.wait_for(r"SIGHUP: this configuration cannot be used; the one before stays")
+    entrepot.log.wait_for(r"SIGHUP: the configuration is invalid; the previous one stays in force")
     entrepot.log.wait_for(why)
     assert_whole(entrepot.get(blob_target(blob)), blob)
     assert entrepot.admin("/readyz").status == 200
@@ -102,7 +102,7 @@ def test_the_level_of_the_log(start):
     entrepot = start(log={"level": "info"})
     entrepot.config["log"]["level"] = "warn"
     entrepot.config["threads"] = {"serve": 3}
-    reload(entrepot, r"warn .*SIGHUP: these count")
+    reload(entrepot, r"warn .*SIGHUP: these changes take effect")
     assert not entrepot.log.search(r"info .*SIGHUP"), "lines of level info are left out now"
 
 
@@ -110,7 +110,7 @@ def test_keys_that_need_a_restart_are_logged(start, upstream):
     entrepot = start()
     blob = upstream.add_blob(REPOSITORY, content.blob(MIB, seed=4))
     entrepot.config["threads"] = {"serve": 3}
-    reload(entrepot, r"warn .*from the next start only: threads")
+    reload(entrepot, r"warn .*at the next start: threads")
     assert_whole(entrepot.get(blob_target(blob)), blob)
 
 

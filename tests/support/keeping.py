@@ -56,7 +56,7 @@ def may_ask_for_restart(entrepot):
         yield
     # Closed: a process that ends closes connections without a request yet.
     except (ConnectionRefusedError, ConnectionResetError, Closed):
-        entrepot.log.wait_for("ends in order to be started anew")
+        entrepot.log.wait_for("this process ends, so that the service manager restarts it")
         eventually(lambda: not entrepot.running, what="the end that refused connections announce")
 
 

@@ -144,7 +144,7 @@ void Endpoint::failed(std::string_view why) {
   if (was_open || !breaker_.open()) return;
   metrics_.up().set(0);
   log::warn(
-      "{}: {} does not answer ({}); what is cached is served, and it is asked again at "
+      "{}: {} does not answer ({}); cached objects are served, and it is tried again at "
       "intervals of {} s at most",
       address_.upstream(), address_.label(), why,
       std::chrono::ceil<std::chrono::seconds>(breaker_.longest()).count());

@@ -55,6 +55,7 @@ TEST_F(FillTest, SmallBlobIsAnsweredBeforeTheIndexIsWritten) {
   last().answer(small);
   ASSERT_TRUE(executor.run_one());
   EXPECT_TRUE(request.answered());
+  executor.run();
 }
 
 TEST_F(FillTest, LateJoinerReadsFromTheFirstByte) {

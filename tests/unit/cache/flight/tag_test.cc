@@ -225,7 +225,7 @@ TEST_F(TagTest, RequestCarriesTheViaOfItsFirstClient) {
 TEST_F(TagTest, ServesStaleIfTheUpstreamIsUnreachable) {
   for (const auto kind :
        {FailureKind::unavailable, FailureKind::rate_limited, FailureKind::bad_upstream}) {
-    const std::string tag = "t" + std::string(to_string(kind));
+    const std::string tag = "t" + std::to_string(static_cast<int>(kind));
     pull(tag);
     clock.advance(seconds(61));
     const auto asker = ask_tag(tag);
@@ -264,7 +264,7 @@ TEST_F(TagTest, ServesStaleIfTheUpstreamIsSlow) {
 
 TEST_F(TagTest, DefinitiveFailuresAreServedAndRemoveTheTag) {
   for (const auto kind : {FailureKind::not_found, FailureKind::denied}) {
-    const std::string tag = "t" + std::string(to_string(kind));
+    const std::string tag = "t" + std::to_string(static_cast<int>(kind));
     pull(tag);
     clock.advance(seconds(61));
     const auto asker = ask_tag(tag);

@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "tests/fakes/no_descriptors.h"
 #include "tests/unit/cache/storage_fixture.h"
 
 namespace entrepot::cache {
@@ -89,6 +90,25 @@ TEST_F(ScrubTest, SkipsADoubtThatARequestHasResolved) {
   storage.store.settle_doubt(blob, blob, nullptr);
   tick();
   EXPECT_EQ(scrubbed(), 0U);
+}
+
+TEST_F(ScrubTest, RetriesABlobThatItCannotOpenNow) {
+#ifdef ENTREPOT_ASAN
+  GTEST_SKIP() << "the sanitizer needs descriptors of its own";
+#endif
+  storage.limits.scrub_rate = 0;
+  const auto blob = store_blob(pattern(500'000));
+  storage.store.blobs().doubt(blob);
+  scrub.verify_first({blob});
+  {
+    const NoDescriptors none;
+    tick();
+  }
+  EXPECT_EQ(scrubbed(), 0U);
+  ASSERT_TRUE(storage.store.blobs().has(blob)) << "the blob is not lost";
+  tick();
+  EXPECT_EQ(scrubbed(), 500'000U);
+  EXPECT_NE(storage.store.find(Resource::blob, blob), nullptr);
 }
 
 TEST_F(ScrubTest, ErasesTheNoteOfDoubtOnceAllAreVerified) {

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <future>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "proxy/http/listener.h"
+#include "tests/fakes/no_descriptors.h"
 #include "tests/unit/proxy/http/raw_client.h"
 #include "tests/unit/proxy/http/server_under_test.h"
 
@@ -179,30 +179,6 @@ TEST(ServerLimit, TheMissesOfOneClientAreBounded) {
   });
   EXPECT_EQ(second.reply().status, 200);
 }
-
-// Sets a low limit of descriptors and uses up all of them until it is destroyed.
-class NoDescriptors {
- public:
-  NoDescriptors() {
-    getrlimit(RLIMIT_NOFILE, &before_);
-    rlimit low = before_;
-    low.rlim_cur = 256;
-    setrlimit(RLIMIT_NOFILE, &low);
-    for (int fd = dup(0); fd >= 0; fd = dup(0)) taken_.push_back(fd);
-  }
-  ~NoDescriptors() {
-    for (const int fd : taken_) close(fd);
-    setrlimit(RLIMIT_NOFILE, &before_);
-  }
-  void give_back_one() {
-    close(taken_.back());
-    taken_.pop_back();
-  }
-
- private:
-  rlimit before_{};
-  std::vector<int> taken_;
-};
 
 TEST(ServerLimit, WithoutDescriptorsItPausesAndThenContinues) {
 #ifdef ENTREPOT_ASAN

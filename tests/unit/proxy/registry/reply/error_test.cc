@@ -58,8 +58,9 @@ TEST(ErrorFor, MapsEachKindOfFailure) {
   for (const auto& expected : cases) {
     const cache::Failure failure{expected.kind, "why", 0};
     const Error error = error_for(failure, expected.resource, expected.docker_hub);
-    EXPECT_EQ(error.status, expected.status) << to_string(expected.kind);
-    EXPECT_EQ(error.code, expected.code) << to_string(expected.kind);
+    SCOPED_TRACE("kind " + std::to_string(static_cast<int>(expected.kind)));
+    EXPECT_EQ(error.status, expected.status);
+    EXPECT_EQ(error.code, expected.code);
     EXPECT_FALSE(error.message.empty());
   }
 }
