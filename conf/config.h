@@ -44,6 +44,17 @@ struct Endpoint {
   bool operator==(const Endpoint&) const = default;
 };
 
+/// The proxy through which an upstream's requests go.
+struct OutgoingProxy {
+  std::string url;       ///< for https: http, https or socks5h, host and port; empty: none
+  std::string http_url;  ///< for plain http; the same unless the environment says otherwise
+  /// Hosts that are reached directly: names with their subdomains, addresses, networks, "*".
+  std::vector<std::string> except;
+  std::optional<std::filesystem::path> ca_file;  ///< PEM, for an https proxy
+  std::vector<Credential> credentials;           ///< at most one
+  bool operator==(const OutgoingProxy&) const = default;
+};
+
 struct TagRule {
   std::string match;  ///< a Pattern (metrics/pattern.h)
   Milliseconds fresh_for{0};
@@ -64,6 +75,7 @@ struct Upstream {
   std::vector<Credential> credentials;  ///< credentials.h defines the endpoints that receive them
   bool restricted = false;              ///< "access": "restricted"
   std::optional<std::filesystem::path> ca_file;  ///< PEM; absent: the CA certificates of the system
+  OutgoingProxy proxy;
   bool internal = false;  ///< redirects and realms may lead to private addresses
   /// Hosts of token services besides the endpoints' own domains: lower case, no port.
   std::vector<std::string> token_hosts;

@@ -7,6 +7,7 @@
 
 #include "conf/grammar.h"
 #include "conf/object_reader.h"
+#include "conf/proxy_environment.h"
 
 namespace entrepot::conf {
 namespace {
@@ -45,6 +46,16 @@ Admin read_admin(ObjectReader& in) {
     admin.hosts.push_back(host);
   });
   return admin;
+}
+
+/// An optional file; nullopt for null as well.
+std::optional<std::filesystem::path> read_file_name(ObjectReader& in, std::string_view key) {
+  const auto* name = in.find(key);
+  if (name == nullptr || name->is_null()) return std::nullopt;
+  std::string file;
+  required(in, key, file, nullptr);
+  if (file.empty()) return std::nullopt;
+  return file;
 }
 
 Credential read_credential(ObjectReader& in) {
@@ -88,6 +99,26 @@ Tags read_tags(ObjectReader& in) {
   return tags;
 }
 
+OutgoingProxy read_proxy(ObjectReader& in) {
+  OutgoingProxy proxy;
+  bool from_environment = false;
+  in.boolean("from_environment", from_environment);
+  const bool has_url = in.find("url") != nullptr;
+  if (has_url || !from_environment) required(in, "url", proxy.url, fault_of_proxy_url);
+  proxy.http_url = proxy.url;
+  in.texts("except", [&](const std::string& entry, const std::string& path) {
+    add_error(in.problems(), path, fault_of_exception(entry));
+    proxy.except.push_back(entry);
+  });
+  proxy.ca_file = read_file_name(in, "ca_file");
+  if (in.find("username") != nullptr || in.find("password_file") != nullptr)
+    proxy.credentials.push_back(read_credential(in));
+  if (!from_environment) return proxy;
+  if (has_url) in.problems().error(in.path("url"), "remove it, or from_environment");
+  add_environment(proxy, in.path(), in.problems());
+  return proxy;
+}
+
 Upstream read_upstream(const std::string& name, ObjectReader& in) {
   Upstream upstream;
   upstream.name = name;
@@ -105,11 +136,9 @@ Upstream read_upstream(const std::string& name, ObjectReader& in) {
   std::size_t access = 0;
   in.word("access", access, {"public", "restricted"});
   upstream.restricted = access == 1;
-  if (const auto* ca = in.find("ca_file"); ca != nullptr && !ca->is_null()) {
-    std::string file;
-    required(in, "ca_file", file, nullptr);
-    if (!file.empty()) upstream.ca_file = file;
-  }
+  upstream.ca_file = read_file_name(in, "ca_file");
+  if (const auto* proxy = in.find("proxy"); proxy != nullptr && !proxy->is_null())
+    in.object("proxy", [&](ObjectReader& entry) { upstream.proxy = read_proxy(entry); });
   in.boolean("internal", upstream.internal);
   in.texts("token_hosts", [&](const std::string& host, const std::string& path) {
     add_error(in.problems(), path, fault_of_host(host));

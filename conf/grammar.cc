@@ -110,6 +110,44 @@ Fault fault_of_url(std::string_view url) {
   return std::nullopt;
 }
 
+Fault fault_of_proxy_url(std::string_view url) {
+  constexpr std::string_view socks = "socks5h";
+  if (url.find('@') != std::string_view::npos)
+    return "must hold no user name or password; put them into \"username\" and \"password_file\"";
+  const auto scheme_end = url.find("://");
+  const bool is_socks = url.substr(0, scheme_end) == socks;
+  const std::string like_http = "http" + std::string(url.substr(is_socks ? socks.size() : 0));
+  const bool http = url.starts_with("http://") || url.starts_with("https://");
+  if (scheme_end == std::string_view::npos || (!http && !is_socks))
+    return in_quotes(url) + " is neither an http://, nor an https://, nor a socks5h:// URL";
+  const std::string_view rest = url.substr(scheme_end + 3);
+  const auto parts = split(rest);
+  if (rest.find('/') != std::string_view::npos || !parts || !parts->port ||
+      fault_of_url(is_socks ? std::string_view(like_http) : url))
+    return in_quotes(url) +
+           " is not the URL of a proxy: give a host and a port and no path, such as "
+           "\"http://proxy.example:3128\"";
+  return std::nullopt;
+}
+
+Fault fault_of_exception(std::string_view entry) {
+  if (entry == "*") return std::nullopt;
+  const auto slash = entry.find('/');
+  const std::string address(entry.substr(0, slash));
+  const int bits = is_ipv4(address) ? 32 : is_ipv6(address) ? 128 : 0;
+  if (slash == std::string_view::npos) {
+    auto name = entry;
+    if (name.starts_with("*.")) name.remove_prefix(1);
+    if (name.starts_with('.')) name.remove_prefix(1);
+    if (bits > 0 || (is_lower(name) && is_host_name(name))) return std::nullopt;
+  } else if (bits > 0 && port_of(entry.substr(slash + 1)).value_or(bits + 1) <= bits) {
+    return std::nullopt;
+  }
+  return in_quotes(entry) +
+         " is no host: give a name in lower case, an address, a network such as \"10.0.0.0/8\", or "
+         "\"*\", without a port";
+}
+
 Fault fault_of_host(std::string_view host) {
   if (is_lower(host) && is_host_name(host)) return std::nullopt;
   return in_quotes(host) +

@@ -18,6 +18,14 @@ Fault fault_of_address(std::string_view address);
 /// repeats a URL with a user, a password or a query, which may be secrets.
 Fault fault_of_url(std::string_view url);
 
+/// The URL of an outgoing proxy: http, https or socks5h, a host and a port. The message never
+/// repeats a URL with a user or a password.
+Fault fault_of_proxy_url(std::string_view url);
+
+/// A host that is reached without the proxy: a host name, possibly with a leading dot, an address,
+/// a network such as "10.0.0.0/8", or "*".
+Fault fault_of_exception(std::string_view entry);
+
 /// The name or alias of an upstream, as clients write it: a host in lower case, optionally a port.
 Fault fault_of_name(std::string_view name);
 

@@ -102,6 +102,7 @@ void forget_passwords(Config& config) {
   };
   for (auto& upstream : config.upstreams) {
     forget(upstream.credentials);
+    forget(upstream.proxy.credentials);
     for (auto& endpoint : upstream.endpoints) forget(endpoint.credentials);
   }
 }

@@ -35,6 +35,8 @@ void find_passwords(std::vector<Credential>& credentials, const std::filesystem:
 void find_named_files(Config& config, const std::filesystem::path& folder) {
   for (auto& upstream : config.upstreams) {
     if (upstream.ca_file) upstream.ca_file = folder / *upstream.ca_file;
+    if (auto& file = upstream.proxy.ca_file) file = folder / *file;
+    find_passwords(upstream.proxy.credentials, folder);
     find_passwords(upstream.credentials, folder);
     for (auto& endpoint : upstream.endpoints) find_passwords(endpoint.credentials, folder);
   }

@@ -112,16 +112,16 @@ std::optional<std::string> content_of(int fd, const std::filesystem::path& file,
   return content;
 }
 
-void check_ca_file(const Upstream& upstream, Problems& problems) {
-  if (!upstream.ca_file) return;
-  const auto path = path_of(upstream) + ".ca_file";
-  const int fd = open_file(*upstream.ca_file, path, problems);
+void check_ca_file(const std::optional<std::filesystem::path>& file, const std::string& path,
+                   Problems& problems) {
+  if (!file) return;
+  const int fd = open_file(*file, path, problems);
   if (fd < 0) return;
-  const auto content = content_of(fd, *upstream.ca_file, max_ca_file_size, path, problems);
+  const auto content = content_of(fd, *file, max_ca_file_size, path, problems);
   ::close(fd);
   // "-----BEGIN CERTIFICATE-----", "-----BEGIN TRUSTED CERTIFICATE-----"
   if (content && content->find("CERTIFICATE-----") == std::string::npos)
-    problems.error(path, upstream.ca_file->string() + " holds no certificate in PEM form");
+    problems.error(path, file->string() + " holds no certificate in PEM form");
 }
 
 /// The content of the file without its last line break; never part of a message. A password may
@@ -147,18 +147,27 @@ std::string password_in(int fd, const Credential& credential, const std::string&
   return *password;
 }
 
+void read_password(Credential& credential, const std::string& path, Problems& problems) {
+  if (credential.password_file.empty()) return;
+  const int fd = open_file(credential.password_file, path, problems);
+  if (fd < 0) return;
+  credential.password = password_in(fd, credential, path, problems);
+  ::close(fd);
+}
+
 /// `owner`: the path of the object that contains the credentials.
 void read_passwords(std::vector<Credential>& credentials, const std::string& owner,
                     Problems& problems) {
-  for (std::size_t i = 0; i < credentials.size(); ++i) {
-    auto& credential = credentials[i];
-    const auto path = indexed(owner + ".credentials", i) + ".password_file";
-    if (credential.password_file.empty()) continue;
-    const int fd = open_file(credential.password_file, path, problems);
-    if (fd < 0) continue;
-    credential.password = password_in(fd, credential, path, problems);
-    ::close(fd);
-  }
+  for (std::size_t i = 0; i < credentials.size(); ++i)
+    read_password(credentials[i], indexed(owner + ".credentials", i) + ".password_file", problems);
+}
+
+void check_proxy(OutgoingProxy& proxy, const std::string& path, Problems& problems) {
+  check_ca_file(proxy.ca_file, path + ".ca_file", problems);
+  for (auto& credential : proxy.credentials)
+    read_password(credential, path + ".password_file", problems);
+  if (proxy.ca_file && !proxy.url.starts_with("https://"))
+    problems.warn(path + ".ca_file", "not used: the proxy's url is not https");
 }
 
 /// $XDG_CACHE_HOME/entrepot, else ~/.cache/entrepot (XDG Base Directory Specification: relative
@@ -187,7 +196,8 @@ void validate(Config& config, Problems& problems) {
   check_names(config, problems);
   for (auto& upstream : config.upstreams) {
     check_endpoints(upstream, problems);
-    check_ca_file(upstream, problems);
+    check_ca_file(upstream.ca_file, path_of(upstream) + ".ca_file", problems);
+    check_proxy(upstream.proxy, path_of(upstream) + ".proxy", problems);
     read_passwords(upstream.credentials, path_of(upstream), problems);
     for (std::size_t i = 0; i < upstream.endpoints.size(); ++i)
       read_passwords(upstream.endpoints[i].credentials,

@@ -85,6 +85,7 @@ enum class EndpointFailure : std::uint8_t {
   reset,    ///< the connection or the body ended early
   server_error,
   redirect,  ///< to a forbidden target
+  proxy,     ///< the outgoing proxy failed or refused
   token,     ///< no token was obtained
   digest,    ///< the body has another digest
   other,     ///< a probe was not sent
@@ -195,6 +196,7 @@ inline constexpr auto words<EndpointFailure> = make_words<EndpointFailure>({
     {EndpointFailure::reset, "reset"},
     {EndpointFailure::server_error, "server-error"},
     {EndpointFailure::redirect, "redirect"},
+    {EndpointFailure::proxy, "proxy"},
     {EndpointFailure::token, "token"},
     {EndpointFailure::digest, "digest"},
     {EndpointFailure::other, "other"},

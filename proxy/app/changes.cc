@@ -19,8 +19,8 @@ void compare_upstreams(const conf::Config& now, const conf::Config& next, Change
   };
   const bool all = transfers(now.timeouts) != transfers(next.timeouts);
   const auto asked = [](const conf::Upstream& upstream) {
-    return std::tie(upstream.endpoints, upstream.credentials, upstream.ca_file, upstream.internal,
-                    upstream.token_hosts);
+    return std::tie(upstream.endpoints, upstream.credentials, upstream.ca_file, upstream.proxy,
+                    upstream.internal, upstream.token_hosts);
   };
   const auto known = [](const conf::Upstream& upstream) {
     return std::tie(upstream.aliases, upstream.restricted);

@@ -65,6 +65,7 @@ Json json_of(const Reports& reports) {
     Json endpoints = Json::array();
     for (const EndpointReport& endpoint : report.endpoints) endpoints.push_back(json_of(endpoint));
     all.push_back({{"name", report.name},
+                   {"proxy", report.proxy.empty() ? Json(nullptr) : Json(report.proxy)},
                    {"transfers", report.transfers},
                    {"queued", report.queued},
                    {"endpoints", std::move(endpoints)}});

@@ -15,6 +15,7 @@ constexpr double most_hedges = 10;
 TransferOptions transfer_options(const UpstreamOptions& upstream, const Options& common) {
   return {.user_agent = common.user_agent,
           .ca_file = upstream.ca_file,
+          .proxy = upstream.proxy,
           .connect = common.timeouts.connect,
           .first_byte = common.timeouts.first_byte,
           .stall = common.timeouts.stall,
@@ -114,7 +115,10 @@ double Upstream::expected_seconds(const Endpoint& endpoint, std::uint64_t bytes)
 
 UpstreamReport Upstream::report() const {
   loop_.assert_in_loop();
-  UpstreamReport report{.name = name(), .transfers = multi_.running(), .queued = multi_.queued()};
+  UpstreamReport report{.name = name(),
+                        .proxy = options_.proxy.for_https,
+                        .transfers = multi_.running(),
+                        .queued = multi_.queued()};
   for (const auto& endpoint : endpoints_) report.endpoints.push_back(endpoint->report());
   return report;
 }

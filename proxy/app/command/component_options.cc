@@ -35,6 +35,19 @@ bool is_docker_hub(const conf::Upstream& upstream) {
          std::any_of(upstream.aliases.begin(), upstream.aliases.end(), is_name);
 }
 
+upstream::OutgoingProxy outgoing_proxy(const conf::OutgoingProxy& configured) {
+  upstream::OutgoingProxy proxy;
+  proxy.for_https = configured.url;
+  proxy.for_http = configured.http_url;
+  proxy.except = configured.except;
+  if (configured.ca_file) proxy.ca_file = configured.ca_file->string();
+  for (const auto& credential : configured.credentials) {
+    proxy.username = credential.username;
+    proxy.password = credential.password;
+  }
+  return proxy;
+}
+
 upstream::UpstreamOptions one_upstream(const conf::Upstream& configured) {
   upstream::UpstreamOptions options;
   options.name = configured.name;
@@ -48,6 +61,7 @@ upstream::UpstreamOptions one_upstream(const conf::Upstream& configured) {
       made.credentials.emplace_back(credential.username, credential.password);
   }
   if (configured.ca_file) options.ca_file = configured.ca_file->string();
+  options.proxy = outgoing_proxy(configured.proxy);
   options.internal = configured.internal;
   options.token_hosts = configured.token_hosts;
   return options;

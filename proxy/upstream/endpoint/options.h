@@ -8,6 +8,7 @@
 #include "cache/base/executor.h"
 #include "proxy/upstream/auth/credential.h"
 #include "proxy/upstream/endpoint/breaker.h"
+#include "proxy/upstream/transfer/outgoing_proxy.h"
 #include "proxy/upstream/transfer/timeouts.h"
 
 namespace entrepot::upstream {
@@ -27,6 +28,8 @@ struct UpstreamOptions {
   std::vector<EndpointOptions> endpoints;
   /// PEM file of a private CA, trusted instead of the system's; empty for those.
   std::string ca_file;
+  /// For all requests: to endpoints, token services and targets of redirects.
+  OutgoingProxy proxy = {};
   /// Redirects and realms may lead to private addresses.
   bool internal = false;
   /// Hosts besides the endpoints' own domains that may get token requests with credentials: lower

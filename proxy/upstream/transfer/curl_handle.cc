@@ -11,7 +11,8 @@ constexpr long receive_buffer = 512 * 1024;
 }  // namespace
 
 CurlHandle::CurlHandle(const TransferOptions& options, const TransferRequest& request)
-    : easy_(curl_easy_init()) {
+    : easy_(curl_easy_init()),
+      proxy_(options.proxy.url_for(request.url, request.private_addresses)) {
   check(easy_ != nullptr, "out of memory for a transfer");
   set(CURLOPT_ERRORBUFFER, static_cast<char*>(error_));
   set_options(options, request);
@@ -38,7 +39,7 @@ void CurlHandle::set_options(const TransferOptions& options, const TransferReque
   set(CURLOPT_NOBODY, request.head ? 1L : 0L);
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-  set(CURLOPT_PROXY, "");
+  set_proxy(options.proxy);
   set(CURLOPT_HTTP09_ALLOWED, 0L);
   set(CURLOPT_PATH_AS_IS, 1L);  // a signed path must not be normalised
   set(CURLOPT_USERAGENT, options.user_agent.c_str());
@@ -58,6 +59,30 @@ void CurlHandle::set_options(const TransferOptions& options, const TransferReque
   // a directory, ca_file would add to the system's authorities instead of replacing them.
   set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
   if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
+}
+
+void CurlHandle::set_proxy(const OutgoingProxy& proxy) {
+  // The empty texts keep libcurl from reading the environment.
+  set(CURLOPT_PROXY, proxy_.c_str());
+  set(CURLOPT_NOPROXY, "");
+  if (!through_proxy()) return;
+  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);  // they are no response of the upstream
+  set(CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC));
+  if (!proxy.username.empty()) {
+    set(CURLOPT_PROXYUSERNAME, proxy.username.c_str());
+    set(CURLOPT_PROXYPASSWORD, proxy.password.c_str());
+  }
+  set(CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
+  set(CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
+  set(CURLOPT_PROXY_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(CURLOPT_PROXY_CAPATH, static_cast<char*>(nullptr));
+  if (!proxy.ca_file.empty()) set(CURLOPT_PROXY_CAINFO, proxy.ca_file.c_str());
+}
+
+int CurlHandle::connect_status() const {
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &status);
+  return static_cast<int>(status);
 }
 
 void CurlHandle::set_headers(const TransferRequest& request) {

@@ -36,6 +36,12 @@ class CurlHandle {
 
   /// A CURLINFO_…_TIME_T; 0 before that moment.
   std::chrono::microseconds time(CURLINFO what) const;
+  /// The requests of this handle go through the outgoing proxy.
+  bool through_proxy() const { return !proxy_.empty(); }
+  /// URL of that proxy, for messages; empty without one.
+  const std::string& proxy() const { return proxy_; }
+  /// Status of the proxy's last response to CONNECT; 0 without one.
+  int connect_status() const;
   /// The last try made a new connection.
   bool new_connection() const;
   /// IP literal of the peer; empty before there is a connection.
@@ -45,9 +51,11 @@ class CurlHandle {
 
  private:
   void set_options(const TransferOptions& options, const TransferRequest& request);
+  void set_proxy(const OutgoingProxy& proxy);
   void set_headers(const TransferRequest& request);
 
-  CURL* easy_;                     // owned
+  CURL* easy_;  // owned
+  const std::string proxy_;
   curl_slist* headers_ = nullptr;  // owned
   curl_slist* resolve_ = nullptr;  // owned
   char error_[CURL_ERROR_SIZE] = {};

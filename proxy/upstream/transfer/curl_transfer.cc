@@ -24,6 +24,9 @@ Meaning meaning_of(CURLcode result, bool head_seen) {
   switch (result) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return {Kind::unreachable, EndpointFailure::dns};
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_PROXY:
+      return {Kind::unreachable, EndpointFailure::proxy};
     case CURLE_COULDNT_CONNECT:
       return {Kind::unreachable, EndpointFailure::connect};
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -50,6 +53,12 @@ Meaning meaning_of(CURLcode result, bool head_seen) {
   }
 }
 
+/// The address of an outgoing proxy is the operator's choice.
+bool may_dial_any(const TransferOptions& options, const TransferRequest& request) {
+  return request.private_addresses ||
+         !options.proxy.url_for(request.url, request.private_addresses).empty();
+}
+
 curl_socket_t open_socket(void* policy, curlsocktype, curl_sockaddr* address) {
   return static_cast<DialPolicy*>(policy)->open(*address, std::chrono::steady_clock::now());
 }
@@ -73,7 +82,7 @@ CurlTransfer::CurlTransfer(event_base* base, const TransferOptions& options,
       head_deadline_(options.connect + options.first_byte),
       sink_(&sink),
       deadlines_(deadlines),
-      dial_(request_.private_addresses, sockets),
+      dial_(may_dial_any(options, request_), sockets),
       handle_(options, request_),
       timer_(base, [this] { check_progress(); }),
       stall_(options.stall, options.stall_bytes_per_second) {
@@ -133,6 +142,7 @@ bool CurlTransfer::try_again(CURLcode result, const LastAddresses& known) {
     case Retry::other_addresses:
       return true;
     case Retry::last_address:
+      if (handle_.through_proxy()) return false;
       break;
   }
   const std::string entry = known.resolve_entry(host(), std::chrono::steady_clock::now());
@@ -146,7 +156,7 @@ std::string CurlTransfer::host() const {
 }
 
 void CurlTransfer::remember_address(LastAddresses& known) const {
-  if (!has_head()) return;
+  if (!has_head() || handle_.through_proxy()) return;
   if (const auto address = handle_.peer_ip(); !address.empty())
     known.answered(host(), address, std::chrono::steady_clock::now());
 }
@@ -177,10 +187,32 @@ TransferEnd CurlTransfer::judge(CURLcode result) const {
                                          : "it sent a body without a response head"};
   }
   if (result == CURLE_OK) return {};
+  if (handle_.through_proxy()) return judge_proxied(result);
   const Meaning meaning = meaning_of(result, has_head());
+  return {.kind = meaning.kind, .reason = meaning.reason, .detail = error_text(result)};
+}
+
+TransferEnd CurlTransfer::judge_proxied(CURLcode result) const {
+  const std::string proxy = "the proxy " + handle_.proxy();
+  if (const int status = handle_.connect_status(); status >= 300 && !has_head()) {
+    return {.kind = TransferEnd::Kind::proxy,
+            .reason = EndpointFailure::proxy,
+            .detail = proxy + " answered " + std::to_string(status) + " to CONNECT"};
+  }
+  Meaning meaning = meaning_of(result, has_head());
+  // libcurl connects to the proxy only.
+  if (meaning.reason == EndpointFailure::connect) meaning.reason = EndpointFailure::proxy;
+  // The handshake with the proxy precedes CONNECT, the one with the host follows it.
+  const bool with_proxy = handle_.proxy().starts_with("https:") && handle_.connect_status() == 0;
+  if (meaning.reason == EndpointFailure::tls && with_proxy)
+    meaning = {TransferEnd::Kind::proxy, EndpointFailure::proxy};
   return {.kind = meaning.kind,
           .reason = meaning.reason,
-          .detail = printable_excerpt(handle_.error_text(result), 200)};
+          .detail = "through " + proxy + ": " + error_text(result)};
+}
+
+std::string CurlTransfer::error_text(CURLcode result) const {
+  return printable_excerpt(handle_.error_text(result), 200);
 }
 
 TransferTiming CurlTransfer::timing() const {

@@ -11,6 +11,9 @@ namespace {
 /// The wait that clients are told when too many transfers are queued.
 constexpr std::chrono::seconds wait_while_overloaded{10};
 
+constexpr std::string_view proxy_advice =
+    "check the upstream's proxy: its rules, username, password_file and ca_file";
+
 struct StatusMeaning {
   cache::FailureKind kind;
   EndpointFailure reason;
@@ -31,6 +34,8 @@ StatusMeaning meaning_of(int status) {
     case 402:
     case 412:  // no condition of ours: a policy of the registry (Harbor: vulnerable, unsigned)
       return {Kind::denied, EndpointFailure::denied, "the upstream's policy does not allow it"};
+    case 407:  // to a request in absolute form; the response to CONNECT is TransferEnd::Kind::proxy
+      return {Kind::unavailable, EndpointFailure::proxy, proxy_advice};
     case 416:  // to a range within the size that was announced
       return {Kind::bad_upstream, EndpointFailure::bad_upstream,
               "it lacks bytes of the size it announced"};
@@ -58,6 +63,7 @@ cache::FailureKind kind_of(const TransferEnd& end) {
   switch (end.kind) {
     case TransferEnd::Kind::unreachable:
     case TransferEnd::Kind::timeout:
+    case TransferEnd::Kind::proxy:
     case TransferEnd::Kind::unwanted:
     case TransferEnd::Kind::overloaded:
       return cache::FailureKind::unavailable;
@@ -86,6 +92,8 @@ std::string advice(const TransferEnd& end) {
       return "if that is your own network, set \"internal\": true on the upstream";
     case TransferEnd::Kind::malformed:
       return "check the endpoint's url and what stands between";
+    case TransferEnd::Kind::proxy:
+      return std::string(proxy_advice);
     case TransferEnd::Kind::unwanted:
     case TransferEnd::Kind::overloaded:
       return "ask again later";

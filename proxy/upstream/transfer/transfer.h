@@ -12,6 +12,7 @@
 #include "cache/base/client.h"
 #include "cache/base/demand.h"
 #include "metrics/reasons.h"
+#include "proxy/upstream/transfer/outgoing_proxy.h"
 #include "proxy/upstream/wire/response_head.h"
 #include "proxy/upstream/wire/url.h"
 
@@ -23,6 +24,7 @@ using metrics::EndpointFailure;
 struct TransferOptions {
   std::string user_agent;
   std::string ca_file;  ///< empty: the system's only
+  OutgoingProxy proxy = {};
   std::chrono::milliseconds connect{std::chrono::seconds(5)};
   std::chrono::milliseconds first_byte{std::chrono::seconds(30)};
   std::chrono::milliseconds stall{std::chrono::seconds(20)};
@@ -74,6 +76,7 @@ struct TransferEnd {
     certificate,        ///< the peer could not be verified
     forbidden_address,  ///< every address of the host is one we must not dial
     malformed,          ///< the response breaks HTTP or our caps
+    proxy,              ///< the outgoing proxy refused to connect to the host
     unwanted,           ///< ended or not sent by us: no client waits for it
     overloaded,         ///< not sent by us: too many wait
   };

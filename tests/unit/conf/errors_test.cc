@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "conf/load.h"
 
@@ -233,6 +236,39 @@ TEST(ConfigErrorsTogether, NeverContainMisplacedPasswords) {
   EXPECT_GE(lines.size(), 3U);
   for (const auto& line : lines) EXPECT_THAT(line, testing::Not(HasSubstr("hunter2")));
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    OutgoingProxy, ConfigErrors, testing::ValuesIn([] {
+      static const std::vector<std::pair<std::string, std::string>> proxies = {
+          {R"("http://p:3128")", "proxy: expected an object"},
+          {R"({})", "proxy.url: missing"},
+          {R"({ "url": "p.example:3128" })",
+           R"(proxy.url: "p.example:3128" is neither an http://, nor an https://, nor a socks5h:// URL)"},
+          {R"({ "url": "socks5://p:1080" })", R"(proxy.url: "socks5://p:1080" is neither)"},
+          {R"({ "url": "http://p" })", R"(proxy.url: "http://p" is not the URL of a proxy)"},
+          {R"({ "url": "socks5h://p:0" })", R"(proxy.url: "socks5h://p:0" is not the URL)"},
+          {R"({ "url": "http://p:3128/x" })", R"(proxy.url: "http://p:3128/x" is not the URL)"},
+          {R"({ "url": "http://u:secret@p:3128" })", "proxy.url: must hold no user name"},
+          {R"({ "url": "http://p:3128", "except": ["a:80"] })",
+           R"(proxy.except[0]: "a:80" is no host)"},
+          {R"({ "url": "http://p:3128", "except": ["10.0.0.0/33"] })", "proxy.except[0]: "},
+          {R"({ "url": "http://p:3128", "username": "u" })", "proxy.password_file: missing"},
+          {R"({ "url": "https://p:3128", "ca_file": "/nonexistent" })",
+           "proxy.ca_file: cannot read /nonexistent: No such file"},
+          {R"({ "url": "http://p:3128", "from_environment": true })",
+           "proxy.url: remove it, or from_environment"}};
+      static std::vector<std::string> texts;
+      texts.reserve(2 * proxies.size());
+      std::vector<Case> cases;
+      for (const auto& [json, line] : proxies) {
+        texts.push_back(R"({ "upstreams": { "q.io": { "endpoints": [ { "url": "https://q.io" } ],)"
+                        R"( "proxy": )" +
+                        json + " } } }");
+        texts.push_back("f.json: upstreams.q.io." + line);
+        cases.push_back({texts[texts.size() - 2].c_str(), texts.back().c_str()});
+      }
+      return cases;
+    }()));
 
 }  // namespace
 }  // namespace entrepot::conf

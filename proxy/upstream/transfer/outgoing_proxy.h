@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/upstream/wire/url.h"
+
+namespace entrepot::upstream {
+
+/// The proxy through which the transfers of an upstream go, and the hosts that they reach without
+/// it. A plain value; constant while transfers use it, so any thread.
+///
+/// libcurl sends CONNECT for https (RFC 9110 §9.3.6), the absolute form for http (RFC 9112 §3.2.2),
+/// and the host name, not its address, to a SOCKS proxy (RFC 1928).
+struct OutgoingProxy {
+  std::string for_https = {};  ///< URL for https targets: http, https or socks5h; empty: none
+  std::string for_http = {};   ///< URL for plain http targets; empty: none
+  std::string username = {};   ///< for Basic (RFC 7617) and SOCKS (RFC 1929); empty: none
+  std::string password = {};
+  std::string ca_file =
+      {};  ///< PEM file with the authorities of an https proxy; empty: the system's
+  /// Hosts that are reached directly: "registry.lan" (or ".registry.lan", "*.registry.lan") with
+  /// its subdomains, "10.0.0.7", "10.0.0.0/8", "fd00::/8", or "*" for all. A network matches hosts
+  /// that are written as an address.
+  std::vector<std::string> except = {};
+
+  /// URL of the proxy for a request to `target`; empty if the request goes out directly. A host
+  /// that is written as an address which is not global, and localhost, are reached directly unless
+  /// `private_addresses`: the check of dialled addresses then refuses them. The proxy must not
+  /// reach for a redirect what this process would not.
+  const std::string& url_for(const Url& target, bool private_addresses) const;
+};
+
+/// True if `entry` of OutgoingProxy::except names `host` (lower case, no brackets). Pure.
+bool is_excepted(std::string_view entry, std::string_view host);
+
+}  // namespace entrepot::upstream
