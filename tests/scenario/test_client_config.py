@@ -10,9 +10,11 @@ import shutil
 import socket
 import subprocess
 import threading
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from support.client import get
 from support.entrepot import (EXIT_CONFIG, EXIT_RESTART, EXIT_USAGE, binary, environment, run)
@@ -24,6 +26,9 @@ FILES = {
     "docker": ["etc/docker/daemon.json"],
     "containerd": [f"etc/containerd/certs.d/{name}/hosts.toml" for name in NAMES],
     "podman": ["etc/containers/registries.conf.d/entrepot.conf"],
+    "k3s": ["etc/rancher/k3s/registries.yaml"],
+    "rke2": ["etc/rancher/rke2/registries.yaml"],
+    "buildkit": ["etc/buildkit/buildkitd.toml"],
 }
 
 
@@ -117,6 +122,30 @@ def test_prints_the_next_steps(root):
     assert "config.toml" not in said
     assert (root / "etc/hosts.d/quay.io/hosts.toml").is_file()
     assert "next pull" in write("podman", root).stdout
+    assert "systemctl restart k3s" in write("k3s", root).stdout
+    assert "--buildkitd-config /etc/buildkit/buildkitd.toml" in write("buildkit", root).stdout
+
+
+def test_the_files_of_k3s_and_buildkit_can_be_parsed(root):
+    write("k3s", root, "--mirror", MIRROR)
+    mirrors = yaml.safe_load((root / FILES["k3s"][0]).read_text())["mirrors"]
+    assert sorted(mirrors) == sorted(NAMES)
+    assert all(each == {"endpoint": [MIRROR]} for each in mirrors.values())
+    write("buildkit", root, "--mirror", MIRROR)
+    registries = tomllib.loads((root / FILES["buildkit"][0]).read_text())["registry"]
+    assert registries.pop("10.0.0.5:5000") == {"http": True}
+    assert sorted(registries) == sorted(NAMES)
+    assert all(each == {"mirrors": ["10.0.0.5:5000"]} for each in registries.values())
+
+
+@pytest.mark.parametrize("engine,settings", [("k3s", "configs: {}\n"), ("buildkit", "debug = true\n")])
+def test_a_file_with_other_settings_stays(engine, settings, root):
+    file = root / FILES[engine][0]
+    file.parent.mkdir(parents=True)
+    file.write_text(settings)
+    done = write(engine, root, "--mirror", MIRROR, code=EXIT_CONFIG)
+    assert "Add to it:" in done.stderr and "docker.io" in done.stderr
+    assert file.read_text() == settings
 
 
 def test_other_keys_and_their_order_stay(root):

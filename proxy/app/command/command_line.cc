@@ -78,14 +78,16 @@ void add_cache_commands(CLI::App& cache, Command& result) {
 
 void add_client_options(CLI::App& client, Command& result) {
   static const std::map<std::string, Engine> engines = {
-      {"docker", Engine::docker}, {"containerd", Engine::containerd}, {"podman", Engine::podman}};
+      {"docker", Engine::docker}, {"containerd", Engine::containerd},
+      {"podman", Engine::podman}, {"k3s", Engine::k3s},
+      {"rke2", Engine::rke2},     {"buildkit", Engine::buildkit}};
   client
       .add_option_function<std::string>(
           "ENGINE", [&result](const std::string& name) { result.engine = engines.at(name); },
-          "docker, containerd or podman")
+          "docker, containerd, podman, k3s, rke2 or buildkit")
       ->required()
       ->type_name("")
-      ->check(CLI::IsMember({"docker", "containerd", "podman"}).description(""));
+      ->check(CLI::IsMember(engines).description(""));
   client
       .add_option("--mirror", result.mirror,
                   "Where the engine finds the mirror; without it, where it listens")

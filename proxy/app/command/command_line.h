@@ -11,7 +11,7 @@ namespace entrepot::app {
 
 enum class Action { serve, check, version, cache, health, client_config };
 enum class CacheAction { stats, list, verify, remove, pins, pin, unpin };
-enum class Engine { docker, containerd, podman };
+enum class Engine { docker, containerd, podman, k3s, rke2, buildkit };
 
 /// The parsed command line.
 struct Command {

@@ -11,9 +11,11 @@
 #include "cache/base/folder.h"
 #include "proxy/app/command/client_mirror.h"
 #include "proxy/app/command/exit_codes.h"
+#include "proxy/app/engines/buildkit_setup.h"
 #include "proxy/app/engines/containerd_setup.h"
 #include "proxy/app/engines/docker_setup.h"
 #include "proxy/app/engines/podman_setup.h"
+#include "proxy/app/engines/rancher_setup.h"
 #include "proxy/app/engines/replaced_file.h"
 
 namespace entrepot::app {
@@ -54,6 +56,12 @@ EngineSetup setup_for(const Command& command, const conf::Config& config,
     case Engine::podman:
       return podman_setup(mirror, registries,
                           command.write ? podman_files(command.root) : std::vector<PodmanFile>());
+    case Engine::k3s:
+      return rancher_setup(RancherKind::k3s, mirror, registries);
+    case Engine::rke2:
+      return rancher_setup(RancherKind::rke2, mirror, registries);
+    case Engine::buildkit:
+      return buildkit_setup(mirror, registries);
   }
   return {};
 }

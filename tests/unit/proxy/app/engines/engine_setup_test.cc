@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The setups of the three engines: new files, and changes of existing ones.
+// The setups of the engines: new files, and changes of existing ones.
 #include "proxy/app/engines/engine_setup.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "proxy/app/engines/buildkit_setup.h"
 #include "proxy/app/engines/containerd_setup.h"
 #include "proxy/app/engines/docker_setup.h"
 #include "proxy/app/engines/podman_setup.h"
+#include "proxy/app/engines/rancher_setup.h"
 
 namespace entrepot::app {
 namespace {
@@ -235,6 +237,63 @@ TEST(PodmanSetup, ReportsOtherFilesForTheSameRegistry) {
        {"", "# prefix = \"docker.io\"", "prefix = \"docker.io/library\"",
         "location = \"mirror.example/docker.io\"", "[aliases]\n\"a\" = \"docker.io/a\""})
     EXPECT_THAT(notes(folder / "a.conf", text), IsEmpty()) << text;
+}
+
+TEST(RancherSetup, OneFileOfMirrors) {
+  const std::string lines =
+      "mirrors:\n"
+      "  \"docker.io\":\n    endpoint:\n      - \"http://10.0.0.5:5000\"\n"
+      "  \"corp:5000\":\n    endpoint:\n      - \"http://10.0.0.5:5000\"\n"
+      "      - \"http://corp:5000\"\n";
+  const auto k3s = rancher_setup(RancherKind::k3s, there, all_registries);
+  ASSERT_THAT(k3s.files, SizeIs(1));
+  EXPECT_EQ(k3s.files[0].path, "/etc/rancher/k3s/registries.yaml");
+  EXPECT_THAT(k3s.files[0].content,
+              AllOf(testing::StartsWith("# Written by entrepot"), testing::EndsWith("\n" + lines)));
+  EXPECT_THAT(k3s.next, ElementsAre(HasSubstr("restart k3s ")));
+  const auto rke2 = rancher_setup(RancherKind::rke2, there, all_registries);
+  EXPECT_EQ(rke2.files[0].path, "/etc/rancher/rke2/registries.yaml");
+  EXPECT_EQ(rke2.files[0].content, k3s.files[0].content);
+  EXPECT_THAT(rke2.next, ElementsAre(HasSubstr("restart rke2-server ")));
+}
+
+TEST(RancherSetup, ReplacesOnlyAFileThatItHasWritten) {
+  const auto file = rancher_setup(RancherKind::k3s, there, all_registries).files[0];
+  const auto before = rancher_setup(RancherKind::k3s, here, all_registries).files[0].content;
+  EXPECT_EQ(merged(file, before).text, file.content);
+  EXPECT_EQ(merged(file, file.content).outcome, Outcome::unchanged);
+  const auto other = merged(file, "configs:\n  corp:5000:\n    auth: {}\n");
+  EXPECT_EQ(other.outcome, Outcome::refused);
+  EXPECT_THAT(other.text, HasSubstr("Add to it:\nmirrors:\n"));
+  EXPECT_EQ(merged(file, "mirrors: { docker.io: { endpoint: [ http://10.0.0.5:5000 ] } }").outcome,
+            Outcome::unchanged);
+}
+
+TEST(BuildkitSetup, ATableForEachRegistryAndOneForAPlainMirror) {
+  const auto setup = buildkit_setup(there, all_registries);
+  ASSERT_THAT(setup.files, SizeIs(1));
+  EXPECT_EQ(setup.files[0].path, "/etc/buildkit/buildkitd.toml");
+  EXPECT_THAT(setup.files[0].content,
+              testing::EndsWith("\n[registry.\"docker.io\"]\n  mirrors = [\"10.0.0.5:5000\"]\n"
+                                "\n[registry.\"corp:5000\"]\n  mirrors = [\"10.0.0.5:5000\"]\n"
+                                "  http = true\n"
+                                "\n[registry.\"10.0.0.5:5000\"]\n  http = true\n"));
+  EXPECT_THAT(setup.notes, IsEmpty());
+  EXPECT_THAT(buildkit_setup(here, all_registries).notes,
+              ElementsAre(HasSubstr("does not reach 127.0.0.1:5000")));
+  EXPECT_THAT(buildkit_setup(secure, all_registries).files[0].content,
+              AllOf(HasSubstr("mirrors = [\"mirror.example\"]"),
+                    Not(HasSubstr("[registry.\"mirror.example\"]"))));
+}
+
+TEST(BuildkitSetup, ReplacesOnlyAFileThatItHasWritten) {
+  const auto file = buildkit_setup(there, all_registries).files[0];
+  EXPECT_EQ(merged(file, buildkit_setup(here, all_registries).files[0].content).text, file.content);
+  const auto other = merged(file, "debug = true\n");
+  EXPECT_EQ(other.outcome, Outcome::refused);
+  EXPECT_THAT(other.text, HasSubstr("[registry.\"docker.io\"]"));
+  EXPECT_EQ(merged(file, "[registry.\"docker.io\"]\nmirrors = [\"10.0.0.5:5000\"]\n").outcome,
+            Outcome::unchanged);
 }
 
 }  // namespace
