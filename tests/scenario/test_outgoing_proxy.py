@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from urllib.parse import quote
 
 import pytest
 
@@ -19,7 +20,7 @@ from support.tls import Authority
 
 NAME = "docker.io"
 HOST = "registry.example"
-ACCOUNT = ("gate", "p@ss:w%rd")
+ACCOUNT = ("g%61te", "p@ss:/w%41rd?")
 LATEST = manifest_target("latest")
 
 
@@ -229,7 +230,8 @@ def test_an_untrusted_certificate_of_the_proxy(through, registry, make_proxy, au
 
 def test_the_environment_decides_if_told_so(prepare, registry, authority, make_proxy):
     proxy = make_proxy({f"{HOST}:443": registry.port}, account=ACCOUNT)
-    environ = {"https_proxy": f"http://gate:p%40ss%3Aw%25rd@127.0.0.1:{proxy.port}/",
+    environ = {"https_proxy": "http://" + ":".join(quote(one, safe="") for one in ACCOUNT)
+                              + f"@127.0.0.1:{proxy.port}/",
                "no_proxy": "direct.example,127.0.0.1:1"}
     upstream = {"endpoint": f"https://{HOST}", "ca_file": str(authority.certificate),
                 "proxy": {"from_environment": True}}
@@ -245,6 +247,15 @@ def test_the_environment_is_ignored_otherwise(prepare, upstream, make_proxy):
     entrepot = prepare(environ=environ).start()
     assert_pulls(entrepot, image)
     assert proxy.passed == []
+
+
+def test_the_environment_adds_no_exceptions_otherwise(prepare, registry, authority, make_proxy):
+    proxy = make_proxy({f"{HOST}:443": registry.port})
+    upstream = {"endpoint": f"https://{HOST}", "ca_file": str(authority.certificate),
+                "proxy": {"url": proxy.url}}
+    entrepot = prepare({NAME: upstream}, environ={"no_proxy": "*", "NO_PROXY": HOST}).start()
+    assert_pulls(entrepot, registry.image)
+    assert set(proxy.targets()) == {f"{HOST}:443"}
 
 
 def test_a_reload_adds_and_removes_it(through, registry, make_proxy):

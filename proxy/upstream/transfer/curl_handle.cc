@@ -63,15 +63,11 @@ void CurlHandle::set_options(const TransferOptions& options, const TransferReque
 
 void CurlHandle::set_proxy(const OutgoingProxy& proxy) {
   // The empty texts keep libcurl from reading the environment.
-  set(CURLOPT_PROXY, proxy_.c_str());
+  set(CURLOPT_PROXY, proxy_.empty() ? "" : proxy.with_account(proxy_).c_str());
   set(CURLOPT_NOPROXY, "");
   if (!through_proxy()) return;
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);  // they are no response of the upstream
   set(CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC));
-  if (!proxy.username.empty()) {
-    set(CURLOPT_PROXYUSERNAME, proxy.username.c_str());
-    set(CURLOPT_PROXYPASSWORD, proxy.password.c_str());
-  }
   set(CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
   set(CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
   set(CURLOPT_PROXY_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));

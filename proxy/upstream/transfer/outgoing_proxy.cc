@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 
+#include "proxy/base/text.h"
 #include "proxy/upstream/transfer/address.h"
 
 namespace entrepot::upstream {
@@ -78,6 +79,13 @@ const std::string& OutgoingProxy::url_for(const Url& target, bool private_addres
   const bool excepted = std::ranges::any_of(
       except, [&](const std::string& entry) { return is_excepted(entry, target.host()); });
   return excepted ? none : url;
+}
+
+std::string OutgoingProxy::with_account(const std::string& url) const {
+  if (username.empty()) return url;
+  const auto host = url.find("://") + 3;
+  return url.substr(0, host) + percent_encode(username) + ":" + percent_encode(password) + "@" +
+         url.substr(host);
 }
 
 }  // namespace entrepot::upstream

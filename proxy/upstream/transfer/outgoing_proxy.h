@@ -31,6 +31,10 @@ struct OutgoingProxy {
   /// `private_addresses`: the check of dialled addresses then refuses them. The proxy must not
   /// reach for a redirect what this process would not.
   const std::string& url_for(const Url& target, bool private_addresses) const;
+  /// `url`, a result of url_for(), with the account in it, percent-encoded; a secret. libcurl
+  /// (7.88.1) decodes CURLOPT_PROXYUSERNAME and CURLOPT_PROXYPASSWORD as well, against their
+  /// manual pages: a password with "%41" in it would reach the proxy as another one.
+  std::string with_account(const std::string& url) const;
 };
 
 /// True if `entry` of OutgoingProxy::except names `host` (lower case, no brackets). Pure.

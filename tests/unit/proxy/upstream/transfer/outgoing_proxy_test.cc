@@ -76,5 +76,14 @@ TEST(OutgoingProxy, PrivateAddressesAreReachedDirectlyUnlessAllowed) {
   EXPECT_EQ(url_for(proxy_with({}), "https://198.41.0.4/", false), "http://p.lan:3128");
 }
 
+TEST(OutgoingProxy, TheAccountIsEncodedInTheUrl) {
+  OutgoingProxy proxy = proxy_with({});
+  EXPECT_EQ(proxy.with_account("http://p.lan:3128"), "http://p.lan:3128");
+  proxy.username = "g%61te";
+  proxy.password = "a:b/c?d@e~\xC3\xA9";
+  EXPECT_EQ(proxy.with_account("socks5h://p.lan:1080"),
+            "socks5h://g%2561te:a%3Ab%2Fc%3Fd%40e~%C3%A9@p.lan:1080");
+}
+
 }  // namespace
 }  // namespace entrepot::upstream
