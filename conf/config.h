@@ -44,14 +44,19 @@ struct Endpoint {
   bool operator==(const Endpoint&) const = default;
 };
 
-/// The proxy through which an upstream's requests go.
+struct ProxyServer {
+  std::string url;  ///< http, https or socks5h, host and port; empty: none
+  std::optional<Credential> account;
+  bool operator==(const ProxyServer&) const = default;
+};
+
+/// The proxies through which an upstream's requests go.
 struct OutgoingProxy {
-  std::string url;       ///< for https: http, https or socks5h, host and port; empty: none
-  std::string http_url;  ///< for plain http; the same unless the environment says otherwise
+  ProxyServer for_https;
+  ProxyServer for_http;  ///< the same one unless the environment says otherwise
   /// Hosts that are reached directly: names with their subdomains, addresses, networks, "*".
   std::vector<std::string> except;
   std::optional<std::filesystem::path> ca_file;  ///< PEM, for an https proxy
-  std::vector<Credential> credentials;           ///< at most one
   bool operator==(const OutgoingProxy&) const = default;
 };
 

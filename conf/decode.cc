@@ -104,15 +104,15 @@ OutgoingProxy read_proxy(ObjectReader& in) {
   bool from_environment = false;
   in.boolean("from_environment", from_environment);
   const bool has_url = in.find("url") != nullptr;
-  if (has_url || !from_environment) required(in, "url", proxy.url, fault_of_proxy_url);
-  proxy.http_url = proxy.url;
+  if (has_url || !from_environment) required(in, "url", proxy.for_https.url, fault_of_proxy_url);
   in.texts("except", [&](const std::string& entry, const std::string& path) {
     add_error(in.problems(), path, fault_of_exception(entry));
     proxy.except.push_back(entry);
   });
   proxy.ca_file = read_file_name(in, "ca_file");
   if (in.find("username") != nullptr || in.find("password_file") != nullptr)
-    proxy.credentials.push_back(read_credential(in));
+    proxy.for_https.account = read_credential(in);
+  proxy.for_http = proxy.for_https;
   if (!from_environment) return proxy;
   if (has_url) in.problems().error(in.path("url"), "remove it, or from_environment");
   add_environment(proxy, in.path(), in.problems());

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "conf/json.h"
 #include "metrics/pattern.h"
@@ -127,6 +128,21 @@ Fault fault_of_proxy_url(std::string_view url) {
     return in_quotes(url) +
            " is not the URL of a proxy: give a host and a port and no path, such as "
            "\"http://proxy.example:3128\"";
+  return std::nullopt;
+}
+
+Fault fault_of_proxy_account(std::string_view url, const Credential& account) {
+  for (const auto& [text, name] : {std::pair(std::string_view(account.username), "user name"),
+                                   std::pair(std::string_view(account.password), "password")}) {
+    const bool printable = std::none_of(text.begin(), text.end(),
+                                        [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; });
+    if (!printable)
+      return std::string("the ") + name +
+             " holds a control character (a line break or a tab, for example), which no proxy "
+             "takes";
+    if (url.starts_with("socks5h:") && text.size() > 255)
+      return std::string("the ") + name + " is longer than the 255 bytes that SOCKS has room for";
+  }
   return std::nullopt;
 }
 

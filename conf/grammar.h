@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "conf/config.h"
+
 namespace entrepot::conf {
 
 using Fault = std::optional<std::string>;
@@ -21,6 +23,10 @@ Fault fault_of_url(std::string_view url);
 /// The URL of an outgoing proxy: http, https or socks5h, a host and a port. The message never
 /// repeats a URL with a user or a password.
 Fault fault_of_proxy_url(std::string_view url);
+
+/// The account at the proxy `url`: without control characters (RFC 7617 section 2); SOCKS has room
+/// for 255 bytes of each text (RFC 1929). The message never repeats the account.
+Fault fault_of_proxy_account(std::string_view url, const Credential& account);
 
 /// A host that is reached without the proxy: a host name, possibly with a leading dot, an address,
 /// a network such as "10.0.0.0/8", or "*".

@@ -94,15 +94,17 @@ Loaded load_text(std::string_view text, std::string_view name,
 }
 
 void forget_passwords(Config& config) {
-  const auto forget = [](std::vector<Credential>& credentials) {
-    for (auto& credential : credentials) {
-      ::explicit_bzero(credential.password.data(), credential.password.size());
-      credential.password.clear();
-    }
+  const auto forget_one = [](Credential& credential) {
+    ::explicit_bzero(credential.password.data(), credential.password.size());
+    credential.password.clear();
+  };
+  const auto forget = [&](std::vector<Credential>& credentials) {
+    for (auto& credential : credentials) forget_one(credential);
   };
   for (auto& upstream : config.upstreams) {
     forget(upstream.credentials);
-    forget(upstream.proxy.credentials);
+    for (auto* server : {&upstream.proxy.for_https, &upstream.proxy.for_http})
+      if (server->account) forget_one(*server->account);
     for (auto& endpoint : upstream.endpoints) forget(endpoint.credentials);
   }
 }

@@ -21,13 +21,15 @@ std::filesystem::path service_manager_file(const std::filesystem::path& name) {
   return std::filesystem::exists(file, absent) ? file : std::filesystem::path();
 }
 
+void find_password(Credential& credential, const std::filesystem::path& folder) {
+  auto& file = credential.password_file;
+  if (file.empty() || file.is_absolute()) return;
+  const auto provided = service_manager_file(file);
+  file = provided.empty() ? folder / file : provided;
+}
+
 void find_passwords(std::vector<Credential>& credentials, const std::filesystem::path& folder) {
-  for (auto& credential : credentials) {
-    auto& file = credential.password_file;
-    if (file.empty() || file.is_absolute()) continue;
-    const auto provided = service_manager_file(file);
-    file = provided.empty() ? folder / file : provided;
-  }
+  for (auto& credential : credentials) find_password(credential, folder);
 }
 
 }  // namespace
@@ -36,7 +38,8 @@ void find_named_files(Config& config, const std::filesystem::path& folder) {
   for (auto& upstream : config.upstreams) {
     if (upstream.ca_file) upstream.ca_file = folder / *upstream.ca_file;
     if (auto& file = upstream.proxy.ca_file) file = folder / *file;
-    find_passwords(upstream.proxy.credentials, folder);
+    for (auto* server : {&upstream.proxy.for_https, &upstream.proxy.for_http})
+      if (server->account) find_password(*server->account, folder);
     find_passwords(upstream.credentials, folder);
     for (auto& endpoint : upstream.endpoints) find_passwords(endpoint.credentials, folder);
   }

@@ -26,6 +26,11 @@ Variable first_of(std::initializer_list<const char*> names) {
   return {};
 }
 
+std::string lower_case(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return text;
+}
+
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -59,31 +64,48 @@ std::optional<Credential> take_user(std::string& url) {
   return credential;
 }
 
-/// The URL in a variable, in the form of the configuration; empty after a problem.
-std::string url_of(Variable variable, OutgoingProxy& proxy, const std::string& path,
-                   Problems& problems) {
-  std::string& url = variable.value;
-  if (url.empty() || problems.has_error(path)) return {};
-  if (url.find("://") == std::string::npos) url.insert(0, "http://");
-  const auto user = take_user(url);
-  if (url.ends_with('/')) url.pop_back();
-  if (fault_of_proxy_url(url)) {
-    problems.error(path, std::string("$") + variable.name +
-                             " is not the URL of a proxy such as http://proxy.example:3128");
-    return {};
-  }
-  if (user && proxy.credentials.empty()) proxy.credentials.push_back(*user);
-  return url;
+/// Scheme in lower case; http without one, as curl has it; socks5h for socks5, so that the proxy
+/// resolves the names.
+std::string with_scheme(const std::string& url) {
+  const auto end = url.find("://");
+  if (end == std::string::npos) return "http://" + url;
+  const std::string scheme = lower_case(url.substr(0, end));
+  return (scheme == "socks5" ? "socks5h" : scheme) + url.substr(end);
 }
 
-/// The entries of `list` are separated by commas or spaces. Entries that are no host (one with a
-/// port, for example) are ignored, as other programs do.
-void add_exceptions(std::string_view list, OutgoingProxy& proxy) {
+/// Reads the URL in a variable into `server`, whose account has priority.
+void read_server(const Variable& variable, ProxyServer& server, const std::string& path,
+                 Problems& problems) {
+  server.url.clear();
+  if (variable.value.empty() || problems.has_error(path)) return;
+  std::string url = with_scheme(variable.value);
+  const auto user = take_user(url);
+  if (url.ends_with('/')) url.pop_back();
+  if (!server.account) server.account = user;
+  const std::string name = std::string("$") + variable.name;
+  if (fault_of_proxy_url(url)) {
+    problems.error(path, name +
+                             " is not the URL of a proxy with a host and a port, such as "
+                             "http://proxy.example:3128 (http, https or socks5h)");
+  } else if (const auto fault = user ? fault_of_proxy_account(url, *user) : std::nullopt) {
+    problems.error(path, name + ": " + *fault);
+  } else {
+    server.url = url;
+  }
+}
+
+/// The entries of the list are separated by commas or spaces. An entry that is no host (one with a
+/// port, for example) is ignored with a warning.
+void add_exceptions(const Variable& variable, OutgoingProxy& proxy, const std::string& path,
+                    Problems& problems) {
+  std::string_view list = variable.value;
   while (!list.empty()) {
     const auto end = list.find_first_of(", ");
-    std::string entry(list.substr(0, end));
-    for (char& c : entry) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    if (!entry.empty() && !fault_of_exception(entry)) proxy.except.push_back(entry);
+    const std::string entry = lower_case(std::string(list.substr(0, end)));
+    if (const auto fault = entry.empty() ? std::nullopt : fault_of_exception(entry))
+      problems.warn(path, std::string("ignored in $") + variable.name + ": " + *fault);
+    else if (!entry.empty())
+      proxy.except.push_back(entry);
     list.remove_prefix(end == std::string_view::npos ? list.size() : end + 1);
   }
 }
@@ -91,13 +113,12 @@ void add_exceptions(std::string_view list, OutgoingProxy& proxy) {
 }  // namespace
 
 void add_environment(OutgoingProxy& proxy, const std::string& path, Problems& problems) {
-  proxy.url = url_of(first_of({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}), proxy,
-                     path, problems);
+  read_server(first_of({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}), proxy.for_https,
+              path, problems);
   // A web server passes a client's header "Proxy" to its programs as HTTP_PROXY.
-  proxy.http_url =
-      url_of(first_of({"http_proxy", "all_proxy", "ALL_PROXY"}), proxy, path, problems);
-  add_exceptions(first_of({"no_proxy", "NO_PROXY"}).value, proxy);
-  if (proxy.url.empty() && proxy.http_url.empty() && !problems.has_error(path))
+  read_server(first_of({"http_proxy", "all_proxy", "ALL_PROXY"}), proxy.for_http, path, problems);
+  add_exceptions(first_of({"no_proxy", "NO_PROXY"}), proxy, path, problems);
+  if (proxy.for_https.url.empty() && proxy.for_http.url.empty() && !problems.has_error(path))
     problems.warn(path, "neither https_proxy nor http_proxy is set: requests go out directly");
 }
 

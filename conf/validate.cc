@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "conf/credentials.h"
+#include "conf/grammar.h"
 
 namespace entrepot::conf {
 namespace {
@@ -164,9 +165,19 @@ void read_passwords(std::vector<Credential>& credentials, const std::string& own
 
 void check_proxy(OutgoingProxy& proxy, const std::string& path, Problems& problems) {
   check_ca_file(proxy.ca_file, path + ".ca_file", problems);
-  for (auto& credential : proxy.credentials)
-    read_password(credential, path + ".password_file", problems);
-  if (proxy.ca_file && !proxy.url.starts_with("https://"))
+  for (auto* server : {&proxy.for_https, &proxy.for_http}) {
+    if (!server->account) continue;
+    // The file is read once, so that a problem with it is reported once.
+    if (server == &proxy.for_http && !server->account->password_file.empty())
+      server->account = proxy.for_https.account;
+    else
+      read_password(*server->account, path + ".password_file", problems);
+    if (problems.has_error(path)) return;
+    if (const auto fault = fault_of_proxy_account(server->url, *server->account))
+      return problems.error(path, *fault);
+  }
+  if (proxy.ca_file && !proxy.for_https.url.starts_with("https://") &&
+      !proxy.for_http.url.starts_with("https://"))
     problems.warn(path + ".ca_file", "not used: the proxy's url is not https");
 }
 

@@ -78,7 +78,7 @@ LIBRARIES = {
     "libcurl": (r"curl/", ["proxy/upstream/", "proxy/app/cache_cli/admin_client."]),
     # Upstream credentials are encoded for Basic and wiped from memory by it.
     "openssl": (r"openssl/", ["cache/base/digest", "cache/content/schema1.cc", "proxy/base/secret.cc",
-                              "proxy/http/", "proxy/upstream/auth/credential"]),
+                              "proxy/http/", "proxy/upstream/wire/credential"]),
     "CLI11": (r"CLI/", ["proxy/app/"]),
     # Tests only: no source of the product includes them.
     "googletest": (r"(gtest|gmock)/", []),

@@ -116,7 +116,9 @@ double Upstream::expected_seconds(const Endpoint& endpoint, std::uint64_t bytes)
 UpstreamReport Upstream::report() const {
   loop_.assert_in_loop();
   UpstreamReport report{.name = name(),
-                        .proxy = options_.proxy.for_https,
+                        .proxy = options_.proxy.for_https.url.empty()
+                                     ? options_.proxy.for_http.url
+                                     : options_.proxy.for_https.url,
                         .transfers = multi_.running(),
                         .queued = multi_.queued()};
   for (const auto& endpoint : endpoints_) report.endpoints.push_back(endpoint->report());

@@ -186,13 +186,44 @@ def test_a_refused_host_is_named(through, registry, make_proxy):
     assert failures(entrepot, "proxy") >= 1
 
 
+@pytest.mark.parametrize("raw", [
+    b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 101 Switching Protocols\r\n\r\n"],
+    ids=["close", "garbage", "101"])
+def test_an_answer_that_opens_no_tunnel(through, registry, make_proxy, raw):
+    proxy = make_proxy({})
+    proxy.raw = raw
+    entrepot = through({"url": proxy.url})
+    response = entrepot.get(LATEST)
+    assert_error(response, 503)
+    assert f"the proxy {proxy.url}".encode() in response.body
+    assert failures(entrepot, "proxy") >= 1 and registry.count() == 0
+
+
+def test_a_407_of_the_upstream_is_not_the_proxys(through, registry, make_proxy):
+    proxy = make_proxy({f"{HOST}:443": registry.port})
+    registry.script(faults.status(407))
+    entrepot = through({"url": proxy.url})
+    response = entrepot.get(LATEST)
+    assert_error(response, 502)
+    assert b"this is no answer of a registry" in response.body
+    assert failures(entrepot, "proxy") == 0
+
+
+def test_a_proxy_that_fails_once_is_tried_again(through, registry, make_proxy):
+    proxy = make_proxy({f"{HOST}:443": registry.port})
+    proxy.raw_once = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+    entrepot = through({"url": proxy.url})
+    assert_whole(entrepot.get(LATEST), registry.image.manifest)
+    assert failures(entrepot, "proxy") == 1
+
+
 def test_a_refusal_in_absolute_form_is_the_proxys(start, make_proxy):
     proxy = make_proxy({HOST: 1}, account=ACCOUNT)
     entrepot = start({NAME: {"endpoint": f"http://{HOST}", "proxy": {"url": proxy.url}}})
     response = entrepot.get(LATEST)
     assert_error(response, 503, code="UNAVAILABLE")
     assert b"answered 407" in response.body and b"check the upstream's proxy" in response.body
-    assert failures(entrepot, "proxy") >= 1
+    assert failures(entrepot, "proxy") == len(proxy.passed) == 1, "a wrong account is not repeated"
 
 
 def test_socks_refusals_are_named(through, registry, make_proxy, password):

@@ -28,6 +28,8 @@ class ForwardProxy:
         self._hosts, self._tls, self._socks = hosts, tls, socks
         self.account = account
         self.status = 0  # answers every request, if set
+        self.raw_once = b""  # answers the next request, if set
+        self.raw: bytes | None = None  # sent to every request, if set; the connection ends then
         self.passed: list[Passed] = []
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -88,6 +90,13 @@ class ForwardProxy:
             method, target, fields = _parse(head)
             with self._lock:
                 self.passed.append(Passed(method, target, fields))
+            if self.raw_once:
+                client.sendall(self.raw_once)
+                self.raw_once = b""
+                continue
+            if self.raw is not None:
+                client.sendall(self.raw)
+                return
             host = target if method == "CONNECT" else target.split("/")[2]
             if not self._may_pass(fields):
                 client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n"

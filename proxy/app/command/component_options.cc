@@ -36,16 +36,15 @@ bool is_docker_hub(const conf::Upstream& upstream) {
 }
 
 upstream::OutgoingProxy outgoing_proxy(const conf::OutgoingProxy& configured) {
-  upstream::OutgoingProxy proxy;
-  proxy.for_https = configured.url;
-  proxy.for_http = configured.http_url;
-  proxy.except = configured.except;
-  if (configured.ca_file) proxy.ca_file = configured.ca_file->string();
-  for (const auto& credential : configured.credentials) {
-    proxy.username = credential.username;
-    proxy.password = credential.password;
-  }
-  return proxy;
+  const auto server = [](const conf::ProxyServer& one) {
+    upstream::ProxyServer made{.url = one.url};
+    if (one.account) made.account = {one.account->username, one.account->password};
+    return made;
+  };
+  return {.for_https = server(configured.for_https),
+          .for_http = server(configured.for_http),
+          .ca_file = configured.ca_file ? configured.ca_file->string() : std::string(),
+          .except = configured.except};
 }
 
 upstream::UpstreamOptions one_upstream(const conf::Upstream& configured) {

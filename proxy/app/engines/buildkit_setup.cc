@@ -2,6 +2,7 @@
 #include "proxy/app/engines/buildkit_setup.h"
 
 #include <string>
+#include <utility>
 
 #include "proxy/app/engines/own_file.h"
 
@@ -26,10 +27,12 @@ std::string tables_of(const ClientMirror& mirror, const std::vector<ClientRegist
 EngineSetup buildkit_setup(const ClientMirror& mirror,
                            const std::vector<ClientRegistry>& registries) {
   const std::string lines = tables_of(mirror, registries);
+  std::vector<std::string> names = {mirror.authority};
+  for (const auto& registry : registries) names.push_back(registry.name);
   EngineSetup setup;
   setup.comment = "# ";
   setup.files.push_back({buildkit_config, std::string(own_file_marker) + lines,
-                         own_file_merge(lines, in_toml(mirror.authority))});
+                         own_file_merge(lines, std::move(names))});
   if (mirror.loopback)
     setup.notes.push_back(
         "a builder that runs in a container does not reach " + mirror.authority +

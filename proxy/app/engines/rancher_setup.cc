@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proxy/app/engines/own_file.h"
 
@@ -24,6 +25,13 @@ std::string mirrors_of(const ClientMirror& mirror, const std::vector<ClientRegis
   return text;
 }
 
+std::vector<std::string> names_of(std::string mirror,
+                                  const std::vector<ClientRegistry>& registries) {
+  std::vector<std::string> names = {std::move(mirror)};
+  for (const auto& registry : registries) names.push_back(registry.name);
+  return names;
+}
+
 }  // namespace
 
 EngineSetup rancher_setup(RancherKind kind, const ClientMirror& mirror,
@@ -34,7 +42,12 @@ EngineSetup rancher_setup(RancherKind kind, const ClientMirror& mirror,
   EngineSetup setup;
   setup.comment = "# ";
   setup.files.push_back({"/etc/rancher/" + folder + "/registries.yaml",
-                         std::string(own_file_marker) + lines, own_file_merge(lines, mirror.url)});
+                         std::string(own_file_marker) + lines,
+                         own_file_merge(lines, names_of(mirror.url, registries))});
+  if (mirror.loopback)
+    setup.notes.push_back(mirror.authority +
+                          " is the node itself: run a mirror on every node, or give --mirror the "
+                          "address of one");
   setup.next = {k3s ? "systemctl restart k3s (on agents: k3s-agent), on every node"
                     : "systemctl restart rke2-server (on agents: rke2-agent), on every node"};
   return setup;

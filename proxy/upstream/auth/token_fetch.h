@@ -10,9 +10,9 @@
 
 #include "cache/base/demand.h"
 #include "cache/base/failure.h"
-#include "proxy/upstream/auth/credential.h"
 #include "proxy/upstream/auth/token_reply.h"
 #include "proxy/upstream/transfer/curl_multi.h"
+#include "proxy/upstream/wire/credential.h"
 #include "proxy/upstream/wire/url.h"
 
 namespace entrepot::upstream {

@@ -15,9 +15,9 @@
 #include "cache/base/client.h"
 #include "cache/base/demand.h"
 #include "cache/base/failure.h"
-#include "proxy/upstream/auth/credential.h"
 #include "proxy/upstream/transfer/curl_multi.h"
 #include "proxy/upstream/transfer/timeouts.h"
+#include "proxy/upstream/wire/credential.h"
 #include "proxy/upstream/wire/url.h"
 
 namespace entrepot::upstream {

@@ -4,11 +4,11 @@
 #include <chrono>
 #include <string>
 
-#include "proxy/upstream/auth/credential.h"
 #include "proxy/upstream/auth/tokens.h"
 #include "proxy/upstream/endpoint/rate_budget.h"
 #include "proxy/upstream/endpoint/rate_gate.h"
 #include "proxy/upstream/endpoint/token_gate.h"
+#include "proxy/upstream/wire/credential.h"
 
 namespace entrepot::upstream {
 

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "cache/base/executor.h"
-#include "proxy/upstream/auth/credential.h"
 #include "proxy/upstream/endpoint/breaker.h"
 #include "proxy/upstream/transfer/outgoing_proxy.h"
 #include "proxy/upstream/transfer/timeouts.h"
+#include "proxy/upstream/wire/credential.h"
 
 namespace entrepot::upstream {
 

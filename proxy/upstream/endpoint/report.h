@@ -39,7 +39,7 @@ struct EndpointReport {
 
 struct UpstreamReport {
   std::string name = {};
-  std::string proxy = {};     ///< URL of the outgoing proxy for https; empty without one
+  std::string proxy = {};  ///< URL of the outgoing proxy, that for https if there are two; or empty
   std::size_t transfers = 0;  ///< running
   std::size_t queued = 0;
   std::vector<EndpointReport> endpoints = {};

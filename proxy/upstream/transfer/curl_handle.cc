@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "proxy/base/secret.h"
+
 namespace entrepot::upstream {
 namespace {
 
@@ -12,7 +14,7 @@ constexpr long receive_buffer = 512 * 1024;
 
 CurlHandle::CurlHandle(const TransferOptions& options, const TransferRequest& request)
     : easy_(curl_easy_init()),
-      proxy_(options.proxy.url_for(request.url, request.private_addresses)) {
+      proxy_(options.proxy.server_for(request.url, request.private_addresses)) {
   check(easy_ != nullptr, "out of memory for a transfer");
   set(CURLOPT_ERRORBUFFER, static_cast<char*>(error_));
   set_options(options, request);
@@ -39,7 +41,7 @@ void CurlHandle::set_options(const TransferOptions& options, const TransferReque
   set(CURLOPT_NOBODY, request.head ? 1L : 0L);
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-  set_proxy(options.proxy);
+  set_proxy(options);
   set(CURLOPT_HTTP09_ALLOWED, 0L);
   set(CURLOPT_PATH_AS_IS, 1L);  // a signed path must not be normalised
   set(CURLOPT_USERAGENT, options.user_agent.c_str());
@@ -61,18 +63,21 @@ void CurlHandle::set_options(const TransferOptions& options, const TransferReque
   if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
 }
 
-void CurlHandle::set_proxy(const OutgoingProxy& proxy) {
+void CurlHandle::set_proxy(const TransferOptions& options) {
   // The empty texts keep libcurl from reading the environment.
-  set(CURLOPT_PROXY, proxy_.empty() ? "" : proxy.with_account(proxy_).c_str());
   set(CURLOPT_NOPROXY, "");
-  if (!through_proxy()) return;
+  if (!through_proxy()) return set(CURLOPT_PROXY, "");
+  std::string url = proxy_->with_account();
+  set(CURLOPT_PROXY, url.c_str());
+  wipe(url);
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);  // they are no response of the upstream
   set(CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC));
   set(CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
   set(CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
   set(CURLOPT_PROXY_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(CURLOPT_PROXY_CAPATH, static_cast<char*>(nullptr));
-  if (!proxy.ca_file.empty()) set(CURLOPT_PROXY_CAINFO, proxy.ca_file.c_str());
+  const std::string& authorities = options.proxy.ca_file;
+  if (!authorities.empty()) set(CURLOPT_PROXY_CAINFO, authorities.c_str());
 }
 
 int CurlHandle::connect_status() const {

@@ -17,7 +17,7 @@ namespace entrepot::upstream {
 /// destroyed outside of libcurl's callbacks, after the multi handle has given it back.
 class CurlHandle {
  public:
-  /// Sends `request.headers` with every request. Keeps no reference to its arguments.
+  /// Sends `request.headers` with every request. `options` outlive this.
   CurlHandle(const TransferOptions& options, const TransferRequest& request);
   /// Overwrites an Authorization header.
   ~CurlHandle();
@@ -37,9 +37,9 @@ class CurlHandle {
   /// A CURLINFO_…_TIME_T; 0 before that moment.
   std::chrono::microseconds time(CURLINFO what) const;
   /// The requests of this handle go through the outgoing proxy.
-  bool through_proxy() const { return !proxy_.empty(); }
-  /// URL of that proxy, for messages; empty without one.
-  const std::string& proxy() const { return proxy_; }
+  bool through_proxy() const { return proxy_ != nullptr; }
+  /// URL of that proxy without its account. REQUIRES: through_proxy().
+  const std::string& proxy_url() const { return proxy_->url; }
   /// Status of the proxy's last response to CONNECT; 0 without one.
   int connect_status() const;
   /// The last try made a new connection.
@@ -51,13 +51,13 @@ class CurlHandle {
 
  private:
   void set_options(const TransferOptions& options, const TransferRequest& request);
-  void set_proxy(const OutgoingProxy& proxy);
+  void set_proxy(const TransferOptions& options);
   void set_headers(const TransferRequest& request);
 
-  CURL* easy_;  // owned
-  const std::string proxy_;
-  curl_slist* headers_ = nullptr;  // owned
-  curl_slist* resolve_ = nullptr;  // owned
+  CURL* easy_;                      // owned
+  const ProxyServer* const proxy_;  // of the options; null: none
+  curl_slist* headers_ = nullptr;   // owned
+  curl_slist* resolve_ = nullptr;   // owned
   char error_[CURL_ERROR_SIZE] = {};
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "metrics/check.h"
 #include "metrics/log.h"
 #include "proxy/base/secret.h"
 #include "proxy/base/text.h"
@@ -53,10 +54,32 @@ Meaning meaning_of(CURLcode result, bool head_seen) {
   }
 }
 
-/// The address of an outgoing proxy is the operator's choice.
-bool may_dial_any(const TransferOptions& options, const TransferRequest& request) {
-  return request.private_addresses ||
-         !options.proxy.url_for(request.url, request.private_addresses).empty();
+std::optional<std::uint16_t> port_of_proxy(const TransferOptions& options,
+                                           const TransferRequest& request) {
+  const auto* proxy = options.proxy.server_for(request.url, request.private_addresses);
+  if (proxy == nullptr) return std::nullopt;
+  const auto port = parse_number(std::string_view(proxy->url).substr(proxy->url.rfind(':') + 1));
+  check(port && *port <= 65535, "the URL of a proxy has a port");
+  return static_cast<std::uint16_t>(*port);
+}
+
+std::string error_text(const CurlHandle& handle, CURLcode result) {
+  return printable_excerpt(handle.error_text(result), 200);
+}
+
+/// A new connection to an http or https proxy has no tunnel yet.
+bool lacks_tunnel(const CurlHandle& handle, const Url& target) {
+  return handle.through_proxy() && target.https() && !handle.proxy_url().starts_with("socks") &&
+         handle.new_connection() && handle.connect_status() / 100 != 2;
+}
+
+TransferEnd proxy_refusal(const CurlHandle& handle, int status, std::string_view to) {
+  // A proxy that cannot reach the host now may reach it later; a refusal stands.
+  const bool stands = status < 500;
+  return {.kind = stands ? TransferEnd::Kind::proxy : TransferEnd::Kind::unreachable,
+          .reason = EndpointFailure::proxy,
+          .detail = "the proxy " + handle.proxy_url() + " answered " + std::to_string(status) +
+                    std::string(to)};
 }
 
 curl_socket_t open_socket(void* policy, curlsocktype, curl_sockaddr* address) {
@@ -82,7 +105,7 @@ CurlTransfer::CurlTransfer(event_base* base, const TransferOptions& options,
       head_deadline_(options.connect + options.first_byte),
       sink_(&sink),
       deadlines_(deadlines),
-      dial_(may_dial_any(options, request_), sockets),
+      dial_(request_.private_addresses, port_of_proxy(options, request_), sockets),
       handle_(options, request_),
       timer_(base, [this] { check_progress(); }),
       stall_(options.stall, options.stall_bytes_per_second) {
@@ -175,6 +198,7 @@ TransferEnd CurlTransfer::judge(CURLcode result) const {
             .reason = EndpointFailure::bad_upstream,
             .detail = reader_.refusal()};
   }
+  if (refused_by_proxy()) return proxy_refusal(handle_, reader_.head().status, "");
   if (const auto forbidden = dial_.only_forbidden(); result != CURLE_OK && !forbidden.empty()) {
     return {.kind = Kind::forbidden_address,
             .reason = EndpointFailure::redirect,
@@ -189,30 +213,30 @@ TransferEnd CurlTransfer::judge(CURLcode result) const {
   if (result == CURLE_OK) return {};
   if (handle_.through_proxy()) return judge_proxied(result);
   const Meaning meaning = meaning_of(result, has_head());
-  return {.kind = meaning.kind, .reason = meaning.reason, .detail = error_text(result)};
+  return {.kind = meaning.kind, .reason = meaning.reason, .detail = error_text(handle_, result)};
+}
+
+/// The proxy itself answers a request in absolute form with 407 (RFC 9110 section 15.5.8).
+bool CurlTransfer::refused_by_proxy() const {
+  return handle_.through_proxy() && !request_.url.https() &&
+         reader_.state() == HeadReader::State::complete && reader_.head().status == 407;
 }
 
 TransferEnd CurlTransfer::judge_proxied(CURLcode result) const {
-  const std::string proxy = "the proxy " + handle_.proxy();
-  if (const int status = handle_.connect_status(); status >= 300 && !has_head()) {
-    return {.kind = TransferEnd::Kind::proxy,
-            .reason = EndpointFailure::proxy,
-            .detail = proxy + " answered " + std::to_string(status) + " to CONNECT"};
-  }
+  const int status = handle_.connect_status();
+  const bool tunnelless = !has_head() && lacks_tunnel(handle_, request_.url);
+  if (tunnelless && status >= 300) return proxy_refusal(handle_, status, " to CONNECT");
   Meaning meaning = meaning_of(result, has_head());
-  // libcurl connects to the proxy only.
-  if (meaning.reason == EndpointFailure::connect) meaning.reason = EndpointFailure::proxy;
-  // The handshake with the proxy precedes CONNECT, the one with the host follows it.
-  const bool with_proxy = handle_.proxy().starts_with("https:") && handle_.connect_status() == 0;
-  if (meaning.reason == EndpointFailure::tls && with_proxy)
+  // libcurl connects to the proxy only. The TLS handshake with an https proxy precedes CONNECT, the
+  // one with the host follows it.
+  if (tunnelless && meaning.reason == EndpointFailure::tls)
     meaning = {TransferEnd::Kind::proxy, EndpointFailure::proxy};
-  return {.kind = meaning.kind,
-          .reason = meaning.reason,
-          .detail = "through " + proxy + ": " + error_text(result)};
-}
-
-std::string CurlTransfer::error_text(CURLcode result) const {
-  return printable_excerpt(handle_.error_text(result), 200);
+  else if (tunnelless || meaning.reason == EndpointFailure::connect)
+    meaning.reason = EndpointFailure::proxy;
+  return {
+      .kind = meaning.kind,
+      .reason = meaning.reason,
+      .detail = "through the proxy " + handle_.proxy_url() + ": " + error_text(handle_, result)};
 }
 
 TransferTiming CurlTransfer::timing() const {
@@ -228,6 +252,7 @@ TransferTiming CurlTransfer::timing() const {
 }
 
 bool CurlTransfer::head_complete() {
+  if (refused_by_proxy()) return false;
   timer_.set(stall_.tick_length());
   const Disposition disposition = sink_->on_head(reader_.head());
   if (sink_ == nullptr) return false;
@@ -259,10 +284,13 @@ bool CurlTransfer::take(std::span<const std::byte> data) {
 void CurlTransfer::check_progress() {
   using Kind = TransferEnd::Kind;
   if (!has_head()) {
+    const bool tunnelless = lacks_tunnel(handle_, request_.url);
     deadlines_.expired(
         *this, {.kind = Kind::timeout,
-                .reason = EndpointFailure::timeout,
-                .detail = "no answer in " + std::to_string(head_deadline_.count()) + " ms"});
+                .reason = tunnelless ? EndpointFailure::proxy : EndpointFailure::timeout,
+                .detail = (tunnelless ? "no answer of the proxy " + handle_.proxy_url() + " in "
+                                      : std::string("no answer in ")) +
+                          std::to_string(head_deadline_.count()) + " ms"});
   } else if (held_) {
     stall_.rest();
     timer_.set(stall_.tick_length());

@@ -78,9 +78,9 @@ class CurlTransfer {
   std::string host() const;
   /// A final head has arrived, and the sink has decided about its body.
   bool has_head() const;
+  bool refused_by_proxy() const;
   /// judge() for a failure between this process and the host, with the proxy in between.
   TransferEnd judge_proxied(CURLcode result) const;
-  std::string error_text(CURLcode result) const;
   /// False: libcurl must stop.
   bool head_complete();
   bool take(std::span<const std::byte> data);

@@ -16,6 +16,11 @@ constexpr int most_redials = 3;
 }  // namespace
 
 curl_socket_t DialPolicy::open(const curl_sockaddr& address, Time now) {
+  if (only_port_ && Sockets::port_of(address) != *only_port_) {
+    forbidden_ = "direct";
+    errno = EACCES;
+    return CURL_SOCKET_BAD;
+  }
   if (!private_addresses_) {
     // The check applies to the address that is about to be dialled. A name that changes its
     // addresses between a check and the connection (DNS rebinding) gains nothing.

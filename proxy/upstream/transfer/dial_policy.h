@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,9 +35,13 @@ class DialPolicy {
     bool connected = false;  ///< a TCP connection was made
   };
 
-  /// `sockets` outlives this.
-  DialPolicy(bool private_addresses, Sockets& sockets)
-      : private_addresses_(private_addresses), sockets_(sockets) {}
+  /// `sockets` outlives this. `only_port`: the port of the outgoing proxy, if the transfer has one.
+  /// Its addresses may be private, and no other port is dialled: libcurl must not reach the host
+  /// around the proxy.
+  DialPolicy(bool private_addresses, std::optional<std::uint16_t> only_port, Sockets& sockets)
+      : private_addresses_(private_addresses || only_port),
+        only_port_(only_port),
+        sockets_(sockets) {}
 
   /// Opens a socket for `address`. CURL_SOCKET_BAD, with errno set, means that this address is not
   /// dialled.
@@ -56,6 +61,7 @@ class DialPolicy {
   bool has_other_addresses(const Outcome& outcome);
 
   const bool private_addresses_;
+  const std::optional<std::uint16_t> only_port_;
   Sockets& sockets_;
   std::string_view forbidden_;  ///< static storage
   bool dialled_ = false;        ///< some address was dialled

@@ -34,8 +34,6 @@ StatusMeaning meaning_of(int status) {
     case 402:
     case 412:  // no condition of ours: a policy of the registry (Harbor: vulnerable, unsigned)
       return {Kind::denied, EndpointFailure::denied, "the upstream's policy does not allow it"};
-    case 407:  // to a request in absolute form; the response to CONNECT is TransferEnd::Kind::proxy
-      return {Kind::unavailable, EndpointFailure::proxy, proxy_advice};
     case 416:  // to a range within the size that was announced
       return {Kind::bad_upstream, EndpointFailure::bad_upstream,
               "it lacks bytes of the size it announced"};

@@ -58,7 +58,9 @@ bool network_contains(std::string_view entry, const Address& address) {
 
 bool is_local(const std::string& host) {
   if (address_in(host)) return classify(host) != AddressClass::global;
-  return host == "localhost" || host.ends_with(".localhost");  // RFC 6761 §6.3
+  // A name without a dot, and these (RFC 6761 section 6.3, and /etc/hosts of distributions).
+  return host.find('.') == std::string::npos || host.ends_with(".localhost") ||
+         host.ends_with(".localdomain") || host.ends_with(".internal");
 }
 
 }  // namespace
@@ -72,20 +74,19 @@ bool is_excepted(std::string_view entry, std::string_view host) {
   return host.size() == entry.size() || host[host.size() - entry.size() - 1] == '.';
 }
 
-const std::string& OutgoingProxy::url_for(const Url& target, bool private_addresses) const {
-  static const std::string none;
-  const std::string& url = target.https() ? for_https : for_http;
-  if (url.empty() || (!private_addresses && is_local(target.host()))) return none;
+const ProxyServer* OutgoingProxy::server_for(const Url& target, bool private_addresses) const {
+  const ProxyServer& server = target.https() ? for_https : for_http;
+  if (server.url.empty() || (!private_addresses && is_local(target.host()))) return nullptr;
   const bool excepted = std::ranges::any_of(
       except, [&](const std::string& entry) { return is_excepted(entry, target.host()); });
-  return excepted ? none : url;
+  return excepted ? nullptr : &server;
 }
 
-std::string OutgoingProxy::with_account(const std::string& url) const {
-  if (username.empty()) return url;
+std::string ProxyServer::with_account() const {
+  if (account.username.empty()) return url;
   const auto host = url.find("://") + 3;
-  return url.substr(0, host) + percent_encode(username) + ":" + percent_encode(password) + "@" +
-         url.substr(host);
+  return url.substr(0, host) + percent_encode(account.username) + ":" +
+         percent_encode(account.password) + "@" + url.substr(host);
 }
 
 }  // namespace entrepot::upstream

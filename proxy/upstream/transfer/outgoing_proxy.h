@@ -5,20 +5,30 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/upstream/wire/credential.h"
 #include "proxy/upstream/wire/url.h"
 
 namespace entrepot::upstream {
 
-/// The proxy through which the transfers of an upstream go, and the hosts that they reach without
-/// it. A plain value; constant while transfers use it, so any thread.
+/// A proxy and the account there.
+struct ProxyServer {
+  std::string url = {};     ///< http, https or socks5h, with host and port; empty: none
+  Credential account = {};  ///< for Basic (RFC 7617) and SOCKS (RFC 1929); no user name: none
+
+  /// The URL with the account in it, percent-encoded; a secret. libcurl (7.88.1) decodes
+  /// CURLOPT_PROXYUSERNAME and CURLOPT_PROXYPASSWORD as well, against their manual pages: a
+  /// password with "%41" in it would reach the proxy as another one.
+  std::string with_account() const;
+};
+
+/// The proxies through which the transfers of an upstream go, and the hosts that they reach without
+/// one. A plain value; constant while transfers use it, so any thread.
 ///
 /// libcurl sends CONNECT for https (RFC 9110 §9.3.6), the absolute form for http (RFC 9112 §3.2.2),
 /// and the host name, not its address, to a SOCKS proxy (RFC 1928).
 struct OutgoingProxy {
-  std::string for_https = {};  ///< URL for https targets: http, https or socks5h; empty: none
-  std::string for_http = {};   ///< URL for plain http targets; empty: none
-  std::string username = {};   ///< for Basic (RFC 7617) and SOCKS (RFC 1929); empty: none
-  std::string password = {};
+  ProxyServer for_https = {};
+  ProxyServer for_http = {};  ///< for plain http targets
   std::string ca_file =
       {};  ///< PEM file with the authorities of an https proxy; empty: the system's
   /// Hosts that are reached directly: "registry.lan" (or ".registry.lan", "*.registry.lan") with
@@ -26,15 +36,11 @@ struct OutgoingProxy {
   /// that are written as an address.
   std::vector<std::string> except = {};
 
-  /// URL of the proxy for a request to `target`; empty if the request goes out directly. A host
-  /// that is written as an address which is not global, and localhost, are reached directly unless
-  /// `private_addresses`: the check of dialled addresses then refuses them. The proxy must not
-  /// reach for a redirect what this process would not.
-  const std::string& url_for(const Url& target, bool private_addresses) const;
-  /// `url`, a result of url_for(), with the account in it, percent-encoded; a secret. libcurl
-  /// (7.88.1) decodes CURLOPT_PROXYUSERNAME and CURLOPT_PROXYPASSWORD as well, against their
-  /// manual pages: a password with "%41" in it would reach the proxy as another one.
-  std::string with_account(const std::string& url) const;
+  /// The proxy for a request to `target`, a member of this; null if the request goes out directly.
+  /// A host that is written as an address which is not global, and a local name, are reached
+  /// directly unless `private_addresses`: the check of dialled addresses then refuses them. The
+  /// proxy must not reach for a redirect what this process would not.
+  const ProxyServer* server_for(const Url& target, bool private_addresses) const;
 };
 
 /// True if `entry` of OutgoingProxy::except names `host` (lower case, no brackets). Pure.

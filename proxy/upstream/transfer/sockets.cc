@@ -33,6 +33,12 @@ End end_of(const sockaddr_storage& address) {
   return {};
 }
 
+sockaddr_storage copy_of(const curl_sockaddr& address) {
+  sockaddr_storage copy{};
+  std::memcpy(&copy, &address.addr, std::min<std::size_t>(address.addrlen, sizeof copy));
+  return copy;
+}
+
 template <typename Call>
 End end_by(Call call, int fd) {
   sockaddr_storage address{};
@@ -52,10 +58,10 @@ std::string Sockets::key_of(const curl_sockaddr& address) {
   return {reinterpret_cast<const char*>(&address.addr), address.addrlen};
 }
 
-std::string Sockets::ip_of(const curl_sockaddr& address) {
-  sockaddr_storage copy{};
-  std::memcpy(&copy, &address.addr, std::min<std::size_t>(address.addrlen, sizeof copy));
-  return end_of(copy).ip;
+std::string Sockets::ip_of(const curl_sockaddr& address) { return end_of(copy_of(address)).ip; }
+
+std::uint16_t Sockets::port_of(const curl_sockaddr& address) {
+  return static_cast<std::uint16_t>(end_of(copy_of(address)).port);
 }
 
 curl_socket_t Sockets::open(const curl_sockaddr& address) {

@@ -35,6 +35,8 @@ class Sockets {
   /// its type says.
   static std::string key_of(const curl_sockaddr& address);
   static std::string ip_of(const curl_sockaddr& address);
+  /// 0 for another family than IPv4 and IPv6.
+  static std::uint16_t port_of(const curl_sockaddr& address);
   /// The address accepted no connection.
   void note_dead(const std::string& key, Time now);
   bool dead(const curl_sockaddr& address, Time now) const;

@@ -72,5 +72,19 @@ TEST(Grammar, Regexes) {
   EXPECT_TRUE(fault_of_regex(std::string(1025, 'x')));
 }
 
+TEST(Grammar, AccountsAtAProxy) {
+  const auto fault = [](std::string_view url, std::string user, std::string password) {
+    return fault_of_proxy_account(url, {std::move(user), "file", std::move(password)}).value_or("");
+  };
+  EXPECT_EQ(fault("http://p:1", "me", "p@ss: w\xC3\xB6rd"), "");
+  for (const char* bad : {"a\tb", "a\nb", "\x7F"}) {
+    EXPECT_THAT(fault("http://p:1", "me", bad), testing::HasSubstr("the password holds a control"));
+    EXPECT_THAT(fault("http://p:1", bad, "x"), testing::HasSubstr("the user name holds a control"));
+  }
+  EXPECT_EQ(fault("http://p:1", "me", std::string(300, 'x')), "");
+  EXPECT_EQ(fault("socks5h://p:1", "me", std::string(255, 'x')), "");
+  EXPECT_THAT(fault("socks5h://p:1", "me", std::string(256, 'x')), testing::HasSubstr("255 bytes"));
+}
+
 }  // namespace
 }  // namespace entrepot::conf

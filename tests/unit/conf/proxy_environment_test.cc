@@ -37,8 +37,8 @@ TEST_F(ProxyEnvironmentTest, WarnsIfNothingIsSet) {
   set("HTTP_PROXY", "http://p:1");  // may come from a client of a web server
   set("https_proxy", "");
   read();
-  EXPECT_EQ(proxy.url, "");
-  EXPECT_EQ(proxy.http_url, "");
+  EXPECT_EQ(proxy.for_https.url, "");
+  EXPECT_EQ(proxy.for_http.url, "");
   EXPECT_THAT(problems.errors, IsEmpty());
   EXPECT_THAT(problems.warnings, ElementsAre(StartsWith("proxy: neither https_proxy")));
 }
@@ -48,8 +48,8 @@ TEST_F(ProxyEnvironmentTest, EachSchemeHasItsVariable) {
   set("http_proxy", "http://b:2");
   set("all_proxy", "socks5h://c:3");
   read();
-  EXPECT_EQ(proxy.url, "http://a:1");
-  EXPECT_EQ(proxy.http_url, "http://b:2");
+  EXPECT_EQ(proxy.for_https.url, "http://a:1");
+  EXPECT_EQ(proxy.for_http.url, "http://b:2");
   EXPECT_THAT(problems.warnings, IsEmpty());
 }
 
@@ -57,25 +57,48 @@ TEST_F(ProxyEnvironmentTest, AllProxyFillsIn) {
   set("HTTPS_PROXY", "http://a:1");
   set("ALL_PROXY", "socks5h://c:3");
   read();
-  EXPECT_EQ(proxy.url, "http://a:1");
-  EXPECT_EQ(proxy.http_url, "socks5h://c:3");
+  EXPECT_EQ(proxy.for_https.url, "http://a:1");
+  EXPECT_EQ(proxy.for_http.url, "socks5h://c:3");
 }
 
 TEST_F(ProxyEnvironmentTest, TakesTheUserOutOfTheUrl) {
   set("https_proxy", "http://gate:p%40ss%3Aw%zz@a:1/");
   read();
-  EXPECT_EQ(proxy.url, "http://a:1");
-  ASSERT_EQ(proxy.credentials.size(), 1U);
-  EXPECT_EQ(proxy.credentials[0].username, "gate");
-  EXPECT_EQ(proxy.credentials[0].password, "p@ss:w%zz");
+  EXPECT_EQ(proxy.for_https.url, "http://a:1");
+  ASSERT_TRUE(proxy.for_https.account);
+  EXPECT_EQ(proxy.for_https.account->username, "gate");
+  EXPECT_EQ(proxy.for_https.account->password, "p@ss:w%zz");
 }
 
-TEST_F(ProxyEnvironmentTest, AConfiguredUserHasPriority) {
-  proxy.credentials.push_back({"mine", "file", ""});
+TEST_F(ProxyEnvironmentTest, TheAccountOfOneProxyIsNotForTheOther) {
+  set("https_proxy", "http://gate:secret@a:1");
+  set("http_proxy", "http://b:2");
+  read();
+  EXPECT_TRUE(proxy.for_https.account);
+  EXPECT_FALSE(proxy.for_http.account);
+}
+
+TEST_F(ProxyEnvironmentTest, AConfiguredAccountHasPriority) {
+  proxy.for_https.account = Credential{"mine", "file", ""};
   set("https_proxy", "http://gate:secret@a:1");
   read();
-  ASSERT_EQ(proxy.credentials.size(), 1U);
-  EXPECT_EQ(proxy.credentials[0].username, "mine");
+  ASSERT_TRUE(proxy.for_https.account);
+  EXPECT_EQ(proxy.for_https.account->username, "mine");
+}
+
+TEST_F(ProxyEnvironmentTest, KnowsOtherSpellings) {
+  set("https_proxy", "SOCKS5://a:1");
+  set("http_proxy", "HTTP://b:2");
+  read();
+  EXPECT_EQ(proxy.for_https.url, "socks5h://a:1");
+  EXPECT_EQ(proxy.for_http.url, "http://b:2");
+}
+
+TEST_F(ProxyEnvironmentTest, RefusesAnAccountWithControlCharacters) {
+  set("https_proxy", "http://gate:a%0d%0ab@a:1");
+  read();
+  EXPECT_THAT(problems.errors,
+              ElementsAre(StartsWith("proxy: $https_proxy: the password holds a control")));
 }
 
 TEST_F(ProxyEnvironmentTest, AddsExceptions) {
@@ -83,7 +106,7 @@ TEST_F(ProxyEnvironmentTest, AddsExceptions) {
   set("https_proxy", "a:1");
   set("no_proxy", " .Lan.example,10.0.0.0/8, *.c.example ,r.example:5000,,::1");
   read();
-  EXPECT_EQ(proxy.url, "http://a:1") << "the scheme is http without one";
+  EXPECT_EQ(proxy.for_https.url, "http://a:1") << "the scheme is http without one";
   EXPECT_THAT(proxy.except,
               ElementsAre("b.example", ".lan.example", "10.0.0.0/8", "*.c.example", "::1"));
 }
@@ -91,8 +114,10 @@ TEST_F(ProxyEnvironmentTest, AddsExceptions) {
 TEST_F(ProxyEnvironmentTest, NamesTheVariableAndNotItsValue) {
   set("all_proxy", "http://gate:secret@a");
   read();
-  EXPECT_THAT(problems.errors, ElementsAre("proxy: $all_proxy is not the URL of a proxy such as "
-                                           "http://proxy.example:3128"));
+  EXPECT_THAT(
+      problems.errors,
+      ElementsAre("proxy: $all_proxy is not the URL of a proxy with a host and a port, such "
+                  "as http://proxy.example:3128 (http, https or socks5h)"));
 }
 
 }  // namespace

@@ -265,8 +265,17 @@ TEST(RancherSetup, ReplacesOnlyAFileThatItHasWritten) {
   const auto other = merged(file, "configs:\n  corp:5000:\n    auth: {}\n");
   EXPECT_EQ(other.outcome, Outcome::refused);
   EXPECT_THAT(other.text, HasSubstr("Add to it:\nmirrors:\n"));
-  EXPECT_EQ(merged(file, "mirrors: { docker.io: { endpoint: [ http://10.0.0.5:5000 ] } }").outcome,
+  const auto outcome = [&file](std::string_view text) { return merged(file, text).outcome; };
+  EXPECT_EQ(outcome("mirrors:\n  docker.io: &a { endpoint: [ http://10.0.0.5:5000 ] }\n"
+                    "  'corp:5000': *a\n"),
             Outcome::unchanged);
+  EXPECT_EQ(outcome("mirrors: { docker.io: { endpoint: [ http://10.0.0.5:5000 ] } }\n"),
+            Outcome::refused)
+      << "lacks a registry";
+  EXPECT_EQ(outcome("docker.io: x\ncorp:5000: y\nz: http://10.0.0.5:50001\n"), Outcome::refused)
+      << "another port";
+  EXPECT_EQ(outcome("docker.io: x\ncorp:5000: y\n# http://10.0.0.5:5000\n"), Outcome::refused)
+      << "a comment";
 }
 
 TEST(BuildkitSetup, ATableForEachRegistryAndOneForAPlainMirror) {
@@ -292,7 +301,10 @@ TEST(BuildkitSetup, ReplacesOnlyAFileThatItHasWritten) {
   const auto other = merged(file, "debug = true\n");
   EXPECT_EQ(other.outcome, Outcome::refused);
   EXPECT_THAT(other.text, HasSubstr("[registry.\"docker.io\"]"));
-  EXPECT_EQ(merged(file, "[registry.\"docker.io\"]\nmirrors = [\"10.0.0.5:5000\"]\n").outcome,
+  EXPECT_EQ(merged(file,
+                   "[registry.\"docker.io\"]\nmirrors = [\"10.0.0.5:5000\"]\n"
+                   "[registry.'corp:5000']\nmirrors = [\"10.0.0.5:5000\"]\n")
+                .outcome,
             Outcome::unchanged);
 }
 

@@ -59,7 +59,7 @@ class DialPolicyTest : public testing::Test {
 };
 
 TEST_F(DialPolicyTest, ForbidsAddressesThatAreNotGlobal) {
-  DialPolicy policy(false, sockets_);
+  DialPolicy policy(false, {}, sockets_);
   EXPECT_FALSE(dials(policy, "169.254.169.254"));
   EXPECT_EQ(errno, EACCES);
   EXPECT_EQ(policy.only_forbidden(), "link-local");
@@ -71,14 +71,14 @@ TEST_F(DialPolicyTest, ForbidsAddressesThatAreNotGlobal) {
 }
 
 TEST_F(DialPolicyTest, DialsAnyAddressWhereTheRequestAllowsIt) {
-  DialPolicy policy(true, sockets_);
+  DialPolicy policy(true, {}, sockets_);
   EXPECT_TRUE(dials(policy, "127.0.0.1"));
   EXPECT_TRUE(dials(policy, "10.0.0.1"));
   EXPECT_EQ(policy.only_forbidden(), "");
 }
 
 TEST_F(DialPolicyTest, FindsAFirstAddressDeadWhenAnotherIsDialledLater) {
-  DialPolicy policy(true, sockets_);
+  DialPolicy policy(true, {}, sockets_);
   EXPECT_TRUE(dials(policy, "8.8.8.1"));
   now_ += too_long;
   EXPECT_TRUE(dials(policy, "8.8.8.2"));
@@ -92,7 +92,7 @@ TEST_F(DialPolicyTest, FindsAFirstAddressDeadWhenAnotherIsDialledLater) {
 }
 
 TEST_F(DialPolicyTest, AnotherAddressSoonAfterTheFirstSaysNothing) {
-  DialPolicy policy(true, sockets_);
+  DialPolicy policy(true, {}, sockets_);
   EXPECT_TRUE(dials(policy, "8.8.8.1"));
   now_ += at_once;
   EXPECT_TRUE(dials(policy, "8.8.8.2"));
@@ -101,7 +101,7 @@ TEST_F(DialPolicyTest, AnotherAddressSoonAfterTheFirstSaysNothing) {
 }
 
 TEST_F(DialPolicyTest, FindsAFirstAddressDeadWhenAnotherConnectsFirst) {
-  DialPolicy policy(true, sockets_);
+  DialPolicy policy(true, {}, sockets_);
   EXPECT_TRUE(dials(policy, "8.8.8.1"));
   EXPECT_TRUE(dials(policy, "8.8.8.2"));
   EXPECT_TRUE(policy.may_send("8.8.8.2", 443, 40000, now_));
@@ -109,7 +109,7 @@ TEST_F(DialPolicyTest, FindsAFirstAddressDeadWhenAnotherConnectsFirst) {
 }
 
 TEST_F(DialPolicyTest, AFirstAddressThatConnectsIsNotDead) {
-  DialPolicy policy(true, sockets_);
+  DialPolicy policy(true, {}, sockets_);
   EXPECT_TRUE(dials(policy, "8.8.8.1"));
   EXPECT_TRUE(dials(policy, "8.8.8.2"));
   EXPECT_TRUE(policy.may_send("8.8.8.1", 443, 40000, now_));
@@ -117,7 +117,7 @@ TEST_F(DialPolicyTest, AFirstAddressThatConnectsIsNotDead) {
 }
 
 TEST_F(DialPolicyTest, DialsAgainAtMostThreeTimes) {
-  DialPolicy policy(true, sockets_);
+  DialPolicy policy(true, {}, sockets_);
   const char* const ips[] = {"8.8.8.1", "8.8.8.2", "8.8.8.3", "8.8.8.4", "8.8.8.5"};
   for (int redial = 0; redial < 4; ++redial) {
     EXPECT_TRUE(dials(policy, ips[redial]));
@@ -130,7 +130,7 @@ TEST_F(DialPolicyTest, DialsAgainAtMostThreeTimes) {
 TEST_F(DialPolicyTest, DialsDeadAddressesOnceWhenAllAreDead) {
   note_dead("8.8.8.1");
   note_dead("8.8.8.2");
-  DialPolicy policy(true, sockets_);
+  DialPolicy policy(true, {}, sockets_);
   EXPECT_FALSE(dials(policy, "8.8.8.1"));
   EXPECT_FALSE(dials(policy, "8.8.8.2"));
   EXPECT_EQ(policy.after(no_connection), Retry::other_addresses);
@@ -139,7 +139,7 @@ TEST_F(DialPolicyTest, DialsDeadAddressesOnceWhenAllAreDead) {
 }
 
 TEST_F(DialPolicyTest, AMadeConnectionIsNotDialledAgain) {
-  DialPolicy policy(true, sockets_);
+  DialPolicy policy(true, {}, sockets_);
   EXPECT_TRUE(dials(policy, "8.8.8.1"));
   now_ += too_long;
   EXPECT_TRUE(dials(policy, "8.8.8.2"));
@@ -148,7 +148,7 @@ TEST_F(DialPolicyTest, AMadeConnectionIsNotDialledAgain) {
 }
 
 TEST_F(DialPolicyTest, OnlyAFailedConnectionIsDialledAgain) {
-  DialPolicy policy(true, sockets_);
+  DialPolicy policy(true, {}, sockets_);
   EXPECT_TRUE(dials(policy, "8.8.8.1"));
   now_ += too_long;
   EXPECT_TRUE(dials(policy, "8.8.8.2"));
@@ -157,7 +157,7 @@ TEST_F(DialPolicyTest, OnlyAFailedConnectionIsDialledAgain) {
 }
 
 TEST_F(DialPolicyTest, UsesTheLastAddressOfANameThatCannotBeResolved) {
-  DialPolicy policy(true, sockets_);
+  DialPolicy policy(true, {}, sockets_);
   EXPECT_EQ(policy.after({.result = CURLE_COULDNT_RESOLVE_HOST}), Retry::last_address);
   EXPECT_EQ(policy.after({.result = CURLE_OPERATION_TIMEDOUT}), Retry::last_address);
   EXPECT_EQ(policy.after({.result = CURLE_OPERATION_TIMEDOUT, .resolved = true}), Retry::none);
@@ -215,12 +215,12 @@ TEST_F(DialPolicyTest, RefusesAKeptConnectionWithUnreadBytes) {
   const auto may_send = [&](DialPolicy& policy) {
     return policy.may_send("127.0.0.1", connection.port, connection.local_port, now_);
   };
-  DialPolicy first(true, sockets_);
+  DialPolicy first(true, {}, sockets_);
   EXPECT_TRUE(may_send(first));
-  DialPolicy second(true, sockets_);
+  DialPolicy second(true, {}, sockets_);
   EXPECT_TRUE(may_send(second));
   connection.receive_byte();
-  DialPolicy third(true, sockets_);
+  DialPolicy third(true, {}, sockets_);
   EXPECT_FALSE(may_send(third));
   const DialPolicy::Outcome aborted{
       .result = CURLE_ABORTED_BY_CALLBACK, .resolved = true, .connected = true};
@@ -231,8 +231,17 @@ TEST_F(DialPolicyTest, RefusesAKeptConnectionWithUnreadBytes) {
 TEST_F(DialPolicyTest, ANewConnectionMayHoldUnreadBytes) {
   const Connection connection(sockets_);
   connection.receive_byte();
-  DialPolicy policy(true, sockets_);
+  DialPolicy policy(true, {}, sockets_);
   EXPECT_TRUE(policy.may_send("127.0.0.1", connection.port, connection.local_port, now_));
+}
+
+TEST_F(DialPolicyTest, DialsOnlyThePortOfTheProxy) {
+  DialPolicy policy(false, 443, sockets_);
+  EXPECT_TRUE(dials(policy, "10.0.0.1")) << "the proxy may have a private address";
+  DialPolicy other(false, 3128, sockets_);
+  EXPECT_FALSE(dials(other, "8.8.8.8"));
+  EXPECT_EQ(errno, EACCES);
+  EXPECT_EQ(other.only_forbidden(), "direct");
 }
 
 }  // namespace

@@ -7,15 +7,16 @@ namespace entrepot::upstream {
 namespace {
 
 OutgoingProxy proxy_with(std::vector<std::string> except) {
-  return {.for_https = "http://p.lan:3128",
-          .for_http = "http://q.lan:3128",
+  return {.for_https = {.url = "http://p.lan:3128"},
+          .for_http = {.url = "http://q.lan:3128"},
           .except = std::move(except)};
 }
 
 std::string url_for(const OutgoingProxy& proxy, const char* target, bool private_addresses = true) {
   const auto url = Url::parse(target);
   EXPECT_TRUE(url) << target;
-  return url ? proxy.url_for(*url, private_addresses) : "";
+  const auto* server = url ? proxy.server_for(*url, private_addresses) : nullptr;
+  return server == nullptr ? "" : server->url;
 }
 
 TEST(IsExcepted, ANameWithItsSubdomains) {
@@ -76,13 +77,11 @@ TEST(OutgoingProxy, PrivateAddressesAreReachedDirectlyUnlessAllowed) {
   EXPECT_EQ(url_for(proxy_with({}), "https://198.41.0.4/", false), "http://p.lan:3128");
 }
 
-TEST(OutgoingProxy, TheAccountIsEncodedInTheUrl) {
-  OutgoingProxy proxy = proxy_with({});
-  EXPECT_EQ(proxy.with_account("http://p.lan:3128"), "http://p.lan:3128");
-  proxy.username = "g%61te";
-  proxy.password = "a:b/c?d@e~\xC3\xA9";
-  EXPECT_EQ(proxy.with_account("socks5h://p.lan:1080"),
-            "socks5h://g%2561te:a%3Ab%2Fc%3Fd%40e~%C3%A9@p.lan:1080");
+TEST(ProxyServer, TheAccountIsEncodedInTheUrl) {
+  ProxyServer server{.url = "socks5h://p.lan:1080"};
+  EXPECT_EQ(server.with_account(), "socks5h://p.lan:1080");
+  server.account = {"g%61te", "a:b/c?d@e~\xC3\xA9"};
+  EXPECT_EQ(server.with_account(), "socks5h://g%2561te:a%3Ab%2Fc%3Fd%40e~%C3%A9@p.lan:1080");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/upstream/auth/credential.h"
+#include "proxy/upstream/wire/credential.h"
 
 #include <gtest/gtest.h>
 
