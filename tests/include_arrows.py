@@ -36,7 +36,8 @@ ARROWS = {
     "proxy/base": [],
     "proxy/loop": ["cache/base"],
     "proxy/http/parse": ["proxy/base"],
-    "proxy/http": ["cache/base", "proxy/base", "proxy/http/parse", "proxy/loop"],
+    "proxy/http/socket": ["proxy/loop"],
+    "proxy/http": ["cache/base", "proxy/base", "proxy/http/parse", "proxy/http/socket", "proxy/loop"],
 
     "proxy/upstream/wire": ["proxy/base", "cache/base", "cache/api"],
     "proxy/upstream/transfer": ["proxy/base", "proxy/loop", "cache/base", "proxy/upstream/wire"],

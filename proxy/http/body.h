@@ -10,14 +10,9 @@
 #include <utility>
 #include <vector>
 
-namespace entrepot::http {
+#include "proxy/http/socket/shared_text.h"
 
-/// Text in memory that several replies may share. A connection refers to the text and never copies
-/// it, even if its client reads slowly.
-struct SharedText {
-  std::shared_ptr<const std::string> owner;
-  std::string_view text;  ///< within *owner
-};
+namespace entrepot::http {
 
 /// Bytes [offset, offset + length) of a body.
 struct Piece {

@@ -87,7 +87,7 @@ BodyPump::Result BodyPump::send_window() {
   const std::uint64_t available = std::min(body_->available(offset_), end_);
   if (available <= offset_)
     return state == Body::State::growing ? wait_for_growth() : Result::failed;
-  std::uint64_t length = std::min(available - offset_, window);
+  std::uint64_t length = std::min<std::uint64_t>(available - offset_, output_.largest_part());
   if (body_->discardable())
     length = std::min(length, copied_window);
   else if (!bytes_ && read_ahead(length))
@@ -122,6 +122,7 @@ BodyPump::Result BodyPump::file_failed() {
 
 BodyPump::Result BodyPump::wait_for_growth() {
   growing_ = *waiting_ = true;
+  output_.push();
   body_->wait(offset_, [waiting = waiting_, wake = wake_] {
     *waiting = false;
     wake();
@@ -137,6 +138,7 @@ bool BodyPump::read_ahead(std::uint64_t length) {
   resident_ = offset_ + length;
   growing_ = false;
   *waiting_ = true;
+  output_.push();
   const std::uint64_t ahead = std::min(end_ - resident_, window);
   readers_->post([body = body_, offset = offset_, length, ahead, waiting = waiting_,
                   unreadable = unreadable_, wake = wake_, &loop = loop_]() mutable {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "proxy/http/body.h"
-#include "proxy/http/output.h"
+#include "proxy/http/socket/output.h"
 
 namespace entrepot::loop {
 class Loop;
@@ -29,6 +29,7 @@ class BodyPump {
     done,     ///< the kernel has all bytes
     failed,   ///< the body, the file or the socket failed; the reply cannot be completed
   };
+  /// Bytes that the disk reads ahead of those that are sent.
   static constexpr std::uint64_t window = 4 * 1024 * 1024;
 
   /// `output`, `loop` and `readers` outlive this. `readers` may be null: windows are then sent

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/http/connection.h"
 
-#include <event2/bufferevent.h>
-#include <event2/event.h>
 #include <sys/socket.h>
 
-#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -19,11 +16,8 @@ namespace {
 using State = ConnectionState;
 using Read = RequestReader::Result;
 
-/// Bytes that a connection buffers of requests sent ahead; the kernel holds the rest.
-constexpr std::size_t input_limit = 4 * 1024;
 /// A smaller head does not count towards ClientLimits::heads.
 constexpr std::size_t free_head = 4 * 1024;
-constexpr std::size_t write_limit = 4 * 1024 * 1024;
 /// Moves of one connection in one turn of the loop.
 constexpr int steps_per_turn = 32;
 /// The time a client has to read a last reply before the socket is closed for good. A close with
@@ -34,46 +28,20 @@ constexpr std::size_t discard_limit = 256 * 1024;
 /// The time in which a client that connected before a drain may still send its first request.
 constexpr std::chrono::seconds drain_grace{1};
 
-bufferevent* new_socket(loop::Loop& loop, int fd) {
-  bufferevent* socket = bufferevent_socket_new(loop.base(), fd, BEV_OPT_CLOSE_ON_FREE);
-  check(socket != nullptr, "bufferevent_socket_new");
-  return socket;
-}
-
-/// Makes the close of the socket reset the connection, so that the kernel does not keep megabytes
-/// for a client that does not take them.
-void reset_on_close(bufferevent* socket) {
-  const ::linger reset{1, 0};
-  setsockopt(bufferevent_getfd(socket), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-}
-
 }  // namespace
 
-Connection::Connection(LoopServer& server, int fd, Peer peer)
+Connection::Connection(LoopServer& server, std::unique_ptr<Socket> socket, Peer peer)
     : server_(server),
-      socket_(new_socket(server.loop(), fd)),
+      socket_(std::move(socket)),
       peer_(std::move(peer)),
       since_(Clock::now()),
-      reader_(bufferevent_get_input(socket_),
-              {server.options().header_timeout, server.options().idle_timeout}, since_),
-      sender_(server, socket_) {
-  bufferevent_set_max_single_write(socket_, write_limit);
-  bufferevent_setwatermark(socket_, EV_READ, 0, input_limit);
-  const auto on_ready = [](bufferevent*, void* self) { static_cast<Connection*>(self)->drive(); };
-  const auto on_event = [](bufferevent*, short what, void* self) {
-    const int error = errno;
-    static_cast<Connection*>(self)->on_event(what, error);
-  };
-  bufferevent_setcb(socket_, on_ready, on_ready, on_event, this);
-}
-
-Connection::~Connection() { bufferevent_free(socket_); }
+      reader_(socket_->input(), {server.options().header_timeout, server.options().idle_timeout},
+              since_),
+      sender_(server, socket_->output()) {}
 
 int Connection::release() {
   server_.loop().assert_in_loop();
-  const int fd = bufferevent_getfd(socket_);
-  bufferevent_setfd(socket_, -1);
-  return fd;
+  return socket_->release();
 }
 
 std::pair<Clients::Verdict, bool> Connection::admit(Clients& clients) {
@@ -84,17 +52,26 @@ std::pair<Clients::Verdict, bool> Connection::admit(Clients& clients) {
   if (verdict == Clients::Verdict::admitted) {
     state_.enter(State::head);
     // Reading stays on from here, so that a client that leaves before its reply is noticed.
-    bufferevent_enable(socket_, EV_READ | EV_WRITE);
+    socket_->start(*this);
   }
   return {verdict, told};
 }
 
-void Connection::on_event(short what, int error) {
-  // The bufferevent calls sendfile(), so this may be an error of the file.
-  if ((what & BEV_EVENT_WRITING) != 0 && error == EIO) sender_.file_failed();
-  if ((what & BEV_EVENT_EOF) == 0 || (what & BEV_EVENT_READING) == 0) return close();
-  reader_.end_input();
-  drive();
+void Connection::on_event(SocketEvent event) {
+  switch (event) {
+    case SocketEvent::ready:
+      return drive();
+    case SocketEvent::input_end:
+      reader_.end_input();
+      return drive();
+    case SocketEvent::file_failed:
+      sender_.file_failed();
+      return close();
+    case SocketEvent::broken:
+      return close();
+    case SocketEvent::plain_request:
+      if (state_.is(State::head)) refuse({400, plain_on_tls_port});
+  }
 }
 
 void Connection::drive() {
@@ -138,6 +115,7 @@ bool Connection::step() {
 bool Connection::read() {
   switch (state_.is(State::head) ? read_head() : reader_.read_body()) {
     case Read::empty:
+      if (socket_->refill()) return true;
       if (reader_.input_ended()) close();  // the client sends no more, and all is answered
       return false;
     case Read::body:
@@ -182,7 +160,7 @@ bool Connection::handle() {
     const auto& failures = server_.options().handler_failures;
     if (!failures) throw;
     count_failed_job("the answer to a request of " + peer_.name, *failures);
-    reset_on_close(socket_);
+    socket_->reset_on_close();
     close();
     return false;
   }
@@ -242,7 +220,7 @@ bool Connection::refuse(const Refusal& refusal) {
 void Connection::turn_away(const Refusal& refusal) {
   server_.loop().assert_in_loop();
   refuse(refusal);
-  if (!state_.is(State::closed)) bufferevent_enable(socket_, EV_READ | EV_WRITE);
+  if (!state_.is(State::closed)) socket_->start(*this);
 }
 
 /// Sends the queued bytes and FIN, and discards input until the client's FIN.
@@ -257,9 +235,9 @@ void Connection::linger() {
 bool Connection::discard() {
   const std::size_t discarded = reader_.discard_input();
   linger();
-  if (discarded > discard_limit) bufferevent_disable(socket_, EV_READ);
+  if (discarded > discard_limit) socket_->stop_reading();
   if (reader_.input_ended() && sender_.empty()) close();
-  return false;
+  return discarded <= discard_limit && !state_.is(State::closed) && socket_->refill();
 }
 
 void Connection::close() {
@@ -267,8 +245,7 @@ void Connection::close() {
   server_.loop().assert_in_loop();
   const bool replying = state_.is(State::reply);
   state_.enter(State::closed);
-  bufferevent_setcb(socket_, nullptr, nullptr, nullptr, nullptr);
-  bufferevent_disable(socket_, EV_READ | EV_WRITE);
+  socket_->stop();
   if (replying) end_exchange(false);
   sender_.drop_exchange();
   share_.release();
@@ -280,13 +257,16 @@ void Connection::check_deadlines(Clock::time_point now) {
   if (state_.is(State::reply)) {
     if (!sender_.stalled(now)) return;
     if (const auto& counters = server_.options().client_counters) counters->slow.add();
-    reset_on_close(socket_);
+    socket_->reset_on_close();
     close();
   } else if (state_.is(State::linger)) {
     if (now >= linger_until_) close();
   } else if (!state_.is(State::closed) && reader_.overdue(now)) {
     // A client that has sent nothing gets no reply.
-    if (sender_.exchange() == nullptr) return close();
+    if (sender_.exchange() == nullptr) {
+      socket_->overdue();
+      return close();
+    }
     refuse({408, state_.is(State::head) ? "request not complete in time"
                                         : "request body not complete in time"});
   }
@@ -299,7 +279,7 @@ void Connection::drain() {
   if (reader_.is_first_request()) return reader_.shorten_deadline(Clock::now() + drain_grace);
   // The kernel may hold a request that has not been read yet.
   char byte;
-  if (recv(bufferevent_getfd(socket_), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) close();
+  if (recv(socket_->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) close();
 }
 
 bool Connection::begin_miss() {

@@ -12,8 +12,7 @@
 #include "proxy/http/listener.h"
 #include "proxy/http/parse/request_reader.h"
 #include "proxy/http/reply_sender.h"
-
-struct bufferevent;
+#include "proxy/http/socket/socket.h"
 
 namespace entrepot::http {
 
@@ -34,7 +33,7 @@ class LoopServer;
 /// drive() makes every move and is the only place that calls the handler; a reply given at another
 /// time only posts a turn of it. connection_state.h lists the transitions.
 /// Shared ownership: posted turns hold weak references. Neither copied nor moved.
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection final : public std::enable_shared_from_this<Connection>, private SocketUser {
  public:
   using Clock = std::chrono::steady_clock;
 
@@ -46,9 +45,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Clock::time_point since;  ///< the end of the last reply; before the first one, the accept
   };
 
-  /// Takes the connected, non-blocking socket `fd`.
-  Connection(LoopServer& server, int fd, Peer peer);
-  ~Connection();
+  Connection(LoopServer& server, std::unique_ptr<Socket> socket, Peer peer);
 
   // For the server.
   /// Asks `clients` for a place, and with one starts to read requests. Returns the verdict, and
@@ -93,7 +90,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool posted = false;
   };
 
-  void on_event(short what, int error);
+  void on_event(SocketEvent event) override;
   void drive_later();
   bool step();
   bool read();
@@ -108,7 +105,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Constant after construction.
   LoopServer& server_;
-  bufferevent* const socket_;
+  const std::unique_ptr<Socket> socket_;
   const Peer peer_;
 
   PhaseVariable<ConnectionState> state_{ConnectionState::arrived};

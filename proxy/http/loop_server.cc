@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "metrics/check.h"
+#include "proxy/http/socket/plain_socket.h"
 
 namespace entrepot::http {
 namespace {
@@ -83,7 +84,8 @@ std::pair<Clients::Verdict, bool> LoopServer::admit(Connection& connection) {
 }
 
 void LoopServer::accepted(int fd, Peer peer) {
-  const auto connection = std::make_shared<Connection>(*this, fd, std::move(peer));
+  const auto connection = std::make_shared<Connection>(
+      *this, std::make_unique<PlainSocket>(loop_, fd), std::move(peer));
   connection->index = connections_.size();
   connections_.push_back(connection);
   if (sweep_timer_ == nullptr) sweep_later();

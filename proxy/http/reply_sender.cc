@@ -15,8 +15,8 @@ constexpr std::chrono::seconds retry_after{5};
 
 }  // namespace
 
-ReplySender::ReplySender(LoopServer& server, bufferevent* socket)
-    : server_(server), output_(socket), progress_(server.options().send_timeout) {}
+ReplySender::ReplySender(LoopServer& server, Output& output)
+    : server_(server), output_(output), progress_(server.options().send_timeout) {}
 
 ConnectionExchange& ReplySender::open(Connection& connection, const Peer& peer) {
   exchange_ = std::make_shared<ConnectionExchange>(connection, server_.loop(), peer);

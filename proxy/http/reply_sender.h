@@ -14,11 +14,9 @@
 #include "proxy/http/body_pump.h"
 #include "proxy/http/connection_exchange.h"
 #include "proxy/http/exchange.h"
-#include "proxy/http/output.h"
 #include "proxy/http/parse/refusal.h"
 #include "proxy/http/send_progress.h"
-
-struct bufferevent;
+#include "proxy/http/socket/output.h"
 
 namespace entrepot::http {
 
@@ -32,8 +30,8 @@ class ReplySender {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `server` and `socket` outlive this.
-  ReplySender(LoopServer& server, bufferevent* socket);
+  /// `server` and `output` outlive this.
+  ReplySender(LoopServer& server, Output& output);
   ReplySender(const ReplySender&) = delete;
   ReplySender& operator=(const ReplySender&) = delete;
 
@@ -88,8 +86,8 @@ class ReplySender {
 
   // Constant after construction.
   LoopServer& server_;
+  Output& output_;
 
-  Output output_;
   std::shared_ptr<ConnectionExchange> exchange_;
   std::optional<BodyPump> pump_;
   SendProgress progress_;

@@ -8,6 +8,10 @@ namespace entrepot::http {
 /// a TLS record should be.
 inline constexpr char tls_on_plain_port[] = "TLS on a port that speaks plain HTTP";
 
+/// The reason of the refusal of a plain request on a port for TLS. The answer is plain HTTP,
+/// because the client could not read another one.
+inline constexpr char plain_on_tls_port[] = "this port speaks HTTPS";
+
 /// The status and the reason of a request that was refused before its handler got it.
 struct Refusal {
   int status = 0;           ///< 0: not refused

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http/output.h"
+#include "proxy/http/socket/plain_socket.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
+#include <event2/event.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +15,7 @@
 #include <string>
 
 #include "metrics/check.h"
+#include "proxy/loop/loop.h"
 
 namespace entrepot::http {
 namespace {
@@ -26,6 +25,14 @@ constexpr std::size_t sent_at_once = 8;
 
 iovec vector_of(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
 
+constexpr std::size_t write_limit = 4 * 1024 * 1024;
+
+bufferevent* new_socket(loop::Loop& loop, int fd) {
+  bufferevent* socket = bufferevent_socket_new(loop.base(), fd, BEV_OPT_CLOSE_ON_FREE);
+  check(socket != nullptr, "bufferevent_socket_new");
+  return socket;
+}
+
 bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
 void release(const void*, std::size_t, void* owner) {
@@ -34,10 +41,10 @@ void release(const void*, std::size_t, void* owner) {
 
 }  // namespace
 
-Output::Output(bufferevent* socket)
-    : buffer_(bufferevent_get_output(socket)), fd_(bufferevent_getfd(socket)) {}
+PlainOutput::PlainOutput(bufferevent* socket)
+    : Output(bufferevent_getfd(socket)), buffer_(bufferevent_get_output(socket)) {}
 
-std::ptrdiff_t Output::try_send(std::span<iovec> pieces, bool more) {
+std::ptrdiff_t PlainOutput::try_send(std::span<iovec> pieces, bool more) {
   msghdr message{};
   message.msg_iov = pieces.data();
   message.msg_iovlen = pieces.size();
@@ -46,7 +53,7 @@ std::ptrdiff_t Output::try_send(std::span<iovec> pieces, bool more) {
   return would_block() ? 0 : -1;
 }
 
-bool Output::write(std::string_view head, std::string_view body, bool more) {
+bool PlainOutput::write(std::string_view head, std::string_view body, bool more) {
   written_ += head.size() + body.size();
   std::size_t sent = 0;
   if (empty()) {
@@ -61,7 +68,7 @@ bool Output::write(std::string_view head, std::string_view body, bool more) {
   return true;
 }
 
-bool Output::write(std::string_view head, std::span<const SharedText> texts) {
+bool PlainOutput::write(std::string_view head, std::span<const SharedText> texts) {
   written_ += head.size();
   for (const SharedText& text : texts) written_ += text.text.size();
   std::size_t sent = 0;
@@ -88,7 +95,7 @@ bool Output::write(std::string_view head, std::span<const SharedText> texts) {
   return true;
 }
 
-bool Output::send_file(int fd, std::uint64_t offset, std::size_t length) {
+bool PlainOutput::send_file(int fd, std::uint64_t offset, std::size_t length) {
   written_ += length;
   std::size_t sent = 0;
   if (empty()) {
@@ -110,36 +117,54 @@ bool Output::send_file(int fd, std::uint64_t offset, std::size_t length) {
   return result == 0;
 }
 
-bool Output::send_copy(int fd, std::uint64_t offset, std::size_t length,
-                       const std::function<bool()>& sound) {
-  std::string bytes(length, '\0');
-  for (std::size_t got = 0; got < length;) {
-    const ssize_t n = pread(fd, bytes.data() + got, length - got, static_cast<off_t>(offset + got));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      file_failed_ = true;
-      return false;
-    }
-    got += static_cast<std::size_t>(n);
-  }
-  return sound() && write(bytes, {}, false);
+std::size_t PlainOutput::queued() const { return evbuffer_get_length(buffer_); }
+
+void PlainOutput::end() { shutdown(fd_, SHUT_WR); }
+
+PlainSocket::PlainSocket(loop::Loop& loop, int fd)
+    : socket_(new_socket(loop, fd)), output_(socket_) {
+  bufferevent_set_max_single_write(socket_, write_limit);
+  bufferevent_setwatermark(socket_, EV_READ, 0, input_limit);
 }
 
-bool Output::empty() const { return evbuffer_get_length(buffer_) == 0; }
+PlainSocket::~PlainSocket() { bufferevent_free(socket_); }
 
-std::uint64_t Output::sent() const { return written_ - evbuffer_get_length(buffer_); }
+evbuffer* PlainSocket::input() { return bufferevent_get_input(socket_); }
 
-void Output::reset() {
-  check(empty(), "a reply begun before the last one was sent");
-  written_ = 0;
+int PlainSocket::fd() const { return bufferevent_getfd(socket_); }
+
+void PlainSocket::start(SocketUser& user) {
+  user_ = &user;
+  const auto on_ready = [](bufferevent*, void* self) {
+    static_cast<PlainSocket*>(self)->user_->on_event(SocketEvent::ready);
+  };
+  const auto on_event = [](bufferevent*, short what, void* self) {
+    const int error = errno;
+    static_cast<PlainSocket*>(self)->on_event(what, error);
+  };
+  bufferevent_setcb(socket_, on_ready, on_ready, on_event, this);
+  bufferevent_enable(socket_, EV_READ | EV_WRITE);
 }
 
-void Output::end() { shutdown(fd_, SHUT_WR); }
+void PlainSocket::on_event(short what, int error) {
+  if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_READING) != 0)
+    return user_->on_event(SocketEvent::input_end);
+  // The bufferevent calls sendfile(), so this may be an error of the file.
+  const bool file = (what & BEV_EVENT_WRITING) != 0 && error == EIO;
+  user_->on_event(file ? SocketEvent::file_failed : SocketEvent::broken);
+}
 
-std::uint64_t Output::acknowledged() const {
-  int unacknowledged = 0;
-  if (ioctl(fd_, SIOCOUTQ, &unacknowledged) != 0) return sent();
-  return sent() - std::min(sent(), static_cast<std::uint64_t>(unacknowledged));
+void PlainSocket::stop_reading() { bufferevent_disable(socket_, EV_READ); }
+
+void PlainSocket::stop() {
+  bufferevent_setcb(socket_, nullptr, nullptr, nullptr, nullptr);
+  bufferevent_disable(socket_, EV_READ | EV_WRITE);
+}
+
+int PlainSocket::release() {
+  const int fd = bufferevent_getfd(socket_);
+  bufferevent_setfd(socket_, -1);
+  return fd;
 }
 
 }  // namespace entrepot::http

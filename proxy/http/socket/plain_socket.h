@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "proxy/http/socket/socket.h"
+
+struct bufferevent;
+struct iovec;
+
+namespace entrepot::loop {
+class Loop;
+}  // namespace entrepot::loop
+
+namespace entrepot::http {
+
+/// Output of plain TCP. Sends directly what the kernel takes at once, files by sendfile(), and
+/// queues the rest in the output buffer of a bufferevent.
+class PlainOutput final : public Output {
+ public:
+  /// `socket` outlives this.
+  explicit PlainOutput(bufferevent* socket);
+
+  bool write(std::string_view head, std::string_view body, bool more) override;
+  bool write(std::string_view head, std::span<const SharedText> texts) override;
+  bool send_file(int fd, std::uint64_t offset, std::size_t length) override;
+  std::size_t largest_part() const override { return std::size_t{4} << 20; }
+  void end() override;
+  std::size_t queued() const override;
+
+ private:
+  /// Returns the bytes that the kernel took; -1 if the socket is broken.
+  std::ptrdiff_t try_send(std::span<iovec> pieces, bool more);
+
+  evbuffer* buffer_;
+};
+
+/// A socket of plain TCP, over a bufferevent.
+class PlainSocket final : public Socket {
+ public:
+  /// Takes over the connected, non-blocking descriptor `fd`.
+  PlainSocket(loop::Loop& loop, int fd);
+  ~PlainSocket() override;
+
+  evbuffer* input() override;
+  Output& output() override { return output_; }
+  int fd() const override;
+  void start(SocketUser& user) override;
+  void stop_reading() override;
+  void stop() override;
+  int release() override;
+
+ private:
+  void on_event(short what, int error);
+
+  bufferevent* const socket_;
+  PlainOutput output_;
+  SocketUser* user_ = nullptr;  // null before start()
+};
+
+}  // namespace entrepot::http
