@@ -7,12 +7,14 @@
 #include <array>
 #include <limits>
 #include <map>
+#include <utility>
 
 #include "metrics/exposition/codes.h"
 #include "metrics/exposition/exposition.h"
 #include "metrics/exposition/process.h"
 #include "metrics/exposition/series.h"
 #include "metrics/log.h"
+#include "metrics/mutex.h"
 #include "metrics/version.h"
 
 namespace entrepot::metrics {
@@ -164,6 +166,37 @@ Counter UpstreamMetrics::transfers_dropped(TransferDrop reason) const {
   return Counter(&series_->transfers_dropped[reason]);
 }
 
+// --- TLS of the listeners ---------------------------------------------------------------------
+
+struct TlsMetrics::Series {
+  EnumSeries<CounterSeries, TlsHandshake> handshakes;
+  CounterSeries kernel_connections{0};
+  Mutex mutex;
+  CertificateEnds certificates GUARDED_BY(mutex);
+};
+
+TlsMetrics::TlsMetrics() : series_(std::make_shared<Series>()) {}
+
+Counter TlsMetrics::handshakes(TlsHandshake result) const {
+  return Counter(&series_->handshakes[result]);
+}
+
+Counter TlsMetrics::kernel_connections() const { return Counter(&series_->kernel_connections); }
+
+void TlsMetrics::set_certificates(CertificateEnds ends) const {
+  const MutexLock lock(series_->mutex);
+  series_->certificates = std::move(ends);
+}
+
+void TlsMetrics::write(Exposition& out) const {
+  out.add_each(Id::tls_handshakes, series_->handshakes);
+  out.add(Id::tls_kernel_connections, {}, series_->kernel_connections);
+  const MutexLock lock(series_->mutex);
+  for (const auto& [name, end] : series_->certificates)
+    out.add(Id::tls_certificate_end, {name},
+            std::chrono::duration<double>(end.time_since_epoch()).count());
+}
+
 // --- The process ------------------------------------------------------------------------------
 
 struct Metrics::Families {
@@ -179,6 +212,7 @@ struct Metrics::Families {
   std::array<HistogramSeries, count_of<Outcome>> request_duration, time_to_first_byte;
   CacheMetrics cache;
   DiskMetrics disk;
+  TlsMetrics tls;
   GaugeSeries connections{0}, connections_limit{0}, flights{0}, store_jobs_queued{0};
   CounterSeries connections_refused{0}, log_dropped{0};
   EnumSeries<CounterSeries, ClientLimit> clients_limited;
@@ -245,6 +279,7 @@ const EndpointMetrics& Metrics::endpoint(std::string_view upstream,
 
 const CacheMetrics& Metrics::cache() const { return families_->cache; }
 const DiskMetrics& Metrics::disk() const { return families_->disk; }
+const TlsMetrics& Metrics::tls() const { return families_->tls; }
 
 Histogram Metrics::request_duration(Outcome outcome) const {
   return Histogram(&families_->request_duration[index_of(outcome)]);
@@ -276,6 +311,7 @@ std::string Metrics::text() const {
   }
   families_->cache.write(out);
   families_->disk.write(out);
+  families_->tls.write(out);
   families_->write_process(out);
   return out.text();
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +14,8 @@
 #include "metrics/reasons.h"
 
 namespace entrepot::metrics {
+
+class Exposition;
 
 /// Series of one endpoint of an upstream.
 class EndpointMetrics {
@@ -56,6 +60,28 @@ class UpstreamMetrics {
   std::shared_ptr<Series> series_;
 };
 
+/// Series of the listeners with TLS. Any thread.
+class TlsMetrics {
+ public:
+  /// The end of the validity of each certificate, by the name of its file.
+  using CertificateEnds = std::map<std::string, std::chrono::system_clock::time_point>;
+
+  TlsMetrics();
+
+  Counter handshakes(TlsHandshake result) const;
+  /// Connections whose bytes the kernel encrypts.
+  Counter kernel_connections() const;
+  /// Replaces the series of all certificates. Takes a lock.
+  void set_certificates(CertificateEnds ends) const;
+
+ private:
+  friend class Metrics;
+  void write(Exposition& out) const;
+
+  struct Series;
+  std::shared_ptr<Series> series_;
+};
+
 struct UpstreamLabels {
   std::string name;
   std::vector<std::string> endpoints;
@@ -77,6 +103,7 @@ class Metrics {
   const EndpointMetrics& endpoint(std::string_view upstream, std::string_view endpoint) const;
   const CacheMetrics& cache() const;
   const DiskMetrics& disk() const;
+  const TlsMetrics& tls() const;
 
   Histogram request_duration(Outcome outcome) const;
   Histogram time_to_first_byte(Outcome outcome) const;

@@ -94,6 +94,21 @@ enum class EndpointFailure : std::uint8_t {
 /// A limit that was enforced on a client: label `reason` of entrepot_clients_limited_total.
 enum class ClientLimit : std::uint8_t { connections, misses, heads, slow, idle };
 
+/// The end of a TLS handshake with a client: label `result` of entrepot_tls_handshakes_total.
+enum class TlsHandshake : std::uint8_t {
+  ok,             ///< a full handshake
+  resumed,        ///< continues an earlier session
+  timeout,        ///< not complete in time
+  closed,         ///< the client disconnected, or the server did for another client
+  distrusted,     ///< the client does not accept the certificate
+  version,        ///< no common protocol version
+  cipher,         ///< no common cipher, group or signature algorithm
+  alpn,           ///< the client does not offer http/1.1
+  plain_request,  ///< plain HTTP on a port for TLS
+  malformed,      ///< no TLS, or a message that breaks its rules
+  other,
+};
+
 /// The reason that a transfer was dropped: label `reason` of entrepot_transfers_dropped_total.
 enum class TransferDrop : std::uint8_t {
   left,     ///< no client waits for it any more
@@ -209,6 +224,21 @@ inline constexpr auto words<ClientLimit> = make_words<ClientLimit>({
     {ClientLimit::heads, "heads"},
     {ClientLimit::slow, "slow"},
     {ClientLimit::idle, "idle"},
+});
+
+template <>
+inline constexpr auto words<TlsHandshake> = make_words<TlsHandshake>({
+    {TlsHandshake::ok, "ok"},
+    {TlsHandshake::resumed, "resumed"},
+    {TlsHandshake::timeout, "timeout"},
+    {TlsHandshake::closed, "closed"},
+    {TlsHandshake::distrusted, "distrusted"},
+    {TlsHandshake::version, "version"},
+    {TlsHandshake::cipher, "cipher"},
+    {TlsHandshake::alpn, "alpn"},
+    {TlsHandshake::plain_request, "plain-request"},
+    {TlsHandshake::malformed, "malformed"},
+    {TlsHandshake::other, "other"},
 });
 
 template <>

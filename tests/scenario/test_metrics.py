@@ -37,6 +37,8 @@ METRICS = {
     "loop_lag_seconds": {"loop"},
     "store_jobs_queued": set(),
     "job_failures_total": {"pool"},
+    "tls_handshakes_total": {"result"},
+    "tls_kernel_connections_total": set(),
     "upstream_requests_total": {"upstream", "endpoint", "kind", "code"},
     "upstream_bytes_total": {"upstream", "endpoint"},
     "upstream_time_to_first_byte_seconds": {"upstream", "endpoint"},

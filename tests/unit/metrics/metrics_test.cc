@@ -47,6 +47,8 @@ INSTANTIATE_TEST_SUITE_P(
         "entrepot_index_live_bytes 0", "entrepot_index_dead_bytes 0",
         "entrepot_index_compactions_total 0", "entrepot_store_jobs_queued 0",
         R"(entrepot_job_failures_total{pool="store"} 0)",
+        R"(entrepot_tls_handshakes_total{result="ok"} 0)",
+        "entrepot_tls_kernel_connections_total 0",
         R"(entrepot_request_duration_seconds_count{outcome="revalidated"} 0)",
         R"(entrepot_request_duration_seconds_bucket{outcome="hit",le="0.0005"} 0)",
         R"(entrepot_request_duration_seconds_bucket{outcome="hit",le="30"} 0)",

@@ -92,6 +92,7 @@ TEST(Words, AreTheLabelValuesOfTheMetrics) {
   EXPECT_EQ(label_values("entrepot_endpoint_failures_total", "reason"),
             all_words<EndpointFailure>());
   EXPECT_EQ(label_values("entrepot_clients_limited_total", "reason"), all_words<ClientLimit>());
+  EXPECT_EQ(label_values("entrepot_tls_handshakes_total", "result"), all_words<TlsHandshake>());
   EXPECT_EQ(label_values("entrepot_transfers_dropped_total", "reason"), all_words<TransferDrop>());
   EXPECT_EQ(label_values("entrepot_disk_errors_total", "operation"), all_words<DiskOperation>());
   EXPECT_EQ(label_values("entrepot_cache_objects", "kind"), all_words<StoredKind>());
