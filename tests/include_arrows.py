@@ -37,7 +37,9 @@ ARROWS = {
     "proxy/loop": ["cache/base"],
     "proxy/http/parse": ["proxy/base"],
     "proxy/http/socket": ["proxy/loop"],
-    "proxy/http": ["cache/base", "proxy/base", "proxy/http/parse", "proxy/http/socket", "proxy/loop"],
+    "proxy/http/tls": ["proxy/http/socket", "proxy/loop"],
+    "proxy/http": ["cache/base", "proxy/base", "proxy/http/parse", "proxy/http/socket",
+                   "proxy/http/tls", "proxy/loop"],
 
     "proxy/upstream/wire": ["proxy/base", "cache/base", "cache/api"],
     "proxy/upstream/transfer": ["proxy/base", "proxy/loop", "cache/base", "proxy/upstream/wire"],
@@ -54,8 +56,8 @@ ARROWS = {
     "proxy/registry": ["proxy/base", "cache", "cache/", "proxy/http", "proxy/registry/"],
     "proxy/admin": ["cache", "cache/", "proxy/http", "proxy/http/parse", "proxy/loop"],
 
-    "proxy/app/command": ["cache/api", "conf", "proxy/http", "proxy/registry/request",
-                          "proxy/upstream/endpoint"],
+    "proxy/app/command": ["cache/api", "conf", "proxy/http", "proxy/http/tls",
+                          "proxy/registry/request", "proxy/upstream/endpoint"],
     "proxy/app/engines": ["cache/base", "conf", "proxy/app/command"],
     "proxy/app/cache_cli": ["cache", "cache/", "conf", "proxy/admin", "proxy/app/command"],
     "proxy/app": ["cache", "cache/", "conf", "proxy/"],

@@ -70,7 +70,9 @@ void Connection::on_event(SocketEvent event) {
     case SocketEvent::broken:
       return close();
     case SocketEvent::plain_request:
+      // A connection that was turned away has its answer already.
       if (state_.is(State::head)) refuse({400, plain_on_tls_port});
+      return drive();
   }
 }
 

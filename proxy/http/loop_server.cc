@@ -6,6 +6,7 @@
 
 #include "metrics/check.h"
 #include "proxy/http/socket/plain_socket.h"
+#include "proxy/http/tls/tls_socket.h"
 
 namespace entrepot::http {
 namespace {
@@ -28,6 +29,18 @@ bool counts_less(const Connection::Claim& one, const Connection::Claim& other) {
   return one.replying != other.replying ? !one.replying : one.since < other.since;
 }
 
+/// The whole answer to a client without a descriptor.
+std::string busy_answer(HeadWriter& head_writer, Handler& handler) {
+  const std::string body = handler.refused(503, "out of file descriptors", {});
+  HeadWriter::Frame frame;
+  frame.status = 503;
+  frame.content_length = body.size();
+  frame.keep_alive = false;
+  return std::string(
+             head_writer.write(frame, "Content-Type: application/json\r\nRetry-After: 5\r\n")) +
+         body;
+}
+
 }  // namespace
 
 LoopServer::LoopServer(loop::Loop& loop, const ServerOptions& options, Handler& handler,
@@ -37,24 +50,29 @@ LoopServer::LoopServer(loop::Loop& loop, const ServerOptions& options, Handler& 
       handler_(handler),
       clients_(clients),
       sweep_every_(sweep_interval(options)),
+      tls_(options.tls),
       head_writer_(options.common_fields),
       listener_(
           loop, listening, [this](int fd, Peer peer) { accepted(fd, std::move(peer)); },
           [this] {
-            const std::string body = handler_.refused(503, "out of file descriptors", {});
-            HeadWriter::Frame frame;
-            frame.status = 503;
-            frame.content_length = body.size();
-            frame.keep_alive = false;
-            return std::string(head_writer_.write(
-                       frame, "Content-Type: application/json\r\nRetry-After: 5\r\n")) +
-                   body;
+            // With TLS, a handshake would need the descriptor.
+            return tls_ ? std::string() : busy_answer(head_writer_, handler_);
           }) {
   if (options.own_descriptors > 0)
     listener_.reserve(options.own_descriptors, [this] { return make_room(); });
 }
 
 LoopServer::~LoopServer() { close(); }
+
+std::unique_ptr<Socket> LoopServer::socket_over(int fd) {
+  if (tls_ == nullptr) return std::make_unique<PlainSocket>(loop_, fd);
+  return std::make_unique<tls::TlsSocket>(loop_, fd, tls_, options_.tls_metrics);
+}
+
+void LoopServer::renew(std::shared_ptr<const tls::Context> context) {
+  loop_.assert_in_loop();
+  tls_ = std::move(context);
+}
 
 void LoopServer::start() {
   loop_.assert_in_loop();
@@ -84,8 +102,7 @@ std::pair<Clients::Verdict, bool> LoopServer::admit(Connection& connection) {
 }
 
 void LoopServer::accepted(int fd, Peer peer) {
-  const auto connection = std::make_shared<Connection>(
-      *this, std::make_unique<PlainSocket>(loop_, fd), std::move(peer));
+  const auto connection = std::make_shared<Connection>(*this, socket_over(fd), std::move(peer));
   connection->index = connections_.size();
   connections_.push_back(connection);
   if (sweep_timer_ == nullptr) sweep_later();

@@ -40,6 +40,8 @@ class LoopServer {
   /// Stops accepting, closes each connection at the end of its reply, and calls `drained` on the
   /// loop once none is left.
   void drain(std::function<void()> drained);
+  /// As Server::renew().
+  void renew(std::shared_ptr<const tls::Context> context);
   /// Stops accepting and closes all connections.
   void close();
 
@@ -54,6 +56,7 @@ class LoopServer {
 
  private:
   void accepted(int fd, Peer peer);
+  std::unique_ptr<Socket> socket_over(int fd);
   /// As Connection::admit(); if the server is full, once more after make_room().
   std::pair<Clients::Verdict, bool> admit(Connection& connection);
   /// Refuses `connection` for the reason `verdict`. `told`: with an answer.
@@ -78,6 +81,7 @@ class LoopServer {
   const std::chrono::milliseconds sweep_every_;
   LoopServer* next_ = this;
 
+  std::shared_ptr<const tls::Context> tls_;  // null: plain TCP
   HeadWriter head_writer_;
   Listener listener_;
   std::vector<std::shared_ptr<Connection>> connections_;

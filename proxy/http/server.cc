@@ -45,6 +45,10 @@ class Server::Impl {
     on_each_loop([](LoopServer& part) { part.close(); });
   }
 
+  void renew(const std::shared_ptr<const tls::Context>& context) {
+    on_each_loop([context](LoopServer& part) { part.renew(context); });
+  }
+
   void drain(const std::function<void()>& drained) {
     const auto left = std::make_shared<std::atomic<std::size_t>>(parts_.size());
     on_each_loop([left, drained](LoopServer& part) {
@@ -96,6 +100,8 @@ std::uint16_t Server::port() const { return impl_->port(); }
 void Server::start() { impl_->start(); }
 
 void Server::drain(const std::function<void()>& drained) { impl_->drain(drained); }
+
+void Server::renew(const std::shared_ptr<const tls::Context>& context) { impl_->renew(context); }
 
 void Server::close() { impl_->close(); }
 

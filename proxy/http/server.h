@@ -22,6 +22,10 @@ class StorePool;
 
 namespace entrepot::http {
 
+namespace tls {
+class Context;
+}  // namespace tls
+
 /// Counts the refusals and disconnections because of the bounds per client.
 struct ClientCounters {
   metrics::Counter connections, misses, heads;  ///< refused with 503, by the bound
@@ -32,6 +36,9 @@ struct ClientCounters {
 struct ServerOptions {
   /// "address:port" ("0.0.0.0:5000", "[::]:5000"); port 0 picks a free one.
   std::string address;
+  /// The listener speaks TLS with these settings; null: plain TCP.
+  std::shared_ptr<const tls::Context> tls;
+  metrics::TlsMetrics tls_metrics;
   /// From the first byte of a request, or from accepting the connection, to the end of the head;
   /// once more for a body that is discarded. Then 408. Bytes in between do not extend it.
   std::chrono::milliseconds header_timeout{std::chrono::seconds(10)};
@@ -95,6 +102,9 @@ class Server {
   /// `Connection: close`. Calls `drained` on one of the loops when the last connection has ended.
   /// Any thread; once.
   void drain(const std::function<void()>& drained);
+  /// Uses `context` for the connections that are accepted from now on; the others keep theirs. Any
+  /// thread, before close() and drain() have been called or after. REQUIRES: ServerOptions::tls.
+  void renew(const std::shared_ptr<const tls::Context>& context);
   /// Closes the listeners and all connections. Any thread. REQUIRES: the loops run.
   void close();
 

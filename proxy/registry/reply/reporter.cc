@@ -93,8 +93,19 @@ void Reporter::tls_on_plain_port(const http::Peer& peer) const {
         peer.address.text());
 }
 
+void Reporter::plain_on_tls_port(int status, const http::Peer& peer) const {
+  no_upstream_.request(metrics::Kind::other, metrics::Outcome::refused, status);
+  log::debug("{}: a plain HTTP request; {}", peer.name, http::plain_on_tls_port);
+  if (plain_lines_.take(peer.address, LinePerClient::Clock::now()))
+    log::info(
+        "client {} sends plain HTTP to a port that speaks HTTPS; write https:// in its "
+        "configuration (further requests of this client within the hour have no line)",
+        peer.address.text());
+}
+
 void Reporter::refused(int status, std::string_view reason, const http::Peer& peer) const {
   if (reason == http::tls_on_plain_port) return tls_on_plain_port(peer);
+  if (reason == http::plain_on_tls_port) return plain_on_tls_port(status, peer);
   no_upstream_.request(metrics::Kind::other, metrics::Outcome::refused, status);
   if (!access_log_.enabled()) return;
   log::AccessLine line;

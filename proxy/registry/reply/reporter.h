@@ -27,6 +27,7 @@ class Reporter {
   void write_line(const http::Exchange& exchange, const Call& call,
                   const http::ReplyStats& stats) const;
   void tls_on_plain_port(const http::Peer& peer) const;
+  void plain_on_tls_port(int status, const http::Peer& peer) const;
 
   // Constant after construction.
   const log::AccessLog access_log_;
@@ -35,7 +36,7 @@ class Reporter {
   std::vector<metrics::Histogram> durations_;
   std::vector<metrics::Histogram> first_bytes_;
 
-  mutable LinePerClient tls_lines_;
+  mutable LinePerClient tls_lines_, plain_lines_;
 };
 
 }  // namespace entrepot::registry
