@@ -14,10 +14,23 @@ namespace entrepot::conf {
 
 using Milliseconds = std::chrono::milliseconds;
 
+/// PEM files of a certificate with its issuers, and of its key.
+struct CertificateFiles {
+  std::filesystem::path certificate, key;
+  bool operator==(const CertificateFiles&) const = default;
+};
+
+struct ListenerTls {
+  /// At least one. Clients get the one with the name they ask for; the first is the default.
+  std::vector<CertificateFiles> certificates;
+  bool operator==(const ListenerTls&) const = default;
+};
+
 /// An address for clients. Addresses are IP literals with a port: "0.0.0.0:5000", "[::]:5000"; port
 /// 0 selects a free one.
 struct Listener {
   std::string address;
+  std::optional<ListenerTls> tls = {};  ///< absent: plain HTTP
   bool operator==(const Listener&) const = default;
 };
 

@@ -32,9 +32,25 @@ void required(ObjectReader& in, std::string_view key, std::string& value,
     add_error(in.problems(), in.path(key), fault_of(value));
 }
 
+ListenerTls read_tls(ObjectReader& in) {
+  ListenerTls tls;
+  in.objects("certificates", [&](ObjectReader& entry) {
+    std::string certificate, key;
+    required(entry, "certificate", certificate, nullptr);
+    required(entry, "key", key, nullptr);
+    tls.certificates.push_back({certificate, key});
+  });
+  if (tls.certificates.empty() && !in.problems().has_error(in.path("certificates")))
+    in.problems().error(in.path("certificates"),
+                        "missing: TLS needs at least one certificate with its key");
+  return tls;
+}
+
 Listener read_listener(ObjectReader& in) {
   Listener listener;
   required(in, "address", listener.address, fault_of_address);
+  if (const auto* tls = in.find("tls"); tls != nullptr && !tls->is_null())
+    in.object("tls", [&](ObjectReader& entry) { listener.tls = read_tls(entry); });
   return listener;
 }
 

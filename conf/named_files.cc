@@ -21,25 +21,32 @@ std::filesystem::path service_manager_file(const std::filesystem::path& name) {
   return std::filesystem::exists(file, absent) ? file : std::filesystem::path();
 }
 
-void find_password(Credential& credential, const std::filesystem::path& folder) {
-  auto& file = credential.password_file;
+/// A file that the service manager provides, else one in `folder`.
+void find_file(std::filesystem::path& file, const std::filesystem::path& folder) {
   if (file.empty() || file.is_absolute()) return;
   const auto provided = service_manager_file(file);
   file = provided.empty() ? folder / file : provided;
 }
 
 void find_passwords(std::vector<Credential>& credentials, const std::filesystem::path& folder) {
-  for (auto& credential : credentials) find_password(credential, folder);
+  for (auto& credential : credentials) find_file(credential.password_file, folder);
 }
 
 }  // namespace
 
 void find_named_files(Config& config, const std::filesystem::path& folder) {
+  for (auto& listener : config.listen) {
+    if (!listener.tls) continue;
+    for (auto& files : listener.tls->certificates) {
+      find_file(files.certificate, folder);
+      find_file(files.key, folder);
+    }
+  }
   for (auto& upstream : config.upstreams) {
     if (upstream.ca_file) upstream.ca_file = folder / *upstream.ca_file;
     if (auto& file = upstream.proxy.ca_file) file = folder / *file;
     for (auto* server : {&upstream.proxy.for_https, &upstream.proxy.for_http})
-      if (server->account) find_password(*server->account, folder);
+      if (server->account) find_file(server->account->password_file, folder);
     find_passwords(upstream.credentials, folder);
     for (auto& endpoint : upstream.endpoints) find_passwords(endpoint.credentials, folder);
   }

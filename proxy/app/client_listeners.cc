@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/client_listeners.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "metrics/log.h"
 #include "proxy/app/command/component_options.h"
 
 namespace entrepot::app {
@@ -13,12 +15,18 @@ std::string with_port(const std::string& address, std::uint16_t port) {
 
 ClientListeners::ClientListeners(const conf::Config& config, Threads& threads,
                                  http::Handler& handler, const metrics::Metrics& metrics)
-    : control_(threads.control()) {
+    : control_(threads.control()), metrics_(metrics.tls()) {
+  const auto loaded = load_contexts(config, tickets_);
+  for (const auto& warning : loaded.warnings) log::warn("{}", warning);
+  contexts_ = loaded.contexts;
   std::vector<loop::Loop*> loops;
   for (const auto& loop : threads.serve()) loops.push_back(loop.get());
   using metrics::ClientLimit;
-  for (const auto& [address] : config.listen) {
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const std::string& address = config.listen[i].address;
     auto options = server_options(config, address);
+    options.tls = contexts_[i];
+    options.tls_metrics = metrics_;
     options.readers = &threads.store_pool();
     options.turned_away = metrics.connections_refused();
     options.client_counters = {
@@ -27,11 +35,57 @@ ClientListeners::ClientListeners(const conf::Config& config, Threads& threads,
         metrics.clients_limited(ClientLimit::slow), metrics.clients_limited(ClientLimit::idle)};
     options.handler_failures = metrics.job_failures(metrics::JobPool::serve);
     servers_.push_back(std::make_unique<http::Server>(std::move(options), loops, handler));
-    addresses_.push_back(with_port(address, servers_.back()->port()));
+    configured_.push_back(address);
+    addresses_.push_back((contexts_[i] ? "https://" : "") +
+                         with_port(address, servers_.back()->port()));
+    tell(i);
   }
+  metrics_.set_certificates(certificate_ends(contexts_));
   // The limit holds for each listener; the gauge is their sum.
   metrics.connections_limit().set(
       static_cast<double>(config.limits.connections * config.listen.size()));
+}
+
+void ClientListeners::tell(std::size_t index) const {
+  if (contexts_[index] == nullptr) return;
+  for (const auto& identity : contexts_[index]->identities())
+    log::info("{}: certificate {} for {}", addresses_[index], identity.files.certificate.string(),
+              http::tls::describe(identity));
+}
+
+PreparedListeners ClientListeners::prepare(const conf::Config& next) {
+  control_.assert_in_loop();
+  auto loaded = load_contexts(next, tickets_);
+  PreparedListeners prepared;
+  prepared.warnings = std::move(loaded.warnings);
+  Contexts contexts = contexts_;
+  for (std::size_t i = 0; i < contexts.size(); ++i) {
+    // Two listeners may have the same address if the system chooses their ports.
+    const auto same = [&](std::size_t at) {
+      return at < next.listen.size() && next.listen[at].address == configured_[i];
+    };
+    std::size_t at = i;
+    if (!same(at))
+      for (at = 0; at < next.listen.size() && !same(at);) ++at;
+    if (!same(at) || contexts[i] == nullptr || loaded.contexts[at] == nullptr) continue;
+    if (!same_certificates(*contexts[i], *loaded.contexts[at]))
+      prepared.changed.push_back(addresses_[i]);
+    contexts[i] = loaded.contexts[at];
+  }
+  prepared.use = [this, contexts] { use(contexts); };
+  return prepared;
+}
+
+void ClientListeners::use(const Contexts& contexts) {
+  control_.assert_in_loop();
+  for (std::size_t i = 0; i < contexts.size(); ++i) {
+    if (contexts[i] == contexts_[i]) continue;
+    const bool same = same_certificates(*contexts[i], *contexts_[i]);
+    contexts_[i] = contexts[i];
+    servers_[i]->renew(contexts[i]);
+    if (!same) tell(i);
+  }
+  metrics_.set_certificates(certificate_ends(contexts_));
 }
 
 void ClientListeners::start() {

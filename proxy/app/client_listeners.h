@@ -9,6 +9,8 @@
 
 #include "conf/config.h"
 #include "metrics/metrics.h"
+#include "proxy/app/command/listener_contexts.h"
+#include "proxy/app/reload.h"
 #include "proxy/app/threads.h"
 #include "proxy/http/server.h"
 
@@ -18,7 +20,8 @@ namespace entrepot::app {
 /// Constructed and destroyed on the main thread, as http::Server says.
 class ClientListeners {
  public:
-  /// Binds the addresses. `threads` and `handler` outlive this. Throws http::ListenError.
+  /// Binds the addresses. `threads` and `handler` outlive this. Throws http::ListenError,
+  /// and conf::ConfigError for a certificate that cannot be used.
   ClientListeners(const conf::Config& config, Threads& threads, http::Handler& handler,
                   const metrics::Metrics& metrics);
   ClientListeners(const ClientListeners&) = delete;
@@ -32,13 +35,30 @@ class ClientListeners {
   /// Closes all connections now. Control loop only.
   void close();
 
+  /// Reads the certificates of `next` for the listeners that it shares with the running ones.
+  /// Throws conf::ConfigError. Control loop only.
+  PreparedListeners prepare(const conf::Config& next);
+
   /// Open connections of all listeners. Any thread.
   std::size_t connections() const;
-  /// "address:port" of each listener, with the port it is bound to.
+  /// "address:port" of each listener, with the port it is bound to; "https://address:port" with
+  /// TLS.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
  private:
+  using Contexts = std::vector<std::shared_ptr<const http::tls::Context>>;
+
+  /// Begins to use `contexts`, one for each listener.
+  void use(const Contexts& contexts);
+  /// Logs the certificates of one listener.
+  void tell(std::size_t index) const;
+
   loop::Loop& control_;
+  const metrics::TlsMetrics metrics_;
+  // Main thread before the loops run, then control loop only.
+  ListenerTickets tickets_;
+  Contexts contexts_;                    // null: plain HTTP
+  std::vector<std::string> configured_;  // addresses
   std::vector<std::unique_ptr<http::Server>> servers_;
   std::vector<std::string> addresses_;
 };

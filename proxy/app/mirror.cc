@@ -60,7 +60,10 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       notifier_(std::move(notify)),
       cache_(cache_options(config), clock_, metrics, threads_.store_pool(), sources_.homes(),
              [this] { threads_.control().post([this] { restart(); }); }),
-      reload_(config, std::move(load), threads_.control(), sources_, cache_) {}
+      reload_(
+          config, std::move(load),
+          [this](const conf::Config& next) { return listeners_->prepare(next); },
+          threads_.control(), sources_, cache_) {}
 
 Mirror::~Mirror() { take_down(); }
 

@@ -12,9 +12,10 @@
 
 namespace entrepot::app {
 
-Reload::Reload(const conf::Config& config, std::function<conf::Loaded()> load, loop::Loop& control,
-               FetchSources& sources, cache::Cache& cache)
+Reload::Reload(const conf::Config& config, std::function<conf::Loaded()> load, Prepare prepare,
+               loop::Loop& control, FetchSources& sources, cache::Cache& cache)
     : load_(std::move(load)),
+      prepare_(std::move(prepare)),
       control_(control),
       sources_(sources),
       cache_(cache),
@@ -40,17 +41,23 @@ bool Reload::run() {
   return false;
 }
 
-/// Throws, before it changes anything, if an upstream cannot be used as configured.
+/// Throws, before it changes anything, if an upstream or a certificate cannot be used as
+/// configured.
 void Reload::apply(const conf::Config& next) {
   const auto changes = changes_between(current_, next);
+  const auto listeners = prepare_(next);
+  for (const auto& warning : listeners.warnings) log::warn("{}", warning);
   sources_.replace(next, changes.upstreams);
+  listeners.use();
   if (changes.cache) cache_.reconfigure(cache_options(next));
   if (changes.log_level) log::set_level(next.log.level);
   if (!changes.later.empty())
     log::warn("SIGHUP: these changes take effect at the next start: {}", joined(changes.later));
-  log::info("SIGHUP: {}{}",
-            changes.none() ? "nothing has changed" : "the new configuration is in force",
-            changes.upstreams.empty() ? "" : "; upstreams changed: " + joined(changes.upstreams));
+  const bool none = changes.none() && listeners.changed.empty();
+  log::info(
+      "SIGHUP: {}{}{}", none ? "nothing has changed" : "the new configuration is in force",
+      changes.upstreams.empty() ? "" : "; upstreams changed: " + joined(changes.upstreams),
+      listeners.changed.empty() ? "" : "; new certificates on " + joined(listeners.changed));
 }
 
 }  // namespace entrepot::app

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "cache/cache.h"
 #include "conf/config.h"
@@ -10,14 +12,24 @@
 
 namespace entrepot::app {
 
+/// A part of a new configuration that has been read and is ready for use.
+struct PreparedListeners {
+  std::vector<std::string> changed;  ///< listeners with other certificates
+  std::vector<std::string> warnings;
+  std::function<void()> use;
+};
+
 /// Applies a changed configuration to the running process. Control loop only, once it runs.
 class Reload {
  public:
+  using Prepare = std::function<PreparedListeners(const conf::Config& next)>;
+
   /// `load` reads the configuration and throws conf::ConfigError if it cannot be used; null: the
-  /// process does not reload. `config` is the present configuration. `sources` and `cache` outlive
-  /// this; `control` is the loop of run().
-  Reload(const conf::Config& config, std::function<conf::Loaded()> load, loop::Loop& control,
-         FetchSources& sources, cache::Cache& cache);
+  /// process does not reload. `prepare` reads the certificates of the listeners and throws
+  /// conf::ConfigError if one cannot be used. `config` is the present configuration. `sources` and
+  /// `cache` outlive this; `control` is the loop of run().
+  Reload(const conf::Config& config, std::function<conf::Loaded()> load, Prepare prepare,
+         loop::Loop& control, FetchSources& sources, cache::Cache& cache);
   Reload(const Reload&) = delete;
   Reload& operator=(const Reload&) = delete;
 
@@ -31,6 +43,7 @@ class Reload {
   void apply(const conf::Config& next);
 
   const std::function<conf::Loaded()> load_;
+  const Prepare prepare_;
   loop::Loop& control_;
   FetchSources& sources_;
   cache::Cache& cache_;

@@ -82,10 +82,11 @@ std::optional<ClientMirror> mirror_listening(const conf::Config& config) {
   const auto listener = std::find_if(config.listen.begin(), config.listen.end(), fixed);
   if (listener == config.listen.end()) return std::nullopt;
   const auto& address = listener->address;
+  const std::string scheme = listener->tls ? "https://" : "http://";
   // [::] takes IPv4 as well.
   if (is_any(address))
-    return client_mirror("http://127.0.0.1" + address.substr(address.rfind(':')));
-  return client_mirror("http://" + address);
+    return client_mirror(scheme + "127.0.0.1" + address.substr(address.rfind(':')));
+  return client_mirror(scheme + address);
 }
 
 std::vector<ClientRegistry> client_registries(const conf::Config& config) {

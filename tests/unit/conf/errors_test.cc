@@ -126,6 +126,14 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({ "listen": [ { "address": "localhost:5000" } ] })",
              "f.json: listen[0].address: \"localhost:5000\" is not an address to listen on: give "
              "an IP address and a port"},
+        Case{R"({ "listen": [ { "address": "127.0.0.1:5443", "tls": {} } ] })",
+             "f.json: listen[0].tls.certificates: missing: TLS needs at least one certificate"},
+        Case{
+            R"({ "listen": [ { "address": "127.0.0.1:5443", "tls": { "certificates": [ 1 ] } } ] })",
+            "f.json: listen[0].tls.certificates[0]: expected an object { … }, found 1"},
+        Case{R"({ "listen": [ { "address": "127.0.0.1:5443",
+                                "tls": { "certificates": [ { "certificate": "a" } ] } } ] })",
+             "f.json: listen[0].tls.certificates[0].key: missing"},
         Case{R"({ "admin": { "address": "127.0.0.1:5000" } })",
              "f.json: admin.address: 127.0.0.1:5000 is listened on already"}));
 

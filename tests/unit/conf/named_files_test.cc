@@ -52,6 +52,18 @@ class NamedFiles : public testing::Test {
   const fs::path credentials_ = root_ / "handed";
 };
 
+TEST_F(NamedFiles, FindsCertificatesAndKeysAsPasswords) {
+  write(credentials_ / "tls_b.key", "");
+  std::ofstream(etc_ / "entrepot.json") << R"({ "listen": [ { "address": "127.0.0.1:1", "tls": {
+      "certificates": [ { "certificate": "tls/b.crt", "key": "tls/b.key" },
+                        { "certificate": "/c.crt", "key": "/c.key" } ] } } ] })";
+  set_credentials_directory();
+  const auto config = load(etc_ / "entrepot.json", {}).config;
+  const std::vector<CertificateFiles> expected{{etc_ / "tls/b.crt", credentials_ / "tls_b.key"},
+                                               {"/c.crt", "/c.key"}};
+  EXPECT_EQ(config.listen[0].tls->certificates, expected);
+}
+
 TEST_F(NamedFiles, FindsPasswordsBesideTheConfiguration) {
   write(etc_ / "credentials/hub", "beside\n");
   EXPECT_EQ(password("credentials/hub"), "beside");

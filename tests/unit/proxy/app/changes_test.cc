@@ -77,6 +77,15 @@ TEST_F(ChangesTest, NamesTheKeysThatNeedARestart) {
   EXPECT_FALSE(changes().cache);
 }
 
+TEST_F(ChangesTest, OtherCertificatesNeedNoRestartButTlsItselfDoes) {
+  now.listen = {{"127.0.0.1:1"}, {"127.0.0.1:2", conf::ListenerTls{{{"a.crt", "a.key"}}}}};
+  next = now;
+  next.listen[1].tls->certificates = {{"b.crt", "b.key"}, {"c.crt", "c.key"}};
+  EXPECT_THAT(changes().later, IsEmpty());
+  next.listen[1].tls.reset();
+  EXPECT_THAT(changes().later, ElementsAre("listen"));
+}
+
 TEST_F(ChangesTest, TheLevelOfTheLog) {
   next.log.level = "debug";
   EXPECT_TRUE(changes().log_level);

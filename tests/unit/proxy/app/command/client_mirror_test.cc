@@ -67,6 +67,9 @@ TEST(ClientMirror, HasTheUrlOfTheFirstUsableListener) {
   EXPECT_EQ(listening(R"({"address":"10.0.0.5:80"})"), "http://10.0.0.5:80");
   EXPECT_EQ(listening(R"({"address":"10.0.0.5:0"},{"address":"[::1]:5001"})"), "http://[::1]:5001");
   EXPECT_EQ(listening(R"({"address":"10.0.0.5:0"})"), "none");
+  EXPECT_EQ(listening(R"({"address":"10.0.0.5:443",
+                          "tls":{"certificates":[{"certificate":"a","key":"b"}]}})"),
+            "https://10.0.0.5:443");
 }
 
 TEST(ClientRegistries, ComeFromTheBuiltInConfiguration) {

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/command/listener_contexts.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "conf/load.h"
+#include "conf/problems.h"
+
+namespace entrepot::app {
+namespace {
+
+using http::tls::Context;
+using http::tls::Identity;
+using http::tls::IdentityFaults;
+using http::tls::IdentityPart;
+
+std::string path_of(const std::string& entry, IdentityPart part) {
+  return entry + (part == IdentityPart::key ? ".key" : ".certificate");
+}
+
+/// `path`: of the listener. Null after a problem.
+std::shared_ptr<const Context> load_context(const conf::ListenerTls& tls, const std::string& path,
+                                            const std::shared_ptr<http::tls::TicketKeys>& tickets,
+                                            conf::Problems& problems) {
+  const std::string list = path + ".tls.certificates";
+  const auto errors = problems.errors.size();
+  std::vector<Identity> identities;
+  for (std::size_t i = 0; i < tls.certificates.size(); ++i) {
+    const auto& [certificate, key] = tls.certificates[i];
+    IdentityFaults faults;
+    identities.push_back(http::tls::load_identity({.certificate = certificate, .key = key},
+                                                  std::chrono::system_clock::now(), faults));
+    for (const auto& [part, text] : faults.errors)
+      problems.error(path_of(conf::indexed(list, i), part), text);
+    for (const auto& [part, text] : faults.warnings)
+      problems.warn(path_of(conf::indexed(list, i), part), text);
+  }
+  if (problems.errors.size() > errors) return nullptr;
+  try {
+    return std::make_shared<const Context>(std::move(identities), tickets);
+  } catch (const http::tls::ContextError& error) {
+    problems.error(path_of(conf::indexed(list, error.identity()), IdentityPart::certificate),
+                   error.what());
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+ListenerContexts load_contexts(const conf::Config& config, ListenerTickets& tickets) {
+  conf::Problems problems;
+  ListenerContexts result;
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const auto& [address, tls] = config.listen[i];
+    std::shared_ptr<const Context> context;
+    if (tls) {
+      auto& keys = tickets[address];
+      if (keys == nullptr) keys = std::make_shared<http::tls::TicketKeys>();
+      context = load_context(*tls, conf::indexed("listen", i), keys, problems);
+    }
+    result.contexts.push_back(std::move(context));
+  }
+  if (!problems.errors.empty()) throw conf::ConfigError(std::move(problems.errors));
+  result.warnings = std::move(problems.warnings);
+  return result;
+}
+
+bool same_certificates(const Context& one, const Context& other) {
+  const auto same_chain = [](const Identity& a, const Identity& b) {
+    return std::equal(a.chain.begin(), a.chain.end(), b.chain.begin(), b.chain.end(),
+                      [](const auto& x, const auto& y) { return X509_cmp(x.get(), y.get()) == 0; });
+  };
+  return std::equal(one.identities().begin(), one.identities().end(), other.identities().begin(),
+                    other.identities().end(), same_chain);
+}
+
+metrics::TlsMetrics::CertificateEnds certificate_ends(
+    const std::vector<std::shared_ptr<const Context>>& contexts) {
+  metrics::TlsMetrics::CertificateEnds ends;
+  for (const auto& context : contexts) {
+    if (context == nullptr) continue;
+    for (const Identity& identity : context->identities())
+      ends[identity.files.certificate.string()] = identity.end;
+  }
+  return ends;
+}
+
+}  // namespace entrepot::app
