@@ -27,13 +27,15 @@ class Authority:
                  "-out", str(self.certificate))
 
     def leaf(self, name: str = "leaf", hosts=("IP:127.0.0.1", "DNS:localhost"),
-             expired: bool = False, digest: str = "sha256") -> tuple[Path, Path]:
-        """Certificate chain and key for the hosts."""
+             expired: bool = False, digest: str = "sha256",
+             key_type: str = "rsa:2048") -> tuple[Path, Path]:
+        """Certificate chain and key for the hosts. `key_type`: "rsa:BITS" or "ec"."""
         base = self._directory / name
         key, request, certificate = (base.with_suffix(s) for s in (".key", ".csr", ".pem"))
         extensions = base.with_suffix(".ext")
         extensions.write_text(f"subjectAltName={','.join(hosts)}\n")
-        _openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
+        curve = ["-pkeyopt", "ec_paramgen_curve:P-256"] if key_type == "ec" else []
+        _openssl("req", "-newkey", key_type, *curve, "-nodes", "-subj", f"/CN={name}",
                  "-keyout", str(key), "-out", str(request))
         # openssl x509 takes no start date before 3.4, but a negative number of days.
         _openssl("x509", "-req", "-in", str(request), "-CA", str(self.certificate),
