@@ -51,12 +51,14 @@ Certificate make_certificate(const TlsIdentity::Options& options, EVP_PKEY* key)
   return certificate;
 }
 
-std::string write_pem(X509* certificate) {
+/// Makes a file whose content `write` writes.
+template <typename Write>
+std::string write_pem(Write write) {
   std::string path = (std::filesystem::temp_directory_path() / "entrepot-ca-XXXXXX").string();
   const int fd = ::mkstemp(path.data());
   require_tls(fd >= 0, "a temporary file cannot be made");
   FILE* file = ::fdopen(fd, "w");
-  require_tls(PEM_write_X509(file, certificate) == 1, "a certificate cannot be written");
+  require_tls(write(file) == 1, "a PEM file cannot be written");
   std::fclose(file);
   return path;
 }
@@ -64,23 +66,26 @@ std::string write_pem(X509* certificate) {
 }  // namespace
 
 TlsIdentity::TlsIdentity(const Options& options) : context_(SSL_CTX_new(TLS_server_method())) {
-  const Key key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
+  const Key key(options.rsa_bits > 0 ? EVP_RSA_gen(options.rsa_bits) : EVP_EC_gen("P-256"),
+                &EVP_PKEY_free);
   require_tls(key != nullptr, "a key cannot be made");
   const Certificate certificate = make_certificate(options, key.get());
-  if (options.max_version != 0) {
-    // OpenSSL's default security level does not offer the old versions.
-    SSL_CTX_set_security_level(context_, 0);
-    SSL_CTX_set_max_proto_version(context_, options.max_version);
-  }
+  // OpenSSL's default security level offers no old versions, and takes no short keys.
+  if (options.max_version != 0 || options.rsa_bits > 0) SSL_CTX_set_security_level(context_, 0);
+  SSL_CTX_set_max_proto_version(context_, options.max_version);
   require_tls(SSL_CTX_use_certificate(context_, certificate.get()) == 1 &&
                   SSL_CTX_use_PrivateKey(context_, key.get()) == 1,
               "a certificate cannot be used");
-  ca_file_ = write_pem(certificate.get());
+  ca_file_ = write_pem([&](FILE* file) { return PEM_write_X509(file, certificate.get()); });
+  key_file_ = write_pem([&](FILE* file) {
+    return PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  });
 }
 
 TlsIdentity::~TlsIdentity() {
   SSL_CTX_free(context_);
   std::filesystem::remove(ca_file_);
+  std::filesystem::remove(key_file_);
 }
 
 }  // namespace entrepot::fakes

@@ -15,6 +15,8 @@ class TlsIdentity {
     std::string name = "IP:127.0.0.1";
     /// Seconds from now to the end of its validity; negative: it has expired.
     long lifetime = 3600;
+    /// Bits of an RSA key; 0: ECDSA with P-256.
+    unsigned rsa_bits = 0;
     /// Highest protocol version offered; 0: the newest.
     int max_version = 0;
   };
@@ -28,10 +30,12 @@ class TlsIdentity {
   SSL_CTX* context() const { return context_; }
   /// A PEM file with the certificate, removed with this object.
   const std::string& ca_file() const { return ca_file_; }
+  /// A PEM file with its private key, removed with this object.
+  const std::string& key_file() const { return key_file_; }
 
  private:
   SSL_CTX* context_;  // owned
-  std::string ca_file_;
+  std::string ca_file_, key_file_;
 };
 
 }  // namespace entrepot::fakes

@@ -75,7 +75,9 @@ TEST(Metrics, BuildInfoNamesTheVersionAndTheCommit) {
 }
 
 TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
-  std::istringstream lines(Metrics(sample()).text());
+  const Metrics metrics(sample());
+  metrics.tls().set_certificates({{"tls.crt", std::chrono::system_clock::from_time_t(86400)}});
+  std::istringstream lines(metrics.text());
   int families = 0;
   bool open = false;
   for (std::string line; std::getline(lines, line);) {
@@ -88,7 +90,20 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 49);
+  EXPECT_EQ(families, 52);
+}
+
+TEST(Metrics, HasASeriesForEachPresentCertificate) {
+  const Metrics metrics(sample());
+  const auto end = [](std::time_t seconds) {
+    return std::chrono::system_clock::from_time_t(seconds);
+  };
+  metrics.tls().set_certificates({{"a.crt", end(86400)}, {"b.crt", end(1)}});
+  EXPECT_THAT(metrics.text(),
+              HasSubstr("entrepot_tls_certificate_end_seconds{certificate=\"a.crt\"} 86400\n"));
+  metrics.tls().set_certificates({{"b.crt", end(2)}});
+  EXPECT_THAT(metrics.text(), Not(HasSubstr("a.crt")));
+  EXPECT_THAT(metrics.text(), HasSubstr("{certificate=\"b.crt\"} 2\n"));
 }
 
 TEST(Metrics, CountsRequestsByTheirLabels) {
