@@ -78,6 +78,7 @@ def bad_days(mirror: BusyMirror, prometheus: Prometheus) -> list[dict]:
     mirror.lose_a_registry()
     mirror.fail_the_disk()
     mirror.slow_a_loop()
+    mirror.let_a_certificate_end()
     held = mirror.take_all_connections()
     prometheus.wait_scraped(2)
     for connection in held:

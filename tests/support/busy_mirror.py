@@ -4,6 +4,8 @@ on a small scale the events of months."""
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 from . import content, faults
@@ -13,7 +15,9 @@ from .config import settings
 from .daemon import Daemon
 from .entrepot import Entrepot
 from .gate import eventually
+from .https import listening
 from .prometheus import free_port
+from .tls import Authority
 from .upstream import ScriptedUpstream
 
 KIB, MIB = content.KIB, content.MIB
@@ -34,12 +38,15 @@ class BusyMirror:
         self.granted = LIMIT
         self.near.script(self._count_pull, kind="manifest", method="GET")
         self._numbers = iter(range(1, 1_000_000))
+        self._authority = Authority(directory / "authority")
+        self._certificate = self._authority.leaf("mirror", key_type="ec", days=60)
         config = settings(
             directory / "cache",
             {"docker.io": {"endpoints": [{"url": self.near.url}, {"url": self.far.url}],
                            "tags": {"fresh_for": "1h", "rules": [
                                {"match": "^latest$", "fresh_for": "0s"}]}},
              "ghcr.io": {"endpoint": self.other, "tags": {"fresh_for": "0s"}}},
+            listen=[{"address": "127.0.0.1:0"}, listening(self._certificate)],
             # The one address that stays the same over restarts: Prometheus scrapes it.
             admin={"address": f"127.0.0.1:{free_port()}"},
             cache={"directory": str(directory / "cache"), "max_size": f"{CACHE // MIB}MiB",
@@ -201,13 +208,20 @@ class BusyMirror:
 
     def take_all_connections(self) -> list[Connection]:
         """The caller closes the connections."""
-        held = [Connection(self.entrepot.port) for _ in range(CONNECTIONS)]
-        eventually(lambda: self.entrepot.metrics().sum("connections") >= CONNECTIONS,
+        held = [Connection(port) for port in self.entrepot.ports for _ in range(CONNECTIONS)]
+        eventually(lambda: self.entrepot.metrics().sum("connections") >= 2 * CONNECTIONS,
                    what="all connections")
         held.append(Connection(self.entrepot.port))
         held[-1].send_request("GET", "/v2/")
         assert held[-1].read_response().status == 200  # the mirror closes an idle one for it
         return held
+
+    def let_a_certificate_end(self) -> None:
+        """Brings a certificate of a few days into use."""
+        for source, target in zip(self._authority.leaf("short", key_type="ec"), self._certificate):
+            target.write_bytes(source.read_bytes())
+        os.kill(self.entrepot.pid, signal.SIGHUP)
+        self.entrepot.log.wait_for("new certificates on")
 
     def restart(self) -> None:
         self.entrepot.restart()

@@ -28,7 +28,7 @@ class Authority:
 
     def leaf(self, name: str = "leaf", hosts=("IP:127.0.0.1", "DNS:localhost"),
              expired: bool = False, digest: str = "sha256",
-             key_type: str = "rsa:2048") -> tuple[Path, Path]:
+             key_type: str = "rsa:2048", days: int = 2) -> tuple[Path, Path]:
         """Certificate chain and key for the hosts. `key_type`: "rsa:BITS" or "ec"."""
         base = self._directory / name
         key, request, certificate = (base.with_suffix(s) for s in (".key", ".csr", ".pem"))
@@ -40,7 +40,7 @@ class Authority:
         # openssl x509 takes no start date before 3.4, but a negative number of days.
         _openssl("x509", "-req", "-in", str(request), "-CA", str(self.certificate),
                  "-CAkey", str(self._key), "-CAcreateserial", f"-{digest}",
-                 "-days", "-1" if expired else "2", "-extfile", str(extensions),
+                 "-days", "-1" if expired else str(days), "-extfile", str(extensions),
                  "-out", str(certificate))
         return certificate, key
 
