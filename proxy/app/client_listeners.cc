@@ -6,12 +6,24 @@
 
 #include "metrics/log.h"
 #include "proxy/app/command/component_options.h"
+#include "proxy/http/tls/kernel.h"
 
 namespace entrepot::app {
 
 std::string with_port(const std::string& address, std::uint16_t port) {
   return address.substr(0, address.rfind(':') + 1) + std::to_string(port);
 }
+
+namespace {
+
+void tell_of_kernel() {
+  if (http::tls::kernel_has_tls())
+    log::info("TLS: the kernel may encrypt replies (entrepot_tls_kernel_connections_total)");
+  else
+    log::info("TLS: the process encrypts replies; the kernel has no module tls");
+}
+
+}  // namespace
 
 ClientListeners::ClientListeners(const conf::Config& config, Threads& threads,
                                  http::Handler& handler, const metrics::Metrics& metrics)
@@ -41,6 +53,7 @@ ClientListeners::ClientListeners(const conf::Config& config, Threads& threads,
     tell(i);
   }
   metrics_.set_certificates(certificate_ends(contexts_));
+  if (!tickets_.empty()) tell_of_kernel();
   // The limit holds for each listener; the gauge is their sum.
   metrics.connections_limit().set(
       static_cast<double>(config.limits.connections * config.listen.size()));

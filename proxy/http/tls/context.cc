@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "metrics/check.h"
+#include "proxy/http/tls/kernel.h"
 
 namespace entrepot::http::tls {
 namespace {
@@ -23,7 +24,6 @@ constexpr char ciphers_1_3[] =
 constexpr char groups[] = "X25519:P-256:P-384";
 constexpr std::uint64_t options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
-                                  SSL_OP_ENABLE_KTLS |
                                   // HTTP frames its messages, so a missing close_notify hides none.
                                   SSL_OP_IGNORE_UNEXPECTED_EOF;
 // Without the buffers, ten thousand idle connections take a third of the memory.
@@ -174,7 +174,7 @@ Owned<SSL_CTX> Context::make(const Indices& indices) const {
   Owned<SSL_CTX> context(SSL_CTX_new(TLS_server_method()));
   check(context != nullptr, "SSL_CTX_new");
   SSL_CTX* made = context.get();
-  SSL_CTX_set_options(made, options);
+  SSL_CTX_set_options(made, options | (kernel_has_tls() ? SSL_OP_ENABLE_KTLS : 0));
   SSL_CTX_set_mode(made, modes);
   SSL_CTX_set_read_ahead(made, 1);  // one system call per request, not two per record
   require(SSL_CTX_set_min_proto_version(made, TLS1_2_VERSION) == 1 &&

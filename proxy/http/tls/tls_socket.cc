@@ -54,11 +54,14 @@ void TlsSocket::count(TlsHandshake result) {
 }
 
 void TlsSocket::on_ready(short what) {
-  if (state_.is(TlsState::handshake) && !shake_hands()) return;
+  if (state_.is(TlsState::handshake)) {
+    if (!shake_hands()) return;
+    what = 0;  // the handshake has read; what has come since makes another event
+  }
   const bool was_empty = output_.empty();
   if (!was_empty && !flush()) return;
   if (!was_empty && output_.empty()) user_->on_event(SocketEvent::ready);
-  // Bytes may have arrived with the end of the handshake.
+  // Bytes may have arrived together with the end of the handshake.
   if (!state_.is(TlsState::stopped) && ((what & EV_READ) != 0 || stream_.has_pending()))
     read_more();
 }
