@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "conf/load.h"
 #include "metrics/log.h"
 #include "proxy/app/command/component_options.h"
+#include "proxy/app/joined.h"
 #include "proxy/http/tls/kernel.h"
 
 namespace entrepot::app {
@@ -31,6 +33,7 @@ ClientListeners::ClientListeners(const conf::Config& config, Threads& threads,
   const auto loaded = load_contexts(config, tickets_);
   for (const auto& warning : loaded.warnings) log::warn("{}", warning);
   contexts_ = loaded.contexts;
+  current_.listen = config.listen;
   std::vector<loop::Loop*> loops;
   for (const auto& loop : threads.serve()) loops.push_back(loop.get());
   using metrics::ClientLimit;
@@ -47,7 +50,6 @@ ClientListeners::ClientListeners(const conf::Config& config, Threads& threads,
         metrics.clients_limited(ClientLimit::slow), metrics.clients_limited(ClientLimit::idle)};
     options.handler_failures = metrics.job_failures(metrics::JobPool::serve);
     servers_.push_back(std::make_unique<http::Server>(std::move(options), loops, handler));
-    configured_.push_back(address);
     addresses_.push_back((contexts_[i] ? "https://" : "") +
                          with_port(address, servers_.back()->port()));
     tell(i);
@@ -72,10 +74,11 @@ PreparedListeners ClientListeners::prepare(const conf::Config& next) {
   PreparedListeners prepared;
   prepared.warnings = std::move(loaded.warnings);
   Contexts contexts = contexts_;
+  auto listen = current_.listen;
   for (std::size_t i = 0; i < contexts.size(); ++i) {
     // Two listeners may have the same address if the system chooses their ports.
     const auto same = [&](std::size_t at) {
-      return at < next.listen.size() && next.listen[at].address == configured_[i];
+      return at < next.listen.size() && next.listen[at].address == listen[i].address;
     };
     std::size_t at = i;
     if (!same(at))
@@ -84,13 +87,15 @@ PreparedListeners ClientListeners::prepare(const conf::Config& next) {
     if (!same_certificates(*contexts[i], *loaded.contexts[at]))
       prepared.changed.push_back(addresses_[i]);
     contexts[i] = loaded.contexts[at];
+    listen[i].tls = next.listen[at].tls;
   }
-  prepared.use = [this, contexts] { use(contexts); };
+  prepared.use = [this, contexts, listen] { use(contexts, listen); };
   return prepared;
 }
 
-void ClientListeners::use(const Contexts& contexts) {
+void ClientListeners::use(const Contexts& contexts, const std::vector<conf::Listener>& listen) {
   control_.assert_in_loop();
+  current_.listen = listen;
   for (std::size_t i = 0; i < contexts.size(); ++i) {
     if (contexts[i] == contexts_[i]) continue;
     const bool same = same_certificates(*contexts[i], *contexts_[i]);
@@ -99,6 +104,31 @@ void ClientListeners::use(const Contexts& contexts) {
     if (!same) tell(i);
   }
   metrics_.set_certificates(certificate_ends(contexts_));
+}
+
+void ClientListeners::read_again() {
+  control_.assert_in_loop();
+  try {
+    const auto prepared = prepare(current_);
+    if (prepared.changed.empty()) return;
+    for (const auto& warning : prepared.warnings) log::warn("{}", warning);
+    prepared.use();
+    log::info("files have changed: new certificates on {}", joined(prepared.changed));
+  } catch (const conf::ConfigError& error) {
+    for (const auto& line : error.lines())
+      log::error("files have changed: {}; the certificates before stay", line);
+  }
+}
+
+std::vector<std::filesystem::path> ClientListeners::files() const {
+  control_.assert_in_loop();
+  std::vector<std::filesystem::path> files;
+  for (const auto& listener : current_.listen) {
+    if (!listener.tls) continue;
+    for (const auto& [certificate, key] : listener.tls->certificates)
+      files.insert(files.end(), {certificate, key});
+  }
+  return files;
 }
 
 void ClientListeners::start() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,6 +40,12 @@ class ClientListeners {
   /// Throws conf::ConfigError. Control loop only.
   PreparedListeners prepare(const conf::Config& next);
 
+  /// Reads the certificates again and uses them if they have changed. Bad ones are logged, and all
+  /// of the earlier ones stay. Control loop only.
+  void read_again();
+  /// The files of all certificates and keys. Control loop only, once it runs.
+  std::vector<std::filesystem::path> files() const;
+
   /// Open connections of all listeners. Any thread.
   std::size_t connections() const;
   /// "address:port" of each listener, with the port it is bound to; "https://address:port" with
@@ -48,8 +55,8 @@ class ClientListeners {
  private:
   using Contexts = std::vector<std::shared_ptr<const http::tls::Context>>;
 
-  /// Begins to use `contexts`, one for each listener.
-  void use(const Contexts& contexts);
+  /// Begins to use `contexts` and the files of `listen`, one for each listener.
+  void use(const Contexts& contexts, const std::vector<conf::Listener>& listen);
   /// Logs the certificates of one listener.
   void tell(std::size_t index) const;
 
@@ -57,8 +64,8 @@ class ClientListeners {
   const metrics::TlsMetrics metrics_;
   // Main thread before the loops run, then control loop only.
   ListenerTickets tickets_;
-  Contexts contexts_;                    // null: plain HTTP
-  std::vector<std::string> configured_;  // addresses
+  Contexts contexts_;     // null: plain HTTP
+  conf::Config current_;  // `listen` alone, with the files in use
   std::vector<std::unique_ptr<http::Server>> servers_;
   std::vector<std::string> addresses_;
 };

@@ -113,6 +113,7 @@ void Mirror::serve() {
   if (!phase_.is(Phase::ending)) memory_.start();
   loop_lag_.begin();
   start_watchdog();
+  watch_certificates();
   if (phase_.is(Phase::serving)) notifier_.ready(status());
 }
 
@@ -129,6 +130,16 @@ void Mirror::start_watchdog() {
                                          [this] { notifier_.alive(); });
 }
 
+void Mirror::watch_certificates() {
+  const auto files = listeners_->files();
+  if (files.empty() || stopping()) return;
+  if (certificates_ == nullptr)
+    certificates_ = std::make_unique<loop::FileWatch>(threads_.control(), [this] {
+      if (!stopping()) listeners_->read_again();
+    });
+  certificates_->watch(files);
+}
+
 std::string_view Mirror::unready() const {
   if (phase_.is(Phase::made)) return "starting";
   if (!phase_.is(Phase::serving)) return "draining";
@@ -142,6 +153,7 @@ void Mirror::on_signal(int signal) {
   notifier_.reloading();
   notifier_.ready(reload_.run() ? status()
                                 : status() + "; the last SIGHUP was refused, see the log");
+  watch_certificates();
 }
 
 void Mirror::drain() {

@@ -24,6 +24,7 @@
 #include "proxy/app/reload.h"
 #include "proxy/app/threads.h"
 #include "proxy/app/watchdog.h"
+#include "proxy/loop/file_watch.h"
 #include "proxy/loop/signals.h"
 #include "proxy/registry/registry.h"
 
@@ -72,6 +73,7 @@ class Mirror {
   // Control loop only, once it runs.
   void serve();
   void start_watchdog();
+  void watch_certificates();
   std::string_view unready() const;
   void on_signal(int signal);
   void restart();
@@ -101,6 +103,7 @@ class Mirror {
   loop::Signals signals_;
   Notifier notifier_;
   std::unique_ptr<Watchdog> watchdog_;
+  std::unique_ptr<loop::FileWatch> certificates_;  // null without files
   cache::Cache cache_;
   Reload reload_;
   std::unique_ptr<ClientListeners> listeners_;

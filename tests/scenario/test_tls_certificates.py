@@ -222,7 +222,7 @@ def test_a_new_certificate_and_connections_go_on(entrepot, upstream, own, author
         gate.wait_arrived()
         other = authority.leaf("next", key_type="ec")
         own(other)
-        reload(entrepot, r"SIGHUP: .*; new certificates on https://127\.0\.0\.1:\d+")
+        reload(entrepot, r"new certificates on https://127\.0\.0\.1:\d+")
         eventually(lambda: used(entrepot, context) == https.fingerprint(other[0]),
                    what="the new certificate")
         assert kept.certificate == before
@@ -253,6 +253,36 @@ def test_other_files_in_the_configuration(entrepot, authority, context):
     eventually(lambda: used(entrepot, context) == https.fingerprint(other[0]), what="the other one")
     series = entrepot.metrics().named("tls_certificate_end_seconds")
     assert [labels["certificate"] for labels, _ in series] == [str(other[0])]
+
+
+def test_changed_files_are_read_without_a_signal(entrepot, own, authority, leaf, context):
+    other = authority.leaf("watched", key_type="ec")
+    place = own(other)
+    entrepot.log.wait_for(r"files have changed: new certificates on https://127\.0\.0\.1:\d+")
+    eventually(lambda: used(entrepot, context) == https.fingerprint(other[0]), what="the new one")
+    place[0].write_text("no certificate\n")
+    entrepot.log.wait_for(r"error .*files have changed: .*holds no certificate in PEM form; "
+                          r"the certificates before stay")
+    assert used(entrepot, context) == https.fingerprint(other[0])
+    own(leaf)
+    eventually(lambda: used(entrepot, context) == https.fingerprint(leaf[0]), what="the first one")
+
+
+def test_a_volume_of_kubernetes(start, upstream, tmp_path, authority, leaf, context):
+    """Its files are links into a folder, and the link to the folder is replaced."""
+    volume, other = tmp_path / "volume", authority.leaf("rotated", key_type="ec")
+    for name, pair in (("..1", leaf), ("..2", other)):
+        (volume / name).mkdir(parents=True)
+        shutil.copy(pair[0], volume / name / "tls.crt")
+        shutil.copy(pair[1], volume / name / "tls.key")
+    (volume / "..data").symlink_to("..1")
+    for name in ("tls.crt", "tls.key"):
+        (volume / name).symlink_to(f"..data/{name}")
+    entrepot = start(listen=[https.listening((volume / "tls.crt", volume / "tls.key"))])
+    assert used(entrepot, context) == https.fingerprint(leaf[0])
+    (volume / "..data_tmp").symlink_to("..2")
+    (volume / "..data_tmp").rename(volume / "..data")
+    eventually(lambda: used(entrepot, context) == https.fingerprint(other[0]), what="the next one")
 
 
 def test_the_same_certificate_is_no_change(entrepot):
