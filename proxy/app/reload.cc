@@ -54,10 +54,9 @@ void Reload::apply(const conf::Config& next) {
   if (!changes.later.empty())
     log::warn("SIGHUP: these changes take effect at the next start: {}", joined(changes.later));
   const bool none = changes.none() && listeners.changed.empty();
-  log::info(
-      "SIGHUP: {}{}{}", none ? "nothing has changed" : "the new configuration is in force",
-      changes.upstreams.empty() ? "" : "; upstreams changed: " + joined(changes.upstreams),
-      listeners.changed.empty() ? "" : "; new certificates on " + joined(listeners.changed));
+  log::info("SIGHUP: {}{}{}", none ? "nothing has changed" : "the new configuration is in force",
+            changes.upstreams.empty() ? "" : "; upstreams changed: " + joined(changes.upstreams),
+            listeners.changed.empty() ? "" : "; new certificates on " + joined(listeners.changed));
 }
 
 }  // namespace entrepot::app

@@ -237,7 +237,7 @@ def test_a_bad_certificate_is_refused_and_the_one_before_stays(entrepot, own, au
     other = authority.leaf("mixed", key_type="ec")
     own((other[0], leaf[1]))
     end = end_of(entrepot)
-    reload(entrepot, r"error .*SIGHUP: this configuration cannot be used; the one before stays")
+    reload(entrepot, r"error .*SIGHUP: the configuration is invalid; the previous one stays in force")
     assert entrepot.log.search(r"error .*certificates\[0\]\.key: .* is the key of another")
     assert used(entrepot, context) == https.fingerprint(leaf[0])
     assert end_of(entrepot) == end
@@ -302,7 +302,7 @@ def test_sessions_outlive_a_reload(entrepot, own, authority, context):
 
 def test_tls_itself_comes_with_the_next_start(entrepot, context, leaf):
     entrepot.config["listen"] = [{"address": "127.0.0.1:0"}]
-    reload(entrepot, "these count from the next start only: listen")
+    reload(entrepot, "these changes take effect at the next start: listen")
     assert used(entrepot, context) == https.fingerprint(leaf[0])
 
 

@@ -27,7 +27,7 @@ bool names(std::string_view line, std::string_view name) {
   return false;
 }
 
-bool speaks_of(std::string_view text, const std::string& name) {
+bool contains_name(std::string_view text, const std::string& name) {
   while (!text.empty()) {
     const auto end = text.find('\n');
     if (names(text.substr(0, end), name)) return true;
@@ -45,7 +45,7 @@ std::function<Merged(std::string_view)> own_file_merge(std::string lines,
     if (existing == content) return {Merged::Outcome::unchanged, {}};
     if (existing.starts_with(own_file_marker)) return {Merged::Outcome::changed, content};
     const bool complete = std::ranges::all_of(
-        names, [&](const std::string& name) { return speaks_of(existing, name); });
+        names, [&](const std::string& name) { return contains_name(existing, name); });
     if (complete) return {Merged::Outcome::unchanged, {}};
     return {Merged::Outcome::refused,
             "has settings of its own and is left as it is. Add to it:\n" + lines};
