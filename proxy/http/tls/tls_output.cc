@@ -35,15 +35,23 @@ void release(const void*, std::size_t, void* owner) {
 }  // namespace
 
 TlsOutput::TlsOutput(RecordWriter& writer, int fd, std::function<void()> call_again)
-    : Output(fd), writer_(writer), call_again_(std::move(call_again)), queue_(evbuffer_new()) {
+    : Output(fd), writer_(writer), call_again_(std::move(call_again)) {}
+
+TlsOutput::~TlsOutput() {
+  if (queue_ != nullptr) evbuffer_free(queue_);
+}
+
+evbuffer* TlsOutput::queue() {
+  if (queue_ == nullptr) queue_ = evbuffer_new();
   check(queue_ != nullptr, "evbuffer_new");
+  return queue_;
 }
 
-TlsOutput::~TlsOutput() { evbuffer_free(queue_); }
-
-std::size_t TlsOutput::queued() const {
-  return held_ ? 0 : evbuffer_get_length(queue_) + file_.length;
+std::size_t TlsOutput::in_queue() const {
+  return queue_ == nullptr ? 0 : evbuffer_get_length(queue_);
 }
+
+std::size_t TlsOutput::queued() const { return held_ ? 0 : in_queue() + file_.length; }
 
 bool TlsOutput::open() {
   open_ = true;
@@ -52,21 +60,21 @@ bool TlsOutput::open() {
 
 bool TlsOutput::write(std::string_view head, std::string_view body, bool more) {
   written_ += head.size() + body.size();
-  evbuffer_add(queue_, head.data(), head.size());
-  if (!body.empty()) evbuffer_add(queue_, body.data(), body.size());
+  evbuffer_add(queue(), head.data(), head.size());
+  if (!body.empty()) evbuffer_add(queue(), body.data(), body.size());
   held_ = more;
   return more || flush();
 }
 
 bool TlsOutput::write(std::string_view head, std::span<const SharedText> texts) {
   written_ += head.size();
-  evbuffer_add(queue_, head.data(), head.size());
+  evbuffer_add(queue(), head.data(), head.size());
   for (const auto& [owner, text] : texts) {
     written_ += text.size();
     if (text.size() <= copied_text)
-      evbuffer_add(queue_, text.data(), text.size());
+      evbuffer_add(queue(), text.data(), text.size());
     else
-      evbuffer_add_reference(queue_, text.data(), text.size(), release,
+      evbuffer_add_reference(queue(), text.data(), text.size(), release,
                              new std::shared_ptr<const std::string>(owner));
   }
   return flush();
@@ -102,7 +110,11 @@ bool TlsOutput::flush() {
     }
     sent += static_cast<std::size_t>(n);
   }
-  if (queued() > 0) call_again_();
+  if (queued() > 0) {
+    call_again_();
+  } else if (queue_ != nullptr) {
+    evbuffer_free(std::exchange(queue_, nullptr));  // an idle connection should be small
+  }
   return true;
 }
 
@@ -122,7 +134,7 @@ std::ptrdiff_t TlsOutput::send_some() {
 }
 
 std::ptrdiff_t TlsOutput::send_by_kernel() {
-  const std::size_t queued = std::min(evbuffer_get_length(queue_), RecordWriter::largest_record);
+  const std::size_t queued = std::min(in_queue(), RecordWriter::largest_record);
   std::ptrdiff_t n = 0;
   if (queued > 0) {
     // OpenSSL keeps the address of a blocked record, because the kernel encrypts it there. The
@@ -138,7 +150,8 @@ std::ptrdiff_t TlsOutput::send_by_kernel() {
 
 std::string_view TlsOutput::next_bytes() {
   std::vector<char>& buffer = buffer_of_thread();
-  const ev_ssize_t copied = evbuffer_copyout(queue_, buffer.data(), buffer.size());
+  const ev_ssize_t copied =
+      queue_ == nullptr ? 0 : evbuffer_copyout(queue_, buffer.data(), buffer.size());
   std::size_t filled = copied > 0 ? static_cast<std::size_t>(copied) : 0;
   const std::size_t wanted = std::min(file_.length, buffer.size() - filled);
   if (wanted == 0) return {buffer.data(), filled};
@@ -152,8 +165,8 @@ std::string_view TlsOutput::next_bytes() {
 }
 
 void TlsOutput::consume(std::size_t n) {
-  const std::size_t from_queue = std::min(n, evbuffer_get_length(queue_));
-  evbuffer_drain(queue_, from_queue);
+  const std::size_t from_queue = std::min(n, in_queue());
+  if (from_queue > 0) evbuffer_drain(queue_, from_queue);
   file_.offset += n - from_queue;
   file_.length -= n - from_queue;
 }

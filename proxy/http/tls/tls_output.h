@@ -46,6 +46,8 @@ class TlsOutput final : public Output {
     std::size_t length = 0;
   };
 
+  evbuffer* queue();
+  std::size_t in_queue() const;
   /// The next bytes to send, in a buffer of the thread; empty on a failure of the file.
   std::string_view next_bytes();
   /// Removes `n` bytes that were sent from the queue and the file.
@@ -57,7 +59,7 @@ class TlsOutput final : public Output {
 
   RecordWriter& writer_;
   const std::function<void()> call_again_;
-  evbuffer* const queue_;
+  evbuffer* queue_ = nullptr;  // null while it is empty
   FilePart file_;
   bool open_ = false;
   bool held_ = false;  // the queue waits for more bytes

@@ -29,19 +29,25 @@ TlsSocket::TlsSocket(loop::Loop& loop, int fd, std::shared_ptr<const Context> co
           loop.base(), fd, EV_READ | EV_PERSIST,
           [](int, short what, void* self) { static_cast<TlsSocket*>(self)->on_ready(what); },
           this)),
-      writable_(event_new(
-          loop.base(), fd, EV_WRITE,
-          [](int, short what, void* self) { static_cast<TlsSocket*>(self)->on_ready(what); },
-          this)),
-      output_(stream_, fd, [this] { event_add(writable_, nullptr); }) {
-  check(input_ != nullptr && readable_ != nullptr && writable_ != nullptr, "event_new");
+      output_(stream_, fd, [this] { wait_until_writable(); }) {
+  check(input_ != nullptr && readable_ != nullptr, "event_new");
 }
 
 TlsSocket::~TlsSocket() {
   event_free(readable_);
-  event_free(writable_);
+  if (writable_ != nullptr) event_free(writable_);
   evbuffer_free(input_);
   if (fd_ >= 0) ::close(fd_);
+}
+
+void TlsSocket::wait_until_writable() {
+  // Most connections never wait, and an idle one should be small.
+  if (writable_ == nullptr) {
+    writable_ =
+        event_new(event_get_base(readable_), fd_, EV_WRITE, event_get_callback(readable_), this);
+    check(writable_ != nullptr, "event_new");
+  }
+  event_add(writable_, nullptr);
 }
 
 void TlsSocket::start(SocketUser& user) {
@@ -69,7 +75,7 @@ void TlsSocket::on_ready(short what) {
 bool TlsSocket::shake_hands() {
   switch (stream_.handshake()) {
     case Stream::Progress::waiting:
-      if (stream_.wants_write()) event_add(writable_, nullptr);
+      if (stream_.wants_write()) wait_until_writable();
       return false;
     case Stream::Progress::failed:
       handshake_failed();
@@ -156,7 +162,7 @@ void TlsSocket::overdue() {
 void TlsSocket::stop() {
   if (state_.is(TlsState::handshake)) count(TlsHandshake::closed);
   event_del(readable_);
-  event_del(writable_);
+  if (writable_ != nullptr) event_del(writable_);
   // Without it, the client takes a reply that lacks bytes for one that was attacked.
   if (state_.is(TlsState::open) && output_.empty()) stream_.notify_close();
   state_.enter(TlsState::stopped);

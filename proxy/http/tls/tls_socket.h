@@ -50,13 +50,15 @@ class TlsSocket final : public Socket {
   /// Sends queued bytes. False: the user has been told of a failure.
   bool flush();
   void read_more();
+  /// Calls on_ready() once the kernel takes bytes.
+  void wait_until_writable();
 
   int fd_;  // -1 once released
   const metrics::TlsMetrics& metrics_;
   Stream stream_;
   evbuffer* const input_;
   event* const readable_;
-  event* const writable_;
+  event* writable_ = nullptr;  // null until something waits for it
   TlsOutput output_;
   SocketUser* user_ = nullptr;  // null before start()
   PhaseVariable<TlsState> state_{TlsState::handshake};
