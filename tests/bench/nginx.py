@@ -59,7 +59,7 @@ _CACHE = """
                    use_temp_path=off;
   upstream origin {{ server {origin}; keepalive 32; }}
   server {{
-    listen 127.0.0.1:{port} reuseport;
+    listen 127.0.0.1:{port} {listen};
     location / {{
       proxy_pass http://origin;
       proxy_http_version 1.1;
@@ -75,6 +75,16 @@ _CACHE = """
   }}
 """
 
+
+# A session cache as nginx's documentation has it; tickets are on by default.
+_CACHE_TLS = """
+  ssl_certificate {certificate};
+  ssl_certificate_key {private_key};
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;  # the one that Entrepot prefers
+  ssl_session_cache shared:tls:10m;
+  ssl_session_timeout 6h;
+""" + _CACHE
 
 _WHOLE = "proxy_cache_key $request_uri;"
 _SLICED = """slice 4m;
@@ -120,10 +130,14 @@ class Nginx:
 
     @classmethod
     def cache(cls, directory: Path, origin: str, workers: int = 2, sliced: bool = False,
-              size: int = 20 << 30, connections: int = 4096) -> "Nginx":
-        """`origin` as host:port, or a URL of http; `connections` are each worker's."""
-        return cls(directory, _CACHE, workers, connections, origin=origin.removeprefix("http://"),
-                   key=_SLICED if sliced else _WHOLE, size=size)
+              size: int = 20 << 30, connections: int = 4096,
+              tls: tuple[Path, Path] | None = None) -> "Nginx":
+        """`origin` as host:port, or a URL of http; `connections` are each worker's; `tls`: the files
+        of a certificate and its key."""
+        listen = "reuseport" if tls is None else "reuseport ssl"
+        return cls(directory, _CACHE if tls is None else _CACHE_TLS, workers, connections,
+                   origin=origin.removeprefix("http://"), key=_SLICED if sliced else _WHOLE,
+                   size=size, listen=listen, certificate=tls and tls[0], private_key=tls and tls[1])
 
     def _wait(self) -> None:
         for _ in range(500):
