@@ -374,7 +374,8 @@ def main() -> None:
             start = time.time()
             Life(mirror, arguments.duration).live()
             renamed = {mirror.near.address: "near", mirror.far.address: "far",
-                       mirror.other.address: "only", admin: "mirror"}
+                       mirror.other.address: "only", admin: "mirror",
+                       str(directory / "authority"): "/etc/entrepot"}
             picture = Picture(prometheus, renamed, start, time.time()).draw(Dashboard())
         finally:
             if prometheus:
