@@ -37,7 +37,7 @@ ARROWS = {
     "proxy/loop": ["cache/base"],
     "proxy/http/parse": ["proxy/base"],
     "proxy/http/socket": ["proxy/loop"],
-    "proxy/http/tls": ["proxy/http/socket", "proxy/loop"],
+    "proxy/http/tls": ["proxy/base", "proxy/http/socket", "proxy/loop"],
     "proxy/http": ["cache/base", "proxy/base", "proxy/http/parse", "proxy/http/socket",
                    "proxy/http/tls", "proxy/loop"],
 

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from urllib.parse import quote
 
 import pytest
@@ -16,6 +14,7 @@ from support.checks import (REPOSITORY, assert_error, assert_hit, assert_whole, 
                             manifest_target)
 from support.forward_proxy import ForwardProxy
 from support.gate import eventually
+from support.reload import reload
 from support.tls import Authority
 
 NAME = "docker.io"
@@ -74,12 +73,6 @@ def assert_pulls(entrepot, image) -> None:
 
 def failures(entrepot, reason: str) -> float:
     return entrepot.metrics().sum("endpoint_failures_total", reason=reason)
-
-
-def reload(entrepot) -> None:
-    entrepot.config_path.write_text(json.dumps(entrepot.config))
-    os.kill(entrepot.pid, signal.SIGHUP)
-    entrepot.log.wait_for("SIGHUP: the new configuration is in force")
 
 
 @pytest.mark.parametrize("kind", ["http", "https", "socks5h"])

@@ -12,17 +12,9 @@ import pytest
 from support import content, faults
 from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
 from support.gate import Gate, eventually
+from support.reload import reload
 
 KIB, MIB = content.KIB, content.MIB
-
-
-def reload(entrepot, expect: str = r"SIGHUP: the new configuration is in force") -> None:
-    """Writes the changed configuration, and waits for the log line that reports the result."""
-    said = len(entrepot.log.lines)
-    entrepot.config_path.write_text(json.dumps(entrepot.config))
-    os.kill(entrepot.pid, signal.SIGHUP)
-    eventually(lambda: any("SIGHUP" in line for line in entrepot.log.lines[said:]), what="an answer")
-    entrepot.log.wait_for(expect)
 
 
 def point_to(entrepot, upstream) -> None:

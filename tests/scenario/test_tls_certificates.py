@@ -5,9 +5,7 @@ brings others into use."""
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import ssl
 import subprocess
 
@@ -17,6 +15,7 @@ from support import content, faults, https
 from support.checks import REPOSITORY, assert_whole, blob_target
 from support.entrepot import EXIT_CONFIG, run
 from support.gate import Gate, eventually
+from support.reload import reload
 
 MIB = content.MIB
 
@@ -192,14 +191,6 @@ def own(tmp_path):
 @pytest.fixture
 def entrepot(start, upstream, own, leaf):
     return start(listen=[https.listening(own(leaf))])
-
-
-def reload(entrepot, expect: str) -> None:
-    said = len(entrepot.log.lines)
-    entrepot.config_path.write_text(json.dumps(entrepot.config))
-    os.kill(entrepot.pid, signal.SIGHUP)
-    eventually(lambda: any("SIGHUP" in line for line in entrepot.log.lines[said:]), what="an answer")
-    entrepot.log.wait_for(expect)
 
 
 def used(entrepot, context) -> str:

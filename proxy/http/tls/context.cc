@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "metrics/check.h"
+#include "proxy/base/text.h"
 #include "proxy/http/tls/kernel.h"
 
 namespace entrepot::http::tls {
@@ -194,7 +195,7 @@ Owned<SSL_CTX> Context::make(const Indices& indices) const {
 }
 
 SSL_CTX* Context::find(std::string_view host) const {
-  std::string name = lower_case(std::string(host));
+  std::string name = lower_case(host);
   if (name.ends_with('.')) name.pop_back();
   auto found = by_host_.find(name);
   const auto dot = name.find('.');

@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "proxy/base/text.h"
 #include "proxy/http/tls/pem.h"
 
 namespace entrepot::http::tls {
@@ -54,7 +55,7 @@ void read_names(Identity& identity) {
     if (name->type == GEN_DNS) {
       const auto* text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
       const auto size = static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName));
-      identity.hosts.push_back(lower_case(std::string(text, size)));
+      identity.hosts.push_back(lower_case({text, size}));
     } else if (name->type == GEN_IPADD) {
       identity.addresses.push_back(address_of(name->d.iPAddress));
     }
@@ -161,12 +162,6 @@ void try_read(IdentityPart part, IdentityFaults& faults, Read read) {
 }
 
 }  // namespace
-
-std::string lower_case(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return name;
-}
 
 std::string_view to_string(KeyType type) {
   constexpr std::array<std::string_view, 3> names{"RSA", "ECDSA", "Ed25519"};

@@ -52,9 +52,6 @@ struct Identity {
 Identity load_identity(const IdentityFiles& files, std::chrono::system_clock::time_point now,
                        IdentityFaults& faults);
 
-/// A host name in lower case (ASCII).
-std::string lower_case(std::string name);
-
 /// "*.example.com, mirror.lan (ECDSA) until 2027-01-31": for the log.
 std::string describe(const Identity& identity);
 
