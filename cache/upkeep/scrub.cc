@@ -76,7 +76,8 @@ std::uint64_t Scrub::read_on(std::uint64_t budget) {
   }
   const auto bytes = static_cast<std::uint64_t>(got);
   now.hasher.update(std::span(piece).first(bytes));
-  if (from_disk)
+  // A serve loop may be about to send bytes that it has just found in the page cache.
+  if (from_disk && !files_.reads(now.digest))
     ::posix_fadvise(now.file->fd(), static_cast<off_t>(now.offset), got, POSIX_FADV_DONTNEED);
   now.offset += bytes;
   environment_.metrics.cache().scrubbed_bytes().add(bytes);

@@ -18,7 +18,8 @@ namespace entrepot::cache {
 
 /// Verifies the digests of stored files, slowly and in rounds, and removes those that do not match.
 /// Blobs that are doubtful after an unclean shutdown come first and faster. Pages that were not in
-/// the page cache before are dropped from it afterwards, so that hits keep theirs.
+/// the page cache before are dropped from it afterwards, so that hits keep theirs; those of a blob
+/// that clients are reading stay, because a serve loop would otherwise wait for the disk.
 class Scrub {
  public:
   /// All arguments must outlive this object.

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/upkeep/scrub.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <vector>
 
 #include "tests/fakes/no_descriptors.h"
 #include "tests/unit/cache/storage_fixture.h"
@@ -26,6 +31,27 @@ class ScrubTest : public StorageTest {
     file.put('\x7f');
     ASSERT_TRUE(file.good());
   }
+  static std::size_t pages() { return (1U << 20) / static_cast<std::size_t>(::getpagesize()); }
+  /// The pages of a blob of 1 MiB that are in the page cache.
+  std::size_t resident_pages(const Digest& digest) const {
+    const int fd = open_file(digest);
+    std::vector<unsigned char> flags(pages());
+    void* const mapped = ::mmap(nullptr, 1 << 20, PROT_READ, MAP_SHARED, fd, 0);
+    EXPECT_NE(mapped, MAP_FAILED);
+    EXPECT_EQ(::mincore(mapped, 1 << 20, flags.data()), 0);
+    ::munmap(mapped, 1 << 20);
+    ::close(fd);
+    return static_cast<std::size_t>(std::count_if(
+        flags.begin(), flags.end(), [](unsigned char flag) { return (flag & 1U) != 0; }));
+  }
+  /// Takes the blob out of the page cache. False: the file system keeps it.
+  bool drop_pages(const Digest& digest) const {
+    const int fd = open_file(digest);
+    EXPECT_EQ(::fsync(fd), 0);
+    ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    ::close(fd);
+    return resident_pages(digest) == 0;
+  }
   std::uint64_t scrubbed() const { return number("entrepot_scrubbed_bytes_total"); }
   std::uint64_t removed() const {
     return number(R"(entrepot_cache_evictions_total{reason="corrupt"})");
@@ -34,6 +60,12 @@ class ScrubTest : public StorageTest {
   Scrub scrub{storage.environment, storage.store, storage.files};
 
  private:
+  int open_file(const Digest& digest) const {
+    const int fd =
+        ::open(Layout(storage.options.directory).blob(digest).c_str(), O_RDONLY | O_CLOEXEC);
+    EXPECT_GE(fd, 0);
+    return fd;
+  }
   std::uint64_t number(const std::string& series) const {
     const auto text = metrics.text();
     const auto at = text.find("\n" + series + " ");
@@ -68,6 +100,25 @@ TEST_F(ScrubTest, ReadsAtMostItsRateInASecond) {
     tick();
     EXPECT_EQ(scrubbed(), expected);
   }
+}
+
+TEST_F(ScrubTest, DropsThePagesThatItReadFromTheDisk) {
+  const auto blob = store_blob(pattern(1 << 20));
+  if (!drop_pages(blob)) GTEST_SKIP() << "this file system does not evict";
+  tick();
+  EXPECT_EQ(scrubbed(), 1U << 20);
+  EXPECT_EQ(resident_pages(blob), 0U);
+}
+
+TEST_F(ScrubTest, KeepsThePagesOfABlobThatAClientReads) {
+  const auto blob = store_blob(pattern(1 << 20));
+  if (!drop_pages(blob)) GTEST_SKIP() << "this file system does not evict";
+  const auto reader = storage.files.open_blob(blob, 1 << 20, BlobFiles::Wait::may_wait);
+  ASSERT_NE(reader.file, nullptr);
+  ASSERT_LT(resident_pages(blob), pages()) << "the scrub has to read from the disk";
+  tick();
+  EXPECT_EQ(scrubbed(), 1U << 20);
+  EXPECT_EQ(resident_pages(blob), pages());
 }
 
 TEST_F(ScrubTest, VerifiesDoubtfulBlobsFirstAndWithoutThatRate) {
