@@ -34,6 +34,7 @@ ARROWS = {
     "cache": ["cache/"],
 
     "proxy/base": [],
+    "proxy/access": ["proxy/base"],
     "proxy/loop": ["cache/base"],
     "proxy/http/parse": ["proxy/base"],
     "proxy/http/socket": ["proxy/loop"],
@@ -53,11 +54,12 @@ ARROWS = {
                                "proxy/http/parse"],
     "proxy/registry/reply": ["proxy/base", "cache/base", "cache/content", "cache/api",
                              "proxy/http", "proxy/http/parse", "proxy/registry/request"],
-    "proxy/registry": ["proxy/base", "cache", "cache/", "proxy/http", "proxy/registry/"],
+    "proxy/registry": ["proxy/access", "proxy/base", "cache", "cache/",
+                       "proxy/http", "proxy/registry/"],
     "proxy/admin": ["cache", "cache/", "proxy/http", "proxy/http/parse", "proxy/loop"],
 
-    "proxy/app/command": ["cache/api", "conf", "proxy/http", "proxy/http/tls",
-                          "proxy/registry/request", "proxy/upstream/endpoint"],
+    "proxy/app/command": ["cache/api", "conf", "proxy/access", "proxy/http",
+                          "proxy/http/tls", "proxy/registry/request", "proxy/upstream/endpoint"],
     "proxy/app/engines": ["cache/base", "conf", "proxy/app/command"],
     "proxy/app/cache_cli": ["cache", "cache/", "conf", "proxy/admin", "proxy/app/command"],
     "proxy/app": ["cache", "cache/", "conf", "proxy/"],

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/access/user_name.h"
+
+#include <algorithm>
+
+namespace entrepot::access {
+
+std::optional<std::string> fault_of_user_name(std::string_view name) {
+  if (name.empty()) return "the name is empty";
+  if (name.size() > longest_user_name)
+    return "the name is longer than " + std::to_string(longest_user_name) + " bytes";
+  if (name.find(':') != name.npos) return "the name has a colon, which ends a name in Basic logins";
+  const auto control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
+  if (std::any_of(name.begin(), name.end(), control)) return "the name has a control character";
+  return std::nullopt;
+}
+
+}  // namespace entrepot::access

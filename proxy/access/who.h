@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "proxy/access/caller.h"
+#include "proxy/access/glob.h"
+#include "proxy/access/network.h"
+#include "proxy/access/problem.h"
+
+namespace entrepot::access {
+
+/// The members of each group, sorted: names of users and of tokens.
+using Groups = std::map<std::string, std::shared_ptr<const std::vector<std::string>>, std::less<>>;
+
+/// One term of `who` in a rule. Immutable; any thread.
+///
+///     anyone           every client
+///     anonymous        a client without login, certificate and user id
+///     login            every user, and every token
+///     user:GLOB        the user or the token with a matching name
+///     group:NAME       the members of a group
+///     cert:CN=GLOB     a client certificate with a matching name; also DNS=, URI= and EMAIL=
+///     cert:*           every client certificate
+///     net:CIDR         the addresses of a network
+///     uid:NUMBER       the peer of a Unix socket with this user id
+class Who {
+ public:
+  /// The fault tells what to write instead.
+  static std::variant<Who, Fault> parse(std::string_view text, const Groups& groups);
+
+  /// Allocates nothing.
+  bool matches(const Caller& caller) const;
+  /// The term as it was written.
+  const std::string& text() const { return text_; }
+
+ private:
+  struct Anyone {};
+  struct Anonymous {};
+  struct Login {};
+  struct User {
+    Glob name;
+  };
+  struct Group {
+    std::shared_ptr<const std::vector<std::string>> members;
+  };
+  struct AnyCertificate {};
+  struct Certificate {
+    std::string kind;  // "CN="
+    Glob name;
+  };
+  struct Uid {
+    uid_t number;
+  };
+  using Term = std::variant<Anyone, Anonymous, Login, User, Group, AnyCertificate, Certificate,
+                            Network, Uid>;
+
+  static std::variant<Term, Fault> parse_word(std::string_view text);
+  static std::variant<Term, Fault> parse_user(std::string_view glob);
+  static std::variant<Term, Fault> parse_group(std::string_view name, const Groups& groups);
+  static std::variant<Term, Fault> parse_certificate(std::string_view name);
+  static std::variant<Term, Fault> parse_network(std::string_view network);
+  static std::variant<Term, Fault> parse_uid(std::string_view number);
+  Who(std::string_view text, Term term) : text_(text), term_(std::move(term)) {}
+
+  std::string text_;
+  Term term_;
+};
+
+}  // namespace entrepot::access

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/access/who.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace entrepot::access {
+namespace {
+
+using testing::HasSubstr;
+
+const Groups& groups() {
+  static const Groups groups = {{"build", std::make_shared<const std::vector<std::string>>(
+                                              std::vector<std::string>{"ci", "nightly", "zoe"})},
+                                {"nobody", std::make_shared<const std::vector<std::string>>()}};
+  return groups;
+}
+
+bool term_matches(std::string_view term, const Caller& caller) {
+  return std::get<Who>(Who::parse(term, groups())).matches(caller);
+}
+
+std::string fault_of_term(std::string_view term) {
+  const auto parsed = Who::parse(term, groups());
+  const auto* fault = std::get_if<Fault>(&parsed);
+  return fault == nullptr ? "no fault" : fault->text;
+}
+
+Caller user_named(std::string_view name) {
+  Caller caller;
+  caller.user = name;
+  return caller;
+}
+
+TEST(Who, AnyoneAnonymousAndLogin) {
+  const std::vector<std::string> names = {"CN=node-1"};
+  Caller certified;
+  certified.certificate = names;
+  Caller local;
+  local.uid = 0;
+  for (const Caller& caller : {Caller(), user_named("ci"), certified, local})
+    EXPECT_TRUE(term_matches("anyone", caller));
+  EXPECT_TRUE(term_matches("anonymous", Caller()));
+  EXPECT_FALSE(term_matches("anonymous", user_named("ci")));
+  EXPECT_FALSE(term_matches("anonymous", certified));
+  EXPECT_FALSE(term_matches("anonymous", local));
+  EXPECT_TRUE(term_matches("login", user_named("ci")));
+  EXPECT_FALSE(term_matches("login", Caller()));
+  EXPECT_FALSE(term_matches("login", certified));
+}
+
+TEST(Who, User) {
+  EXPECT_TRUE(term_matches("user:ci", user_named("ci")));
+  EXPECT_FALSE(term_matches("user:ci", user_named("ci2")));
+  EXPECT_TRUE(term_matches("user:ci*", user_named("ci2")));
+  EXPECT_TRUE(term_matches("user:*", user_named("ci")));
+  EXPECT_FALSE(term_matches("user:*", Caller()));
+}
+
+TEST(Who, Group) {
+  for (const auto* name : {"ci", "nightly", "zoe"})
+    EXPECT_TRUE(term_matches("group:build", user_named(name))) << name;
+  EXPECT_FALSE(term_matches("group:build", user_named("c")));
+  EXPECT_FALSE(term_matches("group:build", Caller()));
+  EXPECT_FALSE(term_matches("group:nobody", user_named("ci")));
+}
+
+TEST(Who, Certificate) {
+  const std::vector<std::string> names = {"CN=node-1", "DNS=node-1.example",
+                                          "URI=spiffe://example/node-1", "EMAIL=ops@example"};
+  Caller caller;
+  caller.certificate = names;
+  EXPECT_TRUE(term_matches("cert:CN=node-*", caller));
+  EXPECT_TRUE(term_matches("cert:DNS=node-1.example", caller));
+  EXPECT_TRUE(term_matches("cert:URI=spiffe://example/*", caller));
+  EXPECT_TRUE(term_matches("cert:EMAIL=ops@example", caller));
+  EXPECT_TRUE(term_matches("cert:*", caller));
+  EXPECT_FALSE(term_matches("cert:CN=node-1.example", caller));
+  EXPECT_FALSE(term_matches("cert:DNS=node-1", caller));
+  EXPECT_FALSE(term_matches("cert:URI=node-1.example", caller));
+  EXPECT_FALSE(term_matches("cert:*", user_named("CN=node-1")));
+  EXPECT_FALSE(term_matches("cert:CN=*", Caller()));
+}
+
+TEST(Who, NetworkAndUid) {
+  Caller caller;
+  caller.address = *IpAddress::parse("10.2.0.7");
+  EXPECT_TRUE(term_matches("net:10.2.0.0/16", caller));
+  EXPECT_FALSE(term_matches("net:10.3.0.0/16", caller));
+  EXPECT_FALSE(term_matches("net:0.0.0.0/0", Caller()));
+  EXPECT_FALSE(term_matches("uid:0", Caller()));
+  caller.uid = 1000;
+  EXPECT_TRUE(term_matches("uid:1000", caller));
+  EXPECT_FALSE(term_matches("uid:0", caller));
+}
+
+TEST(Who, FaultsTellTheCure) {
+  for (const auto* term : {"", "ci", "Anyone", "anyone ", "users:ci", ":ci"})
+    EXPECT_THAT(fault_of_term(term), HasSubstr("is no client; write anyone")) << term;
+  EXPECT_THAT(fault_of_term("user:"), HasSubstr("empty"));
+  EXPECT_THAT(fault_of_term("user:a:b"), HasSubstr("colon"));
+  EXPECT_THAT(fault_of_term("user:[a"), HasSubstr("without \"]\""));
+  EXPECT_EQ(fault_of_term("group:admins"),
+            "no group \"admins\"; add it to \"groups\" with its users");
+  for (const auto* term : {"cert:", "cert:node", "cert:O=acme", "cert:cn=node"})
+    EXPECT_THAT(fault_of_term(term), HasSubstr("write cert:CN=NAME")) << term;
+  EXPECT_THAT(fault_of_term("cert:CN="), HasSubstr("empty"));
+  EXPECT_THAT(fault_of_term("net:10.0.0.1/8"), HasSubstr("write 10.0.0.0/8"));
+  for (const auto* term : {"uid:", "uid:root", "uid:-1", "uid:4294967295", "uid:1 "})
+    EXPECT_THAT(fault_of_term(term), HasSubstr("is no user id")) << term;
+}
+
+TEST(Who, KeepsItsText) {
+  EXPECT_EQ(std::get<Who>(Who::parse("net:10.0.0.0/8", groups())).text(), "net:10.0.0.0/8");
+}
+
+}  // namespace
+}  // namespace entrepot::access
