@@ -17,7 +17,7 @@ export LC_ALL=C.UTF-8  # the answers of apt are read
 # "clang-runtime" stands for the sanitizers and the fuzzer of the version that "clang" means.
 build_packages=(
   'ca-certificates' 'ccache' 'cmake' 'g++' 'ninja-build' 'pkg-config|pkgconf'
-  'libcli11-dev' 'libcurl4-openssl-dev' 'libevent-dev' 'libllhttp-dev|node-llhttp'
+  'libcli11-dev' 'libcrypt-dev' 'libcurl4-openssl-dev' 'libevent-dev' 'libllhttp-dev|node-llhttp'
   'libre2-dev' 'librocksdb-dev' 'libspdlog-dev' 'libssl-dev' 'nlohmann-json3-dev'
   'prometheus-cpp-dev|libprometheus-cpp-dev'
 )

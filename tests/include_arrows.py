@@ -35,6 +35,7 @@ ARROWS = {
 
     "proxy/base": [],
     "proxy/access": ["proxy/base"],
+    "proxy/access/login": ["proxy/access", "proxy/base"],
     "proxy/loop": ["cache/base"],
     "proxy/http/parse": ["proxy/base"],
     "proxy/http/socket": ["proxy/loop"],
@@ -54,11 +55,11 @@ ARROWS = {
                                "proxy/http/parse"],
     "proxy/registry/reply": ["proxy/base", "cache/base", "cache/content", "cache/api",
                              "proxy/http", "proxy/http/parse", "proxy/registry/request"],
-    "proxy/registry": ["proxy/access", "proxy/base", "cache", "cache/",
+    "proxy/registry": ["proxy/access", "proxy/access/login", "proxy/base", "cache", "cache/",
                        "proxy/http", "proxy/registry/"],
     "proxy/admin": ["cache", "cache/", "proxy/http", "proxy/http/parse", "proxy/loop"],
 
-    "proxy/app/command": ["cache/api", "conf", "proxy/access", "proxy/http",
+    "proxy/app/command": ["cache/api", "conf", "proxy/access", "proxy/access/login", "proxy/http",
                           "proxy/http/tls", "proxy/registry/request", "proxy/upstream/endpoint"],
     "proxy/app/engines": ["cache/base", "conf", "proxy/app/command"],
     "proxy/app/cache_cli": ["cache", "cache/", "conf", "proxy/admin", "proxy/app/command"],
@@ -73,6 +74,7 @@ LIBRARIES = {
                  ["conf/", "cache/content/manifest.cc", "cache/content/schema1.cc",
                   "proxy/upstream/wire/json.", "proxy/upstream/listing_",
                   "proxy/upstream/wire/listing_", "proxy/upstream/auth/token_reply.cc",
+                  "proxy/access/login/token_file.cc",
                   "proxy/admin/cache_api.cc", "proxy/app/cache_cli/",
                   "proxy/app/endpoint_memory.cc"]),
     "rocksdb": (r"rocksdb/", ["cache/index/rocks_"]),
@@ -83,7 +85,9 @@ LIBRARIES = {
     "libcurl": (r"curl/", ["proxy/upstream/", "proxy/app/cache_cli/admin_client."]),
     # Upstream credentials are encoded for Basic and wiped from memory by it.
     "openssl": (r"openssl/", ["cache/base/digest", "cache/content/schema1.cc", "proxy/base/secret.cc",
-                              "proxy/http/", "proxy/upstream/wire/credential"]),
+                              "proxy/access/login/", "proxy/http/", "proxy/upstream/wire/credential"]),
+    # Hashes of passwords.
+    "libcrypt": (r"crypt\.h", ["proxy/access/login/password_hash.cc"]),
     "CLI11": (r"CLI/", ["proxy/app/"]),
     # Tests only: no source of the product includes them.
     "googletest": (r"(gtest|gmock)/", []),
