@@ -18,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t longest_file = 4 << 20;
-constexpr mode_t mode_of_new_file = 0644;
 constexpr int most_backups = 1000;
 
 /// Throws std::system_error if a retry may succeed (exit code 75), else std::runtime_error (78).
@@ -78,7 +77,7 @@ void write_all(int fd, std::string_view content, const fs::path& file) {
 }
 
 /// Copies the mode and owner of the existing file.
-void take_mode_and_owner(int fd, const fs::path& file) {
+void take_mode_and_owner(int fd, const fs::path& file, mode_t mode_of_new_file) {
   struct stat status {};
   const bool found = ::stat(file.c_str(), &status) == 0;
   const mode_t mode = found ? status.st_mode & 07777 : mode_of_new_file;
@@ -86,13 +85,13 @@ void take_mode_and_owner(int fd, const fs::path& file) {
     fail(errno, "cannot give another " + file.string() + " its owner and mode");
 }
 
-fs::path write_beside(const fs::path& file, std::string_view content) {
+fs::path write_beside(const fs::path& file, std::string_view content, mode_t mode_of_new_file) {
   std::string name = (file.parent_path() / ("." + file.filename().string() + ".XXXXXX")).string();
   const Descriptor fd(::mkostemp(name.data(), O_CLOEXEC));
   if (fd < 0) fail(errno, "cannot write " + file.string());
   Tentative made{name};
   write_all(fd, content, file);
-  take_mode_and_owner(fd, file);
+  take_mode_and_owner(fd, file, mode_of_new_file);
   made.keep();
   return name;
 }
@@ -151,11 +150,11 @@ std::optional<std::string> content_of_file(const fs::path& file) {
 }
 
 std::optional<fs::path> replace_file(const fs::path& file, const std::optional<std::string>& before,
-                                     std::string_view content) {
+                                     std::string_view content, const Replacement& replacement) {
   std::error_code error;
   fs::create_directories(file.parent_path(), error);
   if (error) fail(error.value(), "cannot make " + file.parent_path().string());
-  Tentative beside{write_beside(file, content)};
+  Tentative beside{write_beside(file, content, replacement.mode_of_new_file)};
   if (!before) {
     if (::link(beside.name().c_str(), file.c_str()) != 0) {
       if (errno == EEXIST) fail_changed(file);
@@ -169,9 +168,9 @@ std::optional<fs::path> replace_file(const fs::path& file, const std::optional<s
   if (::rename(beside.name().c_str(), file.c_str()) != 0)
     fail(errno, "cannot replace " + file.string());
   beside.keep();
-  backup.keep();
+  if (replacement.keep_backup) backup.keep();
   sync_folder(file.parent_path());
-  return backup.name();
+  return replacement.keep_backup ? std::optional(backup.name()) : std::nullopt;
 }
 
 }  // namespace entrepot::app

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replaces configuration files of other programs as a whole or not at all, and keeps the previous
-// content.
+// Replaces files as a whole or not at all; of configuration files of other programs it keeps the
+// previous content.
 #pragma once
+
+#include <sys/types.h>
 
 #include <filesystem>
 #include <optional>
@@ -19,15 +21,23 @@ std::filesystem::path path_below(const std::filesystem::path& root,
 /// read, is no regular file or is larger than 4 MiB.
 std::optional<std::string> content_of_file(const std::filesystem::path& file);
 
+/// The way in which replace_file() treats the file.
+struct Replacement {
+  mode_t mode_of_new_file = 0644;
+  bool keep_backup = true;  ///< false: the old content is gone
+};
+
 /// Writes a file and creates its folders. A crash leaves the old or the new content. An existing
 /// file keeps its mode and owner, and its old content is kept as FILE.entrepot-backup, or with .2,
-/// .3 and so on if that exists. Returns the path of the backup; nullopt if the file did not exist.
+/// .3 and so on if that exists. Returns the path of the backup; nullopt if the file did not exist
+/// or no backup is kept.
 ///
 /// `before`: the result of content_of_file(). A file that another program has changed since is not
 /// overwritten: std::system_error, as for a full disk, because a retry may succeed. Any other
 /// failure is a std::runtime_error. After either, nothing has changed.
 std::optional<std::filesystem::path> replace_file(const std::filesystem::path& file,
                                                   const std::optional<std::string>& before,
-                                                  std::string_view content);
+                                                  std::string_view content,
+                                                  const Replacement& replacement = {});
 
 }  // namespace entrepot::app

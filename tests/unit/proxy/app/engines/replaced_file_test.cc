@@ -55,6 +55,17 @@ TEST_F(ReplacedFile, KeepsEveryBackup) {
   EXPECT_EQ(names().size(), 4U);
 }
 
+TEST_F(ReplacedFile, WithoutBackupAndWithAnotherMode) {
+  const Replacement secret = {.mode_of_new_file = 0600, .keep_backup = false};
+  EXPECT_EQ(replace_file(file_, std::nullopt, "one", secret), std::nullopt);
+  EXPECT_EQ(fs::status(file_).permissions(), fs::perms(0600));
+  EXPECT_EQ(replace_file(file_, "one", "two", secret), std::nullopt);
+  EXPECT_EQ(at(file_), "two");
+  EXPECT_THAT(names(), UnorderedElementsAre("f.json"));
+  EXPECT_THROW(replace_file(file_, "one", "three", secret), std::system_error);
+  EXPECT_EQ(at(file_), "two");
+}
+
 TEST_F(ReplacedFile, KeepsModeAndOwner) {
   fs::create_directories(file_.parent_path());
   put(file_, "one");
