@@ -62,6 +62,8 @@ ARROWS = {
     "proxy/app/command": ["cache/api", "conf", "proxy/access", "proxy/access/login", "proxy/http",
                           "proxy/http/tls", "proxy/registry/request", "proxy/upstream/endpoint"],
     "proxy/app/engines": ["cache/base", "conf", "proxy/app/command"],
+    "proxy/app/token_cli": ["proxy/access", "proxy/access/login", "proxy/base",
+                            "proxy/app/command", "proxy/app/engines"],
     "proxy/app/cache_cli": ["cache", "cache/", "conf", "proxy/admin", "proxy/app/command"],
     "proxy/app": ["cache", "cache/", "conf", "proxy/"],
 }

@@ -21,6 +21,7 @@
 #include "proxy/app/engines/client_config.h"
 #include "proxy/app/mirror.h"
 #include "proxy/app/process.h"
+#include "proxy/app/token_cli/token_command.h"
 #include "proxy/loop/signals.h"
 #include "proxy/loop/thread.h"
 #include "proxy/registry/request/upstream_table.h"
@@ -162,6 +163,8 @@ int run(const Command& command) {
         return health(command);
       case Action::client_config:
         return configure_client(command);
+      case Action::token:
+        return run_token_command(command);
       case Action::version:
         std::cout << "entrepot " << version() << " (commit " << commit() << ")\n";
         return exit_ok;

@@ -7,7 +7,9 @@
 #include <sstream>
 #include <string_view>
 
+#include "conf/units.h"
 #include "metrics/printable.h"
+#include "proxy/access/user_name.h"
 #include "proxy/app/command/client_mirror.h"
 #include "proxy/app/command/exit_codes.h"
 
@@ -15,8 +17,8 @@ namespace entrepot::app {
 namespace {
 
 constexpr const char* footer =
-    "Exit codes: 0 done, 1 not there or found wrong (cache), not well (health), 64 wrong usage,\n"
-    "75 try again later, 78 fix the configuration, 70 a bug.\n"
+    "Exit codes: 0 done, 1 not there or found wrong (cache, token), not well (health),\n"
+    "64 wrong usage, 75 try again later, 78 fix the configuration, 70 a bug.\n"
     "Without --config the built-in configuration is used: conf/entrepot.json.";
 
 constexpr const char* set_help =
@@ -100,6 +102,47 @@ void add_client_options(CLI::App& client, Command& result) {
       ->check(CLI::Validator(CLI::ExistingDirectory).description(""));
 }
 
+std::string fault_of_token_name(const std::string& name) {
+  if (auto fault = access::fault_of_user_name(name)) return *fault;
+  return is_utf8(name) ? "" : "the name is not UTF-8";
+}
+
+std::string fault_of_life(const std::string& text) {
+  const auto life = conf::parse_duration(text);
+  if (!life) return printable(text) + " is no duration; write 90d or 12h";
+  return *life < std::chrono::seconds(1) ? "a token has to live for a second at least" : "";
+}
+
+/// The subcommands of `token`.
+void add_token_commands(CLI::App& token, Command& result) {
+  token.require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, TokenAction action) {
+    auto* command = token.add_subcommand(name, help);
+    command->add_option("--file", result.token_file, "The file of tokens that the listeners name")
+        ->required()
+        ->type_name("FILE");
+    command->callback([&result, action] { result.token_action = action; });
+    return command;
+  };
+  const auto add_name = [&](CLI::App* command) {
+    command->add_option("--name", result.token_name, "The name of the token, and of its user")
+        ->required()
+        ->type_name("NAME")
+        ->check(CLI::Validator(fault_of_token_name, ""));
+  };
+  auto* create = add("create", "Make a token, and print it once", TokenAction::create);
+  add_name(create);
+  create
+      ->add_option_function<std::string>(
+          "--expires",
+          [&result](const std::string& text) { result.token_life = conf::parse_duration(text); },
+          "The time for which it is accepted, such as 90d; without it, until it is revoked")
+      ->type_name("DURATION")
+      ->check(CLI::Validator(fault_of_life, ""));
+  add("list", "The names of the tokens and their times", TokenAction::list);
+  add_name(add("revoke", "Remove a token", TokenAction::revoke));
+}
+
 }  // namespace
 
 std::variant<Command, Farewell> parse_command_line(int argc, const char* const* argv) {
@@ -114,7 +157,9 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
       "cache", "Look at the cache and change it, whether a process uses it or not");
   auto* client = app.add_subcommand(
       "client-config", "Print or write the configuration with which an engine uses the mirror");
+  auto* token = app.add_subcommand("token", "Make and revoke tokens with which clients log in");
   add_cache_commands(*cache, result);
+  add_token_commands(*token, result);
   auto* health = app.add_subcommand("health", "Ask a running process whether it is well");
   health->add_option("-a,--address", result.address, "Its admin listener")
       ->type_name("ADDRESS:PORT")
@@ -135,6 +180,7 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   if (cache->parsed()) result.action = Action::cache;
   if (health->parsed()) result.action = Action::health;
   if (client->parsed()) result.action = Action::client_config;
+  if (token->parsed()) result.action = Action::token;
   return result;
 }
 

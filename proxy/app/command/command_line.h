@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -9,8 +10,9 @@
 
 namespace entrepot::app {
 
-enum class Action { serve, check, version, cache, health, client_config };
+enum class Action { serve, check, version, cache, health, client_config, token };
 enum class CacheAction { stats, list, verify, remove, pins, pin, unpin };
+enum class TokenAction { create, list, revoke };
 enum class Engine { docker, containerd, podman, k3s, rke2, buildkit };
 
 /// The parsed command line.
@@ -34,6 +36,12 @@ struct Command {
   std::optional<std::string> mirror;  ///< a URL without fault_of_mirror()
   bool write = false;
   std::filesystem::path root = "/";  ///< the root of the system whose files are written
+
+  // Arguments of `token`.
+  TokenAction token_action = TokenAction::list;
+  std::filesystem::path token_file;
+  std::string token_name;                               ///< without fault_of_user_name()
+  std::optional<std::chrono::milliseconds> token_life;  ///< nullopt: without an end
 };
 
 /// Text to print before the program ends: the help, or the error of the command line.

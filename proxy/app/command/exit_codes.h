@@ -6,6 +6,7 @@ namespace entrepot::app {
 // The values of sysexits.h; docs/operations.md describes them.
 inline constexpr int exit_ok = 0;
 /// `entrepot cache`: the object does not exist, or a check has found a fault.
+/// `entrepot token`: the name exists already (create), or does not exist (revoke).
 /// `entrepot health`: the process is not healthy.
 inline constexpr int exit_found = 1;
 /// The command line was not understood.

@@ -85,6 +85,31 @@ TEST(CommandLine, ClientConfigReportsTheFaultOfAMirror) {
               HasSubstr("has no path"));
 }
 
+TEST(CommandLine, Token) {
+  const auto create =
+      command({"token", "create", "--file", "t.json", "--name", "ci", "--expires", "90d"});
+  EXPECT_EQ(create.action, Action::token);
+  EXPECT_EQ(create.token_action, TokenAction::create);
+  EXPECT_EQ(create.token_file, "t.json");
+  EXPECT_EQ(create.token_name, "ci");
+  EXPECT_EQ(create.token_life, std::chrono::hours(90 * 24));
+  EXPECT_EQ(command({"token", "create", "--file", "t", "--name", "ci"}).token_life, std::nullopt);
+  EXPECT_EQ(command({"token", "list", "--file", "t"}).token_action, TokenAction::list);
+  const auto revoke = command({"token", "revoke", "--name", "ci", "--file", "t"});
+  EXPECT_EQ(revoke.token_action, TokenAction::revoke);
+  EXPECT_EQ(revoke.token_name, "ci");
+}
+
+TEST(CommandLine, TokenReportsTheFault) {
+  const auto fault = [](const char* name, const char* expires) {
+    return farewell({"token", "create", "--file", "t", "--name", name, "--expires", expires}).text;
+  };
+  EXPECT_THAT(fault("a:b", "1d"), HasSubstr("the name has a colon"));
+  EXPECT_THAT(fault("\xff", "1d"), HasSubstr("not UTF-8"));
+  EXPECT_THAT(fault("ci", "90"), HasSubstr("write 90d or 12h"));
+  EXPECT_THAT(fault("ci", "1ms"), HasSubstr("a second at least"));
+}
+
 TEST(CommandLine, HelpIsNoError) {
   EXPECT_EQ(farewell({"--help"}).exit_code, 0);
   EXPECT_THAT(farewell({"--help"}).text, HasSubstr("serve"));
@@ -112,6 +137,10 @@ TEST(CommandLine, WrongUsageIs64) {
       {"client-config", "docker", "--mirror"},
       {"client-config", "docker", "--mirror", "10.0.0.5:5000"},
       {"client-config", "docker", "--write", "--root", "/nonexistent"},
+      {"token"},
+      {"token", "create", "--file", "t"},
+      {"token", "create", "--name", "ci"},
+      {"token", "list", "--file", "t", "--config", "a"},
   };
   for (const auto& arguments : wrong) {
     const auto said = parse(arguments);
