@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,14 +24,27 @@ struct CertificateFiles {
 struct ListenerTls {
   /// At least one. Clients get the one with the name they ask for; the first is the default.
   std::vector<CertificateFiles> certificates;
+  /// PEM, the authorities of client certificates; absent: clients are not asked for one.
+  std::optional<std::filesystem::path> client_ca = {};
+  bool client_required = true;  ///< "client_certificate": "required"
   bool operator==(const ListenerTls&) const = default;
+};
+
+/// The logins of a listener.
+struct ListenerAuth {
+  std::optional<std::filesystem::path> htpasswd = {};  ///< users with the hashes of their passwords
+  std::optional<std::filesystem::path> tokens = {};    ///< made by `entrepot token`
+  bool challenge = true;  ///< "challenge": "direct": requests that name a registry get a 401
+  bool operator==(const ListenerAuth&) const = default;
 };
 
 /// An address for clients. Addresses are IP literals with a port: "0.0.0.0:5000", "[::]:5000"; port
 /// 0 selects a free one.
 struct Listener {
   std::string address;
-  std::optional<ListenerTls> tls = {};  ///< absent: plain HTTP
+  std::optional<ListenerTls> tls = {};     ///< absent: plain HTTP
+  std::vector<std::string> networks = {};  ///< of the clients that it serves; empty: all
+  std::optional<ListenerAuth> auth = {};   ///< absent: credentials are ignored
   bool operator==(const Listener&) const = default;
 };
 
@@ -98,6 +112,7 @@ struct Upstream {
   /// Hosts of token services besides the endpoints' own domains: lower case, no port.
   std::vector<std::string> token_hosts;
   Tags tags;
+  std::vector<std::string> deny;  ///< policy.NAME.deny: globs of repositories that nobody may pull
   bool operator==(const Upstream&) const = default;
 };
 
@@ -144,6 +159,21 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 
+/// A rule about who may pull what. proxy/access has the grammar of the texts.
+struct AccessRule {
+  std::vector<std::string> who, repositories;
+  bool allow = true;
+  bool operator==(const AccessRule&) const = default;
+};
+
+struct Access {
+  /// The first rule that matches decides; if none matches, the request is refused. Absent: each
+  /// listener serves everybody, or with `auth` or a client certificate everybody with a name.
+  std::optional<std::vector<AccessRule>> rules;
+  std::map<std::string, std::vector<std::string>> groups;  ///< users of each group
+  bool operator==(const Access&) const = default;
+};
+
 struct Registry {
   bool catalog = false;  ///< answer /v2/_catalog
   bool operator==(const Registry&) const = default;
@@ -154,6 +184,7 @@ struct Config {
   std::optional<Admin> admin;    ///< absent: no admin listener
   std::string default_upstream;  ///< a name in `upstreams`, or empty for none
   std::vector<Upstream> upstreams;
+  Access access;
   Registry registry;
   Cache cache;
   Threads threads;

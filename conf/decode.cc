@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 
-#include "conf/grammar.h"
-#include "conf/object_reader.h"
+#include "conf/decode_listen.h"
 #include "conf/proxy_environment.h"
+#include "conf/read_values.h"
 
 namespace entrepot::conf {
 namespace {
@@ -15,64 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view docker_hub = "docker.io";
-
-void add_error(Problems& problems, const std::string& path, const Fault& fault) {
-  if (fault) problems.error(path, *fault);
-}
-
-/// Reads a mandatory text and validates it.
-void required(ObjectReader& in, std::string_view key, std::string& value,
-              Fault (*fault_of)(std::string_view)) {
-  const auto errors = in.problems().errors.size();
-  in.text(key, value);
-  if (in.problems().errors.size() > errors) return;
-  if (value.empty())
-    in.problems().error(in.path(key), "missing");
-  else if (fault_of != nullptr)
-    add_error(in.problems(), in.path(key), fault_of(value));
-}
-
-ListenerTls read_tls(ObjectReader& in) {
-  ListenerTls tls;
-  in.objects("certificates", [&](ObjectReader& entry) {
-    std::string certificate, key;
-    required(entry, "certificate", certificate, nullptr);
-    required(entry, "key", key, nullptr);
-    tls.certificates.push_back({certificate, key});
-  });
-  if (tls.certificates.empty() && !in.problems().has_error(in.path("certificates")))
-    in.problems().error(in.path("certificates"),
-                        "missing: TLS needs at least one certificate with its key");
-  return tls;
-}
-
-Listener read_listener(ObjectReader& in) {
-  Listener listener;
-  required(in, "address", listener.address, fault_of_address);
-  if (const auto* tls = in.find("tls"); tls != nullptr && !tls->is_null())
-    in.object("tls", [&](ObjectReader& entry) { listener.tls = read_tls(entry); });
-  return listener;
-}
-
-Admin read_admin(ObjectReader& in) {
-  Admin admin;
-  required(in, "address", admin.address, fault_of_address);
-  in.texts("hosts", [&](const std::string& host, const std::string& path) {
-    add_error(in.problems(), path, fault_of_host(host));
-    admin.hosts.push_back(host);
-  });
-  return admin;
-}
-
-/// An optional file; nullopt for null as well.
-std::optional<std::filesystem::path> read_file_name(ObjectReader& in, std::string_view key) {
-  const auto* name = in.find(key);
-  if (name == nullptr || name->is_null()) return std::nullopt;
-  std::string file;
-  required(in, key, file, nullptr);
-  if (file.empty()) return std::nullopt;
-  return file;
-}
 
 Credential read_credential(ObjectReader& in) {
   Credential credential;
@@ -255,10 +197,9 @@ void read_default_upstream(ObjectReader& in, Config& config) {
 Config decode(const Json& document, Problems& problems) {
   Config config;
   ObjectReader in(document, "", problems);
-  in.objects("listen", [&](ObjectReader& entry) { config.listen.push_back(read_listener(entry)); });
-  if (const auto* admin = in.find("admin"); admin != nullptr && !admin->is_null())
-    in.object("admin", [&](ObjectReader& entry) { config.admin = read_admin(entry); });
+  decode_listen(in, config);
   read_upstreams(in, config, problems);
+  decode_policy(in, config);
   read_default_upstream(in, config);
   in.object("registry",
             [&](ObjectReader& entry) { entry.boolean("catalog", config.registry.catalog); });

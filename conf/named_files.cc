@@ -32,16 +32,23 @@ void find_passwords(std::vector<Credential>& credentials, const std::filesystem:
   for (auto& credential : credentials) find_file(credential.password_file, folder);
 }
 
-}  // namespace
-
-void find_named_files(Config& config, const std::filesystem::path& folder) {
-  for (auto& listener : config.listen) {
-    if (!listener.tls) continue;
+void find_files(Listener& listener, const std::filesystem::path& folder) {
+  if (listener.tls) {
     for (auto& files : listener.tls->certificates) {
       find_file(files.certificate, folder);
       find_file(files.key, folder);
     }
+    if (listener.tls->client_ca) find_file(*listener.tls->client_ca, folder);
   }
+  if (!listener.auth) return;
+  if (listener.auth->htpasswd) find_file(*listener.auth->htpasswd, folder);
+  if (listener.auth->tokens) find_file(*listener.auth->tokens, folder);
+}
+
+}  // namespace
+
+void find_named_files(Config& config, const std::filesystem::path& folder) {
+  for (auto& listener : config.listen) find_files(listener, folder);
   for (auto& upstream : config.upstreams) {
     if (upstream.ca_file) upstream.ca_file = folder / *upstream.ca_file;
     if (auto& file = upstream.proxy.ca_file) file = folder / *file;

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "conf/validate.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdlib>
 #include <map>
 #include <optional>
 #include <set>
-#include <system_error>
+#include <utility>
 
 #include "conf/credentials.h"
+#include "conf/file_content.h"
 #include "conf/grammar.h"
 
 namespace entrepot::conf {
@@ -25,8 +21,6 @@ constexpr std::size_t max_ca_file_size = 16 * 1024 * 1024;
 
 std::string path_of(const Upstream& upstream) { return "upstreams." + upstream.name; }
 
-std::string reason(int error) { return std::generic_category().message(error); }
-
 void check_listeners(const Config& config, Problems& problems) {
   if (config.listen.empty() && !problems.has_error("listen"))
     problems.error("listen", "at least one address to listen on is needed");
@@ -38,6 +32,13 @@ void check_listeners(const Config& config, Problems& problems) {
   for (std::size_t i = 0; i < config.listen.size(); ++i)
     check(config.listen[i].address, indexed("listen", i) + ".address");
   if (config.admin) check(config.admin->address, "admin.address");
+}
+
+void check_access(const Config& config, Problems& problems) {
+  const auto& [rules, groups] = config.access;
+  if (rules && rules->empty() && !problems.has_error("access"))
+    problems.error("access", "holds no rule; remove it, or nobody could pull anything");
+  if (!rules && !groups.empty()) problems.warn("groups", "not used: there are no rules in access");
 }
 
 void check_names(Config& config, Problems& problems) {
@@ -82,78 +83,36 @@ void check_endpoints(const Upstream& upstream, Problems& problems) {
                    "name; put them into that endpoint");
 }
 
-/// Opens a file for reading; returns -1 after a problem.
-int open_file(const std::filesystem::path& file, const std::string& path, Problems& problems) {
-  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  struct stat status {};
-  if (fd < 0) {
-    problems.error(path, "cannot read " + file.string() + ": " + reason(errno));
-  } else if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
-    return fd;
-  } else {
-    problems.error(path, file.string() + " is not a file");
-    ::close(fd);
-  }
-  return -1;
-}
-
-/// The first `most` bytes of a file; nullopt after a problem.
-std::optional<std::string> content_of(int fd, const std::filesystem::path& file, std::size_t most,
-                                      const std::string& path, Problems& problems) {
-  std::string content(most, '\0');
-  std::size_t filled = 0;
-  ssize_t size = 0;
-  while (filled < most && (size = ::read(fd, content.data() + filled, most - filled)) > 0)
-    filled += static_cast<std::size_t>(size);
-  if (size < 0) {
-    problems.error(path, "cannot read " + file.string() + ": " + reason(errno));
-    return std::nullopt;
-  }
-  content.resize(filled);
-  return content;
-}
-
 void check_ca_file(const std::optional<std::filesystem::path>& file, const std::string& path,
                    Problems& problems) {
   if (!file) return;
-  const int fd = open_file(*file, path, problems);
-  if (fd < 0) return;
-  const auto content = content_of(fd, *file, max_ca_file_size, path, problems);
-  ::close(fd);
+  const auto content = read_file(*file, max_ca_file_size, path, problems);
   // "-----BEGIN CERTIFICATE-----", "-----BEGIN TRUSTED CERTIFICATE-----"
-  if (content && content->find("CERTIFICATE-----") == std::string::npos)
+  if (content && content->bytes.find("CERTIFICATE-----") == std::string::npos)
     problems.error(path, file->string() + " holds no certificate in PEM form");
 }
 
 /// The content of the file without its last line break; never part of a message. A password may
 /// have several lines: some registries use a JSON key as password (Basic transfers it in base64).
-std::string password_in(int fd, const Credential& credential, const std::string& path,
-                        Problems& problems) {
-  const auto& file = credential.password_file;
-  struct stat status {};
-  if (::fstat(fd, &status) == 0 && (status.st_mode & S_IROTH) != 0)
-    problems.warn(path, file.string() + " can be read by every user; chmod it to 0400 or 0600");
-  auto password = content_of(fd, file, max_password_size + 1, path, problems);
-  if (!password) return {};
-  if (password->size() > max_password_size)
-    problems.error(path, file.string() + " is too long for a password");
-  if (password->ends_with("\r\n"))
-    password->resize(password->size() - 2);
-  else if (password->ends_with('\n'))
-    password->pop_back();
-  if (password->empty())
-    problems.error(path, file.string() + " is empty");
-  else if (password->find('\0') != std::string::npos)
-    problems.error(path, file.string() + " holds a zero byte; a password is text");
-  return *password;
-}
-
 void read_password(Credential& credential, const std::string& path, Problems& problems) {
-  if (credential.password_file.empty()) return;
-  const int fd = open_file(credential.password_file, path, problems);
-  if (fd < 0) return;
-  credential.password = password_in(fd, credential, path, problems);
-  ::close(fd);
+  const auto& file = credential.password_file;
+  if (file.empty()) return;
+  auto content = read_file(file, max_password_size + 1, path, problems);
+  if (!content) return;
+  if (content->readable_by_all)
+    problems.warn(path, file.string() + " can be read by every user; chmod it to 0400 or 0600");
+  std::string& password = content->bytes;
+  if (password.size() > max_password_size)
+    problems.error(path, file.string() + " is too long for a password");
+  if (password.ends_with("\r\n"))
+    password.resize(password.size() - 2);
+  else if (password.ends_with('\n'))
+    password.pop_back();
+  if (password.empty())
+    problems.error(path, file.string() + " is empty");
+  else if (password.find('\0') != std::string::npos)
+    problems.error(path, file.string() + " holds a zero byte; a password is text");
+  credential.password = std::move(password);
 }
 
 /// `owner`: the path of the object that contains the credentials.
@@ -204,6 +163,7 @@ void choose_directory(Cache& cache, Problems& problems) {
 
 void validate(Config& config, Problems& problems) {
   check_listeners(config, problems);
+  check_access(config, problems);
   check_names(config, problems);
   for (auto& upstream : config.upstreams) {
     check_endpoints(upstream, problems);

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function for each object of the file.
+#include "conf/decode_listen.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "conf/read_values.h"
+
+namespace entrepot::conf {
+namespace {
+
+ListenerTls read_tls(ObjectReader& in) {
+  ListenerTls tls;
+  in.objects("certificates", [&](ObjectReader& entry) {
+    std::string certificate, key;
+    required(entry, "certificate", certificate, nullptr);
+    required(entry, "key", key, nullptr);
+    tls.certificates.push_back({certificate, key});
+  });
+  if (tls.certificates.empty() && !in.problems().has_error(in.path("certificates")))
+    in.problems().error(in.path("certificates"),
+                        "missing: TLS needs at least one certificate with its key");
+  tls.client_ca = read_file_name(in, "client_ca");
+  std::size_t demand = 0;
+  in.word("client_certificate", demand, {"required", "optional"});
+  tls.client_required = demand == 0;
+  if (in.find("client_certificate") != nullptr && !tls.client_ca)
+    in.problems().error(in.path("client_certificate"),
+                        "needs client_ca, a file with the authorities of the clients");
+  return tls;
+}
+
+ListenerAuth read_auth(ObjectReader& in) {
+  ListenerAuth auth;
+  const auto errors = in.problems().errors.size();
+  auth.htpasswd = read_file_name(in, "htpasswd");
+  auth.tokens = read_file_name(in, "tokens");
+  std::size_t challenge = 0;
+  in.word("challenge", challenge, {"direct", "never"});
+  auth.challenge = challenge == 0;
+  if (!auth.htpasswd && !auth.tokens && in.problems().errors.size() == errors)
+    in.problems().error(in.path(), "needs htpasswd or tokens, a file with the logins");
+  return auth;
+}
+
+Listener read_listener(ObjectReader& in) {
+  Listener listener;
+  required(in, "address", listener.address, fault_of_address);
+  read_optional(in, "tls", listener.tls, read_tls);
+  read_texts(in, "networks", listener.networks);
+  read_optional(in, "auth", listener.auth, read_auth);
+  return listener;
+}
+
+Admin read_admin(ObjectReader& in) {
+  Admin admin;
+  required(in, "address", admin.address, fault_of_address);
+  in.texts("hosts", [&](const std::string& host, const std::string& path) {
+    add_error(in.problems(), path, fault_of_host(host));
+    admin.hosts.push_back(host);
+  });
+  return admin;
+}
+
+void read_list(ObjectReader& in, std::string_view key, std::vector<std::string>& texts) {
+  const auto errors = in.problems().errors.size();
+  read_texts(in, key, texts);
+  if (texts.empty() && in.problems().errors.size() == errors)
+    in.problems().error(in.path(key), "missing: a rule needs at least one entry");
+}
+
+AccessRule read_rule(ObjectReader& in) {
+  AccessRule rule;
+  read_list(in, "who", rule.who);
+  read_list(in, "repositories", rule.repositories);
+  in.boolean("allow", rule.allow);
+  return rule;
+}
+
+void read_access(ObjectReader& in, Access& access) {
+  if (const auto* found = in.find("access"); found != nullptr && !found->is_null()) {
+    auto& rules = access.rules.emplace();
+    in.objects("access", [&](ObjectReader& rule) { rules.push_back(read_rule(rule)); });
+  }
+  in.entries("groups",
+             [&](const std::string& name, const Json&) { access.groups.try_emplace(name); });
+  in.object("groups", [&](ObjectReader& groups) {
+    for (auto& [name, users] : access.groups) read_texts(groups, name, users);
+  });
+}
+
+}  // namespace
+
+void decode_listen(ObjectReader& in, Config& config) {
+  in.objects("listen", [&](ObjectReader& entry) { config.listen.push_back(read_listener(entry)); });
+  read_optional(in, "admin", config.admin, read_admin);
+  read_access(in, config.access);
+}
+
+void decode_policy(ObjectReader& in, Config& config) {
+  in.entries("policy", [&](const std::string& name, const Json& value) {
+    ObjectReader policy(value, in.path("policy") + "." + name, in.problems());
+    const auto upstream = std::find_if(config.upstreams.begin(), config.upstreams.end(),
+                                       [&](const Upstream& each) { return each.name == name; });
+    std::vector<std::string> deny;
+    read_texts(policy, "deny", deny);
+    if (upstream != config.upstreams.end())
+      upstream->deny = std::move(deny);
+    else
+      in.problems().error(policy.path(), "no upstream of this name is configured");
+  });
+}
+
+}  // namespace entrepot::conf
