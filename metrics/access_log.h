@@ -16,6 +16,7 @@ namespace entrepot::log {
 /// The fields of one line. Views are read during AccessLog::write() only.
 struct AccessLine {
   std::string_view client;  ///< "address:port"
+  std::string_view user;    ///< the name of its login or token; empty without one
   std::string_view method;  ///< "GET"; empty if the request could not be parsed
   /// The path without its query, which may contain secrets.
   std::string_view path;

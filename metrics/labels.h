@@ -47,6 +47,7 @@ enum class JobPool : std::uint8_t {
   store,
   serve,  ///< requests of clients
   admin,  ///< requests of the admin listener
+  login,  ///< hashes of passwords
 };
 
 template <>
@@ -103,6 +104,7 @@ inline constexpr auto words<JobPool> = make_words<JobPool>({
     {JobPool::store, "store"},
     {JobPool::serve, "serve"},
     {JobPool::admin, "admin"},
+    {JobPool::login, "login"},
 });
 
 }  // namespace entrepot::metrics

@@ -216,6 +216,8 @@ struct Metrics::Families {
   GaugeSeries connections{0}, connections_limit{0}, flights{0}, store_jobs_queued{0};
   CounterSeries connections_refused{0}, log_dropped{0};
   EnumSeries<CounterSeries, ClientLimit> clients_limited;
+  EnumSeries<CounterSeries, LoginResult> logins;
+  EnumSeries<CounterSeries, AccessRefusal> access_refused;
   EnumSeries<HistogramSeries, LoopRole> loop_lag;
   EnumSeries<CounterSeries, JobPool> job_failures;
 
@@ -237,6 +239,8 @@ void Metrics::Families::write_process(Exposition& out) const {
   out.add(Id::connections_limit, {}, connections_limit);
   out.add(Id::connections_refused, {}, connections_refused);
   out.add_each(Id::clients_limited, clients_limited);
+  out.add_each(Id::logins, logins);
+  out.add_each(Id::access_refused, access_refused);
   out.add(Id::flights, {}, flights);
   out.add(Id::log_dropped, {}, static_cast<double>(log_dropped + log::dropped()));
   out.add(Id::store_jobs_queued, {}, store_jobs_queued);
@@ -292,6 +296,10 @@ Gauge Metrics::connections_limit() const { return Gauge(&families_->connections_
 Counter Metrics::connections_refused() const { return Counter(&families_->connections_refused); }
 Counter Metrics::clients_limited(ClientLimit limit) const {
   return Counter(&families_->clients_limited[limit]);
+}
+Counter Metrics::logins(LoginResult result) const { return Counter(&families_->logins[result]); }
+Counter Metrics::access_refused(AccessRefusal reason) const {
+  return Counter(&families_->access_refused[reason]);
 }
 Gauge Metrics::flights() const { return Gauge(&families_->flights); }
 Counter Metrics::log_dropped() const { return Counter(&families_->log_dropped); }

@@ -112,6 +112,8 @@ class Metrics {
   Gauge connections_limit() const;
   Counter connections_refused() const;
   Counter clients_limited(ClientLimit limit) const;
+  Counter logins(LoginResult result) const;
+  Counter access_refused(AccessRefusal reason) const;
   Gauge flights() const;
   /// Lines dropped outside of the log's own queue, which text() adds (log::dropped()).
   Counter log_dropped() const;

@@ -61,6 +61,10 @@ enum class RefusalReason : std::uint8_t {
   ranges,            ///< too many ranges
   accept,            ///< the manifest has a type that the client does not accept
   client_misses,     ///< limits.misses_per_client
+  network,           ///< the client's address is in none of the listener's networks
+  login,             ///< no login, or a wrong one
+  login_busy,        ///< too many passwords wait to be verified
+  access,            ///< the access rules, or the deny list of the upstream
 };
 
 /// The reason that an object was removed from the store: entrepot_cache_evictions_total.
@@ -94,18 +98,33 @@ enum class EndpointFailure : std::uint8_t {
 /// A limit that was enforced on a client: label `reason` of entrepot_clients_limited_total.
 enum class ClientLimit : std::uint8_t { connections, misses, heads, slow, idle };
 
+/// A request refused because of who sent it: label `reason` of entrepot_access_refused_total.
+enum class AccessRefusal : std::uint8_t { network, login, rules, deny_list };
+
+/// The credentials of a request: label `result` of entrepot_logins_total.
+enum class LoginResult : std::uint8_t {
+  ok,
+  wrong_password,
+  unknown_user,
+  unknown_token,
+  expired_token,
+  unsupported,  ///< neither Basic nor Bearer, or malformed
+  busy,         ///< too many passwords wait to be verified
+};
+
 /// The end of a TLS handshake with a client: label `result` of entrepot_tls_handshakes_total.
 enum class TlsHandshake : std::uint8_t {
-  ok,             ///< a full handshake
-  resumed,        ///< continues an earlier session
-  timeout,        ///< not complete in time
-  closed,         ///< the client disconnected, or the server did for another client
-  distrusted,     ///< the client does not accept the certificate
-  version,        ///< no common protocol version
-  cipher,         ///< no common cipher, group or signature algorithm
-  alpn,           ///< the client does not offer http/1.1
-  plain_request,  ///< plain HTTP on a port for TLS
-  malformed,      ///< no TLS, or a message that breaks its rules
+  ok,                  ///< a full handshake
+  resumed,             ///< continues an earlier session
+  timeout,             ///< not complete in time
+  closed,              ///< the client disconnected, or the server did for another client
+  distrusted,          ///< the client does not accept the certificate
+  version,             ///< no common protocol version
+  cipher,              ///< no common cipher, group or signature algorithm
+  alpn,                ///< the client does not offer http/1.1
+  client_certificate,  ///< the client has no certificate of client_ca
+  plain_request,       ///< plain HTTP on a port for TLS
+  malformed,           ///< no TLS, or a message that breaks its rules
   other,
 };
 
@@ -187,6 +206,10 @@ inline constexpr auto words<RefusalReason> = make_words<RefusalReason>({
     {RefusalReason::ranges, "ranges"},
     {RefusalReason::accept, "accept"},
     {RefusalReason::client_misses, "client-misses"},
+    {RefusalReason::network, "network"},
+    {RefusalReason::login, "login"},
+    {RefusalReason::login_busy, "login-busy"},
+    {RefusalReason::access, "access"},
 });
 
 template <>
@@ -236,9 +259,29 @@ inline constexpr auto words<TlsHandshake> = make_words<TlsHandshake>({
     {TlsHandshake::version, "version"},
     {TlsHandshake::cipher, "cipher"},
     {TlsHandshake::alpn, "alpn"},
+    {TlsHandshake::client_certificate, "client-certificate"},
     {TlsHandshake::plain_request, "plain-request"},
     {TlsHandshake::malformed, "malformed"},
     {TlsHandshake::other, "other"},
+});
+
+template <>
+inline constexpr auto words<AccessRefusal> = make_words<AccessRefusal>({
+    {AccessRefusal::network, "network"},
+    {AccessRefusal::login, "login"},
+    {AccessRefusal::rules, "rules"},
+    {AccessRefusal::deny_list, "deny-list"},
+});
+
+template <>
+inline constexpr auto words<LoginResult> = make_words<LoginResult>({
+    {LoginResult::ok, "ok"},
+    {LoginResult::wrong_password, "wrong-password"},
+    {LoginResult::unknown_user, "unknown-user"},
+    {LoginResult::unknown_token, "unknown-token"},
+    {LoginResult::expired_token, "expired-token"},
+    {LoginResult::unsupported, "unsupported"},
+    {LoginResult::busy, "busy"},
 });
 
 template <>

@@ -54,6 +54,8 @@ enum class Id : std::size_t {
   loop_lag,
   store_jobs_queued,
   job_failures,
+  logins,
+  access_refused,
   tls_handshakes,
   tls_kernel_connections,
   tls_certificate_end,

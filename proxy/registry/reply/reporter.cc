@@ -65,7 +65,8 @@ void Reporter::finished(const http::Exchange& exchange, const Call& call,
 void Reporter::write_line(const http::Exchange& exchange, const Call& call,
                           const http::ReplyStats& stats) const {
   log::AccessLine line;
-  line.client = exchange.peer();
+  line.client = exchange.peer().name;
+  line.user = call.user;
   line.method = to_string(exchange.request().method());
   line.path = exchange.request().path();
   line.status = stats.status;
