@@ -5,7 +5,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
+#include <vector>
+
+#include "proxy/base/ip_address.h"
 
 namespace entrepot::http {
 
@@ -33,7 +37,10 @@ class ClientAddress {
 /// The client of a connection.
 struct Peer {
   std::string name;       ///< "address:port"; empty if it is unknown
-  ClientAddress address;  ///< default-constructed if it is unknown
+  ClientAddress address;  ///< whose bounds apply; default-constructed if it is unknown
+  IpAddress ip = {};      ///< for rules about networks; default-constructed if it is unknown
+  /// The names of the client's certificate (tls::names_of()); null without one.
+  std::shared_ptr<const std::vector<std::string>> certificate = nullptr;
 };
 
 }  // namespace entrepot::http

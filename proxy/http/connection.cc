@@ -68,6 +68,9 @@ void Connection::on_event(SocketEvent event) {
       sender_.file_failed();
       return close();
     case SocketEvent::broken:
+      // The client gets an alert of TLS instead of a reply.
+      if (const auto fault = socket_->certificate_fault(); !fault.empty())
+        server_.handler().refused(0, fault, peer_);
       return close();
     case SocketEvent::plain_request:
       // A connection that was turned away has its answer already.
@@ -137,6 +140,7 @@ Read Connection::read_head() {
   const std::string_view bytes = reader_.input();
   if (bytes.empty()) return Read::empty;
   if (sender_.exchange() == nullptr) {
+    if (peer_.certificate == nullptr) peer_.certificate = socket_->certificate();
     ConnectionExchange& exchange = sender_.open(*this, peer_);
     reader_.begin(exchange.mutable_request(), exchange.stats().started);
   }

@@ -106,7 +106,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   // Constant after construction.
   LoopServer& server_;
   const std::unique_ptr<Socket> socket_;
-  const Peer peer_;
+
+  Peer peer_;  // its certificate is known once a request arrives
 
   PhaseVariable<ConnectionState> state_{ConnectionState::arrived};
   Turn turn_;

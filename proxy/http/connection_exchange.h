@@ -19,8 +19,7 @@ class ConnectionExchange final : public Exchange {
   const Request& request() const override { return request_; }
   bool closed() const override { return connection_ == nullptr; }
   cache::Executor& executor() const override { return loop_; }
-  std::string_view peer() const override { return peer_.name; }
-  ClientAddress client() const override { return peer_.address; }
+  const Peer& peer() const override { return peer_; }
   bool begin_miss() override;
   void reply(const ReplyHead& head, std::string_view body) override;
   void reply(const ReplyHead& head, std::span<const SharedText> texts) override;

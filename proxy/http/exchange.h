@@ -54,10 +54,8 @@ class Exchange {
   virtual bool closed() const = 0;
   /// The loop of the exchange; other threads post their replies to it.
   virtual cache::Executor& executor() const = 0;
-  /// "address:port" of the client.
-  virtual std::string_view peer() const = 0;
-  /// The client whose bounds apply to the exchange.
-  virtual ClientAddress client() const = 0;
+  /// The client. Valid as long as the exchange.
+  virtual const Peer& peer() const = 0;
   /// Counts the exchange as one that waits for an upstream. False: this client has as many of them
   /// as it may have, and the request has to be refused.
   virtual bool begin_miss() = 0;
@@ -99,8 +97,9 @@ class Handler {
   /// request and the attachment, even if it is still referenced.
   virtual void finished(const Exchange& exchange, const ReplyStats& stats) = 0;
   /// A request was refused before handle(), because of its framing, a limit or a timeout. The
-  /// connection closes unless the end of the request is certain. `reason` is static. Returns the
-  /// JSON body to send with `status`, at most a few hundred bytes. `peer` may be unknown.
+  /// connection closes unless the end of the request is certain. `status` 0: because of its
+  /// certificate, and the client gets no reply. `reason` is static. Returns the JSON body to send
+  /// with `status`, at most a few hundred bytes. `peer` may be unknown.
   virtual std::string refused(int status, std::string_view reason, const Peer& peer) = 0;
 };
 

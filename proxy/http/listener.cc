@@ -115,7 +115,7 @@ bool Listener::accept_some(int limit) {
     if (fd >= 0) {
       const int on = 1;
       setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-      accepted_(fd, {peer_name(peer), ClientAddress::of(peer)});
+      accepted_(fd, {peer_name(peer), ClientAddress::of(peer), IpAddress::of(peer)});
       continue;
     }
     if ((errno == EMFILE || errno == ENFILE) && free_descriptor()) continue;

@@ -42,8 +42,7 @@ class Exchange final : public http::Exchange {
   const http::Request& request() const override { return request_; }
   bool closed() const override { return closed_; }
   cache::Executor& executor() const override;
-  std::string_view peer() const override { return "192.0.2.7:41000"; }
-  http::ClientAddress client() const override { return {}; }
+  const http::Peer& peer() const override { return peer_; }
   bool begin_miss() override { return !misses_refused; }
   void reply(const http::ReplyHead& head, std::string_view body) override;
   void reply(const http::ReplyHead& head, std::span<const http::SharedText> texts) override;

@@ -3,6 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "proxy/http/socket/output.h"
 
@@ -46,6 +50,13 @@ class Socket {
   virtual evbuffer* input() = 0;
   virtual Output& output() = 0;
   virtual int fd() const = 0;
+
+  /// The names of the client's certificate (tls::names_of()); null without one, and before the
+  /// handshake has ended.
+  virtual std::shared_ptr<const std::vector<std::string>> certificate() const { return nullptr; }
+  /// Why the client's certificate was refused, for the log, after `broken`; empty: it was not.
+  /// Static text.
+  virtual std::string_view certificate_fault() const { return {}; }
 
   /// Begins to read and to send, and to tell `user`, which outlives this. Once.
   virtual void start(SocketUser& user) = 0;

@@ -121,9 +121,11 @@ struct Callbacks {
   }
 };
 
-Context::Context(std::vector<Identity> identities, std::shared_ptr<TicketKeys> tickets)
+Context::Context(std::vector<Identity> identities, std::shared_ptr<TicketKeys> tickets,
+                 std::unique_ptr<const ClientCa> client_ca)
     : identities_(std::move(identities)),
       tickets_(std::move(tickets)),
+      client_ca_(std::move(client_ca)),
       ticket_cipher_(EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr)) {
   check(!identities_.empty(), "a TLS context without a certificate");
   check(ticket_cipher_ != nullptr, "OpenSSL has no AES-256-CBC");
@@ -188,6 +190,7 @@ Owned<SSL_CTX> Context::make(const Indices& indices) const {
   SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_timeout(made, std::chrono::seconds(TicketKeys::period).count());
   require(SSL_CTX_set_num_tickets(made, 1) == 1);
+  if (client_ca_ != nullptr) client_ca_->apply(*made);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(made, &Callbacks::ticket);
   SSL_CTX_set_tlsext_servername_callback(made, &Callbacks::choose_identity);
   SSL_CTX_set_alpn_select_cb(made, &Callbacks::choose_protocol, nullptr);

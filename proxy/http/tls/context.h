@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "proxy/http/tls/client_ca.h"
 #include "proxy/http/tls/identity.h"
 #include "proxy/http/tls/openssl.h"
 #include "proxy/http/tls/ticket_keys.h"
@@ -36,14 +37,18 @@ class ContextError : public std::runtime_error {
 /// http/1.1. Immutable; any thread.
 class Context {
  public:
-  /// `identities`: at least one, without errors of load_identity(). Throws ContextError.
-  Context(std::vector<Identity> identities, std::shared_ptr<TicketKeys> tickets);
+  /// `identities`: at least one, without errors of load_identity(). `client_ca` null: clients are
+  /// not asked for a certificate. Throws ContextError.
+  Context(std::vector<Identity> identities, std::shared_ptr<TicketKeys> tickets,
+          std::unique_ptr<const ClientCa> client_ca = nullptr);
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
   /// The server's end of a connection over `fd`, which stays that of the caller. This outlives it.
   Owned<SSL> accept(int fd) const;
   const std::vector<Identity>& identities() const { return identities_; }
+  /// Null: clients are not asked for a certificate.
+  const ClientCa* client_ca() const { return client_ca_.get(); }
 
  private:
   friend struct Callbacks;
@@ -60,6 +65,7 @@ class Context {
 
   const std::vector<Identity> identities_;
   const std::shared_ptr<TicketKeys> tickets_;
+  const std::unique_ptr<const ClientCa> client_ca_;
   const Owned<EVP_CIPHER> ticket_cipher_;
   Owned<SSL_CTX> default_;
   std::vector<Owned<SSL_CTX>> others_;

@@ -14,6 +14,7 @@ namespace entrepot::http::tls {
 struct Free {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
   void operator()(X509* certificate) const { X509_free(certificate); }
+  void operator()(X509_STORE* store) const { X509_STORE_free(store); }
   void operator()(SSL* connection) const { SSL_free(connection); }
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
   void operator()(BIO* bio) const { BIO_free(bio); }

@@ -88,7 +88,7 @@ std::vector<Owned<X509>> read_certificates(const std::filesystem::path& file) {
   if (certificates.empty())
     throw PemError(file.string() + " holds no certificate in PEM form" +
                    (read.content.find("PRIVATE KEY-----") != std::string::npos
-                        ? "; it holds a private key, which belongs under \"key\""
+                        ? "; it holds a private key"
                         : ""));
   return certificates;
 }

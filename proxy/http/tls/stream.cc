@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "proxy/http/tls/client_certificate.h"
+
 namespace entrepot::http::tls {
 namespace {
 
@@ -34,6 +36,9 @@ bool is_distrust(int reason) {
 TlsHandshake result_of_reason(int reason) {
   if (is_distrust(reason)) return TlsHandshake::distrusted;
   switch (reason) {
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+      return TlsHandshake::client_certificate;
     case SSL_R_HTTP_REQUEST:
     case SSL_R_HTTPS_PROXY_REQUEST:
       return TlsHandshake::plain_request;
@@ -83,8 +88,13 @@ Stream::Progress Stream::handshake() {
   ERR_clear_error();
   const int n = SSL_do_handshake(connection_.get());
   if (n == 1) {
-    open_ = true;
     const bool resumed = SSL_session_reused(connection_.get()) == 1;
+    if (resumed && has_expired()) {
+      SSL_set_verify_result(connection_.get(), X509_V_ERR_CERT_HAS_EXPIRED);
+      result_ = TlsHandshake::client_certificate;
+      return Progress::failed;
+    }
+    open_ = true;
     result_ = resumed ? TlsHandshake::resumed : TlsHandshake::ok;
     return Progress::done;
   }
@@ -98,6 +108,22 @@ Stream::Progress Stream::handshake() {
   }
   ERR_clear_error();
   return Progress::failed;
+}
+
+bool Stream::has_expired() const {
+  const X509* certificate = SSL_get0_peer_certificate(connection_.get());
+  return certificate != nullptr && X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0;
+}
+
+std::string_view Stream::certificate_fault() const {
+  if (result_ != TlsHandshake::client_certificate) return {};
+  const long result = SSL_get_verify_result(connection_.get());
+  return result == X509_V_OK ? "no client certificate" : fault_of_verification(result);
+}
+
+std::vector<std::string> Stream::certificate_names() const {
+  const X509* certificate = SSL_get0_peer_certificate(connection_.get());
+  return certificate == nullptr ? std::vector<std::string>() : names_of(*certificate);
 }
 
 std::ptrdiff_t Stream::result_of(int n) {

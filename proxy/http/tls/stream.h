@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "metrics/reasons.h"
 #include "proxy/http/tls/context.h"
@@ -36,6 +38,11 @@ class Stream final : public RecordWriter {
   Progress handshake();
   /// The result of a handshake that is done or failed.
   metrics::TlsHandshake result() const { return result_; }
+  /// Why the client's certificate was refused (fault_of_verification()); empty: it was not.
+  std::string_view certificate_fault() const;
+  /// The names of the client's certificate (names_of()), which has been verified; empty without
+  /// one. REQUIRES: the handshake is done.
+  std::vector<std::string> certificate_names() const;
   /// Leaves TLS: write() and read() move plain bytes. For a client that sent a plain request.
   /// REQUIRES: handshake() has failed.
   void become_plain() { plain_ = true; }
@@ -58,6 +65,8 @@ class Stream final : public RecordWriter {
   /// The result of a call that returned `n` <= 0.
   std::ptrdiff_t result_of(int n);
   metrics::TlsHandshake failure(int error) const;
+  /// Whether the session was resumed by a client whose certificate has expired since.
+  bool has_expired() const;
 
   const std::shared_ptr<const Context> context_;  // of the callbacks
   const Owned<SSL> connection_;

@@ -84,6 +84,8 @@ bool TlsSocket::shake_hands() {
       break;
   }
   count(stream_.result());
+  if (auto names = stream_.certificate_names(); !names.empty())
+    certificate_ = std::make_shared<const std::vector<std::string>>(std::move(names));
   if (stream_.kernel_sends()) metrics_.kernel_connections().add();
   state_.enter(TlsState::open);
   if (output_.empty()) return output_.open();

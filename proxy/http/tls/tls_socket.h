@@ -2,6 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "metrics/metrics.h"
 #include "metrics/phase_variable.h"
@@ -30,6 +33,10 @@ class TlsSocket final : public Socket {
   evbuffer* input() override { return input_; }
   Output& output() override { return output_; }
   int fd() const override { return fd_; }
+  std::shared_ptr<const std::vector<std::string>> certificate() const override {
+    return certificate_;
+  }
+  std::string_view certificate_fault() const override { return stream_.certificate_fault(); }
   void start(SocketUser& user) override;
   bool refill() override;
   void stop_reading() override;
@@ -60,7 +67,8 @@ class TlsSocket final : public Socket {
   event* const readable_;
   event* writable_ = nullptr;  // null until something waits for it
   TlsOutput output_;
-  SocketUser* user_ = nullptr;  // null before start()
+  std::shared_ptr<const std::vector<std::string>> certificate_;  // null: the client has none
+  SocketUser* user_ = nullptr;                                   // null before start()
   PhaseVariable<TlsState> state_{TlsState::handshake};
   bool counted_ = false;
   bool full_ = false;        // the input is full, so nothing is read until refill()
