@@ -17,8 +17,8 @@ struct Caller {
   IpAddress address;  ///< unknown on a Unix socket
   std::string_view
       user;  ///< the user of a verified login, or the name of a valid token; empty: none
-  /// The names of a verified client certificate: "CN=node-1", "DNS=node-1.example",
-  /// "URI=spiffe://example/node-1", "EMAIL=node@example". Empty: no certificate.
+  /// The names of a verified client certificate: "CN=node-1", "O=build", "OU=lab",
+  /// "DNS=node-1.example", "URI=spiffe://example/node-1", "EMAIL=node@example". Empty: none.
   std::span<const std::string> certificate;
   std::optional<uid_t> uid;  ///< of the peer of a Unix socket, from the kernel
 

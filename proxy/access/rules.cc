@@ -90,6 +90,12 @@ Decision Rules::decide(const Caller& caller, std::string_view upstream,
   return {false, DecisionReason::no_rule, 0};
 }
 
+bool Rules::serves(const Caller& caller) const {
+  return std::any_of(table_.rules.begin(), table_.rules.end(), [&](const Rule& rule) {
+    return rule.allow && rule.who_of(caller) != nullptr;
+  });
+}
+
 std::vector<std::string> Rules::explain(const Caller& caller, std::string_view upstream,
                                         std::string_view repository) const {
   const Decision decision = decide(caller, upstream, repository);

@@ -54,6 +54,10 @@ class Rules {
                                    std::string_view repository) const;
 
   bool empty() const { return table_.empty(); }
+  /// False: there are deny lists at most.
+  bool has_rules() const { return !table_.rules.empty(); }
+  /// Whether some rule lets the caller pull something. REQUIRES: has_rules().
+  bool serves(const Caller& caller) const;
 
  private:
   explicit Rules(RuleTable table) : table_(std::move(table)) {}

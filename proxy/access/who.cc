@@ -12,7 +12,8 @@
 namespace entrepot::access {
 namespace {
 
-constexpr std::array<std::string_view, 4> certificate_kinds = {"CN=", "DNS=", "URI=", "EMAIL="};
+constexpr std::array<std::string_view, 6> certificate_kinds = {
+    "CN=", "O=", "OU=", "DNS=", "URI=", "EMAIL="};
 constexpr std::string_view all_terms =
     "anyone, anonymous, login, user:NAME, group:NAME, cert:CN=NAME, cert:*, net:10.0.0.0/8 or "
     "uid:1000";
@@ -74,8 +75,8 @@ std::variant<Who::Term, Fault> Who::parse_certificate(std::string_view name) {
     return Certificate{std::string(kind), Glob(glob)};
   }
   return Fault{"\"cert:" + printable(name.substr(0, 64)) +
-               "\" names no kind of name; write cert:CN=NAME, cert:DNS=NAME, cert:URI=NAME, "
-               "cert:EMAIL=NAME or cert:*"};
+               "\" names no kind of name; write cert:CN=NAME, cert:O=NAME, cert:OU=NAME, "
+               "cert:DNS=NAME, cert:URI=NAME, cert:EMAIL=NAME or cert:*"};
 }
 
 std::variant<Who::Term, Fault> Who::parse_network(std::string_view network) {

@@ -27,7 +27,7 @@ using Groups = std::map<std::string, std::shared_ptr<const std::vector<std::stri
 ///     login            every user, and every token
 ///     user:GLOB        the user or the token with a matching name
 ///     group:NAME       the members of a group
-///     cert:CN=GLOB     a client certificate with a matching name; also DNS=, URI= and EMAIL=
+///     cert:CN=GLOB     a client certificate with a matching name; also O=, OU=, DNS=, URI=, EMAIL=
 ///     cert:*           every client certificate
 ///     net:CIDR         the addresses of a network
 ///     uid:NUMBER       the peer of a Unix socket with this user id

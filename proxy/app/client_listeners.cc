@@ -28,105 +28,141 @@ void tell_of_kernel() {
 }  // namespace
 
 ClientListeners::ClientListeners(const conf::Config& config, Threads& threads,
-                                 http::Handler& handler, const metrics::Metrics& metrics)
-    : control_(threads.control()), metrics_(metrics.tls()) {
-  const auto loaded = load_contexts(config, tickets_);
-  for (const auto& warning : loaded.warnings) log::warn("{}", warning);
-  contexts_ = loaded.contexts;
-  current_.listen = config.listen;
+                                 registry::Registry& registry, registry::Logins& logins,
+                                 const metrics::Metrics& metrics)
+    : control_(threads.control()),
+      metrics_(metrics.tls()),
+      settings_(load_settings(config, tickets_)),
+      current_(config) {
+  conf::forget_passwords(current_);
+  for (const auto& warning : settings_.warnings) log::warn("{}", warning);
   std::vector<loop::Loop*> loops;
   for (const auto& loop : threads.serve()) loops.push_back(loop.get());
-  using metrics::ClientLimit;
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
-    const std::string& address = config.listen[i].address;
-    auto options = server_options(config, address);
-    options.tls = contexts_[i];
-    options.tls_metrics = metrics_;
-    options.readers = &threads.store_pool();
-    options.turned_away = metrics.connections_refused();
-    options.client_counters = {
-        metrics.clients_limited(ClientLimit::connections),
-        metrics.clients_limited(ClientLimit::misses), metrics.clients_limited(ClientLimit::heads),
-        metrics.clients_limited(ClientLimit::slow), metrics.clients_limited(ClientLimit::idle)};
-    options.handler_failures = metrics.job_failures(metrics::JobPool::serve);
-    servers_.push_back(std::make_unique<http::Server>(std::move(options), loops, handler));
-    addresses_.push_back((contexts_[i] ? "https://" : "") +
-                         with_port(address, servers_.back()->port()));
+    guards_.push_back(std::make_unique<registry::Guard>(registry, logins, metrics,
+                                                        settings_.rules[i].rules, loops));
+    servers_.push_back(
+        std::make_unique<http::Server>(options(i, config, threads, metrics), loops, *guards_[i]));
+    addresses_.push_back((settings_.contexts[i] ? "https://" : "") +
+                         with_port(config.listen[i].address, servers_.back()->port()));
     tell(i);
   }
-  metrics_.set_certificates(certificate_ends(contexts_));
+  metrics_.set_certificates(certificate_ends(settings_.contexts));
   if (!tickets_.empty()) tell_of_kernel();
   // The limit holds for each listener; the gauge is their sum.
   metrics.connections_limit().set(
       static_cast<double>(config.limits.connections * config.listen.size()));
 }
 
+http::ServerOptions ClientListeners::options(std::size_t index, const conf::Config& config,
+                                             Threads& threads,
+                                             const metrics::Metrics& metrics) const {
+  using metrics::ClientLimit;
+  auto options = server_options(config, config.listen[index].address);
+  options.tls = settings_.contexts[index];
+  options.tls_metrics = metrics_;
+  options.readers = &threads.store_pool();
+  options.turned_away = metrics.connections_refused();
+  options.client_counters = {
+      metrics.clients_limited(ClientLimit::connections),
+      metrics.clients_limited(ClientLimit::misses), metrics.clients_limited(ClientLimit::heads),
+      metrics.clients_limited(ClientLimit::slow), metrics.clients_limited(ClientLimit::idle)};
+  options.handler_failures = metrics.job_failures(metrics::JobPool::serve);
+  return options;
+}
+
 void ClientListeners::tell(std::size_t index) const {
-  if (contexts_[index] == nullptr) return;
-  for (const auto& identity : contexts_[index]->identities())
+  if (settings_.contexts[index] == nullptr) return;
+  for (const auto& identity : settings_.contexts[index]->identities())
     log::info("{}: certificate {} for {}", addresses_[index], identity.files.certificate.string(),
               http::tls::describe(identity));
+  if (const auto* ca = settings_.contexts[index]->client_ca())
+    log::info("{}: client certificates of {} are {}", addresses_[index], ca->file().string(),
+              ca->required() ? "required" : "accepted");
+}
+
+std::optional<std::size_t> ClientListeners::successor(std::size_t index,
+                                                      const conf::Config& next) const {
+  // Two listeners may have the same address if the system chooses their ports.
+  const auto& now = current_.listen[index];
+  const auto same = [&](std::size_t at) {
+    return at < next.listen.size() && next.listen[at].address == now.address;
+  };
+  std::size_t at = index;
+  if (!same(at))
+    for (at = 0; at < next.listen.size() && !same(at);) ++at;
+  if (!same(at) || next.listen[at].tls.has_value() != now.tls.has_value()) return std::nullopt;
+  return at;
 }
 
 PreparedListeners ClientListeners::prepare(const conf::Config& next) {
   control_.assert_in_loop();
-  auto loaded = load_contexts(next, tickets_);
+  // A listener that the new configuration lacks runs on, and keeps its settings.
+  conf::Config config = next;
+  conf::forget_passwords(config);
+  config.listen = current_.listen;
+  std::vector<std::optional<std::size_t>> successors;
+  for (std::size_t i = 0; i < current_.listen.size(); ++i) {
+    successors.push_back(successor(i, next));
+    if (successors[i]) config.listen[i] = next.listen[*successors[i]];
+  }
+  auto loaded = load_settings(config, tickets_);
   PreparedListeners prepared;
   prepared.warnings = std::move(loaded.warnings);
-  Contexts contexts = contexts_;
-  auto listen = current_.listen;
-  for (std::size_t i = 0; i < contexts.size(); ++i) {
-    // Two listeners may have the same address if the system chooses their ports.
-    const auto same = [&](std::size_t at) {
-      return at < next.listen.size() && next.listen[at].address == listen[i].address;
-    };
-    std::size_t at = i;
-    if (!same(at))
-      for (at = 0; at < next.listen.size() && !same(at);) ++at;
-    if (!same(at) || contexts[i] == nullptr || loaded.contexts[at] == nullptr) continue;
-    if (!same_certificates(*contexts[i], *loaded.contexts[at]))
-      prepared.changed.push_back(addresses_[i]);
-    contexts[i] = loaded.contexts[at];
-    listen[i].tls = next.listen[at].tls;
+  for (std::size_t i = 0; i < successors.size(); ++i) {
+    const auto& before = settings_.contexts[i];
+    if (before != nullptr && !same_certificates(*before, *loaded.contexts[i]))
+      prepared.certificates.push_back(addresses_[i]);
+    if (settings_.rules[i].digest != loaded.rules[i].digest)
+      prepared.rules.push_back(addresses_[i]);
   }
-  prepared.use = [this, contexts, listen] { use(contexts, listen); };
+  prepared.use = [this, loaded, config] { use(loaded, config); };
   return prepared;
 }
 
-void ClientListeners::use(const Contexts& contexts, const std::vector<conf::Listener>& listen) {
+void ClientListeners::use(const ListenerSettings& settings, const conf::Config& config) {
   control_.assert_in_loop();
-  current_.listen = listen;
-  for (std::size_t i = 0; i < contexts.size(); ++i) {
-    if (contexts[i] == contexts_[i]) continue;
-    const bool same = same_certificates(*contexts[i], *contexts_[i]);
-    contexts_[i] = contexts[i];
-    servers_[i]->renew(contexts[i]);
-    if (!same) tell(i);
+  const auto before = std::exchange(settings_, settings);
+  current_ = config;
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    guards_[i]->replace(settings_.rules[i].rules);
+    if (settings_.contexts[i] == nullptr) continue;
+    servers_[i]->renew(settings_.contexts[i]);
+    if (!same_certificates(*settings_.contexts[i], *before.contexts[i])) tell(i);
   }
-  metrics_.set_certificates(certificate_ends(contexts_));
+  metrics_.set_certificates(certificate_ends(settings_.contexts));
 }
 
 void ClientListeners::read_again() {
   control_.assert_in_loop();
   try {
     const auto prepared = prepare(current_);
-    if (prepared.changed.empty()) return;
+    if (!prepared.changed()) return;
     for (const auto& warning : prepared.warnings) log::warn("{}", warning);
     prepared.use();
-    log::info("files have changed: new certificates on {}", joined(prepared.changed));
+    log::info("files have changed{}", prepared.text());
   } catch (const conf::ConfigError& error) {
     for (const auto& line : error.lines())
-      log::error("files have changed: {}; the certificates before stay", line);
+      log::error("files have changed: {}; those before stay in force", line);
   }
 }
 
 std::vector<std::filesystem::path> ClientListeners::files() const {
   control_.assert_in_loop();
   std::vector<std::filesystem::path> files;
+  const auto add = [&](const std::optional<std::filesystem::path>& file) {
+    if (file) files.push_back(*file);
+  };
   for (const auto& listener : current_.listen) {
-    if (!listener.tls) continue;
-    for (const auto& [certificate, key] : listener.tls->certificates)
-      files.insert(files.end(), {certificate, key});
+    if (listener.tls) {
+      for (const auto& [certificate, key] : listener.tls->certificates)
+        files.insert(files.end(), {certificate, key});
+      add(listener.tls->client_ca);
+    }
+    if (listener.auth) {
+      add(listener.auth->htpasswd);
+      add(listener.auth->tokens);
+    }
   }
   return files;
 }

@@ -5,26 +5,31 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "conf/config.h"
 #include "metrics/metrics.h"
-#include "proxy/app/command/listener_contexts.h"
+#include "proxy/app/command/listener_settings.h"
 #include "proxy/app/reload.h"
 #include "proxy/app/threads.h"
 #include "proxy/http/server.h"
+#include "proxy/registry/admission/logins.h"
+#include "proxy/registry/guard.h"
+#include "proxy/registry/registry.h"
 
 namespace entrepot::app {
 
-/// The listeners for clients: one http::Server for each configured address, on all serve loops.
-/// Constructed and destroyed on the main thread, as http::Server says.
+/// The listeners for clients: one http::Server with its registry::Guard for each configured
+/// address, on all serve loops. Constructed and destroyed on the main thread, as http::Server says.
 class ClientListeners {
  public:
-  /// Binds the addresses. `threads` and `handler` outlive this. Throws http::ListenError,
-  /// and conf::ConfigError for a certificate that cannot be used.
-  ClientListeners(const conf::Config& config, Threads& threads, http::Handler& handler,
-                  const metrics::Metrics& metrics);
+  /// Binds the addresses. `threads`, `registry`, `logins` and `metrics` outlive this. Throws
+  /// http::ListenError, and conf::ConfigError for a certificate or a file of logins that cannot be
+  /// used.
+  ClientListeners(const conf::Config& config, Threads& threads, registry::Registry& registry,
+                  registry::Logins& logins, const metrics::Metrics& metrics);
   ClientListeners(const ClientListeners&) = delete;
   ClientListeners& operator=(const ClientListeners&) = delete;
 
@@ -36,14 +41,14 @@ class ClientListeners {
   /// Closes all connections now. Control loop only.
   void close();
 
-  /// Reads the certificates of `next` for the listeners that it shares with the running ones.
-  /// Throws conf::ConfigError. Control loop only.
+  /// Reads the certificates, logins and rules of `next` for the listeners that it shares with the
+  /// running ones. Throws conf::ConfigError. Control loop only.
   PreparedListeners prepare(const conf::Config& next);
 
-  /// Reads the certificates again and uses them if they have changed. Bad ones are logged, and all
-  /// of the earlier ones stay. Control loop only.
+  /// Reads the files again and uses them if they have changed. Bad ones are logged, and all of the
+  /// earlier ones stay. Control loop only.
   void read_again();
-  /// The files of all certificates and keys. Control loop only, once it runs.
+  /// The files of all certificates, keys and logins. Control loop only, once it runs.
   std::vector<std::filesystem::path> files() const;
 
   /// Open connections of all listeners. Any thread.
@@ -53,10 +58,13 @@ class ClientListeners {
   const std::vector<std::string>& addresses() const { return addresses_; }
 
  private:
-  using Contexts = std::vector<std::shared_ptr<const http::tls::Context>>;
-
-  /// Begins to use `contexts` and the files of `listen`, one for each listener.
-  void use(const Contexts& contexts, const std::vector<conf::Listener>& listen);
+  /// The listener of `next` with the address of this one; nullopt: there is none, or it differs in
+  /// what needs a restart.
+  std::optional<std::size_t> successor(std::size_t index, const conf::Config& next) const;
+  http::ServerOptions options(std::size_t index, const conf::Config& config, Threads& threads,
+                              const metrics::Metrics& metrics) const;
+  /// Begins to use `settings`, which are those of `config`; both have all running listeners.
+  void use(const ListenerSettings& settings, const conf::Config& config);
   /// Logs the certificates of one listener.
   void tell(std::size_t index) const;
 
@@ -64,8 +72,9 @@ class ClientListeners {
   const metrics::TlsMetrics metrics_;
   // Main thread before the loops run, then control loop only.
   ListenerTickets tickets_;
-  Contexts contexts_;     // null: plain HTTP
-  conf::Config current_;  // `listen` alone, with the files in use
+  ListenerSettings settings_;  // in use
+  conf::Config current_;       // of the settings, without passwords
+  std::vector<std::unique_ptr<registry::Guard>> guards_;
   std::vector<std::unique_ptr<http::Server>> servers_;
   std::vector<std::string> addresses_;
 };

@@ -52,6 +52,7 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       memory_(cache::Layout(config.cache.directory).endpoints(), clock_, threads_.control(),
               threads_.admin_pool(), [this] { return sources_.reports(); }),
       registry_(options_of_registry(config, id), cache_, metrics),
+      logins_(threads_.login_pool(), metrics),
       admin_(config,
              {.unready = [this] { return unready(); },
               .connections = [this] { return listeners_->connections(); }},
@@ -72,7 +73,7 @@ void Mirror::assemble(const metrics::Metrics& metrics) {
   for (const auto& loop : threads_.serve()) loop_lag_.watch(*loop, metrics::LoopRole::serve);
   sources_.watch(loop_lag_);
   loop_lag_.watch(threads_.control(), metrics::LoopRole::admin);
-  listeners_ = std::make_unique<ClientListeners>(config_, threads_, registry_, metrics);
+  listeners_ = std::make_unique<ClientListeners>(config_, threads_, registry_, logins_, metrics);
   admin_.listen(config_);
 }
 
@@ -89,7 +90,7 @@ void Mirror::take_down() {
   loop_lag_.end();
   // The cache's own work runs on the store pool, whose jobs the admin pool may wait for.
   cache_.end_background();
-  threads_.end_admin_pool();
+  threads_.end_small_pools();
   memory_.save(sources_.final_reports());
   threads_.end_store_pool();
   threads_.drop_posted();

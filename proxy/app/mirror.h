@@ -26,6 +26,7 @@
 #include "proxy/app/watchdog.h"
 #include "proxy/loop/file_watch.h"
 #include "proxy/loop/signals.h"
+#include "proxy/registry/admission/logins.h"
 #include "proxy/registry/registry.h"
 
 namespace entrepot::app {
@@ -99,6 +100,7 @@ class Mirror {
   FetchSources sources_;
   EndpointMemory memory_;
   registry::Registry registry_;
+  registry::Logins logins_;
   AdminApi admin_;
   loop::Signals signals_;
   Notifier notifier_;

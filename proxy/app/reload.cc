@@ -12,6 +12,11 @@
 
 namespace entrepot::app {
 
+std::string PreparedListeners::text() const {
+  return (certificates.empty() ? "" : "; new certificates on " + joined(certificates)) +
+         (rules.empty() ? "" : "; new access rules on " + joined(rules));
+}
+
 Reload::Reload(const conf::Config& config, std::function<conf::Loaded()> load, Prepare prepare,
                loop::Loop& control, FetchSources& sources, cache::Cache& cache)
     : load_(std::move(load)),
@@ -53,10 +58,10 @@ void Reload::apply(const conf::Config& next) {
   if (changes.log_level) log::set_level(next.log.level);
   if (!changes.later.empty())
     log::warn("SIGHUP: these changes take effect at the next start: {}", joined(changes.later));
-  const bool none = changes.none() && listeners.changed.empty();
+  const bool none = changes.none() && !listeners.changed();
   log::info("SIGHUP: {}{}{}", none ? "nothing has changed" : "the new configuration is in force",
             changes.upstreams.empty() ? "" : "; upstreams changed: " + joined(changes.upstreams),
-            listeners.changed.empty() ? "" : "; new certificates on " + joined(listeners.changed));
+            listeners.text());
 }
 
 }  // namespace entrepot::app

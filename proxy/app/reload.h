@@ -14,9 +14,14 @@ namespace entrepot::app {
 
 /// A part of a new configuration that has been read and is ready for use.
 struct PreparedListeners {
-  std::vector<std::string> changed;  ///< listeners with other certificates
+  std::vector<std::string> certificates;  ///< listeners with other ones
+  std::vector<std::string> rules;         ///< listeners with other users, tokens or access rules
   std::vector<std::string> warnings;
   std::function<void()> use;
+
+  bool changed() const { return !certificates.empty() || !rules.empty(); }
+  /// "; new certificates on https://…; new access rules on …": for the log.
+  std::string text() const;
 };
 
 /// Applies a changed configuration to the running process. Control loop only, once it runs.
@@ -25,7 +30,7 @@ class Reload {
   using Prepare = std::function<PreparedListeners(const conf::Config& next)>;
 
   /// `load` reads the configuration and throws conf::ConfigError if it cannot be used; null: the
-  /// process does not reload. `prepare` reads the certificates of the listeners and throws
+  /// process does not reload. `prepare` reads the files of the listeners and throws
   /// conf::ConfigError if one cannot be used. `config` is the present configuration. `sources` and
   /// `cache` outlive this; `control` is the loop of run().
   Reload(const conf::Config& config, std::function<conf::Loaded()> load, Prepare prepare,

@@ -17,7 +17,7 @@
 #include "proxy/app/cache_cli/cache_command.h"
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/command/exit_codes.h"
-#include "proxy/app/command/listener_contexts.h"
+#include "proxy/app/command/listener_settings.h"
 #include "proxy/app/engines/client_config.h"
 #include "proxy/app/mirror.h"
 #include "proxy/app/process.h"
@@ -102,9 +102,9 @@ int check(const Command& command) {
   loop::Loop loop("check");
   const upstream::UpstreamSource upstreams(loop, upstream_options(loaded.config), metrics);
   ListenerTickets tickets;
-  const auto contexts = load_contexts(loaded.config, tickets);
+  const auto listeners = load_settings(loaded.config, tickets);
   for (const auto& warning : loaded.warnings) tell_operator(warning);
-  for (const auto& warning : contexts.warnings) tell_operator(warning);
+  for (const auto& warning : listeners.warnings) tell_operator(warning);
   std::cout << (command.config ? command.config->string() : "the built-in configuration")
             << ": good\n";
   return exit_ok;

@@ -10,7 +10,8 @@ Threads::Threads(const conf::Threads& counts, const metrics::Metrics& metrics)
       fetch_(make_loops("fetch", thread_count(counts.fetch))),
       store_pool_("store", static_cast<std::size_t>(counts.store),
                   metrics.job_failures(metrics::JobPool::store)),
-      admin_pool_("admin", 1, metrics.job_failures(metrics::JobPool::admin)) {}
+      admin_pool_("admin", 1, metrics.job_failures(metrics::JobPool::admin)),
+      login_pool_("login", 1, metrics.job_failures(metrics::JobPool::login)) {}
 
 Threads::Loops Threads::make_loops(const std::string& name, int count) {
   Loops loops;
@@ -41,9 +42,11 @@ void Threads::end_loops() {
   control_.join();
 }
 
-void Threads::end_admin_pool() {
-  admin_pool_.stop();
-  admin_pool_.join();
+void Threads::end_small_pools() {
+  for (auto* pool : {&admin_pool_, &login_pool_}) {
+    pool->stop();
+    pool->join();
+  }
 }
 
 void Threads::end_store_pool() {

@@ -59,26 +59,46 @@ Registry::Registry(Options options, cache::ObjectCache& cache, const metrics::Me
       reporter_(options_.access_log, metrics) {}
 
 void Registry::handle(const http::ExchangePtr& exchange) {
-  exchange->attachment = std::make_shared<Call>();
-  Call& call = call_of(*exchange);
-  const http::Request& request = exchange->request();
+  Call* call = begin(*exchange);
+  if (call != nullptr && select(*exchange, *call)) dispatch(exchange, *call);
+}
+
+Call* Registry::begin(http::Exchange& exchange) const {
+  exchange.attachment = std::make_shared<Call>();
+  Call& call = call_of(exchange);
+  const http::Request& request = exchange.request();
   call.route = parse_route(request.path());
   call.kind = kind_of(call.route.resource);
-  if (request.method() != http::Method::get && request.method() != http::Method::head)
-    return refuse_method(*exchange, call);
+  if (request.method() != http::Method::get && request.method() != http::Method::head) {
+    refuse_method(exchange, call);
+    return nullptr;
+  }
 
   call.fields = scan_fields(request);
   const FieldValue& authorization = call.fields.authorization;
-  if (authorization.count > 1 || (authorization && !well_formed_authorization(authorization.value)))
-    return refuse(
-        *exchange, call,
-        {{400, ErrorCode::unknown, "malformed Authorization field"}, RefusalReason::authorization});
-  if (answer_locally(*exchange, call)) return;
+  if (authorization.count <= 1 &&
+      (!authorization || well_formed_authorization(authorization.value)))
+    return &call;
+  refuse(
+      exchange, call,
+      {{400, ErrorCode::unknown, "malformed Authorization field"}, RefusalReason::authorization});
+  return nullptr;
+}
+
+bool Registry::is_direct(const http::Request& request, const Call& call) const {
+  return names_registry(upstreams_, request, call.route);
+}
+
+bool Registry::select(http::Exchange& exchange, Call& call) const {
+  const http::Request& request = exchange.request();
+  if (answer_locally(exchange, call)) return false;
+  std::optional<Refusal> refusal;
   if (call.fields.via && is_loop(via_of(request, call.fields), options_.id))
-    return refuse(*exchange, call, loop_detected());
-  if (const auto refusal = select_target(upstreams_, request, call))
-    return refuse(*exchange, call, *refusal);
-  dispatch(exchange, call);
+    refusal = loop_detected();
+  else
+    refusal = select_target(upstreams_, request, call);
+  if (refusal) refuse(exchange, call, *refusal);
+  return !refusal;
 }
 
 bool Registry::answer_locally(http::Exchange& exchange, Call& call) const {

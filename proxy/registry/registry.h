@@ -32,16 +32,27 @@ class Registry final : public http::Handler {
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
+  /// Answers without asking who sent the request. Guard takes the same steps one by one.
   void handle(const http::ExchangePtr& exchange) override;
   void finished(const http::Exchange& exchange, const http::ReplyStats& stats) override;
   std::string refused(int status, std::string_view reason, const http::Peer& peer) override;
+
+  // The steps of an answer. Each replies, and returns null or false, if it ends the exchange.
+  /// Parses the request into a new Call, which it attaches.
+  Call* begin(http::Exchange& exchange) const;
+  /// Whether the client itself names a registry of this mirror: the path begins with it, or is the
+  /// ping of a login. Engines that use this as a mirror do not. REQUIRES: begin().
+  bool is_direct(const http::Request& request, const Call& call) const;
+  /// Answers resources of this mirror itself; else selects the upstream and the repository.
+  bool select(http::Exchange& exchange, Call& call) const;
+  /// Answers from the cache. REQUIRES: select().
+  void dispatch(const http::ExchangePtr& exchange, Call& call) const;
 
  private:
   /// Answers resources that belong to no upstream; returns false for others.
   bool answer_locally(http::Exchange& exchange, Call& call) const;
   void answer_ping(http::Exchange& exchange, Call& call) const;
   void answer_catalog(http::Exchange& exchange, Call& call) const;
-  void dispatch(const http::ExchangePtr& exchange, Call& call) const;
 
   const Options options_;
   const UpstreamTable upstreams_;

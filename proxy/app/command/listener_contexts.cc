@@ -5,12 +5,13 @@
 #include <chrono>
 #include <utility>
 
-#include "conf/load.h"
 #include "conf/problems.h"
+#include "proxy/http/tls/pem.h"
 
 namespace entrepot::app {
 namespace {
 
+using http::tls::ClientCa;
 using http::tls::Context;
 using http::tls::Identity;
 using http::tls::IdentityFaults;
@@ -18,6 +19,21 @@ using http::tls::IdentityPart;
 
 std::string path_of(const std::string& entry, IdentityPart part) {
   return entry + (part == IdentityPart::key ? ".key" : ".certificate");
+}
+
+/// Null without client_ca, and after a problem.
+std::unique_ptr<const ClientCa> load_client_ca(const conf::ListenerTls& tls,
+                                               const std::string& path, conf::Problems& problems) {
+  if (!tls.client_ca) return nullptr;
+  const auto demand = tls.client_required ? ClientCa::Demand::required : ClientCa::Demand::optional;
+  try {
+    auto loaded = std::make_unique<const ClientCa>(*tls.client_ca, demand);
+    for (const auto& warning : loaded->warnings()) problems.warn(path, warning);
+    return loaded;
+  } catch (const http::tls::PemError& error) {
+    problems.error(path, error.what());
+    return nullptr;
+  }
 }
 
 /// `path`: of the listener. Null after a problem.
@@ -37,9 +53,10 @@ std::shared_ptr<const Context> load_context(const conf::ListenerTls& tls, const 
     for (const auto& [part, text] : faults.warnings)
       problems.warn(path_of(conf::indexed(list, i), part), text);
   }
+  auto client_ca = load_client_ca(tls, path + ".tls.client_ca", problems);
   if (problems.errors.size() > errors) return nullptr;
   try {
-    return std::make_shared<const Context>(std::move(identities), tickets);
+    return std::make_shared<const Context>(std::move(identities), tickets, std::move(client_ca));
   } catch (const http::tls::ContextError& error) {
     problems.error(path_of(conf::indexed(list, error.identity()), IdentityPart::certificate),
                    error.what());
@@ -49,22 +66,20 @@ std::shared_ptr<const Context> load_context(const conf::ListenerTls& tls, const 
 
 }  // namespace
 
-ListenerContexts load_contexts(const conf::Config& config, ListenerTickets& tickets) {
-  conf::Problems problems;
-  ListenerContexts result;
+ListenerContexts load_contexts(const conf::Config& config, ListenerTickets& tickets,
+                               conf::Problems& problems) {
+  ListenerContexts contexts;
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
-    const auto& [address, tls] = config.listen[i];
+    const conf::Listener& listener = config.listen[i];
     std::shared_ptr<const Context> context;
-    if (tls) {
-      auto& keys = tickets[address];
+    if (listener.tls) {
+      auto& keys = tickets[listener.address];
       if (keys == nullptr) keys = std::make_shared<http::tls::TicketKeys>();
-      context = load_context(*tls, conf::indexed("listen", i), keys, problems);
+      context = load_context(*listener.tls, conf::indexed("listen", i), keys, problems);
     }
-    result.contexts.push_back(std::move(context));
+    contexts.push_back(std::move(context));
   }
-  if (!problems.errors.empty()) throw conf::ConfigError(std::move(problems.errors));
-  result.warnings = std::move(problems.warnings);
-  return result;
+  return contexts;
 }
 
 bool same_certificates(const Context& one, const Context& other) {
@@ -72,12 +87,15 @@ bool same_certificates(const Context& one, const Context& other) {
     return std::equal(a.chain.begin(), a.chain.end(), b.chain.begin(), b.chain.end(),
                       [](const auto& x, const auto& y) { return X509_cmp(x.get(), y.get()) == 0; });
   };
+  const auto* const ca = one.client_ca();
+  const auto* const other_ca = other.client_ca();
+  if ((ca == nullptr) != (other_ca == nullptr) || (ca != nullptr && !(*ca == *other_ca)))
+    return false;
   return std::equal(one.identities().begin(), one.identities().end(), other.identities().begin(),
                     other.identities().end(), same_chain);
 }
 
-metrics::TlsMetrics::CertificateEnds certificate_ends(
-    const std::vector<std::shared_ptr<const Context>>& contexts) {
+metrics::TlsMetrics::CertificateEnds certificate_ends(const ListenerContexts& contexts) {
   metrics::TlsMetrics::CertificateEnds ends;
   for (const auto& context : contexts) {
     if (context == nullptr) continue;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "conf/config.h"
+#include "conf/problems.h"
 #include "metrics/metrics.h"
 #include "proxy/http/tls/context.h"
 
@@ -17,21 +18,18 @@ namespace entrepot::app {
 /// so that clients can resume their sessions after it.
 using ListenerTickets = std::map<std::string, std::shared_ptr<http::tls::TicketKeys>>;
 
-struct ListenerContexts {
-  /// In the order of `listen`; null for a listener without TLS.
-  std::vector<std::shared_ptr<const http::tls::Context>> contexts;
-  std::vector<std::string> warnings;  ///< for the operator, with the path of the key
-};
+/// In the order of `listen`; null for a listener without TLS.
+using ListenerContexts = std::vector<std::shared_ptr<const http::tls::Context>>;
 
-/// Reads the certificates and keys. Adds the keys for tickets that are missing in `tickets`. Throws
-/// conf::ConfigError with a line for each fault. Blocking.
-ListenerContexts load_contexts(const conf::Config& config, ListenerTickets& tickets);
+/// Reads the certificates and keys. Adds the keys for tickets that are missing in `tickets`. After
+/// a problem, the contexts are of no use. Blocking.
+ListenerContexts load_contexts(const conf::Config& config, ListenerTickets& tickets,
+                               conf::Problems& problems);
 
-/// True if both have the same certificates in the same order.
+/// True if both have the same certificates in the same order, and ask for the same ones of clients.
 bool same_certificates(const http::tls::Context& one, const http::tls::Context& other);
 
 /// The ends of all certificates, by file.
-metrics::TlsMetrics::CertificateEnds certificate_ends(
-    const std::vector<std::shared_ptr<const http::tls::Context>>& contexts);
+metrics::TlsMetrics::CertificateEnds certificate_ends(const ListenerContexts& contexts);
 
 }  // namespace entrepot::app

@@ -44,6 +44,9 @@ struct Call {
   /// (cache::Requester).
   std::shared_ptr<cache::Left> left;
 
+  /// The name of the client's login or token, which Guard has verified; empty without one.
+  std::string user;
+
   // For the access log and the metrics.
   metrics::Kind kind = metrics::Kind::other;
   metrics::Outcome outcome = metrics::Outcome::refused;

@@ -87,6 +87,8 @@ std::string_view to_string(ErrorCode code) {
       return "SIZE_INVALID";
     case ErrorCode::too_many_requests:
       return "TOOMANYREQUESTS";
+    case ErrorCode::unauthorized:
+      return "UNAUTHORIZED";
     case ErrorCode::unavailable:
       return "UNAVAILABLE";
     case ErrorCode::unknown:

@@ -27,6 +27,7 @@ enum class ErrorCode : std::uint8_t {
   range_invalid,
   size_invalid,
   too_many_requests,
+  unauthorized,
   unavailable,
   unknown,
   unsupported,
@@ -42,6 +43,8 @@ struct Error {
   std::string_view message;
   /// Sent as Retry-After unless 0.
   std::chrono::seconds retry_after{0};
+  /// Sent as WWW-Authenticate unless empty.
+  std::string_view challenge = {};
 };
 
 /// Builds the JSON document `{"errors":[{"code":"…","message":"…"}]}`. Escapes arbitrary bytes in

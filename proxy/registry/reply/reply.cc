@@ -22,6 +22,7 @@ void send_error(http::Exchange& exchange, const Call& call, http::ReplyHead& hea
   head.add("Content-Type", json_type);
   head.add("Cache-Control", "no-store");
   add_namespace(head, call);
+  if (!error.challenge.empty()) head.add("WWW-Authenticate", error.challenge);
   if (error.retry_after.count() > 0)
     head.add("Retry-After", static_cast<std::uint64_t>(error.retry_after.count()));
   const std::string body = error_body(error.code, error.message);

@@ -42,6 +42,14 @@ const Upstream* upstream_in_path(const UpstreamTable& upstreams, std::string_vie
 
 }  // namespace
 
+bool names_registry(const UpstreamTable& upstreams, const http::Request& request,
+                    const Route& route) {
+  if (!route.prefix.empty() || find_parameter(request.query(), "ns").count > 0) return false;
+  std::string_view name = route.name;
+  return route.resource == Resource::ping || route.resource == Resource::catalog ||
+         upstream_in_path(upstreams, name) != nullptr;
+}
+
 std::optional<Refusal> select_target(const UpstreamTable& upstreams, const http::Request& request,
                                      Call& call) {
   std::string ns;

@@ -23,4 +23,9 @@ struct Refusal {
 std::optional<Refusal> select_target(const UpstreamTable& upstreams, const http::Request& request,
                                      Call& call);
 
+/// Whether a client addresses this mirror by its own name, as a registry: `/v2/<p>/<name>/…` with a
+/// configured name `<p>`, or the ping `/v2/`, both without `ns`. Pure; any thread.
+bool names_registry(const UpstreamTable& upstreams, const http::Request& request,
+                    const Route& route);
+
 }  // namespace entrepot::registry

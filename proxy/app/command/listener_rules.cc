@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/command/listener_rules.h"
+
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "conf/file_content.h"
+#include "proxy/access/login/sha256.h"
+
+namespace entrepot::app {
+namespace {
+
+using registry::ListenerRules;
+
+/// Adds problems of a text that was read from `place`: a file, or a part of the configuration.
+void report(const std::vector<access::Problem>& found, const std::string& place,
+            conf::Problems& problems) {
+  for (const auto& [where, what] : found) {
+    std::string path = place;
+    if (!path.empty() && !where.empty()) path += ", ";
+    problems.error(path + where, what);
+  }
+}
+
+/// Parses `text`; nullopt after problems.
+template <typename Parsed, typename Text>
+std::optional<Parsed> parse(const Text& text, const std::string& place, conf::Problems& problems) {
+  auto parsed = Parsed::parse(text);
+  if (auto* found = std::get_if<std::vector<access::Problem>>(&parsed)) {
+    report(*found, place, problems);
+    return std::nullopt;
+  }
+  return std::get<Parsed>(std::move(parsed));
+}
+
+/// Texts with their lengths, so that no two lists of texts make the same one.
+void append(std::string& all, std::string_view text) {
+  all.append(std::to_string(text.size())).append(":").append(text);
+}
+
+class Loader {
+ public:
+  Loader(const conf::Config& config, conf::Problems& problems)
+      : problems_(problems), access_(load_access(config, problems)) {
+    for (const auto& [who, repositories, allow] :
+         config.access.rules.value_or(std::vector<conf::AccessRule>())) {
+      append(shared_, allow ? "allow" : "refuse");
+      for (const auto* texts : {&who, &repositories}) append_all(shared_, *texts);
+    }
+    for (const auto& [group, users] : config.access.groups) {
+      append(shared_, group);
+      append_all(shared_, users);
+    }
+    for (const auto& upstream : config.upstreams) {
+      append(shared_, upstream.name);
+      append_all(shared_, upstream.deny);
+    }
+  }
+
+  LoadedRules load(const conf::Listener& listener, const std::string& path) {
+    std::string source = shared_;
+    auto rules = std::make_shared<ListenerRules>();
+    rules->access = access_;
+    append_all(source, listener.networks);
+    for (std::size_t i = 0; i < listener.networks.size(); ++i) {
+      auto parsed = access::Network::parse(listener.networks[i]);
+      if (const auto* fault = std::get_if<access::Fault>(&parsed))
+        problems_.error(conf::indexed(path + ".networks", i), fault->text);
+      else
+        rules->networks.push_back(std::get<access::Network>(parsed));
+    }
+    if (listener.auth) add_logins(*listener.auth, path + ".auth", *rules, source);
+    const bool certificates = listener.tls && listener.tls->client_ca;
+    rules->named_only = rules->logins || certificates;
+    append(source, rules->named_only ? "named" : "");
+    return {std::move(rules), access::hex(access::sha256_of(source))};
+  }
+
+ private:
+  static void append_all(std::string& all, const std::vector<std::string>& texts) {
+    append(all, std::to_string(texts.size()));
+    for (const auto& text : texts) append(all, text);
+  }
+
+  void add_logins(const conf::ListenerAuth& auth, const std::string& path, ListenerRules& rules,
+                  std::string& source) {
+    rules.logins = true;
+    rules.challenge = auth.challenge;
+    append(source, auth.challenge ? "challenge" : "");
+    if (auth.htpasswd)
+      if (const auto text = read(*auth.htpasswd, path + ".htpasswd", source))
+        if (auto users = parse<access::PasswordFile>(*text, auth.htpasswd->string(), problems_))
+          rules.users = *std::move(users);
+    if (auth.tokens)
+      if (const auto text = read(*auth.tokens, path + ".tokens", source))
+        if (auto tokens = parse<access::TokenFile>(*text, auth.tokens->string(), problems_))
+          rules.tokens = *std::move(tokens);
+    for (const auto& [name, token] : rules.tokens.tokens())
+      if (rules.users.hash_of(name) != nullptr)
+        problems_.error(path, "\"" + name + "\" is a user and a token; rename the token");
+  }
+
+  std::optional<std::string> read(const std::filesystem::path& file, const std::string& path,
+                                  std::string& source) {
+    auto content = conf::read_file(file, access::PasswordFile::max_size + 1, path, problems_);
+    if (!content) return std::nullopt;
+    if (content->readable_by_all)
+      problems_.warn(path, file.string() + " can be read by every user; chmod it to 0400 or 0600");
+    append(source, content->bytes);
+    return std::move(content->bytes);
+  }
+
+  conf::Problems& problems_;
+  const std::shared_ptr<const access::Rules> access_;
+  std::string shared_;  // the texts of `access_`
+};
+
+}  // namespace
+
+std::shared_ptr<const access::Rules> load_access(const conf::Config& config,
+                                                 conf::Problems& problems) {
+  access::RulesText text;
+  for (const auto& [who, repositories, allow] :
+       config.access.rules.value_or(std::vector<conf::AccessRule>()))
+    text.access.push_back({who, repositories, allow});
+  text.groups = config.access.groups;
+  for (const auto& upstream : config.upstreams) {
+    text.upstreams.push_back(upstream.name);
+    if (!upstream.deny.empty()) text.deny[upstream.name] = upstream.deny;
+  }
+  auto rules = parse<access::Rules>(text, "", problems);
+  if (!rules || rules->empty()) return nullptr;
+  return std::make_shared<const access::Rules>(*std::move(rules));
+}
+
+std::vector<LoadedRules> load_rules(const conf::Config& config, conf::Problems& problems) {
+  Loader loader(config, problems);
+  std::vector<LoadedRules> loaded;
+  for (std::size_t i = 0; i < config.listen.size(); ++i)
+    loaded.push_back(loader.load(config.listen[i], conf::indexed("listen", i)));
+  return loaded;
+}
+
+}  // namespace entrepot::app

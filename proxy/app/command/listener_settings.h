@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "conf/config.h"
+#include "proxy/app/command/listener_contexts.h"
+#include "proxy/app/command/listener_rules.h"
+
+namespace entrepot::app {
+
+/// The content of the files of the configured listeners; each list in the order of `listen`.
+struct ListenerSettings {
+  ListenerContexts contexts;
+  std::vector<LoadedRules> rules;
+  std::vector<std::string> warnings;  ///< for the operator, with the path of the key
+};
+
+/// Reads the certificates, keys, users and tokens. Adds the keys for tickets that are missing in
+/// `tickets`. Throws conf::ConfigError with a line for each fault. Blocking.
+ListenerSettings load_settings(const conf::Config& config, ListenerTickets& tickets);
+
+}  // namespace entrepot::app

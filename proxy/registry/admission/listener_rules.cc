@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/admission/listener_rules.h"
+
+#include <algorithm>
+
+namespace entrepot::registry {
+
+using metrics::AccessRefusal;
+
+bool ListenerRules::admits(const IpAddress& address) const {
+  return networks.empty() ||
+         std::any_of(networks.begin(), networks.end(),
+                     [&](const access::Network& network) { return network.contains(address); });
+}
+
+bool ListenerRules::serves(const access::Caller& caller) const {
+  if (access != nullptr && access->has_rules()) return access->serves(caller);
+  return !named_only || !caller.anonymous();
+}
+
+std::optional<AccessRefusal> ListenerRules::refusal(const access::Caller& caller,
+                                                    std::string_view upstream,
+                                                    std::string_view repository) const {
+  if (access == nullptr) return std::nullopt;
+  const access::Decision decision = access->decide(caller, upstream, repository);
+  if (decision.allowed) return std::nullopt;
+  return decision.reason == access::DecisionReason::deny_list ? AccessRefusal::deny_list
+                                                              : AccessRefusal::rules;
+}
+
+}  // namespace entrepot::registry

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/admission/logins.h"
+
+#include <chrono>
+#include <utility>
+
+#include "proxy/access/login/password_hash.h"
+
+namespace entrepot::registry {
+namespace {
+
+using access::AuthorizationKind;
+using access::LoginMemory;
+using access::TokenState;
+using metrics::LoginResult;
+
+std::chrono::sys_seconds now() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+LoginResult result_of(TokenState state) {
+  switch (state) {
+    case TokenState::valid:
+      return LoginResult::ok;
+    case TokenState::expired:
+      return LoginResult::expired_token;
+    case TokenState::unknown:
+      break;
+  }
+  return LoginResult::unknown_token;
+}
+
+}  // namespace
+
+Logins::Result Logins::counted(Result result) const {
+  metrics_.logins(result.result).add();
+  return result;
+}
+
+std::optional<Logins::Result> Logins::verify(const ListenerRules& rules,
+                                             access::Authorization credentials, Waiter waiter) {
+  if (auto result = try_token(rules, credentials)) return counted(*std::move(result));
+  if (auto result = try_password(rules, credentials)) return counted(*std::move(result));
+  if (!begin_wait(waiter.client)) return counted({LoginResult::busy, credentials.user()});
+  hash(rules, std::move(credentials), std::move(waiter));
+  return std::nullopt;
+}
+
+/// nullopt: the credentials may be a user and a password.
+std::optional<Logins::Result> Logins::try_token(const ListenerRules& rules,
+                                                const access::Authorization& credentials) const {
+  switch (credentials.kind()) {
+    case AuthorizationKind::bearer: {
+      const auto found = rules.tokens.find(credentials.secret(), now());
+      return Result{result_of(found.state), found.token == nullptr ? "" : found.token->name};
+    }
+    case AuthorizationKind::basic: {
+      const auto found = rules.tokens.find(credentials.user(), credentials.secret(), now());
+      if (found.state == TokenState::unknown) return std::nullopt;
+      return Result{result_of(found.state), credentials.user()};
+    }
+    case AuthorizationKind::none:
+    case AuthorizationKind::unsupported:
+    case AuthorizationKind::malformed:
+      break;
+  }
+  return Result{LoginResult::unsupported, ""};
+}
+
+std::optional<Logins::Result> Logins::try_password(const ListenerRules& rules,
+                                                   const access::Authorization& credentials) const {
+  if (rules.users.size() == 0) return Result{LoginResult::unknown_user, credentials.user()};
+  const std::string* hash = rules.users.hash_of(credentials.user());
+  switch (verified_.recall(credentials.user(), credentials.secret(),
+                           hash == nullptr ? std::string_view() : std::string_view(*hash),
+                           access::VerifiedLogins::Clock::now())) {
+    case LoginMemory::right:
+      return Result{LoginResult::ok, credentials.user()};
+    case LoginMemory::wrong:
+      return Result{hash == nullptr ? LoginResult::unknown_user : LoginResult::wrong_password,
+                    credentials.user()};
+    case LoginMemory::none:
+      break;
+  }
+  return std::nullopt;
+}
+
+void Logins::hash(const ListenerRules& rules, access::Authorization credentials, Waiter waiter) {
+  // A job has to be copyable, and credentials are not.
+  const auto shared = std::make_shared<const access::Authorization>(std::move(credentials));
+  pool_.post([this, shared, rules = rules.shared_from_this(), waiter = std::move(waiter)] {
+    end_wait(waiter.client);
+    if (waiter.left->load(std::memory_order_relaxed)) return;
+    // Many nodes with one account may begin at once; the first of them had the hash made.
+    auto known = try_password(*rules, *shared);
+    const Result result = counted(known ? *std::move(known) : hash_now(*rules, *shared));
+    waiter.loop.post([result, done = waiter.done] { done(result); });
+  });
+}
+
+Logins::Result Logins::hash_now(const ListenerRules& rules,
+                                const access::Authorization& credentials) {
+  const std::string& user = credentials.user();
+  const std::string* const known = rules.users.hash_of(user);
+  // An unknown user takes as long as a known one, so that the time tells no names.
+  const bool right =
+      access::verify(credentials.secret(), known == nullptr ? rules.users.any_hash() : *known) &&
+      known != nullptr;
+  verified_.remember(user, credentials.secret(),
+                     known == nullptr ? std::string_view() : std::string_view(*known), right,
+                     access::VerifiedLogins::Clock::now());
+  const auto failure = known == nullptr ? LoginResult::unknown_user : LoginResult::wrong_password;
+  return {right ? LoginResult::ok : failure, user};
+}
+
+bool Logins::begin_wait(std::uint64_t client) {
+  const MutexLock lock(mutex_);
+  std::size_t& own = waiting_[client];
+  if (own >= most_waiting_each || all_waiting_ >= most_waiting) {
+    if (own == 0) waiting_.erase(client);
+    return false;
+  }
+  ++own;
+  ++all_waiting_;
+  return true;
+}
+
+void Logins::end_wait(std::uint64_t client) {
+  const MutexLock lock(mutex_);
+  --all_waiting_;
+  const auto found = waiting_.find(client);
+  if (--found->second == 0) waiting_.erase(found);
+}
+
+}  // namespace entrepot::registry

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/registry/guard.h"
+
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "metrics/log.h"
+#include "proxy/base/text.h"
+#include "proxy/registry/pending.h"
+#include "proxy/registry/reply/reply.h"
+
+namespace entrepot::registry {
+namespace {
+
+using metrics::AccessRefusal;
+using metrics::LoginResult;
+
+/// RFC 7617; UTF-8, because the file of the users is compared by bytes.
+constexpr std::string_view challenge = R"(Basic realm="Entrepot", charset="UTF-8")";
+constexpr std::size_t longest_logged_name = 64;
+
+access::Caller caller_of(const http::Peer& peer, const Call& call) {
+  access::Caller caller;
+  caller.address = peer.ip;
+  caller.user = call.user;
+  if (peer.certificate != nullptr) caller.certificate = std::span(*peer.certificate);
+  return caller;
+}
+
+Refusal busy() {
+  return {{503, ErrorCode::unavailable, "too many logins wait for their verification",
+           std::chrono::seconds(1)},
+          RefusalReason::login_busy};
+}
+
+Refusal outside() {
+  return {{403, ErrorCode::denied, "this listener does not serve the network of the client"},
+          RefusalReason::network};
+}
+
+std::string_view message_of(AccessRefusal reason) {
+  return reason == AccessRefusal::deny_list
+             ? "the deny list of this mirror holds the repository"
+             : "the access rules of this mirror do not let this client pull from the repository";
+}
+
+}  // namespace
+
+Guard::Guard(Registry& registry, Logins& logins, const metrics::Metrics& metrics,
+             std::shared_ptr<const ListenerRules> rules, std::vector<loop::Loop*> loops)
+    : registry_(registry),
+      logins_(logins),
+      metrics_(metrics),
+      rules_(std::move(rules), std::move(loops)) {}
+
+void Guard::handle(const http::ExchangePtr& exchange) {
+  const ListenerRules& rules = rules_.get();
+  if (rules.open()) return registry_.handle(exchange);
+  Call* call = registry_.begin(*exchange);
+  if (call == nullptr) return;
+  if (!rules.admits(exchange->peer().ip)) {
+    metrics_.access_refused(AccessRefusal::network).add();
+    return refuse(*exchange, *call, outside());
+  }
+  const FieldValue& authorization = call->fields.authorization;
+  if (!rules.logins || !authorization) return decide(exchange, *call, rules);
+  call->left = std::make_shared<cache::Left>(false);
+  const auto result = logins_.verify(rules, access::Authorization::parse(authorization.value),
+                                     {exchange->peer().address.value(), exchange->executor(),
+                                      call->left, [this, exchange](const Logins::Result& late) {
+                                        if (!exchange->closed()) verified(exchange, late);
+                                      }});
+  if (result) verified(exchange, *result);
+}
+
+void Guard::verified(const http::ExchangePtr& exchange, const Logins::Result& result) {
+  Call& call = call_of(*exchange);
+  switch (result.result) {
+    case LoginResult::ok:
+      call.user = result.user;
+      return decide(exchange, call, rules_.get());
+    case LoginResult::busy:
+      return refuse(*exchange, call, busy());
+    default:
+      log_failure(*exchange, result);
+      return refuse_login(*exchange, call, "wrong user, password or token");
+  }
+}
+
+void Guard::decide(const http::ExchangePtr& exchange, Call& call, const ListenerRules& rules) {
+  const access::Caller caller = caller_of(exchange->peer(), call);
+  const bool named = !call.user.empty();
+  // A client with a login learns by its ping whether the login is right.
+  const bool greets = named && call.route.resource == Resource::ping;
+  if (!greets && !rules.serves(caller)) {
+    if (named || !rules.logins) return refuse_access(*exchange, call, AccessRefusal::rules);
+    return refuse_login(*exchange, call, "a login is needed here");
+  }
+  if (!registry_.select(*exchange, call)) return;
+  const auto refusal = rules.refusal(caller, call.upstream->name, call.repository);
+  if (!refusal) return registry_.dispatch(exchange, call);
+  if (named || !rules.logins || *refusal == AccessRefusal::deny_list)
+    return refuse_access(*exchange, call, *refusal);
+  refuse_login(*exchange, call, message_of(*refusal));
+}
+
+void Guard::refuse_login(http::Exchange& exchange, Call& call, std::string_view message) const {
+  metrics_.access_refused(AccessRefusal::login).add();
+  if (rules_.get().challenge && registry_.is_direct(exchange.request(), call))
+    return refuse(exchange, call,
+                  {{401, ErrorCode::unauthorized, message, {}, challenge}, RefusalReason::login});
+  refuse(exchange, call, {{403, ErrorCode::denied, message}, RefusalReason::login});
+}
+
+void Guard::refuse_access(http::Exchange& exchange, Call& call, AccessRefusal reason) const {
+  metrics_.access_refused(reason).add();
+  refuse(exchange, call, {{403, ErrorCode::denied, message_of(reason)}, RefusalReason::access});
+}
+
+void Guard::log_failure(const http::Exchange& exchange, const Logins::Result& result) {
+  const http::Peer& peer = exchange.peer();
+  const std::string user = printable_excerpt(result.user, longest_logged_name);
+  log::debug("{}: login of \"{}\": {}", peer.name, user, to_string(result.result));
+  if (failure_lines_.take(peer.address, LinePerClient::Clock::now()))
+    log::info(
+        "client {} sends credentials that are not accepted: {}, user \"{}\"; correct them in its "
+        "configuration (further failures of this client within the hour have no line)",
+        peer.address.text(), to_string(result.result), user);
+}
+
+}  // namespace entrepot::registry

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "metrics/metrics.h"
+#include "proxy/http/exchange.h"
+#include "proxy/loop/published.h"
+#include "proxy/registry/admission/listener_rules.h"
+#include "proxy/registry/admission/logins.h"
+#include "proxy/registry/registry.h"
+#include "proxy/registry/reply/line_per_client.h"
+
+namespace entrepot::registry {
+
+/// The handler of one listener: decides by its rules whether the sender of a request may have an
+/// answer, before anything is looked up, so that a refusal tells nothing about what exists. The
+/// registry answers the others.
+///
+///   network of the client → its login → something it may pull at all → this repository
+///
+/// A refusal is 403; it is 401 with a challenge if a login could help, the client addresses the
+/// mirror as a registry, and the listener may challenge (ListenerRules::challenge).
+class Guard final : public http::Handler {
+ public:
+  /// `registry`, `logins`, `metrics` and `loops`, those of the listener, outlive this.
+  Guard(Registry& registry, Logins& logins, const metrics::Metrics& metrics,
+        std::shared_ptr<const ListenerRules> rules, std::vector<loop::Loop*> loops);
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+  /// Decides by `rules` about the requests from now on. Control thread only.
+  void replace(std::shared_ptr<const ListenerRules> rules) { rules_.replace(std::move(rules)); }
+
+  void handle(const http::ExchangePtr& exchange) override;
+  void finished(const http::Exchange& exchange, const http::ReplyStats& stats) override {
+    registry_.finished(exchange, stats);
+  }
+  std::string refused(int status, std::string_view reason, const http::Peer& peer) override {
+    return registry_.refused(status, reason, peer);
+  }
+
+ private:
+  /// The credentials have been verified.
+  void verified(const http::ExchangePtr& exchange, const Logins::Result& result);
+  /// The sender is known: call.user, its address and its certificate.
+  void decide(const http::ExchangePtr& exchange, Call& call, const ListenerRules& rules);
+  /// Refuses a request that a login could help.
+  void refuse_login(http::Exchange& exchange, Call& call, std::string_view message) const;
+  void refuse_access(http::Exchange& exchange, Call& call, metrics::AccessRefusal reason) const;
+  void log_failure(const http::Exchange& exchange, const Logins::Result& result);
+
+  Registry& registry_;
+  Logins& logins_;
+  const metrics::Metrics& metrics_;
+  loop::Published<ListenerRules> rules_;
+  LinePerClient failure_lines_;
+};
+
+}  // namespace entrepot::registry
