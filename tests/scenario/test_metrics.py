@@ -30,6 +30,8 @@ METRICS = {
     "connections_limit": set(),
     "connections_refused_total": set(),
     "clients_limited_total": {"reason"},
+    "logins_total": {"result"},
+    "access_refused_total": {"reason"},
     "flights": set(),
     "transfers": {"upstream"},
     "transfers_queued": {"upstream"},

@@ -16,9 +16,12 @@ ANY_CIPHER = "ALL:@SECLEVEL=0"
 
 
 def trusting(certificate: Path, only: ssl.TLSVersion | None = None,
-             ciphers: str | None = None, protocols=()) -> ssl.SSLContext:
-    """A client's context that trusts one authority."""
+             ciphers: str | None = None, protocols=(),
+             own: tuple[Path, Path] | None = None) -> ssl.SSLContext:
+    """A client's context that trusts one authority. `own`: the client's certificate and key."""
     context = ssl.create_default_context(cafile=str(certificate))
+    if own:
+        context.load_cert_chain(*own)
     if ciphers:
         context.set_ciphers(ciphers)
     if protocols:
@@ -80,10 +83,10 @@ def fingerprint(certificate: Path) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest()
 
 
-def listening(*pairs: tuple[Path, Path], address: str = "127.0.0.1:0") -> dict:
-    """The configuration of a listener with these certificates and keys."""
+def listening(*pairs: tuple[Path, Path], address: str = "127.0.0.1:0", **tls) -> dict:
+    """The configuration of a listener with these certificates and keys. `tls`: further keys."""
     return {"address": address, "tls": {"certificates": [
-        {"certificate": str(certificate), "key": str(key)} for certificate, key in pairs]}}
+        {"certificate": str(certificate), "key": str(key)} for certificate, key in pairs], **tls}}
 
 
 __all__ = ["ANY_CIPHER", "Authority", "Connection", "client_hello", "fingerprint", "get",

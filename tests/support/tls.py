@@ -28,14 +28,18 @@ class Authority:
 
     def leaf(self, name: str = "leaf", hosts=("IP:127.0.0.1", "DNS:localhost"),
              expired: bool = False, digest: str = "sha256",
-             key_type: str = "rsa:2048", days: int = 2) -> tuple[Path, Path]:
-        """Certificate chain and key for the hosts. `key_type`: "rsa:BITS" or "ec"."""
+             key_type: str = "rsa:2048", days: int = 2, subject: str = "",
+             usage: str = "") -> tuple[Path, Path]:
+        """Certificate chain and key for the hosts. `key_type`: "rsa:BITS" or "ec"; `usage`: the
+        extended key usage."""
         base = self._directory / name
         key, request, certificate = (base.with_suffix(s) for s in (".key", ".csr", ".pem"))
         extensions = base.with_suffix(".ext")
-        extensions.write_text(f"subjectAltName={','.join(hosts)}\n")
+        extensions.write_text(f"subjectAltName={','.join(hosts)}\n" +
+                              (f"extendedKeyUsage={usage}\n" if usage else ""))
         curve = ["-pkeyopt", "ec_paramgen_curve:P-256"] if key_type == "ec" else []
-        _openssl("req", "-newkey", key_type, *curve, "-nodes", "-subj", f"/CN={name}",
+        _openssl("req", "-newkey", key_type, *curve, "-nodes", "-subj",
+                 subject or f"/CN={name}",
                  "-keyout", str(key), "-out", str(request))
         # openssl x509 takes no start date before 3.4, but a negative number of days.
         _openssl("x509", "-req", "-in", str(request), "-CA", str(self.certificate),
