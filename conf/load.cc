@@ -24,7 +24,7 @@ namespace {
 constexpr std::string_view builtin_name = "built-in configuration";
 constexpr std::size_t max_file_size = 4 << 20;
 
-std::string joined(const std::vector<std::string>& lines) {
+std::string by_line(const std::vector<std::string>& lines) {
   std::string text;
   for (const auto& line : lines) text += (text.empty() ? "" : "\n") + line;
   return text;
@@ -77,7 +77,7 @@ std::string content_of(const std::filesystem::path& file) {
 }  // namespace
 
 ConfigError::ConfigError(std::vector<std::string> lines)
-    : std::runtime_error(joined(lines)), lines_(std::move(lines)) {}
+    : std::runtime_error(by_line(lines)), lines_(std::move(lines)) {}
 
 Loaded load(const std::optional<std::filesystem::path>& file,
             const std::vector<std::string>& overrides) {
