@@ -140,7 +140,7 @@ void ClientListeners::read_again() {
     if (!prepared.changed()) return;
     for (const auto& warning : prepared.warnings) log::warn("{}", warning);
     prepared.use();
-    log::info("files have changed{}", prepared.text());
+    log::info("files have changed: {}", prepared.text());
   } catch (const conf::ConfigError& error) {
     for (const auto& line : error.lines())
       log::error("files have changed: {}; those before stay in force", line);

@@ -13,8 +13,11 @@
 namespace entrepot::app {
 
 std::string PreparedListeners::text() const {
-  return (certificates.empty() ? "" : "; new certificates on " + joined(certificates)) +
-         (rules.empty() ? "" : "; new access rules on " + joined(rules));
+  std::string text;
+  if (!certificates.empty()) text = "new certificates on " + joined(certificates);
+  if (!rules.empty())
+    text.append(text.empty() ? "" : "; ").append("new access rules on " + joined(rules));
+  return text;
 }
 
 Reload::Reload(const conf::Config& config, std::function<conf::Loaded()> load, Prepare prepare,
@@ -61,7 +64,7 @@ void Reload::apply(const conf::Config& next) {
   const bool none = changes.none() && !listeners.changed();
   log::info("SIGHUP: {}{}{}", none ? "nothing has changed" : "the new configuration is in force",
             changes.upstreams.empty() ? "" : "; upstreams changed: " + joined(changes.upstreams),
-            listeners.text());
+            listeners.changed() ? "; " + listeners.text() : "");
 }
 
 }  // namespace entrepot::app

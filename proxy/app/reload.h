@@ -20,7 +20,7 @@ struct PreparedListeners {
   std::function<void()> use;
 
   bool changed() const { return !certificates.empty() || !rules.empty(); }
-  /// "; new certificates on https://…; new access rules on …": for the log.
+  /// "new certificates on https://…; new access rules on …": for the log.
   std::string text() const;
 };
 

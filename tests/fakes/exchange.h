@@ -64,6 +64,7 @@ class Exchange final : public http::Exchange {
  private:
   void begin(const http::ReplyHead& head, std::optional<std::uint64_t> content_length);
 
+  const http::Peer peer_{"192.0.2.7:41000", {}};
   http::Request request_;
   Reply reply_;
   cache::Executor* executor_ = nullptr;

@@ -168,7 +168,7 @@ def test_two_authorization_fields(entrepot):
 def test_a_changed_password_counts_without_a_signal(entrepot, users):
     assert entrepot.get("/v2/", headers=basic("alice", "wonderland")).status == 200
     logins.write_users(users, {"alice": "looking-glass", "bob": "pass:word"})
-    entrepot.log.wait_for(r"files have changed; new access rules on ")
+    entrepot.log.wait_for(r"files have changed: new access rules on ")
     assert entrepot.get("/v2/", headers=basic("alice", "wonderland")).status == 401
     assert entrepot.get("/v2/", headers=basic("alice", "looking-glass")).status == 200
     assert entrepot.get("/v2/", headers=basic("bob", "pass:word")).status == 200
@@ -179,7 +179,7 @@ def test_a_removed_user_is_refused_on_a_kept_connection(entrepot, users):
         connection.send_request("GET", "/v2/", basic("bob", "pass:word"))
         assert connection.read_response().status == 200
         logins.write_users(users, {"alice": "wonderland"})
-        entrepot.log.wait_for(r"files have changed; new access rules on ")
+        entrepot.log.wait_for(r"files have changed: new access rules on ")
         connection.send_request("GET", "/v2/", basic("bob", "pass:word"))
         assert connection.read_response().status == 401
 
@@ -187,7 +187,7 @@ def test_a_removed_user_is_refused_on_a_kept_connection(entrepot, users):
 def test_a_revoked_token(entrepot, tokens):
     assert entrepot.get("/v2/", headers=bearer(TOKEN)).status == 200
     logins.write_tokens(tokens, {})
-    entrepot.log.wait_for(r"files have changed; new access rules on ")
+    entrepot.log.wait_for(r"files have changed: new access rules on ")
     assert entrepot.get("/v2/", headers=bearer(TOKEN)).status == 401
     assert results(entrepot, "unknown-token") == 1
 

@@ -97,7 +97,7 @@ def test_files_of_other_kinds(check, leaf, tmp_path):
             "certificate: " + f"{text} holds no certificate in PEM form",
             "key: " + f"{text} holds no private key in PEM form")
     refused(check({"certificates": [files((leaf[1], leaf[0]))]}),
-            "holds a private key, which belongs under \"key\"", "holds no private key in PEM form")
+            "holds no certificate in PEM form; it holds a private key", "holds no private key in PEM form")
     broken = tmp_path / "broken"
     broken.write_text(leaf[0].read_text().replace("\nMII", "\nMMM", 1))
     refused(check({"certificates": [files((broken, leaf[1]))]}),
@@ -253,7 +253,7 @@ def test_changed_files_are_read_without_a_signal(entrepot, own, authority, leaf,
     eventually(lambda: used(entrepot, context) == https.fingerprint(other[0]), what="the new one")
     place[0].write_text("no certificate\n")
     entrepot.log.wait_for(r"error .*files have changed: .*holds no certificate in PEM form; "
-                          r"the certificates before stay")
+                          r"those before stay in force")
     assert used(entrepot, context) == https.fingerprint(other[0])
     own(leaf)
     eventually(lambda: used(entrepot, context) == https.fingerprint(leaf[0]), what="the first one")
