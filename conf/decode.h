@@ -2,8 +2,8 @@
 #pragma once
 
 #include "conf/config.h"
-#include "conf/json.h"
-#include "conf/problems.h"
+#include "conf/json/json.h"
+#include "conf/json/problems.h"
 
 namespace entrepot::conf {
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "conf/problems.h"
+#include "conf/json/problems.h"
 
 namespace entrepot::conf {
 

@@ -7,7 +7,7 @@
 #include <charconv>
 #include <utility>
 
-#include "conf/json.h"
+#include "conf/json/json.h"
 #include "metrics/pattern.h"
 
 namespace entrepot::conf {

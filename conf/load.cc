@@ -12,10 +12,10 @@
 #include <system_error>
 
 #include "conf/decode.h"
-#include "conf/document.h"
+#include "conf/json/document.h"
+#include "conf/json/problems.h"
 #include "conf/named_files.h"
 #include "conf/override.h"
-#include "conf/problems.h"
 #include "conf/validate.h"
 
 namespace entrepot::conf {

@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-#include "conf/json.h"
-#include "conf/problems.h"
+#include "conf/json/json.h"
+#include "conf/json/problems.h"
 
 namespace entrepot::conf {
 

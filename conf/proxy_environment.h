@@ -4,7 +4,7 @@
 #include <string>
 
 #include "conf/config.h"
-#include "conf/problems.h"
+#include "conf/json/problems.h"
 
 namespace entrepot::conf {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "conf/grammar.h"
-#include "conf/object_reader.h"
+#include "conf/json/object_reader.h"
 
 namespace entrepot::conf {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "conf/config.h"
-#include "conf/problems.h"
+#include "conf/json/problems.h"
 
 namespace entrepot::conf {
 

@@ -16,7 +16,8 @@ from pathlib import Path
 ARROWS = {
     "metrics/exposition": [],
     "metrics": ["metrics/exposition"],
-    "conf": [],
+    "conf/json": [],
+    "conf": ["conf/json"],
 
     "cache/base": [],
     "cache/index": ["cache/base"],
@@ -61,10 +62,10 @@ ARROWS = {
                        "cache/", "proxy/http", "proxy/registry/"],
     "proxy/admin": ["cache", "cache/", "proxy/http", "proxy/http/parse", "proxy/loop"],
 
-    "proxy/app/command": ["cache/api", "conf", "proxy/access", "proxy/access/login", "proxy/http",
+    "proxy/app/command": ["cache/api", "conf", "conf/json", "proxy/access", "proxy/access/login", "proxy/http",
                           "proxy/http/tls", "proxy/registry/admission", "proxy/registry/request",
                           "proxy/upstream/endpoint"],
-    "proxy/app/engines": ["cache/base", "conf", "proxy/app/command"],
+    "proxy/app/engines": ["cache/base", "conf", "conf/json", "proxy/app/command"],
     "proxy/app/token_cli": ["proxy/access", "proxy/access/login", "proxy/base",
                             "proxy/app/command", "proxy/app/engines"],
     "proxy/app/cache_cli": ["cache", "cache/", "conf", "proxy/admin", "proxy/app/command"],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may pull what: rules about users, groups, networks and repositories, deny lists, and what a
+"""Access rules: users, groups, networks and repositories, deny lists, and what a
 client learns from a refusal."""
 
 from __future__ import annotations

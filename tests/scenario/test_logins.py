@@ -225,7 +225,7 @@ def test_guesses_do_not_delay_others(start, image, tmp_path):
     for number in range(80):
         guesses.append(client.Connection(entrepot.port))
         guesses[-1].send_request("GET", "/v2/", basic("alice", f"guess {number}"))
-    # Those that are refused at once; the others wait.
+    # Some are refused at once; the others wait.
     eventually(lambda: results(entrepot, "busy") >= 1, what="a refused guess")
     last = guesses[-1].read_response()
     assert last.status == 503 and last.headers["Retry-After"] == "1"
@@ -233,7 +233,7 @@ def test_guesses_do_not_delay_others(start, image, tmp_path):
                  image.manifest)
     for connection in guesses:
         connection.close()
-    # Nobody waits for the other hashes, so they are not computed.
+    # The other hashes are not computed, because nobody waits for them.
     eventually(lambda: entrepot.get("/v2/", headers=basic("bob", "")).status == 401,
                what="a verification")
     assert results(entrepot, "wrong-password") < 64

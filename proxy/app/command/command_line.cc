@@ -7,7 +7,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "conf/units.h"
+#include "conf/json/units.h"
 #include "metrics/printable.h"
 #include "proxy/access/user_name.h"
 #include "proxy/app/command/client_mirror.h"

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <utility>
 
-#include "conf/problems.h"
+#include "conf/json/problems.h"
 #include "proxy/http/tls/pem.h"
 
 namespace entrepot::app {

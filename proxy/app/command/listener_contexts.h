@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "conf/config.h"
-#include "conf/problems.h"
+#include "conf/json/problems.h"
 #include "metrics/metrics.h"
 #include "proxy/http/tls/context.h"
 

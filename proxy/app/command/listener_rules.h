@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "conf/config.h"
-#include "conf/problems.h"
+#include "conf/json/problems.h"
 #include "proxy/registry/admission/listener_rules.h"
 
 namespace entrepot::app {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "conf/json_lists.h"
+#include "conf/json/json_lists.h"
 
 namespace entrepot::app {
 namespace {

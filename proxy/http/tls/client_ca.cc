@@ -63,7 +63,8 @@ void ClientCa::apply(SSL_CTX& context) const {
                      SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE |
                          (demand_ == Demand::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                      nullptr);
-  check(SSL_CTX_set_session_id_context(&context, digest_.data(), static_cast<unsigned int>(digest_.size())) == 1,
+  check(SSL_CTX_set_session_id_context(&context, digest_.data(),
+                                       static_cast<unsigned int>(digest_.size())) == 1,
         "SSL_CTX_set_session_id_context");
 }
 

@@ -57,7 +57,8 @@ INSTANTIATE_TEST_SUITE_P(
     Keys, ConfigErrors,
     testing::Values(
         Case{R"({ "cahce": {} })",
-             "f.json: cahce: unknown key; known here: listen, admin, access, groups, upstreams, policy, default_upstream, "
+             "f.json: cahce: unknown key; known here: listen, admin, access, groups, upstreams, "
+             "policy, default_upstream, "
              "registry, cache, threads, timeouts, limits, log"},
         Case{R"({ "cache": { "size": 1 } })",
              "f.json: cache.size: unknown key; known here: directory, max_size, reserve_free, "

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "conf/json_lists.h"
+#include "conf/json/json_lists.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

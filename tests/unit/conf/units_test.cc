@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "conf/units.h"
+#include "conf/json/units.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "conf/json_lists.h"
+#include "conf/json/json_lists.h"
 
 #include <algorithm>
 
-#include "conf/duplicate_keys.h"
-#include "conf/json.h"
+#include "conf/json/duplicate_keys.h"
+#include "conf/json/json.h"
 
 namespace entrepot::conf {
 namespace {

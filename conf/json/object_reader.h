@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "conf/json.h"
-#include "conf/problems.h"
+#include "conf/json/json.h"
+#include "conf/json/problems.h"
 
 namespace entrepot::conf {
 

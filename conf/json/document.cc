@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "conf/document.h"
+#include "conf/json/document.h"
 
 #include <string>
 
-#include "conf/duplicate_keys.h"
+#include "conf/json/duplicate_keys.h"
 
 namespace entrepot::conf {
 namespace {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "conf/object_reader.h"
+#include "conf/json/object_reader.h"
 
 #include <algorithm>
 #include <optional>
 
-#include "conf/units.h"
+#include "conf/json/units.h"
 
 namespace entrepot::conf {
 namespace {

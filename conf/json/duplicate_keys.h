@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "conf/problems.h"
+#include "conf/json/problems.h"
 
 namespace entrepot::conf {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "conf/json.h"
+#include "conf/json/json.h"
 
 #include <algorithm>
 

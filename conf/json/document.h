@@ -4,8 +4,8 @@
 #include <optional>
 #include <string_view>
 
-#include "conf/json.h"
-#include "conf/problems.h"
+#include "conf/json/json.h"
+#include "conf/json/problems.h"
 
 namespace entrepot::conf {
 
