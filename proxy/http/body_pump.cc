@@ -19,6 +19,9 @@ namespace {
 constexpr int windows_per_turn = 4;
 /// Window of bytes that are copied to the socket, or to its buffer when the socket is full.
 constexpr std::uint64_t copied_window = 256 * 1024;
+/// Reads of one window. If memory is so short that the kernel drops the bytes again before they are
+/// sent, further reads would only repeat that.
+constexpr int most_reads = 3;
 
 }  // namespace
 
@@ -46,6 +49,7 @@ BodyPump::Result BodyPump::run() {
   for (int i = 0; i < windows_per_turn; ++i) {
     if (*waiting_) return growing_ ? Result::waiting : Result::blocked;
     if (*unreadable_) return file_failed();
+    offset_ -= output_.withdraw();
     if (!output_.empty()) return Result::blocked;
     if (offset_ == end_ && begun_ == pieces_.list.size()) {
       if (end_sent_ || !pieces_.text) return end();
@@ -69,7 +73,7 @@ BodyPump::Result BodyPump::end() {
 bool BodyPump::begin_piece() {
   const std::size_t index = begun_++;
   const Piece& piece = pieces_.list[index];
-  offset_ = resident_ = piece.offset;
+  offset_ = piece.offset;
   end_ = offset_ + piece.length;
   return send_text(index, piece.length > 0);
 }
@@ -92,7 +96,9 @@ BodyPump::Result BodyPump::send_window() {
     length = std::min(length, copied_window);
   else if (!bytes_ && read_ahead(length))
     return Result::blocked;
+  const std::uint64_t before = output_.sent();
   if (!send_bytes(length)) return output_.file_failed() ? file_failed() : Result::failed;
+  if (output_.sent() > before) reads_ = 0;
   offset_ += length;
   return Result::again;
 }
@@ -131,15 +137,13 @@ BodyPump::Result BodyPump::wait_for_growth() {
 }
 
 bool BodyPump::read_ahead(std::uint64_t length) {
-  if (readers_ == nullptr || offset_ + length <= resident_) return false;
+  if (readers_ == nullptr || reads_ >= most_reads) return false;
   if (in_page_cache(body_->fd(), offset_, length)) return false;
-  // Counts as resident from now on: if memory is so short that the kernel drops the bytes before
-  // they are sent, another read would only repeat that.
-  resident_ = offset_ + length;
+  ++reads_;
   growing_ = false;
   *waiting_ = true;
   output_.push();
-  const std::uint64_t ahead = std::min(end_ - resident_, window);
+  const std::uint64_t ahead = std::min(end_ - offset_ - length, window);
   readers_->post([body = body_, offset = offset_, length, ahead, waiting = waiting_,
                   unreadable = unreadable_, wake = wake_, &loop = loop_]() mutable {
     bool read = false;

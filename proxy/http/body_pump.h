@@ -19,7 +19,8 @@ namespace entrepot::http {
 /// Sends pieces of a Body in windows. It reads and queues a window when the kernel has taken the
 /// one before, so the memory in use depends neither on the size of the file nor on the client's
 /// speed. The store pool first reads a window that is not in the page cache, so that the loop does
-/// not wait for a disk (in_page_cache() says how reliable that is). Loop thread only.
+/// not wait for a disk (in_page_cache() says how reliable that is); the rest of a window that the
+/// kernel has not taken at once is looked for again before it is sent. Loop thread only.
 class BodyPump {
  public:
   enum class Result {
@@ -74,8 +75,8 @@ class BodyPump {
   bool end_sent_ = false;     // the text after the last piece has been sent
   std::uint64_t offset_ = 0;  // in the last piece that was begun, which ends at end_
   std::uint64_t end_ = 0;
-  std::uint64_t resident_ = 0;  // bytes before this were found or read into the page cache
-  bool growing_ = false;        // while *waiting_: for growth, else for the disk
+  int reads_ = 0;         // of the bytes at offset_ into the page cache
+  bool growing_ = false;  // while *waiting_: for growth, else for the disk
   // Shared with the posted wake-up that sets them, which may outlive the pump.
   const std::shared_ptr<bool> waiting_;
   const std::shared_ptr<bool> unreadable_;

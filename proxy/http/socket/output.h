@@ -26,8 +26,12 @@ class Output {
   /// Refers to the texts that cannot be sent at once.
   virtual bool write(std::string_view head, std::span<const SharedText> texts) = 0;
   /// Sends a part of a file, which stays open until queued() is 0 or the socket is stopped.
-  /// `length`: at most largest_part().
+  /// `length`: at most largest_part(). REQUIRES: no part of a file is queued.
   virtual bool send_file(int fd, std::uint64_t offset, std::size_t length) = 0;
+  /// Takes the end of a part of a file that is queued out of the queue, and returns its bytes: the
+  /// caller passes them again once they are certain to be in the page cache. 0: there is none, or it
+  /// cannot be taken back.
+  virtual std::size_t withdraw() { return 0; }
   /// Copies a part of a file before it is sent. For a file whose bytes may be discarded later.
   /// Sends nothing if `sound` returns false after the copy.
   bool send_copy(int fd, std::uint64_t offset, std::size_t length,

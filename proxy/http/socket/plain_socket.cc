@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "metrics/check.h"
 #include "proxy/loop/loop.h"
@@ -41,8 +42,10 @@ void release(const void*, std::size_t, void* owner) {
 
 }  // namespace
 
-PlainOutput::PlainOutput(bufferevent* socket)
-    : Output(bufferevent_getfd(socket)), buffer_(bufferevent_get_output(socket)) {}
+PlainOutput::PlainOutput(bufferevent* socket, std::function<void()> call_again)
+    : Output(bufferevent_getfd(socket)),
+      buffer_(bufferevent_get_output(socket)),
+      call_again_(std::move(call_again)) {}
 
 std::ptrdiff_t PlainOutput::try_send(std::span<iovec> pieces, bool more) {
   msghdr message{};
@@ -96,38 +99,51 @@ bool PlainOutput::write(std::string_view head, std::span<const SharedText> texts
 }
 
 bool PlainOutput::send_file(int fd, std::uint64_t offset, std::size_t length) {
+  check(file_rest_ == 0, "a part of a file before the last one was sent");
   written_ += length;
-  std::size_t sent = 0;
-  if (empty()) {
-    auto from = static_cast<off_t>(offset);
-    const ssize_t n = sendfile(fd_, fd, &from, length);
-    if (n == 0 || (n < 0 && !would_block())) {
-      file_failed_ = n == 0 || errno == EIO;  // 0: the file ends too early
-      return false;
-    }
-    sent = n > 0 ? static_cast<std::size_t>(n) : 0;
+  file_rest_ = length;
+  if (evbuffer_get_length(buffer_) > 0) return true;  // its end is an event
+  auto from = static_cast<off_t>(offset);
+  const ssize_t n = sendfile(fd_, fd, &from, length);
+  if (n == 0 || (n < 0 && !would_block())) {
+    file_failed_ = n == 0 || errno == EIO;  // 0: the file ends too early
+    return false;
   }
-  if (sent == length) return true;
-  evbuffer_file_segment* segment = evbuffer_file_segment_new(
-      fd, static_cast<ev_off_t>(offset + sent), static_cast<ev_off_t>(length - sent),
-      EVBUF_FS_DISABLE_MMAP | EVBUF_FS_DISABLE_LOCKING);
-  if (segment == nullptr) return false;
-  const int result = evbuffer_add_file_segment(buffer_, segment, 0, -1);
-  evbuffer_file_segment_free(segment);  // the buffer holds it now
-  return result == 0;
+  if (n > 0) file_rest_ -= static_cast<std::size_t>(n);
+  if (file_rest_ > 0) call_again_();
+  return true;
 }
 
-std::size_t PlainOutput::queued() const { return evbuffer_get_length(buffer_); }
+std::size_t PlainOutput::withdraw() {
+  written_ -= file_rest_;
+  return std::exchange(file_rest_, 0);
+}
+
+std::size_t PlainOutput::queued() const { return evbuffer_get_length(buffer_) + file_rest_; }
 
 void PlainOutput::end() { shutdown(fd_, SHUT_WR); }
 
 PlainSocket::PlainSocket(loop::Loop& loop, int fd)
-    : socket_(new_socket(loop, fd)), output_(socket_) {
+    : socket_(new_socket(loop, fd)), output_(socket_, [this] { wait_until_writable(); }) {
   bufferevent_set_max_single_write(socket_, write_limit);
   bufferevent_setwatermark(socket_, EV_READ, 0, input_limit);
 }
 
-PlainSocket::~PlainSocket() { bufferevent_free(socket_); }
+PlainSocket::~PlainSocket() {
+  if (writable_ != nullptr) event_free(writable_);
+  bufferevent_free(socket_);
+}
+
+void PlainSocket::wait_until_writable() {
+  if (writable_ == nullptr) {
+    const auto on_writable = [](int, short, void* self) {
+      static_cast<PlainSocket*>(self)->user_->on_event(SocketEvent::ready);
+    };
+    writable_ = event_new(bufferevent_get_base(socket_), fd(), EV_WRITE, on_writable, this);
+    check(writable_ != nullptr, "event_new");
+  }
+  event_add(writable_, nullptr);
+}
 
 evbuffer* PlainSocket::input() { return bufferevent_get_input(socket_); }
 
@@ -139,24 +155,21 @@ void PlainSocket::start(SocketUser& user) {
     static_cast<PlainSocket*>(self)->user_->on_event(SocketEvent::ready);
   };
   const auto on_event = [](bufferevent*, short what, void* self) {
-    const int error = errno;
-    static_cast<PlainSocket*>(self)->on_event(what, error);
+    static_cast<PlainSocket*>(self)->on_event(what);
   };
   bufferevent_setcb(socket_, on_ready, on_ready, on_event, this);
   bufferevent_enable(socket_, EV_READ | EV_WRITE);
 }
 
-void PlainSocket::on_event(short what, int error) {
-  if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_READING) != 0)
-    return user_->on_event(SocketEvent::input_end);
-  // The bufferevent calls sendfile(), so this may be an error of the file.
-  const bool file = (what & BEV_EVENT_WRITING) != 0 && error == EIO;
-  user_->on_event(file ? SocketEvent::file_failed : SocketEvent::broken);
+void PlainSocket::on_event(short what) {
+  const bool ended = (what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_READING) != 0;
+  user_->on_event(ended ? SocketEvent::input_end : SocketEvent::broken);
 }
 
 void PlainSocket::stop_reading() { bufferevent_disable(socket_, EV_READ); }
 
 void PlainSocket::stop() {
+  if (writable_ != nullptr) event_del(writable_);
   bufferevent_setcb(socket_, nullptr, nullptr, nullptr, nullptr);
   bufferevent_disable(socket_, EV_READ | EV_WRITE);
 }
