@@ -50,7 +50,7 @@ TEST(ThreadsOfMirror, EndsStepByStep) {
     });
     done.get_future().wait();
   });
-  threads.end_admin_pool();
+  threads.end_small_pools();
   EXPECT_TRUE(stored);
   threads.end_store_pool();
   EXPECT_EQ(held.use_count(), 2) << "the job posted to the loop holds it";
