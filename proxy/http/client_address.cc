@@ -11,9 +11,14 @@ namespace entrepot::http {
 namespace {
 
 // The value is the network part of an IPv6 address. The networks of ::/8 are not assigned (RFC 4291
-// §2.4), so IPv4 addresses have their values there, and so has ::1, whose network part is 0.
+// §2.4), so IPv4 addresses and users have their values there, and so has ::1, whose network part is
+// 0. Source addresses that are in their ranges nevertheless count as one client.
 constexpr std::uint64_t v4_mark = std::uint64_t{0xffff} << 32;
+constexpr std::uint64_t user_mark = std::uint64_t{0xfffe} << 32;
 constexpr std::uint64_t v6_loopback = 1;
+constexpr std::uint64_t v6_unassigned = 2;
+
+bool has_mark(std::uint64_t value, std::uint64_t mark) { return value >> 32 == mark >> 32; }
 
 std::uint64_t big_endian(const unsigned char* bytes, std::size_t count) {
   std::uint64_t value = 0;
@@ -32,14 +37,20 @@ ClientAddress ClientAddress::of(const sockaddr_storage& address) {
   const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
   if (IN6_IS_ADDR_V4MAPPED(&v6)) return ClientAddress(v4_mark | big_endian(&v6.s6_addr[12], 4));
   const std::uint64_t network = big_endian(&v6.s6_addr[0], 8);
+  if (has_mark(network, v4_mark) || has_mark(network, user_mark))
+    return ClientAddress(v6_unassigned);
   return ClientAddress(network == 0 ? v6_loopback : network);
 }
+
+ClientAddress ClientAddress::of_user(std::uint32_t uid) { return ClientAddress(user_mark | uid); }
 
 std::string ClientAddress::text() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (value_ == 0) return "no address";
   if (value_ == v6_loopback) return "::1";
-  if (value_ >> 32 == v4_mark >> 32) {
+  if (has_mark(value_, user_mark))
+    return "uid " + std::to_string(static_cast<std::uint32_t>(value_));
+  if (has_mark(value_, v4_mark)) {
     const in_addr v4{htonl(static_cast<std::uint32_t>(value_))};
     return inet_ntop(AF_INET, &v4, text.data(), text.size());
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,17 +15,20 @@
 namespace entrepot::http {
 
 /// The identity of a client for the bounds per client: an IPv4 address or an IPv6 network of 64
-/// bits, because one host has all addresses of such a network (RFC 4291 §2.5.1). A value of eight
-/// bytes, without the port.
+/// bits, because one host has all addresses of such a network (RFC 4291 §2.5.1); on a unix socket a
+/// user of this machine. A value of eight bytes, without the port. Values of the three kinds
+/// differ.
 class ClientAddress {
  public:
   ClientAddress() = default;
   /// An IPv4-mapped address counts as IPv4.
   static ClientAddress of(const sockaddr_storage& address);
+  /// The user `uid` on a unix socket.
+  static ClientAddress of_user(std::uint32_t uid);
 
   /// 0 only for a default-constructed object.
   std::uint64_t value() const { return value_; }
-  /// "10.0.0.7", "2001:db8:0:1::/64".
+  /// "10.0.0.7", "2001:db8:0:1::/64", "uid 1000".
   std::string text() const;
   bool operator==(const ClientAddress&) const = default;
 
@@ -36,9 +40,11 @@ class ClientAddress {
 
 /// The client of a connection.
 struct Peer {
-  std::string name;       ///< "address:port"; empty if it is unknown
+  std::string name;       ///< "address:port" or "unix:uid=1000,pid=4242"; empty if it is unknown
   ClientAddress address;  ///< whose bounds apply; default-constructed if it is unknown
   IpAddress ip = {};      ///< for rules about networks; default-constructed if it is unknown
+  /// The user that connected to a unix socket, as the kernel reports it (SO_PEERCRED, unix(7)).
+  std::optional<unsigned> uid = {};
   /// The names of the client's certificate (tls::names_of()); null without one.
   std::shared_ptr<const std::vector<std::string>> certificate = nullptr;
 };

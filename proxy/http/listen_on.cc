@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
 #include <system_error>
+#include <utility>
 
 #include "proxy/http/listener.h"
 #include "proxy/http/server.h"
@@ -44,7 +46,8 @@ std::string explain(int error) {
 }
 
 Address parse(const std::string& text) {
-  constexpr const char* form = "expected ADDRESS:PORT, like 127.0.0.1:5000 or [::1]:5000";
+  constexpr const char* form =
+      "expected ADDRESS:PORT, like 127.0.0.1:5000 or [::1]:5000, or unix:/PATH";
   const std::size_t colon = text.rfind(':');
   if (colon == text.npos) fail("\"" + text + "\"", form);
   std::string host = text.substr(0, colon);
@@ -94,16 +97,7 @@ int bound_socket(const Address& address, bool first) {
   return fd;
 }
 
-}  // namespace
-
-std::uint16_t local_port(int fd) {
-  Address address;
-  address.length = sizeof(address.storage);
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
-  return ntohs(reinterpret_cast<const sockaddr_in&>(address.storage).sin_port);
-}
-
-std::vector<int> listen_on(const std::string& text, std::size_t count) {
+std::vector<int> listen_on_port(const std::string& text, std::size_t count) {
   Address address = parse(text);
   std::vector<int> sockets;
   for (std::size_t i = 0; i < count; ++i) {
@@ -117,6 +111,43 @@ std::vector<int> listen_on(const std::string& text, std::size_t count) {
     address.set_port(local_port(fd));
   }
   return sockets;
+}
+
+/// Several descriptors of one socket: the kernel does not let several have one path.
+Listening listen_on_path(const std::string& text, const std::string& path, std::size_t count,
+                         unsigned mode) {
+  try {
+    UnixSocket socket = listen_on_unix(path, mode, backlog);
+    Listening listening{{socket.fd}, std::move(socket.file)};
+    while (listening.sockets.size() < count) {
+      const int fd = fcntl(socket.fd, F_DUPFD_CLOEXEC, 0);
+      if (fd < 0) {
+        const int error = errno;
+        for (const int open : listening.sockets) close(open);
+        fail(text, explain(error));
+      }
+      listening.sockets.push_back(fd);
+    }
+    return listening;
+  } catch (const UnixSocketError& error) {
+    fail(text, error.what());
+  }
+}
+
+}  // namespace
+
+std::uint16_t local_port(int fd) {
+  Address address;
+  address.length = sizeof(address.storage);
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
+  if (address.storage.ss_family == AF_UNIX) return 0;
+  return ntohs(reinterpret_cast<const sockaddr_in&>(address.storage).sin_port);
+}
+
+Listening listen_on(const std::string& address, std::size_t count, unsigned mode) {
+  const auto path = socket_path(address);
+  if (path) return listen_on_path(address, *path, count, mode);
+  return {listen_on_port(address, count)};
 }
 
 }  // namespace entrepot::http

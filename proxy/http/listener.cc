@@ -39,6 +39,18 @@ std::string peer_name(const sockaddr_storage& storage) {
   return name;
 }
 
+/// The client of the accepted connection `fd`.
+Peer peer_of(int fd, const sockaddr_storage& address) {
+  if (address.ss_family != AF_UNIX)
+    return {peer_name(address), ClientAddress::of(address), IpAddress::of(address)};
+  ucred user{};
+  socklen_t size = sizeof(user);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &size) != 0) return {"unix", {}};
+  std::string name("unix:uid=");
+  name.append(std::to_string(user.uid)).append(",pid=").append(std::to_string(user.pid));
+  return {std::move(name), ClientAddress::of_user(user.uid), {}, user.uid};
+}
+
 int open_spare() { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
 }  // namespace
@@ -103,7 +115,13 @@ void Listener::close() {
 }
 
 void Listener::on_ready(int, short, void* self) {
-  static_cast<Listener*>(self)->accept_some(accepted_per_turn);
+  auto& listener = *static_cast<Listener*>(self);
+  if (!listener.pass_) {
+    listener.accept_some(accepted_per_turn);
+  } else if (listener.accept_some(1)) {
+    event_del(listener.ready_);
+    listener.pass_();
+  }
 }
 
 bool Listener::accept_some(int limit) {
@@ -114,8 +132,8 @@ bool Listener::accept_some(int limit) {
         accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       const int on = 1;
-      setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-      accepted_(fd, {peer_name(peer), ClientAddress::of(peer), IpAddress::of(peer)});
+      if (peer.ss_family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+      accepted_(fd, peer_of(fd, peer));
       continue;
     }
     if ((errno == EMFILE || errno == ENFILE) && free_descriptor()) continue;

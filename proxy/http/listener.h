@@ -5,22 +5,34 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/http/client_address.h"
+#include "proxy/http/listen/unix_socket.h"
 #include "proxy/loop/loop.h"
 
 struct event;
 
 namespace entrepot::http {
 
-/// Opens `count` listening sockets on `address` ("a.b.c.d:port", "[v6]:port"; "[::]" accepts IPv4
-/// too). They share one port, and the kernel spreads the clients over them. Throws ListenError,
-/// also if another process of this user listens there, which SO_REUSEPORT alone would permit.
-std::vector<int> listen_on(const std::string& address, std::size_t count);
-/// The port to which a socket is bound.
+/// Listening sockets on one address. Their user closes them.
+struct Listening {
+  std::vector<int> sockets;
+  /// The file of a unix socket. Then `sockets` are descriptors of one socket with one queue of
+  /// clients.
+  std::optional<SocketFile> file = {};
+};
+
+/// Opens `count` listening sockets on `address`. "a.b.c.d:port" and "[v6]:port" ("[::]" accepts
+/// IPv4 too): they share one port, and the kernel spreads the clients over them. Throws
+/// ListenError, also if another process of this user listens there, which SO_REUSEPORT alone would
+/// permit. "unix:/path": as listen_on_unix(), with the permission bits `mode`.
+Listening listen_on(const std::string& address, std::size_t count, unsigned mode = 0660);
+/// The port to which a socket is bound; 0 for a unix socket.
 std::uint16_t local_port(int fd);
 
 /// Accepts connections on a listening socket. When the process has no descriptors left, it takes
@@ -30,7 +42,7 @@ class Listener {
  public:
   /// Closes a connection and passes its descriptor to take_back(). False: there is none to close.
   using MakeRoom = std::function<bool()>;
-  /// Takes over `fd`, a connected, non-blocking socket with TCP_NODELAY.
+  /// Takes over `fd`, a connected, non-blocking socket (TCP: with TCP_NODELAY).
   using Accepted = std::function<void(int fd, Peer peer)>;
   /// The time without accepting after descriptors ran out.
   static constexpr std::chrono::milliseconds rest{100};
@@ -48,7 +60,11 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  /// Begins to accept.
+  /// Listeners of several loops have one queue of clients: this one stops after each connection,
+  /// until start(), and calls `pass`, which starts the next one. Before start().
+  void take_turns(std::function<void()> pass) { pass_ = std::move(pass); }
+
+  /// Begins to accept, unless it is closed.
   void start();
   /// Accepts the connections in the kernel's queue, then stops listening.
   void close();
@@ -64,6 +80,7 @@ class Listener {
   loop::Loop& loop_;
   const Accepted accepted_;
   const std::function<std::string()> busy_;
+  std::function<void()> pass_;  // null: its queue is its own
   int fd_;
   int spare_;
   std::size_t reserved_ = 0;

@@ -74,6 +74,13 @@ void LoopServer::renew(std::shared_ptr<const tls::Context> context) {
   tls_ = std::move(context);
 }
 
+// As long as a server is open, its jobs for the next one run before that is destroyed.
+void LoopServer::set_next(LoopServer& next, bool one_socket) {
+  next_ = &next;
+  if (one_socket)
+    listener_.take_turns([this] { next_->loop_.post([to = next_] { to->start(); }); });
+}
+
 void LoopServer::start() {
   loop_.assert_in_loop();
   listener_.start();

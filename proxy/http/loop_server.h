@@ -32,8 +32,9 @@ class LoopServer {
 
   /// The server that this one asks to make room when it cannot do so itself. The servers of all
   /// loops form a ring; all of them are closed before the first is destroyed. Any thread, before
-  /// start().
-  void set_next(LoopServer& next) { next_ = &next; }
+  /// start(). `one_socket`: their listening sockets are one, so each accepts one connection and
+  /// then starts the next server; the first to start is that of the caller.
+  void set_next(LoopServer& next, bool one_socket);
 
   /// Begins to accept.
   void start();

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <latch>
+#include <optional>
 #include <utility>
 
 #include "metrics/check.h"
@@ -19,18 +20,21 @@ class Server::Impl {
   Impl(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler)
       : options_(std::move(options)) {
     check(!loops.empty(), "a server without loops");
-    const std::vector<int> sockets = listen_on(options_.address, loops.size());
+    Listening listening = listen_on(options_.address, loops.size(), options_.socket_mode);
+    const std::vector<int>& sockets = listening.sockets;
+    if (listening.file) file_.emplace(std::move(*listening.file));
     port_ = local_port(sockets.front());
     for (std::size_t i = 0; i < loops.size(); ++i)
       parts_.push_back(
           std::make_unique<LoopServer>(*loops[i], options_, handler, sockets[i], clients_));
     for (std::size_t i = 0; i < parts_.size(); ++i)
-      parts_[i]->set_next(*parts_[(i + 1) % parts_.size()]);
+      parts_[i]->set_next(*parts_[(i + 1) % parts_.size()], in_turn());
   }
 
   // Open parts post jobs to each other. Those jobs run before the jobs of the second round, which
   // is posted when all parts are closed.
   ~Impl() {
+    remove_file();
     on_each_loop_wait([](std::unique_ptr<LoopServer>& part) { part->close(); });
     on_each_loop_wait([](std::unique_ptr<LoopServer>& part) { part.reset(); });
   }
@@ -39,9 +43,11 @@ class Server::Impl {
   std::size_t connections() const { return clients_.connections(); }
 
   void start() {
+    if (in_turn()) return parts_.front()->loop().post([this] { parts_.front()->start(); });
     on_each_loop([](LoopServer& part) { part.start(); });
   }
   void close() {
+    remove_file();
     on_each_loop([](LoopServer& part) { part.close(); });
   }
 
@@ -50,6 +56,7 @@ class Server::Impl {
   }
 
   void drain(const std::function<void()>& drained) {
+    remove_file();
     const auto left = std::make_shared<std::atomic<std::size_t>>(parts_.size());
     on_each_loop([left, drained](LoopServer& part) {
       part.drain([left, drained] {
@@ -59,6 +66,12 @@ class Server::Impl {
   }
 
  private:
+  bool in_turn() const { return file_ && parts_.size() > 1; }
+  /// Before the sockets are closed (SocketFile::remove()).
+  void remove_file() {
+    if (file_) file_->remove();
+  }
+
   // The destructor posts the end of a part to the same loop, so this job runs before it.
   template <typename Do>
   void on_each_loop(Do action) {
@@ -86,6 +99,7 @@ class Server::Impl {
 
   const ServerOptions options_;
   std::uint16_t port_ = 0;
+  std::optional<SocketFile> file_;  // of a unix socket
   Clients clients_{options_.limits};
   std::vector<std::unique_ptr<LoopServer>> parts_;
 };

@@ -34,8 +34,11 @@ struct ClientCounters {
 };
 
 struct ServerOptions {
-  /// "address:port" ("0.0.0.0:5000", "[::]:5000"); port 0 picks a free one.
+  /// "address:port" ("0.0.0.0:5000", "[::]:5000"); port 0 picks a free one. Or "unix:" and the
+  /// absolute path of a socket, which listen_on_unix() makes and the server removes.
   std::string address;
+  /// Permission bits of a unix socket; connect() needs the right to write.
+  unsigned socket_mode = 0660;
   /// The listener speaks TLS with these settings; null: plain TCP.
   std::shared_ptr<const tls::Context> tls;
   metrics::TlsMetrics tls_metrics;
@@ -83,8 +86,8 @@ class ListenError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A server on one address: on each loop a listener (SO_REUSEPORT) and the connections that it
-/// accepts.
+/// A server on one address: on each loop a listener and the connections that it accepts. On a port
+/// each loop has a socket of its own (SO_REUSEPORT); on a unix socket the loops take turns.
 class Server {
  public:
   /// Binds the address; throws ListenError. Before the loops start. `handler` and `loops` outlive
@@ -94,13 +97,13 @@ class Server {
   /// stopped meanwhile, or the threads of all have been joined. Not on a thread of the loops.
   ~Server();
 
-  /// The bound port.
+  /// The bound port; 0 for a unix socket.
   std::uint16_t port() const;
   /// Begins to accept. Any thread.
   void start();
   /// Closes the listeners and the idle connections; requests in progress get their replies with
   /// `Connection: close`. Calls `drained` on one of the loops when the last connection has ended.
-  /// Any thread; once.
+  /// A unix socket loses its file at once. Any thread; once.
   void drain(const std::function<void()>& drained);
   /// Uses `context` for the connections that are accepted from now on; the others keep theirs. Any
   /// thread, before close() and drain() have been called or after. REQUIRES: ServerOptions::tls.

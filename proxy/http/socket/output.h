@@ -53,7 +53,9 @@ class Output {
   /// Begins a reply. REQUIRES: empty().
   void reset();
   /// Bytes that the client has acknowledged since reset(). Too low while bytes of an earlier reply
-  /// are unacknowledged. A system call.
+  /// are unacknowledged. On a unix socket the bytes that the client has read, rounded down: the
+  /// kernel counts the memory of its buffers (up to 64 KiB each), and frees one when all of it has
+  /// been read. A system call.
   std::uint64_t acknowledged() const;
   /// True if the file could not be read, or ended too early; else a failure is that of the socket.
   bool file_failed() const { return file_failed_; }

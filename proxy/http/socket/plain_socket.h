@@ -19,10 +19,10 @@ class Loop;
 
 namespace entrepot::http {
 
-/// Output of plain TCP. Sends directly what the kernel takes at once, files by sendfile(), and
-/// queues the rest: bytes in the output buffer of a bufferevent, which sends them by itself, and the
-/// position in a file, whose bytes the kernel may have evicted from the page cache by the time that
-/// the client takes them.
+/// Output of plain TCP or a unix socket. Sends directly what the kernel takes at once, files by
+/// sendfile(), and queues the rest: bytes in the output buffer of a bufferevent, which sends them by
+/// itself, and the position in a file, whose bytes the kernel may have evicted from the page cache by
+/// the time that the client takes them.
 class PlainOutput final : public Output {
  public:
   /// `socket` outlives this. `call_again` is called when the rest of a part of a file waits for the
@@ -46,7 +46,7 @@ class PlainOutput final : public Output {
   std::size_t file_rest_ = 0;  // bytes of the last part of a file that have not been sent
 };
 
-/// A socket of plain TCP, over a bufferevent.
+/// A socket of plain TCP or a unix socket, over a bufferevent.
 class PlainSocket final : public Socket {
  public:
   /// Takes over the connected, non-blocking descriptor `fd`.

@@ -33,8 +33,8 @@ class SocketUser {
   ~SocketUser() = default;
 };
 
-/// The connected socket of a client: plain TCP, or TLS over it. Reads ahead into a bounded buffer.
-/// Owned by a Connection. Loop thread only.
+/// The connected socket of a client: plain TCP, TLS over it, or a unix socket. Reads ahead into a
+/// bounded buffer. Owned by a Connection. Loop thread only.
 class Socket {
  public:
   /// Bytes that a socket reads ahead; the kernel holds the rest, which slows the client down.
@@ -73,7 +73,8 @@ class Socket {
   virtual int release() = 0;
 
   /// Makes the close of the descriptor reset the connection, so that the kernel does not keep
-  /// megabytes for a client that does not take them.
+  /// megabytes for a client that does not take them. On a unix socket the client sees an ordinary
+  /// end, and the kernel keeps at most net.core.wmem_default bytes until it closes.
   void reset_on_close();
 };
 

@@ -42,6 +42,25 @@ TEST(ClientAddress, IsTheSameOnIpv4AndIpv6Sockets) {
   EXPECT_EQ(address("::ffff:10.0.0.7"), address("10.0.0.7"));
 }
 
+TEST(ClientAddress, IsTheUserOnAUnixSocket) {
+  EXPECT_EQ(ClientAddress::of_user(1000), ClientAddress::of_user(1000));
+  EXPECT_NE(ClientAddress::of_user(1000), ClientAddress::of_user(1001));
+  for (const std::uint32_t uid : {0U, 1000U, 0xffffffffU}) {
+    EXPECT_EQ(ClientAddress::of_user(uid).text(), "uid " + std::to_string(uid));
+    EXPECT_NE(ClientAddress::of_user(uid), ClientAddress());
+  }
+}
+
+TEST(ClientAddress, DiffersBetweenUsersAndAddresses) {
+  EXPECT_NE(ClientAddress::of_user(0x0a000007), address("10.0.0.7"));
+  // Networks with the values of an IPv4 address and of a user; no host has them (RFC 4291 §2.4).
+  EXPECT_NE(address("0:ffff:a00:7::1"), address("10.0.0.7"));
+  EXPECT_NE(address("0:fffe:0:3e8::1"), ClientAddress::of_user(1000));
+  EXPECT_EQ(address("0:fffe:0:3e8::1"), address("0:ffff:a00:7::1"));
+  // That of the translation of IPv4 addresses (RFC 6052) is another one.
+  EXPECT_EQ(address("64:ff9b::a00:7").text(), "64:ff9b::/64");
+}
+
 TEST(ClientAddress, HasATextForTheLog) {
   for (const char* text : {"10.0.0.7", "255.255.255.255", "0.0.0.0", "::1"}) {
     EXPECT_EQ(address(text).text(), text);

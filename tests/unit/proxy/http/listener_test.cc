@@ -14,7 +14,7 @@ using testing::HasSubstr;
 
 std::string error_of(const std::string& address) {
   try {
-    for (const int fd : listen_on(address, 1)) close(fd);
+    for (const int fd : listen_on(address, 1).sockets) close(fd);
   } catch (const ListenError& error) {
     return error.what();
   }
@@ -23,7 +23,7 @@ std::string error_of(const std::string& address) {
 
 TEST(ListenOn, SharesOnePortAmongItsSockets) {
   for (const char* address : {"127.0.0.1:0", "[::1]:0"}) {
-    const std::vector<int> sockets = listen_on(address, 3);
+    const std::vector<int> sockets = listen_on(address, 3).sockets;
     ASSERT_EQ(sockets.size(), 3U);
     const std::uint16_t port = local_port(sockets[0]);
     EXPECT_NE(port, 0);
@@ -35,7 +35,7 @@ TEST(ListenOn, SharesOnePortAmongItsSockets) {
 }
 
 TEST(ListenOn, DoesNotJoinThePortOfAnotherServer) {
-  const std::vector<int> sockets = listen_on("127.0.0.1:0", 2);
+  const std::vector<int> sockets = listen_on("127.0.0.1:0", 2).sockets;
   std::string address("127.0.0.1:");
   address += std::to_string(local_port(sockets[0]));
   EXPECT_EQ(error_of(address), "cannot listen on " + address + ": the address is already in use");

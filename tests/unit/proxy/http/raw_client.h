@@ -14,6 +14,8 @@ class RawClient {
   /// Connects. `receive_buffer`: bytes of the kernel's buffer, 0 for its default. `from`: the
   /// client's address.
   explicit RawClient(std::uint16_t port, int receive_buffer = 0, const char* from = "127.0.0.1");
+  /// Connects to the unix socket at `path`.
+  explicit RawClient(const std::string& path);
   ~RawClient();
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
@@ -40,6 +42,7 @@ class RawClient {
   bool ended_cleanly() const { return clean_end_; }
 
  private:
+  void set_patience();
   bool more();
 
   int fd_;
