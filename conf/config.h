@@ -38,11 +38,15 @@ struct ListenerAuth {
   bool operator==(const ListenerAuth&) const = default;
 };
 
+/// Permission bits of a unix socket: its owner and its group may connect.
+inline constexpr unsigned default_socket_mode = 0660;
+
 /// An address for clients. Addresses are IP literals with a port: "0.0.0.0:5000", "[::]:5000"; port
-/// 0 selects a free one.
+/// 0 selects a free one. Or "unix:" and the absolute path of a socket.
 struct Listener {
   std::string address;
-  std::optional<ListenerTls> tls = {};     ///< absent: plain HTTP
+  std::optional<ListenerTls> tls = {};     ///< absent: plain HTTP, as on every unix socket
+  unsigned mode = default_socket_mode;     ///< of a unix socket
   std::vector<std::string> networks = {};  ///< of the clients that it serves; empty: all
   std::optional<ListenerAuth> auth = {};   ///< absent: credentials are ignored
   bool operator==(const Listener&) const = default;
@@ -52,6 +56,7 @@ struct Admin {
   std::string address;
   /// Host names in lower case that requests may use besides addresses and "localhost".
   std::vector<std::string> hosts;
+  unsigned mode = default_socket_mode;  ///< of a unix socket
   bool operator==(const Admin&) const = default;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "conf/json/units.h"
 #include "conf/read_values.h"
 
 namespace entrepot::conf {
@@ -44,10 +45,28 @@ ListenerAuth read_auth(ObjectReader& in) {
   return auth;
 }
 
+/// The mode of the unix socket at `address`.
+unsigned read_mode(ObjectReader& in, std::string_view address) {
+  if (in.find("mode") == nullptr) return default_socket_mode;
+  std::string text;
+  const auto errors = in.problems().errors.size();
+  in.text("mode", text);
+  if (in.problems().errors.size() > errors) return default_socket_mode;
+  const auto mode = parse_mode(text);
+  if (!mode)
+    in.problems().error(in.path("mode"), shown(Json(text)) +
+                                             " is not a mode: give octal digits for owner, group "
+                                             "and others, such as \"0660\"");
+  else if (!address.empty() && !is_unix(address))
+    in.problems().error(in.path("mode"), "only a unix socket has one; remove it");
+  return mode.value_or(default_socket_mode);
+}
+
 Listener read_listener(ObjectReader& in) {
   Listener listener;
   required(in, "address", listener.address, fault_of_address);
   read_optional(in, "tls", listener.tls, read_tls);
+  listener.mode = read_mode(in, listener.address);
   read_texts(in, "networks", listener.networks);
   read_optional(in, "auth", listener.auth, read_auth);
   return listener;
@@ -56,6 +75,7 @@ Listener read_listener(ObjectReader& in) {
 Admin read_admin(ObjectReader& in) {
   Admin admin;
   required(in, "address", admin.address, fault_of_address);
+  admin.mode = read_mode(in, admin.address);
   in.texts("hosts", [&](const std::string& host, const std::string& path) {
     add_error(in.problems(), path, fault_of_host(host));
     admin.hosts.push_back(host);

@@ -2,6 +2,7 @@
 #include "conf/grammar.h"
 
 #include <arpa/inet.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <charconv>
@@ -16,6 +17,8 @@ namespace {
 constexpr std::size_t max_host_size = 255;
 constexpr std::size_t max_url_size = 2048;
 constexpr std::size_t max_regex_size = 1024;
+constexpr std::size_t max_socket_path_size = sizeof(sockaddr_un::sun_path) - 1;
+constexpr std::string_view unix_scheme = "unix:";
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
@@ -76,16 +79,40 @@ bool is_lower(std::string_view text) {
 
 std::string in_quotes(std::string_view text) { return shown(Json(std::string(text))); }
 
+Fault fault_of_socket_path(std::string_view path) {
+  if (!path.starts_with('/'))
+    return in_quotes(path) +
+           " is not an absolute path: give that of a socket, such as "
+           "\"unix:/run/entrepot/mirror.sock\"";
+  if (path.ends_with('/'))
+    return in_quotes(path) + " is the name of a directory: give that of a socket in it";
+  if (path.size() > max_socket_path_size)
+    return in_quotes(path) + " has " + std::to_string(path.size()) +
+           " bytes; the path of a socket has at most " + std::to_string(max_socket_path_size);
+  if (std::any_of(path.begin(), path.end(),
+                  [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; }))
+    return in_quotes(path) + " holds a control character";
+  return std::nullopt;
+}
+
 }  // namespace
 
+bool is_unix(std::string_view address) { return address.starts_with(unix_scheme); }
+
+std::string_view socket_path(std::string_view address) {
+  return address.substr(unix_scheme.size());
+}
+
 Fault fault_of_address(std::string_view address) {
+  if (is_unix(address)) return fault_of_socket_path(socket_path(address));
   const auto parts = split(address);
   if (parts && parts->port && port_of(*parts->port) &&
       (parts->bracketed ? is_ipv6(parts->host) : is_ipv4(parts->host)))
     return std::nullopt;
   return in_quotes(address) +
          " is not an address to listen on: give an IP address and a port, such as "
-         "\"0.0.0.0:5000\" or \"[::]:5000\"";
+         "\"0.0.0.0:5000\" or \"[::]:5000\", or a socket such as "
+         "\"unix:/run/entrepot/mirror.sock\"";
 }
 
 Fault fault_of_url(std::string_view url) {

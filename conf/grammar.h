@@ -14,7 +14,14 @@ namespace entrepot::conf {
 using Fault = std::optional<std::string>;
 
 /// A listen address: an IPv4 literal or an IPv6 literal in brackets, and a port (0: any free one).
+/// Or "unix:" and the path of a socket: absolute, at most 107 bytes (sun_path, unix(7)), without
+/// control characters.
 Fault fault_of_address(std::string_view address);
+
+/// True for the address of a unix socket, valid or not.
+bool is_unix(std::string_view address);
+/// The path in the address of a unix socket. REQUIRES: is_unix(address).
+std::string_view socket_path(std::string_view address);
 
 /// The URL of an endpoint: http or https, a host, optionally a port and a path. The message never
 /// repeats a URL with a user, a password or a query, which may be secrets.

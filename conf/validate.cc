@@ -21,16 +21,33 @@ constexpr std::size_t max_ca_file_size = 16 * 1024 * 1024;
 
 std::string path_of(const Upstream& upstream) { return "upstreams." + upstream.name; }
 
+/// The system chooses the port.
+bool chooses_port(const std::string& address) {
+  return !is_unix(address) && address.ends_with(":0");
+}
+
+/// One text for all paths such as /run/a, /run//a and /run/b/../a.
+std::string same_for_all_spellings(const std::string& address) {
+  if (!is_unix(address)) return address;
+  return std::filesystem::path(socket_path(address)).lexically_normal().string();
+}
+
 void check_listeners(const Config& config, Problems& problems) {
   if (config.listen.empty() && !problems.has_error("listen"))
     problems.error("listen", "at least one address to listen on is needed");
   std::set<std::string> seen;
   const auto check = [&](const std::string& address, const std::string& path) {
-    if (!address.ends_with(":0") && !seen.insert(address).second)
+    if (!chooses_port(address) && !seen.insert(same_for_all_spellings(address)).second)
       problems.error(path, address + " is listened on already");
   };
-  for (std::size_t i = 0; i < config.listen.size(); ++i)
-    check(config.listen[i].address, indexed("listen", i) + ".address");
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const auto& listener = config.listen[i];
+    check(listener.address, indexed("listen", i) + ".address");
+    if (listener.tls && is_unix(listener.address))
+      problems.error(indexed("listen", i) + ".tls",
+                     "a unix socket needs no TLS: its bytes do not leave this machine, and the "
+                     "kernel names the client's user; remove it, or give an IP address");
+  }
   if (config.admin) check(config.admin->address, "admin.address");
 }
 

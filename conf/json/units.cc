@@ -47,4 +47,13 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::chrono::milliseconds(*ms);
 }
 
+std::optional<unsigned> parse_mode(std::string_view text) {
+  if (text.size() == 4 && text.starts_with('0')) text.remove_prefix(1);
+  unsigned mode = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+  if (text.size() != 3 || error != std::errc() || end != text.data() + text.size())
+    return std::nullopt;
+  return mode;
+}
+
 }  // namespace entrepot::conf

@@ -16,4 +16,8 @@ std::optional<std::uint64_t> parse_size(std::string_view text);
 /// nullopt for anything else.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
+/// Parses "660", "0600": three octal digits of permission bits, perhaps after a zero; nullopt for
+/// anything else.
+std::optional<unsigned> parse_mode(std::string_view text);
+
 }  // namespace entrepot::conf

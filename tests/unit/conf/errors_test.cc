@@ -139,6 +139,34 @@ INSTANTIATE_TEST_SUITE_P(
              "f.json: admin.address: 127.0.0.1:5000 is listened on already"}));
 
 INSTANTIATE_TEST_SUITE_P(
+    UnixSockets, ConfigErrors,
+    testing::Values(
+        Case{R"({ "listen": [ { "address": "unix:mirror.sock" } ] })",
+             "f.json: listen[0].address: \"mirror.sock\" is not an absolute path"},
+        Case{
+            R"({ "listen": [ { "address": "unix:/run/a" }, { "address": "unix:/run/b/..//a" } ] })",
+            "f.json: listen[1].address: unix:/run/b/..//a is listened on already"},
+        Case{R"({ "listen": [ { "address": "unix:/run/a:0" }, { "address": "unix:/run/a:0" } ] })",
+             "f.json: listen[1].address: unix:/run/a:0 is listened on already"},
+        Case{
+            R"({ "listen": [ { "address": "unix:/run/a" } ], "admin": { "address": "unix:/run/a" } })",
+            "f.json: admin.address: unix:/run/a is listened on already"},
+        Case{R"({ "listen": [ { "address": "unix:/run/a",
+                                "tls": { "certificates": [ { "certificate": "a", "key": "b" } ] } } ] })",
+             "f.json: listen[0].tls: a unix socket needs no TLS: its bytes do not leave this "
+             "machine"},
+        Case{R"({ "listen": [ { "address": "unix:/run/a", "mode": 660 } ] })",
+             "f.json: listen[0].mode: expected a text, found 660"},
+        Case{R"({ "listen": [ { "address": "unix:/run/a", "mode": "1777" } ] })",
+             "f.json: listen[0].mode: \"1777\" is not a mode: give octal digits for owner, group "
+             "and "
+             "others, such as \"0660\""},
+        Case{R"({ "listen": [ { "address": "127.0.0.1:5000", "mode": "0660" } ] })",
+             "f.json: listen[0].mode: only a unix socket has one; remove it"},
+        Case{R"({ "admin": { "address": "127.0.0.1:5080", "mode": "0660" } })",
+             "f.json: admin.mode: only a unix socket has one; remove it"}));
+
+INSTANTIATE_TEST_SUITE_P(
     Upstreams, ConfigErrors,
     testing::Values(
         Case{R"({ "upstreams": {}, "default_upstream": null })",

@@ -20,6 +20,27 @@ TEST(Grammar, Addresses) {
     EXPECT_TRUE(fault_of_address(address)) << address;
 }
 
+TEST(Grammar, UnixSockets) {
+  const std::string longest = "/" + std::string(106, 'x');
+  for (const auto& path :
+       {std::string("/run/entrepot/mirror.sock"), std::string("/a b:0"), longest})
+    EXPECT_FALSE(fault_of_address("unix:" + path)) << path;
+  const auto fault = [](const std::string& path) {
+    return fault_of_address("unix:" + path).value_or("");
+  };
+  for (const auto* path : {"", "mirror.sock", "./mirror.sock", "@mirror", "//"})
+    EXPECT_NE(fault(path), "") << path;
+  EXPECT_THAT(fault("mirror.sock"), HasSubstr("\"mirror.sock\" is not an absolute path"));
+  EXPECT_THAT(fault("/run/entrepot/"), HasSubstr("is the name of a directory"));
+  EXPECT_THAT(fault(longest + "x"),
+              HasSubstr("has 108 bytes; the path of a socket has at most 107"));
+  EXPECT_THAT(fault("/run/a\nb"), HasSubstr("holds a control character"));
+  EXPECT_TRUE(fault_of_address("Unix:/run/a"));
+  EXPECT_TRUE(is_unix("unix:a"));
+  EXPECT_FALSE(is_unix("127.0.0.1:5000"));
+  EXPECT_EQ(socket_path("unix:/run/a"), "/run/a");
+}
+
 TEST(Grammar, Urls) {
   for (const auto* url :
        {"https://registry-1.docker.io", "http://10.0.0.1:5000", "https://mirror.example/prefix/hub",

@@ -40,5 +40,15 @@ TEST(Units, RejectsInvalidDurations) {
     EXPECT_FALSE(parse_duration(text)) << text;
 }
 
+TEST(Units, Modes) {
+  EXPECT_EQ(parse_mode("0660"), 0660U);
+  EXPECT_EQ(parse_mode("666"), 0666U);
+  EXPECT_EQ(parse_mode("000"), 0U);
+  EXPECT_EQ(parse_mode("0777"), 0777U);
+  for (const auto* bad :
+       {"", "0", "66", "1777", "0888", "00660", "+66", "-66", "0x6", "rw-", "660 "})
+    EXPECT_EQ(parse_mode(bad), std::nullopt) << bad;
+}
+
 }  // namespace
 }  // namespace entrepot::conf
