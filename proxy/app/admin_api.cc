@@ -38,6 +38,7 @@ void AdminApi::listen(const conf::Config& config) {
   if (!config.admin) return;
   const auto& address = config.admin->address;
   auto options = admin_options(config, address);
+  options.socket_mode = config.admin->mode;
   options.handler_failures = metrics_.job_failures(metrics::JobPool::admin);
   server_ = std::make_unique<http::Server>(std::move(options), std::vector{&threads_.control()},
                                            handler_);

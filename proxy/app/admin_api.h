@@ -46,7 +46,7 @@ class AdminApi {
   /// nothing without a listener.
   void end();
 
-  /// "address:port" of the listener; empty without one.
+  /// "address:port" or "unix:/path" of the listener; empty without one.
   const std::string& address() const { return address_; }
 
  private:

@@ -53,7 +53,8 @@ Changes changes_between(const conf::Config& now, const conf::Config& next) {
   };
   // ClientListeners applies other certificates.
   const auto same_listener = [](const conf::Listener& one, const conf::Listener& other) {
-    return one.address == other.address && one.tls.has_value() == other.tls.has_value();
+    return one.address == other.address && one.mode == other.mode &&
+           one.tls.has_value() == other.tls.has_value();
   };
   later("listen", !std::equal(now.listen.begin(), now.listen.end(), next.listen.begin(),
                               next.listen.end(), same_listener));

@@ -13,6 +13,7 @@
 namespace entrepot::app {
 
 std::string with_port(const std::string& address, std::uint16_t port) {
+  if (port == 0) return address;  // of a unix socket
   return address.substr(0, address.rfind(':') + 1) + std::to_string(port);
 }
 
@@ -59,6 +60,7 @@ http::ServerOptions ClientListeners::options(std::size_t index, const conf::Conf
                                              const metrics::Metrics& metrics) const {
   using metrics::ClientLimit;
   auto options = server_options(config, config.listen[index].address);
+  options.socket_mode = config.listen[index].mode;
   options.tls = settings_.contexts[index];
   options.tls_metrics = metrics_;
   options.readers = &threads.store_pool();

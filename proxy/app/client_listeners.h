@@ -54,7 +54,7 @@ class ClientListeners {
   /// Open connections of all listeners. Any thread.
   std::size_t connections() const;
   /// "address:port" of each listener, with the port it is bound to; "https://address:port" with
-  /// TLS.
+  /// TLS; "unix:/path".
   const std::vector<std::string>& addresses() const { return addresses_; }
 
  private:
@@ -79,7 +79,7 @@ class ClientListeners {
   std::vector<std::string> addresses_;
 };
 
-/// `address` ("host:port") with another port. Pure.
+/// `address` ("host:port") with another port; unchanged for port 0, that of a unix socket. Pure.
 std::string with_port(const std::string& address, std::uint16_t port);
 
 }  // namespace entrepot::app

@@ -56,7 +56,7 @@ class Mirror {
   /// Begins to drain; a second call closes the connections that are left. Any thread.
   void drain();
 
-  /// "address:port" of each listener, with the port it is bound to.
+  /// As ClientListeners::addresses().
   const std::vector<std::string>& addresses() const { return listeners_->addresses(); }
   /// The same of the admin listener; empty without one.
   const std::string& admin_address() const { return admin_.address(); }

@@ -5,6 +5,9 @@
 
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
+
+#include "conf/grammar.h"
 
 namespace entrepot::app {
 namespace {
@@ -15,6 +18,15 @@ std::string reachable(const std::string& address) {
   if (address.starts_with(any4)) return "127.0.0.1:" + address.substr(any4.size());
   if (address.starts_with(any6)) return "[::1]:" + address.substr(any6.size());
   return address;
+}
+
+/// The reason of a failure; libcurl has no words for those to connect to a unix socket.
+std::string explanation(CURL* easy, CURLcode result, bool is_unix) {
+  long error = 0;
+  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
+  if (result == CURLE_COULDNT_CONNECT && is_unix && error != 0)
+    return std::generic_category().message(static_cast<int>(error));
+  return curl_easy_strerror(result);
 }
 
 std::size_t take(const char* bytes, std::size_t, std::size_t count, void* to) {
@@ -34,9 +46,12 @@ AdminClient::~AdminClient() { curl_easy_cleanup(easy_); }
 admin::ApiAnswer AdminClient::ask(const char* method, const std::string& target) {
   admin::ApiAnswer answer;
   auto* const easy = static_cast<CURL*>(easy_);
-  const std::string url = "http://" + address_ + target;
+  const bool is_unix = conf::is_unix(address_);
+  const std::string url = "http://" + (is_unix ? "localhost" : address_) + target;
+  const std::string socket(is_unix ? conf::socket_path(address_) : "");
   curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+  curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, is_unix ? socket.c_str() : nullptr);
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
@@ -46,7 +61,7 @@ admin::ApiAnswer AdminClient::ask(const char* method, const std::string& target)
   const CURLcode result = curl_easy_perform(easy);
   if (result != CURLE_OK)
     throw std::runtime_error("the admin listener on " + address_ + " does not answer (" +
-                             curl_easy_strerror(result) + ")");
+                             explanation(easy, result, is_unix) + ")");
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   answer.status = static_cast<int>(status);

@@ -12,7 +12,8 @@ namespace entrepot::app {
 /// std::runtime_error when nobody answers.
 class AdminClient {
  public:
-  /// `address`: "ADDRESS:PORT" as configured; of one for every address, this machine is asked.
+  /// `address`: "ADDRESS:PORT" as configured; of one for every address, this machine is asked. Or
+  /// "unix:/path".
   /// `patience`: how long the whole answer may take; 0 for as long as it takes.
   explicit AdminClient(const std::string& address, std::chrono::milliseconds patience = {});
   ~AdminClient();

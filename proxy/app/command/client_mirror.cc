@@ -77,7 +77,7 @@ ClientMirror client_mirror(std::string_view url) {
 
 std::optional<ClientMirror> mirror_listening(const conf::Config& config) {
   const auto fixed = [](const conf::Listener& listener) {
-    return !listener.address.ends_with(":0");
+    return !conf::is_unix(listener.address) && !listener.address.ends_with(":0");
   };
   const auto listener = std::find_if(config.listen.begin(), config.listen.end(), fixed);
   if (listener == config.listen.end()) return std::nullopt;
@@ -87,6 +87,17 @@ std::optional<ClientMirror> mirror_listening(const conf::Config& config) {
   if (is_any(address))
     return client_mirror(scheme + "127.0.0.1" + address.substr(address.rfind(':')));
   return client_mirror(scheme + address);
+}
+
+std::string no_mirror_listening(const conf::Config& config) {
+  const bool only_unix =
+      std::all_of(config.listen.begin(), config.listen.end(),
+                  [](const conf::Listener& one) { return conf::is_unix(one.address); });
+  if (only_unix)
+    return "the mirror listens on a unix socket only, and no engine takes the path of one as a "
+           "mirror; add a listener with an IP address, such as 127.0.0.1:5000";
+  return "the configuration leaves the port to chance; say where the mirror is: --mirror "
+         "http://ADDRESS:PORT";
 }
 
 std::vector<ClientRegistry> client_registries(const conf::Config& config) {

@@ -27,9 +27,12 @@ std::optional<std::string> fault_of_mirror(std::string_view url);
 /// REQUIRES: fault_of_mirror(url) is nullopt.
 ClientMirror client_mirror(std::string_view url);
 
-/// The first configured listening address, as this machine reaches it; nullopt if the system
-/// chooses every port.
+/// The first configured listening address with a port, as this machine reaches it; nullopt if the
+/// system chooses every port, or there are unix sockets only: Docker, containerd, podman, k3s, RKE2
+/// and BuildKit take URLs with a host.
 std::optional<ClientMirror> mirror_listening(const conf::Config& config);
+/// Why mirror_listening() is nullopt, and what to do.
+std::string no_mirror_listening(const conf::Config& config);
 
 /// A mirrored registry, as references to images name it.
 struct ClientRegistry {

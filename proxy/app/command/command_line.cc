@@ -7,6 +7,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "conf/grammar.h"
 #include "conf/json/units.h"
 #include "metrics/printable.h"
 #include "proxy/access/user_name.h"
@@ -45,6 +46,11 @@ std::string fault_of_name(const std::string& text) {
 }
 
 const CLI::Validator a_name(fault_of_name, "");
+
+/// The fault of the address of a unix socket; of another one the connection tells.
+std::string fault_of_socket(const std::string& address) {
+  return conf::is_unix(address) ? conf::fault_of_address(address).value_or("") : "";
+}
 
 /// The subcommands of `cache`, each of which sets what it is.
 void add_cache_commands(CLI::App& cache, Command& result) {
@@ -161,8 +167,9 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   add_cache_commands(*cache, result);
   add_token_commands(*token, result);
   auto* health = app.add_subcommand("health", "Ask a running process whether it is well");
-  health->add_option("-a,--address", result.address, "Its admin listener")
+  health->add_option("-a,--address", result.address, "Its admin listener; or unix:/PATH")
       ->type_name("ADDRESS:PORT")
+      ->check(CLI::Validator(fault_of_socket, ""))
       ->capture_default_str();
   add_client_options(*client, result);
   add_configuration(*client, result);

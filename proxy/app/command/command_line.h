@@ -29,7 +29,7 @@ struct Command {
   std::string argument;       ///< the object to remove, or the pattern to pin
 
   // Arguments of `health`.
-  std::string address = "127.0.0.1:5080";  ///< the admin listener
+  std::string address = "127.0.0.1:5080";  ///< the admin listener, perhaps "unix:/path"
 
   // Arguments of `client-config`.
   Engine engine = Engine::docker;

@@ -115,8 +115,7 @@ bool write_all(const EngineSetup& setup, const fs::path& root) {
 int run_client_config(const Command& command, const conf::Config& config) {
   const auto mirror = command.mirror ? client_mirror(*command.mirror) : mirror_listening(config);
   if (!mirror) {
-    std::cerr << "entrepot: the configuration leaves the port to chance; say where the mirror is: "
-                 "--mirror http://ADDRESS:PORT\n";
+    std::cerr << "entrepot: " << no_mirror_listening(config) << "\n";
     return exit_usage;
   }
   // Engines and their users must be able to read what is made here.

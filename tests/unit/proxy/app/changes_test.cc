@@ -86,6 +86,13 @@ TEST_F(ChangesTest, OtherCertificatesNeedNoRestartButTlsItselfDoes) {
   EXPECT_THAT(changes().later, ElementsAre("listen"));
 }
 
+TEST_F(ChangesTest, TheModeOfAUnixSocketNeedsARestart) {
+  now.listen = {{"unix:/run/a"}};
+  next = now;
+  next.listen[0].mode = 0666;
+  EXPECT_THAT(changes().later, ElementsAre("listen"));
+}
+
 TEST_F(ChangesTest, TheLevelOfTheLog) {
   next.log.level = "debug";
   EXPECT_TRUE(changes().log_level);

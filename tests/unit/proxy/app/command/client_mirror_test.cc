@@ -72,6 +72,19 @@ TEST(ClientMirror, HasTheUrlOfTheFirstUsableListener) {
             "https://10.0.0.5:443");
 }
 
+TEST(ClientMirror, IsNotOnAUnixSocket) {
+  EXPECT_EQ(listening(R"({"address":"unix:/run/a"},{"address":"10.0.0.5:80"})"),
+            "http://10.0.0.5:80");
+  EXPECT_EQ(listening(R"({"address":"unix:/run/a"})"), "none");
+  const auto why = [](std::string_view listeners) {
+    return no_mirror_listening(
+        config_of(std::string(R"({"listen":[)").append(listeners).append("]}")));
+  };
+  EXPECT_THAT(why(R"({"address":"unix:/run/a"})"), testing::HasSubstr("on a unix socket only"));
+  EXPECT_THAT(why(R"({"address":"unix:/run/a"},{"address":"10.0.0.5:0"})"),
+              testing::HasSubstr("leaves the port to chance"));
+}
+
 TEST(ClientRegistries, ComeFromTheBuiltInConfiguration) {
   const auto config = conf::load(std::nullopt, {"cache.directory=/nonexistent"}).config;
   EXPECT_THAT(

@@ -57,6 +57,7 @@ TEST(CommandLine, Health) {
   EXPECT_EQ(command({"health"}).action, Action::health);
   EXPECT_EQ(command({"health"}).address, "127.0.0.1:5080");
   EXPECT_EQ(command({"health", "--address", "[::1]:1"}).address, "[::1]:1");
+  EXPECT_EQ(command({"health", "-a", "unix:/run/a"}).address, "unix:/run/a");
 }
 
 TEST(CommandLine, ClientConfig) {
