@@ -16,8 +16,10 @@ from .gate import DEADLINE
 from .metrics import Samples
 
 # The lines `entrepot serve` writes once it accepts connections.
-LISTENING = re.compile(r"\blistening on (?P<addresses>(?:\S+, )*(?P<address>\S+):(?P<port>\d+));")
-ADMIN = re.compile(r"\badmin on (?P<address>\S+):(?P<port>\d+)")
+# Unix sockets have no port.
+LISTENING = re.compile(r"\blistening on "
+                       r"(?P<addresses>(?:\S+, )*(?P<address>\S+?)(?::(?P<port>\d+))?);")
+ADMIN = re.compile(r"\badmin on (?P<address>[^\s;]+?)(?::(?P<port>\d+))?(?=[\s;]|$)")
 
 SANITIZER = re.compile(r"(AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:)")
 
@@ -108,7 +110,7 @@ class Entrepot:
         self._process: subprocess.Popen | None = None
         self.log = Log()
         self.port = self.admin_port = 0
-        self.ports: list[int] = []  # of each listener, in the order of the configuration
+        self.ports: list[int] = []  # of each listener in the order of the configuration; 0: none
         self.host = "127.0.0.1"
         self._earlier_logs: list[Log] = []
 
@@ -128,11 +130,11 @@ class Entrepot:
         threading.Thread(target=self.log.read_from, args=(self._process.stderr,),
                          daemon=True).start()
         listening = self.log.wait_for(LISTENING)
-        self.ports = [int(address.rpartition(":")[2])
-                      for address in listening["addresses"].split(", ")]
+        ports = [address.rpartition(":")[2] for address in listening["addresses"].split(", ")]
+        self.ports = [int(port) if port.isdigit() else 0 for port in ports]
         self.port = self.ports[0]
         if self.config.get("admin") is not None:
-            self.admin_port = int(self.log.wait_for(ADMIN)["port"])
+            self.admin_port = int(self.log.wait_for(ADMIN)["port"] or 0)
         return self
 
     @property
