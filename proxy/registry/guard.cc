@@ -24,6 +24,7 @@ access::Caller caller_of(const http::Peer& peer, const Call& call) {
   access::Caller caller;
   caller.address = peer.ip;
   caller.user = call.user;
+  caller.uid = peer.uid;
   if (peer.certificate != nullptr) caller.certificate = std::span(*peer.certificate);
   return caller;
 }
