@@ -139,10 +139,11 @@ def blob_target(data: bytes) -> str:
     return f"/v2/{NAME}/blobs/sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def wrk(port: int, target: str, seconds: int = 4, connections: int = 64) -> float:
-    """Requests a second, which accept what engines accept."""
-    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
-                           "-H", f"Accept: {OCI_MANIFEST}", f"http://127.0.0.1:{port}{target}"],
+def wrk(port: int, target: str, seconds: int = 4, connections: int = 64, headers=()) -> float:
+    """Requests a second, which accept what engines accept. `headers`: lines besides Accept."""
+    lines = [word for line in (f"Accept: {OCI_MANIFEST}", *headers) for word in ("-H", line)]
+    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *lines,
+                           f"http://127.0.0.1:{port}{target}"],
                           capture_output=True, text=True, check=True)
     assert "Non-2xx" not in done.stdout, done.stdout
     return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])

@@ -5,10 +5,11 @@ client learns from a refusal."""
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
-from support import client, content, logins
+from support import client, content, logins, unix_client
 from support.checks import assert_whole, blob_target, manifest_target
 from support.entrepot import EXIT_CONFIG, run
 from support.gate import eventually
@@ -154,6 +155,17 @@ def test_the_networks_of_a_listener(start, images):
     assert response.status == 403 and b"network" in response.body
     assert entrepot.metrics().sum("access_refused_total", reason="network") == 1
     entrepot.log.wait_for(r"access 127\.0\.0\.4:\d+ .* 403 refused network ")
+
+
+def test_the_user_of_a_unix_socket(start, images, tmp_path):
+    path = tmp_path / "m.sock"
+    entrepot = start(listen=[{"address": "127.0.0.1:0"}, {"address": f"unix:{path}"}],
+                     access=[{"who": [f"uid:{os.getuid()}"], "repositories": ["docker.io/team/*"]},
+                             {"who": ["anonymous"], "repositories": ["docker.io/library/*"]}])
+    for name, status in (("team/web", 200), ("library/app", 403)):
+        assert unix_client.get(path, manifest_target("latest", name)).status == status
+    for name, status in (("team/web", 403), ("library/app", 200)):
+        assert entrepot.get(manifest_target("latest", name)).status == status
 
 
 def test_rules_change_with_a_signal(entrepot, images):
