@@ -40,6 +40,11 @@ Refusal outside() {
           RefusalReason::network};
 }
 
+/// Whether a login could change the decision.
+bool could_log_in(const Call& call, const ListenerRules& rules) {
+  return rules.logins && call.user.empty();
+}
+
 std::string_view message_of(AccessRefusal reason) {
   return reason == AccessRefusal::deny_list
              ? "the deny list of this mirror holds the repository"
@@ -91,19 +96,30 @@ void Guard::verified(const http::ExchangePtr& exchange, const Logins::Result& re
 
 void Guard::decide(const http::ExchangePtr& exchange, Call& call, const ListenerRules& rules) {
   const access::Caller caller = caller_of(exchange->peer(), call);
-  const bool named = !call.user.empty();
-  // A client with a login learns by its ping whether the login is right.
-  const bool greets = named && call.route.resource == Resource::ping;
-  if (!greets && !rules.serves(caller)) {
-    if (named || !rules.logins) return refuse_access(*exchange, call, AccessRefusal::rules);
-    return refuse_login(*exchange, call, "a login is needed here");
+  if (registry_.is_local(call)) {
+    // A client with a login learns by its ping whether the login is right.
+    const bool greets = !call.user.empty() && call.route.resource == Resource::ping;
+    if (!greets && !rules.serves(caller)) return refuse_stranger(*exchange, call, rules);
+    return registry_.answer_locally(*exchange, call);
   }
-  if (!registry_.select(*exchange, call)) return;
-  const auto refusal = rules.refusal(caller, call.upstream->name, call.repository);
-  if (!refusal) return registry_.dispatch(exchange, call);
-  if (named || !rules.logins || *refusal == AccessRefusal::deny_list)
-    return refuse_access(*exchange, call, *refusal);
-  refuse_login(*exchange, call, message_of(*refusal));
+  const auto unknown = registry_.select(*exchange, call);
+  const auto refusal =
+      unknown ? std::nullopt : rules.refusal(caller, call.upstream->name, call.repository);
+  if (!unknown && !refusal) return registry_.dispatch(exchange, call);
+  if (!rules.serves(caller)) return refuse_stranger(*exchange, call, rules);
+  if (unknown) return refuse(*exchange, call, *unknown);
+  if (could_log_in(call, rules) && *refusal != AccessRefusal::deny_list)
+    return refuse_login(*exchange, call, message_of(*refusal));
+  refuse_access(*exchange, call, *refusal);
+}
+
+void Guard::refuse_stranger(http::Exchange& exchange, Call& call,
+                            const ListenerRules& rules) const {
+  // The fields of the reply must not tell which registries are mirrored.
+  call.upstream = nullptr;
+  call.ns.clear();
+  if (could_log_in(call, rules)) return refuse_login(exchange, call, "a login is needed here");
+  refuse_access(exchange, call, AccessRefusal::rules);
 }
 
 void Guard::refuse_login(http::Exchange& exchange, Call& call, std::string_view message) const {

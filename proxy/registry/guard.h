@@ -20,7 +20,7 @@ namespace entrepot::registry {
 /// answer, before anything is looked up, so that a refusal tells nothing about what exists. The
 /// registry answers the others.
 ///
-///   network of the client → its login → something it may pull at all → this repository
+///   network of the client → its login → this repository, or else: something it may pull at all
 ///
 /// A refusal is 403; it is 401 with a challenge if a login could help, the client addresses the
 /// mirror as a registry, and the listener may challenge (ListenerRules::challenge).
@@ -48,6 +48,8 @@ class Guard final : public http::Handler {
   void verified(const http::ExchangePtr& exchange, const Logins::Result& result);
   /// The sender is known: call.user, its address and its certificate.
   void decide(const http::ExchangePtr& exchange, Call& call, const ListenerRules& rules);
+  /// Refuses a client that may pull nothing.
+  void refuse_stranger(http::Exchange& exchange, Call& call, const ListenerRules& rules) const;
   /// Refuses a request that a login could help.
   void refuse_login(http::Exchange& exchange, Call& call, std::string_view message) const;
   void refuse_access(http::Exchange& exchange, Call& call, metrics::AccessRefusal reason) const;

@@ -7,7 +7,6 @@
 
 #include "proxy/registry/pending.h"
 #include "proxy/registry/reply/reply.h"
-#include "proxy/registry/reply/target.h"
 #include "proxy/registry/request/via.h"
 
 namespace entrepot::registry {
@@ -60,7 +59,10 @@ Registry::Registry(Options options, cache::ObjectCache& cache, const metrics::Me
 
 void Registry::handle(const http::ExchangePtr& exchange) {
   Call* call = begin(*exchange);
-  if (call != nullptr && select(*exchange, *call)) dispatch(exchange, *call);
+  if (call == nullptr) return;
+  if (is_local(*call)) return answer_locally(*exchange, *call);
+  if (const auto refusal = select(*exchange, *call)) return refuse(*exchange, *call, *refusal);
+  dispatch(exchange, *call);
 }
 
 Call* Registry::begin(http::Exchange& exchange) const {
@@ -89,39 +91,44 @@ bool Registry::is_direct(const http::Request& request, const Call& call) const {
   return names_registry(upstreams_, request, call.route);
 }
 
-bool Registry::select(http::Exchange& exchange, Call& call) const {
+std::optional<Refusal> Registry::select(const http::Exchange& exchange, Call& call) const {
   const http::Request& request = exchange.request();
-  if (answer_locally(exchange, call)) return false;
-  std::optional<Refusal> refusal;
-  if (call.fields.via && is_loop(via_of(request, call.fields), options_.id))
-    refusal = loop_detected();
-  else
-    refusal = select_target(upstreams_, request, call);
-  if (refusal) refuse(exchange, call, *refusal);
-  return !refusal;
+  if (call.fields.via && is_loop(via_of(request, call.fields), options_.id)) return loop_detected();
+  return select_target(upstreams_, request, call);
 }
 
-bool Registry::answer_locally(http::Exchange& exchange, Call& call) const {
-  const Route& route = call.route;
-  const bool known_prefix = route.prefix.empty() || upstreams_.find(route.prefix) != nullptr;
-  const Resource resource = known_prefix ? route.resource : Resource::none;
-  switch (resource) {
+bool Registry::known_prefix(const Call& call) const {
+  return call.route.prefix.empty() || upstreams_.find(call.route.prefix) != nullptr;
+}
+
+bool Registry::is_local(const Call& call) const {
+  switch (call.route.resource) {
     case Resource::none:
-      refuse(exchange, call, unknown_resource());
-      return true;
     case Resource::ping:
-      answer_ping(exchange, call);
-      return true;
     case Resource::catalog:
-      answer_catalog(exchange, call);
-      return true;
     case Resource::upload:
-      refuse(exchange, call,
-             {{404, ErrorCode::blob_upload_unknown, "no uploads on a read-only mirror"},
-              RefusalReason::upload});
       return true;
+    case Resource::manifest:
+    case Resource::blob:
+    case Resource::tags:
+    case Resource::referrers:
+      break;
+  }
+  return !known_prefix(call);
+}
+
+void Registry::answer_locally(http::Exchange& exchange, Call& call) const {
+  switch (known_prefix(call) ? call.route.resource : Resource::none) {
+    case Resource::ping:
+      return answer_ping(exchange, call);
+    case Resource::catalog:
+      return answer_catalog(exchange, call);
+    case Resource::upload:
+      return refuse(exchange, call,
+                    {{404, ErrorCode::blob_upload_unknown, "no uploads on a read-only mirror"},
+                     RefusalReason::upload});
     default:
-      return false;
+      return refuse(exchange, call, unknown_resource());
   }
 }
 

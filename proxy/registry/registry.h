@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,7 @@
 #include "proxy/registry/referrers_handler.h"
 #include "proxy/registry/reply/call.h"
 #include "proxy/registry/reply/reporter.h"
+#include "proxy/registry/reply/target.h"
 #include "proxy/registry/request/options.h"
 #include "proxy/registry/request/upstream_table.h"
 #include "proxy/registry/tags_handler.h"
@@ -37,20 +39,23 @@ class Registry final : public http::Handler {
   void finished(const http::Exchange& exchange, const http::ReplyStats& stats) override;
   std::string refused(int status, std::string_view reason, const http::Peer& peer) override;
 
-  // The steps of an answer. Each replies, and returns null or false, if it ends the exchange.
-  /// Parses the request into a new Call, which it attaches.
+  // The steps of an answer.
+  /// Parses the request into a new Call, which it attaches. Null: it has replied.
   Call* begin(http::Exchange& exchange) const;
   /// Whether the client itself names a registry of this mirror: the path begins with it, or is the
   /// ping of a login. Engines that use this as a mirror do not. REQUIRES: begin().
   bool is_direct(const http::Request& request, const Call& call) const;
-  /// Answers resources of this mirror itself; else selects the upstream and the repository.
-  bool select(http::Exchange& exchange, Call& call) const;
-  /// Answers from the cache. REQUIRES: select().
+  /// Whether the request is about the mirror itself, and about no upstream. REQUIRES: begin().
+  bool is_local(const Call& call) const;
+  /// REQUIRES: is_local().
+  void answer_locally(http::Exchange& exchange, Call& call) const;
+  /// Selects the upstream and the repository. REQUIRES: not is_local().
+  std::optional<Refusal> select(const http::Exchange& exchange, Call& call) const;
+  /// Answers from the cache. REQUIRES: select() without a refusal.
   void dispatch(const http::ExchangePtr& exchange, Call& call) const;
 
  private:
-  /// Answers resources that belong to no upstream; returns false for others.
-  bool answer_locally(http::Exchange& exchange, Call& call) const;
+  bool known_prefix(const Call& call) const;
   void answer_ping(http::Exchange& exchange, Call& call) const;
   void answer_catalog(http::Exchange& exchange, Call& call) const;
 

@@ -21,11 +21,14 @@ bool ListenerRules::serves(const access::Caller& caller) const {
 std::optional<AccessRefusal> ListenerRules::refusal(const access::Caller& caller,
                                                     std::string_view upstream,
                                                     std::string_view repository) const {
-  if (access == nullptr) return std::nullopt;
-  const access::Decision decision = access->decide(caller, upstream, repository);
-  if (decision.allowed) return std::nullopt;
-  return decision.reason == access::DecisionReason::deny_list ? AccessRefusal::deny_list
-                                                              : AccessRefusal::rules;
+  if (access != nullptr) {
+    const access::Decision decision = access->decide(caller, upstream, repository);
+    if (decision.reason == access::DecisionReason::deny_list) return AccessRefusal::deny_list;
+    if (!decision.allowed) return AccessRefusal::rules;
+    if (access->has_rules()) return std::nullopt;
+  }
+  if (named_only && caller.anonymous()) return AccessRefusal::rules;
+  return std::nullopt;
 }
 
 }  // namespace entrepot::registry
