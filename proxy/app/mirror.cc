@@ -114,7 +114,7 @@ void Mirror::serve() {
   if (!phase_.is(Phase::ending)) memory_.start();
   loop_lag_.begin();
   start_watchdog();
-  watch_certificates();
+  watch_files();
   if (phase_.is(Phase::serving)) notifier_.ready(status());
 }
 
@@ -131,14 +131,17 @@ void Mirror::start_watchdog() {
                                          [this] { notifier_.alive(); });
 }
 
-void Mirror::watch_certificates() {
+void Mirror::watch_files() {
   const auto files = listeners_->files();
   if (files.empty() || stopping()) return;
-  if (certificates_ == nullptr)
-    certificates_ = std::make_unique<loop::FileWatch>(threads_.control(), [this] {
+  const bool first = file_watch_ == nullptr;
+  if (first)
+    file_watch_ = std::make_unique<loop::FileWatch>(threads_.control(), [this] {
       if (!stopping()) listeners_->read_again();
     });
-  certificates_->watch(files);
+  file_watch_->watch(files);
+  // They may have changed since they were read for the start.
+  if (first) listeners_->read_again();
 }
 
 std::string_view Mirror::unready() const {
@@ -154,7 +157,7 @@ void Mirror::on_signal(int signal) {
   notifier_.reloading();
   notifier_.ready(reload_.run() ? status()
                                 : status() + "; the last SIGHUP was refused, see the log");
-  watch_certificates();
+  watch_files();
 }
 
 void Mirror::drain() {

@@ -74,7 +74,7 @@ class Mirror {
   // Control loop only, once it runs.
   void serve();
   void start_watchdog();
-  void watch_certificates();
+  void watch_files();
   std::string_view unready() const;
   void on_signal(int signal);
   void restart();
@@ -105,7 +105,7 @@ class Mirror {
   loop::Signals signals_;
   Notifier notifier_;
   std::unique_ptr<Watchdog> watchdog_;
-  std::unique_ptr<loop::FileWatch> certificates_;  // null without files
+  std::unique_ptr<loop::FileWatch> file_watch_;  // null without files
   cache::Cache cache_;
   Reload reload_;
   std::unique_ptr<ClientListeners> listeners_;

@@ -218,7 +218,7 @@ def test_guesses_do_not_delay_others(start, image, tmp_path):
     slow = "$2y$13$" + logins.BCRYPT.split("$")[3]
     users = logins.write_users(tmp_path / "slow", {"alice": "wonderland"}, slow)
     entrepot = start(listen=[{"address": "127.0.0.1:0", "auth": {"htpasswd": str(users)}}],
-                     limits={"connections_per_client": 1000})
+                     limits={"connections_per_client": 1000}, threads={"serve": 1})
     assert_whole(entrepot.get(manifest_target("latest"), headers=basic("alice", "wonderland")),
                  image.manifest)
     guesses = []
