@@ -71,27 +71,25 @@ void Guard::handle(const http::ExchangePtr& exchange) {
   }
   const FieldValue& authorization = call->fields.authorization;
   if (!rules.logins || !authorization) return decide(exchange, *call, rules);
+  auto credentials = access::Authorization::parse(authorization.value);
+  if (const auto result = logins_.recall(rules, credentials)) return verified(exchange, *result);
   call->left = std::make_shared<cache::Left>(false);
-  const auto result = logins_.verify(rules, access::Authorization::parse(authorization.value),
-                                     {exchange->peer().address.value(), exchange->executor(),
-                                      call->left, [this, exchange](const Logins::Result& late) {
-                                        if (!exchange->closed()) verified(exchange, late);
-                                      }});
-  if (result) verified(exchange, *result);
+  const bool begun = logins_.hash(rules, std::move(credentials),
+                                  {exchange->peer().address.value(), exchange->executor(),
+                                   call->left, [this, exchange](const Logins::Result& late) {
+                                     if (!exchange->closed()) verified(exchange, late);
+                                   }});
+  if (!begun) refuse(*exchange, *call, busy());
 }
 
 void Guard::verified(const http::ExchangePtr& exchange, const Logins::Result& result) {
   Call& call = call_of(*exchange);
-  switch (result.result) {
-    case LoginResult::ok:
-      call.user = result.user;
-      return decide(exchange, call, rules_.get());
-    case LoginResult::busy:
-      return refuse(*exchange, call, busy());
-    default:
-      log_failure(*exchange, result);
-      return refuse_login(*exchange, call, "wrong user, password or token");
+  if (result.result == LoginResult::ok) {
+    call.user = result.user;
+    return decide(exchange, call, rules_.get());
   }
+  log_failure(*exchange, result);
+  refuse_login(*exchange, call, "wrong user, password or token");
 }
 
 void Guard::decide(const http::ExchangePtr& exchange, Call& call, const ListenerRules& rules) {

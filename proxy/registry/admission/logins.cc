@@ -37,13 +37,12 @@ Logins::Result Logins::counted(Result result) const {
   return result;
 }
 
-std::optional<Logins::Result> Logins::verify(const ListenerRules& rules,
-                                             access::Authorization credentials, Waiter waiter) {
-  if (auto result = try_token(rules, credentials)) return counted(*std::move(result));
-  if (auto result = try_password(rules, credentials)) return counted(*std::move(result));
-  if (!begin_wait(waiter.client)) return counted({LoginResult::busy, credentials.user()});
-  hash(rules, std::move(credentials), std::move(waiter));
-  return std::nullopt;
+std::optional<Logins::Result> Logins::recall(const ListenerRules& rules,
+                                             const access::Authorization& credentials) const {
+  auto result = try_token(rules, credentials);
+  if (!result) result = try_password(rules, credentials);
+  if (result) metrics_.logins(result->result).add();
+  return result;
 }
 
 /// nullopt: the credentials may be a user and a password.
@@ -55,6 +54,7 @@ std::optional<Logins::Result> Logins::try_token(const ListenerRules& rules,
       return Result{result_of(found.state), found.token == nullptr ? "" : found.token->name};
     }
     case AuthorizationKind::basic: {
+      if (!rules.tokens.has(credentials.user())) return std::nullopt;
       const auto found = rules.tokens.find(credentials.user(), credentials.secret(), now());
       if (found.state == TokenState::unknown) return std::nullopt;
       return Result{result_of(found.state), credentials.user()};
@@ -85,7 +85,11 @@ std::optional<Logins::Result> Logins::try_password(const ListenerRules& rules,
   return std::nullopt;
 }
 
-void Logins::hash(const ListenerRules& rules, access::Authorization credentials, Waiter waiter) {
+bool Logins::hash(const ListenerRules& rules, access::Authorization credentials, Waiter waiter) {
+  if (!begin_wait(waiter.client)) {
+    metrics_.logins(LoginResult::busy).add();
+    return false;
+  }
   // A job has to be copyable, and credentials are not.
   const auto shared = std::make_shared<const access::Authorization>(std::move(credentials));
   pool_.post([this, shared, rules = rules.shared_from_this(), waiter = std::move(waiter)] {
@@ -96,6 +100,7 @@ void Logins::hash(const ListenerRules& rules, access::Authorization credentials,
     const Result result = counted(known ? *std::move(known) : hash_now(*rules, *shared));
     waiter.loop.post([result, done = waiter.done] { done(result); });
   });
+  return true;
 }
 
 Logins::Result Logins::hash_now(const ListenerRules& rules,

@@ -50,17 +50,19 @@ class Logins {
     Done done;
   };
 
-  /// Verifies `credentials` (not of kind none) against the users and tokens of `rules`. Returns the
-  /// result; or nullopt, and then tells `waiter` later, unless it has left.
-  std::optional<Result> verify(const ListenerRules& rules, access::Authorization credentials,
-                               Waiter waiter);
+  /// The result for `credentials` (not of kind none) by the users and tokens of `rules`; nullopt if
+  /// a password has to be hashed.
+  std::optional<Result> recall(const ListenerRules& rules,
+                               const access::Authorization& credentials) const;
+  /// Hashes a password for which recall() had no result, and tells `waiter` later, unless it has
+  /// left. False: too many passwords wait.
+  bool hash(const ListenerRules& rules, access::Authorization credentials, Waiter waiter);
 
  private:
   std::optional<Result> try_token(const ListenerRules& rules,
                                   const access::Authorization& credentials) const;
   std::optional<Result> try_password(const ListenerRules& rules,
                                      const access::Authorization& credentials) const;
-  void hash(const ListenerRules& rules, access::Authorization credentials, Waiter waiter);
   Result hash_now(const ListenerRules& rules, const access::Authorization& credentials);
   /// Counts a request that waits. False: too many do.
   bool begin_wait(std::uint64_t client);
