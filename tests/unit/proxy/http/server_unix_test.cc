@@ -22,7 +22,9 @@ namespace {
 
 using testing::HasSubstr;
 
-void answer_peer(const ExchangePtr& exchange) { exchange->reply(ReplyHead(200), exchange->peer().name); }
+void answer_peer(const ExchangePtr& exchange) {
+  exchange->reply(ReplyHead(200), exchange->peer().name);
+}
 
 class ServerUnix : public testing::Test {
  protected:
