@@ -96,6 +96,19 @@ def containerd():
     engine.stop()
 
 
+def test_containerd_pulls_from_an_ipv6_address(registry, tmp_path, system, containerd):
+    """containerd 1.6 refuses the address as the name of a TOML table, and then asks the registry."""
+    config = settings(tmp_path / "cache", {"docker.io": {"endpoint": registry.url}},
+                      listen=[{"address": "[::1]:0"}])
+    entrepot = Entrepot(tmp_path, config).start()
+    try:
+        configure("containerd", entrepot, system, at=f"http://[::1]:{entrepot.port}")
+        containerd.pull(f"docker.io/{rootfs.BUSYBOX}:latest", system / "etc/containerd/certs.d")
+        assert_asked(entrepot, "docker.io")
+    finally:
+        entrepot.close()
+
+
 @pytest.mark.parametrize("upstream", ["docker.io", OTHER])
 def test_containerd_pulls(mirror, system, containerd, upstream):
     configure("containerd", mirror, system)

@@ -12,6 +12,10 @@ constexpr std::string_view containerd_marker =
 constexpr std::string_view server_begins = "server = \"", server_ends = "\"\n\n";
 constexpr std::string_view host_begins = "[host.\"",
                            host_ends = "\"]\n  capabilities = [\"pull\", \"resolve\"]\n";
+// For an IPv6 address: the TOML parser of containerd 1.6 refuses a file with a ']' in the name of a
+// table, quoted or not, and containerd then asks the registry itself.
+constexpr std::string_view key_begins = "\n\nhost.\"",
+                           key_ends = "\".capabilities = [\"pull\", \"resolve\"]\n";
 
 std::string inside_quotes(std::string_view text) {
   const auto quoted = in_toml(text);
@@ -19,7 +23,10 @@ std::string inside_quotes(std::string_view text) {
 }
 
 std::string host_block(std::string_view quoted_url) {
-  return std::string(host_begins).append(quoted_url).append(host_ends);
+  const bool table = quoted_url.find(']') == std::string_view::npos;
+  return std::string(table ? host_begins : key_begins.substr(2))
+      .append(quoted_url)
+      .append(table ? host_ends : key_ends);
 }
 
 std::string hosts_toml(std::string_view quoted_server, std::string_view quoted_url) {
@@ -38,13 +45,14 @@ std::string_view between(std::string_view text, std::string_view begin, std::str
 
 /// As this program writes it, to the byte, for whatever registry and mirror.
 bool is_ours(std::string_view text) {
-  return text == hosts_toml(between(text, server_begins, server_ends),
-                            between(text, host_begins, host_ends));
+  const auto server = between(text, server_begins, server_ends);
+  return text == hosts_toml(server, between(text, host_begins, host_ends)) ||
+         text == hosts_toml(server, between(text, key_begins, key_ends));
 }
 
 bool names(std::string_view text, const ClientMirror& mirror) {
-  return text.find("[host.\"" + inside_quotes(mirror.url) + "\"") != std::string_view::npos ||
-         text.find("[host.'" + mirror.url + "'") != std::string_view::npos;
+  return text.find("host.\"" + inside_quotes(mirror.url) + "\"") != std::string_view::npos ||
+         text.find("host.'" + mirror.url + "'") != std::string_view::npos;
 }
 
 Merged merge(std::string_view existing, const std::string& content, const ClientMirror& mirror) {

@@ -125,6 +125,19 @@ TEST(ContainerdSetup, KeepsFilesOfOthers) {
   }
 }
 
+TEST(ContainerdSetup, AnIpv6AddressIsNoNameOfATable) {
+  const auto six = containerd_setup(client_mirror("http://[fd00::5]:5000"), all_registries, "");
+  EXPECT_EQ(six.files[0].content,
+            "# Written by entrepot client-config, which leaves it alone once it is edited.\n"
+            "server = \"https://registry-1.docker.io\"\n"
+            "\n"
+            "host.\"http://[fd00::5]:5000\".capabilities = [\"pull\", \"resolve\"]\n");
+  EXPECT_EQ(merged(six.files[0], six.files[0].content).outcome, Outcome::unchanged);
+  const auto four = containerd_setup(there, all_registries, "").files[0];
+  EXPECT_EQ(merged(four, six.files[0].content).outcome, Outcome::changed);
+  EXPECT_EQ(merged(six.files[0], four.content).outcome, Outcome::changed);
+}
+
 TEST(ContainerdSetup, QuotesAreWritten) {
   const std::vector<ClientRegistry> odd = {{"corp", "https://corp/a\"b\\c", "corp"}};
   const auto file = containerd_setup(there, odd, "").files[0];
