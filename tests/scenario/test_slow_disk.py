@@ -87,10 +87,10 @@ def test_a_blob_in_memory_does_not_wait(throttle, disk, mirror, ahead):
 
 
 def test_the_check_finds_a_loop_that_reads_the_disk(throttle, disk, mirror, failing):
-    """The same with a mirror that takes all bytes to be in the page cache: this proves that the
+    """The same with a mirror that cannot ask for the page cache: this proves that the
     test above can fail."""
     disk.read_ahead(128)
-    tracer = failing(mirror.entrepot, "preadv2", "retval=1")
+    tracer = failing(mirror.entrepot, "preadv2", "EOPNOTSUPP")
     readers = mirror.readers()
     throttle.stop_reads(disk.numbers)
     wait_for_standstill(readers)
