@@ -29,8 +29,8 @@ class Output {
   /// `length`: at most largest_part(). REQUIRES: no part of a file is queued.
   virtual bool send_file(int fd, std::uint64_t offset, std::size_t length) = 0;
   /// Takes the end of a part of a file that is queued out of the queue, and returns its bytes: the
-  /// caller passes them again once they are certain to be in the page cache. 0: there is none, or it
-  /// cannot be taken back.
+  /// caller passes them again once they are certain to be in the page cache. 0: there is none, or
+  /// it cannot be taken back.
   virtual std::size_t withdraw() { return 0; }
   /// Copies a part of a file before it is sent. For a file whose bytes may be discarded later.
   /// Sends nothing if `sound` returns false after the copy.
