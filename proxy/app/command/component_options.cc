@@ -146,9 +146,9 @@ int thread_count(int configured) {
 }
 
 std::size_t threads_of(const conf::Config& config) {
-  constexpr int control_and_admin_pool = 2;
+  constexpr int control_and_small_pools = 3;
   const int own = thread_count(config.threads.serve) + thread_count(config.threads.fetch) +
-                  config.threads.store + control_and_admin_pool;
+                  config.threads.store + control_and_small_pools;
   return static_cast<std::size_t>(own) + threads_of_the_index;
 }
 
