@@ -42,6 +42,16 @@ const Upstream* upstream_in_path(const UpstreamTable& upstreams, std::string_vie
 
 }  // namespace
 
+std::optional<std::string_view> name_at_upstream(const Upstream& upstream, std::string_view name,
+                                                 std::string& inserted) {
+  if (!valid_name(name)) return std::nullopt;
+  if (!upstream.docker_hub || name.find('/') != std::string_view::npos) return name;
+  inserted.reserve(hub_library.size() + name.size());
+  inserted.append(hub_library).append(name);
+  if (inserted.size() > max_name) return std::nullopt;
+  return inserted;
+}
+
 bool names_registry(const UpstreamTable& upstreams, const http::Request& request,
                     const Route& route) {
   if (!route.prefix.empty() || find_parameter(request.query(), "ns").count > 0) return false;
@@ -74,16 +84,10 @@ std::optional<Refusal> select_target(const UpstreamTable& upstreams, const http:
   if (!ns.empty() && call.upstream != by_ns) ns = call.upstream->name;
   call.ns = std::move(ns);
 
-  bool valid = valid_name(name);
-  if (valid && call.upstream->docker_hub && name.find('/') == std::string_view::npos) {
-    call.inserted.reserve(hub_library.size() + name.size());
-    call.inserted.append(hub_library).append(name);
-    name = call.inserted;
-    valid = name.size() <= max_name;
-  }
-  if (!valid)
+  const auto repository = name_at_upstream(*call.upstream, name, call.inserted);
+  if (!repository)
     return Refusal{{400, ErrorCode::name_invalid, "invalid repository name"}, RefusalReason::name};
-  call.repository = name;
+  call.repository = *repository;
   return std::nullopt;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "metrics/reasons.h"
 #include "proxy/http/parse/request.h"
@@ -22,6 +24,12 @@ struct Refusal {
 /// and ns. Otherwise pure; any thread.
 std::optional<Refusal> select_target(const UpstreamTable& upstreams, const http::Request& request,
                                      Call& call);
+
+/// The name of a repository at its upstream: `name`, or for Docker Hub, if `name` has no '/',
+/// `library/` and `name`, which `inserted` (empty before) then stores. nullopt: an invalid name.
+/// Pure; any thread.
+std::optional<std::string_view> name_at_upstream(const Upstream& upstream, std::string_view name,
+                                                 std::string& inserted);
 
 /// Whether a client addresses this mirror by its own name, as a registry: `/v2/<p>/<name>/…` with a
 /// configured name `<p>`, or the ping `/v2/`, both without `ns`. Pure; any thread.
