@@ -13,6 +13,7 @@
 #include "metrics/log.h"
 #include "metrics/printable.h"
 #include "metrics/version.h"
+#include "proxy/app/access_cli/access_command.h"
 #include "proxy/app/cache_cli/admin_client.h"
 #include "proxy/app/cache_cli/cache_command.h"
 #include "proxy/app/command/component_options.h"
@@ -148,6 +149,12 @@ int configure_client(const Command& command) {
   return run_client_config(command, loaded.config);
 }
 
+int explain_access(const Command& command) {
+  auto loaded = conf::load(command.config, command.overrides);
+  conf::forget_passwords(loaded.config);
+  return run_access_command(command, loaded.config);
+}
+
 }  // namespace
 
 int run(const Command& command) {
@@ -165,6 +172,8 @@ int run(const Command& command) {
         return configure_client(command);
       case Action::token:
         return run_token_command(command);
+      case Action::access:
+        return explain_access(command);
       case Action::version:
         std::cout << "entrepot " << version() << " (commit " << commit() << ")\n";
         return exit_ok;

@@ -11,6 +11,7 @@
 #include "conf/json/units.h"
 #include "metrics/printable.h"
 #include "proxy/access/user_name.h"
+#include "proxy/access/who.h"
 #include "proxy/app/command/client_mirror.h"
 #include "proxy/app/command/exit_codes.h"
 
@@ -19,7 +20,7 @@ namespace {
 
 constexpr const char* footer =
     "Exit codes: 0 done, 1 not there or found wrong (cache, token), not well (health),\n"
-    "64 wrong usage, 75 try again later, 78 fix the configuration, 70 a bug.\n"
+    "refused (access), 64 wrong usage, 75 try again later, 78 fix the configuration, 70 a bug.\n"
     "Without --config the built-in configuration is used: conf/entrepot.json.";
 
 constexpr const char* set_help =
@@ -119,6 +120,62 @@ std::string fault_of_life(const std::string& text) {
   return *life < std::chrono::seconds(1) ? "a token has to live for a second at least" : "";
 }
 
+std::string fault_of_client(const std::string& user) {
+  return access::fault_of_user_name(user).value_or("");
+}
+
+std::string fault_of_client_address(const std::string& text) {
+  return IpAddress::parse(text) ? "" : printable(text) + " is no IP address; write 10.0.0.7";
+}
+
+std::string fault_of_certificate_name(const std::string& name) {
+  const auto term = access::Who::parse("cert:" + name, {});
+  if (const auto* fault = std::get_if<access::Fault>(&term)) return fault->text;
+  return name.find('=') == name.npos ? "a certificate has names, such as CN=node-1" : "";
+}
+
+/// The subcommand of `access`.
+void add_access_commands(CLI::App& access, Command& result) {
+  access.require_subcommand(1);
+  AccessQuestion& question = result.access;
+  auto* explain =
+      access.add_subcommand("explain", "Which rule lets a client pull a repository, or refuses it");
+  add_configuration(*explain, result);
+  explain
+      ->add_option_function<std::string>(
+          "USER",
+          [&question](const std::string& user) {
+            question.user = user == "-" || user == "anonymous" ? "" : user;
+          },
+          "The user or the token of the login; - or anonymous: no login")
+      ->required()
+      ->type_name("")
+      ->check(CLI::Validator(fault_of_client, ""));
+  explain
+      ->add_option("REPOSITORY", question.repository, "With its upstream: docker.io/library/alpine")
+      ->required()
+      ->type_name("");
+  explain
+      ->add_option_function<std::string>(
+          "--address",
+          [&question](const std::string& text) {
+            question.address = IpAddress::parse(text).value_or(IpAddress());
+          },
+          "The IP address of the client; without it, no network matches")
+      ->type_name("IP")
+      ->check(CLI::Validator(fault_of_client_address, ""));
+  explain
+      ->add_option("--certificate", question.certificate,
+                   "A name in the certificate of the client, such as CN=node-1; may be given again")
+      ->type_name("NAME")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(fault_of_certificate_name, ""));
+  explain
+      ->add_option("--listen", question.listen,
+                   "The address of the listener, as configured; without it, all listeners")
+      ->type_name("ADDRESS");
+}
+
 /// The subcommands of `token`.
 void add_token_commands(CLI::App& token, Command& result) {
   token.require_subcommand(1);
@@ -164,7 +221,9 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   auto* client = app.add_subcommand(
       "client-config", "Print or write the configuration with which an engine uses the mirror");
   auto* token = app.add_subcommand("token", "Make and revoke tokens with which clients log in");
+  auto* access = app.add_subcommand("access", "Explain who may pull what");
   add_cache_commands(*cache, result);
+  add_access_commands(*access, result);
   add_token_commands(*token, result);
   auto* health = app.add_subcommand("health", "Ask a running process whether it is well");
   health->add_option("-a,--address", result.address, "Its admin listener; or unix:/PATH")
@@ -188,6 +247,7 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   if (health->parsed()) result.action = Action::health;
   if (client->parsed()) result.action = Action::client_config;
   if (token->parsed()) result.action = Action::token;
+  if (access->parsed()) result.action = Action::access;
   return result;
 }
 

@@ -8,12 +8,23 @@
 #include <variant>
 #include <vector>
 
+#include "proxy/base/ip_address.h"
+
 namespace entrepot::app {
 
-enum class Action { serve, check, version, cache, health, client_config, token };
+enum class Action { serve, check, version, cache, health, client_config, token, access };
 enum class CacheAction { stats, list, verify, remove, pins, pin, unpin };
 enum class TokenAction { create, list, revoke };
 enum class Engine { docker, containerd, podman, k3s, rke2, buildkit };
+
+/// The client and the repository of `access explain`.
+struct AccessQuestion {
+  std::string user;                      ///< of a login; empty: none
+  std::string repository;                ///< "docker.io/library/alpine"
+  IpAddress address;                     ///< of the client; unknown: not given
+  std::vector<std::string> certificate;  ///< names of the client certificate: "CN=node-1"
+  std::optional<std::string> listen;     ///< the address of one listener; nullopt: all listeners
+};
 
 /// The parsed command line.
 struct Command {
@@ -42,6 +53,8 @@ struct Command {
   std::filesystem::path token_file;
   std::string token_name;                               ///< without fault_of_user_name()
   std::optional<std::chrono::milliseconds> token_life;  ///< nullopt: without an end
+
+  AccessQuestion access;
 };
 
 /// Text to print before the program ends: the help, or the error of the command line.

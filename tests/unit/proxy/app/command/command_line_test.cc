@@ -101,6 +101,22 @@ TEST(CommandLine, Token) {
   EXPECT_EQ(revoke.token_name, "ci");
 }
 
+TEST(CommandLine, Access) {
+  const auto explain =
+      command({"access", "explain", "ci", "docker.io/a/b", "--address", "10.0.0.7", "--certificate",
+               "CN=node-1", "--certificate", "O=lab", "--listen", "0.0.0.0:443", "-c", "f.json"});
+  EXPECT_EQ(explain.action, Action::access);
+  EXPECT_EQ(explain.access.user, "ci");
+  EXPECT_EQ(explain.access.repository, "docker.io/a/b");
+  EXPECT_EQ(explain.access.address.text(), "10.0.0.7");
+  EXPECT_THAT(explain.access.certificate, ElementsAre("CN=node-1", "O=lab"));
+  EXPECT_EQ(explain.access.listen, "0.0.0.0:443");
+  EXPECT_EQ(explain.config, "f.json");
+  for (const char* nobody : {"-", "anonymous"})
+    EXPECT_EQ(command({"access", "explain", nobody, "docker.io/a/b"}).access.user, "");
+  EXPECT_FALSE(command({"access", "explain", "-", "docker.io/a/b"}).access.address.known());
+}
+
 TEST(CommandLine, TokenReportsTheFault) {
   const auto fault = [](const char* name, const char* expires) {
     return farewell({"token", "create", "--file", "t", "--name", name, "--expires", expires}).text;

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The answer of `entrepot access explain`, without its input and output. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conf/config.h"
+#include "proxy/access/caller.h"
+#include "proxy/access/network.h"
+#include "proxy/access/rules.h"
+
+namespace entrepot::app {
+
+/// A listener as the explanation needs it.
+struct ExplainedListener {
+  std::string place = {};  ///< "listen[0] 127.0.0.1:5000"
+  bool logins = false;     ///< false: the credentials of requests are ignored
+  bool asks_for_certificate = false;
+  bool needs_certificate = false;
+  std::vector<access::Network> networks = {};  ///< empty: all
+};
+
+/// The listener `index` of a configuration. `networks`: those of the listener, parsed.
+ExplainedListener explained_listener(const conf::Listener& listener, std::size_t index,
+                                     std::vector<access::Network> networks);
+
+struct Explanation {
+  std::vector<std::string> lines;  ///< safe for a terminal
+  bool allowed = false;            ///< by one of the listeners at least
+};
+
+/// Explains whether a client may pull a repository. `rules`: null without rules and deny lists.
+/// `upstream`: the configured name; `repository`: as the upstream names it. The lines of
+/// Rules::explain() come first, then one for each listener, because a listener without logins does
+/// not know the user, and then the decision. Whether the user exists, and its password, are not
+/// looked at. An unknown address of the caller is in no network of a rule; networks of listeners
+/// are then left out, and the line says so.
+Explanation explain(const access::Rules* rules, const std::vector<ExplainedListener>& listeners,
+                    const access::Caller& caller, std::string_view upstream,
+                    std::string_view repository);
+
+}  // namespace entrepot::app

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/access_cli/explanation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace entrepot::app {
+namespace {
+
+using testing::ElementsAre;
+
+access::Rules rules_for(const std::string& who) {
+  access::RulesText text;
+  text.access = {{{who}, {"docker.io/*"}, true}};
+  return std::get<access::Rules>(access::Rules::parse(text));
+}
+
+access::Caller user(std::string_view name) {
+  access::Caller caller;
+  caller.user = name;
+  return caller;
+}
+
+bool allows(const access::Rules* rules, const ExplainedListener& listener,
+            const access::Caller& caller) {
+  return explain(rules, {listener}, caller, "docker.io", "library/alpine").allowed;
+}
+
+TEST(Explanation, OneListenerIsEnough) {
+  const auto rules = rules_for("user:ci");
+  const auto explanation = explain(&rules, {{.place = "open"}, {.place = "door", .logins = true}},
+                                   user("ci"), "docker.io", "library/alpine");
+  EXPECT_TRUE(explanation.allowed);
+  EXPECT_THAT(explanation.lines, ElementsAre("client: user ci, unknown address",
+                                             "repository: docker.io/library/alpine",
+                                             "access[0]: matches: user:ci and docker.io/*",
+                                             "open: ignores logins; refused: no rule matches",
+                                             "door: allowed by access[0]", "allowed"));
+}
+
+TEST(Explanation, AListenerSeesItsOwnNamesOnly) {
+  const std::vector<std::string> names = {"CN=node-1"};
+  access::Caller node = user("ci");
+  node.certificate = names;
+  const ExplainedListener logins{.logins = true};
+  const ExplainedListener certificates{.asks_for_certificate = true};
+  const auto for_user = rules_for("user:ci"), for_node = rules_for("cert:CN=node-1");
+  EXPECT_TRUE(allows(&for_user, logins, node));
+  EXPECT_FALSE(allows(&for_user, certificates, node));
+  EXPECT_FALSE(allows(&for_node, logins, node));
+  EXPECT_TRUE(allows(&for_node, certificates, node));
+}
+
+TEST(Explanation, WithoutRulesAListenerWithNamesServesNamedClients) {
+  const ExplainedListener open{}, logins{.logins = true};
+  EXPECT_TRUE(allows(nullptr, open, {}));
+  EXPECT_FALSE(allows(nullptr, logins, {}));
+  EXPECT_TRUE(allows(nullptr, logins, user("ci")));
+  const auto anonymous = rules_for("anonymous");
+  EXPECT_TRUE(allows(&anonymous, logins, {}));
+}
+
+TEST(Explanation, ADemandedCertificateComesBeforeTheRules) {
+  const auto anyone = rules_for("anyone");
+  EXPECT_TRUE(allows(&anyone, {.asks_for_certificate = true}, {}));
+  EXPECT_FALSE(allows(&anyone, {.asks_for_certificate = true, .needs_certificate = true}, {}));
+}
+
+TEST(Explanation, NetworksCountForKnownAddresses) {
+  const ExplainedListener listener{
+      .networks = {std::get<access::Network>(access::Network::parse("10.0.0.0/8"))}};
+  access::Caller near, far;
+  near.address = *IpAddress::parse("10.1.1.1");
+  far.address = *IpAddress::parse("192.0.2.1");
+  EXPECT_TRUE(allows(nullptr, listener, near));
+  EXPECT_FALSE(allows(nullptr, listener, far));
+  EXPECT_TRUE(allows(nullptr, listener, {}));
+}
+
+}  // namespace
+}  // namespace entrepot::app
