@@ -52,6 +52,7 @@ def objects_of(keys) -> dict[str, set[str]]:
                 objects.setdefault(path, set()).add(part.removesuffix("[]"))
             path = f"{path}.{part}" if path else part
     objects.pop("upstreams", None)  # its keys are the names of registries
+    objects.pop("groups", None)  # its keys are the names of groups
     return objects
 
 
@@ -59,7 +60,8 @@ def known_keys(path: str) -> set[str]:
     """The keys that the product knows in an object: its complaint about an unknown one lists them."""
     concrete = path.replace("NAME", NAME).replace("[]", "[0]")
     unknown = f"{concrete}.unknown" if concrete else "unknown"
-    done = subprocess.run([os.environ["ENTREPOT_BINARY"], "check", "-s", f"{unknown}=1"],
+    key = unknown.replace(NAME, f'"{NAME}"')
+    done = subprocess.run([os.environ["ENTREPOT_BINARY"], "check", "-s", f"{key}=1"],
                           capture_output=True, text=True, timeout=60, check=False)
     found = re.search(rf"{re.escape(unknown)}: unknown key; known here: (.*)", done.stderr)
     assert done.returncode == 78 and found, done.stderr
