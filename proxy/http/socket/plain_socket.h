@@ -20,9 +20,9 @@ class Loop;
 namespace entrepot::http {
 
 /// Output of plain TCP or a unix socket. Sends directly what the kernel takes at once, files by
-/// sendfile(), and queues the rest: bytes in the output buffer of a bufferevent, which sends them by
-/// itself, and the position in a file, whose bytes the kernel may have evicted from the page cache by
-/// the time that the client takes them.
+/// sendfile(), and queues the rest: bytes in the output buffer of a bufferevent, which sends them
+/// by itself, and the position in a file, whose bytes the kernel may have evicted from the page
+/// cache by the time that the client takes them.
 class PlainOutput final : public Output {
  public:
   /// `socket` outlives this. `call_again` is called when the rest of a part of a file waits for the
