@@ -107,6 +107,17 @@ def test_networks_of_a_listener(explain):
     assert "no --address is given" in explain("-", "docker.io/a/b", listen=listen)[-2]
 
 
+def test_a_unix_socket(explain):
+    listen = [{"address": "unix:/run/entrepot/mirror.sock"}, {"address": OPEN}]
+    rules = {"listen": listen, "access": [{"who": ["uid:1000"], "repositories": ["*"]}]}
+    assert explain("-", "docker.io/a/b", "--uid", "1000", **rules)[-3:] == [
+        "listen[0] unix:/run/entrepot/mirror.sock: allowed by access[0]",
+        f"listen[1] {OPEN}: knows no user ids; refused: no rule matches", "allowed"]
+    explain("-", "docker.io/a/b", "--uid", "1001", code=EXIT_REFUSED, **rules)
+    assert "give its number with --uid" in explain("-", "docker.io/a/b", code=EXIT_REFUSED,
+                                                   **rules)[-3]
+
+
 def test_without_rules_a_listener_with_logins_needs_one(explain):
     assert explain("-", "docker.io/a/b")[-3:] == [
         f"listen[0] {OPEN}: allowed: no rules are configured",
@@ -136,6 +147,7 @@ def test_names_of_a_repository(explain, name):
     (("-", "docker.io/a/b:latest"), "names no repository"),
     (("-", "docker.io/a/b", "--listen", "127.0.0.1:1"), "does not listen on 127.0.0.1:1; it does"),
     (("-", "docker.io/a/b", "--address", "10.0.0.0/8"), "is no IP address"),
+    (("-", "docker.io/a/b", "--uid", "root"), "is no user id"),
     (("-", "docker.io/a/b", "--certificate", "node-1"), "write cert:CN=NAME"),
     (("-", "docker.io/a/b", "--certificate", "*"), "such as CN=node-1"),
     (("a:b", "docker.io/a/b"), "colon"),

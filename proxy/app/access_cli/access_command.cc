@@ -106,6 +106,7 @@ int run_access_command(const Command& command, const conf::Config& config) {
   access::Caller caller;
   caller.address = question.address;
   caller.user = question.user;
+  caller.uid = question.uid;
   caller.certificate = std::span(question.certificate);
   const Explanation explanation =
       explain(rules.get(), listeners, caller, target.upstream->name, *target.repository);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "conf/grammar.h"
 #include "conf/json/problems.h"
 #include "metrics/printable.h"
 
@@ -18,7 +19,8 @@ struct Verdict {
 };
 
 bool admits(const ExplainedListener& listener, const IpAddress& address) {
-  return listener.networks.empty() || !address.known() ||
+  const bool left_out = !address.known() && !listener.unix_socket;
+  return listener.networks.empty() || left_out ||
          std::any_of(listener.networks.begin(), listener.networks.end(),
                      [&](const access::Network& network) { return network.contains(address); });
 }
@@ -34,6 +36,14 @@ access::Caller seen_by(const ExplainedListener& listener, access::Caller caller,
     text += "asks for no certificate; ";
     caller.certificate = {};
   }
+  if (listener.unix_socket && caller.address.known()) {
+    text += "knows no addresses; ";
+    caller.address = IpAddress();
+  }
+  if (!listener.unix_socket && caller.uid) {
+    text += "knows no user ids; ";
+    caller.uid.reset();
+  }
   return caller;
 }
 
@@ -45,6 +55,8 @@ std::string names_needed(const ExplainedListener& listener) {
 /// The fault of a caller that the listener refuses whatever it asks for; empty: none.
 std::string refusal_of(const ExplainedListener& listener, const access::Caller& seen,
                        bool has_rules) {
+  if (listener.unix_socket && !seen.uid)
+    return "refused: each client of a unix socket has a user id; give its number with --uid";
   if (listener.needs_certificate && seen.certificate.empty())
     return "refused: the listener needs a client certificate";
   if (!admits(listener, seen.address))
@@ -60,7 +72,7 @@ Verdict verdict_of(const access::Rules& rules, const ExplainedListener& listener
                    std::string_view repository) {
   Verdict verdict;
   const access::Caller seen = seen_by(listener, caller, verdict.text);
-  if (!listener.networks.empty() && !seen.address.known())
+  if (!listener.networks.empty() && !listener.unix_socket && !seen.address.known())
     verdict.text += "its networks are left out, because no --address is given; ";
   const std::string refusal = refusal_of(listener, seen, rules.has_rules());
   const access::Decision decision = rules.decide(seen, upstream, repository);
@@ -78,6 +90,7 @@ ExplainedListener explained_listener(const conf::Listener& listener, std::size_t
           .logins = listener.auth.has_value(),
           .asks_for_certificate = asks,
           .needs_certificate = asks && listener.tls->client_required,
+          .unix_socket = conf::is_unix(listener.address),
           .networks = std::move(networks)};
 }
 

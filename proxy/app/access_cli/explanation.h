@@ -19,6 +19,7 @@ struct ExplainedListener {
   bool logins = false;     ///< false: the credentials of requests are ignored
   bool asks_for_certificate = false;
   bool needs_certificate = false;
+  bool unix_socket = false;                    ///< its clients have a user id, others an address
   std::vector<access::Network> networks = {};  ///< empty: all
 };
 
@@ -36,7 +37,7 @@ struct Explanation {
 /// Rules::explain() come first, then one for each listener, because a listener without logins does
 /// not know the user, and then the decision. Whether the user exists, and its password, are not
 /// looked at. An unknown address of the caller is in no network of a rule; networks of listeners
-/// are then left out, and the line says so.
+/// are then left out, and the line says so. A unix socket serves callers with a user id only.
 Explanation explain(const access::Rules* rules, const std::vector<ExplainedListener>& listeners,
                     const access::Caller& caller, std::string_view upstream,
                     std::string_view repository);

@@ -14,6 +14,7 @@
 #include "proxy/access/who.h"
 #include "proxy/app/command/client_mirror.h"
 #include "proxy/app/command/exit_codes.h"
+#include "proxy/base/text.h"
 
 namespace entrepot::app {
 namespace {
@@ -128,21 +129,22 @@ std::string fault_of_client_address(const std::string& text) {
   return IpAddress::parse(text) ? "" : printable(text) + " is no IP address; write 10.0.0.7";
 }
 
+std::string fault_of_uid(const std::string& text) {
+  const auto term = access::Who::parse("uid:" + text, {});
+  const auto* fault = std::get_if<access::Fault>(&term);
+  return fault == nullptr ? "" : fault->text;
+}
+
 std::string fault_of_certificate_name(const std::string& name) {
   const auto term = access::Who::parse("cert:" + name, {});
   if (const auto* fault = std::get_if<access::Fault>(&term)) return fault->text;
   return name.find('=') == name.npos ? "a certificate has names, such as CN=node-1" : "";
 }
 
-/// The subcommand of `access`.
-void add_access_commands(CLI::App& access, Command& result) {
-  access.require_subcommand(1);
-  AccessQuestion& question = result.access;
-  auto* explain =
-      access.add_subcommand("explain", "Which rule lets a client pull a repository, or refuses it");
-  add_configuration(*explain, result);
+/// The client of `access explain`.
+void add_client(CLI::App& explain, AccessQuestion& question) {
   explain
-      ->add_option_function<std::string>(
+      .add_option_function<std::string>(
           "USER",
           [&question](const std::string& user) {
             question.user = user == "-" || user == "anonymous" ? "" : user;
@@ -152,11 +154,7 @@ void add_access_commands(CLI::App& access, Command& result) {
       ->type_name("")
       ->check(CLI::Validator(fault_of_client, ""));
   explain
-      ->add_option("REPOSITORY", question.repository, "With its upstream: docker.io/library/alpine")
-      ->required()
-      ->type_name("");
-  explain
-      ->add_option_function<std::string>(
+      .add_option_function<std::string>(
           "--address",
           [&question](const std::string& text) {
             question.address = IpAddress::parse(text).value_or(IpAddress());
@@ -165,11 +163,34 @@ void add_access_commands(CLI::App& access, Command& result) {
       ->type_name("IP")
       ->check(CLI::Validator(fault_of_client_address, ""));
   explain
-      ->add_option("--certificate", question.certificate,
-                   "A name in the certificate of the client, such as CN=node-1; may be given again")
+      .add_option_function<std::string>(
+          "--uid",
+          [&question](const std::string& text) {
+            question.uid = static_cast<uid_t>(parse_number(text).value_or(0));
+          },
+          "The user id of the client of a unix socket, as `id -u NAME` prints it")
+      ->type_name("NUMBER")
+      ->check(CLI::Validator(fault_of_uid, ""));
+  explain
+      .add_option("--certificate", question.certificate,
+                  "A name in the certificate of the client, such as CN=node-1; may be given again")
       ->type_name("NAME")
       ->allow_extra_args(false)
       ->check(CLI::Validator(fault_of_certificate_name, ""));
+}
+
+/// The subcommand of `access`.
+void add_access_commands(CLI::App& access, Command& result) {
+  access.require_subcommand(1);
+  AccessQuestion& question = result.access;
+  auto* explain =
+      access.add_subcommand("explain", "Which rule lets a client pull a repository, or refuses it");
+  add_configuration(*explain, result);
+  add_client(*explain, question);
+  explain
+      ->add_option("REPOSITORY", question.repository, "With its upstream: docker.io/library/alpine")
+      ->required()
+      ->type_name("");
   explain
       ->add_option("--listen", question.listen,
                    "The address of the listener, as configured; without it, all listeners")

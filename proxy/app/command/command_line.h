@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -22,6 +24,7 @@ struct AccessQuestion {
   std::string user;                      ///< of a login; empty: none
   std::string repository;                ///< "docker.io/library/alpine"
   IpAddress address;                     ///< of the client; unknown: not given
+  std::optional<uid_t> uid;              ///< of the client of a unix socket
   std::vector<std::string> certificate;  ///< names of the client certificate: "CN=node-1"
   std::optional<std::string> listen;     ///< the address of one listener; nullopt: all listeners
 };

@@ -77,5 +77,26 @@ TEST(Explanation, NetworksCountForKnownAddresses) {
   EXPECT_TRUE(allows(nullptr, listener, {}));
 }
 
+TEST(Explanation, AUnixSocketKnowsTheUserIdAndNoAddress) {
+  const ExplainedListener socket{.unix_socket = true}, port{};
+  access::Caller root;
+  root.uid = 0;
+  root.address = *IpAddress::parse("10.1.1.1");
+  const auto for_root = rules_for("uid:0"), for_network = rules_for("net:10.0.0.0/8"),
+             anonymous = rules_for("anonymous");
+  EXPECT_TRUE(allows(&for_root, socket, root));
+  EXPECT_FALSE(allows(&for_root, port, root));
+  EXPECT_FALSE(allows(&for_network, socket, root));
+  EXPECT_TRUE(allows(&for_network, port, root));
+  EXPECT_FALSE(allows(&anonymous, socket, root));
+  EXPECT_TRUE(allows(&anonymous, port, root));
+  EXPECT_TRUE(allows(nullptr, socket, root));
+  EXPECT_FALSE(allows(nullptr, socket, {})) << "there is no such client";
+  const ExplainedListener networks{
+      .unix_socket = true,
+      .networks = {std::get<access::Network>(access::Network::parse("10.0.0.0/8"))}};
+  EXPECT_FALSE(allows(nullptr, networks, root));
+}
+
 }  // namespace
 }  // namespace entrepot::app
