@@ -88,7 +88,11 @@ class Life:
                 mirror.pull_new_image()
             elif kind < 0.2:
                 mirror.pull(upstream=rng.choice(("docker.io", "ghcr.io")))
-            elif kind < 0.22:
+            elif kind < 0.26:
+                mirror.log_in()
+            elif kind < 0.27:
+                mirror.be_refused()
+            elif kind < 0.29:
                 mirror.entrepot.get(f"/v2/library/app/manifests/new-{rng.random()}?ns=ghcr.io")
             else:
                 number = int(len(self._targets) ** rng.random()) - 1 + rng.randrange(2)

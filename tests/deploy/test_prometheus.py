@@ -65,6 +65,8 @@ def good_days(mirror: BusyMirror) -> None:
     mirror.pull_together()
     mirror.read_lazily()
     mirror.ask_wrongly()
+    assert mirror.log_in() == 200
+    mirror.be_refused()
     mirror.pull_many(CACHE)
 
 

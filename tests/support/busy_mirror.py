@@ -8,9 +8,9 @@ import os
 import signal
 from pathlib import Path
 
-from . import content, faults
+from . import content, faults, logins
 from .checks import REPOSITORY, blob_target, manifest_target
-from .client import Connection, download_together
+from .client import Connection, download_together, get
 from .config import settings
 from .daemon import Daemon
 from .entrepot import Entrepot
@@ -24,6 +24,7 @@ KIB, MIB = content.KIB, content.MIB
 CACHE = 48 * MIB
 CONNECTIONS = 40
 LIMIT = 100  # pulls that the registry grants
+TOKEN = "entrepot_" + "t" * 43
 
 
 class BusyMirror:
@@ -40,13 +41,16 @@ class BusyMirror:
         self._numbers = iter(range(1, 1_000_000))
         self._authority = Authority(directory / "authority")
         self._certificate = self._authority.leaf("mirror", key_type="ec", days=60)
+        tokens = logins.write_tokens(directory / "tokens.json", {"ci": TOKEN})
         config = settings(
             directory / "cache",
             {"docker.io": {"endpoints": [{"url": self.near.url}, {"url": self.far.url}],
                            "tags": {"fresh_for": "1h", "rules": [
                                {"match": "^latest$", "fresh_for": "0s"}]}},
              "ghcr.io": {"endpoint": self.other, "tags": {"fresh_for": "0s"}}},
-            listen=[{"address": "127.0.0.1:0"}, listening(self._certificate)],
+            listen=[{"address": "127.0.0.1:0"}, listening(self._certificate),
+                    {"address": "127.0.0.1:0", "auth": {"tokens": str(tokens)}}],
+            policy={"ghcr.io": {"deny": ["denied/*"]}},
             # The one address that stays the same over restarts: Prometheus scrapes it.
             admin={"address": f"127.0.0.1:{free_port()}"},
             cache={"directory": str(directory / "cache"), "max_size": f"{CACHE // MIB}MiB",
@@ -125,7 +129,20 @@ class BusyMirror:
         assert self.entrepot.get(manifest_target("missing")).status == 404
         assert self.entrepot.get(f"{manifest_target('x')}?ns=unknown.test").status == 404
 
+    def log_in(self) -> int:
+        """Requests a tag with a token and returns the status."""
+        return get(self.entrepot.ports[2], manifest_target("latest"),
+                   headers=logins.bearer(TOKEN)).status
+
     # Requests that fail or are not kept.
+
+    def be_refused(self) -> None:
+        """A wrong token, no token, and a repository that is denied to everybody."""
+        port = self.entrepot.ports[2]
+        wrong = logins.bearer("x" + TOKEN)
+        assert get(port, manifest_target("latest"), headers=wrong).status == 403
+        assert get(port, "/v2/").status == 401
+        assert self.entrepot.get("/v2/denied/app/manifests/latest?ns=ghcr.io").status == 403
 
     def pull_too_large(self) -> None:
         """Pulls a blob larger than a quarter of the cache, which passes through."""
@@ -209,7 +226,7 @@ class BusyMirror:
     def take_all_connections(self) -> list[Connection]:
         """The caller closes the connections."""
         held = [Connection(port) for port in self.entrepot.ports for _ in range(CONNECTIONS)]
-        eventually(lambda: self.entrepot.metrics().sum("connections") >= 2 * CONNECTIONS,
+        eventually(lambda: self.entrepot.metrics().sum("connections") >= len(self.entrepot.ports) * CONNECTIONS,
                    what="all connections")
         held.append(Connection(self.entrepot.port))
         held[-1].send_request("GET", "/v2/")
