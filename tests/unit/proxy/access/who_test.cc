@@ -102,7 +102,7 @@ TEST(Who, FaultsTellTheCure) {
   EXPECT_THAT(fault_of_term("user:[a"), HasSubstr("without \"]\""));
   EXPECT_EQ(fault_of_term("group:admins"),
             "no group \"admins\"; add it to \"groups\" with its users");
-  for (const auto* term : {"cert:", "cert:node", "cert:O=acme", "cert:cn=node"})
+  for (const auto* term : {"cert:", "cert:node", "cert:L=acme", "cert:cn=node"})
     EXPECT_THAT(fault_of_term(term), HasSubstr("write cert:CN=NAME")) << term;
   EXPECT_THAT(fault_of_term("cert:CN="), HasSubstr("empty"));
   EXPECT_THAT(fault_of_term("net:10.0.0.1/8"), HasSubstr("write 10.0.0.0/8"));
