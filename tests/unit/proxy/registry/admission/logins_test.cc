@@ -119,7 +119,7 @@ TEST_F(LoginsTest, AllClientsTogetherHaveABound) {
   EXPECT_EQ(results.size(), Logins::most_waiting);
 }
 
-TEST_F(LoginsTest, NobodyIsToldAfterLeaving) {
+TEST_F(LoginsTest, AClientThatHasLeftIsNotTold) {
   auto end = occupy();
   const auto left = std::make_shared<cache::Left>(false);
   EXPECT_TRUE(hash(alice_right, 1, left));
