@@ -112,16 +112,17 @@ void BlobFiles::take_lock() {
 
 BlobFiles::Opened BlobFiles::open_blob(const Digest& digest, std::uint64_t size, Wait wait) const {
   if (auto file = open_blobs_.find(digest)) return {std::move(file)};
-  auto opened = open_file(digest, size, wait);
+  auto opened = open_file(digest, size, wait, POSIX_FADV_NORMAL);
   if (opened.file) opened.file = open_blobs_.add(digest, std::move(opened.file));
   return opened;
 }
 
 BlobFiles::Opened BlobFiles::open_apart(const Digest& digest, std::uint64_t size) const {
-  return open_file(digest, size, Wait::may_wait);
+  return open_file(digest, size, Wait::may_wait, POSIX_FADV_RANDOM);
 }
 
-BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size, Wait wait) const {
+BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size, Wait wait,
+                                       int advice) const {
   const auto path = layout_.blob_text(digest);
   // A blocking call follows each failed non-blocking call. Only the blocking one reports failures.
   const bool reports_errors = wait == Wait::may_wait;
@@ -141,6 +142,7 @@ BlobFiles::Opened BlobFiles::open_file(const Digest& digest, std::uint64_t size,
       log::warn("cache: {} is not a file of {} bytes; it is removed and fetched again", path, size);
     return {nullptr, true};
   }
+  if (advice != POSIX_FADV_NORMAL) ::posix_fadvise(fd, 0, 0, advice);
   if (const int error = read_beginning(fd, wait)) {
     if (reports_errors) failed(DiskOperation::read, path, error);
     return {nullptr, false, error != EAGAIN};

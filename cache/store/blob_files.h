@@ -43,7 +43,8 @@ class BlobFiles {
   /// Opens a blob for reading. Concurrent readers of a blob share one file. With Wait::never, opens
   /// only files whose beginning is in the page cache.
   Opened open_blob(const Digest& digest, std::uint64_t size, Wait wait = Wait::never) const;
-  /// Opens a separate descriptor that is not shared with readers, for verification.
+  /// Opens a separate descriptor that is not shared with readers, for verification. The kernel does
+  /// not read ahead in it: pages that nobody asked for would stay in the page cache.
   Opened open_apart(const Digest& digest, std::uint64_t size) const;
   /// True if `file` is the one stored under the name of the blob.
   bool is_stored(const Digest& digest, const BlobFile& file) const;
@@ -81,7 +82,8 @@ class BlobFiles {
   std::uint64_t empty_quarantine() const;
 
  private:
-  Opened open_file(const Digest& digest, std::uint64_t size, Wait wait) const;
+  /// `advice`: of posix_fadvise(2).
+  Opened open_file(const Digest& digest, std::uint64_t size, Wait wait, int advice) const;
   /// Counts and logs a failed system call. `operation` is a label of entrepot_disk_errors_total.
   void failed(metrics::DiskOperation operation, const std::filesystem::path& path, int error) const;
   void measure_quarantine() const;
