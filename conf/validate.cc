@@ -32,6 +32,24 @@ std::string same_for_all_spellings(const std::string& address) {
   return std::filesystem::path(socket_path(address)).lexically_normal().string();
 }
 
+bool is_local(const std::string& address) {
+  return is_unix(address) || address.starts_with("127.") || address.starts_with("[::1]:");
+}
+
+/// Checks the keys of a listener that depend on its address.
+void check_door(const Listener& listener, const std::string& path, Problems& problems) {
+  if (listener.tls && is_unix(listener.address))
+    problems.error(path + ".tls",
+                   "a unix socket needs no TLS: its bytes do not leave this machine, and the "
+                   "kernel names the client's user; remove it, or give an IP address");
+  if (!listener.networks.empty() && is_unix(listener.address))
+    problems.error(path + ".networks",
+                   "the clients of a unix socket have no address, so it would serve nobody; remove "
+                   "it, and use mode or uid: in access");
+  if (listener.auth && !listener.tls && !is_local(listener.address))
+    problems.warn(path + ".auth", "passwords and tokens go over the wire in clear text; add tls");
+}
+
 void check_listeners(const Config& config, Problems& problems) {
   if (config.listen.empty() && !problems.has_error("listen"))
     problems.error("listen", "at least one address to listen on is needed");
@@ -43,10 +61,7 @@ void check_listeners(const Config& config, Problems& problems) {
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     const auto& listener = config.listen[i];
     check(listener.address, indexed("listen", i) + ".address");
-    if (listener.tls && is_unix(listener.address))
-      problems.error(indexed("listen", i) + ".tls",
-                     "a unix socket needs no TLS: its bytes do not leave this machine, and the "
-                     "kernel names the client's user; remove it, or give an IP address");
+    check_door(listener, indexed("listen", i), problems);
   }
   if (config.admin) check(config.admin->address, "admin.address");
 }

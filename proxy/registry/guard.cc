@@ -117,7 +117,13 @@ void Guard::refuse_stranger(http::Exchange& exchange, Call& call,
   call.upstream = nullptr;
   call.ns.clear();
   if (could_log_in(call, rules)) return refuse_login(exchange, call, "a login is needed here");
-  refuse_access(exchange, call, AccessRefusal::rules);
+  metrics_.access_refused(AccessRefusal::rules).add();
+  const bool by_rules = rules.access != nullptr && rules.access->has_rules();
+  refuse(exchange, call,
+         {{403, ErrorCode::denied,
+           by_rules ? "the access rules of this mirror let this client pull nothing"
+                    : "a client certificate is needed here"},
+          RefusalReason::access});
 }
 
 void Guard::refuse_login(http::Exchange& exchange, Call& call, std::string_view message) const {

@@ -215,6 +215,8 @@ RULE = {"who": ["anyone"], "repositories": ["*"]}
     ({"listen": [{"address": "127.0.0.1:0", "networks": ["10.1.0.0/8"]}]},
      "listen[0].networks[0]: "),
     ({"listen": [{"address": "127.0.0.1:0", "networks": ["lan"]}]}, "listen[0].networks[0]: "),
+    ({"listen": [{"address": "unix:/tmp/m.sock", "networks": ["10.0.0.0/8"]}]},
+     "listen[0].networks: the clients of a unix socket have no address"),
 ])
 def test_bad_rules(tmp_path, keys, words):
     file = tmp_path / "entrepot.json"

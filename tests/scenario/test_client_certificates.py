@@ -113,6 +113,13 @@ def test_an_optional_certificate(start, upstream, authority, server, fleet, node
     assert_refused(entrepot, client_of(authority, authority.leaf("node-2", usage="clientAuth")))
 
 
+def test_a_client_without_a_certificate_learns_that_it_needs_one(start, authority, server, fleet):
+    entrepot = start(listen=[https.listening(server, client_ca=str(fleet.certificate),
+                                             client_certificate="optional")])
+    response = https.get(entrepot.port, "/v2/", client_of(authority))
+    assert response.status == 403 and b"a client certificate is needed here" in response.body
+
+
 @pytest.mark.parametrize("term, allowed", [
     ("cert:CN=node-1", True),
     ("cert:CN=node-?", True),

@@ -287,6 +287,20 @@ def test_hashes_that_everybody_can_read_are_a_warning(check, users):
     assert done.returncode == 0 and "can be read by every user" in done.stderr
 
 
+@pytest.mark.parametrize("address, warned", [
+    ("0.0.0.0:5000", True), ("[::]:5000", True), ("10.0.0.5:5000", True), ("127.0.0.1:5000", False),
+    ("[::1]:5000", False), ("unix:/tmp/m.sock", False)])
+def test_logins_in_clear_text_are_a_warning(check, users, address, warned):
+    done = check({}, listen=[{"address": address, "auth": {"htpasswd": str(users)}}])
+    assert done.returncode == 0 and ("in clear text" in done.stderr) == warned, done.stderr
+
+
+def test_a_wrong_token_costs_no_hash(entrepot):
+    """Its name is that of a token and of no user."""
+    assert entrepot.get("/v2/", headers=basic("ci", "x" + TOKEN)).status == 401
+    assert results(entrepot, "unknown-token") == 1
+
+
 def test_a_user_and_a_token_of_one_name(check, users, tmp_path):
     tokens = logins.write_tokens(tmp_path / "t.json", {"alice": TOKEN})
     done = check({"htpasswd": str(users), "tokens": str(tokens)})

@@ -39,7 +39,9 @@ class Input {
     if (text.size() > KeyedHash::max_input || size_ + sizeof length + length > bytes_.size())
       return false;
     std::memcpy(bytes_.data() + size_, &length, sizeof length);
-    std::memcpy(bytes_.data() + size_ + sizeof length, text.data(), text.size());
+    // An empty text may have no address, which memcpy() must not get.
+    if (!text.empty())
+      std::memcpy(bytes_.data() + size_ + sizeof length, text.data(), text.size());
     size_ += sizeof length + text.size();
     return true;
   }

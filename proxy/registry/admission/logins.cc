@@ -56,7 +56,6 @@ std::optional<Logins::Result> Logins::try_token(const ListenerRules& rules,
     case AuthorizationKind::basic: {
       if (!rules.tokens.has(credentials.user())) return std::nullopt;
       const auto found = rules.tokens.find(credentials.user(), credentials.secret(), now());
-      if (found.state == TokenState::unknown) return std::nullopt;
       return Result{result_of(found.state), credentials.user()};
     }
     case AuthorizationKind::none:
