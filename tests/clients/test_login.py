@@ -82,6 +82,7 @@ def stopped():
 @pytest.fixture
 def docker_certificates():
     """Files for docker in /etc/docker/certs.d/NAME, gone after the test."""
+    had_folder = DOCKER_CERTIFICATES.exists()
     made = []
 
     def put(name: str, **files: Path) -> None:
@@ -93,6 +94,8 @@ def docker_certificates():
     yield put
     for directory in made:
         shutil.rmtree(directory)
+    if not had_folder:
+        DOCKER_CERTIFICATES.rmdir()
 
 
 def test_docker_login_pull_and_logout(guarded, stopped):
