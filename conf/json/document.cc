@@ -44,6 +44,8 @@ std::optional<Json> parse_document(std::string_view text, Problems& problems) {
     if (problems.errors.size() == errors_before) return document;
   } catch (const Json::parse_error& error) {
     problems.error("", syntax_fault(text, error));
+  } catch (const Json::out_of_range&) {
+    problems.error("", "holds a number that is out of range");
   }
   return std::nullopt;
 }

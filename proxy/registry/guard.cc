@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "metrics/log.h"
+#include "proxy/access/login/token.h"
 #include "proxy/base/text.h"
 #include "proxy/registry/pending.h"
 #include "proxy/registry/reply/reply.h"
@@ -65,6 +66,7 @@ void Guard::handle(const http::ExchangePtr& exchange) {
   if (rules.open()) return registry_.handle(exchange);
   Call* call = registry_.begin(*exchange);
   if (call == nullptr) return;
+  call->is_private = rules.depends_on_client();
   if (!rules.admits(exchange->peer().ip)) {
     metrics_.access_refused(AccessRefusal::network).add();
     return refuse(*exchange, *call, outside());
@@ -72,6 +74,7 @@ void Guard::handle(const http::ExchangePtr& exchange) {
   const FieldValue& authorization = call->fields.authorization;
   if (!rules.logins || !authorization) return decide(exchange, *call, rules);
   auto credentials = access::Authorization::parse(authorization.value);
+  if (credentials.kind() == access::AuthorizationKind::none) return decide(exchange, *call, rules);
   if (const auto result = logins_.recall(rules, credentials)) return verified(exchange, *result);
   call->left = std::make_shared<cache::Left>(false);
   const bool begun = logins_.hash(rules, std::move(credentials),
@@ -141,7 +144,9 @@ void Guard::refuse_access(http::Exchange& exchange, Call& call, AccessRefusal re
 
 void Guard::log_failure(const http::Exchange& exchange, const Logins::Result& result) {
   const http::Peer& peer = exchange.peer();
-  const std::string user = printable_excerpt(result.user, longest_logged_name);
+  // Some clients send a token in the place of the user.
+  const bool secret = result.user.starts_with(access::token_prefix);
+  const std::string user = secret ? "…" : printable_excerpt(result.user, longest_logged_name);
   log::debug("{}: login of \"{}\": {}", peer.name, user, to_string(result.result));
   if (failure_lines_.take(peer.address, LinePerClient::Clock::now()))
     log::info(

@@ -59,6 +59,10 @@ void Login::begin(Account& account) {
   }
   const AuthScheme* const known = endpoint_.schemes().of(repository_);
   if (known != nullptr) return follow(*known, Stage::remembered);
+  // A mirror challenges nobody on such a path, because engines would answer with the account of the
+  // registry.
+  if (account_->credential() != nullptr && endpoint_.address().mirror())
+    return follow({AuthScheme::Kind::basic, {}, {}, {}}, Stage::remembered);
   leave();
   sink_.on_login({.kind = LoginResult::Kind::send});
 }

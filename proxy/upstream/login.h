@@ -50,6 +50,7 @@ class LoginSink {
 /// where the endpoint refused one:
 ///
 ///   a scheme is remembered → its token or password ─ no token ─┐
+///   the endpoint is a mirror, and there is an account → Basic  │
 ///   none is remembered ────────────────────────────────────────┴→ nothing
 ///   401 with a challenge → that challenge's token or password
 ///   401 without; 403 or 404 to the anonymous user where there is an account

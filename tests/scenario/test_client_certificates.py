@@ -143,6 +143,16 @@ def test_the_names_of_a_certificate_in_rules(start, upstream, authority, server,
     assert response.status == (200 if allowed else 403), response
 
 
+def test_a_certificate_without_a_name_is_no_anonymous_client(start, upstream, authority, server,
+                                                             fleet):
+    blob = upstream.add_blob(REPOSITORY, content.blob(1000))
+    own = fleet.leaf("nameless", hosts=["IP:192.0.2.1"], subject="/C=CN", key_type="ec")
+    entrepot = start(listen=[https.listening(server, client_ca=str(fleet.certificate))],
+                     access=[{"who": ["anonymous"], "repositories": ["*"], "allow": False},
+                             {"who": ["cert:*"], "repositories": ["*"]}])
+    assert_whole(https.get(entrepot.port, blob_target(blob), client_of(authority, own)), blob)
+
+
 def test_a_session_is_resumed_under_the_same_authorities_only(strict, authority, server, node,
                                                               tmp_path_factory):
     context = client_of(authority, node, ssl.TLSVersion.TLSv1_2)

@@ -198,6 +198,24 @@ def test_a_bad_file_leaves_the_users_as_they_are(entrepot, users):
     assert entrepot.get("/v2/", headers=basic("alice", "wonderland")).status == 200
 
 
+def test_a_number_out_of_range_ends_nothing(entrepot, tokens):
+    tokens.write_text('{"tokens":[{"name":"ci","sha256":1e999}]}')
+    entrepot.log.wait_for(r"error files have changed: .*out of range")
+    assert entrepot.get("/v2/", headers=bearer(TOKEN)).status == 200
+
+
+def test_an_empty_field_is_no_login(start, image, auth):
+    entrepot = start(listen=[{"address": "127.0.0.1:0", "auth": auth}],
+                     access=[{"who": ["anyone"], "repositories": ["*"]}])
+    assert entrepot.get("/v2/", headers={"Authorization": ""}).status in (200, 400)
+
+
+def test_a_token_in_the_place_of_the_user_is_not_logged(entrepot):
+    assert entrepot.get("/v2/", headers=basic(TOKEN, "x")).status == 401
+    entrepot.log.wait_for("credentials that are not accepted")
+    assert TOKEN not in entrepot.log.text
+
+
 def test_logins_come_with_a_signal(start, image, auth):
     entrepot = start(listen=[{"address": "127.0.0.1:0"}])
     assert entrepot.get("/v2/").status == 200

@@ -158,3 +158,20 @@ def test_list_of_an_absent_file(file):
 def test_wrong_usage(file, words):
     token(*(str(file) if word == "FILE" else word for word in words), code=EXIT_USAGE)
     assert not file.exists()
+
+
+def test_calls_at_once_lose_no_change(file):
+    """Twenty processes create a token each; all of them are in the file."""
+    calls = [subprocess.Popen([binary(), "token", "create", "--file", str(file), "--name",
+                               f"t{n}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+             for n in range(20)]
+    for call in calls:
+        _, said = call.communicate(timeout=DEADLINE)
+        assert call.returncode == 0, said
+    assert set(entries(file)) == {f"t{n}" for n in range(20)}
+
+
+def test_a_number_out_of_range(file):
+    file.write_text('{"tokens":[{"name":"ci","sha256":1e999}]}')
+    done = token("list", "--file", file, code=EXIT_CONFIG)
+    assert "out of range" in done.stderr

@@ -40,8 +40,7 @@ class Input {
       return false;
     std::memcpy(bytes_.data() + size_, &length, sizeof length);
     // An empty text may have no address, which memcpy() must not get.
-    if (!text.empty())
-      std::memcpy(bytes_.data() + size_ + sizeof length, text.data(), text.size());
+    if (!text.empty()) std::memcpy(bytes_.data() + size_ + sizeof length, text.data(), text.size());
     size_ += sizeof length + text.size();
     return true;
   }

@@ -12,7 +12,6 @@
 namespace entrepot::access {
 namespace {
 
-constexpr std::string_view token_prefix = "entrepot_";
 constexpr std::string_view base64url =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "proxy/access/login/sha256.h"
 
@@ -20,7 +21,10 @@ struct Token {
   bool operator==(const Token&) const = default;
 };
 
-/// The text of a new token: "entrepot_" and 32 random bytes as 43 characters of base64url. The
+/// The beginning of each token.
+inline constexpr std::string_view token_prefix = "entrepot_";
+
+/// The text of a new token: token_prefix and 32 random bytes as 43 characters of base64url. The
 /// prefix lets secret scanners find it. The caller wipes it. Throws std::runtime_error if the
 /// system has no random bytes.
 std::string random_token_text();

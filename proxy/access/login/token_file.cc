@@ -120,6 +120,8 @@ std::variant<TokenFile, std::vector<Problem>> TokenFile::parse(std::string_view 
     reader.read(Json::parse(text));
   } catch (const Json::parse_error& error) {
     return std::vector<Problem>{{place_of(text, error.byte), "not JSON; see `entrepot token`"}};
+  } catch (const Json::exception&) {
+    return std::vector<Problem>{{"", "holds a number that is out of range; see `entrepot token`"}};
   }
   if (reader.problems.any()) return reader.problems.take();
   return std::move(reader.file);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/token_cli/token_command.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <iomanip>
 #include <iostream>
@@ -41,9 +44,19 @@ std::runtime_error unusable(const fs::path& path, const std::vector<access::Prob
   return std::runtime_error(text);
 }
 
+/// Keeps other calls of this command from the folder of the file until the process ends: between
+/// the reading and the replacement of the file, another one would undo its change.
+void lock_folder(const fs::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;  // the file cannot be written either, which is said then
+  while (::flock(fd, LOCK_EX) != 0 && errno == EINTR) {
+  }
+}
+
 Opened open(const fs::path& file) {
   Opened opened;
   opened.path = path_below("/", fs::absolute(file));
+  lock_folder(opened.path.parent_path());
   opened.before = content_of_file(opened.path);
   if (!opened.before) return opened;
   auto parsed = TokenFile::parse(*opened.before);

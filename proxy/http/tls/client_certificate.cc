@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/http/tls/client_certificate.h"
 
+#include <openssl/bn.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
@@ -58,12 +59,21 @@ void add_alternatives(std::vector<std::string>& names, const X509& certificate) 
   GENERAL_NAMES_free(alternatives);
 }
 
+void add_serial_number(std::vector<std::string>& names, const X509& certificate) {
+  BIGNUM* number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(&certificate), nullptr);
+  char* hex = number == nullptr ? nullptr : BN_bn2hex(number);
+  names.push_back("SERIAL=" + std::string(hex == nullptr ? "" : hex));
+  OPENSSL_free(hex);
+  BN_free(number);
+}
+
 }  // namespace
 
 std::vector<std::string> names_of(const X509& certificate) {
   std::vector<std::string> names;
   add_subject(names, certificate);
   add_alternatives(names, certificate);
+  add_serial_number(names, certificate);
   return names;
 }
 

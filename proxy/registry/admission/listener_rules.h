@@ -33,6 +33,10 @@ struct ListenerRules : std::enable_shared_from_this<ListenerRules> {
 
   /// Serves every request without looking at its sender.
   bool open() const { return networks.empty() && !logins && !named_only && access == nullptr; }
+  /// Two clients may get different answers to the same request.
+  bool depends_on_client() const {
+    return !networks.empty() || logins || named_only || (access != nullptr && access->has_rules());
+  }
   bool admits(const IpAddress& address) const;
   /// Whether the caller may pull something at all.
   bool serves(const access::Caller& caller) const;

@@ -44,6 +44,8 @@ struct Call {
   /// (cache::Requester).
   std::shared_ptr<cache::Left> left;
 
+  /// The reply depends on who asks, so no shared cache may store it.
+  bool is_private = false;
   /// The name of the client's login or token, which Guard has verified; empty without one.
   std::string user;
 

@@ -146,8 +146,9 @@ void add_content_fields(http::ReplyHead& head, const Call& call, const cache::An
   head.add("ETag", digest.entity_tag());
   add_namespace(head, call);
   if (!by_tag) {
-    head.add("Cache-Control", call.upstream->restricted ? "private, max-age=31536000, immutable"
-                                                        : "public, max-age=31536000, immutable");
+    head.add("Cache-Control", call.upstream->restricted || call.is_private
+                                  ? "private, max-age=31536000, immutable"
+                                  : "public, max-age=31536000, immutable");
     // A partial blob: only clients that know digests of its ranges can verify them.
     const bool unproven = answer.outcome == metrics::Outcome::hit && answer.content->progress;
     head.add("Cache-Status",

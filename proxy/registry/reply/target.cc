@@ -3,6 +3,7 @@
 
 #include "proxy/registry/request/names.h"
 #include "proxy/registry/request/query.h"
+#include "proxy/registry/request/via.h"
 
 namespace entrepot::registry {
 namespace {
@@ -28,6 +29,12 @@ std::optional<Refusal> read_ns(const http::Request& request, std::string& ns) {
   if (!decoded || !looks_like_host(*decoded)) return bad_ns("ns is not a registry host");
   ns = std::move(*decoded);
   return std::nullopt;
+}
+
+/// Whether another mirror has passed the request on. Its repository is the one at the upstream:
+/// that mirror has removed the prefix and has judged by the rest.
+bool is_passed_on(const http::Request& request, const Call& call) {
+  return call.fields.via && via_of(request, call.fields).find(" entrepot-") != std::string::npos;
 }
 
 /// Returns the upstream that the path names, and removes that prefix from `name`. Returns null if
@@ -70,6 +77,8 @@ std::optional<Refusal> select_target(const UpstreamTable& upstreams, const http:
   if (!call.route.prefix.empty()) {
     call.upstream = upstreams.find(call.route.prefix);
     if (call.upstream == nullptr) return unknown_upstream("no such registry is mirrored here");
+  } else if (by_ns != nullptr && is_passed_on(request, call)) {
+    call.upstream = by_ns;
   } else if (const Upstream* by_path = upstream_in_path(upstreams, name)) {
     call.upstream = by_path;
   } else if (!ns.empty()) {

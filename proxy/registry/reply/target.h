@@ -20,8 +20,9 @@ struct Refusal {
 
 /// Selects the upstream and the repository of a request: a configured name as path prefix
 /// (`/<p>/v2/…` or `/v2/<p>/…`), else the `ns` parameter, else the default. `ns` is only a key of
-/// the table; the Host field is ignored. Reads call.route; sets call.upstream, repository, inserted
-/// and ns. Otherwise pure; any thread.
+/// the table; the Host field is ignored. In a request that another mirror has passed on (Via), `ns`
+/// comes first, and the whole path is the repository. Reads call.route; sets call.upstream,
+/// repository, inserted and ns. Otherwise pure; any thread.
 std::optional<Refusal> select_target(const UpstreamTable& upstreams, const http::Request& request,
                                      Call& call);
 
