@@ -6,7 +6,7 @@ import pytest
 from support import content, faults
 from support.account import BASIC, PASSWORD, USER
 from support.checks import (REPOSITORY, assert_error, assert_whole, blob_target, manifest_target)
-from support.client import download_together
+from support.client import download_together, wait_until_read
 from support.gate import Gate
 
 
@@ -114,10 +114,7 @@ def test_a_refused_token_is_retried_once(start, upstream, image):
     upstream.script(faults.together(faults.hold(gate), faults.challenge(challenge)), kind="blob")
     entrepot = start({"registry.test": upstream}, threads={"serve": 1})
     clients = download_together(entrepot.port, [blob_target(image.layers[0])] * 50, keep=True)
-    for client in clients:
-        client.wait_sent()
-    # The one loop serves its clients in the order of their bytes, so it has seen the others by now.
-    assert entrepot.get("/v2/").status == 200
+    wait_until_read(entrepot, clients)
     gate.open()
     for client in clients:
         response = client.finish()

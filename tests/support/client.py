@@ -321,3 +321,12 @@ def download_together(port: int, targets: list[str], keep: bool = False,
     barrier = threading.Barrier(len(targets))
     return [Download(port, target, barrier=barrier, keep=keep, headers=headers)
             for target in targets]
+
+
+def wait_until_read(entrepot, downloads: list[Download]) -> None:
+    """Waits until a mirror with one serve loop has read the requests of these clients. A loop serves
+    its clients in the order of their bytes, so it has read them once it answers a later one."""
+    assert entrepot.config["threads"]["serve"] == 1
+    for download in downloads:
+        download.wait_sent()
+    assert entrepot.get("/v2/").status == 200
