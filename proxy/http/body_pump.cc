@@ -46,10 +46,11 @@ BodyPump::BodyPump(std::unique_ptr<Body> body, Pieces pieces, Output& output, lo
       unreadable_(std::make_shared<bool>(false)) {}
 
 BodyPump::Result BodyPump::run() {
+  // Once a turn: what the kernel does not take now has to wait for an event.
+  offset_ -= output_.withdraw();
   for (int i = 0; i < windows_per_turn; ++i) {
     if (*waiting_) return growing_ ? Result::waiting : Result::blocked;
     if (*unreadable_) return file_failed();
-    offset_ -= output_.withdraw();
     if (!output_.empty()) return Result::blocked;
     if (offset_ == end_ && begun_ == pieces_.list.size()) {
       if (end_sent_ || !pieces_.text) return end();
