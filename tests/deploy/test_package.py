@@ -360,7 +360,7 @@ def _check_another_place(root: DebianRoot, booted: Booted) -> None:
     """A cache on another disk and a privileged port: the head of the unit tells an operator
     enough."""
     before = root.file(CONFIG).read_text()
-    lines = re.findall(r"(?m)^#.* {3}(\w+=\S+)", root.file(UNIT).read_text())
+    lines = set(re.findall(r"(?m)^#.* {3}(\w+=\S+)", root.file(UNIT).read_text()))
     assert "ReadWritePaths=/srv/entrepot" in lines and len(lines) == 4
     booted.run("install", "-d", "-o", "entrepot", "-g", "entrepot", "-m", "0700", "/srv/entrepot")
     root.file(CONFIG).write_text('{ "cache": { "directory": "/srv/entrepot", "reserve_free": 0 },'
