@@ -177,7 +177,8 @@ class TestPassingThrough:
             sent = 0
             while sent != (sent := upstream.body_bytes()) or sent == 0:
                 threading.Event().wait(0.2)
-            assert sent < large.size / 2
+            # Usually a quarter; the kernel's buffers of the connection grow when both sides are slow.
+            assert sent < large.size
             if not os.environ.get("ENTREPOT_SANITIZE"):
                 assert entrepot.memory()["RssAnon"] - before["RssAnon"] < 8 * MIB
             assert in_memory_files(entrepot) < 8 * MIB
