@@ -142,7 +142,7 @@ class TestPassingThrough:
 
     @pytest.fixture
     def large(self, upstream):
-        return upstream.add_blob(REPOSITORY, content.blob(40 * MIB, seed=5))
+        return upstream.add_blob(REPOSITORY, content.blob(56 * MIB, seed=5))
 
     def test_its_bytes_are_right_and_not_stored(self, entrepot, upstream, large):
         small = upstream.add_blob(REPOSITORY, content.blob(MIB, seed=6))
