@@ -37,7 +37,7 @@ bool is_local(const std::string& address) {
 }
 
 /// Checks the keys of a listener that depend on its address.
-void check_door(const Listener& listener, const std::string& path, Problems& problems) {
+void check_listener(const Listener& listener, const std::string& path, Problems& problems) {
   if (listener.tls && is_unix(listener.address))
     problems.error(path + ".tls",
                    "a unix socket needs no TLS: its bytes do not leave this machine, and the "
@@ -61,7 +61,7 @@ void check_listeners(const Config& config, Problems& problems) {
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     const auto& listener = config.listen[i];
     check(listener.address, indexed("listen", i) + ".address");
-    check_door(listener, indexed("listen", i), problems);
+    check_listener(listener, indexed("listen", i), problems);
   }
   if (config.admin) check(config.admin->address, "admin.address");
 }

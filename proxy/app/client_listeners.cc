@@ -2,6 +2,7 @@
 #include "proxy/app/client_listeners.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "conf/load.h"
@@ -146,6 +147,8 @@ void ClientListeners::read_again() {
   } catch (const conf::ConfigError& error) {
     for (const auto& line : error.lines())
       log::error("files have changed: {}; those before stay in force", line);
+  } catch (const std::exception& error) {
+    log::error("files have changed: {}; those before stay in force", error.what());
   }
 }
 

@@ -11,6 +11,7 @@
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/joined.h"
 #include "proxy/app/process.h"
+#include "proxy/registry/request/via.h"
 
 namespace entrepot::app {
 namespace {
@@ -20,7 +21,7 @@ constexpr std::chrono::seconds start_time{5};
 
 std::string random_id() {
   std::random_device random;
-  return fmt::format("entrepot-{:08x}{:08x}", random(), random());
+  return fmt::format("{}{:08x}{:08x}", registry::mirror_prefix, random(), random());
 }
 
 registry::Options options_of_registry(const conf::Config& config, const std::string& id) {

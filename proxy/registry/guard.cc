@@ -91,6 +91,7 @@ void Guard::verified(const http::ExchangePtr& exchange, const Logins::Result& re
     call.user = result.user;
     return decide(exchange, call, rules_.get());
   }
+  if (result.result == LoginResult::busy) return refuse(*exchange, call, busy());
   log_failure(*exchange, result);
   refuse_login(*exchange, call, "wrong user, password or token");
 }
@@ -98,24 +99,24 @@ void Guard::verified(const http::ExchangePtr& exchange, const Logins::Result& re
 void Guard::decide(const http::ExchangePtr& exchange, Call& call, const ListenerRules& rules) {
   const access::Caller caller = caller_of(exchange->peer(), call);
   if (registry_.is_local(call)) {
-    // A client with a login learns by its ping whether the login is right.
-    const bool greets = !call.user.empty() && call.route.resource == Resource::ping;
-    if (!greets && !rules.serves(caller)) return refuse_stranger(*exchange, call, rules);
+    // `docker login` verifies a login by a ping.
+    const bool verifies_login = !call.user.empty() && call.route.resource == Resource::ping;
+    if (!verifies_login && !rules.serves(caller)) return refuse_everything(*exchange, call, rules);
     return registry_.answer_locally(*exchange, call);
   }
   const auto unknown = registry_.select(*exchange, call);
   const auto refusal =
       unknown ? std::nullopt : rules.refusal(caller, call.upstream->name, call.repository);
   if (!unknown && !refusal) return registry_.dispatch(exchange, call);
-  if (!rules.serves(caller)) return refuse_stranger(*exchange, call, rules);
+  if (!rules.serves(caller)) return refuse_everything(*exchange, call, rules);
   if (unknown) return refuse(*exchange, call, *unknown);
   if (could_log_in(call, rules) && *refusal != AccessRefusal::deny_list)
     return refuse_login(*exchange, call, message_of(*refusal));
   refuse_access(*exchange, call, *refusal);
 }
 
-void Guard::refuse_stranger(http::Exchange& exchange, Call& call,
-                            const ListenerRules& rules) const {
+void Guard::refuse_everything(http::Exchange& exchange, Call& call,
+                              const ListenerRules& rules) const {
   // The fields of the reply must not tell which registries are mirrored.
   call.upstream = nullptr;
   call.ns.clear();

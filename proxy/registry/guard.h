@@ -49,7 +49,7 @@ class Guard final : public http::Handler {
   /// The sender is known: call.user, its address and its certificate.
   void decide(const http::ExchangePtr& exchange, Call& call, const ListenerRules& rules);
   /// Refuses a client that may pull nothing.
-  void refuse_stranger(http::Exchange& exchange, Call& call, const ListenerRules& rules) const;
+  void refuse_everything(http::Exchange& exchange, Call& call, const ListenerRules& rules) const;
   /// Refuses a request that a login could help.
   void refuse_login(http::Exchange& exchange, Call& call, std::string_view message) const;
   void refuse_access(http::Exchange& exchange, Call& call, metrics::AccessRefusal reason) const;

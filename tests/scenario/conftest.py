@@ -14,6 +14,7 @@ import pytest  # noqa: E402
 
 from support.daemon import Daemon  # noqa: E402
 from support.disk import Disk  # noqa: E402
+from support.tls import Authority  # noqa: E402
 # pylint: disable=unused-import
 from support.fixtures import (account, make_upstream, prepare,  # noqa: E402, F401
                               pytest_runtest_makereport, start, upstream)
@@ -34,6 +35,12 @@ def pytest_collection_modifyitems(config, items):
                 for case in all_of_it[1 - first::2]]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A certificate authority."""
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

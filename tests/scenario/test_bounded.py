@@ -133,6 +133,12 @@ def test_a_blob_that_is_being_read_is_not_evicted(start, upstream):
     assert upstream.count() == 0
 
 
+def kernel_buffers() -> int:
+    """The most bytes that the kernel holds of a TCP connection; it grows them as it sees fit."""
+    return sum(int(Path(f"/proc/sys/net/ipv4/{name}").read_text().split()[2])
+               for name in ("tcp_rmem", "tcp_wmem"))
+
+
 class TestPassingThrough:
     """A blob of more than a quarter of the cache."""
 
@@ -177,8 +183,7 @@ class TestPassingThrough:
             sent = 0
             while sent != (sent := upstream.body_bytes()) or sent == 0:
                 threading.Event().wait(0.2)
-            # Usually a quarter; the kernel's buffers of the connection grow when both sides are slow.
-            assert sent < large.size
+            assert sent < kernel_buffers() + 8 * MIB < large.size
             if not os.environ.get("ENTREPOT_SANITIZE"):
                 assert entrepot.memory()["RssAnon"] - before["RssAnon"] < 8 * MIB
             assert in_memory_files(entrepot) < 8 * MIB

@@ -21,11 +21,6 @@ VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return https.Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
 def fleet(tmp_path_factory):
     """The authority of the clients."""
     return https.Authority(tmp_path_factory.mktemp("fleet"))

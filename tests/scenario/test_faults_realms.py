@@ -7,14 +7,8 @@ from support import content, faults
 from support.account import BASIC, PASSWORD, USER
 from support.checks import REPOSITORY, assert_error, assert_whole, manifest_target
 from support.network import own_network
-from support.tls import Authority
 
 PUBLIC = "9.9.9.9"  # an address of this machine, in a network of its own
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

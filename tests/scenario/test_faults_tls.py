@@ -14,11 +14,6 @@ from support.gate import Gate
 from support.tls import Authority, server_context
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def serve(start, make_upstream, authority):
     """An Entrepot that trusts the authority, and its upstream with the given certificate."""

@@ -207,7 +207,7 @@ def test_a_number_out_of_range_ends_nothing(entrepot, tokens):
 def test_an_empty_field_is_no_login(start, image, auth):
     entrepot = start(listen=[{"address": "127.0.0.1:0", "auth": auth}],
                      access=[{"who": ["anyone"], "repositories": ["*"]}])
-    assert entrepot.get("/v2/", headers={"Authorization": ""}).status in (200, 400)
+    assert entrepot.get("/v2/", headers={"Authorization": ""}).status == 200
 
 
 def test_a_token_in_the_place_of_the_user_is_not_logged(entrepot):

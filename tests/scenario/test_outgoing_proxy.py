@@ -15,17 +15,11 @@ from support.checks import (REPOSITORY, assert_error, assert_hit, assert_whole, 
 from support.forward_proxy import ForwardProxy
 from support.gate import eventually
 from support.reload import reload
-from support.tls import Authority
 
 NAME = "docker.io"
 HOST = "registry.example"
 ACCOUNT = ("g%61te", "p@ss:/w%41rd?")
 LATEST = manifest_target("latest")
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

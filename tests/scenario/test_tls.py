@@ -14,19 +14,14 @@ import ssl
 import pytest
 
 from support import content, faults, https
-from support.checks import (REPOSITORY, assert_hit, assert_never_wrong, assert_whole, blob_target,
-                            manifest_target)
+from support.checks import (REPOSITORY, assert_hit, assert_never_wrong, assert_read_before_its_end,
+                            assert_whole, blob_target, manifest_target)
 from support.gate import Gate, eventually
 from support.keeping import file_of, settled
 
 KIB, MIB = content.KIB, content.MIB
 # A sanitizer keeps freed memory for a while.
 SANITIZED = bool(os.environ.get("ENTREPOT_SANITIZE"))
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return https.Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")
@@ -106,15 +101,7 @@ def test_a_client_reads_while_the_blob_arrives(upstream, entrepot, context):
     gate = Gate()
     upstream.script(faults.hold_at(2 * MIB, gate), kind="blob", method="GET")
     with https.Connection(entrepot.port, context=context) as connection:
-        connection.send_request("GET", blob_target(blob))
-        response = connection.read_head()
-        body = b""
-        while len(body) < 2 * MIB - 300 * KIB:
-            body += connection.receive()
-        gate.open()
-        while len(body) < blob.size:
-            body += connection.receive()
-    assert response.status == 200 and body == blob.data
+        assert_read_before_its_end(connection, blob, gate)
 
 
 def test_a_slow_client_holds_little_memory(entrepot, upstream, context, get):

@@ -21,11 +21,6 @@ MIB = content.MIB
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return https.Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
 def leaf(authority):
     return authority.leaf("good", key_type="ec")
 

@@ -25,11 +25,6 @@ TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return https.Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
 def ec(authority):
     return authority.leaf("ec", key_type="ec")
 

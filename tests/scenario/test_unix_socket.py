@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support import content, faults, unix_client
-from support.checks import (REPOSITORY, assert_error, assert_hit, assert_whole, blob_target,
-                            manifest_target)
+from support.checks import (REPOSITORY, assert_error, assert_hit, assert_read_before_its_end,
+                            assert_whole, blob_target, manifest_target)
 from support.content import KIB, MIB
 from support.daemon import ShortDirectory
 from support.entrepot import (EXIT_CONFIG, EXIT_RESTART, EXIT_USAGE, binary, environment, run)
@@ -149,15 +149,7 @@ def test_a_client_reads_while_the_blob_arrives(upstream, entrepot, path):
     gate = Gate()
     upstream.script(faults.hold_at(2 * MIB, gate), kind="blob", method="GET")
     with unix_client.connect(path) as connection:
-        connection.send_request("GET", blob_target(blob))
-        response = connection.read_head()
-        body = b""
-        while len(body) < 2 * MIB - 300 * KIB:
-            body += connection.receive()
-        gate.open()
-        while len(body) < blob.size:
-            body += connection.receive()
-    assert response.status == 200 and body == blob.data
+        assert_read_before_its_end(connection, blob, gate)
 
 
 def test_clients_that_leave_within_a_body(entrepot, upstream, path):

@@ -49,3 +49,16 @@ def assert_error(response: Response, *statuses: int, code: str | None = None) ->
 def assert_hit(response: Response, expected) -> None:
     assert_whole(response, expected)
     assert "; hit" in response.outcome, response.outcome
+
+
+def assert_read_before_its_end(connection, blob: content.Blob, gate) -> None:
+    """The client reads nearly half of a blob while the upstream holds the other half at the gate."""
+    connection.send_request("GET", blob_target(blob))
+    response = connection.read_head()
+    body = b""
+    while len(body) < blob.size // 2 - 300 * content.KIB:
+        body += connection.receive()
+    gate.open()
+    while len(body) < blob.size:
+        body += connection.receive()
+    assert response.status == 200 and body == blob.data

@@ -107,6 +107,7 @@ bool PlainOutput::send_file(int fd, std::uint64_t offset, std::size_t length) {
   const ssize_t n = sendfile(fd_, fd, &from, length);
   if (n == 0 || (n < 0 && !would_block())) {
     file_failed_ = n == 0 || errno == EIO;  // 0: the file ends too early
+    withdraw();  // nothing is left to send, so the end of the stream may follow
     return false;
   }
   if (n > 0) file_rest_ -= static_cast<std::size_t>(n);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "metrics/exception.h"
 #include "proxy/access/login/password_hash.h"
 
 namespace entrepot::registry {
@@ -31,11 +32,6 @@ LoginResult result_of(TokenState state) {
 }
 
 }  // namespace
-
-Logins::Result Logins::counted(Result result) const {
-  metrics_.logins(result.result).add();
-  return result;
-}
 
 std::optional<Logins::Result> Logins::recall(const ListenerRules& rules,
                                              const access::Authorization& credentials) const {
@@ -91,14 +87,26 @@ bool Logins::hash(const ListenerRules& rules, access::Authorization credentials,
   }
   // A job has to be copyable, and credentials are not.
   const auto shared = std::make_shared<const access::Authorization>(std::move(credentials));
-  pool_.post([this, shared, rules = rules.shared_from_this(), waiter = std::move(waiter)] {
-    end_wait(waiter.client);
-    if (waiter.left->load(std::memory_order_relaxed)) return;
-    // Many nodes with one account may begin at once; the first of them had the hash made.
-    auto known = try_password(*rules, *shared);
-    const Result result = counted(known ? *std::move(known) : hash_now(*rules, *shared));
-    waiter.loop.post([result, done = waiter.done] { done(result); });
-  });
+  pool_.post(
+      [this, shared, rules = rules.shared_from_this(), waiter = std::move(waiter)]() mutable {
+        end_wait(waiter.client);
+        const bool left = waiter.left->load(std::memory_order_relaxed);
+        std::optional<Result> result;
+        run_then(
+            [&] {
+              if (left) return;
+              // Many nodes with one account may begin at once; the first of them had the hash made.
+              result = try_password(*rules, *shared);
+              if (!result) result = hash_now(*rules, *shared);
+            },
+            [&] {
+              if (!result) result = Result{LoginResult::busy, shared->user()};
+              if (!left) metrics_.logins(result->result).add();
+              // Moved: what `done` holds belongs to the loop.
+              waiter.loop.post(
+                  [result = *std::move(result), done = std::move(waiter.done)] { done(result); });
+            });
+      });
   return true;
 }
 

@@ -46,7 +46,7 @@ class Logins {
   struct Waiter {
     std::uint64_t client;               ///< http::ClientAddress::value()
     cache::Executor& loop;              ///< `done` is called on it
-    std::shared_ptr<cache::Left> left;  ///< true once nobody waits any more
+    std::shared_ptr<cache::Left> left;  ///< true once nobody waits: then nothing is hashed
     Done done;
   };
 
@@ -54,8 +54,8 @@ class Logins {
   /// a password has to be hashed.
   std::optional<Result> recall(const ListenerRules& rules,
                                const access::Authorization& credentials) const;
-  /// Hashes a password for which recall() had no result, and tells `waiter` later, unless it has
-  /// left. False: too many passwords wait.
+  /// Hashes a password for which recall() had no result, and calls Waiter::done later: with `busy`
+  /// if the waiter has left, or the hash failed. False: too many passwords wait.
   bool hash(const ListenerRules& rules, access::Authorization credentials, Waiter waiter);
 
  private:
@@ -67,7 +67,6 @@ class Logins {
   /// Counts a request that waits. False: too many do.
   bool begin_wait(std::uint64_t client);
   void end_wait(std::uint64_t client);
-  Result counted(Result result) const;
 
   loop::StorePool& pool_;
   const metrics::Metrics& metrics_;

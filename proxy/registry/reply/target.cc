@@ -34,7 +34,7 @@ std::optional<Refusal> read_ns(const http::Request& request, std::string& ns) {
 /// Whether another mirror has passed the request on. Its repository is the one at the upstream:
 /// that mirror has removed the prefix and has judged by the rest.
 bool is_passed_on(const http::Request& request, const Call& call) {
-  return call.fields.via && via_of(request, call.fields).find(" entrepot-") != std::string::npos;
+  return call.fields.via && has_passed_mirror(via_of(request, call.fields));
 }
 
 /// Returns the upstream that the path names, and removes that prefix from `name`. Returns null if

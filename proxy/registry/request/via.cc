@@ -49,6 +49,12 @@ std::string via_of(const http::Request& request, const RequestFields& fields) {
   return via;
 }
 
+bool has_passed_mirror(std::string_view via) {
+  while (!via.empty())
+    if (received_by(next_entry(via)).starts_with(mirror_prefix)) return true;
+  return false;
+}
+
 bool is_loop(std::string_view via, std::string_view self) {
   int mirrors = 0;
   if (via.size() > max_via_size) return true;

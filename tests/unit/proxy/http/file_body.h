@@ -34,6 +34,8 @@ class GrowingFile {
     state_ = state;
     wake();
   }
+  /// Another program cuts the file, whose bytes stay available.
+  void truncate() { EXPECT_EQ(ftruncate(fd_, 0), 0); }
   int waits() const { return waits_; }
 
   int bodies() const { return bodies_; }  ///< alive; any thread

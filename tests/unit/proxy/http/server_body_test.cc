@@ -175,6 +175,22 @@ TEST_F(ServerBody, ABodyThatIsTooShortCutsTheReplyShort) {
   EXPECT_FALSE(server_->wait_finished(1)[0].complete);
 }
 
+TEST_F(ServerBody, AFileThatEndsTooEarlyCutsTheReplyShortAtOnce) {
+  file_.append(std::string(1000, 'x'));
+  file_.set_state(Body::State::whole);
+  file_.truncate();
+  serve(0, 1000);
+  RawClient client(server_->port());
+  client.send(get("/"));
+  EXPECT_EQ(client.reply(false).status, 200);
+  EXPECT_EQ(client.read_all(), "");
+  EXPECT_TRUE(client.ended_cleanly());
+  EXPECT_EQ(server_->server().connections(), 1U) << "the FIN came with the end of the connection";
+  const auto finished = server_->wait_finished(1);
+  EXPECT_FALSE(finished[0].complete);
+  EXPECT_EQ(finished[0].body_bytes, 0U);
+}
+
 TEST_F(ServerBody, AClientThatLeavesReleasesTheBody) {
   serve(0, 1'000'000);
   for (const bool politely : {true, false}) {

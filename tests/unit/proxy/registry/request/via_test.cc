@@ -22,6 +22,14 @@ TEST(IsLoop, IgnoresSimilarNames) {
     EXPECT_FALSE(is_loop(via, "me")) << via;
 }
 
+TEST(HasPassedMirror, KnowsItsOwnKindByName) {
+  for (const char* via : {"1.1 entrepot-0123456789abcdef", "1.0 fred, HTTP/1.1\tentrepot-1 (x)"})
+    EXPECT_TRUE(has_passed_mirror(via)) << via;
+  for (const char* via : {"", ",", "1.1 fred", "entrepot-1", "1.1 fred (1.1 entrepot-1)",
+                          "1.1 my-entrepot-1", "entrepot-1 1.1"})
+    EXPECT_FALSE(has_passed_mirror(via)) << via;
+}
+
 TEST(IsLoop, DetectsTooManyMirrors) {
   std::string via = "1.1 m0";
   for (int i = 1; i < max_mirrors; ++i) via += ", 1.1 m" + std::to_string(i);
