@@ -16,7 +16,7 @@ import pytest
 
 from support import content, faults
 from support.checks import (REPOSITORY, assert_error, assert_hit, assert_never_wrong, assert_whole,
-                            blob_target)
+                            blob_target, manifest_target)
 from support.client import download_together, wait_until_read
 from support.gate import Gate, eventually
 
@@ -139,6 +139,13 @@ def kernel_buffers() -> int:
                for name in ("tcp_rmem", "tcp_wmem"))
 
 
+def wait_until_joined(entrepot, downloads) -> None:
+    """As wait_until_read(), until the requests have reached the transfer as well: a later request,
+    for something else, has gone the same way through the pools and the fetch loop and back."""
+    wait_until_read(entrepot, downloads)
+    assert entrepot.get(manifest_target(f"sha256:{'0' * 64}")).status == 404
+
+
 class TestPassingThrough:
     """A blob of more than a quarter of the cache."""
 
@@ -168,7 +175,7 @@ class TestPassingThrough:
         gate = Gate()
         upstream.script(faults.hold_at(0, gate), kind="blob", method="GET", times=1)
         downloads = download_together(entrepot.port, [blob_target(large)] * 10)
-        wait_until_read(entrepot, downloads)
+        wait_until_joined(entrepot, downloads)
         gate.open()
         for download in downloads:
             assert_whole(download.finish(), large)
@@ -216,7 +223,7 @@ class TestPassingThrough:
             stuck.send_request("GET", blob_target(large))
             gate.wait_arrived()
             others = download_together(entrepot.port, [blob_target(large)] * 3)
-            wait_until_read(entrepot, others)
+            wait_until_joined(entrepot, others)
             gate.open()
             for other in others:
                 assert_whole(other.finish(), large)
