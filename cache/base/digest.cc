@@ -30,6 +30,14 @@ constexpr std::array<std::int8_t, 256> make_hex_values() {
 /// A table, because each request parses a digest.
 constexpr std::array<std::int8_t, 256> hex_values = make_hex_values();
 
+constexpr std::array<std::array<char, 2>, 256> make_hex_pairs() {
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {hex_digits[i >> 4], hex_digits[i & 15]};
+  return pairs;
+}
+/// A table, because each reply has a digest.
+constexpr std::array<std::array<char, 2>, 256> hex_pairs = make_hex_pairs();
+
 int hex_value(char c) { return hex_values[static_cast<unsigned char>(c)]; }
 
 const EVP_MD* implementation(Algorithm algorithm) {
@@ -73,13 +81,17 @@ std::string_view Digest::algorithm_name() const {
   return algorithm_ == Algorithm::sha256 ? "sha256" : "sha512";
 }
 
+char* Digest::write_hex(char* out) const {
+  for (const std::uint8_t byte : bytes()) {
+    std::memcpy(out, hex_pairs[byte].data(), 2);
+    out += 2;
+  }
+  return out;
+}
+
 std::string Digest::hex() const {
   std::string text(2 * length(algorithm_), '0');
-  auto at = text.begin();
-  for (const std::uint8_t byte : bytes()) {
-    *at++ = hex_digits[byte >> 4];
-    *at++ = hex_digits[byte & 15];
-  }
+  write_hex(text.data());
   return text;
 }
 

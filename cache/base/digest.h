@@ -32,6 +32,8 @@ class Digest {
   /// Returns "sha256" or "sha512".
   std::string_view algorithm_name() const;
   std::string hex() const;
+  /// Writes the text of hex(): two characters for each byte. Returns the position after them.
+  char* write_hex(char* out) const;
   /// Returns "sha256:<hex>" or "sha512:<hex>".
   std::string str() const;
 

@@ -17,7 +17,8 @@ void repository_prefix(std::string& out, RepositoryRef repository) {
 
 void append_digest(std::string& out, const Digest& digest) {
   out.push_back(static_cast<char>(digest.algorithm()));
-  for (const std::uint8_t byte : digest.bytes()) out.push_back(static_cast<char>(byte));
+  const auto bytes = digest.bytes();
+  out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
 struct Prefix {

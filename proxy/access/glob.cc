@@ -18,6 +18,12 @@ std::size_t end_of_set(std::string_view pattern, std::size_t open) {
   return close == pattern.npos ? close : close + 1;
 }
 
+std::size_t tail_size_of(std::string_view pattern) {
+  const std::size_t last = pattern.find_last_of(Glob::special);
+  const bool set_or_backslash = pattern.find_first_of("[\\") != pattern.npos;
+  return last == pattern.npos || set_or_backslash ? 0 : pattern.size() - last - 1;
+}
+
 }  // namespace
 
 std::optional<std::string> Glob::fault(std::string_view pattern) {
@@ -44,15 +50,17 @@ std::optional<std::string> Glob::fault(std::string_view pattern) {
 Glob::Form Glob::form_of(std::string_view pattern) {
   const std::size_t first = pattern.find_first_of(special);
   if (first == pattern.npos) return Form::literal;
-  return first + 1 == pattern.size() && pattern[first] == '*' ? Form::prefix : Form::general;
+  const bool one = pattern.find_first_of(special, first + 1) == pattern.npos;
+  return one && pattern[first] == '*' ? Form::asterisk : Form::general;
 }
 
-Glob::Glob(std::string_view pattern) : pattern_(pattern), form_(form_of(pattern)) {}
+Glob::Glob(std::string_view pattern)
+    : pattern_(pattern),
+      form_(form_of(pattern)),
+      head_size_(std::min(pattern.find_first_of(special), pattern.size())),
+      tail_size_(tail_size_of(pattern)) {}
 
-bool Glob::matches(std::string_view text) const {
-  const std::string_view pattern = pattern_;
-  if (form_ == Form::literal) return text == pattern;
-  if (form_ == Form::prefix) return text.starts_with(pattern.substr(0, pattern.size() - 1));
+bool Glob::general_match(std::string_view text) const {
   // fnmatch() takes a string that ends with NUL.
   if (text.size() > longest_text) return false;
   std::array<char, longest_text + 1> copy;

@@ -104,15 +104,15 @@ std::vector<Glob> read_denied(const std::string& upstream, const std::vector<std
 }  // namespace
 
 const Who* Rule::who_of(const Caller& caller) const {
-  const auto found =
-      std::find_if(who.begin(), who.end(), [&](const Who& term) { return term.matches(caller); });
-  return found == who.end() ? nullptr : &*found;
+  for (const Who& term : who)
+    if (term.matches(caller)) return &term;
+  return nullptr;
 }
 
 const Glob* Rule::pattern_of(std::string_view subject) const {
-  const auto found = std::find_if(repositories.begin(), repositories.end(),
-                                  [&](const Glob& glob) { return glob.matches(subject); });
-  return found == repositories.end() ? nullptr : &*found;
+  for (const Glob& glob : repositories)
+    if (glob.matches(subject)) return &glob;
+  return nullptr;
 }
 
 std::variant<RuleTable, std::vector<Problem>> rule_table(const RulesText& text) {

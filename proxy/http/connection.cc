@@ -33,7 +33,7 @@ constexpr std::chrono::seconds drain_grace{1};
 Connection::Connection(LoopServer& server, std::unique_ptr<Socket> socket, Peer peer)
     : server_(server),
       socket_(std::move(socket)),
-      peer_(std::move(peer)),
+      peer_(std::make_shared<const Peer>(std::move(peer))),
       since_(Clock::now()),
       reader_(socket_->input(), {server.options().header_timeout, server.options().idle_timeout},
               since_),
@@ -47,7 +47,7 @@ int Connection::release() {
 std::pair<Clients::Verdict, bool> Connection::admit(Clients& clients) {
   server_.loop().assert_in_loop();
   share_.release();
-  auto [verdict, told, share] = clients.admit(peer_.address);
+  auto [verdict, told, share] = clients.admit(peer_->address);
   share_ = std::move(share);
   if (verdict == Clients::Verdict::admitted) {
     state_.enter(State::head);
@@ -70,7 +70,7 @@ void Connection::on_event(SocketEvent event) {
     case SocketEvent::broken:
       // The client gets an alert of TLS instead of a reply.
       if (const auto fault = socket_->certificate_fault(); !fault.empty())
-        server_.handler().refused(0, fault, peer_);
+        server_.handler().refused(0, fault, *peer_);
       return close();
     case SocketEvent::plain_request:
       // A connection that was turned away has its answer already.
@@ -140,7 +140,7 @@ Read Connection::read_head() {
   const std::string_view bytes = reader_.input();
   if (bytes.empty()) return Read::empty;
   if (sender_.exchange() == nullptr) {
-    if (peer_.certificate == nullptr) peer_.certificate = socket_->certificate();
+    if (peer_->certificate == nullptr) read_certificate();
     ConnectionExchange& exchange = sender_.open(*this, peer_);
     reader_.begin(exchange.mutable_request(), exchange.stats().started);
   }
@@ -154,6 +154,14 @@ Read Connection::read_head() {
   return result == Read::complete ? reader_.decide_body(request.method()) : result;
 }
 
+void Connection::read_certificate() {
+  auto certificate = socket_->certificate();
+  if (certificate == nullptr) return;
+  Peer peer = *peer_;
+  peer.certificate = std::move(certificate);
+  peer_ = std::make_shared<const Peer>(std::move(peer));
+}
+
 bool Connection::handle() {
   state_.enter(State::reply);
   reader_.end_request();
@@ -165,7 +173,7 @@ bool Connection::handle() {
     // Not a 500: the code that threw may have kept the exchange and reply later.
     const auto& failures = server_.options().handler_failures;
     if (!failures) throw;
-    count_failed_job("the answer to a request of " + peer_.name, *failures);
+    count_failed_job("the answer to a request of " + peer_->name, *failures);
     socket_->reset_on_close();
     close();
     return false;
@@ -212,7 +220,7 @@ bool Connection::finish(bool complete) {
 
 bool Connection::refuse(const Refusal& refusal) {
   const bool keep = !refusal.close && reader_.can_continue() && !server_.draining();
-  const bool sent = sender_.refuse(refusal, peer_, keep);
+  const bool sent = sender_.refuse(refusal, *peer_, keep);
   share_.end_request();
   if (sent && keep && sender_.empty()) {
     reader_.end_request();

@@ -95,6 +95,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   bool step();
   bool read();
   RequestReader::Result read_head();
+  void read_certificate();
   bool handle();
   bool send();
   void end_exchange(bool complete);
@@ -107,7 +108,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   LoopServer& server_;
   const std::unique_ptr<Socket> socket_;
 
-  Peer peer_;  // its certificate is known once a request arrives
+  /// Shared with the exchanges. Its certificate is known once a request arrives.
+  std::shared_ptr<const Peer> peer_;
 
   PhaseVariable<ConnectionState> state_{ConnectionState::arrived};
   Turn turn_;

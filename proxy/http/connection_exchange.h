@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <utility>
 
 #include "proxy/http/exchange.h"
@@ -13,13 +14,13 @@ namespace entrepot::http {
 /// a handler may keep it longer than the connection exists.
 class ConnectionExchange final : public Exchange {
  public:
-  ConnectionExchange(Connection& connection, loop::Loop& loop, Peer peer)
+  ConnectionExchange(Connection& connection, loop::Loop& loop, std::shared_ptr<const Peer> peer)
       : connection_(&connection), loop_(loop), peer_(std::move(peer)) {}
 
   const Request& request() const override { return request_; }
   bool closed() const override { return connection_ == nullptr; }
   cache::Executor& executor() const override { return loop_; }
-  const Peer& peer() const override { return peer_; }
+  const Peer& peer() const override { return *peer_; }
   bool begin_miss() override;
   void reply(const ReplyHead& head, std::string_view body) override;
   void reply(const ReplyHead& head, std::span<const SharedText> texts) override;
@@ -43,7 +44,7 @@ class ConnectionExchange final : public Exchange {
 
   Connection* connection_;  // null once detached
   loop::Loop& loop_;
-  const Peer peer_;
+  const std::shared_ptr<const Peer> peer_;
   Request request_;
   ReplyStats stats_;
   bool replied_ = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -22,7 +23,7 @@ class Connection;
 /// fields configured for every reply.
 class ReplyHead {
  public:
-  explicit ReplyHead(int status) : status_(status) {}
+  explicit ReplyHead(int status) : status_(status) { fields_.reserve(usual_size); }
   /// `name` and `value` must be free of CR, LF and NUL (checked).
   ReplyHead& add(std::string_view name, std::string_view value);
   ReplyHead& add(std::string_view name, std::uint64_t value);
@@ -31,6 +32,9 @@ class ReplyHead {
   const std::string& fields() const { return fields_; }
 
  private:
+  /// Above that of a blob, so that the fields of a hit need one allocation.
+  static constexpr std::size_t usual_size = 448;
+
   int status_;
   std::string fields_;
 };

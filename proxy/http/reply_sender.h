@@ -37,7 +37,7 @@ class ReplySender {
 
   /// Creates the exchange of a request whose first byte has arrived. `connection` calls end() or
   /// drop_exchange() before its destructor.
-  ConnectionExchange& open(Connection& connection, const Peer& peer);
+  ConnectionExchange& open(Connection& connection, const std::shared_ptr<const Peer>& peer);
   /// Null while no byte of a request has arrived.
   const std::shared_ptr<ConnectionExchange>& exchange() const { return exchange_; }
   /// The request is complete and goes to its handler. `last`: the reply ends the connection.

@@ -8,7 +8,6 @@
 namespace entrepot::registry {
 
 DigestText::DigestText(const cache::Digest& digest) {
-  constexpr char digits[] = "0123456789abcdef";
   const std::string_view name = digest.algorithm_name();
   size_ = name.size() + 1 + 2 * digest.bytes().size();
   check(size_ + 2 <= buffer_.size(), "the longest digest fits");
@@ -16,10 +15,7 @@ DigestText::DigestText(const cache::Digest& digest) {
   *out++ = '"';
   out = std::copy(name.begin(), name.end(), out);
   *out++ = ':';
-  for (const std::uint8_t byte : digest.bytes()) {
-    *out++ = digits[byte >> 4];
-    *out++ = digits[byte & 15];
-  }
+  out = digest.write_hex(out);
   *out = '"';
 }
 

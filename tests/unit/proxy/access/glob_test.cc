@@ -35,6 +35,16 @@ TEST(Glob, AsteriskAtTheEnd) {
   EXPECT_FALSE(glob_matches("docker.io/library/*", "docker.io/librarian/a"));
 }
 
+TEST(Glob, AsteriskBetweenTexts) {
+  EXPECT_TRUE(glob_matches("docker.io/*/base", "docker.io/team/base"));
+  EXPECT_TRUE(glob_matches("docker.io/*/base", "docker.io/a/b/base"));
+  EXPECT_FALSE(glob_matches("docker.io/*/base", "docker.io/team/basement"));
+  // Its two ends must not share a character of the text.
+  EXPECT_FALSE(glob_matches("docker.io/*/base", "docker.io/base"));
+  EXPECT_TRUE(glob_matches("aba*aba", "abaaba"));
+  EXPECT_FALSE(glob_matches("aba*aba", "ababa"));
+}
+
 TEST(Glob, SpecialCharactersAnywhere) {
   EXPECT_TRUE(glob_matches("*/miner*", "acme/miner-2"));
   EXPECT_TRUE(glob_matches("*/miner*", "a/b/miner"));
@@ -50,8 +60,9 @@ TEST(Glob, SpecialCharactersAnywhere) {
 
 TEST(Glob, LongTexts) {
   const std::string fits(Glob::longest_text, 'a');
-  EXPECT_TRUE(glob_matches("a*a", fits));
-  EXPECT_FALSE(glob_matches("a*a", fits + "a"));
+  EXPECT_TRUE(glob_matches("a*a*", fits));
+  EXPECT_FALSE(glob_matches("a*a*", fits + "a"));
+  EXPECT_TRUE(glob_matches("a*a", fits + "a"));
   EXPECT_TRUE(glob_matches("a*", fits + "a"));
 }
 
