@@ -232,6 +232,27 @@ void Cache::reconfigure(const Options& changed) {
 
 void Cache::end_background() { parts_->storage.lifecycle.stopping = true; }
 
+void Cache::give_up(Executor& reply_on, const std::function<void(bool)>& done) {
+  if (!healthy()) return reply_on.post([done] { done(false); });
+  end_background();
+  const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
+  for (const auto& home : homes_) {
+    home->executor.post([this, &home = *home, left, &reply_on, done] {
+      home.objects.disown_all();
+      if (&home == homes_.front().get()) background_->maintenance.stop();
+      if (left->fetch_sub(1) > 1) return;
+      // Behind the writes that have been posted.
+      parts_->storage.index_writes.post([this, &reply_on, done] {
+        Storage& storage = parts_->storage;
+        Startup::note_end(storage);
+        const bool released = storage.rocks.release();
+        if (released) storage.files.release();
+        reply_on.post([done, released] { done(released); });
+      });
+    });
+  }
+}
+
 void Cache::stop(Executor& reply_on, const Job& done) {
   end_background();
   const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());

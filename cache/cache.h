@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -70,6 +71,12 @@ class Cache final : public ObjectCache, public ObjectRouter {
   /// Takes over what can change while the process runs: max_size, reserve_free, scrub_rate, pins,
   /// and how long tags are believed. Any thread.
   void reconfigure(const Options& changed);
+
+  /// Lets another process open the directory: nothing in it changes from now on. Stored objects are
+  /// served as they are at this moment, and others pass through. Transfers in progress go on for
+  /// their readers, and are not stored. `done` is posted to `reply_on` at the end, with false, and
+  /// nothing given up, if the index has failed. Once; any thread.
+  void give_up(Executor& reply_on, const std::function<void(bool given_up)>& done);
 
   /// Ends every flight: waiters get `unavailable`, growing bodies fail. For shutdown, once serve
   /// loops have drained; posted to the homes, `done` is posted to `reply_on` when all have ended.

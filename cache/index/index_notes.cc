@@ -10,11 +10,11 @@ std::optional<std::string> IndexNotes::get(std::string_view name) const {
 }
 
 bool IndexNotes::put(std::string_view name, std::string_view value, bool synced) {
-  return store_.written(store_.put(meta_family, name, value, synced));
+  return store_.put(meta_family, name, value, synced);
 }
 
 bool IndexNotes::erase(std::string_view name) {
-  return store_.written(store_.erase(meta_family, name));
+  return store_.erase(meta_family, name);
 }
 
 }  // namespace entrepot::cache

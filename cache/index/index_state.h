@@ -10,10 +10,12 @@ namespace entrepot::cache {
 ///
 ///   healthy ──no space──► full ──recover()──► healthy
 ///      └──another error──► failed ◄──fail_permanently()──┘
+///   healthy or full ──release()──► released
 enum class IndexState : std::uint8_t {
   healthy,
-  full,    ///< writes are refused until the disk has space again
-  failed,  ///< writes are refused until the process restarts
+  full,      ///< writes are refused until the disk has space again
+  failed,    ///< writes are refused until the process restarts
+  released,  ///< writes are refused, because the next process makes them
 };
 
 /// True when the diagram has an arrow `from` → `to`. Pure; any thread.
@@ -21,10 +23,11 @@ constexpr bool may_follow(IndexState from, IndexState to) {
   using enum IndexState;
   switch (from) {
     case healthy:
-      return to == full || to == failed;
+      return to == full || to == failed || to == released;
     case full:
-      return to == healthy || to == failed;
+      return to == healthy || to == failed || to == released;
     case failed:
+    case released:
       return false;
   }
   return false;
@@ -39,6 +42,8 @@ constexpr std::string_view to_string(IndexState state) {
       return "full";
     case failed:
       return "failed";
+    case released:
+      return "released";
   }
   return "unknown";
 }

@@ -8,16 +8,19 @@
 namespace entrepot::cache {
 
 std::optional<std::uint64_t> IndexUsage::compact(std::uint64_t spared, std::atomic<bool>& stop) {
-  return compact_contents(store_, spared, stop);
+  const RocksStore::Use use(store_);
+  return use ? compact_contents(use.opened(), spared, stop) : std::nullopt;
 }
 
 std::uint64_t IndexUsage::table_bytes() const {
   std::uint64_t sum = 0;
+  const RocksStore::Use use(store_);
+  if (!use) return sum;
   for (std::size_t family = 0; family < family_count; ++family) {
     std::uint64_t bytes = 0;
     if (family != contents_family)
-      store_.db->GetIntProperty(store_.families[family],
-                                rocksdb::DB::Properties::kEstimateLiveDataSize, &bytes);
+      use->GetIntProperty(use.family(static_cast<Family>(family)),
+                          rocksdb::DB::Properties::kEstimateLiveDataSize, &bytes);
     sum += bytes;
   }
   return sum;
@@ -25,16 +28,20 @@ std::uint64_t IndexUsage::table_bytes() const {
 
 std::uint64_t IndexUsage::links_bytes() const {
   std::uint64_t sorted = 0, unflushed = 0;
-  auto* const links = store_.families[links_family];
-  store_.db->GetIntProperty(links, rocksdb::DB::Properties::kEstimateLiveDataSize, &sorted);
-  store_.db->GetIntProperty(links, rocksdb::DB::Properties::kCurSizeAllMemTables, &unflushed);
+  const RocksStore::Use use(store_);
+  if (!use) return 0;
+  auto* const links = use.family(links_family);
+  use->GetIntProperty(links, rocksdb::DB::Properties::kEstimateLiveDataSize, &sorted);
+  use->GetIntProperty(links, rocksdb::DB::Properties::kCurSizeAllMemTables, &unflushed);
   return sorted + unflushed;
 }
 
 std::uint64_t IndexUsage::memory_bytes() const {
   std::uint64_t cached = 0, unflushed = 0;
-  store_.db->GetIntProperty(rocksdb::DB::Properties::kBlockCacheUsage, &cached);
-  store_.db->GetAggregatedIntProperty(rocksdb::DB::Properties::kSizeAllMemTables, &unflushed);
+  const RocksStore::Use use(store_);
+  if (!use) return 0;
+  use->GetIntProperty(rocksdb::DB::Properties::kBlockCacheUsage, &cached);
+  use->GetAggregatedIntProperty(rocksdb::DB::Properties::kSizeAllMemTables, &unflushed);
   return cached + unflushed;
 }
 

@@ -33,7 +33,7 @@ double oldest_with(const std::vector<rocksdb::BlobMetaData>& files, std::uint64_
 
 }  // namespace
 
-std::optional<std::uint64_t> compact_contents(OpenedRocks& rocks, std::uint64_t spared,
+std::optional<std::uint64_t> compact_contents(const OpenedRocks& rocks, std::uint64_t spared,
                                               std::atomic<bool>& stop) {
   // Flushes all families: their common log is deleted only when none of them needs it.
   const std::vector<rocksdb::ColumnFamilyHandle*> all(rocks.families.begin(), rocks.families.end());

@@ -14,7 +14,7 @@ namespace entrepot::cache {
 /// than `spared` erased bytes remain in other files, rewrites as few of the oldest files as
 /// necessary without them. Blocks; `stop` cancels it. Returns the number of erased bytes left in
 /// files; nullopt if a step failed.
-std::optional<std::uint64_t> compact_contents(OpenedRocks& rocks, std::uint64_t spared,
+std::optional<std::uint64_t> compact_contents(const OpenedRocks& rocks, std::uint64_t spared,
                                               std::atomic<bool>& stop);
 
 }  // namespace entrepot::cache

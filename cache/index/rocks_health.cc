@@ -39,6 +39,11 @@ bool RocksHealth::recover() {
   return true;
 }
 
+bool RocksHealth::release() {
+  return state_.move(IndexState::healthy, IndexState::released) ||
+         state_.move(IndexState::full, IndexState::released);
+}
+
 void RocksHealth::fail_permanently() {
   if (!state_.move(IndexState::full, IndexState::failed))
     state_.move(IndexState::healthy, IndexState::failed);

@@ -32,7 +32,12 @@ class RocksHealth {
   /// other failed write.
   void fail_permanently();
 
-  bool healthy() const { return !state_.is(IndexState::failed); }
+  /// Refuses all writes from now on. False if the index has failed.
+  bool release();
+
+  bool healthy() const { return !failed() && !released(); }
+  bool failed() const { return state_.is(IndexState::failed); }
+  bool released() const { return state_.is(IndexState::released); }
   /// False while writes are refused, including those refused because the disk is full.
   bool accepts_writes() const { return state_.is(IndexState::healthy); }
 

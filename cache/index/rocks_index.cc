@@ -9,9 +9,6 @@
 namespace entrepot::cache {
 namespace {
 
-/// An index that must not be closed. Referenced here so that leak checkers do not report it.
-RocksStore* left_open = nullptr;
-
 std::string blob_contents_key(const Digest& digest) { return "b" + digest_key(digest); }
 std::string manifest_contents_key(const Digest& digest) { return "m" + digest_key(digest); }
 
@@ -19,20 +16,13 @@ std::string manifest_contents_key(const Digest& digest) { return "m" + digest_ke
 
 RocksIndex::RocksIndex(const std::filesystem::path& path, std::uint64_t max_size,
                        const metrics::Metrics& metrics)
-    : store_(std::make_unique<RocksStore>(open_rocks(path, max_size), max_unflushed_size(max_size),
-                                          metrics)) {}
+    : store_(std::make_unique<RocksStore>(path, max_size, metrics)) {}
 
-RocksIndex::~RocksIndex() {
-  if (!store_->health.healthy()) {
-    // Closing after a failed write of its log aborts (RocksDB 7.8); the process is about to end
-    // anyway.
-    left_open = store_.release();
-    return;
-  }
-  for (auto* handle : store_->families) store_->db->DestroyColumnFamilyHandle(handle);
-}
+RocksIndex::~RocksIndex() = default;
 
-RocksHealth& RocksIndex::health() const { return store_->health; }
+bool RocksIndex::release() { return store_->release(); }
+
+RocksHealth& RocksIndex::health() const { return store_->health(); }
 
 std::optional<BlobRecord> RocksIndex::blob(const Digest& digest) const {
   return store_->record(blobs_family, digest_key(digest), decode_blob);
@@ -59,61 +49,71 @@ std::optional<LinkRecord> RocksIndex::link(std::string_view key) const {
 }
 
 bool RocksIndex::put_blob(const Digest& digest, const BlobRecord& record, std::string_view bytes) {
+  const RocksStore::Use use(*store_);
+  if (!use) return false;
   rocksdb::WriteBatch batch;
-  batch.Put(store_->families[blobs_family], digest_key(digest), encode(record));
+  batch.Put(use.family(blobs_family), digest_key(digest), encode(record));
   if (record.is_inline) {
-    batch.Put(store_->families[contents_family], blob_contents_key(digest), rocks_slice(bytes));
+    batch.Put(use.family(contents_family), blob_contents_key(digest), rocks_slice(bytes));
   }
-  return store_->written(store_->db->Write({}, &batch));
+  return store_->write(use, batch);
 }
 
 bool RocksIndex::erase_blob(const Digest& digest) {
+  const RocksStore::Use use(*store_);
+  if (!use) return false;
   rocksdb::WriteBatch batch;
-  batch.Delete(store_->families[blobs_family], digest_key(digest));
-  batch.Delete(store_->families[contents_family], blob_contents_key(digest));
-  return store_->written(store_->db->Write({}, &batch));
+  batch.Delete(use.family(blobs_family), digest_key(digest));
+  batch.Delete(use.family(contents_family), blob_contents_key(digest));
+  return store_->write(use, batch);
 }
 
 bool RocksIndex::put_manifest(const Digest& digest, const ManifestRecord& record,
                               std::string_view bytes) {
+  const RocksStore::Use use(*store_);
+  if (!use) return false;
   rocksdb::WriteBatch batch;
-  batch.Put(store_->families[manifests_family], digest_key(digest), encode(record));
+  batch.Put(use.family(manifests_family), digest_key(digest), encode(record));
   if (!bytes.empty())
-    batch.Put(store_->families[contents_family], manifest_contents_key(digest), rocks_slice(bytes));
-  return store_->written(store_->db->Write({}, &batch));
+    batch.Put(use.family(contents_family), manifest_contents_key(digest), rocks_slice(bytes));
+  return store_->write(use, batch);
 }
 
 bool RocksIndex::erase_manifest(const Digest& digest) {
+  const RocksStore::Use use(*store_);
+  if (!use) return false;
   rocksdb::WriteBatch batch;
-  batch.Delete(store_->families[manifests_family], digest_key(digest));
-  batch.Delete(store_->families[contents_family], manifest_contents_key(digest));
-  return store_->written(store_->db->Write({}, &batch));
+  batch.Delete(use.family(manifests_family), digest_key(digest));
+  batch.Delete(use.family(contents_family), manifest_contents_key(digest));
+  return store_->write(use, batch);
 }
 
 bool RocksIndex::put_links(const std::vector<std::string>& keys, const LinkRecord& record) {
+  const RocksStore::Use use(*store_);
+  if (!use) return false;
   rocksdb::WriteBatch batch;
   const std::string value = encode(record);
-  for (const auto& key : keys) batch.Put(store_->families[links_family], key, value);
-  return store_->written(store_->db->Write({}, &batch));
+  for (const auto& key : keys) batch.Put(use.family(links_family), key, value);
+  return store_->write(use, batch);
 }
 
 bool RocksIndex::erase_link(std::string_view key) {
   if (!store_->has(links_family, key)) return true;
-  return store_->written(store_->erase(links_family, key));
+  return store_->erase(links_family, key);
 }
 
 bool RocksIndex::put_tag(std::string_view key, const TagRecord& record) {
   const auto existing = tag(key);
   if (!store_->has(tags_family, key)) store_->tags.fetch_add(1, std::memory_order_relaxed);
   const bool moved = existing && existing->digest != record.digest;
-  return store_->written(store_->put(tags_family, key, encode(record), /*sync=*/moved));
+  return store_->put(tags_family, key, encode(record), /*sync=*/moved);
 }
 
 bool RocksIndex::erase_tag(std::string_view key) {
   if (!store_->has(tags_family, key)) return true;
   store_->tags.fetch_sub(1, std::memory_order_relaxed);
   // Synced before it returns: a deleted tag must not reappear after a power cut.
-  return store_->written(store_->erase(tags_family, key, true));
+  return store_->erase(tags_family, key, true);
 }
 
 bool RocksIndex::for_each_blob(
@@ -158,10 +158,12 @@ bool RocksIndex::for_each_link_of(
 
 bool RocksIndex::erase_all(const std::vector<std::string>& tags,
                            const std::vector<std::string>& links) {
+  const RocksStore::Use use(*store_);
+  if (!use) return false;
   rocksdb::WriteBatch batch;
-  for (const auto& key : tags) batch.Delete(store_->families[tags_family], key);
-  for (const auto& key : links) batch.Delete(store_->families[links_family], key);
-  if (!store_->written(store_->db->Write({}, &batch))) return false;
+  for (const auto& key : tags) batch.Delete(use.family(tags_family), key);
+  for (const auto& key : links) batch.Delete(use.family(links_family), key);
+  if (!store_->write(use, batch)) return false;
   store_->tags.fetch_sub(static_cast<std::int64_t>(tags.size()), std::memory_order_relaxed);
   return true;
 }

@@ -32,6 +32,10 @@ class RocksIndex {
              const metrics::Metrics& metrics);
   ~RocksIndex();
 
+  /// Lets another process open the index. Refuses writes from now on; reads see the records of this
+  /// moment. Waits for the calls in progress. False, with nothing changed, if health() has failed.
+  bool release();
+
   std::optional<BlobRecord> blob(const Digest& digest) const;
   std::optional<std::string> blob_bytes(const Digest& digest) const;
   std::optional<ManifestRecord> manifest(const Digest& digest) const;

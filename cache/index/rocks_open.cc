@@ -144,6 +144,16 @@ bool move_aside(const std::filesystem::path& path, const std::string& why) {
   return true;
 }
 
+std::vector<rocksdb::ColumnFamilyDescriptor> families_of(const rocksdb::Options& options,
+                                                         std::uint64_t max_size) {
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  families.reserve(std::size(family_names));
+  for (const char* name : family_names)
+    families.emplace_back(name, rocksdb::ColumnFamilyOptions(options));
+  families[contents_family].options = contents_options(options, max_size);
+  return families;
+}
+
 /// Writes the format version into a new index. Throws if an existing index has another version.
 void check_format(OpenedRocks& opened, const std::filesystem::path& path) {
   std::string found;
@@ -172,12 +182,7 @@ std::uint64_t max_unflushed_size(std::uint64_t max_size) {
 
 OpenedRocks open_rocks(const std::filesystem::path& path, std::uint64_t max_size) {
   const auto options = make_options(max_size);
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  descriptors.reserve(std::size(family_names));
-  for (const char* name : family_names) {
-    descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions(options));
-  }
-  descriptors[contents_family].options = contents_options(options, max_size);
+  const auto descriptors = families_of(options, max_size);
   refuse_unknown_families(options, path.string());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -197,6 +202,23 @@ OpenedRocks open_rocks(const std::filesystem::path& path, std::uint64_t max_size
   opened.db.reset(db);
   std::copy(handles.begin(), handles.end(), opened.families.begin());
   check_format(opened, path);
+  return opened;
+}
+
+OpenedRocks open_rocks_for_reading(const std::filesystem::path& path, std::uint64_t max_size) {
+  auto options = make_options(max_size);
+  options.max_open_files = -1;  // the writer may delete files, so all are opened now
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::OpenForReadOnly(options, path.string(),
+                                                   families_of(options, max_size), &handles, &db);
+  OpenedRocks opened;
+  if (status.ok()) {
+    opened.db.reset(db);
+    std::copy(handles.begin(), handles.end(), opened.families.begin());
+  } else {
+    log::warn("cache index {} cannot be opened for reading: {}", path.string(), status.ToString());
+  }
   return opened;
 }
 

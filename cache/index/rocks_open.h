@@ -36,5 +36,8 @@ std::uint64_t max_unflushed_size(std::uint64_t max_size);
 /// Opens or creates the database, with buffers and logs suitable for a cache of `max_size` bytes.
 /// Moves a damaged one aside. Throws OpenError (open_error.h).
 OpenedRocks open_rocks(const std::filesystem::path& path, std::uint64_t max_size);
+/// Opens the database as it is now, without its lock: another process may write it meanwhile, which
+/// is not seen. Without a `db` if that fails, which is logged.
+OpenedRocks open_rocks_for_reading(const std::filesystem::path& path, std::uint64_t max_size);
 
 }  // namespace entrepot::cache

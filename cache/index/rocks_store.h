@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "cache/index/rocks_open.h"
 #include "metrics/log.h"
 #include "metrics/metrics.h"
+#include "metrics/mutex.h"
 
 namespace entrepot::cache {
 
@@ -22,27 +24,42 @@ inline rocksdb::Slice rocks_slice(std::string_view text) { return {text.data(), 
 
 /// The database of the index: reads and writes of values by family. Private to cache/index. Blocks;
 /// thread-safe.
-class RocksStore : public OpenedRocks {
+class RocksStore {
  public:
-  RocksStore(OpenedRocks opened, std::uint64_t space, const metrics::Metrics& metrics)
-      : OpenedRocks(std::move(opened)),
-        space_to_open(space),
-        health(metrics.disk().errors(metrics::DiskOperation::index), [this] {
-          // RocksDB refuses all writes after a background error until Resume().
-          return db->Resume().ok() && put(meta_family, "room", "", true).ok();
-        }) {}
+  /// The database for some calls: it stays open as long as this exists. May be nested.
+  class Use {
+   public:
+    explicit Use(const RocksStore& store) : opened_(store.acquire()) {}
+    /// False: it could not be opened again by release().
+    explicit operator bool() const { return opened_ != nullptr; }
+    rocksdb::DB* operator->() const { return opened_->db.get(); }
+    rocksdb::ColumnFamilyHandle* family(Family family) const { return opened_->families[family]; }
+    const OpenedRocks& opened() const { return *opened_; }
+
+   private:
+    std::shared_ptr<const OpenedRocks> opened_;
+  };
+
+  /// Opens the database at `path` (open_rocks()).
+  RocksStore(std::filesystem::path path, std::uint64_t max_size, const metrics::Metrics& metrics);
+  /// Leaves the database open after a failed write: closing it would abort (RocksDB 7.8).
+  ~RocksStore();
   RocksStore(const RocksStore&) = delete;
   RocksStore& operator=(const RocksStore&) = delete;
 
-  bool written(const rocksdb::Status& status) { return health.written(status); }
+  /// Gives the database to another process: refuses all writes, closes it when its uses end, and
+  /// opens it again for reading, as it is then. False, with nothing changed, after a failed write.
+  /// Once.
+  bool release();
 
-  std::optional<std::string> get(Family family, std::string_view key) const {
-    std::string value;
-    const auto status = db->Get({}, families[family], rocks_slice(key), &value);
-    if (status.ok()) return value;
-    if (!status.IsNotFound()) log::error("index: reading failed: {}", status.ToString());
-    return std::nullopt;
-  }
+  RocksHealth& health() { return health_; }
+  /// Writes a batch for families of `use`. False: that failed, or writes are refused.
+  bool write(const Use& use, rocksdb::WriteBatch& batch, bool sync = false);
+  bool put(Family family, std::string_view key, std::string_view value, bool sync = false);
+  bool erase(Family family, std::string_view key, bool sync = false);
+
+  std::optional<std::string> get(Family family, std::string_view key) const;
+  bool has(Family family, std::string_view key) const;
 
   template <typename Decode>
   auto record(Family family, std::string_view key, Decode decode) const {
@@ -50,30 +67,14 @@ class RocksStore : public OpenedRocks {
     return value ? decode(*value) : std::nullopt;
   }
 
-  rocksdb::Status put(Family family, std::string_view key, std::string_view value,
-                      bool sync = false) {
-    rocksdb::WriteOptions options;
-    options.sync = sync;
-    return db->Put(options, families[family], rocks_slice(key), rocks_slice(value));
-  }
-
-  rocksdb::Status erase(Family family, std::string_view key, bool sync = false) {
-    rocksdb::WriteOptions options;
-    options.sync = sync;
-    return db->Delete(options, families[family], rocks_slice(key));
-  }
-
-  bool has(Family family, std::string_view key) const {
-    rocksdb::PinnableSlice value;
-    return db->Get({}, families[family], rocks_slice(key), &value).ok();
-  }
-
-  /// `visit` returns false to stop.
+  /// `visit` returns false to stop. False: reading failed.
   template <typename Visit>
   bool for_each(Family family, std::string_view from, Visit visit) const {
+    const Use use(*this);
+    if (!use) return false;
     rocksdb::ReadOptions options;
     options.fill_cache = false;  // a full scan must not displace records in use
-    const std::unique_ptr<rocksdb::Iterator> all(db->NewIterator(options, families[family]));
+    const std::unique_ptr<rocksdb::Iterator> all(use->NewIterator(options, use.family(family)));
     for (all->Seek(rocks_slice(from)); all->Valid(); all->Next()) {
       if (!visit(all->key().ToStringView(), all->value().ToStringView())) return true;
     }
@@ -95,8 +96,25 @@ class RocksStore : public OpenedRocks {
   }
 
   const std::uint64_t space_to_open;  ///< see IndexUsage
-  RocksHealth health;
   std::atomic<std::int64_t> tags{0};  ///< number of tag records
+
+ private:
+  /// While release() opens the database again, waits for it.
+  std::shared_ptr<const OpenedRocks> acquire() const;
+  /// Shared by the uses; the last one closes it.
+  std::shared_ptr<const OpenedRocks> shared(OpenedRocks opened);
+  /// Lets RocksDB write again after its disk was full.
+  bool resume();
+
+  const std::filesystem::path path_;
+  const std::uint64_t max_size_;
+  mutable Mutex mutex_;
+  mutable ConditionVariable changed_;
+  std::shared_ptr<const OpenedRocks> owned_ GUARDED_BY(mutex_);
+  std::weak_ptr<const OpenedRocks> present_ GUARDED_BY(mutex_);
+  bool closed_ GUARDED_BY(mutex_) = false;   // the last database that was open
+  bool replaced_ GUARDED_BY(mutex_) = true;  // false while release() is between two of them
+  RocksHealth health_;
 };
 
 }  // namespace entrepot::cache

@@ -152,7 +152,8 @@ bool DiskBudget::take(std::uint64_t bytes, std::uint64_t present, Candidates amo
   const MutexLock lock(mutex_);
   // Evicted bytes count as free immediately, because some file systems report them seconds later.
   std::uint64_t freed = 0;
-  const auto [needed, reason] = missing(bytes, present);
+  // The next process counts the bytes of the directory; a file that grows here goes on growing.
+  const auto [needed, reason] = files_.released() ? Missing{} : missing(bytes, present);
   // Evict nothing for a file that would not fit even then.
   if (needed > 0 && bytes - present > reachable_size()) return false;
   for (int i = 0; freed < needed; ++i) {

@@ -25,6 +25,7 @@ Evictor::Evictor(const Environment& environment, BlobStore& store, const BlobFil
       index_room_(index_room) {}
 
 std::uint64_t Evictor::evict_one(metrics::EvictionReason reason, Candidates among) {
+  if (files_.released()) return 0;
   // A node that pulls lazily may need partial files only, but they must not fill the cache.
   if (store_.partials().bytes() > environment_.limits.max_size / partials_part)
     if (const auto freed = evict_partial()) return freed;
@@ -43,6 +44,7 @@ std::uint64_t Evictor::evict_one(metrics::EvictionReason reason, Candidates amon
 }
 
 std::uint64_t Evictor::evict_partial() {
+  if (files_.released()) return 0;
   const auto partial = store_.partials().take_oldest();
   if (!partial) return 0;
   notes_.discard_file(partial->digest);
@@ -55,6 +57,7 @@ void Evictor::Rest::begin(SteadyTime now, std::uint64_t count) {
 }
 
 std::uint64_t Evictor::evict_blob(metrics::EvictionReason reason, Candidates among) {
+  if (files_.released()) return 0;
   Index& blobs = store_.blobs();
   if (!blobs_rest_.over(environment_.clock.steady())) return 0;
   const auto victim = blobs.evict(

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -78,7 +77,7 @@ BlobFiles::BlobFiles(Layout layout, const metrics::Metrics& metrics)
     : layout_(std::move(layout)), metrics_(metrics) {
   make_folder(layout_.directory());
   layout_ = Layout(std::filesystem::canonical(layout_.directory()));
-  take_lock();
+  lock_.emplace(layout_);
   make_folder(layout_.index());
   make_folder(layout_.fills());
   make_folder(layout_.blobs() / "sha256");
@@ -86,29 +85,7 @@ BlobFiles::BlobFiles(Layout layout, const metrics::Metrics& metrics)
   measure_quarantine();
 }
 
-BlobFiles::~BlobFiles() {
-  if (lock_ >= 0) ::close(lock_);
-}
-
-void BlobFiles::take_lock() {
-  lock_ = ::open(layout_.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_ < 0 && errno == ENOSPC)
-    throw OpenLaterError("cache directory " + layout_.directory().string() + ": " + reason(errno));
-  if (lock_ < 0) {
-    refuse(layout_.directory(), reason(errno),
-           "name a directory this user can write in cache.directory");
-  }
-  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
-  const int error = errno;
-  ::close(lock_);
-  lock_ = -1;
-  if (error == EWOULDBLOCK) {
-    throw OpenLaterError("cache directory " + layout_.directory().string() +
-                         ": in use by another process; stop that one, or give this one its own "
-                         "cache.directory");
-  }
-  refuse(layout_.directory(), "cannot be locked: " + reason(error), "use a local file system");
-}
+BlobFiles::~BlobFiles() = default;
 
 BlobFiles::Opened BlobFiles::open_blob(const Digest& digest, std::uint64_t size, Wait wait) const {
   if (auto file = open_blobs_.find(digest)) return {std::move(file)};
@@ -158,6 +135,8 @@ bool BlobFiles::is_stored(const Digest& digest, const BlobFile& file) const {
 
 std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest,
                                                        std::optional<std::uint64_t> size) const {
+  const DirectoryLock::Change change(*lock_);
+  if (!change) return nullptr;
   const auto path = layout_.fill(digest);
   constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
   const mode_t mode = size ? sparse_mode : stored_mode;
@@ -174,7 +153,7 @@ std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest,
   auto file = std::make_shared<const BlobFile>(fd);
   if (!size || ::ftruncate(fd, static_cast<off_t>(*size)) == 0) return file;
   failed(DiskOperation::write, path, errno);
-  discard_fill(digest);
+  unlink_fill(digest);
   return nullptr;
 }
 
@@ -218,6 +197,8 @@ bool BlobFiles::put(const Digest& digest, std::span<const std::byte> bytes) cons
 }
 
 bool BlobFiles::commit(const Digest& digest, const std::shared_ptr<const BlobFile>& file) const {
+  const DirectoryLock::Change change(*lock_);
+  if (!change) return false;
   const auto from = layout_.fill(digest);
   // XFS preallocates space behind a growing file; truncation releases it.
   struct stat status;
@@ -227,23 +208,23 @@ bool BlobFiles::commit(const Digest& digest, const std::shared_ptr<const BlobFil
   if (::fdatasync(file->fd()) != 0) {
     // After a failed sync the kernel marks the pages as clean, so the file must not be trusted.
     failed(DiskOperation::sync, from, errno);
-    discard_fill(digest);
+    unlink_fill(digest);
     return false;
   }
   if (!make_blob_folder(digest)) {
-    discard_fill(digest);
+    unlink_fill(digest);
     return false;
   }
   const auto to = layout_.blob(digest);
   if (::rename(from.c_str(), to.c_str()) != 0) {
     failed(DiskOperation::rename, to, errno);
-    discard_fill(digest);
+    unlink_fill(digest);
     return false;
   }
   // Clients that followed the growing file continue to read through this descriptor.
   open_blobs_.replace(digest, file);
   if (sync_folder(layout_.blob_folder(digest))) return true;
-  remove_blob(digest);
+  unlink_blob(digest);
   return false;
 }
 
@@ -267,11 +248,21 @@ bool BlobFiles::sync_folder(const std::filesystem::path& folder) const {
 }
 
 void BlobFiles::discard_fill(const Digest& digest) const {
+  const DirectoryLock::Change change(*lock_);
+  if (change) unlink_fill(digest);
+}
+
+void BlobFiles::unlink_fill(const Digest& digest) const {
   const auto path = layout_.fill(digest);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) failed(DiskOperation::unlink, path, errno);
 }
 
 void BlobFiles::remove_blob(const Digest& digest) const {
+  const DirectoryLock::Change change(*lock_);
+  if (change) unlink_blob(digest);
+}
+
+void BlobFiles::unlink_blob(const Digest& digest) const {
   open_blobs_.forget(digest);
   const auto path = layout_.blob(digest);
   if (::unlink(path.c_str()) == 0 || errno == ENOENT) return;
@@ -281,13 +272,15 @@ void BlobFiles::remove_blob(const Digest& digest) const {
 }
 
 void BlobFiles::quarantine(const Digest& digest) const {
+  const DirectoryLock::Change change(*lock_);
+  if (!change) return;
   const MutexLock lock(quarantine_mutex_);
   const auto from = layout_.blob(digest);
   const auto to = layout_.quarantined(digest);
   struct stat status;
   const bool is_file = ::lstat(from.c_str(), &status) == 0 && S_ISREG(status.st_mode);
   ::mkdir(layout_.quarantine().c_str(), 0700);
-  if (!is_file || ::rename(from.c_str(), to.c_str()) != 0) return remove_blob(digest);
+  if (!is_file || ::rename(from.c_str(), to.c_str()) != 0) return unlink_blob(digest);
   open_blobs_.forget(digest);
   measure_quarantine();
   log::error("cache: {} cannot be read; it is moved to {} and fetched again. Check the disk",
@@ -295,6 +288,8 @@ void BlobFiles::quarantine(const Digest& digest) const {
 }
 
 std::uint64_t BlobFiles::empty_quarantine() const {
+  const DirectoryLock::Change change(*lock_);
+  if (!change) return 0;
   const MutexLock lock(quarantine_mutex_);
   const auto before = quarantined_bytes();
   std::error_code error;

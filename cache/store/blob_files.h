@@ -11,6 +11,7 @@
 #include "cache/base/digest.h"
 #include "cache/content/content.h"
 #include "cache/index/layout.h"
+#include "cache/store/directory_lock.h"
 #include "cache/store/open_blobs.h"
 #include "metrics/metrics.h"
 #include "metrics/mutex.h"
@@ -18,7 +19,7 @@
 namespace entrepot::cache {
 
 /// The cache directory and the files in it. The constructor takes the lock that excludes a second
-/// process; the destructor releases it. Thread-safe. open_blob() is made for serve loops; all other
+/// process (DirectoryLock); the destructor releases it. Thread-safe. open_blob() is made for serve loops; all other
 /// methods may block on the disk.
 ///
 /// A file under blobs/ is complete: commit() syncs the bytes before the rename and the folder after
@@ -31,6 +32,11 @@ class BlobFiles {
   ~BlobFiles();
   BlobFiles(const BlobFiles&) = delete;
   BlobFiles& operator=(const BlobFiles&) = delete;
+
+  /// Gives the directory to another process: from now on nothing in it changes, and all that would
+  /// change it fails without a line in the log. Files can still be opened. Blocks.
+  void release() { lock_->release(); }
+  bool released() const { return !lock_->held(); }
 
   /// Result of opening a blob. `file` null: `gone` = no such file of that size; `unreadable` = read
   /// error; neither = out of descriptors, or it would block.
@@ -87,13 +93,14 @@ class BlobFiles {
   /// Counts and logs a failed system call. `operation` is a label of entrepot_disk_errors_total.
   void failed(metrics::DiskOperation operation, const std::filesystem::path& path, int error) const;
   void measure_quarantine() const;
-  void take_lock();
+  void unlink_fill(const Digest& digest) const;
+  void unlink_blob(const Digest& digest) const;
   bool sync_folder(const std::filesystem::path& folder) const;
   bool make_blob_folder(const Digest& digest) const;
 
   Layout layout_;  // Constant after construction.
   const metrics::Metrics& metrics_;
-  int lock_ = -1;
+  std::optional<DirectoryLock> lock_;  // always set after construction
   mutable OpenBlobs open_blobs_;
   mutable Mutex quarantine_mutex_;
   mutable std::atomic<std::uint64_t> quarantined_bytes_{0};

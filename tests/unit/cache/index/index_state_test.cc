@@ -13,7 +13,8 @@
 namespace entrepot::cache {
 namespace {
 
-constexpr IndexState index_states[] = {IndexState::healthy, IndexState::full, IndexState::failed};
+constexpr IndexState index_states[] = {IndexState::healthy, IndexState::full,
+                                         IndexState::failed, IndexState::released};
 
 TEST(IndexStateTest, AllowsTheArrowsOfTheDiagramOnly) {
   const std::set<std::pair<IndexState, IndexState>> arrows = {
@@ -21,6 +22,8 @@ TEST(IndexStateTest, AllowsTheArrowsOfTheDiagramOnly) {
       {IndexState::healthy, IndexState::failed},
       {IndexState::full, IndexState::healthy},
       {IndexState::full, IndexState::failed},
+      {IndexState::healthy, IndexState::released},
+      {IndexState::full, IndexState::released},
   };
   for (const IndexState from : index_states) {
     for (const IndexState to : index_states) {
