@@ -220,6 +220,7 @@ struct Metrics::Families {
   EnumSeries<CounterSeries, AccessRefusal> access_refused;
   EnumSeries<HistogramSeries, LoopRole> loop_lag;
   EnumSeries<CounterSeries, JobPool> job_failures;
+  EnumSeries<CounterSeries, HandoverResult> handovers;
 
   const Upstream& upstream(std::string_view name) const {
     const auto found = upstreams.find(name);
@@ -245,6 +246,7 @@ void Metrics::Families::write_process(Exposition& out) const {
   out.add(Id::log_dropped, {}, static_cast<double>(log_dropped + log::dropped()));
   out.add(Id::store_jobs_queued, {}, store_jobs_queued);
   out.add_each(Id::job_failures, job_failures);
+  out.add_each(Id::handovers, handovers);
   out.add(Id::build_info, {version(), commit()}, 1);
   const ProcessUse use = process_use();
   out.add(Id::process_cpu, {}, use.cpu_seconds);
@@ -305,6 +307,10 @@ Gauge Metrics::flights() const { return Gauge(&families_->flights); }
 Counter Metrics::log_dropped() const { return Counter(&families_->log_dropped); }
 Histogram Metrics::loop_lag(LoopRole loop) const { return Histogram(&families_->loop_lag[loop]); }
 Gauge Metrics::store_jobs_queued() const { return Gauge(&families_->store_jobs_queued); }
+Counter Metrics::handovers(HandoverResult result) const {
+  return Counter(&families_->handovers[result]);
+}
+
 Counter Metrics::job_failures(JobPool pool) const {
   return Counter(&families_->job_failures[pool]);
 }

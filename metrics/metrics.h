@@ -120,6 +120,7 @@ class Metrics {
   Histogram loop_lag(LoopRole loop) const;
   Gauge store_jobs_queued() const;
   Counter job_failures(JobPool pool) const;
+  Counter handovers(HandoverResult result) const;
 
   /// Returns the text exposition format 0.0.4. Reads /proc/self.
   std::string text() const;

@@ -101,6 +101,12 @@ enum class ClientLimit : std::uint8_t { connections, misses, heads, slow, idle }
 /// A request refused because of who sent it: label `reason` of entrepot_access_refused_total.
 enum class AccessRefusal : std::uint8_t { network, login, rules, deny_list };
 
+/// The end of a handover to another process: label `result` of entrepot_handovers_total.
+enum class HandoverResult : std::uint8_t {
+  done,    ///< the other process serves
+  failed,  ///< it ended before; this process serves on
+};
+
 /// The credentials of a request: label `result` of entrepot_logins_total.
 enum class LoginResult : std::uint8_t {
   ok,
@@ -271,6 +277,12 @@ inline constexpr auto words<AccessRefusal> = make_words<AccessRefusal>({
     {AccessRefusal::login, "login"},
     {AccessRefusal::rules, "rules"},
     {AccessRefusal::deny_list, "deny-list"},
+});
+
+template <>
+inline constexpr auto words<HandoverResult> = make_words<HandoverResult>({
+    {HandoverResult::done, "done"},
+    {HandoverResult::failed, "failed"},
 });
 
 template <>

@@ -38,7 +38,7 @@ ARROWS = {
     "proxy/access": ["proxy/base"],
     "proxy/access/login": ["proxy/access", "proxy/base"],
     "proxy/loop": ["cache/base"],
-    "proxy/http/listen": [],
+    "proxy/http/listen": ["proxy/base"],
     "proxy/http/parse": ["proxy/base"],
     "proxy/http/socket": ["proxy/loop"],
     "proxy/http/tls": ["proxy/base", "proxy/http/socket", "proxy/loop"],

@@ -230,6 +230,11 @@ constexpr std::array<Description, id_count> table = {{
      {"reason"},
      "Requests refused because of who sent them: by its network, without a login or with a wrong "
      "one, by the access rules, or by the deny list of the upstream."},
+    {Id::handovers,
+     "entrepot_handovers_total",
+     Type::counter,
+     {"result"},
+     "Handovers of the service to another process (serve --replace), by their end."},
     {Id::tls_handshakes,
      "entrepot_tls_handshakes_total",
      Type::counter,

@@ -56,6 +56,7 @@ enum class Id : std::size_t {
   job_failures,
   logins,
   access_refused,
+  handovers,
   tls_handshakes,
   tls_kernel_connections,
   tls_certificate_end,

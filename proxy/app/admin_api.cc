@@ -34,15 +34,28 @@ admin::Options AdminApi::handler_options(const conf::Config& config) {
           .hosts = config.admin ? config.admin->hosts : std::vector<std::string>()};
 }
 
-void AdminApi::listen(const conf::Config& config) {
+void AdminApi::listen(const conf::Config& config, InheritedSockets& inherited) {
   if (!config.admin) return;
   const auto& address = config.admin->address;
   auto options = admin_options(config, address);
   options.socket_mode = config.admin->mode;
+  options.inherited = inherited.take(address);
   options.handler_failures = metrics_.job_failures(metrics::JobPool::admin);
   server_ = std::make_unique<http::Server>(std::move(options), std::vector{&threads_.control()},
                                            handler_);
+  configured_ = address;
   address_ = with_port(address, server_->port());
+}
+
+std::vector<Handover::Listener> AdminApi::sockets() const {
+  if (server_ == nullptr) return {};
+  return {{configured_, server_->sockets()}};
+}
+
+void AdminApi::drain() {
+  if (server_ == nullptr) return;
+  server_->leave_file();
+  server_->drain([] {});
 }
 
 void AdminApi::start() {

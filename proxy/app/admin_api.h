@@ -6,12 +6,15 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cache/cache.h"
 #include "conf/config.h"
 #include "metrics/metrics.h"
 #include "proxy/admin/admin_handler.h"
 #include "proxy/app/fetch_sources.h"
+#include "proxy/app/handover/handover.h"
+#include "proxy/app/handover/inherited_sockets.h"
 #include "proxy/app/threads.h"
 #include "proxy/http/server.h"
 
@@ -38,10 +41,16 @@ class AdminApi {
   AdminApi(const AdminApi&) = delete;
   AdminApi& operator=(const AdminApi&) = delete;
 
-  /// Binds the admin address, if one is configured. Throws http::ListenError.
-  void listen(const conf::Config& config);
+  /// Takes over the `inherited` socket of the admin address or binds it, if one is configured.
+  /// Throws http::ListenError.
+  void listen(const conf::Config& config, InheritedSockets& inherited);
   /// Begins to accept. Any thread.
   void start();
+  /// The listening socket, for another process; open until drain() or end(). Empty without a
+  /// listener. Control loop only.
+  std::vector<Handover::Listener> sockets() const;
+  /// Another process listens on the socket: accepts no more connections. Control loop only.
+  void drain();
   /// Closes the listener and its connections. Main thread, before Threads::end_loops(); does
   /// nothing without a listener.
   void end();
@@ -62,6 +71,7 @@ class AdminApi {
   const metrics::Metrics& metrics_;
   admin::AdminHandler handler_;
   std::unique_ptr<http::Server> server_;
+  std::string configured_;  // the address before a port was chosen
   std::string address_;
 };
 

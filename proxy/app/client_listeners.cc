@@ -29,9 +29,9 @@ void tell_of_kernel() {
 
 }  // namespace
 
-ClientListeners::ClientListeners(const conf::Config& config, Threads& threads,
-                                 registry::Registry& registry, registry::Logins& logins,
-                                 const metrics::Metrics& metrics)
+ClientListeners::ClientListeners(const conf::Config& config, InheritedSockets& inherited,
+                                 Threads& threads, registry::Registry& registry,
+                                 registry::Logins& logins, const metrics::Metrics& metrics)
     : control_(threads.control()),
       metrics_(metrics.tls()),
       settings_(load_settings(config, tickets_)),
@@ -43,8 +43,8 @@ ClientListeners::ClientListeners(const conf::Config& config, Threads& threads,
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     guards_.push_back(std::make_unique<registry::Guard>(registry, logins, metrics,
                                                         settings_.rules[i].rules, loops));
-    servers_.push_back(
-        std::make_unique<http::Server>(options(i, config, threads, metrics), loops, *guards_[i]));
+    servers_.push_back(std::make_unique<http::Server>(
+        options(i, config, inherited, threads, metrics), loops, *guards_[i]));
     addresses_.push_back((settings_.contexts[i] ? "https://" : "") +
                          with_port(config.listen[i].address, servers_.back()->port()));
     tell(i);
@@ -57,11 +57,12 @@ ClientListeners::ClientListeners(const conf::Config& config, Threads& threads,
 }
 
 http::ServerOptions ClientListeners::options(std::size_t index, const conf::Config& config,
-                                             Threads& threads,
+                                             InheritedSockets& inherited, Threads& threads,
                                              const metrics::Metrics& metrics) const {
   using metrics::ClientLimit;
   auto options = server_options(config, config.listen[index].address);
   options.socket_mode = config.listen[index].mode;
+  options.inherited = inherited.take(config.listen[index].address);
   options.tls = settings_.contexts[index];
   options.tls_metrics = metrics_;
   options.readers = &threads.store_pool();
@@ -172,12 +173,23 @@ std::vector<std::filesystem::path> ClientListeners::files() const {
   return files;
 }
 
+void ClientListeners::watch_files() {
+  const auto watched = files();
+  if (watched.empty()) return;
+  const bool first = file_watch_ == nullptr;
+  if (first) file_watch_ = std::make_unique<loop::FileWatch>(control_, [this] { read_again(); });
+  file_watch_->watch(watched);
+  // They may have changed since they were read for the start.
+  if (first) read_again();
+}
+
 void ClientListeners::start() {
   for (const auto& server : servers_) server->start();
 }
 
 void ClientListeners::drain(const std::function<void()>& drained) {
   control_.assert_in_loop();
+  file_watch_.reset();
   // On the control loop only, which may run the last of these jobs after this object is gone.
   const auto left = std::make_shared<std::size_t>(servers_.size());
   for (const auto& server : servers_) {
@@ -192,6 +204,19 @@ void ClientListeners::drain(const std::function<void()>& drained) {
 void ClientListeners::close() {
   control_.assert_in_loop();
   for (const auto& server : servers_) server->close();
+}
+
+std::vector<Handover::Listener> ClientListeners::sockets() const {
+  control_.assert_in_loop();
+  std::vector<Handover::Listener> all;
+  for (std::size_t i = 0; i < servers_.size(); ++i)
+    all.push_back({current_.listen[i].address, servers_[i]->sockets()});
+  return all;
+}
+
+void ClientListeners::leave_files() {
+  control_.assert_in_loop();
+  for (const auto& server : servers_) server->leave_file();
 }
 
 std::size_t ClientListeners::connections() const {

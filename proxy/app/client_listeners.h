@@ -12,9 +12,12 @@
 #include "conf/config.h"
 #include "metrics/metrics.h"
 #include "proxy/app/command/listener_settings.h"
+#include "proxy/app/handover/handover.h"
+#include "proxy/app/handover/inherited_sockets.h"
 #include "proxy/app/reload.h"
 #include "proxy/app/threads.h"
 #include "proxy/http/server.h"
+#include "proxy/loop/file_watch.h"
 #include "proxy/registry/admission/logins.h"
 #include "proxy/registry/guard.h"
 #include "proxy/registry/registry.h"
@@ -25,11 +28,12 @@ namespace entrepot::app {
 /// address, on all serve loops. Constructed and destroyed on the main thread, as http::Server says.
 class ClientListeners {
  public:
-  /// Binds the addresses. `threads`, `registry`, `logins` and `metrics` outlive this. Throws
-  /// http::ListenError, and conf::ConfigError for a certificate or a file of logins that cannot be
-  /// used.
-  ClientListeners(const conf::Config& config, Threads& threads, registry::Registry& registry,
-                  registry::Logins& logins, const metrics::Metrics& metrics);
+  /// Takes over the `inherited` sockets of its addresses and binds the others. `threads`,
+  /// `registry`, `logins` and `metrics` outlive this. Throws http::ListenError, and
+  /// conf::ConfigError for a certificate or a file of logins that cannot be used.
+  ClientListeners(const conf::Config& config, InheritedSockets& inherited, Threads& threads,
+                  registry::Registry& registry, registry::Logins& logins,
+                  const metrics::Metrics& metrics);
   ClientListeners(const ClientListeners&) = delete;
   ClientListeners& operator=(const ClientListeners&) = delete;
 
@@ -40,6 +44,10 @@ class ClientListeners {
   void drain(const std::function<void()>& drained);
   /// Closes all connections now. Control loop only.
   void close();
+  /// The listening sockets by configured address, open until drain(). Control loop only.
+  std::vector<Handover::Listener> sockets() const;
+  /// Another process listens on the sockets (http::Server::leave_file()). Control loop only.
+  void leave_files();
 
   /// Reads the certificates, logins and rules of `next` for the listeners that it shares with the
   /// running ones. Throws conf::ConfigError. Control loop only.
@@ -48,8 +56,9 @@ class ClientListeners {
   /// Reads the files again and uses them if they have changed. Bad ones are logged, and all of the
   /// earlier ones stay. Control loop only.
   void read_again();
-  /// The files of all certificates, keys and logins. Control loop only, once it runs.
-  std::vector<std::filesystem::path> files() const;
+  /// Calls read_again() when a file of the present configuration changes, until drain(). Again after
+  /// each change of the configuration. Control loop only, once it runs.
+  void watch_files();
 
   /// Open connections of all listeners. Any thread.
   std::size_t connections() const;
@@ -61,10 +70,13 @@ class ClientListeners {
   /// The listener of `next` with the address of this one; nullopt: there is none, or it differs in
   /// what needs a restart.
   std::optional<std::size_t> successor(std::size_t index, const conf::Config& next) const;
-  http::ServerOptions options(std::size_t index, const conf::Config& config, Threads& threads,
+  http::ServerOptions options(std::size_t index, const conf::Config& config,
+                              InheritedSockets& inherited, Threads& threads,
                               const metrics::Metrics& metrics) const;
   /// Begins to use `settings`, which are those of `config`; both have all running listeners.
   void use(const ListenerSettings& settings, const conf::Config& config);
+  /// The files of all certificates, keys and logins.
+  std::vector<std::filesystem::path> files() const;
   /// Logs the certificates of one listener.
   void tell(std::size_t index) const;
 
@@ -77,6 +89,7 @@ class ClientListeners {
   std::vector<std::unique_ptr<registry::Guard>> guards_;
   std::vector<std::unique_ptr<http::Server>> servers_;
   std::vector<std::string> addresses_;
+  std::unique_ptr<loop::FileWatch> file_watch_;  // null without files, and after drain()
 };
 
 /// `address` ("host:port") with another port; unchanged for port 0, that of a unix socket. Pure.

@@ -39,9 +39,10 @@ std::string names_of_upstreams(const conf::Config& config) {
 }  // namespace
 
 Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
-               std::function<conf::Loaded()> load, NotifierOptions notify)
+               std::function<conf::Loaded()> load, NotifierOptions notify,
+               InheritedSockets inherited)
     : Mirror(config, metrics, std::move(load), std::move(notify), random_id()) {
-  assemble(metrics);  // if it throws, ~Mirror() takes down what there is
+  assemble(metrics, inherited);  // if it throws, ~Mirror() takes down what there is
 }
 
 Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
@@ -69,13 +70,16 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
 
 Mirror::~Mirror() { take_down(); }
 
-void Mirror::assemble(const metrics::Metrics& metrics) {
+void Mirror::assemble(const metrics::Metrics& metrics, InheritedSockets& inherited) {
   sources_.recall(memory_.load());
   for (const auto& loop : threads_.serve()) loop_lag_.watch(*loop, metrics::LoopRole::serve);
   sources_.watch(loop_lag_);
   loop_lag_.watch(threads_.control(), metrics::LoopRole::admin);
-  listeners_ = std::make_unique<ClientListeners>(config_, threads_, registry_, logins_, metrics);
-  admin_.listen(config_);
+  listeners_ = std::make_unique<ClientListeners>(config_, inherited, threads_, registry_, logins_,
+                                                 metrics);
+  admin_.listen(config_, inherited);
+  handover_ = std::make_unique<Handover>(threads_.control(), config_.cache.directory,
+                                         notifier_.managed(), handed_service(), metrics);
 }
 
 /// Ends everything that runs, in the order that its users need. By now run() has ended the flights
@@ -92,15 +96,16 @@ void Mirror::take_down() {
   // The cache's own work runs on the store pool, whose jobs the admin pool may wait for.
   cache_.end_background();
   threads_.end_small_pools();
-  memory_.save(sources_.final_reports());
+  if (!gave_up()) memory_.save(sources_.final_reports());
   threads_.end_store_pool();
   threads_.drop_posted();
 }
 
-bool Mirror::run() {
+bool Mirror::run(const std::function<void()>& accepting) {
   threads_.start_loops();
   listeners_->start();
   admin_.start();
+  if (accepting) accepting();
   threads_.control().post([this] { serve(); });
   auto stopped = stopped_.get_future();
   if (stopped.wait_for(start_time) == std::future_status::timeout) drop_startup_pages();
@@ -115,8 +120,9 @@ void Mirror::serve() {
   if (!phase_.is(Phase::ending)) memory_.start();
   loop_lag_.begin();
   start_watchdog();
-  watch_files();
-  if (phase_.is(Phase::serving)) notifier_.ready(status());
+  if (!phase_.is(Phase::serving)) return;
+  listeners_->watch_files();
+  notifier_.ready(status());
 }
 
 std::string Mirror::status() const {
@@ -132,33 +138,64 @@ void Mirror::start_watchdog() {
                                          [this] { notifier_.alive(); });
 }
 
-void Mirror::watch_files() {
-  const auto files = listeners_->files();
-  if (files.empty() || stopping()) return;
-  const bool first = file_watch_ == nullptr;
-  if (first)
-    file_watch_ = std::make_unique<loop::FileWatch>(threads_.control(), [this] {
-      if (!stopping()) listeners_->read_again();
-    });
-  file_watch_->watch(files);
-  // They may have changed since they were read for the start.
-  if (first) listeners_->read_again();
+Handover::Service Mirror::handed_service() {
+  return {.obstacle = [this]() -> std::string_view {
+            if (phase_.is(Phase::made)) return "it is starting itself";
+            if (stopping()) return "it is ending already";
+            return cache_.healthy() || gave_up() ? "" : "its index has failed; stop it instead";
+          },
+          .listeners =
+              [this] {
+                auto all = listeners_->sockets();
+                for (auto& one : admin_.sockets()) all.push_back(std::move(one));
+                return all;
+              },
+          .give_up_cache = [this](const std::function<void(bool)>& done) { give_up_cache(done); },
+          .handed_over = [this](int pid) { handed_over(pid); }};
+}
+
+/// The measurements of endpoints go with the cache.
+void Mirror::give_up_cache(const std::function<void(bool)>& done) {
+  memory_.stop();
+  threads_.admin_pool().post([this, done] {
+    if (const auto reports = sources_.reports()) memory_.save(*reports);
+    cache_.give_up(threads_.control(), done);
+  });
+}
+
+void Mirror::handed_over(int pid) {
+  notifier_.main_process(pid);
+  watchdog_.reset();
+  listeners_->leave_files();
+  admin_.drain();
+  // The handover still answers the other process.
+  threads_.control().post([this] {
+    if (!stopping()) drain_listeners();
+  });
 }
 
 std::string_view Mirror::unready() const {
   if (phase_.is(Phase::made)) return "starting";
   if (!phase_.is(Phase::serving)) return "draining";
+  if (gave_up()) return handover_->unready();
   if (!cache_.healthy()) return "the cache index takes no writes";
   return {};
 }
 
 void Mirror::on_signal(int signal) {
-  if (signal != SIGHUP) return begin_drain();
-  if (stopping() || !reload_.enabled()) return;
+  if (signal == SIGTERM || signal == SIGINT) return begin_drain();
+  if (signal == SIGCHLD) return handover_->child_ended();
+  if (stopping()) return;
+  if (signal == SIGUSR2) return handover_->start_successor();
+  if (signal == SIGHUP) reload();
+}
+
+void Mirror::reload() {
+  if (!reload_.enabled() || gave_up()) return;
   notifier_.reloading();
   notifier_.ready(reload_.run() ? status()
                                 : status() + "; the last SIGHUP was refused, see the log");
-  watch_files();
+  listeners_->watch_files();
 }
 
 void Mirror::drain() {
@@ -174,8 +211,13 @@ void Mirror::restart() {
 
 void Mirror::begin_drain() {
   if (stopping()) return end_flights("told twice to stop");
-  phase_.enter(Phase::draining);
   notifier_.stopping("draining");
+  drain_listeners();
+}
+
+void Mirror::drain_listeners() {
+  phase_.enter(Phase::draining);
+  handover_->stop();
   log::info("draining: replies in progress have {} ms", config_.timeouts.drain.count());
   drain_timer_ = threads_.control().after(config_.timeouts.drain,
                                           [this] { end_flights("the time to drain is over"); });

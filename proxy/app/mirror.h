@@ -18,13 +18,14 @@
 #include "proxy/app/client_listeners.h"
 #include "proxy/app/endpoint_memory.h"
 #include "proxy/app/fetch_sources.h"
+#include "proxy/app/handover/handover.h"
+#include "proxy/app/handover/inherited_sockets.h"
 #include "proxy/app/loop_lag.h"
 #include "proxy/app/notifier.h"
 #include "proxy/app/phase.h"
 #include "proxy/app/reload.h"
 #include "proxy/app/threads.h"
 #include "proxy/app/watchdog.h"
-#include "proxy/loop/file_watch.h"
 #include "proxy/loop/signals.h"
 #include "proxy/registry/admission/logins.h"
 #include "proxy/registry/registry.h"
@@ -42,16 +43,17 @@ class Mirror {
   /// http::ListenError, std::runtime_error for an upstream or a CA file that cannot be used,
   /// std::system_error for threads that cannot be created.
   /// `load` reads the configuration again on SIGHUP (see Reload). `notify` names the service
-  /// manager that is notified.
+  /// manager that is notified. `inherited`: the listening sockets of the process before.
   Mirror(const conf::Config& config, const metrics::Metrics& metrics,
-         std::function<conf::Loaded()> load = {}, NotifierOptions notify = {});
+         std::function<conf::Loaded()> load = {}, NotifierOptions notify = {},
+         InheritedSockets inherited = {});
   ~Mirror();
   Mirror(const Mirror&) = delete;
   Mirror& operator=(const Mirror&) = delete;
 
   /// Serves until it has drained. True: this process can no longer write its index, another should
-  /// take its place. Once.
-  bool run();
+  /// take its place. `accepting` is called when the listeners accept. Once.
+  bool run(const std::function<void()>& accepting = {});
 
   /// Begins to drain; a second call closes the connections that are left. Any thread.
   void drain();
@@ -65,7 +67,7 @@ class Mirror {
   Mirror(const conf::Config& config, const metrics::Metrics& metrics,
          std::function<conf::Loaded()> load, NotifierOptions notify, const std::string& id);
 
-  void assemble(const metrics::Metrics& metrics);
+  void assemble(const metrics::Metrics& metrics, InheritedSockets& inherited);
   void take_down();
   std::string status() const;
   /// True from the first signal or drain() on.
@@ -74,11 +76,17 @@ class Mirror {
   // Control loop only, once it runs.
   void serve();
   void start_watchdog();
-  void watch_files();
+  Handover::Service handed_service();
+  void give_up_cache(const std::function<void(bool)>& done);
+  void handed_over(int pid);
+  /// The cache belongs, or is going, to another process.
+  bool gave_up() const { return handover_ && handover_->gave_up(); }
   std::string_view unready() const;
   void on_signal(int signal);
+  void reload();
   void restart();
   void begin_drain();
+  void drain_listeners();
   /// Leaves the phase draining. `reason`: why open connections are closed first; empty: none is
   /// left.
   void end_flights(std::string_view reason);
@@ -105,10 +113,10 @@ class Mirror {
   loop::Signals signals_;
   Notifier notifier_;
   std::unique_ptr<Watchdog> watchdog_;
-  std::unique_ptr<loop::FileWatch> file_watch_;  // null without files
   cache::Cache cache_;
   Reload reload_;
   std::unique_ptr<ClientListeners> listeners_;
+  std::unique_ptr<Handover> handover_;
 };
 
 }  // namespace entrepot::app

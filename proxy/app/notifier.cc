@@ -89,6 +89,8 @@ void Notifier::reloading() {
   send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(monotonic_microseconds()));
 }
 
+void Notifier::main_process(int pid) { send("MAINPID=" + std::to_string(pid)); }
+
 void Notifier::stopping(std::string_view status) {
   send("STOPPING=1\nSTATUS=" + std::string(status));
 }

@@ -34,9 +34,14 @@ class Notifier {
   /// The process serves; also ends reloading(). `status`: one line for operators.
   void ready(std::string_view status);
   void reloading();
+  /// The process `pid`, which this one has started, is the service from now on: the manager ignores
+  /// what this one sends later.
+  void main_process(int pid);
   void stopping(std::string_view status);
   void alive();
 
+  /// A service manager watches this process.
+  bool managed() const { return !options_.socket.empty(); }
   /// The interval of calls of alive(): half of the watchdog's time; 0: never.
   std::chrono::milliseconds alive_every() const;
 

@@ -4,8 +4,12 @@
 #include <chrono>
 #include <exception>
 #include <iostream>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "cache/api/options.h"
 #include "cache/base/open_error.h"
@@ -20,6 +24,9 @@
 #include "proxy/app/command/exit_codes.h"
 #include "proxy/app/command/listener_settings.h"
 #include "proxy/app/engines/client_config.h"
+#include "proxy/app/handover/bound_ports.h"
+#include "proxy/app/handover/predecessor.h"
+#include "proxy/app/handover/successor.h"
 #include "proxy/app/mirror.h"
 #include "proxy/app/process.h"
 #include "proxy/app/token_cli/token_command.h"
@@ -48,6 +55,9 @@ int exit_code_of_failure(Tell tell) {
   } catch (const http::ListenError& error) {
     tell(error.what());
     return exit_restart;
+  } catch (const ReplaceError& error) {
+    tell(error.what());
+    return exit_restart;
   } catch (const std::system_error& error) {
     tell(error.what());
     return exit_restart;
@@ -65,22 +75,56 @@ int exit_code_of_failure(Tell tell) {
 
 void tell_operator(std::string_view line) { std::cerr << "entrepot: " << line << '\n'; }
 
+/// Makes the checks of serve() that need no resources of the machine. Returns the warnings about the
+/// listeners.
+std::vector<std::string> verify(const conf::Config& config) {
+  const metrics::Metrics metrics(metric_labels(config));
+  const registry::UpstreamTable names(registry_options(config), metrics);
+  loop::Loop loop("check");
+  const upstream::UpstreamSource upstreams(loop, upstream_options(config), metrics);
+  ListenerTickets tickets;
+  return load_settings(config, tickets).warnings;
+}
+
+/// Gets sockets and cache from the running process. The faults of this configuration are found
+/// before that one gives anything up.
+std::optional<Predecessor> take_over(const conf::Config& config, InheritedSockets& sockets) {
+  verify(config);
+  auto before = Predecessor::find(config.cache.directory);
+  if (!before) {
+    log::info("no process to replace: none uses {}", config.cache.directory.string());
+    return before;
+  }
+  sockets = before->sockets();
+  bind_new_ports(config, sockets);
+  before->release_cache();
+  return before;
+}
+
 /// The exit code.
 int serve_until_stopped(conf::Loaded& loaded, const Command& command,
                         const NotifierOptions& notify) {
   for (const auto& warning : loaded.warnings) log::warn("{}", warning);
   prepare_process();
   loop::require_threads(threads_of(loaded.config));
+  InheritedSockets sockets;
+  std::optional<Predecessor> before;
+  if (command.replace) before = take_over(loaded.config, sockets);
   const metrics::Metrics metrics(metric_labels(loaded.config));
   Mirror mirror(
       loaded.config, metrics, [&command] { return conf::load(command.config, command.overrides); },
-      notify);
+      notify, std::move(sockets));
   conf::forget_passwords(loaded.config);
-  return mirror.run() ? exit_restart : exit_ok;
+  const bool restart = mirror.run([&before] {
+    if (before) before->serving();
+    before.reset();
+  });
+  return restart ? exit_restart : exit_ok;
 }
 
 int serve(const Command& command) {
   loop::block_signals();
+  remember_program();
   const auto notify = notifier_options();
   auto loaded = conf::load(command.config, command.overrides);
   log::start(log_options(loaded.config));
@@ -95,17 +139,11 @@ int serve(const Command& command) {
   return code;
 }
 
-/// Makes the checks of serve() that need no resources of the machine.
 int check(const Command& command) {
   const auto loaded = conf::load(command.config, command.overrides);
-  const metrics::Metrics metrics(metric_labels(loaded.config));
-  const registry::UpstreamTable names(registry_options(loaded.config), metrics);
-  loop::Loop loop("check");
-  const upstream::UpstreamSource upstreams(loop, upstream_options(loaded.config), metrics);
-  ListenerTickets tickets;
-  const auto listeners = load_settings(loaded.config, tickets);
+  const auto warnings = verify(loaded.config);
   for (const auto& warning : loaded.warnings) tell_operator(warning);
-  for (const auto& warning : listeners.warnings) tell_operator(warning);
+  for (const auto& warning : warnings) tell_operator(warning);
   std::cout << (command.config ? command.config->string() : "the built-in configuration")
             << ": good\n";
   return exit_ok;

@@ -97,15 +97,21 @@ int bound_socket(const Address& address, bool first) {
   return fd;
 }
 
-std::vector<int> listen_on_port(const std::string& text, std::size_t count) {
+void close_all(const std::vector<int>& sockets) {
+  for (const int fd : sockets) close(fd);
+}
+
+/// `sockets` listen there already.
+std::vector<int> listen_on_port(const std::string& text, std::size_t count,
+                                std::vector<int> sockets) {
   Address address = parse(text);
-  std::vector<int> sockets;
-  for (std::size_t i = 0; i < count; ++i) {
-    const int fd = bound_socket(address, i == 0);
+  if (!sockets.empty()) address.set_port(local_port(sockets.front()));
+  while (sockets.size() < count) {
+    const int fd = bound_socket(address, sockets.empty());
     if (fd >= 0) sockets.push_back(fd);
     if (fd < 0 || listen(fd, backlog) != 0) {
       const int error = errno;
-      for (const int open : sockets) close(open);
+      close_all(sockets);
       fail(text, explain(error));
     }
     address.set_port(local_port(fd));
@@ -114,21 +120,25 @@ std::vector<int> listen_on_port(const std::string& text, std::size_t count) {
 }
 
 /// Several descriptors of one socket: the kernel does not let several have one path.
+Listening duplicate(const std::string& text, std::size_t count, std::vector<int> sockets,
+                    SocketFile file) {
+  while (sockets.size() < count) {
+    const int fd = fcntl(sockets.front(), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) {
+      const int error = errno;
+      close_all(sockets);
+      fail(text, explain(error));
+    }
+    sockets.push_back(fd);
+  }
+  return {std::move(sockets), std::move(file)};
+}
+
 Listening listen_on_path(const std::string& text, const std::string& path, std::size_t count,
                          unsigned mode) {
   try {
     UnixSocket socket = listen_on_unix(path, mode, backlog);
-    Listening listening{{socket.fd}, std::move(socket.file)};
-    while (listening.sockets.size() < count) {
-      const int fd = fcntl(socket.fd, F_DUPFD_CLOEXEC, 0);
-      if (fd < 0) {
-        const int error = errno;
-        for (const int open : listening.sockets) close(open);
-        fail(text, explain(error));
-      }
-      listening.sockets.push_back(fd);
-    }
-    return listening;
+    return duplicate(text, count, {socket.fd}, std::move(socket.file));
   } catch (const UnixSocketError& error) {
     fail(text, error.what());
   }
@@ -144,10 +154,17 @@ std::uint16_t local_port(int fd) {
   return ntohs(reinterpret_cast<const sockaddr_in&>(address.storage).sin_port);
 }
 
-Listening listen_on(const std::string& address, std::size_t count, unsigned mode) {
+Listening listen_on(const std::string& address, std::size_t count, unsigned mode,
+                    const std::vector<int>& inherited) {
+  std::vector<int> sockets = inherited;
+  while (sockets.size() > count) {
+    close(sockets.back());
+    sockets.pop_back();
+  }
   const auto path = socket_path(address);
-  if (path) return listen_on_path(address, *path, count, mode);
-  return {listen_on_port(address, count)};
+  if (!path) return {listen_on_port(address, count, std::move(sockets))};
+  if (sockets.empty()) return listen_on_path(address, *path, count, mode);
+  return duplicate(address, count, std::move(sockets), SocketFile(*path));
 }
 
 }  // namespace entrepot::http

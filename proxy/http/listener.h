@@ -30,8 +30,11 @@ struct Listening {
 /// Opens `count` listening sockets on `address`. "a.b.c.d:port" and "[v6]:port" ("[::]" accepts
 /// IPv4 too): they share one port, and the kernel spreads the clients over them. Throws
 /// ListenError, also if another process of this user listens there, which SO_REUSEPORT alone would
-/// permit. "unix:/path": as listen_on_unix(), with the permission bits `mode`.
-Listening listen_on(const std::string& address, std::size_t count, unsigned mode = 0660);
+/// permit. "unix:/path": as listen_on_unix(), with the permission bits `mode`. `inherited`: sockets
+/// of another process that listens on `address`, which are used first. It accepts the clients of
+/// those that are too many.
+Listening listen_on(const std::string& address, std::size_t count, unsigned mode = 0660,
+                    const std::vector<int>& inherited = {});
 /// The port to which a socket is bound; 0 for a unix socket.
 std::uint16_t local_port(int fd);
 

@@ -20,13 +20,14 @@ class Server::Impl {
   Impl(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler)
       : options_(std::move(options)) {
     check(!loops.empty(), "a server without loops");
-    Listening listening = listen_on(options_.address, loops.size(), options_.socket_mode);
-    const std::vector<int>& sockets = listening.sockets;
+    Listening listening =
+        listen_on(options_.address, loops.size(), options_.socket_mode, options_.inherited);
+    sockets_ = std::move(listening.sockets);
     if (listening.file) file_.emplace(std::move(*listening.file));
-    port_ = local_port(sockets.front());
+    port_ = local_port(sockets_.front());
     for (std::size_t i = 0; i < loops.size(); ++i)
       parts_.push_back(
-          std::make_unique<LoopServer>(*loops[i], options_, handler, sockets[i], clients_));
+          std::make_unique<LoopServer>(*loops[i], options_, handler, sockets_[i], clients_));
     for (std::size_t i = 0; i < parts_.size(); ++i)
       parts_[i]->set_next(*parts_[(i + 1) % parts_.size()], in_turn());
   }
@@ -40,6 +41,10 @@ class Server::Impl {
   }
 
   std::uint16_t port() const { return port_; }
+  const std::vector<int>& sockets() const { return sockets_; }
+  void leave_file() {
+    if (file_) file_->leave();
+  }
   std::size_t connections() const { return clients_.connections(); }
 
   void start() {
@@ -99,6 +104,7 @@ class Server::Impl {
 
   const ServerOptions options_;
   std::uint16_t port_ = 0;
+  std::vector<int> sockets_;  // of the parts, which close them
   std::optional<SocketFile> file_;  // of a unix socket
   Clients clients_{options_.limits};
   std::vector<std::unique_ptr<LoopServer>> parts_;
@@ -110,6 +116,10 @@ Server::Server(ServerOptions options, const std::vector<loop::Loop*>& loops, Han
 Server::~Server() = default;
 
 std::uint16_t Server::port() const { return impl_->port(); }
+
+const std::vector<int>& Server::sockets() const { return impl_->sockets(); }
+
+void Server::leave_file() { impl_->leave_file(); }
 
 void Server::start() { impl_->start(); }
 

@@ -39,6 +39,8 @@ struct ServerOptions {
   std::string address;
   /// Permission bits of a unix socket; connect() needs the right to write.
   unsigned socket_mode = 0660;
+  /// Listening sockets on `address` of another process, which the server takes over (listen_on()).
+  std::vector<int> inherited;
   /// The listener speaks TLS with these settings; null: plain TCP.
   std::shared_ptr<const tls::Context> tls;
   metrics::TlsMetrics tls_metrics;
@@ -99,6 +101,11 @@ class Server {
 
   /// The bound port; 0 for a unix socket.
   std::uint16_t port() const;
+  /// The listening sockets, for another process: open until drain(), close() or the destructor.
+  const std::vector<int>& sockets() const;
+  /// Another process listens on the sockets: the file of a unix socket stays. Before drain() or
+  /// close(), on their thread.
+  void leave_file();
   /// Begins to accept. Any thread.
   void start();
   /// Closes the listeners and the idle connections; requests in progress get their replies with

@@ -10,12 +10,12 @@ struct event;
 
 namespace entrepot::loop {
 
-/// Blocks SIGTERM, SIGINT and SIGHUP until a Signals object exists. Call it on the main thread
+/// Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR2 and SIGCHLD until a Signals object exists. Call it on the main thread
 /// before any other thread starts, including threads of libraries: a thread that does not block
 /// them would receive them and end the process.
 void block_signals();
 
-/// Turns SIGTERM, SIGINT and SIGHUP into calls on a loop. One object per process at a time. Create
+/// Turns these signals into calls on a loop. One object per process at a time. Create
 /// and destroy it on the same thread: the thread of the loop or, while the loop does not run, any
 /// thread. The destructor restores the signal mask of the thread.
 class Signals {

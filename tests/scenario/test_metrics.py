@@ -39,6 +39,7 @@ METRICS = {
     "loop_lag_seconds": {"loop"},
     "store_jobs_queued": set(),
     "job_failures_total": {"pool"},
+    "handovers_total": {"result"},
     "tls_handshakes_total": {"result"},
     "tls_kernel_connections_total": set(),
     "upstream_requests_total": {"upstream", "endpoint", "kind", "code"},

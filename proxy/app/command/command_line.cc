@@ -254,6 +254,8 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   add_client_options(*client, result);
   add_configuration(*client, result);
   add_configuration(*serve, result);
+  serve->add_flag("--replace", result.replace,
+                  "Take the place of the running process with the same cache, if there is one");
   add_configuration(*check, result);
   try {
     app.parse(argc, argv);

@@ -35,6 +35,9 @@ struct Command {
   std::optional<std::filesystem::path> config;
   std::vector<std::string> overrides;  ///< "key=value", in order
 
+  /// `serve`: takes the place of the running process.
+  bool replace = false;
+
   // Arguments of `cache`.
   CacheAction cache_action = CacheAction::stats;
   bool json = false;

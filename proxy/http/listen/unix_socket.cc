@@ -11,6 +11,8 @@
 #include <system_error>
 #include <utility>
 
+#include "proxy/base/descriptor.h"
+
 namespace entrepot::http {
 namespace {
 
@@ -51,22 +53,6 @@ sockaddr_un address_of(const std::string& path) {
   path.copy(address.sun_path, path.size());
   return address;
 }
-
-/// Closes the descriptor unless it is released.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 int new_socket() {
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

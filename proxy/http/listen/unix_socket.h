@@ -23,7 +23,7 @@ class UnixSocketError : public std::runtime_error {
 /// time. Moved, not copied.
 class SocketFile {
  public:
-  /// Takes over the file at `path`, which the caller has just bound.
+  /// Takes over the file at `path`, which the caller or the process before it has bound.
   explicit SocketFile(std::string path);
   SocketFile(SocketFile&& other) noexcept;
   SocketFile& operator=(SocketFile&&) = delete;
@@ -33,6 +33,8 @@ class SocketFile {
   /// socket is open: until then the kernel keeps the inode, whose number no other file can get, and
   /// another Entrepot finds that this one listens, and leaves the file alone.
   void remove();
+  /// Leaves the file to another process that listens on the socket.
+  void leave() { path_.clear(); }
 
  private:
   std::string path_;  // empty: removed or moved

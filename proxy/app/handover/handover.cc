@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/handover/handover.h"
+
+#include <event2/event.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "metrics/check.h"
+#include "metrics/log.h"
+
+namespace entrepot::app {
+namespace {
+
+using metrics::HandoverResult;
+using Phase = HandoverPhase;
+
+/// A process that has the sockets and does not go on would keep others out.
+constexpr std::chrono::seconds longest_offer{60};
+
+constexpr std::string_view hello = "hello 1";
+
+}  // namespace
+
+void Handover::EventFree::operator()(event* watched) const { event_free(watched); }
+
+Handover::Handover(loop::Loop& control, const std::filesystem::path& directory, bool managed,
+                   Service service, const metrics::Metrics& metrics)
+    : control_(control), managed_(managed), service_(std::move(service)), metrics_(metrics) {
+  control_.assert_in_loop();
+  try {
+    listening_ = listen_for_handover(directory);
+  } catch (const std::system_error& error) {
+    log::warn("this process cannot be replaced while it serves (serve --replace): {}", error.what());
+    return;
+  }
+  connection_.reset(
+      event_new(control_.base(), listening_.get(), EV_READ | EV_PERSIST, on_connection, this));
+  check(connection_ != nullptr && event_add(connection_.get(), nullptr) == 0, "event_add");
+}
+
+Handover::~Handover() { control_.assert_in_loop(); }
+
+void Handover::stop() {
+  control_.assert_in_loop();
+  connection_.reset();
+  listening_ = {};
+  message_.reset();
+  peer_.reset();
+  patience_.reset();
+}
+
+std::string_view Handover::unready() const {
+  return phase_.is(Phase::abandoned) ? "the process that has the cache has ended" : "";
+}
+
+void Handover::start_successor() {
+  control_.assert_in_loop();
+  const std::string fault =
+      listening_ ? successor_.start() : std::string("it does not listen for one");
+  if (fault.empty())
+    return log::info("SIGUSR2: the process {} is started to replace this one", *successor_.pid());
+  metrics_.handovers(HandoverResult::failed).add();
+  log::error("SIGUSR2: no process is started to replace this one: {}", fault);
+}
+
+void Handover::child_ended() {
+  control_.assert_in_loop();
+  const auto pid = successor_.pid();
+  const std::string how = successor_.end();
+  if (how.empty() || phase_.is(Phase::done)) return;
+  if (peer_ == nullptr) metrics_.handovers(HandoverResult::failed).add();
+  log::error("the process {}, which was to replace this one, has ended ({}); its lines are above",
+             *pid, how);
+}
+
+void Handover::on_connection(int, short, void* self) { static_cast<Handover*>(self)->accept(); }
+
+void Handover::accept() {
+  while (true) {
+    Descriptor socket(::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket) return;
+    auto channel = std::make_unique<Channel>(std::move(socket));
+    const std::string reason = refusal(*channel);
+    if (!reason.empty()) {
+      static_cast<void>(channel->send("no " + reason));
+      continue;
+    }
+    peer_ = std::move(channel);
+    message_.reset(
+        event_new(control_.base(), peer_->fd(), EV_READ | EV_PERSIST, on_message, this));
+    check(message_ != nullptr && event_add(message_.get(), nullptr) == 0, "event_add");
+    patience_ = control_.after(longest_offer,
+                               [this] { drop_peer("it has not gone on for a minute"); });
+  }
+}
+
+std::string Handover::refusal(const Channel& channel) const {
+  const auto peer = channel.peer();
+  if (peer.uid != 0 && peer.uid != static_cast<int>(::geteuid()))
+    return "only the user of the running process may replace it";
+  if (peer_ != nullptr) return "another process is replacing it already";
+  if (const auto obstacle = service_.obstacle(); !obstacle.empty()) return std::string(obstacle);
+  if (managed_ && successor_.pid() != peer.pid)
+    return "a service manager watches the running process, and would end the service with it; send "
+           "it SIGUSR2 instead (systemctl kill --kill-who=main --signal=SIGUSR2 entrepot)";
+  return {};
+}
+
+void Handover::on_message(int, short, void* self) { static_cast<Handover*>(self)->receive(); }
+
+void Handover::receive() {
+  while (peer_ != nullptr) {
+    const auto received = peer_->receive();
+    if (received.closed) return drop_peer("it has ended");
+    if (!received.message) return;
+    if (!handle(received.message->text)) return drop_peer("it sent an unknown message");
+  }
+}
+
+bool Handover::handle(std::string_view text) {
+  if (text == hello) return offer();
+  if (text == "release") return release();
+  return text == "serving" && end_in_peace();
+}
+
+bool Handover::offer() {
+  if (!phase_.is(Phase::waiting) && !phase_.is(Phase::abandoned)) return false;
+  for (const Listener& listener : service_.listeners())
+    if (!peer_->send("listen " + listener.address, listener.sockets)) return false;
+  if (!peer_->send("end")) return false;
+  phase_.enter(phase_.is(Phase::waiting) ? Phase::offered : Phase::released);
+  return true;
+}
+
+bool Handover::release() {
+  if (phase_.is(Phase::released)) return peer_->send("released");
+  if (!phase_.is(Phase::offered)) return false;
+  phase_.enter(Phase::releasing);
+  patience_.reset();
+  log::info("the process {} replaces this one: the cache goes to it", peer_->peer().pid);
+  service_.give_up_cache([this](bool success) { given_up(success); });
+  return true;
+}
+
+void Handover::given_up(bool success) {
+  control_.assert_in_loop();
+  if (!phase_.is(Phase::releasing)) return;
+  if (!success) {
+    phase_.enter(Phase::waiting);
+    if (peer_ != nullptr)
+      static_cast<void>(peer_->send("no its index has failed; stop it, and start this one without "
+                                    "--replace"));
+    return drop_peer("the index has failed and cannot be given to it");
+  }
+  phase_.enter(Phase::released);
+  if (peer_ == nullptr || !peer_->send("released")) drop_peer("it has ended");
+}
+
+bool Handover::end_in_peace() {
+  if (!phase_.is(Phase::released)) return false;
+  phase_.enter(Phase::done);
+  metrics_.handovers(HandoverResult::done).add();
+  const int pid = peer_->peer().pid;
+  log::info("the process {} has replaced this one", pid);
+  service_.handed_over(pid);
+  static_cast<void>(peer_->send("draining"));
+  stop();
+  return true;
+}
+
+void Handover::drop_peer(std::string_view reason) {
+  patience_.reset();
+  message_.reset();
+  const bool connected = std::exchange(peer_, nullptr) != nullptr;
+  if (connected) metrics_.handovers(HandoverResult::failed).add();
+  switch (phase_.get()) {
+    case Phase::offered:
+      phase_.enter(Phase::waiting);
+      [[fallthrough]];
+    case Phase::waiting:
+      return log::error("the process that was to replace this one is given up: {}", reason);
+    case Phase::released:
+      phase_.enter(Phase::abandoned);
+      return log::error(
+          "the process that was to replace this one is given up: {}. It has had the cache, so this "
+          "one serves what is stored and stores nothing; start another one (serve --replace)",
+          reason);
+    case Phase::releasing:  // given_up() follows
+    case Phase::abandoned:
+    case Phase::done:
+      return;
+  }
+}
+
+}  // namespace entrepot::app
