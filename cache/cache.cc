@@ -232,40 +232,48 @@ void Cache::reconfigure(const Options& changed) {
 
 void Cache::end_background() { parts_->storage.lifecycle.stopping = true; }
 
-void Cache::give_up(Executor& reply_on, const std::function<void(bool)>& done) {
-  if (!healthy()) return reply_on.post([done] { done(false); });
-  end_background();
+void Cache::on_homes(const std::function<void(Home&)>& act, const Job& after) {
   const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
   for (const auto& home : homes_) {
-    home->executor.post([this, &home = *home, left, &reply_on, done] {
-      home.objects.disown_all();
-      if (&home == homes_.front().get()) background_->maintenance.stop();
-      if (left->fetch_sub(1) > 1) return;
-      // Behind the writes that have been posted.
-      parts_->storage.index_writes.post([this, &reply_on, done] {
-        Storage& storage = parts_->storage;
-        Startup::note_end(storage);
-        const bool released = storage.rocks.release();
-        if (released) storage.files.release();
-        reply_on.post([done, released] { done(released); });
-      });
+    home->executor.post([&home = *home, act, after, left] {
+      act(home);
+      if (left->fetch_sub(1) == 1) after();
     });
   }
 }
 
+void Cache::give_up(Executor& reply_on, const std::function<void(bool)>& done) {
+  if (!healthy()) return reply_on.post([done] { done(false); });
+  end_background();
+  const auto release = [this, &reply_on, done] {
+    Storage& storage = parts_->storage;
+    Startup::note_end(storage);
+    const bool released = storage.rocks.release();
+    if (released) storage.files.release();
+    reply_on.post([done, released] { done(released); });
+  };
+  // Behind the writes that have been posted. The homes post some for objects that were just stored.
+  const auto last_write = [this, release] { parts_->storage.index_writes.post(release); };
+  const auto stored = [this, last_write] { on_homes([](Home&) {}, last_write); };
+  on_homes(
+      [this](Home& home) {
+        home.objects.disown_all();
+        if (&home == homes_.front().get()) background_->maintenance.stop();
+      },
+      [this, stored] { parts_->keeper.close(stored); });
+}
+
 void Cache::stop(Executor& reply_on, const Job& done) {
   end_background();
-  const auto left = std::make_shared<std::atomic<std::size_t>>(homes_.size());
-  for (const auto& home : homes_) {
-    home->executor.post([this, &home = *home, left, &reply_on, done] {
-      const Failure failure{FailureKind::unavailable, "the mirror is shutting down"};
-      home.tags.abandon_all(failure);
-      home.objects.abandon_all(failure);
-      home.listings.abandon_all(failure);
-      if (&home == homes_.front().get()) background_->maintenance.stop();
-      if (left->fetch_sub(1) == 1) reply_on.post(done);
-    });
-  }
+  on_homes(
+      [this](Home& home) {
+        const Failure failure{FailureKind::unavailable, "the mirror is shutting down"};
+        home.tags.abandon_all(failure);
+        home.objects.abandon_all(failure);
+        home.listings.abandon_all(failure);
+        if (&home == homes_.front().get()) background_->maintenance.stop();
+      },
+      [&reply_on, done] { reply_on.post(done); });
 }
 
 bool Cache::healthy() const { return parts_->storage.rocks.health().healthy(); }

@@ -96,6 +96,8 @@ class Cache final : public ObjectCache, public ObjectRouter {
   struct Home;
 
   Home& home_of(std::size_t hash) const;
+  /// Posts `act` to each home; the last one then calls `after`.
+  void on_homes(const std::function<void(Home&)>& act, const Job& after);
   std::optional<Answer> find_object(Resource resource, RepositoryRef repository,
                                     const Digest& digest, bool ranged) const;
   void list(ListingRequest request);

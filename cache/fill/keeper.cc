@@ -9,6 +9,7 @@
 namespace entrepot::cache {
 
 struct Keeper::Task {
+  Keeper& keeper;
   Resource resource;
   ContentPtr content;
   std::string upstream;
@@ -20,12 +21,38 @@ struct Keeper::Task {
   void report(bool kept, bool is_inline) {
     if (!done) return;
     home.post([done = std::exchange(done, nullptr), kept, is_inline] { done(kept, is_inline); });
+    keeper.end();
   }
 };
 
+bool Keeper::begin() {
+  const MutexLock lock(mutex_);
+  if (!closed_) ++tasks_;
+  return !closed_;
+}
+
+void Keeper::end() {
+  Job idle;
+  {
+    const MutexLock lock(mutex_);
+    if (--tasks_ == 0) idle = std::exchange(idle_, nullptr);
+  }
+  if (idle) idle();
+}
+
+void Keeper::close(Job idle) {
+  {
+    const MutexLock lock(mutex_);
+    closed_ = true;
+    if (tasks_ > 0) idle_ = std::exchange(idle, nullptr);
+  }
+  if (idle) idle();
+}
+
 void Keeper::keep_file(ContentPtr content, std::string upstream, Executor& home, Done done) {
+  if (!begin()) return home.post([done = std::move(done)] { done(false, false); });
   const auto task = std::make_shared<Task>(
-      Task{Resource::blob, std::move(content), std::move(upstream), home, std::move(done)});
+      Task{*this, Resource::blob, std::move(content), std::move(upstream), home, std::move(done)});
   store_.being_stored().add(task->content->digest);
   environment_.store_pool.post([this, task] {
     run_or(
@@ -41,8 +68,9 @@ void Keeper::keep_file(ContentPtr content, std::string upstream, Executor& home,
 
 void Keeper::keep_bytes(Resource resource, ContentPtr content, std::string upstream, Executor& home,
                         Done done) {
+  if (!begin()) return home.post([done = std::move(done)] { done(false, false); });
   const auto task = std::make_shared<Task>(
-      Task{resource, std::move(content), std::move(upstream), home, std::move(done)});
+      Task{*this, resource, std::move(content), std::move(upstream), home, std::move(done)});
   // Records are written in order. A file comes before its record.
   store_.being_stored().add(task->content->digest);
   const bool is_file =

@@ -13,6 +13,7 @@
 #include "cache/store/blob_files.h"
 #include "cache/store/blob_store.h"
 #include "cache/store/environment.h"
+#include "metrics/mutex.h"
 
 namespace entrepot::cache {
 
@@ -38,8 +39,16 @@ class Keeper {
   /// Stores a manifest and reports nothing.
   void keep_manifest(ContentPtr content, std::string upstream);
 
+  /// Stores nothing from now on. Calls `idle` when each object before has been reported, on the
+  /// thread of the last one or here. Once.
+  void close(Job idle);
+
  private:
   struct Task;
+
+  /// Counts a task that has begun. False: the keeper is closed.
+  bool begin();
+  void end();
 
   void write_bytes(const std::shared_ptr<Task>& task);
   void write_record(const std::shared_ptr<Task>& task);
@@ -52,6 +61,11 @@ class Keeper {
   BlobStore& store_;
   const BlobFiles& files_;
   DiskBudget& budget_;
+
+  Mutex mutex_;
+  int tasks_ GUARDED_BY(mutex_) = 0;
+  bool closed_ GUARDED_BY(mutex_) = false;
+  Job idle_ GUARDED_BY(mutex_);  // of close(), until it is called
 };
 
 }  // namespace entrepot::cache

@@ -97,6 +97,23 @@ class Log:
         return found
 
 
+class Replaced:
+    """A process whose place another one takes."""
+
+    def __init__(self, process: subprocess.Popen, log: Log):
+        self._process = process
+        self.log = log
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_exit(self, timeout: float = DEADLINE) -> None:
+        """It has drained: all its replies are whole."""
+        assert self._process.wait(timeout) == 0, self.log.text
+        assert self.log.lines[-1].endswith("stopped"), self.log.text
+
+
 class Entrepot:
     """`entrepot serve` with the given configuration. Stops only the process it started."""
 
@@ -114,7 +131,7 @@ class Entrepot:
         self.host = "127.0.0.1"
         self._earlier_logs: list[Log] = []
 
-    def start(self, *under: str) -> "Entrepot":
+    def start(self, *under: str, replace: bool = False) -> "Entrepot":
         """`under`: a command that executes the binary in its own place, such as strace -D."""
         assert self._process is None, "already running"
         self.config_path.write_text(json.dumps(self.config, indent=2))
@@ -124,7 +141,8 @@ class Entrepot:
         # It ends when the test is killed, for example by a timeout of CTest.
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *under,
-             binary(), "serve", "--config", str(self.config_path), *self._arguments],
+             binary(), "serve", "--config", str(self.config_path), *self._arguments,
+             *(["--replace"] if replace else [])],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             text=True, errors="replace", env=environment() | self._environ)
         threading.Thread(target=self.log.read_from, args=(self._process.stderr,),
@@ -136,6 +154,20 @@ class Entrepot:
         if self.config.get("admin") is not None:
             self.admin_port = int(self.log.wait_for(ADMIN)["port"] or 0)
         return self
+
+    def replace(self, **config) -> "Replaced":
+        """Starts another process in the place of this one; `config` replaces top-level keys."""
+        before = Replaced(self._process, self.log)
+        self._process = None
+        self.config = {**self.config, **config}
+        self.start(replace=True)
+        return before
+
+    def give_up(self) -> "Replaced":
+        """Another process takes the place of this one, which the test starts and stops itself."""
+        before = Replaced(self._process, self.log)
+        self._process = None
+        return before
 
     @property
     def pid(self) -> int:

@@ -91,9 +91,11 @@ Channel::Received Channel::receive() const {
   header.msg_control = control.bytes.data();
   header.msg_controllen = control.bytes.size();
   ssize_t got;
+  bool reset = false;
   do {
     got = ::recvmsg(fd(), &header, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
+    // Linux reports first that the other end closed without reading all, and then its messages.
+  } while (got < 0 && (errno == EINTR || (errno == ECONNRESET && !std::exchange(reset, true))));
   if (got < 0) {
     timeval limit{};
     socklen_t size = sizeof limit;
