@@ -249,18 +249,20 @@ void Cache::give_up(Executor& reply_on, const std::function<void(bool)>& done) {
     Storage& storage = parts_->storage;
     Startup::note_end(storage);
     const bool released = storage.rocks.release();
-    if (released) storage.files.release();
+    if (released)
+      storage.files.release(
+          [&](const Digest& digest) { return storage.store.partials().has(digest); });
     reply_on.post([done, released] { done(released); });
   };
-  // Behind the writes that have been posted. The homes post some for objects that were just stored.
-  const auto last_write = [this, release] { parts_->storage.index_writes.post(release); };
-  const auto stored = [this, last_write] { on_homes([](Home&) {}, last_write); };
+  // The homes post some writes for objects that were just stored.
+  const auto last_writes = [this, release] {
+    on_homes([](Home&) {}, [this, release] { parts_->storage.index_writes.post(release); });
+  };
   on_homes(
       [this](Home& home) {
-        home.objects.disown_all();
         if (&home == homes_.front().get()) background_->maintenance.stop();
       },
-      [this, stored] { parts_->keeper.close(stored); });
+      [this, last_writes] { parts_->keeper.close(last_writes); });
 }
 
 void Cache::stop(Executor& reply_on, const Job& done) {

@@ -71,6 +71,7 @@ ARROWS = {
                              "proxy/registry/reply", "proxy/registry/request"],
     "proxy/app/token_cli": ["proxy/access", "proxy/access/login", "proxy/base",
                             "proxy/app/command", "proxy/app/engines"],
+    "proxy/app/handover": ["conf", "proxy/base", "proxy/http", "proxy/http/listen", "proxy/loop"],
     "proxy/app/cache_cli": ["cache", "cache/", "conf", "proxy/admin", "proxy/app/command"],
     "proxy/app": ["cache", "cache/", "conf", "proxy/"],
 }

@@ -32,7 +32,8 @@ constexpr std::array<std::int8_t, 256> hex_values = make_hex_values();
 
 constexpr std::array<std::array<char, 2>, 256> make_hex_pairs() {
   std::array<std::array<char, 2>, 256> pairs{};
-  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {hex_digits[i >> 4], hex_digits[i & 15]};
+  for (std::size_t i = 0; i < pairs.size(); ++i)
+    pairs[i] = {hex_digits[i >> 4], hex_digits[i & 15]};
   return pairs;
 }
 /// A table, because each reply has a digest.

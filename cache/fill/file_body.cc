@@ -135,7 +135,7 @@ void FileBody::hashed(const std::optional<Digest>& actual) {
 }
 
 bool FileBody::keep(const ContentPtr& content, Keeper::Done done) {
-  if (file_.passing() || !file_.named()) return false;
+  if (file_.passing()) return false;
   subject_.context.keeper.keep_file(content, subject_.repository.upstream, subject_.home,
                                     std::move(done));
   return true;
@@ -153,11 +153,6 @@ bool FileBody::answer_ranges(const ObjectRequest& request) {
   if (!request.wanted.pieces || file_.passing()) return false;
   ranges_.answer(request);
   return true;
-}
-
-void FileBody::disown() {
-  if (file_.partial()) return file_.leave(1);
-  if (file_.is_open() && !file_.passing()) file_.give_name_up();
 }
 
 void FileBody::client_joined(Client client) {

@@ -38,7 +38,6 @@ class FileBody final : public FillBody, private RangeRequests::Owner {
 
   bool admits(const ObjectRequest& request) override;
   bool answer_ranges(const ObjectRequest& request) override;
-  void disown() override;
   void client_joined(Client client) override;
   std::shared_ptr<ReadPositions::Reader> reader() const override { return file_->readers().join(); }
 

@@ -210,12 +210,6 @@ void Fill::fail(const Failure& failure, FillBody::Bytes bytes) {
                 std::move(waiting), failure);
 }
 
-void Fill::disown() {
-  subject_.home.assert_in_thread();
-  // An object that is being stored keeps its name, under which the next process finds it.
-  if (!phase_.is(FillPhase::keeping)) body_->disown();
-}
-
 void Fill::abandon(const Failure& failure) {
   subject_.home.assert_in_thread();
   body_->stop();

@@ -67,9 +67,6 @@ class Fill final : public FillBody::Owner, public Demand {
   /// There is something to answer with: the upstream has answered in the name of the repository, or
   /// was not asked.
   bool begun() const { return content_ != nullptr; }
-  /// The object is not to be stored: the directory belongs to another process soon. Its requests
-  /// are answered as before.
-  void disown();
   /// Fails all requests; the table forgets the fill itself.
   void abandon(const Failure& failure);
 

@@ -83,10 +83,6 @@ class FillBody {
     static_cast<void>(request);
     return false;
   }
-  /// The directory belongs to another process from now on: the bytes are for the present readers
-  /// only.
-  virtual void disown() {}
-
   /// A request of `client` has joined the fill, and was answered or waits.
   virtual void client_joined(Client client) = 0;
   /// A read position in the growing content.

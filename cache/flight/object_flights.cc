@@ -298,13 +298,6 @@ void ObjectFlights::remember_failure(const Repository& asked, Resource resource,
   negative_.put(negative_key(resource, asked, digest, sent.accept), failure, now + lifetime, now);
 }
 
-void ObjectFlights::disown_all() {
-  home_.assert_in_thread();
-  for (const auto& [digest, fill] : blob_fills_) fill->disown();
-  for (const auto& [digest, fill] : manifest_fills_) fill->disown();
-  for (const auto& fill : closed_fills_) fill->disown();
-}
-
 void ObjectFlights::abandon_all(const Failure& failure) {
   home_.assert_in_thread();
   for (const auto& [digest, fill] : std::exchange(blob_fills_, {})) fill->abandon(failure);

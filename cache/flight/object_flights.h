@@ -39,8 +39,6 @@ class ObjectFlights final : public Fill::Owner, public LinkProof::Owner {
   ~ObjectFlights() override;
 
   void fetch(ObjectRequest request) override;
-  /// No flight stores its object any more (Fill::disown()).
-  void disown_all();
   /// Ends every flight with `failure`.
   void abandon_all(const Failure& failure);
 

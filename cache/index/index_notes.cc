@@ -13,8 +13,6 @@ bool IndexNotes::put(std::string_view name, std::string_view value, bool synced)
   return store_.put(meta_family, name, value, synced);
 }
 
-bool IndexNotes::erase(std::string_view name) {
-  return store_.erase(meta_family, name);
-}
+bool IndexNotes::erase(std::string_view name) { return store_.erase(meta_family, name); }
 
 }  // namespace entrepot::cache

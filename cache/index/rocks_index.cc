@@ -16,9 +16,7 @@ std::string manifest_contents_key(const Digest& digest) { return "m" + digest_ke
 
 RocksIndex::RocksIndex(const std::filesystem::path& path, std::uint64_t max_size,
                        const metrics::Metrics& metrics)
-    : store_(std::make_unique<RocksStore>(path, max_size, metrics)) {}
-
-RocksIndex::~RocksIndex() = default;
+    : store_(std::make_shared<RocksStore>(path, max_size, metrics)) {}
 
 bool RocksIndex::release() { return store_->release(); }
 

@@ -22,15 +22,14 @@ namespace entrepot::cache {
 /// The index on disk: RocksDB behind typed records. Every call may block on the disk, so all calls
 /// belong on the store pool (or before the loops start). Thread-safe.
 ///
-/// Closing RocksDB after an I/O error on its log aborts, so that the destructor leaves it open if
-/// health() has failed. Writes return false if they failed.
+/// Closing RocksDB after an I/O error on its log aborts, so that it stays open after the end of
+/// this if health() has failed. Writes return false if they failed.
 class RocksIndex {
  public:
   /// Opens or creates the index, with buffers and logs suitable for a cache of `max_size` bytes.
   /// Throws OpenError (open_error.h).
   RocksIndex(const std::filesystem::path& path, std::uint64_t max_size,
              const metrics::Metrics& metrics);
-  ~RocksIndex();
 
   /// Lets another process open the index. Refuses writes from now on; reads see the records of this
   /// moment. Waits for the calls in progress. False, with nothing changed, if health() has failed.
@@ -84,7 +83,8 @@ class RocksIndex {
   RocksHealth& health() const;
 
  private:
-  std::unique_ptr<RocksStore> store_;
+  /// Shared, so that its type may be incomplete here.
+  std::shared_ptr<RocksStore> store_;
 };
 
 }  // namespace entrepot::cache

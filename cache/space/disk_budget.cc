@@ -67,7 +67,7 @@ std::uint64_t DiskBudget::in_files() const {
   const auto blobs = lifecycle.loaded
                          ? known
                          : std::max(known, lifecycle.bytes_before + lifecycle.bytes_since.load());
-  return blobs + store_.partials().bytes() + files_.quarantined_bytes() +
+  return blobs + store_.partials().bytes() + files_.quarantined().bytes() +
          reserved_.load(std::memory_order_relaxed);
 }
 

@@ -30,8 +30,8 @@ std::uint64_t Evictor::evict_one(metrics::EvictionReason reason, Candidates amon
   if (store_.partials().bytes() > environment_.limits.max_size / partials_part)
     if (const auto freed = evict_partial()) return freed;
   // Another thread may have emptied it meanwhile.
-  if (files_.quarantined_bytes() > 0)
-    if (const auto freed = files_.empty_quarantine()) return freed;
+  if (files_.quarantined().bytes() > 0)
+    if (const auto freed = files_.quarantined().empty()) return freed;
   if (!environment_.lifecycle.loaded) return evict_partial();
   if (among == Candidates::probation)
     if (const auto freed = evict_blob(reason, among)) return freed;

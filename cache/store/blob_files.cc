@@ -14,9 +14,7 @@
 
 #include "cache/api/options.h"
 #include "cache/base/open_error.h"
-#include "cache/store/disk.h"
 #include "metrics/log.h"
-#include "metrics/mutex.h"
 
 namespace entrepot::cache {
 
@@ -82,10 +80,8 @@ BlobFiles::BlobFiles(Layout layout, const metrics::Metrics& metrics)
   make_folder(layout_.fills());
   make_folder(layout_.blobs() / "sha256");
   make_folder(layout_.blobs() / "sha512");
-  measure_quarantine();
+  quarantine_ = std::make_unique<Quarantine>(layout_, *lock_, metrics_);
 }
-
-BlobFiles::~BlobFiles() = default;
 
 BlobFiles::Opened BlobFiles::open_blob(const Digest& digest, std::uint64_t size, Wait wait) const {
   if (auto file = open_blobs_.find(digest)) return {std::move(file)};
@@ -272,38 +268,21 @@ void BlobFiles::unlink_blob(const Digest& digest) const {
 }
 
 void BlobFiles::quarantine(const Digest& digest) const {
-  const DirectoryLock::Change change(*lock_);
-  if (!change) return;
-  const MutexLock lock(quarantine_mutex_);
-  const auto from = layout_.blob(digest);
-  const auto to = layout_.quarantined(digest);
-  struct stat status;
-  const bool is_file = ::lstat(from.c_str(), &status) == 0 && S_ISREG(status.st_mode);
-  ::mkdir(layout_.quarantine().c_str(), 0700);
-  if (!is_file || ::rename(from.c_str(), to.c_str()) != 0) return unlink_blob(digest);
-  open_blobs_.forget(digest);
-  measure_quarantine();
-  log::error("cache: {} cannot be read; it is moved to {} and fetched again. Check the disk",
-             from.string(), to.string());
-}
-
-std::uint64_t BlobFiles::empty_quarantine() const {
-  const DirectoryLock::Change change(*lock_);
-  if (!change) return 0;
-  const MutexLock lock(quarantine_mutex_);
-  const auto before = quarantined_bytes();
-  std::error_code error;
-  std::filesystem::remove_all(layout_.quarantine(), error);
-  if (error) failed(DiskOperation::unlink, layout_.quarantine(), error.value());
-  measure_quarantine();
-  return before - std::min(before, quarantined_bytes());
-}
-
-void BlobFiles::measure_quarantine() const {
-  if (const auto bytes = Disk::bytes_in(layout_.quarantine()))
-    quarantined_bytes_ = *bytes;
+  if (quarantine_->take(digest))
+    open_blobs_.forget(digest);
   else
-    metrics_.disk().errors(DiskOperation::read).add();
+    remove_blob(digest);
+}
+
+void BlobFiles::release(const std::function<bool(const Digest&)>& is_left) {
+  lock_->release([&] {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(layout_.fills(), error)) {
+      const auto digest = layout_.fill_digest(entry.path());
+      if (digest && !is_left(*digest)) unlink_fill(*digest);
+    }
+    if (error) failed(DiskOperation::read, layout_.fills(), error.value());
+  });
 }
 
 void BlobFiles::failed(DiskOperation operation, const std::filesystem::path& path,

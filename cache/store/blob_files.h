@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,14 +13,14 @@
 #include "cache/index/layout.h"
 #include "cache/store/directory_lock.h"
 #include "cache/store/open_blobs.h"
+#include "cache/store/quarantine.h"
 #include "metrics/metrics.h"
-#include "metrics/mutex.h"
 
 namespace entrepot::cache {
 
 /// The cache directory and the files in it. The constructor takes the lock that excludes a second
-/// process (DirectoryLock); the destructor releases it. Thread-safe. open_blob() is made for serve loops; all other
-/// methods may block on the disk.
+/// process (DirectoryLock); the destructor releases it. Thread-safe. open_blob() is made for serve
+/// loops; all other methods may block on the disk.
 ///
 /// A file under blobs/ is complete: commit() syncs the bytes before the rename and the folder after
 /// it. (A rename without the first sync leaves an empty file under the final name after a power
@@ -29,13 +29,13 @@ class BlobFiles {
  public:
   /// Creates missing folders and files. Throws OpenError (open_error.h).
   BlobFiles(Layout layout, const metrics::Metrics& metrics);
-  ~BlobFiles();
   BlobFiles(const BlobFiles&) = delete;
   BlobFiles& operator=(const BlobFiles&) = delete;
 
   /// Gives the directory to another process: from now on nothing in it changes, and all that would
-  /// change it fails without a line in the log. Files can still be opened. Blocks.
-  void release() { lock_->release(); }
+  /// change it fails without a line in the log. Files can still be opened. Growing files lose their
+  /// names, but for those that `is_left`, which no fill writes. Blocks.
+  void release(const std::function<bool(const Digest&)>& is_left);
   bool released() const { return !lock_->held(); }
 
   /// Result of opening a blob. `file` null: `gone` = no such file of that size; `unreadable` = read
@@ -78,21 +78,15 @@ class BlobFiles {
   /// Removes the growing file.
   void discard_fill(const Digest& digest) const;
   void remove_blob(const Digest& digest) const;
-  /// Moves the file to the quarantine folder, which is not served, until its space is needed.
-  /// Meanwhile the bad sectors under it are not reused, and an operator can inspect it.
+  /// Moves the file of a blob that cannot be read to the quarantine, or removes it.
   void quarantine(const Digest& digest) const;
-  std::uint64_t quarantined_bytes() const {
-    return quarantined_bytes_.load(std::memory_order_relaxed);
-  }
-  /// Empties the quarantine. Returns the number of bytes freed.
-  std::uint64_t empty_quarantine() const;
+  Quarantine& quarantined() const { return *quarantine_; }
 
  private:
   /// `advice`: of posix_fadvise(2).
   Opened open_file(const Digest& digest, std::uint64_t size, Wait wait, int advice) const;
   /// Counts and logs a failed system call. `operation` is a label of entrepot_disk_errors_total.
   void failed(metrics::DiskOperation operation, const std::filesystem::path& path, int error) const;
-  void measure_quarantine() const;
   void unlink_fill(const Digest& digest) const;
   void unlink_blob(const Digest& digest) const;
   bool sync_folder(const std::filesystem::path& folder) const;
@@ -100,10 +94,10 @@ class BlobFiles {
 
   Layout layout_;  // Constant after construction.
   const metrics::Metrics& metrics_;
-  std::optional<DirectoryLock> lock_;  // always set after construction
+  // Set during construction, once the directory exists.
+  std::optional<DirectoryLock> lock_;
+  std::unique_ptr<Quarantine> quarantine_;
   mutable OpenBlobs open_blobs_;
-  mutable Mutex quarantine_mutex_;
-  mutable std::atomic<std::uint64_t> quarantined_bytes_{0};
 };
 
 }  // namespace entrepot::cache

@@ -35,16 +35,18 @@ DirectoryLock::DirectoryLock(const Layout& layout)
     throw OpenLaterError(directory +
                          "in use by another process; stop that one, replace it (entrepot serve "
                          "--replace), or give this one its own cache.directory");
-  throw OpenError(directory + "cannot be locked: " + lock_error(error) + "; use a local file system");
+  throw OpenError(directory + "cannot be locked: " + lock_error(error) +
+                  "; use a local file system");
 }
 
 DirectoryLock::~DirectoryLock() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void DirectoryLock::release() {
+void DirectoryLock::release(const std::function<void()>& last) {
   const std::unique_lock lock(mutex_);
   held_ = false;
+  last();
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 

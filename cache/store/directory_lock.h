@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <shared_mutex>
 
 #include "cache/index/layout.h"
@@ -31,8 +32,9 @@ class DirectoryLock {
   DirectoryLock& operator=(const DirectoryLock&) = delete;
 
   bool held() const { return held_.load(std::memory_order_relaxed); }
-  /// Lets another process take the lock, when the changes in progress have ended. Blocks.
-  void release();
+  /// Lets another process take the lock, when the changes in progress have ended, and `last` after
+  /// them. Blocks.
+  void release(const std::function<void()>& last);
 
  private:
   mutable std::shared_mutex mutex_;  // shared by changes, exclusive to release

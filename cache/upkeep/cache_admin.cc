@@ -100,7 +100,7 @@ CacheAdmin::Stats CacheAdmin::stats() const {
   stats.tags = static_cast<std::uint64_t>(std::max<std::int64_t>(storage_.rocks.usage().tags(), 0));
   stats.fills = storage_.budget.reserved_files();
   stats.partial_bytes = storage_.store.partials().bytes();
-  stats.quarantined_bytes = storage_.files.quarantined_bytes();
+  stats.quarantined_bytes = storage_.files.quarantined().bytes();
   stats.index_bytes = storage_.index_room.on_disk();
   stats.complete = storage_.lifecycle.loaded;
   return stats;

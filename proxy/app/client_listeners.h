@@ -56,8 +56,8 @@ class ClientListeners {
   /// Reads the files again and uses them if they have changed. Bad ones are logged, and all of the
   /// earlier ones stay. Control loop only.
   void read_again();
-  /// Calls read_again() when a file of the present configuration changes, until drain(). Again after
-  /// each change of the configuration. Control loop only, once it runs.
+  /// Calls read_again() when a file of the present configuration changes, until drain(). Again
+  /// after each change of the configuration. Control loop only, once it runs.
   void watch_files();
 
   /// Open connections of all listeners. Any thread.

@@ -75,8 +75,8 @@ void Mirror::assemble(const metrics::Metrics& metrics, InheritedSockets& inherit
   for (const auto& loop : threads_.serve()) loop_lag_.watch(*loop, metrics::LoopRole::serve);
   sources_.watch(loop_lag_);
   loop_lag_.watch(threads_.control(), metrics::LoopRole::admin);
-  listeners_ = std::make_unique<ClientListeners>(config_, inherited, threads_, registry_, logins_,
-                                                 metrics);
+  listeners_ =
+      std::make_unique<ClientListeners>(config_, inherited, threads_, registry_, logins_, metrics);
   admin_.listen(config_, inherited);
   handover_ = std::make_unique<Handover>(threads_.control(), config_.cache.directory,
                                          notifier_.managed(), handed_service(), metrics);
@@ -150,17 +150,16 @@ Handover::Service Mirror::handed_service() {
                 for (auto& one : admin_.sockets()) all.push_back(std::move(one));
                 return all;
               },
-          .give_up_cache = [this](const std::function<void(bool)>& done) { give_up_cache(done); },
+          // The measurements of endpoints go with it.
+          .give_up_cache =
+              [this](const std::function<void(bool)>& done) {
+                memory_.stop();
+                threads_.admin_pool().post([this, done] {
+                  if (const auto reports = sources_.reports()) memory_.save(*reports);
+                  cache_.give_up(threads_.control(), done);
+                });
+              },
           .handed_over = [this](int pid) { handed_over(pid); }};
-}
-
-/// The measurements of endpoints go with the cache.
-void Mirror::give_up_cache(const std::function<void(bool)>& done) {
-  memory_.stop();
-  threads_.admin_pool().post([this, done] {
-    if (const auto reports = sources_.reports()) memory_.save(*reports);
-    cache_.give_up(threads_.control(), done);
-  });
 }
 
 void Mirror::handed_over(int pid) {

@@ -77,7 +77,6 @@ class Mirror {
   void serve();
   void start_watchdog();
   Handover::Service handed_service();
-  void give_up_cache(const std::function<void(bool)>& done);
   void handed_over(int pid);
   /// The cache belongs, or is going, to another process.
   bool gave_up() const { return handover_ && handover_->gave_up(); }

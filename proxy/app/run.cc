@@ -75,8 +75,8 @@ int exit_code_of_failure(Tell tell) {
 
 void tell_operator(std::string_view line) { std::cerr << "entrepot: " << line << '\n'; }
 
-/// Makes the checks of serve() that need no resources of the machine. Returns the warnings about the
-/// listeners.
+/// Makes the checks of serve() that need no resources of the machine. Returns the warnings about
+/// the listeners.
 std::vector<std::string> verify(const conf::Config& config) {
   const metrics::Metrics metrics(metric_labels(config));
   const registry::UpstreamTable names(registry_options(config), metrics);

@@ -19,7 +19,7 @@ ReplySender::ReplySender(LoopServer& server, Output& output)
     : server_(server), output_(output), progress_(server.options().send_timeout) {}
 
 ConnectionExchange& ReplySender::open(Connection& connection,
-                                       const std::shared_ptr<const Peer>& peer) {
+                                      const std::shared_ptr<const Peer>& peer) {
   exchange_ = std::make_shared<ConnectionExchange>(connection, server_.loop(), peer);
   exchange_->stats().started = Clock::now();
   return *exchange_;

@@ -104,7 +104,7 @@ class Server::Impl {
 
   const ServerOptions options_;
   std::uint16_t port_ = 0;
-  std::vector<int> sockets_;  // of the parts, which close them
+  std::vector<int> sockets_;        // of the parts, which close them
   std::optional<SocketFile> file_;  // of a unix socket
   Clients clients_{options_.limits};
   std::vector<std::unique_ptr<LoopServer>> parts_;

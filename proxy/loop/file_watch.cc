@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/loop/file_watch.h"
 
-#include <event2/event.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -11,7 +10,6 @@
 #include <system_error>
 #include <utility>
 
-#include "metrics/check.h"
 #include "metrics/log.h"
 
 namespace entrepot::loop {
@@ -24,21 +22,17 @@ std::string reason() { return std::generic_category().message(errno); }
 }  // namespace
 
 FileWatch::FileWatch(Loop& loop, std::function<void()> changed)
-    : loop_(loop),
-      changed_(std::move(changed)),
-      fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
-      readable_(nullptr) {
+    : loop_(loop), changed_(std::move(changed)), fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
   if (fd_ < 0) {
     log::warn("changed files are noticed on SIGHUP only: inotify: {}", reason());
     return;
   }
-  readable_ = event_new(loop_.base(), fd_, EV_READ | EV_PERSIST, on_ready, this);
-  check(readable_ != nullptr && event_add(readable_, nullptr) == 0, "event_add");
+  readable_ = std::make_unique<Readable>(loop_, fd_, [this] { read_events(); });
 }
 
 FileWatch::~FileWatch() {
   loop_.assert_in_loop();
-  if (readable_ != nullptr) event_free(readable_);
+  readable_.reset();
   if (fd_ >= 0) ::close(fd_);
 }
 
@@ -65,8 +59,6 @@ bool FileWatch::concerns(int watch, const std::string& name) const {
   if (found == names_.end()) return false;
   return found->second.count(name) > 0 || name.starts_with("..");
 }
-
-void FileWatch::on_ready(int, short, void* self) { static_cast<FileWatch*>(self)->read_events(); }
 
 void FileWatch::read_events() {
   alignas(inotify_event) std::array<char, 4096> buffer;

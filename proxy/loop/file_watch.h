@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "proxy/loop/loop.h"
+#include "proxy/loop/readable.h"
 
 namespace entrepot::loop {
 
@@ -34,7 +35,6 @@ class FileWatch {
   void watch(const std::vector<std::filesystem::path>& files);
 
  private:
-  static void on_ready(int, short, void* self);
   /// Whether an event of this watch and name concerns a file.
   bool concerns(int watch, const std::string& name) const;
   void read_events();
@@ -42,7 +42,7 @@ class FileWatch {
   Loop& loop_;
   const std::function<void()> changed_;
   int fd_;                                      // -1: the kernel gives no inotify descriptor
-  event* readable_;                             // null without fd_
+  std::unique_ptr<Readable> readable_;          // null without fd_
   std::map<int, std::set<std::string>> names_;  // of files, by the watch of their folder
   std::unique_ptr<Loop::Timer> timer_;          // a report waits
 };

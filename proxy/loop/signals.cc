@@ -4,7 +4,6 @@
 // inside a library that a sanitizer does not instrument, and it may run at any moment.
 #include "proxy/loop/signals.h"
 
-#include <event2/event.h>
 #include <pthread.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -40,22 +39,20 @@ Signals::Signals(Loop& loop, Callback callback)
   const sigset_t signals = taken();
   fd_ = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
   check(fd_ >= 0, "signalfd");
-  readable_ = event_new(loop_.base(), fd_, EV_READ | EV_PERSIST, caught, this);
-  check(readable_ != nullptr && event_add(readable_, nullptr) == 0, "event_add");
+  readable_ = std::make_unique<Readable>(loop_, fd_, [this] { read(); });
 }
 
 Signals::~Signals() {
   loop_.assert_in_loop();
-  event_free(readable_);
+  readable_.reset();
   close(fd_);
   pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
 }
 
-void Signals::caught(int fd, short, void* self) {
+void Signals::read() {
   signalfd_siginfo info;
-  while (read(fd, &info, sizeof info) == sizeof info) {
-    static_cast<Signals*>(self)->callback_(static_cast<int>(info.ssi_signo));
-  }
+  while (::read(fd_, &info, sizeof info) == sizeof info)
+    callback_(static_cast<int>(info.ssi_signo));
 }
 
 }  // namespace entrepot::loop

@@ -3,16 +3,16 @@
 
 #include <csignal>
 #include <functional>
+#include <memory>
 
 #include "proxy/loop/loop.h"
-
-struct event;
+#include "proxy/loop/readable.h"
 
 namespace entrepot::loop {
 
-/// Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR2 and SIGCHLD until a Signals object exists. Call it on the main thread
-/// before any other thread starts, including threads of libraries: a thread that does not block
-/// them would receive them and end the process.
+/// Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR2 and SIGCHLD until a Signals object exists. Call it on
+/// the main thread before any other thread starts, including threads of libraries: a thread that
+/// does not block them would receive them and end the process.
 void block_signals();
 
 /// Turns these signals into calls on a loop. One object per process at a time. Create
@@ -30,13 +30,13 @@ class Signals {
   Signals& operator=(const Signals&) = delete;
 
  private:
-  static void caught(int fd, short, void* self);
+  void read();
 
   Loop& loop_;
   const Callback callback_;
   const sigset_t mask_before_;
   int fd_;
-  event* readable_;
+  std::unique_ptr<Readable> readable_;
 };
 
 }  // namespace entrepot::loop

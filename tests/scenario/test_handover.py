@@ -228,7 +228,7 @@ def test_without_a_process_to_replace_it_starts(prepare, image):
     pull(entrepot, image)
 
 
-# --- What fails changes nothing.
+# --- A failure changes nothing.
 
 
 def test_a_bad_configuration_is_found_first(start, image):

@@ -227,6 +227,12 @@ void add_token_commands(CLI::App& token, Command& result) {
   add_name(add("revoke", "Remove a token", TokenAction::revoke));
 }
 
+void add_serve_options(CLI::App& app, Command& result) {
+  add_configuration(app, result);
+  app.add_flag("--replace", result.replace,
+               "Take the place of the running process with the same cache, if there is one");
+}
+
 }  // namespace
 
 std::variant<Command, Farewell> parse_command_line(int argc, const char* const* argv) {
@@ -253,9 +259,7 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
       ->capture_default_str();
   add_client_options(*client, result);
   add_configuration(*client, result);
-  add_configuration(*serve, result);
-  serve->add_flag("--replace", result.replace,
-                  "Take the place of the running process with the same cache, if there is one");
+  add_serve_options(*serve, result);
   add_configuration(*check, result);
   try {
     app.parse(argc, argv);

@@ -22,7 +22,8 @@ namespace {
 constexpr int waiting_connections = 8;
 
 [[noreturn]] void fail(const std::filesystem::path& path, const char* operation) {
-  throw std::system_error(errno, std::generic_category(), std::string(operation) + " " + path.string());
+  throw std::system_error(errno, std::generic_category(),
+                          std::string(operation) + " " + path.string());
 }
 
 /// The address of the socket. A path in a cache directory may be longer than sun_path, so the
@@ -63,7 +64,8 @@ void take_descriptors(msghdr& header, std::vector<Descriptor>& out) {
 }  // namespace
 
 bool Channel::send(std::string_view text, std::span<const int> descriptors) const {
-  check(text.size() <= longest_text && descriptors.size() <= most_descriptors, "a message in bounds");
+  check(text.size() <= longest_text && descriptors.size() <= most_descriptors,
+        "a message in bounds");
   iovec piece{const_cast<char*>(text.data()), text.size()};
   Control control;
   msghdr header{};

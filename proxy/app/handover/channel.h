@@ -26,7 +26,7 @@ class Channel {
     std::string text;
     std::vector<Descriptor> descriptors;
   };
-  /// What receive() found: a message, nothing yet, or the end.
+  /// A message, nothing yet, or the end.
   struct Received {
     std::optional<Message> message;
     bool closed = false;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/handover/handover.h"
 
-#include <event2/event.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,7 +8,6 @@
 #include <system_error>
 #include <utility>
 
-#include "metrics/check.h"
 #include "metrics/log.h"
 
 namespace entrepot::app {
@@ -25,8 +23,6 @@ constexpr std::string_view hello = "hello 1";
 
 }  // namespace
 
-void Handover::EventFree::operator()(event* watched) const { event_free(watched); }
-
 Handover::Handover(loop::Loop& control, const std::filesystem::path& directory, bool managed,
                    Service service, const metrics::Metrics& metrics)
     : control_(control), managed_(managed), service_(std::move(service)), metrics_(metrics) {
@@ -34,12 +30,11 @@ Handover::Handover(loop::Loop& control, const std::filesystem::path& directory, 
   try {
     listening_ = listen_for_handover(directory);
   } catch (const std::system_error& error) {
-    log::warn("this process cannot be replaced while it serves (serve --replace): {}", error.what());
+    log::warn("this process cannot be replaced while it serves (serve --replace): {}",
+              error.what());
     return;
   }
-  connection_.reset(
-      event_new(control_.base(), listening_.get(), EV_READ | EV_PERSIST, on_connection, this));
-  check(connection_ != nullptr && event_add(connection_.get(), nullptr) == 0, "event_add");
+  connection_ = std::make_unique<loop::Readable>(control_, listening_.get(), [this] { accept(); });
 }
 
 Handover::~Handover() { control_.assert_in_loop(); }
@@ -77,8 +72,6 @@ void Handover::child_ended() {
              *pid, how);
 }
 
-void Handover::on_connection(int, short, void* self) { static_cast<Handover*>(self)->accept(); }
-
 void Handover::accept() {
   while (true) {
     Descriptor socket(::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -90,11 +83,9 @@ void Handover::accept() {
       continue;
     }
     peer_ = std::move(channel);
-    message_.reset(
-        event_new(control_.base(), peer_->fd(), EV_READ | EV_PERSIST, on_message, this));
-    check(message_ != nullptr && event_add(message_.get(), nullptr) == 0, "event_add");
-    patience_ = control_.after(longest_offer,
-                               [this] { drop_peer("it has not gone on for a minute"); });
+    message_ = std::make_unique<loop::Readable>(control_, peer_->fd(), [this] { receive(); });
+    patience_ =
+        control_.after(longest_offer, [this] { drop_peer("it has not gone on for a minute"); });
   }
 }
 
@@ -109,8 +100,6 @@ std::string Handover::refusal(const Channel& channel) const {
            "it SIGUSR2 instead (systemctl kill --kill-who=main --signal=SIGUSR2 entrepot)";
   return {};
 }
-
-void Handover::on_message(int, short, void* self) { static_cast<Handover*>(self)->receive(); }
 
 void Handover::receive() {
   while (peer_ != nullptr) {
@@ -152,8 +141,9 @@ void Handover::given_up(bool success) {
   if (!success) {
     phase_.enter(Phase::waiting);
     if (peer_ != nullptr)
-      static_cast<void>(peer_->send("no its index has failed; stop it, and start this one without "
-                                    "--replace"));
+      static_cast<void>(
+          peer_->send("no its index has failed; stop it, and start this one without "
+                      "--replace"));
     return drop_peer("the index has failed and cannot be given to it");
   }
   phase_.enter(Phase::released);

@@ -15,8 +15,7 @@
 #include "proxy/app/handover/successor.h"
 #include "proxy/base/descriptor.h"
 #include "proxy/loop/loop.h"
-
-struct event;
+#include "proxy/loop/readable.h"
 
 namespace entrepot::app {
 
@@ -52,9 +51,9 @@ class Handover {
     std::function<void(int pid)> handed_over;
   };
 
-  /// Listens in `directory`. A failure is logged, and then this process cannot be replaced. `managed`:
-  /// a service manager watches this process, and would lose sight of a process that it has not
-  /// started, so only the own successor may replace it.
+  /// Listens in `directory`. A failure is logged, and then this process cannot be replaced.
+  /// `managed`: a service manager watches this process, and would lose sight of a process that it
+  /// has not started, so only the own successor may replace it.
   Handover(loop::Loop& control, const std::filesystem::path& directory, bool managed,
            Service service, const metrics::Metrics& metrics);
   ~Handover();
@@ -75,13 +74,6 @@ class Handover {
   void stop();
 
  private:
-  static void on_connection(int, short, void* self);
-  static void on_message(int, short, void* self);
-  struct EventFree {
-    void operator()(event* watched) const;
-  };
-  using Event = std::unique_ptr<event, EventFree>;
-
   void accept();
   /// Why this process may not be replaced by the one at the other end; empty: it may.
   std::string refusal(const Channel& channel) const;
@@ -102,9 +94,9 @@ class Handover {
   PhaseVariable<HandoverPhase> phase_{HandoverPhase::waiting};
   Successor successor_;
   Descriptor listening_;  // none: this process cannot be replaced
-  Event connection_;
+  std::unique_ptr<loop::Readable> connection_;
   std::unique_ptr<Channel> peer_;  // null: no other process is connected
-  Event message_;
+  std::unique_ptr<loop::Readable> message_;
   std::unique_ptr<loop::Loop::Timer> patience_;
 };
 

@@ -17,9 +17,9 @@ namespace entrepot::app {
 ///
 ///   offered    another process has the listening sockets; this one accepts as before
 ///   releasing  the cache is being given up
-///   released   the other process opens the cache; this one serves what is stored, and stores nothing
-///   abandoned  the other process has ended too early; as released, and the next one may come
-///   done       the other process serves; this one drains
+///   released   the other process opens the cache; this one serves what is stored, and stores
+///   nothing abandoned  the other process has ended too early; as released, and the next one may
+///   come done       the other process serves; this one drains
 enum class HandoverPhase : std::uint8_t { waiting, offered, releasing, released, abandoned, done };
 
 constexpr std::string_view to_string(HandoverPhase phase) {

@@ -21,11 +21,12 @@ class InheritedSockets {
   }
   /// The listeners with this address.
   std::size_t count(std::string_view address) const {
-    return static_cast<std::size_t>(std::count_if(listeners_.begin(), listeners_.end(),
-                                                  [&](const auto& one) { return one.first == address; }));
+    return static_cast<std::size_t>(
+        std::count_if(listeners_.begin(), listeners_.end(),
+                      [&](const auto& one) { return one.first == address; }));
   }
-  /// The sockets of a listener with this address; the caller closes them. Empty: there is none left.
-  /// Two listeners may have one address if the system chooses their ports.
+  /// The sockets of a listener with this address; the caller closes them. Empty: there is none
+  /// left. Two listeners may have one address if the system chooses their ports.
   std::vector<int> take(std::string_view address) {
     for (auto it = listeners_.begin(); it != listeners_.end(); ++it) {
       if (it->first != address) continue;

@@ -37,7 +37,8 @@ void Predecessor::send(std::string_view text) {
 Channel::Message Predecessor::receive() {
   auto received = channel_.receive();
   if (!received.message)
-    throw ReplaceError("the running process has ended the handover, or does not answer; see its log");
+    throw ReplaceError(
+        "the running process has ended the handover, or does not answer; see its log");
   const std::string_view text = received.message->text;
   if (text.starts_with(refusal_prefix))
     throw ReplaceError("the running process is not replaced: " +

@@ -13,17 +13,14 @@
 namespace entrepot::cache {
 namespace {
 
-constexpr IndexState index_states[] = {IndexState::healthy, IndexState::full,
-                                         IndexState::failed, IndexState::released};
+constexpr IndexState index_states[] = {IndexState::healthy, IndexState::full, IndexState::failed,
+                                       IndexState::released};
 
 TEST(IndexStateTest, AllowsTheArrowsOfTheDiagramOnly) {
   const std::set<std::pair<IndexState, IndexState>> arrows = {
-      {IndexState::healthy, IndexState::full},
-      {IndexState::healthy, IndexState::failed},
-      {IndexState::full, IndexState::healthy},
-      {IndexState::full, IndexState::failed},
-      {IndexState::healthy, IndexState::released},
-      {IndexState::full, IndexState::released},
+      {IndexState::healthy, IndexState::full},     {IndexState::healthy, IndexState::failed},
+      {IndexState::full, IndexState::healthy},     {IndexState::full, IndexState::failed},
+      {IndexState::healthy, IndexState::released}, {IndexState::full, IndexState::released},
   };
   for (const IndexState from : index_states) {
     for (const IndexState to : index_states) {
