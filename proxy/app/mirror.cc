@@ -11,6 +11,7 @@
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/joined.h"
 #include "proxy/app/process.h"
+#include "proxy/http/listen/unix_socket.h"
 #include "proxy/registry/request/via.h"
 
 namespace entrepot::app {
@@ -28,6 +29,16 @@ registry::Options options_of_registry(const conf::Config& config, const std::str
   auto options = registry_options(config);
   options.id = id;
   return options;
+}
+
+/// For the service manager. Those of unix sockets would outlive their files, which this process
+/// removes at its end.
+std::vector<int> stored_sockets(const std::vector<Handover::Listener>& listeners) {
+  std::vector<int> sockets;
+  for (const auto& listener : listeners)
+    if (!http::socket_path(listener.address))
+      sockets.insert(sockets.end(), listener.sockets.begin(), listener.sockets.end());
+  return sockets;
 }
 
 std::string names_of_upstreams(const conf::Config& config) {
@@ -122,7 +133,14 @@ void Mirror::serve() {
   start_watchdog();
   if (!phase_.is(Phase::serving)) return;
   listeners_->watch_files();
+  notifier_.store(stored_sockets(listeners()));
   notifier_.ready(status());
+}
+
+std::vector<Handover::Listener> Mirror::listeners() const {
+  auto all = listeners_->sockets();
+  for (auto& one : admin_.sockets()) all.push_back(std::move(one));
+  return all;
 }
 
 std::string Mirror::status() const {
@@ -144,12 +162,7 @@ Handover::Service Mirror::handed_service() {
             if (stopping()) return "it is ending already";
             return cache_.healthy() || gave_up() ? "" : "its index has failed; stop it instead";
           },
-          .listeners =
-              [this] {
-                auto all = listeners_->sockets();
-                for (auto& one : admin_.sockets()) all.push_back(std::move(one));
-                return all;
-              },
+          .listeners = [this] { return listeners(); },
           // The measurements of endpoints go with it.
           .give_up_cache =
               [this](const std::function<void(bool)>& done) {
@@ -159,18 +172,17 @@ Handover::Service Mirror::handed_service() {
                   cache_.give_up(threads_.control(), done);
                 });
               },
-          .handed_over = [this](int pid) { handed_over(pid); }};
-}
-
-void Mirror::handed_over(int pid) {
-  notifier_.main_process(pid);
-  watchdog_.reset();
-  listeners_->leave_files();
-  admin_.drain();
-  // The handover still answers the other process.
-  threads_.control().post([this] {
-    if (!stopping()) drain_listeners();
-  });
+          .handed_over =
+              [this](int pid) {
+                notifier_.main_process(pid);
+                watchdog_.reset();
+                listeners_->leave_files();
+                admin_.drain();
+                // The handover still answers the other process.
+                threads_.control().post([this] {
+                  if (!stopping()) drain_listeners();
+                });
+              }};
 }
 
 std::string_view Mirror::unready() const {

@@ -77,7 +77,7 @@ class Mirror {
   void serve();
   void start_watchdog();
   Handover::Service handed_service();
-  void handed_over(int pid);
+  std::vector<Handover::Listener> listeners() const;
   /// The cache belongs, or is going, to another process.
   bool gave_up() const { return handover_ && handover_->gave_up(); }
   std::string_view unready() const;

@@ -4,6 +4,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -15,6 +16,7 @@
 #include <utility>
 
 #include "metrics/log.h"
+#include "proxy/app/handover/descriptor_message.h"
 
 namespace entrepot::app {
 namespace {
@@ -102,10 +104,22 @@ std::chrono::milliseconds Notifier::alive_every() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(options_.watchdog / 2);
 }
 
-void Notifier::send(const std::string& message) {
+void Notifier::store(const std::vector<int>& descriptors) {
+  send("FDSTOREREMOVE=1\nFDNAME=listen");
+  std::span<const int> left(descriptors);
+  while (!left.empty()) {
+    const auto some = left.first(std::min(left.size(), DescriptorMessage::most_descriptors));
+    send("FDSTORE=1\nFDNAME=listen", some);
+    left = left.subspan(some.size());
+  }
+}
+
+void Notifier::send(const std::string& message, std::span<const int> descriptors) {
   if (fd_ < 0) return;
-  const auto* to = reinterpret_cast<const sockaddr*>(&address_);
-  if (::sendto(fd_, message.data(), message.size(), MSG_NOSIGNAL, to, address_size_) < 0)
+  DescriptorMessage datagram(message, descriptors);
+  datagram.header.msg_name = &address_;
+  datagram.header.msg_namelen = address_size_;
+  if (::sendmsg(fd_, &datagram.header, MSG_NOSIGNAL) < 0)
     complain(std::generic_category().message(errno));
 }
 

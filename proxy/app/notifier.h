@@ -5,8 +5,10 @@
 #include <sys/un.h>
 
 #include <chrono>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace entrepot::app {
 
@@ -38,6 +40,9 @@ class Notifier {
   /// what this one sends later.
   void main_process(int pid);
   void stopping(std::string_view status);
+  /// Lets the manager keep these descriptors, instead of those that it has, for the next process
+  /// (FDSTORE, sd_pid_notify_with_fds(3)). It may refuse them.
+  void store(const std::vector<int>& descriptors);
   void alive();
 
   /// A service manager watches this process.
@@ -46,7 +51,7 @@ class Notifier {
   std::chrono::milliseconds alive_every() const;
 
  private:
-  void send(const std::string& message);
+  void send(const std::string& message, std::span<const int> descriptors = {});
   void complain(std::string_view reason);
 
   const NotifierOptions options_;

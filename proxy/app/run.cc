@@ -107,7 +107,7 @@ int serve_until_stopped(conf::Loaded& loaded, const Command& command,
   for (const auto& warning : loaded.warnings) log::warn("{}", warning);
   prepare_process();
   loop::require_threads(threads_of(loaded.config));
-  InheritedSockets sockets;
+  auto sockets = sockets_of_manager(loaded.config);
   std::optional<Predecessor> before;
   if (command.replace) before = take_over(loaded.config, sockets);
   const metrics::Metrics metrics(metric_labels(loaded.config));

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <charconv>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "proxy/http/listener.h"
@@ -43,6 +44,18 @@ std::string explain(int error) {
     default:
       return std::generic_category().message(error);
   }
+}
+
+/// The same address and port; a port that the system chooses equals none.
+bool same_end(const Address& one, const Address& other) {
+  const auto& [v4, other_v4] = std::tie(reinterpret_cast<const sockaddr_in&>(one.storage),
+                                        reinterpret_cast<const sockaddr_in&>(other.storage));
+  if (one.storage.ss_family != other.storage.ss_family || v4.sin_port != other_v4.sin_port ||
+      v4.sin_port == 0)
+    return false;
+  if (one.storage.ss_family == AF_INET) return v4.sin_addr.s_addr == other_v4.sin_addr.s_addr;
+  return IN6_ARE_ADDR_EQUAL(&reinterpret_cast<const sockaddr_in6&>(one.storage).sin6_addr,
+                            &reinterpret_cast<const sockaddr_in6&>(other.storage).sin6_addr);
 }
 
 Address parse(const std::string& text) {
@@ -101,44 +114,46 @@ void close_all(const std::vector<int>& sockets) {
   for (const int fd : sockets) close(fd);
 }
 
-/// `sockets` listen there already.
-std::vector<int> listen_on_port(const std::string& text, std::size_t count,
-                                std::vector<int> sockets) {
-  Address address = parse(text);
-  if (!sockets.empty()) address.set_port(local_port(sockets.front()));
+[[noreturn]] void close_and_fail(const std::vector<int>& sockets, const std::string& address) {
+  const int error = errno;
+  close_all(sockets);
+  fail(address, explain(error));
+}
+
+/// Adds descriptors of the first socket until there are `count`.
+std::vector<int> duplicate(const std::string& address, std::size_t count,
+                           std::vector<int> sockets) {
   while (sockets.size() < count) {
-    const int fd = bound_socket(address, sockets.empty());
-    if (fd >= 0) sockets.push_back(fd);
-    if (fd < 0 || listen(fd, backlog) != 0) {
-      const int error = errno;
-      close_all(sockets);
-      fail(text, explain(error));
-    }
-    address.set_port(local_port(fd));
+    const int fd = fcntl(sockets.front(), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) close_and_fail(sockets, address);
+    sockets.push_back(fd);
   }
   return sockets;
 }
 
-/// Several descriptors of one socket: the kernel does not let several have one path.
-Listening duplicate(const std::string& text, std::size_t count, std::vector<int> sockets,
-                    SocketFile file) {
+/// `sockets` listen there already.
+std::vector<int> listen_on_port(const std::string& text, std::size_t count,
+                                std::vector<int> sockets) {
+  Address address = parse(text);
+  const bool inherited = !sockets.empty();
+  if (inherited) address.set_port(local_port(sockets.front()));
   while (sockets.size() < count) {
-    const int fd = fcntl(sockets.front(), F_DUPFD_CLOEXEC, 0);
-    if (fd < 0) {
-      const int error = errno;
-      close_all(sockets);
-      fail(text, explain(error));
-    }
-    sockets.push_back(fd);
+    const int fd = bound_socket(address, sockets.empty());
+    // No other socket may join one that a service manager has bound for another user (socket(7)).
+    if (fd < 0 && inherited) return duplicate(text, count, std::move(sockets));
+    if (fd >= 0) sockets.push_back(fd);
+    if (fd < 0 || listen(fd, backlog) != 0) close_and_fail(sockets, text);
+    address.set_port(local_port(fd));
   }
-  return {std::move(sockets), std::move(file)};
+  return sockets;
 }
 
 Listening listen_on_path(const std::string& text, const std::string& path, std::size_t count,
                          unsigned mode) {
   try {
     UnixSocket socket = listen_on_unix(path, mode, backlog);
-    return duplicate(text, count, {socket.fd}, std::move(socket.file));
+    // The kernel does not let several sockets have one path.
+    return {duplicate(text, count, {socket.fd}), std::move(socket.file)};
   } catch (const UnixSocketError& error) {
     fail(text, error.what());
   }
@@ -154,6 +169,19 @@ std::uint16_t local_port(int fd) {
   return ntohs(reinterpret_cast<const sockaddr_in&>(address.storage).sin_port);
 }
 
+bool listens_on(int fd, const std::string& address) {
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0)
+    return false;
+  if (socket_path(address)) return false;
+  const Address wanted = parse(address);
+  Address bound;
+  bound.length = sizeof(bound.storage);
+  return getsockname(fd, reinterpret_cast<sockaddr*>(&bound.storage), &bound.length) == 0 &&
+         bound.length == wanted.length && same_end(bound, wanted);
+}
+
 Listening listen_on(const std::string& address, std::size_t count, unsigned mode,
                     const std::vector<int>& inherited) {
   std::vector<int> sockets = inherited;
@@ -164,7 +192,7 @@ Listening listen_on(const std::string& address, std::size_t count, unsigned mode
   const auto path = socket_path(address);
   if (!path) return {listen_on_port(address, count, std::move(sockets))};
   if (sockets.empty()) return listen_on_path(address, *path, count, mode);
-  return duplicate(address, count, std::move(sockets), SocketFile(*path));
+  return {duplicate(address, count, std::move(sockets)), SocketFile(*path)};
 }
 
 }  // namespace entrepot::http

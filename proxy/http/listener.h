@@ -35,6 +35,9 @@ struct Listening {
 /// those that are too many.
 Listening listen_on(const std::string& address, std::size_t count, unsigned mode = 0660,
                     const std::vector<int>& inherited = {});
+/// Whether the socket listens on a configured address and port. False for unix sockets and port 0.
+/// Throws ListenError for text that is no address.
+bool listens_on(int fd, const std::string& address);
 /// The port to which a socket is bound; 0 for a unix socket.
 std::uint16_t local_port(int fd);
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -145,3 +146,53 @@ def test_reads_a_password_from_a_credential(start, upstream, tmp_path):
     entrepot = start({"docker.io": {"endpoint": upstream, "credentials": [account]}},
                      environ={"CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
+
+
+def stored_by(manager: ServiceManager) -> list[int]:
+    manager.hear_of("FDSTORE")
+    return manager.stored
+
+
+def test_the_manager_keeps_the_ports_during_a_restart(manage, start):
+    """No client is refused: it waits until the next process accepts it."""
+    manager = manage()
+    entrepot = start(environ=manager.environ)
+    stored = stored_by(manager)
+    port, admin_port = entrepot.port, entrepot.admin_port
+    assert {socket.socket(fileno=os.dup(fd)).getsockname()[1] for fd in stored} == {port, admin_port}
+    entrepot.config |= {"listen": [{"address": f"127.0.0.1:{port}"}],
+                        "admin": {"address": f"127.0.0.1:{admin_port}"}}
+    entrepot.terminate()
+    waiting = entrepot.download("/v2/")
+    waiting.wait_sent()
+    manager.hear_of("STOPPING")
+    entrepot.start(passed=stored)
+    assert waiting.finish().status == 200
+    assert entrepot.port == port and entrepot.admin("/readyz").status == 200
+    stored_by(manager)
+
+
+def test_a_socket_of_no_listener_is_closed(manage, start):
+    manager = manage()
+    entrepot = start(environ=manager.environ)
+    port = entrepot.port
+    stored = stored_by(manager)
+    entrepot.terminate()
+    entrepot.start(passed=stored)  # with a port of the system's choice again
+    entrepot.log.wait_for("the service manager has passed a socket .* it is closed")
+    manager.hear_of("READY")
+    stored_by(manager)
+    assert entrepot.port != port and entrepot.get("/v2/").status == 200
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)
+
+
+def test_a_socket_of_a_socket_unit(prepare):
+    """Bound without SO_REUSEPORT, so that no other socket can join it: all loops accept from it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        entrepot = prepare(listen=[{"address": address}],
+                           threads={"serve": 3, "fetch": 1, "store": 2})
+        entrepot.start(passed=[listening.fileno()])
+        for _ in range(20):
+            assert entrepot.get("/v2/").status == 200

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -131,20 +132,29 @@ class Entrepot:
         self.host = "127.0.0.1"
         self._earlier_logs: list[Log] = []
 
-    def start(self, *under: str, replace: bool = False) -> "Entrepot":
-        """`under`: a command that executes the binary in its own place, such as strace -D."""
+    def start(self, *under: str, replace: bool = False, passed: list[int] = ()) -> "Entrepot":
+        """`under`: a command that executes the binary in its own place, such as strace -D. `passed`:
+        descriptors that a service manager passes (sd_listen_fds(3))."""
         assert self._process is None, "already running"
         self.config_path.write_text(json.dumps(self.config, indent=2))
         if self.log.lines:
             self._earlier_logs.append(self.log)
         self.log = Log()
+        # Copies with numbers that none of the passed ones has.
+        copies = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 100) for descriptor in passed]
+        if copies:
+            numbers = " ".join(f"{3 + n}<&{copy}-" for n, copy in enumerate(copies))
+            under = ("bash", "-c", f'LISTEN_FDS={len(passed)} LISTEN_PID=$$ exec "$@" {numbers}', "bash",
+                     *under)
         # It ends when the test is killed, for example by a timeout of CTest.
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *under,
              binary(), "serve", "--config", str(self.config_path), *self._arguments,
              *(["--replace"] if replace else [])],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, errors="replace", env=environment() | self._environ)
+            text=True, errors="replace", env=environment() | self._environ, pass_fds=copies)
+        for copy in copies:
+            os.close(copy)
         threading.Thread(target=self.log.read_from, args=(self._process.stderr,),
                          daemon=True).start()
         listening = self.log.wait_for(LISTENING)

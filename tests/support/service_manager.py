@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from pathlib import Path
@@ -17,20 +18,31 @@ class ServiceManager:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
         self.environ = {"NOTIFY_SOCKET": str(path)}
+        self.stored: list[int] = []  # descriptors, as systemd keeps them for the next process
         if watchdog:
             self.environ["WATCHDOG_USEC"] = str(round(watchdog * 1e6))
 
     def close(self) -> None:
         self._socket.close()
+        self._drop_stored()
+
+    def _drop_stored(self) -> None:
+        for descriptor in self.stored:
+            os.close(descriptor)
+        self.stored = []
 
     def hear(self, timeout: float = DEADLINE) -> dict[str, str] | None:
         """The assignments of the next message; None when none comes in time."""
         self._socket.settimeout(timeout)
         try:
-            message = self._socket.recv(65536).decode()
+            data, descriptors, _, _ = socket.recv_fds(self._socket, 65536, 253)
         except (TimeoutError, BlockingIOError):
             return None
-        return dict(line.split("=", 1) for line in message.split("\n"))
+        message = dict(line.split("=", 1) for line in data.decode().split("\n"))
+        if "FDSTOREREMOVE" in message:
+            self._drop_stored()
+        self.stored += descriptors
+        return message
 
     def hear_of(self, name: str, timeout: float = DEADLINE) -> dict[str, str]:
         """The next message that assigns `name`; skips others before it."""

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "metrics/check.h"
+#include "proxy/app/handover/descriptor_message.h"
 
 namespace entrepot::app {
 namespace {
@@ -44,11 +45,6 @@ struct Address {
   sockaddr_un name{};
 };
 
-/// Room for the control message with the descriptors.
-struct Control {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(Channel::most_descriptors * sizeof(int))> bytes{};
-};
-
 void take_descriptors(msghdr& header, std::vector<Descriptor>& out) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
@@ -64,34 +60,15 @@ void take_descriptors(msghdr& header, std::vector<Descriptor>& out) {
 }  // namespace
 
 bool Channel::send(std::string_view text, std::span<const int> descriptors) const {
-  check(text.size() <= longest_text && descriptors.size() <= most_descriptors,
-        "a message in bounds");
-  iovec piece{const_cast<char*>(text.data()), text.size()};
-  Control control;
-  msghdr header{};
-  header.msg_iov = &piece;
-  header.msg_iovlen = 1;
-  if (!descriptors.empty()) {
-    header.msg_control = control.bytes.data();
-    header.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
-    cmsghdr* part = CMSG_FIRSTHDR(&header);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-    std::memcpy(CMSG_DATA(part), descriptors.data(), descriptors.size_bytes());
-  }
-  return ::sendmsg(fd(), &header, MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+  check(text.size() <= longest_text, "a text in bounds");
+  const DescriptorMessage message(text, descriptors);
+  return ::sendmsg(fd(), &message.header, MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
 }
 
 Channel::Received Channel::receive() const {
   std::string text(longest_text, '\0');
-  iovec piece{text.data(), text.size()};
-  Control control;
-  msghdr header{};
-  header.msg_iov = &piece;
-  header.msg_iovlen = 1;
-  header.msg_control = control.bytes.data();
-  header.msg_controllen = control.bytes.size();
+  DescriptorMessage buffers{std::span(text)};
+  msghdr& header = buffers.header;
   ssize_t got;
   bool reset = false;
   do {

@@ -19,8 +19,7 @@ namespace entrepot::app {
 /// A message is a line of text without its line break. One thread at a time.
 class Channel {
  public:
-  static constexpr std::size_t longest_text = 4096;     ///< bytes
-  static constexpr std::size_t most_descriptors = 128;  ///< of a message; the kernel takes 253
+  static constexpr std::size_t longest_text = 4096;  ///< bytes
 
   struct Message {
     std::string text;
@@ -34,7 +33,8 @@ class Channel {
 
   explicit Channel(Descriptor socket) : socket_(std::move(socket)) {}
 
-  /// False: the other end is closed, or does not read. REQUIRES: within the bounds above.
+  /// False: the other end is closed, or does not read. REQUIRES: within the bounds
+  /// of texts and of DescriptorMessage.
   bool send(std::string_view text, std::span<const int> descriptors = {}) const;
   /// A message over the bounds counts as the end. Blocks if the socket does, for the time of
   /// wait_at_most().

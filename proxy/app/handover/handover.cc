@@ -4,11 +4,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <span>
 #include <system_error>
 #include <utility>
 
 #include "metrics/log.h"
+#include "proxy/app/handover/descriptor_message.h"
 
 namespace entrepot::app {
 namespace {
@@ -118,8 +121,12 @@ bool Handover::handle(std::string_view text) {
 
 bool Handover::offer() {
   if (!phase_.is(Phase::waiting) && !phase_.is(Phase::abandoned)) return false;
-  for (const Listener& listener : service_.listeners())
-    if (!peer_->send("listen " + listener.address, listener.sockets)) return false;
+  for (const Listener& listener : service_.listeners()) {
+    // Beyond the bound, this process accepts what is in the queues of the others.
+    const std::span<const int> all(listener.sockets);
+    const auto some = all.first(std::min(all.size(), DescriptorMessage::most_descriptors));
+    if (!peer_->send("listen " + listener.address, some)) return false;
+  }
   if (!peer_->send("end")) return false;
   phase_.enter(phase_.is(Phase::waiting) ? Phase::offered : Phase::released);
   return true;
