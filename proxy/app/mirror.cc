@@ -180,7 +180,7 @@ Handover::Service Mirror::handed_service() {
                 admin_.drain();
                 // The handover still answers the other process.
                 threads_.control().post([this] {
-                  if (!stopping()) drain_listeners();
+                  if (!stopping()) drain_listeners(Phase::replaced);
                 });
               }};
 }
@@ -221,13 +221,14 @@ void Mirror::restart() {
 }
 
 void Mirror::begin_drain() {
+  if (phase_.is(Phase::replaced)) return phase_.enter(Phase::draining);
   if (stopping()) return end_flights("told twice to stop");
   notifier_.stopping("draining");
-  drain_listeners();
+  drain_listeners(Phase::draining);
 }
 
-void Mirror::drain_listeners() {
-  phase_.enter(Phase::draining);
+void Mirror::drain_listeners(Phase phase) {
+  phase_.enter(phase);
   handover_->stop();
   log::info("draining: replies in progress have {} ms", config_.timeouts.drain.count());
   drain_timer_ = threads_.control().after(config_.timeouts.drain,

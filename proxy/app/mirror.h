@@ -71,7 +71,7 @@ class Mirror {
   void take_down();
   std::string status() const;
   /// True from the first signal or drain() on.
-  bool stopping() const { return phase_.is(Phase::draining) || phase_.is(Phase::ending); }
+  bool stopping() const { return !phase_.is(Phase::made) && !phase_.is(Phase::serving); }
 
   // Control loop only, once it runs.
   void serve();
@@ -85,7 +85,7 @@ class Mirror {
   void reload();
   void restart();
   void begin_drain();
-  void drain_listeners();
+  void drain_listeners(Phase phase);
   /// Leaves the phase draining. `reason`: why open connections are closed first; empty: none is
   /// left.
   void end_flights(std::string_view reason);

@@ -10,15 +10,20 @@ namespace entrepot::app {
 /// The phases of a Mirror.
 ///
 ///   made ──run()──► serving ──SIGTERM, SIGINT, drain()──► draining ──► ending
-///    └──────────────────────the same, before it serves───────┘
+///    │                 │                                 ▲ ▲           ▲
+///    │                 └─handover─► replaced ─the same───┘ │           │
+///    │                                  └──────────────────┼───────────┘
+///    └──────────────────────the same, before it serves─────┘
 ///
+///   replaced   as draining, but the first signal changes nothing: a service manager sends it to all
+///              processes of the service when it stops the one that serves
 ///   draining   /readyz answers 503, the listeners are closed, replies in progress have
 ///              timeouts.drain to end; a second signal or drain() closes their connections
 ///   ending     the flights end; then run() returns
-enum class Phase : std::uint8_t { made, serving, draining, ending };
+enum class Phase : std::uint8_t { made, serving, replaced, draining, ending };
 
 constexpr std::string_view to_string(Phase phase) {
-  constexpr std::string_view names[] = {"made", "serving", "draining", "ending"};
+  constexpr std::string_view names[] = {"made", "serving", "replaced", "draining", "ending"};
   return names[static_cast<std::size_t>(phase)];
 }
 
@@ -28,7 +33,9 @@ constexpr bool may_follow(Phase from, Phase to) {
     case Phase::made:
       return to == Phase::serving || to == Phase::draining;
     case Phase::serving:
-      return to == Phase::draining;
+      return to == Phase::replaced || to == Phase::draining;
+    case Phase::replaced:
+      return to == Phase::draining || to == Phase::ending;
     case Phase::draining:
       return to == Phase::ending;
     case Phase::ending:

@@ -25,8 +25,9 @@ constexpr int steps_per_turn = 32;
 constexpr std::chrono::seconds linger_time{2};
 /// Input that is read and discarded in that time; the kernel holds the rest.
 constexpr std::size_t discard_limit = 256 * 1024;
-/// The time in which a client that connected before a drain may still send its first request.
-constexpr std::chrono::seconds drain_grace{1};
+/// The time in which a client that connected before a drain may still send its first request: on a
+/// lossy link it sends it a second time after a second (RFC 6298 §2).
+constexpr std::chrono::seconds drain_grace{3};
 
 }  // namespace
 

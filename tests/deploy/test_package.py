@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -286,9 +287,17 @@ def test_with_systemd(package, root, network, booted, upstream, tmp_path):
     before = booted.property("entrepot", "MainPID")
     mine = root.file(CONFIG).read_text()
     shutil.copy(package.successor(tmp_path).file, root.file("/opt/second.deb"))
-    booted.run("dpkg", "--force-confold", "--install", "/opt/second.deb")
-    assert booted.property("entrepot", "ActiveState") == "active"
-    assert booted.property("entrepot", "MainPID") != before
+    with Clients(image) as clients:
+        booted.run("dpkg", "--force-confold", "--install", "/opt/second.deb")
+        assert booted.property("entrepot", "ActiveState") == "active"
+        after = booted.property("entrepot", "MainPID")
+        assert after != before
+        arguments = booted.run("cat", f"/proc/{after}/cmdline").stdout.split("\0")
+        assert "--replace" in arguments, "the running process has started it"
+        clients.served_again()
+        booted.run("systemctl", "restart", "entrepot")
+        assert booted.property("entrepot", "MainPID") != after
+        clients.served_again()
     assert root.file(CONFIG).read_text() == mine
     gets = len(upstream.requests("blob"))
     assert_pulls(image)
@@ -300,6 +309,40 @@ def test_with_systemd(package, root, network, booted, upstream, tmp_path):
     assert booted.property("entrepot", "LoadState") == "not-found"
     shutil.rmtree(root.file(DROP_IN).parent)  # the test's own
     assert_gone(root)
+
+
+class Clients:
+    """Clients that get blobs all the time; none may fail."""
+
+    def __init__(self, image: content.Image):
+        self._blob = image.layers[1]
+        self._served = 0
+        self._failures: list[str] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._get, daemon=True)
+
+    def _get(self) -> None:
+        while not self._stop.is_set():
+            try:
+                response = client.get(PORT, blob_target(self._blob))
+                assert response.status == 200 and response.body == self._blob.data, response
+                self._served += 1
+            except Exception as failure:  # pylint: disable=broad-except
+                self._failures.append(repr(failure))
+
+    def served_again(self) -> None:
+        before = self._served
+        eventually(lambda: self._served > before + 1 or self._failures, what="an answer")
+        assert not self._failures, self._failures[:3]
+
+    def __enter__(self) -> "Clients":
+        self._thread.start()
+        self.served_again()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stop.set()
+        self._thread.join(30)
 
 
 def _status_of_process(booted: Booted) -> dict[str, str]:

@@ -180,6 +180,23 @@ def test_no_request_fails_while_processes_are_replaced(start, upstream, image):
     pull(entrepot, image, assert_hit)
 
 
+def test_a_signal_to_all_processes_of_the_service_cuts_no_reply(start, upstream):
+    """systemd sends SIGTERM to every process of a unit, and the one before may still drain."""
+    blob = upstream.add_blob(REPOSITORY, content.blob(6 * MIB))
+    entrepot = start()
+    gate = Gate()
+    upstream.script(faults.hold_at(4 * MIB, gate), kind="blob", method="GET", times=1)
+    download = entrepot.download(blob_target(blob))
+    download.wait_received(3 * MIB)
+    before = entrepot.replace()
+    before.log.wait_for("draining")
+    before.signal(signal.SIGTERM)
+    entrepot.terminate()
+    gate.open()
+    assert_whole(download.finish(), blob)
+    before.wait_exit()
+
+
 def test_a_unix_socket_keeps_its_file(start):
     directory = ShortDirectory("handover")
     try:

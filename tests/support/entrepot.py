@@ -109,6 +109,9 @@ class Replaced:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
     def wait_exit(self, timeout: float = DEADLINE) -> None:
         """It has drained: all its replies are whole."""
         assert self._process.wait(timeout) == 0, self.log.text

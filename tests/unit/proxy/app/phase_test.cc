@@ -10,7 +10,8 @@
 namespace entrepot::app {
 namespace {
 
-constexpr Phase all_phases[] = {Phase::made, Phase::serving, Phase::draining, Phase::ending};
+constexpr Phase all_phases[] = {Phase::made, Phase::serving, Phase::replaced, Phase::draining,
+                                Phase::ending};
 
 TEST(PhaseOfMirror, HasTheArrowsOfItsDiagram) {
   std::vector<std::pair<Phase, Phase>> arrows;
@@ -19,7 +20,10 @@ TEST(PhaseOfMirror, HasTheArrowsOfItsDiagram) {
       if (may_follow(from, to)) arrows.emplace_back(from, to);
   EXPECT_THAT(arrows, testing::ElementsAre(std::pair(Phase::made, Phase::serving),
                                            std::pair(Phase::made, Phase::draining),
+                                           std::pair(Phase::serving, Phase::replaced),
                                            std::pair(Phase::serving, Phase::draining),
+                                           std::pair(Phase::replaced, Phase::draining),
+                                           std::pair(Phase::replaced, Phase::ending),
                                            std::pair(Phase::draining, Phase::ending)));
 }
 
