@@ -53,9 +53,7 @@ std::vector<Handover::Listener> AdminApi::sockets() const {
 }
 
 void AdminApi::drain() {
-  if (server_ == nullptr) return;
-  server_->leave_file();
-  server_->drain([] {});
+  if (server_) server_->drain(http::Next::listens, [] {});
 }
 
 void AdminApi::start() {

@@ -187,13 +187,13 @@ void ClientListeners::start() {
   for (const auto& server : servers_) server->start();
 }
 
-void ClientListeners::drain(const std::function<void()>& drained) {
+void ClientListeners::drain(http::Next next, const std::function<void()>& drained) {
   control_.assert_in_loop();
   file_watch_.reset();
   // On the control loop only, which may run the last of these jobs after this object is gone.
   const auto left = std::make_shared<std::size_t>(servers_.size());
   for (const auto& server : servers_) {
-    server->drain([left, drained, &control = control_] {
+    server->drain(next, [left, drained, &control = control_] {
       control.post([left, drained] {
         if (--*left == 0) drained();
       });
@@ -212,11 +212,6 @@ std::vector<Handover::Listener> ClientListeners::sockets() const {
   for (std::size_t i = 0; i < servers_.size(); ++i)
     all.push_back({current_.listen[i].address, servers_[i]->sockets()});
   return all;
-}
-
-void ClientListeners::leave_files() {
-  control_.assert_in_loop();
-  for (const auto& server : servers_) server->leave_file();
 }
 
 std::size_t ClientListeners::connections() const {

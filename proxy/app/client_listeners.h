@@ -41,13 +41,11 @@ class ClientListeners {
   void start();
   /// Closes the listeners and each connection at the end of its reply; then calls `drained` on the
   /// control loop, which may be after this object is destroyed. Control loop only, once.
-  void drain(const std::function<void()>& drained);
+  void drain(http::Next next, const std::function<void()>& drained);
   /// Closes all connections now. Control loop only.
   void close();
   /// The listening sockets by configured address, open until drain(). Control loop only.
   std::vector<Handover::Listener> sockets() const;
-  /// Another process listens on the sockets (http::Server::leave_file()). Control loop only.
-  void leave_files();
 
   /// Reads the certificates, logins and rules of `next` for the listeners that it shares with the
   /// running ones. Throws conf::ConfigError. Control loop only.

@@ -176,7 +176,6 @@ Handover::Service Mirror::handed_service() {
               [this](int pid) {
                 notifier_.main_process(pid);
                 watchdog_.reset();
-                listeners_->leave_files();
                 admin_.drain();
                 // The handover still answers the other process.
                 threads_.control().post([this] {
@@ -233,7 +232,8 @@ void Mirror::drain_listeners(Phase phase) {
   log::info("draining: replies in progress have {} ms", config_.timeouts.drain.count());
   drain_timer_ = threads_.control().after(config_.timeouts.drain,
                                           [this] { end_flights("the time to drain is over"); });
-  listeners_->drain([this] { end_flights({}); });
+  const auto next = phase == Phase::replaced ? http::Next::listens : http::Next::none;
+  listeners_->drain(next, [this] { end_flights({}); });
 }
 
 void Mirror::end_flights(std::string_view reason) {

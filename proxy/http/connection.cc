@@ -25,8 +25,8 @@ constexpr int steps_per_turn = 32;
 constexpr std::chrono::seconds linger_time{2};
 /// Input that is read and discarded in that time; the kernel holds the rest.
 constexpr std::size_t discard_limit = 256 * 1024;
-/// The time in which a client that connected before a drain may still send its first request: on a
-/// lossy link it sends it a second time after a second (RFC 6298 §2).
+/// The time in which a client that connected before a drain may still send a request: on a lossy
+/// link it sends it a second time after a second (RFC 6298 §2).
 constexpr std::chrono::seconds drain_grace{3};
 
 }  // namespace
@@ -287,11 +287,12 @@ void Connection::check_deadlines(Clock::time_point now) {
   }
 }
 
-void Connection::drain() {
+void Connection::drain(Next next) {
   server_.loop().assert_in_loop();
   // A request is in progress; the end of its reply closes the connection.
   if (!state_.is(State::head) || sender_.exchange() != nullptr) return;
-  if (reader_.is_first_request()) return reader_.shorten_deadline(Clock::now() + drain_grace);
+  if (reader_.is_first_request() || next == Next::listens)
+    return reader_.shorten_deadline(Clock::now() + drain_grace);
   // The kernel may hold a request that has not been read yet.
   char byte;
   if (recv(socket_->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) close();

@@ -10,6 +10,7 @@
 #include "proxy/http/clients.h"
 #include "proxy/http/connection_state.h"
 #include "proxy/http/listener.h"
+#include "proxy/http/next.h"
 #include "proxy/http/parse/request_reader.h"
 #include "proxy/http/reply_sender.h"
 #include "proxy/http/socket/socket.h"
@@ -56,9 +57,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   /// Acts on the deadlines that have passed at `now`. The server calls it a few times a second,
   /// because a timer per connection would have to be set for every request.
   void check_deadlines(Clock::time_point now);
-  /// Accepts no request after the present one; closes now if there is none. REQUIRES: not
-  /// arrived.
-  void drain();
+  /// Accepts no request after the present one. If there is none, closes now, or after Next::listens
+  /// waits some seconds for one. REQUIRES: not arrived.
+  void drain(Next next);
   /// Closes now, whatever is in progress.
   void close();
   Claim claim() const {

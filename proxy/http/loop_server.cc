@@ -187,7 +187,7 @@ void LoopServer::sweep() {
   if (!connections_.empty()) sweep_later();
 }
 
-void LoopServer::drain(std::function<void()> drained) {
+void LoopServer::drain(Next next, std::function<void()> drained) {
   loop_.assert_in_loop();
   drained_ = std::move(drained);
   draining_ = true;
@@ -197,7 +197,7 @@ void LoopServer::drain(std::function<void()> drained) {
     if (connection.claim().arrived)
       turn_away(connection, Clients::Verdict::full, true);
     else
-      connection.drain();
+      connection.drain(next);
   }
   report_if_drained();
 }

@@ -40,7 +40,7 @@ class LoopServer {
   void start();
   /// Stops accepting, closes each connection at the end of its reply, and calls `drained` on the
   /// loop once none is left.
-  void drain(std::function<void()> drained);
+  void drain(Next next, std::function<void()> drained);
   /// As Server::renew().
   void renew(std::shared_ptr<const tls::Context> context);
   /// Stops accepting and closes all connections.

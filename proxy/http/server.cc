@@ -42,9 +42,6 @@ class Server::Impl {
 
   std::uint16_t port() const { return port_; }
   const std::vector<int>& sockets() const { return sockets_; }
-  void leave_file() {
-    if (file_) file_->leave();
-  }
   std::size_t connections() const { return clients_.connections(); }
 
   void start() {
@@ -60,11 +57,12 @@ class Server::Impl {
     on_each_loop([context](LoopServer& part) { part.renew(context); });
   }
 
-  void drain(const std::function<void()>& drained) {
+  void drain(Next next, const std::function<void()>& drained) {
+    if (next == Next::listens && file_) file_->leave();
     remove_file();
     const auto left = std::make_shared<std::atomic<std::size_t>>(parts_.size());
-    on_each_loop([left, drained](LoopServer& part) {
-      part.drain([left, drained] {
+    on_each_loop([left, next, drained](LoopServer& part) {
+      part.drain(next, [left, drained] {
         if (left->fetch_sub(1) == 1) drained();
       });
     });
@@ -119,11 +117,9 @@ std::uint16_t Server::port() const { return impl_->port(); }
 
 const std::vector<int>& Server::sockets() const { return impl_->sockets(); }
 
-void Server::leave_file() { impl_->leave_file(); }
-
 void Server::start() { impl_->start(); }
 
-void Server::drain(const std::function<void()>& drained) { impl_->drain(drained); }
+void Server::drain(Next next, const std::function<void()>& drained) { impl_->drain(next, drained); }
 
 void Server::renew(const std::shared_ptr<const tls::Context>& context) { impl_->renew(context); }
 

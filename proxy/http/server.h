@@ -14,6 +14,7 @@
 #include "metrics/metrics.h"
 #include "proxy/http/clients.h"
 #include "proxy/http/exchange.h"
+#include "proxy/http/next.h"
 
 namespace entrepot::loop {
 class Loop;
@@ -103,15 +104,14 @@ class Server {
   std::uint16_t port() const;
   /// The listening sockets, for another process: open until drain(), close() or the destructor.
   const std::vector<int>& sockets() const;
-  /// Another process listens on the sockets: the file of a unix socket stays. Before drain() or
-  /// close(), on their thread.
-  void leave_file();
   /// Begins to accept. Any thread.
   void start();
   /// Closes the listeners and the idle connections; requests in progress get their replies with
   /// `Connection: close`. Calls `drained` on one of the loops when the last connection has ended.
-  /// A unix socket loses its file at once. Any thread; once.
-  void drain(const std::function<void()>& drained);
+  /// A unix socket loses its file at once. Any thread; once. After Next::listens, the file stays,
+  /// and an idle connection may send one more request, since nobody waits for the end of this
+  /// server.
+  void drain(Next next, const std::function<void()>& drained);
   /// Uses `context` for the connections that are accepted from now on; the others keep theirs. Any
   /// thread, before close() and drain() have been called or after. REQUIRES: ServerOptions::tls.
   void renew(const std::shared_ptr<const tls::Context>& context);

@@ -164,7 +164,7 @@ TEST(ServerDisplacement, ADrainAnswersNewcomersThatWaitForABlockedLoop) {
     clients.push_back(std::make_unique<RawClient>(server.port()));
   server.wait_connections(2);
   std::promise<void> drained;
-  server.server().drain([&] { drained.set_value(); });
+  server.server().drain(Next::none, [&] { drained.set_value(); });
   unblock.set_value();
   for (const auto& client : clients) {
     EXPECT_EQ(client->reply().status, 503);

@@ -215,9 +215,9 @@ TEST(ServerLimit, WithoutDescriptorsItPausesAndThenContinues) {
 
 class Drain : public testing::Test {
  protected:
-  std::future<void> drain(ServerUnderTest& server) {
+  std::future<void> drain(ServerUnderTest& server, Next next = Next::none) {
     auto drained = std::make_shared<std::promise<void>>();
-    server.server().drain([drained] { drained->set_value(); });
+    server.server().drain(next, [drained] { drained->set_value(); });
     return drained->get_future();
   }
   static void expect_ready(std::future<void>& future) {
@@ -263,6 +263,21 @@ TEST_F(Drain, AnswersTheFirstRequestOfAConnection) {
   const RawClient::Reply reply = client.reply();
   EXPECT_EQ(reply.status, 200);
   EXPECT_THAT(reply.head, HasSubstr("Connection: close"));
+  expect_ready(drained);
+}
+
+TEST_F(Drain, AnswersOneMoreRequestIfAnotherProcessListens) {
+  ServerUnderTest server(echo_path, {}, 1);
+  RawClient idle(server.port());
+  idle.send(get("/"));
+  EXPECT_EQ(idle.reply().status, 200);
+  auto drained = drain(server, Next::listens);
+  EXPECT_NE(drained.wait_for(std::chrono::milliseconds(50)), std::future_status::ready);
+  idle.send(get("/more"));
+  const RawClient::Reply reply = idle.reply();
+  EXPECT_EQ(reply.body, "/more");
+  EXPECT_THAT(reply.head, HasSubstr("Connection: close"));
+  EXPECT_EQ(idle.read_all(), "");
   expect_ready(drained);
 }
 

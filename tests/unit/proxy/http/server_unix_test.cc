@@ -123,7 +123,7 @@ TEST_F(ServerUnix, ADrainAnswersTheClientsInTheQueue) {
     clients.back()->send(get("/x"));
   }
   std::promise<void> drained;
-  server->drain([&] { drained.set_value(); });
+  server->drain(Next::none, [&] { drained.set_value(); });
   EXPECT_FALSE(std::filesystem::exists(path_));
   for (loop::Loop* loop : pointers) loop->start();
   for (const auto& client : clients) EXPECT_EQ(client->reply().body, "/x");

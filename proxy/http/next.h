@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace entrepot::http {
+
+/// Whether another process listens on the sockets of a server that drains.
+enum class Next : std::uint8_t { none, listens };
+
+}  // namespace entrepot::http
