@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "proxy/app/command/engine.h"
 #include "proxy/base/ip_address.h"
 
 namespace entrepot::app {
@@ -17,7 +18,6 @@ namespace entrepot::app {
 enum class Action { serve, check, version, cache, health, client_config, token, access };
 enum class CacheAction { stats, list, verify, remove, pins, pin, unpin };
 enum class TokenAction { create, list, revoke };
-enum class Engine { docker, containerd, podman, k3s, rke2, buildkit };
 
 /// The client and the repository of `access explain`.
 struct AccessQuestion {
@@ -49,6 +49,7 @@ struct Command {
   Engine engine = Engine::docker;
   std::optional<std::string> mirror;  ///< a URL without fault_of_mirror()
   bool write = false;
+  bool undo = false;  ///< take back what `write` wrote; excludes `write` and `mirror`
   std::filesystem::path root = "/";  ///< the root of the system whose files are written
 
   // Arguments of `token`.

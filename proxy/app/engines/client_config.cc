@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <exception>
 #include <iostream>
 #include <string>
 
@@ -17,6 +16,8 @@
 #include "proxy/app/engines/podman_setup.h"
 #include "proxy/app/engines/rancher_setup.h"
 #include "proxy/app/engines/replaced_file.h"
+#include "proxy/app/engines/written/undo.h"
+#include "proxy/app/engines/written/write.h"
 
 namespace entrepot::app {
 namespace {
@@ -76,41 +77,33 @@ void print(const EngineSetup& setup) {
   }
 }
 
-/// False when it is left as it is although it lacks the mirror.
-bool write(const EngineFile& file, const fs::path& root) {
-  const auto path = path_below(root, file.path);
-  const auto before = content_of_file(path);
-  const auto merged = before ? file.merge(*before) : Merged{Merged::Outcome::changed, file.content};
-  if (merged.outcome == Merged::Outcome::refused) {
-    std::cerr << "entrepot: " << path.string() << ": " << merged.text
-              << (merged.text.ends_with('\n') ? "" : "\n");
-    return false;
+/// The step after which the engine no longer uses the mirror; empty: none.
+std::string reload_step(Engine engine) {
+  switch (engine) {
+    case Engine::docker:
+      return "systemctl reload docker (containers go on)";
+    case Engine::k3s:
+      return "systemctl restart k3s (on agents: k3s-agent), on every node";
+    case Engine::rke2:
+      return "systemctl restart rke2-server (on agents: rke2-agent), on every node";
+    case Engine::buildkit:
+      return "systemctl restart buildkit; or, for docker buildx, create the builder again";
+    case Engine::podman:
+      return "systemctl reload crio, where CRI-O runs";
+    case Engine::containerd:
+      break;
   }
-  std::string did = "nothing to do";
-  if (merged.outcome != Merged::Outcome::unchanged) {
-    const auto backup = replace_file(path, before, merged.text);
-    did = backup ? "changed; as it was: " + backup->string() : "written";
-  }
-  std::cout << path.string() << ": " << did << "\n";
-  return true;
-}
-
-/// A file that cannot be written keeps nothing from the others; it is told in the end.
-bool write_all(const EngineSetup& setup, const fs::path& root) {
-  bool all = true;
-  std::exception_ptr failed;
-  for (const auto& file : setup.files) {
-    try {
-      all &= write(file, root);
-    } catch (const std::exception&) {
-      if (!failed) failed = std::current_exception();
-    }
-  }
-  if (failed) std::rethrow_exception(failed);
-  return all;
+  return {};
 }
 
 }  // namespace
+
+int run_client_undo(const Command& command) {
+  const bool all = undo_files(command.engine, command.root);
+  const auto step = reload_step(command.engine);
+  if (!step.empty()) std::cout << "Next: " << step << "\n";
+  return all ? exit_ok : exit_config;
+}
 
 int run_client_config(const Command& command, const conf::Config& config) {
   const auto mirror = command.mirror ? client_mirror(*command.mirror) : mirror_listening(config);
@@ -123,7 +116,7 @@ int run_client_config(const Command& command, const conf::Config& config) {
   const auto setup = setup_for(command, config, *mirror);
   bool all = true;
   if (command.write)
-    all = write_all(setup, command.root);
+    all = write_files(setup.files, command.engine, command.root);
   else
     print(setup);
   auto& advice = command.write ? std::cout : std::cerr;

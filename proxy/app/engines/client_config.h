@@ -12,4 +12,9 @@ namespace entrepot::app {
 /// as it is. Throws the exceptions of replace_file().
 int run_client_config(const Command& command, const conf::Config& config);
 
+/// `entrepot client-config … --undo`: takes back what `--write` has written, for whatever mirror.
+/// Returns the exit code: 78 if a file was left because it has changed since. Throws the exceptions
+/// of replace_file().
+int run_client_undo(const Command& command);
+
 }  // namespace entrepot::app

@@ -55,13 +55,15 @@ bool names(std::string_view text, const ClientMirror& mirror) {
          text.find("host.'" + mirror.url + "'") != std::string_view::npos;
 }
 
-Merged merge(std::string_view existing, const std::string& content, const ClientMirror& mirror) {
-  if (existing == content) return {Merged::Outcome::unchanged, {}};
-  if (is_ours(existing)) return {Merged::Outcome::changed, content};
-  if (names(existing, mirror)) return {Merged::Outcome::unchanged, {}};
+Merged merge(std::string_view existing, bool ours, const std::string& content,
+             const ClientMirror& mirror) {
+  if (existing == content) return {Merged::Outcome::unchanged, {}, {}};
+  if (ours || is_ours(existing)) return {Merged::Outcome::changed, content, {}};
+  if (names(existing, mirror)) return {Merged::Outcome::unchanged, {}, {}};
   return {Merged::Outcome::refused,
           "somebody else's, and left as it is; put this before its first [host…]:\n" +
-              host_block(inside_quotes(mirror.url))};
+              host_block(inside_quotes(mirror.url)),
+          {}};
 }
 
 // containerd's own configuration, as far as it decides what becomes of the files.
@@ -150,8 +152,8 @@ EngineSetup containerd_setup(const ClientMirror& mirror,
   for (const auto& registry : registries) {
     const auto content = hosts_toml(inside_quotes(registry.server), inside_quotes(mirror.url));
     setup.files.push_back({folder / registry.name / "hosts.toml", content,
-                           [content, mirror](std::string_view existing) {
-                             return merge(existing, content, mirror);
+                           [content, mirror](std::string_view existing, bool ours) {
+                             return merge(existing, ours, content, mirror);
                            }});
   }
   if (!one) setup.notes.push_back(config_path_note(cri, config));

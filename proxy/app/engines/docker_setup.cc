@@ -2,8 +2,9 @@
 #include "proxy/app/engines/docker_setup.h"
 
 #include <algorithm>
+#include <utility>
 
-#include "conf/json/json_lists.h"
+#include "conf/json/json_edits.h"
 
 namespace entrepot::app {
 namespace {
@@ -19,14 +20,22 @@ std::vector<conf::ListEntry> entries(const ClientMirror& mirror) {
 
 Merged merge(std::string_view existing, const ClientMirror& mirror) {
   conf::Problems problems;
-  const auto text = conf::add_to_lists(existing, entries(mirror), problems);
-  if (text && *text == existing) return {Merged::Outcome::unchanged, {}};
-  if (text) return {Merged::Outcome::changed, *text};
+  Merged merged;
+  merged.text = existing;
+  for (const auto& entry : entries(mirror)) {
+    auto text = conf::add_to_lists(merged.text, {entry}, problems);
+    if (!text) break;
+    if (*text == merged.text) continue;
+    merged.outcome = Merged::Outcome::changed;
+    merged.added.push_back({entry.key, entry.text, {}});
+    merged.text = std::move(*text);
+  }
+  if (problems.errors.empty()) return merged;
   std::string why;
   for (const auto& problem : problems.errors) why += (why.empty() ? "" : "; ") + problem;
-  return {
-      Merged::Outcome::refused,
-      why + "; it is left as it is (Docker takes JSON without comments): mend it and try again"};
+  return {Merged::Outcome::refused,
+          why + "; it is left as it is (Docker takes JSON without comments): mend it and try again",
+          {}};
 }
 
 }  // namespace
@@ -34,8 +43,9 @@ Merged merge(std::string_view existing, const ClientMirror& mirror) {
 EngineSetup docker_setup(const ClientMirror& mirror,
                          const std::vector<ClientRegistry>& registries) {
   EngineSetup setup;
-  setup.files.push_back({"/etc/docker/daemon.json", merge("", mirror).text,
-                         [mirror](std::string_view existing) { return merge(existing, mirror); }});
+  setup.files.push_back(
+      {"/etc/docker/daemon.json", merge("", mirror).text,
+       [mirror](std::string_view existing, bool) { return merge(existing, mirror); }});
   setup.next = {
       "systemctl reload docker (containers go on), or start it; docker info then shows "
       "the mirror under Registry Mirrors"};

@@ -38,17 +38,20 @@ bool contains_name(std::string_view text, const std::string& name) {
 
 }  // namespace
 
-std::function<Merged(std::string_view)> own_file_merge(std::string lines,
-                                                       std::vector<std::string> names) {
-  return [lines = std::move(lines), names = std::move(names)](std::string_view existing) -> Merged {
+std::function<Merged(std::string_view, bool)> own_file_merge(std::string lines,
+                                                             std::vector<std::string> names) {
+  return [lines = std::move(lines), names = std::move(names)](std::string_view existing,
+                                                              bool ours) -> Merged {
     const std::string content = std::string(own_file_marker) + lines;
-    if (existing == content) return {Merged::Outcome::unchanged, {}};
-    if (existing.starts_with(own_file_marker)) return {Merged::Outcome::changed, content};
+    if (existing == content) return {Merged::Outcome::unchanged, {}, {}};
+    if (ours || existing.starts_with(own_file_marker))
+      return {Merged::Outcome::changed, content, {}};
     const bool complete = std::ranges::all_of(
         names, [&](const std::string& name) { return contains_name(existing, name); });
-    if (complete) return {Merged::Outcome::unchanged, {}};
+    if (complete) return {Merged::Outcome::unchanged, {}, {}};
     return {Merged::Outcome::refused,
-            "has settings of its own and is left as it is. Add to it:\n" + lines};
+            "has settings of its own and is left as it is. Add to it:\n" + lines,
+            {}};
   };
 }
 

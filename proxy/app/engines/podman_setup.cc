@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <string_view>
 
+#include "proxy/app/engines/own_file.h"
+
 namespace entrepot::app {
 namespace {
 
-constexpr std::string_view podman_marker =
-    "# Written by entrepot client-config, which replaces it (and keeps a backup).\n";
 constexpr std::string_view our_name = "entrepot.conf";
 
 std::string block(const ClientRegistry& registry, const ClientMirror& mirror) {
@@ -51,7 +51,7 @@ std::string note_of(const PodmanFile& other, const std::string& names) {
 EngineSetup podman_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
                          const std::vector<PodmanFile>& others) {
   EngineSetup setup;
-  std::string content(podman_marker);
+  std::string content(own_file_marker);
   for (const auto& registry : registries) {
     if (registry.path.empty())
       setup.notes.push_back(registry.name +
@@ -69,9 +69,9 @@ EngineSetup podman_setup(const ClientMirror& mirror, const std::vector<ClientReg
   }
   setup.comment = "# ";
   setup.files.push_back({std::filesystem::path(podman_folder) / our_name, content,
-                         [content](std::string_view existing) -> Merged {
-                           if (existing == content) return {Merged::Outcome::unchanged, {}};
-                           return {Merged::Outcome::changed, content};
+                         [content](std::string_view existing, bool) -> Merged {
+                           if (existing == content) return {Merged::Outcome::unchanged, {}, {}};
+                           return {Merged::Outcome::changed, content, {}};
                          }});
   setup.next = {
       "podman, skopeo and buildah read it at their next pull; CRI-O after "

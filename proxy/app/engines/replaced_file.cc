@@ -77,21 +77,23 @@ void write_all(int fd, std::string_view content, const fs::path& file) {
 }
 
 /// Copies the mode and owner of the existing file.
-void take_mode_and_owner(int fd, const fs::path& file, mode_t mode_of_new_file) {
+void take_mode_and_owner(int fd, const fs::path& file, const Replacement& replacement) {
   struct stat status {};
   const bool found = ::stat(file.c_str(), &status) == 0;
-  const mode_t mode = found ? status.st_mode & 07777 : mode_of_new_file;
+  const mode_t mode =
+      found && replacement.keep_mode ? status.st_mode & 07777 : replacement.mode_of_new_file;
   if ((found && ::fchown(fd, status.st_uid, status.st_gid) != 0) || ::fchmod(fd, mode) != 0)
     fail(errno, "cannot give another " + file.string() + " its owner and mode");
 }
 
-fs::path write_beside(const fs::path& file, std::string_view content, mode_t mode_of_new_file) {
+fs::path write_beside(const fs::path& file, std::string_view content,
+                      const Replacement& replacement) {
   std::string name = (file.parent_path() / ("." + file.filename().string() + ".XXXXXX")).string();
   const Descriptor fd(::mkostemp(name.data(), O_CLOEXEC));
   if (fd < 0) fail(errno, "cannot write " + file.string());
   Tentative made{name};
   write_all(fd, content, file);
-  take_mode_and_owner(fd, file, mode_of_new_file);
+  take_mode_and_owner(fd, file, replacement);
   made.keep();
   return name;
 }
@@ -154,7 +156,7 @@ std::optional<fs::path> replace_file(const fs::path& file, const std::optional<s
   std::error_code error;
   fs::create_directories(file.parent_path(), error);
   if (error) fail(error.value(), "cannot make " + file.parent_path().string());
-  Tentative beside{write_beside(file, content, replacement.mode_of_new_file)};
+  Tentative beside{write_beside(file, content, replacement)};
   if (!before) {
     if (::link(beside.name().c_str(), file.c_str()) != 0) {
       if (errno == EEXIST) fail_changed(file);
@@ -171,6 +173,19 @@ std::optional<fs::path> replace_file(const fs::path& file, const std::optional<s
   if (replacement.keep_backup) backup.keep();
   sync_folder(file.parent_path());
   return replacement.keep_backup ? std::optional(backup.name()) : std::nullopt;
+}
+
+void remove_file(const fs::path& file, std::string_view before) {
+  if (content_of_file(file) != before) fail_changed(file);
+  if (::unlink(file.c_str()) != 0) fail(errno, "cannot remove " + file.string());
+  sync_folder(file.parent_path());
+}
+
+void restore_file(const fs::path& file, std::string_view before, const fs::path& backup) {
+  if (content_of_file(file) != before) fail_changed(file);
+  if (::rename(backup.c_str(), file.c_str()) != 0)
+    fail(errno, "cannot put " + backup.string() + " in the place of " + file.string());
+  sync_folder(file.parent_path());
 }
 
 }  // namespace entrepot::app

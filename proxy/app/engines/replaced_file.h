@@ -25,12 +25,13 @@ std::optional<std::string> content_of_file(const std::filesystem::path& file);
 struct Replacement {
   mode_t mode_of_new_file = 0644;
   bool keep_backup = true;  ///< false: the old content is gone
+  bool keep_mode = true;    ///< false: an existing file gets mode_of_new_file
 };
 
 /// Writes a file and creates its folders. A crash leaves the old or the new content. An existing
-/// file keeps its mode and owner, and its old content is kept as FILE.entrepot-backup, or with .2,
-/// .3 and so on if that exists. Returns the path of the backup; nullopt if the file did not exist
-/// or no backup is kept.
+/// file keeps its mode (unless told otherwise) and owner, and its old content is kept as
+/// FILE.entrepot-backup, or with .2, .3 and so on if that exists. Returns the path of the backup;
+/// nullopt if the file did not exist or no backup is kept.
 ///
 /// `before`: the result of content_of_file(). A file that another program has changed since is not
 /// overwritten: std::system_error, as for a full disk, because a retry may succeed. Any other
@@ -39,5 +40,13 @@ std::optional<std::filesystem::path> replace_file(const std::filesystem::path& f
                                                   const std::optional<std::string>& before,
                                                   std::string_view content,
                                                   const Replacement& replacement = {});
+
+/// Removes a file. Throws as replace_file() if its content is not `before`.
+void remove_file(const std::filesystem::path& file, std::string_view before);
+
+/// Puts `backup`, a file of the same folder, in the place of `file`, with its own mode and owner.
+/// Throws as replace_file() if the content of `file` is not `before`.
+void restore_file(const std::filesystem::path& file, std::string_view before,
+                  const std::filesystem::path& backup);
 
 }  // namespace entrepot::app

@@ -77,6 +77,7 @@ TEST(CommandLine, ClientConfig) {
   EXPECT_EQ(full.config, "e.json");
   EXPECT_THAT(full.overrides, ElementsAre("a=1"));
   EXPECT_EQ(command({"client-config", "docker"}).engine, Engine::docker);
+  EXPECT_TRUE(command({"client-config", "k3s", "--undo"}).undo);
 }
 
 TEST(CommandLine, ClientConfigReportsTheFaultOfAMirror) {
@@ -153,6 +154,8 @@ TEST(CommandLine, WrongUsageIs64) {
       {"client-config", "0"},
       {"client-config", "docker", "podman"},
       {"client-config", "docker", "--mirror"},
+      {"client-config", "docker", "--undo", "--write"},
+      {"client-config", "docker", "--undo", "--mirror", "http://10.0.0.5:5000"},
       {"client-config", "docker", "--mirror", "10.0.0.5:5000"},
       {"client-config", "docker", "--write", "--root", "/nonexistent"},
       {"token"},

@@ -37,10 +37,10 @@ const std::string of_containerd =
     "  capabilities = [\"pull\", \"resolve\"]\n";
 
 /// A second run leaves a merged file unchanged.
-Merged merged(const EngineFile& file, std::string_view existing) {
-  auto result = file.merge(existing);
+Merged merged(const EngineFile& file, std::string_view existing, bool ours = false) {
+  auto result = file.merge(existing, ours);
   if (result.outcome == Outcome::changed) {
-    EXPECT_EQ(file.merge(result.text).outcome, Outcome::unchanged) << result.text;
+    EXPECT_EQ(file.merge(result.text, true).outcome, Outcome::unchanged) << result.text;
   }
   return result;
 }
@@ -72,7 +72,7 @@ TEST(DockerSetup, Merge) {
 }
 
 TEST(DockerSetup, CommentsAreRefused) {
-  const auto result = docker_setup(here, all_registries).files[0].merge("{ // ours\n}");
+  const auto result = docker_setup(here, all_registries).files[0].merge("{ // ours\n}", false);
   EXPECT_EQ(result.outcome, Outcome::refused);
   EXPECT_THAT(result.text, AllOf(HasSubstr("line 1, column 3"), HasSubstr("without comments")));
 }
@@ -106,8 +106,8 @@ TEST(ContainerdSetup, ReplacesItsOwnFileUntilItIsEdited) {
   for (const auto& edited :
        {of_containerd + "  skip_verify = true\n", "# mine\n" + of_containerd,
         of_containerd.substr(0, of_containerd.size() - 1), of_containerd + of_containerd}) {
-    EXPECT_EQ(of_mirror(there).merge(edited).outcome, Outcome::unchanged) << edited;
-    EXPECT_EQ(of_mirror(here).merge(edited).outcome, Outcome::refused) << edited;
+    EXPECT_EQ(of_mirror(there).merge(edited, false).outcome, Outcome::unchanged) << edited;
+    EXPECT_EQ(of_mirror(here).merge(edited, false).outcome, Outcome::refused) << edited;
   }
 }
 
@@ -115,11 +115,11 @@ TEST(ContainerdSetup, KeepsFilesOfOthers) {
   const auto file = containerd_setup(there, all_registries, "").files[0];
   for (const auto* names_it :
        {"[host.\"http://10.0.0.5:5000\"]\n", "server = \"x\"\n [host.'http://10.0.0.5:5000'] # us"})
-    EXPECT_EQ(file.merge(names_it).outcome, Outcome::unchanged) << names_it;
+    EXPECT_EQ(file.merge(names_it, false).outcome, Outcome::unchanged) << names_it;
   for (const auto* lacks_it :
        {"", "\n", "not toml", "[host.\"http://10.0.0.5:50001\"]", "[host.\"http://10.0.0.5\"]",
         "# Written by entrepot client-config, which leaves it alone once it is edited.\n"}) {
-    const auto result = file.merge(lacks_it);
+    const auto result = file.merge(lacks_it, false);
     EXPECT_EQ(result.outcome, Outcome::refused) << lacks_it;
     EXPECT_THAT(result.text, HasSubstr("\n[host.\"http://10.0.0.5:5000\"]\n  capabilities"));
   }

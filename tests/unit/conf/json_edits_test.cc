@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "conf/json/json_lists.h"
+#include "conf/json/json_edits.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -101,6 +101,67 @@ TEST(JsonLists, RejectsDeepNesting) {
   const std::size_t many = 1 << 20;
   EXPECT_THAT(refused("{\"a\":" + std::string(many, '[') + std::string(many, ']') + "}"),
               ElementsAre("nested too deeply"));
+}
+
+std::string removed(std::string_view text) {
+  Problems problems;
+  const auto result = remove_from_lists(text, {{"list", "new"}, {"other", "x"}}, problems);
+  EXPECT_THAT(problems.errors, IsEmpty()) << text;
+  return result.value_or("refused");
+}
+
+TEST(JsonLists, Remove) {
+  EXPECT_EQ(removed(R"({ "a": 1, "list": ["old", "new/"] })"),
+            "{\n  \"a\": 1,\n  \"list\": [\n    \"old\"\n  ]\n}\n");
+  EXPECT_EQ(removed(R"({ "list": ["new"], "other": ["x"] })"), "{}\n");
+  for (const auto* without :
+       {"", "{}", R"({ "list": ["old"], "other": null })", R"({ "list": [] })"})
+    EXPECT_EQ(removed(without), without);
+  for (const auto* wrong : {"[]", R"({ "list": "new" })", R"({ "list": [1] })", "{"}) {
+    Problems problems;
+    EXPECT_EQ(remove_from_lists(wrong, one, problems), std::nullopt) << wrong;
+    EXPECT_THAT(problems.errors, testing::SizeIs(1)) << wrong;
+  }
+}
+
+TEST(JsonLists, RemoveTakesBackWhatAddAdded) {
+  const auto* text = "{\n    \"zebra\": 1,\n    \"apple\": []\n}\n";
+  EXPECT_EQ(removed(added(text)), text);
+}
+
+const Member login = {"auths", "mirror:5000"};
+
+TEST(JsonMembers, SetAndRemove) {
+  Problems problems;
+  const auto* others =
+      "{\n  \"auths\": {\n    \"quay.io\": {\n      \"auth\": \"eA==\"\n    }\n  }\n}\n";
+  const auto set = set_member(others, login, R"({"auth":"eQ=="})", problems).value();
+  EXPECT_EQ(member_value(set, login, problems), R"({"auth":"eQ=="})");
+  EXPECT_EQ(member_value(set, {"auths", "quay.io"}, problems), R"({"auth":"eA=="})");
+  EXPECT_EQ(set_member(set, login, R"({ "auth": "eQ==" })", problems), set);
+  EXPECT_EQ(remove_member(set, login, problems), others);
+  EXPECT_EQ(remove_member(others, login, problems), others);
+  const auto fresh = set_member("", login, "{}", problems).value();
+  EXPECT_EQ(fresh, "{\n  \"auths\": {\n    \"mirror:5000\": {}\n  }\n}\n");
+  EXPECT_EQ(remove_member(fresh, login, problems), "{}\n");
+  EXPECT_EQ(member_value("{}", login, problems), "");
+  EXPECT_THAT(problems.errors, IsEmpty());
+}
+
+TEST(JsonMembers, AnotherKindOfValueIsRefused) {
+  for (const auto* wrong : {"[]", R"({ "auths": [] })", R"({ "auths": 1 })", "{"}) {
+    Problems problems;
+    EXPECT_EQ(set_member(wrong, login, "{}", problems), std::nullopt) << wrong;
+    EXPECT_EQ(remove_member(wrong, login, problems), std::nullopt) << wrong;
+    EXPECT_EQ(member_value(wrong, login, problems), std::nullopt) << wrong;
+    EXPECT_THAT(problems.errors, testing::SizeIs(3)) << wrong;
+  }
+}
+
+TEST(JsonEdits, EmptyObject) {
+  EXPECT_TRUE(is_empty_object("{ }\n"));
+  EXPECT_TRUE(is_empty_object("\n"));
+  for (const auto* text : {"[]", "{", R"({ "a": null })"}) EXPECT_FALSE(is_empty_object(text));
 }
 
 }  // namespace
