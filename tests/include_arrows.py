@@ -67,7 +67,7 @@ ARROWS = {
                           "proxy/base", "proxy/http", "proxy/http/tls", "proxy/registry/admission",
                           "proxy/registry/request", "proxy/upstream/endpoint"],
     "proxy/app/engines": ["cache/base", "conf", "conf/json", "proxy/app/command",
-                          "proxy/app/engines/"],
+                          "proxy/app/engines/", "proxy/http/tls"],
     "proxy/app/engines/written": ["cache/base", "conf/json", "proxy/app/command",
                                   "proxy/app/engines"],
     "proxy/app/access_cli": ["conf", "conf/json", "proxy/access", "proxy/app/command",
@@ -98,7 +98,8 @@ LIBRARIES = {
     "libcurl": (r"curl/", ["proxy/upstream/", "proxy/app/cache_cli/admin_client."]),
     # Upstream credentials are encoded for Basic and wiped from memory by it.
     "openssl": (r"openssl/", ["cache/base/digest", "cache/content/schema1.cc", "proxy/base/secret.cc",
-                              "proxy/access/login/", "proxy/http/", "proxy/upstream/wire/credential"]),
+                              "proxy/access/login/", "proxy/app/engines/mirror_access.cc", "proxy/http/",
+                              "proxy/upstream/wire/credential"]),
     # Hashes of passwords.
     "libcrypt": (r"crypt\.h", ["proxy/access/login/password_hash.cc"]),
     "CLI11": (r"CLI/", ["proxy/app/"]),

@@ -3,7 +3,9 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
+#include "proxy/access/user_name.h"
 #include "proxy/app/command/client_mirror.h"
 
 namespace entrepot::app {
@@ -23,6 +25,31 @@ std::string engine_names() {
   for (std::size_t i = 0; i < words.size(); ++i)
     names.append(i == 0 ? "" : i + 1 == words.size() ? " or " : ", ").append(words[i]);
   return names;
+}
+
+/// Returns the options.
+std::vector<CLI::Option*> add_access_options(CLI::App& client, AccessOptions& access) {
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    return client.add_option(name, value, help)->type_name("FILE");
+  };
+  auto* ca = add("--ca", access.ca, "The authority of the mirror's certificate, PEM");
+  auto* certificate = add("--client-cert", access.client_certificate,
+                          "The certificate that the engine shows, and its issuers, PEM");
+  auto* key = add("--client-key", access.client_key, "Its key, PEM, not encrypted");
+  certificate->needs(key);
+  key->needs(certificate);
+  auto* user =
+      client.add_option("--user", access.user, "The user or the token of the login")
+          ->type_name("NAME")
+          ->check(CLI::Validator(
+              [](const std::string& name) { return access::fault_of_user_name(name).value_or(""); },
+              ""));
+  auto* password =
+      add("--password-file", access.password_file, "A file with its password")->needs(user);
+  auto* token = add("--token-file", access.token_file,
+                    "A file with a token: the password of --user; without --user a bearer token")
+                    ->excludes(password);
+  return {ca, certificate, key, user, password, token};
 }
 
 }  // namespace
@@ -45,9 +72,10 @@ void add_client_options(CLI::App& client, Command& result) {
               [](const std::string& url) { return fault_of_mirror(url).value_or(""); }, ""));
   auto* write =
       client.add_flag("--write", result.write, "Write it into the engine's files, with backups");
-  client.add_flag("--undo", result.undo, "Take back what --write has written")
-      ->excludes(write)
-      ->excludes(mirror);
+  auto* undo = client.add_flag("--undo", result.undo, "Take back what --write has written")
+                   ->excludes(write)
+                   ->excludes(mirror);
+  for (auto* option : add_access_options(client, result.mirror_access)) undo->excludes(option);
   client.add_option("--root", result.root, "The system whose files are meant")
       ->type_name("DIR")
       ->check(CLI::Validator(CLI::ExistingDirectory).description(""));

@@ -29,6 +29,15 @@ struct AccessQuestion {
   std::optional<std::string> listen;     ///< the address of one listener; nullopt: all listeners
 };
 
+/// The certificates and the login with which an engine reaches the mirror.
+struct AccessOptions {
+  std::optional<std::filesystem::path> ca;
+  std::optional<std::filesystem::path> client_certificate, client_key;  ///< both or none
+  std::string user;                                                     ///< empty: none
+  std::optional<std::filesystem::path> password_file;                   ///< with `user` only
+  std::optional<std::filesystem::path> token_file;  ///< excludes `password_file`
+};
+
 /// The parsed command line.
 struct Command {
   Action action = Action::serve;
@@ -50,6 +59,7 @@ struct Command {
   std::optional<std::string> mirror;  ///< a URL without fault_of_mirror()
   bool write = false;
   bool undo = false;  ///< take back what `write` wrote; excludes `write` and `mirror`
+  AccessOptions mirror_access;
   std::filesystem::path root = "/";  ///< the root of the system whose files are written
 
   // Arguments of `token`.

@@ -9,27 +9,44 @@
 namespace entrepot::app {
 namespace {
 
+constexpr const char* buildkit_certificates = "/etc/buildkit/entrepot";
 constexpr const char* buildkit_config = "/etc/buildkit/buildkitd.toml";
 
-std::string tables_of(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries) {
+/// The table of the mirror itself; empty if it needs none.
+std::string mirror_table(const ClientMirror& mirror, const CertificatePaths& paths) {
+  const auto name = "registry." + in_toml(mirror.authority);
+  std::string text;
+  if (mirror.plain) text += "  http = true\n";
+  if (!paths.ca.empty()) text += "  ca = [" + in_toml(paths.ca) + "]\n";
+  if (!paths.certificate.empty())
+    text += "  [[" + name + ".keypair]]\n    key = " + in_toml(paths.key) +
+            "\n    cert = " + in_toml(paths.certificate) + "\n";
+  return text.empty() ? text : "\n[" + name + "]\n" + text;
+}
+
+std::string tables_of(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
+                      const CertificatePaths& paths) {
   std::string text;
   for (const auto& registry : registries) {
     text += "\n[registry." + in_toml(registry.name) + "]\n  mirrors = [" +
             in_toml(mirror.authority) + "]\n";
     if (registry.server.starts_with("http://")) text += "  http = true\n";
   }
-  if (mirror.plain) text += "\n[registry." + in_toml(mirror.authority) + "]\n  http = true\n";
-  return text;
+  return text + mirror_table(mirror, paths);
 }
 
 }  // namespace
 
 EngineSetup buildkit_setup(const ClientMirror& mirror,
-                           const std::vector<ClientRegistry>& registries) {
-  const std::string lines = tables_of(mirror, registries);
+                           const std::vector<ClientRegistry>& registries,
+                           const MirrorAccess& access) {
+  EngineSetup setup;
+  const auto paths = add_certificates(setup, access, buildkit_certificates);
+  const std::string lines = tables_of(mirror, registries, paths);
   std::vector<std::string> names = {mirror.authority};
   for (const auto& registry : registries) names.push_back(registry.name);
-  EngineSetup setup;
+  for (const auto& path : {paths.ca, paths.certificate})
+    if (!path.empty()) names.push_back(path);
   setup.comment = "# ";
   setup.files.push_back({buildkit_config, std::string(own_file_marker) + lines,
                          own_file_merge(lines, std::move(names))});

@@ -13,6 +13,7 @@
 #include "proxy/app/engines/buildkit_setup.h"
 #include "proxy/app/engines/containerd_setup.h"
 #include "proxy/app/engines/docker_setup.h"
+#include "proxy/app/engines/mirror_access.h"
 #include "proxy/app/engines/podman_setup.h"
 #include "proxy/app/engines/rancher_setup.h"
 #include "proxy/app/engines/replaced_file.h"
@@ -45,24 +46,47 @@ std::optional<std::string> containerd_config_of(const Command& command) {
   return content_of_file(path_below(command.root, containerd_config)).value_or("");
 }
 
+/// The reason why the engine cannot present these to a mirror, and the alternative; nullopt if it
+/// can.
+std::optional<std::string> fault_of_engine_access(Engine engine, const AccessOptions& options,
+                                                  const ClientMirror& mirror) {
+  const bool login = options.password_file || options.token_file;
+  if (engine == Engine::docker && login)
+    return "Docker has no login for a mirror of daemon.json, and may send it the one for Docker "
+           "Hub: give it --client-cert and --client-key, or admit its address by the \"networks\" "
+           "of the mirror's listener";
+  if (engine == Engine::docker && options.client_certificate && mirror.loopback)
+    return "Docker shows no certificate to an address of this machine: give --mirror another "
+           "address than " +
+           mirror.authority;
+  if (engine == Engine::buildkit && login)
+    return "BuildKit takes the login from its client: docker login " + mirror.authority +
+           " where the builds are started";
+  if (engine != Engine::containerd && options.token_file && options.user.empty())
+    return std::string(metrics::to_string(engine)) +
+           " has no bearer tokens: give --user NAME, the name of the token, beside --token-file";
+  return std::nullopt;
+}
+
 /// Looks at the machine only where it is to be written to: what is printed may be for another one.
 EngineSetup setup_for(const Command& command, const conf::Config& config,
-                      const ClientMirror& mirror) {
+                      const ClientMirror& mirror, const MirrorAccess& access) {
   const auto registries = client_registries(config);
   switch (command.engine) {
     case Engine::docker:
-      return docker_setup(mirror, registries);
+      return docker_setup(mirror, registries, access);
     case Engine::containerd:
-      return containerd_setup(mirror, registries, containerd_config_of(command));
+      return containerd_setup(mirror, registries, containerd_config_of(command), access);
     case Engine::podman:
       return podman_setup(mirror, registries,
-                          command.write ? podman_files(command.root) : std::vector<PodmanFile>());
+                          command.write ? podman_files(command.root) : std::vector<PodmanFile>(),
+                          access);
     case Engine::k3s:
-      return rancher_setup(RancherKind::k3s, mirror, registries);
+      return rancher_setup(RancherKind::k3s, mirror, registries, access);
     case Engine::rke2:
-      return rancher_setup(RancherKind::rke2, mirror, registries);
+      return rancher_setup(RancherKind::rke2, mirror, registries, access);
     case Engine::buildkit:
-      return buildkit_setup(mirror, registries);
+      return buildkit_setup(mirror, registries, access);
   }
   return {};
 }
@@ -73,7 +97,12 @@ void print(const EngineSetup& setup) {
       std::cerr << "entrepot: " << file.path.string() << ":\n";
     else
       std::cout << setup.comment << file.path.string() << "\n";
-    std::cout << file.content << (setup.files.size() > 1 ? "\n" : "");
+    if (file.copy_of.empty())
+      std::cout << file.content;
+    else
+      (setup.comment.empty() ? std::cerr : std::cout)
+          << setup.comment << "  a copy of " << file.copy_of.string() << "\n";
+    std::cout << (setup.files.size() > 1 ? "\n" : "");
   }
 }
 
@@ -111,9 +140,17 @@ int run_client_config(const Command& command, const conf::Config& config) {
     std::cerr << "entrepot: " << no_mirror_listening(config) << "\n";
     return exit_usage;
   }
+  const auto& options = command.mirror_access;
+  auto fault = fault_of_access(options, *mirror);
+  if (!fault) fault = fault_of_engine_access(command.engine, options, *mirror);
+  if (fault) {
+    std::cerr << "entrepot: " << *fault << "\n";
+    return exit_usage;
+  }
+  const auto access = read_access(options);
   // Engines and their users must be able to read what is made here.
   ::umask(022);
-  const auto setup = setup_for(command, config, *mirror);
+  const auto setup = setup_for(command, config, *mirror, access);
   bool all = true;
   if (command.write)
     all = write_files(setup.files, command.engine, command.root);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/engines/containerd_setup.h"
 
+#include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace entrepot::app {
 namespace {
@@ -22,17 +24,43 @@ std::string inside_quotes(std::string_view text) {
   return quoted.substr(1, quoted.size() - 2);
 }
 
-std::string host_block(std::string_view quoted_url) {
-  const bool table = quoted_url.find(']') == std::string_view::npos;
-  return std::string(table ? host_begins : key_begins.substr(2))
-      .append(quoted_url)
-      .append(table ? host_ends : key_ends);
+/// The settings of a host besides its capabilities, as keys and values.
+using HostKeys = std::vector<std::pair<std::string, std::string>>;
+
+/// The paths are relative to the folder of a hosts.toml, as containerd takes them.
+HostKeys keys_of(const MirrorAccess& access, const CertificatePaths& paths) {
+  const auto beside = [](const std::string& path) {
+    const std::filesystem::path full(path);
+    return in_toml((".." / full.parent_path().filename() / full.filename()).string());
+  };
+  HostKeys keys;
+  if (!paths.ca.empty()) keys.emplace_back("ca", beside(paths.ca));
+  if (!paths.certificate.empty())
+    keys.emplace_back("client", "[[" + beside(paths.certificate) + ", " + beside(paths.key) + "]]");
+  if (access.has_login())
+    keys.emplace_back("header.Authorization", "[" + in_toml(access.authorization()) + "]");
+  return keys;
 }
 
-std::string hosts_toml(std::string_view quoted_server, std::string_view quoted_url) {
+std::string host_block(std::string_view quoted_url, const HostKeys& keys = {}) {
+  const bool table = quoted_url.find(']') == std::string_view::npos;
+  std::string text(table ? host_begins : key_begins.substr(2));
+  text.append(quoted_url).append(table ? host_ends : key_ends);
+  for (const auto& [key, value] : keys) {
+    if (table)
+      text.append("  ");
+    else
+      text.append(key_begins.substr(2)).append(quoted_url).append("\".");
+    text.append(key).append(" = ").append(value).append("\n");
+  }
+  return text;
+}
+
+std::string hosts_toml(std::string_view quoted_server, std::string_view quoted_url,
+                       const HostKeys& keys = {}) {
   std::string text(containerd_marker);
   return text.append(server_begins).append(quoted_server).append(server_ends) +
-         host_block(quoted_url);
+         host_block(quoted_url, keys);
 }
 
 /// The text between the first `begin` and the next `end`.
@@ -50,19 +78,23 @@ bool is_ours(std::string_view text) {
          text == hosts_toml(server, between(text, key_begins, key_ends));
 }
 
-bool names(std::string_view text, const ClientMirror& mirror) {
-  return text.find("host.\"" + inside_quotes(mirror.url) + "\"") != std::string_view::npos ||
-         text.find("host.'" + mirror.url + "'") != std::string_view::npos;
+/// True if a file of others names the mirror and has its keys.
+bool is_complete(std::string_view text, const ClientMirror& mirror, const HostKeys& keys) {
+  const auto has = [text](const std::string& part) {
+    return text.find(part) != std::string_view::npos;
+  };
+  return (has("host.\"" + inside_quotes(mirror.url) + "\"") || has("host.'" + mirror.url + "'")) &&
+         std::ranges::all_of(keys, [&](const auto& key) { return has(key.second); });
 }
 
 Merged merge(std::string_view existing, bool ours, const std::string& content,
-             const ClientMirror& mirror) {
+             const ClientMirror& mirror, const HostKeys& keys) {
   if (existing == content) return {Merged::Outcome::unchanged, {}, {}};
   if (ours || is_ours(existing)) return {Merged::Outcome::changed, content, {}};
-  if (names(existing, mirror)) return {Merged::Outcome::unchanged, {}, {}};
+  if (is_complete(existing, mirror, keys)) return {Merged::Outcome::unchanged, {}, {}};
   return {Merged::Outcome::refused,
           "somebody else's, and left as it is; put this before its first [host…]:\n" +
-              host_block(inside_quotes(mirror.url)),
+              host_block(inside_quotes(mirror.url), keys),
           {}};
 }
 
@@ -142,20 +174,27 @@ std::string config_path_note(const CriRegistry& registry,
 
 EngineSetup containerd_setup(const ClientMirror& mirror,
                              const std::vector<ClientRegistry>& registries,
-                             const std::optional<std::string>& config) {
+                             const std::optional<std::string>& config, const MirrorAccess& access) {
   const auto cri = read_config(config.value_or(""));
   const bool one =
       cri.config_path.starts_with('/') && cri.config_path.find(':') == std::string::npos;
   EngineSetup setup;
   setup.comment = "# ";
   const std::filesystem::path folder = one ? cri.config_path : std::string(usual_folder);
+  const auto keys = keys_of(access, add_certificates(setup, access, folder / mirror.authority));
   for (const auto& registry : registries) {
-    const auto content = hosts_toml(inside_quotes(registry.server), inside_quotes(mirror.url));
-    setup.files.push_back({folder / registry.name / "hosts.toml", content,
-                           [content, mirror](std::string_view existing, bool ours) {
-                             return merge(existing, ours, content, mirror);
-                           }});
+    const auto content =
+        hosts_toml(inside_quotes(registry.server), inside_quotes(mirror.url), keys);
+    setup.files.push_back({folder / registry.name / "hosts.toml",
+                           content,
+                           [content, mirror, keys](std::string_view existing, bool ours) {
+                             return merge(existing, ours, content, mirror, keys);
+                           },
+                           access.has_login(),
+                           {}});
   }
+  if (access.has_login())
+    setup.notes.push_back("each hosts.toml holds the login in plain text: only root may read it");
   if (!one) setup.notes.push_back(config_path_note(cri, config));
   setup.next = {"containerd reads " + folder.string() +
                 " at each pull: nothing is to be restarted"};

@@ -7,6 +7,7 @@
 
 #include "proxy/app/command/client_mirror.h"
 #include "proxy/app/engines/engine_setup.h"
+#include "proxy/app/engines/mirror_access.h"
 
 namespace entrepot::app {
 
@@ -16,9 +17,12 @@ inline constexpr const char* containerd_config = "/etc/containerd/config.toml";
 /// (`config`: that file, empty where there is none; nullopt where nobody looked), else in
 /// /etc/containerd/certs.d.
 /// A hosts.toml that was not written by this program, or was edited since, is never changed: it is
-/// left in peace if it names the mirror, refused with what to add to it if it does not.
+/// left in peace if it names the mirror and the access to it, refused with what to add to it if
+/// not. Certificates are copied to the folder of the mirror's own name, where containerd finds them
+/// for images that name the mirror too. A login is a header, in the file.
 EngineSetup containerd_setup(const ClientMirror& mirror,
                              const std::vector<ClientRegistry>& registries,
-                             const std::optional<std::string>& config);
+                             const std::optional<std::string>& config,
+                             const MirrorAccess& access = {});
 
 }  // namespace entrepot::app

@@ -9,6 +9,8 @@
 namespace entrepot::app {
 namespace {
 
+constexpr const char* docker_certificates = "/etc/docker/certs.d";
+
 /// Plain http is taken from this machine; from elsewhere, where an image is pulled by the mirror's
 /// name, only if Docker is told.
 std::vector<conf::ListEntry> entries(const ClientMirror& mirror) {
@@ -40,12 +42,16 @@ Merged merge(std::string_view existing, const ClientMirror& mirror) {
 
 }  // namespace
 
-EngineSetup docker_setup(const ClientMirror& mirror,
-                         const std::vector<ClientRegistry>& registries) {
+EngineSetup docker_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
+                         const MirrorAccess& access) {
   EngineSetup setup;
   setup.files.push_back(
       {"/etc/docker/daemon.json", merge("", mirror).text,
        [mirror](std::string_view existing, bool) { return merge(existing, mirror); }});
+  add_certificates(setup, access, std::filesystem::path(docker_certificates) / mirror.authority);
+  if (access.ca && mirror.loopback)
+    setup.notes.push_back("Docker does not read " + std::string(docker_certificates) +
+                          " for an address of this machine: it trusts every certificate there");
   setup.next = {
       "systemctl reload docker (containers go on), or start it; docker info then shows "
       "the mirror under Registry Mirrors"};

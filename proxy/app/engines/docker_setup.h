@@ -5,11 +5,14 @@
 
 #include "proxy/app/command/client_mirror.h"
 #include "proxy/app/engines/engine_setup.h"
+#include "proxy/app/engines/mirror_access.h"
 
 namespace entrepot::app {
 
 /// /etc/docker/daemon.json: the mirror is asked before those that are named there already; all
-/// other keys stay. A file that is not plain JSON is refused.
-EngineSetup docker_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries);
+/// other keys stay. A file that is not plain JSON is refused. Certificates are copied to
+/// /etc/docker/certs.d; this way has no login.
+EngineSetup docker_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
+                         const MirrorAccess& access = {});
 
 }  // namespace entrepot::app

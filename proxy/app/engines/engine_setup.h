@@ -32,6 +32,8 @@ struct EngineFile {
   /// `ours`: this program has written the existing content, or there is none.
   std::function<Merged(std::string_view existing, bool ours)> merge;
   bool secret = false;  ///< only root may read it
+  std::filesystem::path copy_of =
+      {};  ///< printed instead of the content; empty: the content is printed
 };
 
 struct EngineSetup {

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <string_view>
 
+#include "proxy/app/engines/containers_login.h"
 #include "proxy/app/engines/own_file.h"
 
 namespace entrepot::app {
 namespace {
 
+constexpr const char* podman_certificates = "/etc/containers/certs.d";
 constexpr std::string_view our_name = "entrepot.conf";
 
 std::string block(const ClientRegistry& registry, const ClientMirror& mirror) {
@@ -49,7 +51,7 @@ std::string note_of(const PodmanFile& other, const std::string& names) {
 }  // namespace
 
 EngineSetup podman_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
-                         const std::vector<PodmanFile>& others) {
+                         const std::vector<PodmanFile>& others, const MirrorAccess& access) {
   EngineSetup setup;
   std::string content(own_file_marker);
   for (const auto& registry : registries) {
@@ -73,6 +75,13 @@ EngineSetup podman_setup(const ClientMirror& mirror, const std::vector<ClientReg
                            if (existing == content) return {Merged::Outcome::unchanged, {}, {}};
                            return {Merged::Outcome::changed, content, {}};
                          }});
+  add_certificates(setup, access, std::filesystem::path(podman_certificates) / mirror.authority);
+  if (!access.user.empty()) {
+    setup.files.push_back(login_file(root_login_file, mirror, access));
+    setup.notes.push_back(std::string(root_login_file) +
+                          " is that of root; another user logs in by itself: podman login " +
+                          mirror.authority);
+  }
   setup.next = {
       "podman, skopeo and buildah read it at their next pull; CRI-O after "
       "systemctl reload crio"};

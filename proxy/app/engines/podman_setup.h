@@ -7,6 +7,7 @@
 
 #include "proxy/app/command/client_mirror.h"
 #include "proxy/app/engines/engine_setup.h"
+#include "proxy/app/engines/mirror_access.h"
 
 namespace entrepot::app {
 
@@ -21,7 +22,8 @@ struct PodmanFile {
 
 /// /etc/containers/registries.conf.d/entrepot.conf, which is ours: podman, skopeo, buildah and
 /// CRI-O read it. `others`: what else they read, for notes where it speaks of the same registries.
+/// Certificates are copied to /etc/containers/certs.d, and a login is added to root_login_file.
 EngineSetup podman_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
-                         const std::vector<PodmanFile>& others);
+                         const std::vector<PodmanFile>& others, const MirrorAccess& access = {});
 
 }  // namespace entrepot::app

@@ -5,6 +5,7 @@
 
 #include "proxy/app/command/client_mirror.h"
 #include "proxy/app/engines/engine_setup.h"
+#include "proxy/app/engines/mirror_access.h"
 
 namespace entrepot::app {
 
@@ -13,8 +14,10 @@ enum class RancherKind { k3s, rke2 };
 /// /etc/rancher/k3s/registries.yaml or /etc/rancher/rke2/registries.yaml, from which the service
 /// writes the hosts.toml of its containerd at each start. The registry itself follows the mirror,
 /// as the service adds it. A file that this program did not write is never changed: it is left as
-/// it is if it names the mirror, and refused with the lines to add if it does not.
+/// it is if it names the mirror and the access to it, and refused with the lines to add if not.
+/// Certificates are copied beside it; a login is in the file.
 EngineSetup rancher_setup(RancherKind kind, const ClientMirror& mirror,
-                          const std::vector<ClientRegistry>& registries);
+                          const std::vector<ClientRegistry>& registries,
+                          const MirrorAccess& access = {});
 
 }  // namespace entrepot::app

@@ -138,6 +138,54 @@ TEST(ContainerdSetup, AnIpv6AddressIsNoNameOfATable) {
   EXPECT_EQ(merged(six.files[0], four.content).outcome, Outcome::changed);
 }
 
+/// With a certificate and a login.
+MirrorAccess everything() {
+  MirrorAccess access;
+  access.ca = {"/tmp/ca.pem", "ca"};
+  access.certificate = {"/tmp/node.pem", "certificate"};
+  access.key = {"/tmp/node.key", "key"};
+  access.user = "alice";
+  access.password = "secret";
+  return access;
+}
+
+TEST(ContainerdSetup, AccessIsInEachFile) {
+  const auto setup = containerd_setup(secure, all_registries, "", everything());
+  ASSERT_THAT(setup.files, SizeIs(5));
+  EXPECT_EQ(setup.files[0].path, "/etc/containerd/certs.d/mirror.example/ca.crt");
+  EXPECT_EQ(setup.files[0].copy_of, "/tmp/ca.pem");
+  EXPECT_FALSE(setup.files[1].secret);
+  EXPECT_TRUE(setup.files[2].secret);
+  EXPECT_TRUE(setup.files[3].secret);
+  EXPECT_THAT(setup.files[3].content,
+              testing::EndsWith("[host.\"https://mirror.example\"]\n"
+                                "  capabilities = [\"pull\", \"resolve\"]\n"
+                                "  ca = \"../mirror.example/ca.crt\"\n"
+                                "  client = [[\"../mirror.example/client.cert\", "
+                                "\"../mirror.example/client.key\"]]\n"
+                                "  header.Authorization = [\"Basic YWxpY2U6c2VjcmV0\"]\n"));
+  // Only the record knows that it is ours.
+  EXPECT_EQ(
+      merged(containerd_setup(there, all_registries, "").files[0], setup.files[3].content, true)
+          .outcome,
+      Outcome::changed);
+  const auto six =
+      containerd_setup(client_mirror("https://[fd00::5]"), all_registries, "", everything());
+  EXPECT_THAT(six.files[3].content,
+              HasSubstr("\nhost.\"https://[fd00::5]\".ca = \"../[fd00::5]/ca.crt\"\n"));
+  EXPECT_THAT(six.files[3].content,
+              HasSubstr("\nhost.\"https://[fd00::5]\".header.Authorization ="));
+}
+
+TEST(MirrorAccess, Authorization) {
+  EXPECT_EQ(everything().authorization(), "Basic YWxpY2U6c2VjcmV0");
+  MirrorAccess token;
+  EXPECT_FALSE(token.has_login());
+  token.token = "t";
+  EXPECT_TRUE(token.has_login());
+  EXPECT_EQ(token.authorization(), "Bearer t");
+}
+
 TEST(ContainerdSetup, QuotesAreWritten) {
   const std::vector<ClientRegistry> odd = {{"corp", "https://corp/a\"b\\c", "corp"}};
   const auto file = containerd_setup(there, odd, "").files[0];
