@@ -11,20 +11,34 @@
 namespace entrepot::app {
 namespace {
 
-std::map<std::string, Engine> engines() {
-  std::map<std::string, Engine> engines;
-  for (std::size_t i = 0; i < metrics::count_of<Engine>; ++i)
-    engines.emplace(metrics::words<Engine>[i], static_cast<Engine>(i));
-  return engines;
+template <typename Enum>
+std::map<std::string, Enum> values() {
+  std::map<std::string, Enum> values;
+  for (std::size_t i = 0; i < metrics::count_of<Enum>; ++i)
+    values.emplace(metrics::words<Enum>[i], static_cast<Enum>(i));
+  return values;
 }
 
 /// "docker, containerd or podman"
-std::string engine_names() {
+template <typename Enum>
+std::string names() {
   std::string names;
-  const auto& words = metrics::words<Engine>;
+  const auto& words = metrics::words<Enum>;
   for (std::size_t i = 0; i < words.size(); ++i)
     names.append(i == 0 ? "" : i + 1 == words.size() ? " or " : ", ").append(words[i]);
   return names;
+}
+
+/// An option whose value is a word of an enum.
+template <typename Enum>
+CLI::Option* add_choice(CLI::App& client, const char* name, std::optional<Enum>& value,
+                        const std::string& help) {
+  static const auto known = values<Enum>();
+  return client
+      .add_option_function<std::string>(
+          name, [&value](const std::string& word) { value = known.at(word); }, help)
+      ->type_name("WHICH")
+      ->check(CLI::IsMember(known).description(""));
 }
 
 /// Returns the options.
@@ -55,11 +69,11 @@ std::vector<CLI::Option*> add_access_options(CLI::App& client, AccessOptions& ac
 }  // namespace
 
 void add_client_options(CLI::App& client, Command& result) {
-  static const auto known = engines();
+  static const auto known = values<Engine>();
   client
       .add_option_function<std::string>(
           "ENGINE", [&result](const std::string& name) { result.engine = known.at(name); },
-          engine_names())
+          names<Engine>())
       ->required()
       ->type_name("")
       ->check(CLI::IsMember(known).description(""));
@@ -76,6 +90,13 @@ void add_client_options(CLI::App& client, Command& result) {
                    ->excludes(write)
                    ->excludes(mirror);
   for (auto* option : add_access_options(client, result.mirror_access)) undo->excludes(option);
+  add_choice(client, "--store", result.store,
+             "The image store of Docker: " + names<DockerStore>() + "; without it, as Docker says")
+      ->excludes(undo);
+  add_choice(client, "--registries", result.registries,
+             "The registries of containerd, and of Docker with its store, that ask the mirror: " +
+                 names<RegistryScope>())
+      ->excludes(undo);
   client.add_option("--root", result.root, "The system whose files are meant")
       ->type_name("DIR")
       ->check(CLI::Validator(CLI::ExistingDirectory).description(""));

@@ -60,7 +60,9 @@ struct Command {
   bool write = false;
   bool undo = false;  ///< take back what `write` wrote; excludes `write` and `mirror`
   AccessOptions mirror_access;
-  std::filesystem::path root = "/";  ///< the root of the system whose files are written
+  std::optional<DockerStore> store;         ///< of docker only; nullopt: to be found out
+  std::optional<RegistryScope> registries;  ///< nullopt: as is usual for the engine
+  std::filesystem::path root = "/";         ///< the root of the system whose files are written
 
   // Arguments of `token`.
   TokenAction token_action = TokenAction::list;

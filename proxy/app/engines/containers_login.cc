@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "conf/json/json_edits.h"
-#include "proxy/app/engines/written/record.h"
 
 namespace entrepot::app {
 namespace {
@@ -19,9 +18,7 @@ Merged merge(std::string_view existing, const std::string& host, const std::stri
             problems.errors.front() + "; it is left as it is: mend it and try again",
             {}};
   if (*text == existing) return {Merged::Outcome::unchanged, {}, {}};
-  return {Merged::Outcome::changed,
-          std::move(*text),
-          {{member.key, member.name, record_digest(value)}}};
+  return {Merged::Outcome::changed, std::move(*text), {{member.key, member.name, value}}};
 }
 
 }  // namespace

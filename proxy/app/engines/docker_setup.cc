@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "conf/json/json_edits.h"
+#include "proxy/app/engines/hosts_toml.h"
 
 namespace entrepot::app {
 namespace {
@@ -46,7 +47,7 @@ EngineSetup docker_setup(const ClientMirror& mirror, const std::vector<ClientReg
                          const MirrorAccess& access) {
   EngineSetup setup;
   setup.files.push_back(
-      {"/etc/docker/daemon.json", merge("", mirror).text,
+      {daemon_json, merge("", mirror).text,
        [mirror](std::string_view existing, bool) { return merge(existing, mirror); }});
   add_certificates(setup, access, std::filesystem::path(docker_certificates) / mirror.authority);
   if (access.ca && mirror.loopback)
@@ -66,6 +67,17 @@ EngineSetup docker_setup(const ClientMirror& mirror, const std::vector<ClientReg
     setup.notes.push_back("Docker asks mirrors for Docker Hub only; images of " + other->name +
                           " and others are pulled by the mirror's name: docker pull " +
                           mirror.authority + "/" + other->path + "/…");
+  return setup;
+}
+
+EngineSetup docker_store_setup(const ClientMirror& mirror,
+                               const std::vector<ClientRegistry>& registries,
+                               const MirrorAccess& access, RegistryScope scope) {
+  EngineSetup setup;
+  setup.comment = "# ";
+  add_hosts_files(setup, docker_certificates, mirror, registries, scope, access);
+  setup.next = {"Docker reads " + std::string(docker_certificates) +
+                " at each pull: nothing is to be restarted"};
   return setup;
 }
 

@@ -12,9 +12,9 @@ namespace entrepot::app {
 
 /// A part of a JSON file of others: a text in a list, or a member of an object.
 struct AddedPart {
-  std::string key;     ///< of the list or the object, in the outermost object
-  std::string name;    ///< the text, or the name of the member
-  std::string digest;  ///< record_digest() of the member's value; empty for a text
+  std::string key;    ///< of the list or the object, in the outermost object
+  std::string name;   ///< the text, or the name of the member
+  std::string value;  ///< of the member, as JSON; empty for a text
 };
 
 /// The new content of a file.

@@ -81,10 +81,11 @@ void WrittenFile::add_content(std::string_view content) {
 
 void WrittenFile::add_parts(const std::vector<AddedPart>& added) {
   for (const auto& part : added) {
-    std::erase_if(parts, [&part](const AddedPart& known) {
+    std::erase_if(parts, [&part](const WrittenPart& known) {
       return known.key == part.key && known.name == part.name;
     });
-    parts.push_back(part);
+    parts.push_back(
+        {part.key, part.name, part.value.empty() ? std::string() : record_digest(part.value)});
   }
 }
 

@@ -14,6 +14,12 @@
 
 namespace entrepot::app {
 
+/// A part of a JSON file of others that client-config has added.
+struct WrittenPart {
+  std::string key, name;  ///< as in AddedPart
+  std::string digest;     ///< record_digest() of the value of a member; empty for a text
+};
+
 /// A file that client-config has written. Paths are those of the system, without its root.
 struct WrittenFile {
   std::filesystem::path path;  ///< as the engine names it
@@ -23,7 +29,7 @@ struct WrittenFile {
   std::vector<std::string> digests;
   std::filesystem::path original;              ///< a backup: the file before the first write
   std::vector<std::filesystem::path> folders;  ///< that were made for it, the innermost first
-  std::vector<AddedPart> parts;                ///< of a file of others; empty: the whole file
+  std::vector<WrittenPart> parts;              ///< of a file of others; empty: the whole file
 
   bool has_written(std::string_view content) const;
   void add_content(std::string_view content);
