@@ -9,9 +9,9 @@
 #include "proxy/app/command/client_mirror.h"
 #include "proxy/app/command/exit_codes.h"
 #include "proxy/app/engines/engine_choice.h"
-#include "proxy/app/engines/mirror_access.h"
-#include "proxy/app/engines/written/undo.h"
-#include "proxy/app/engines/written/write.h"
+#include "proxy/app/engines/files/undo.h"
+#include "proxy/app/engines/files/write.h"
+#include "proxy/app/engines/setup/mirror_access.h"
 
 namespace entrepot::app {
 namespace {

@@ -6,13 +6,13 @@
 #include <filesystem>
 
 #include "cache/base/folder.h"
-#include "proxy/app/engines/buildkit_setup.h"
-#include "proxy/app/engines/containerd_setup.h"
-#include "proxy/app/engines/docker_setup.h"
 #include "proxy/app/engines/docker_store.h"
-#include "proxy/app/engines/podman_setup.h"
-#include "proxy/app/engines/rancher_setup.h"
-#include "proxy/app/engines/replaced_file.h"
+#include "proxy/app/engines/files/replaced_file.h"
+#include "proxy/app/engines/setup/buildkit_setup.h"
+#include "proxy/app/engines/setup/containerd_setup.h"
+#include "proxy/app/engines/setup/docker_setup.h"
+#include "proxy/app/engines/setup/podman_setup.h"
+#include "proxy/app/engines/setup/rancher_setup.h"
 
 namespace entrepot::app {
 namespace {

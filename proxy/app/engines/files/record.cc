@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/app/engines/written/record.h"
+#include "proxy/app/engines/files/record.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -7,7 +7,7 @@
 #include <system_error>
 
 #include "cache/base/digest.h"
-#include "proxy/app/engines/replaced_file.h"
+#include "proxy/app/engines/files/replaced_file.h"
 
 namespace entrepot::app {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/app/engines/mirror_access.h"
+#include "proxy/app/engines/setup/mirror_access.h"
 
 #include <openssl/evp.h>
 
@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "proxy/app/engines/replaced_file.h"
+#include "proxy/app/engines/files/replaced_file.h"
 #include "proxy/http/tls/identity.h"
 #include "proxy/http/tls/pem.h"
 

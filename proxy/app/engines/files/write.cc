@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The record is saved before a file is written: after a crash in between, it knows of a content
 // that the file does not have, which --undo ignores.
-#include "proxy/app/engines/written/write.h"
+#include "proxy/app/engines/files/write.h"
 
 #include <algorithm>
 #include <exception>
@@ -9,8 +9,8 @@
 #include <optional>
 #include <string>
 
-#include "proxy/app/engines/replaced_file.h"
-#include "proxy/app/engines/written/record.h"
+#include "proxy/app/engines/files/record.h"
+#include "proxy/app/engines/files/replaced_file.h"
 
 namespace entrepot::app {
 namespace {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/app/engines/buildkit_setup.h"
+#include "proxy/app/engines/setup/buildkit_setup.h"
 
 #include <string>
 #include <utility>
 
-#include "proxy/app/engines/own_file.h"
+#include "proxy/app/engines/setup/own_file.h"
 
 namespace entrepot::app {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "proxy/app/command/engine.h"
-#include "proxy/app/engines/engine_setup.h"
+#include "proxy/app/engines/files/engine_file.h"
 
 namespace entrepot::app {
 

@@ -2,7 +2,7 @@
 // A new file is written beside, synced, and then put in place: by rename() over what was there,
 // which a hard link has given its second name, the backup's, just before; or by link(), which
 // overwrites nothing, where nothing was there.
-#include "proxy/app/engines/replaced_file.h"
+#include "proxy/app/engines/files/replaced_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

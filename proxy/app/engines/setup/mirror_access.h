@@ -8,7 +8,7 @@
 
 #include "proxy/app/command/client_mirror.h"
 #include "proxy/app/command/command_line.h"
-#include "proxy/app/engines/engine_setup.h"
+#include "proxy/app/engines/setup/engine_setup.h"
 
 namespace entrepot::app {
 

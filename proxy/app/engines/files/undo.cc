@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/app/engines/written/undo.h"
+#include "proxy/app/engines/files/undo.h"
 
 #include <algorithm>
 #include <exception>
@@ -9,8 +9,8 @@
 #include <system_error>
 
 #include "conf/json/json_edits.h"
-#include "proxy/app/engines/replaced_file.h"
-#include "proxy/app/engines/written/record.h"
+#include "proxy/app/engines/files/record.h"
+#include "proxy/app/engines/files/replaced_file.h"
 
 namespace entrepot::app {
 namespace {

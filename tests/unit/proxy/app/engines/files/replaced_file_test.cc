@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/app/engines/replaced_file.h"
+#include "proxy/app/engines/files/replaced_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

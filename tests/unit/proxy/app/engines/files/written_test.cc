@@ -7,12 +7,12 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "proxy/app/engines/docker_setup.h"
-#include "proxy/app/engines/own_file.h"
-#include "proxy/app/engines/replaced_file.h"
-#include "proxy/app/engines/written/record.h"
-#include "proxy/app/engines/written/undo.h"
-#include "proxy/app/engines/written/write.h"
+#include "proxy/app/engines/files/record.h"
+#include "proxy/app/engines/files/replaced_file.h"
+#include "proxy/app/engines/files/undo.h"
+#include "proxy/app/engines/files/write.h"
+#include "proxy/app/engines/setup/docker_setup.h"
+#include "proxy/app/engines/setup/own_file.h"
 #include "tests/unit/proxy/app/scratch.h"
 
 namespace entrepot::app {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/app/engines/own_file.h"
+#include "proxy/app/engines/setup/own_file.h"
 
 #include <algorithm>
 #include <utility>

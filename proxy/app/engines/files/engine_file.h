@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// The new configuration of one engine, as texts and advice. Reads and writes no file.
 #pragma once
 
 #include <filesystem>
@@ -35,23 +34,5 @@ struct EngineFile {
   std::filesystem::path copy_of =
       {};  ///< printed instead of the content; empty: the content is printed
 };
-
-struct EngineSetup {
-  std::vector<EngineFile> files;
-  /// Precedes each file if several are printed; empty: the format has no comments.
-  std::string comment;
-  std::vector<std::string> notes;  ///< obstacles and their remedies
-  std::vector<std::string> next;   ///< steps after the files are written
-};
-
-/// Quotes a text for TOML.
-inline std::string in_toml(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c;
-  }
-  return quoted + '"';
-}
 
 }  // namespace entrepot::app

@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "proxy/app/command/client_mirror.h"
-#include "proxy/app/engines/engine_setup.h"
-#include "proxy/app/engines/mirror_access.h"
+#include "proxy/app/engines/setup/engine_setup.h"
+#include "proxy/app/engines/setup/mirror_access.h"
 
 namespace entrepot::app {
 

@@ -5,8 +5,8 @@
 
 #include "proxy/app/command/client_mirror.h"
 #include "proxy/app/command/engine.h"
-#include "proxy/app/engines/engine_setup.h"
-#include "proxy/app/engines/mirror_access.h"
+#include "proxy/app/engines/setup/engine_setup.h"
+#include "proxy/app/engines/setup/mirror_access.h"
 
 namespace entrepot::app {
 

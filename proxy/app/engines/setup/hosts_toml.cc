@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/app/engines/hosts_toml.h"
+#include "proxy/app/engines/setup/hosts_toml.h"
 
 #include <algorithm>
 #include <string>

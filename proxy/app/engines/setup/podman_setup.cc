@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/app/engines/podman_setup.h"
+#include "proxy/app/engines/setup/podman_setup.h"
 
 #include <algorithm>
 #include <string_view>
 
-#include "proxy/app/engines/containers_login.h"
-#include "proxy/app/engines/own_file.h"
+#include "proxy/app/engines/setup/containers_login.h"
+#include "proxy/app/engines/setup/own_file.h"
 
 namespace entrepot::app {
 namespace {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The setups of the engines: new files, and changes of existing ones.
-#include "proxy/app/engines/engine_setup.h"
+#include "proxy/app/engines/setup/engine_setup.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "proxy/app/engines/buildkit_setup.h"
-#include "proxy/app/engines/containerd_setup.h"
-#include "proxy/app/engines/docker_setup.h"
-#include "proxy/app/engines/podman_setup.h"
-#include "proxy/app/engines/rancher_setup.h"
+#include "proxy/app/engines/setup/buildkit_setup.h"
+#include "proxy/app/engines/setup/containerd_setup.h"
+#include "proxy/app/engines/setup/docker_setup.h"
+#include "proxy/app/engines/setup/podman_setup.h"
+#include "proxy/app/engines/setup/rancher_setup.h"
 
 namespace entrepot::app {
 namespace {

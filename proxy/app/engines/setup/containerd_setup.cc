@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/app/engines/containerd_setup.h"
+#include "proxy/app/engines/setup/containerd_setup.h"
 
 #include <string_view>
 
-#include "proxy/app/engines/hosts_toml.h"
+#include "proxy/app/engines/setup/hosts_toml.h"
 
 namespace entrepot::app {
 namespace {

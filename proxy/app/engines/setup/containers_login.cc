@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/app/engines/containers_login.h"
+#include "proxy/app/engines/setup/containers_login.h"
 
 #include <string>
 #include <utility>

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy/app/engines/engine_setup.h"
+#include "proxy/app/engines/setup/engine_setup.h"
 
 namespace entrepot::app {
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/app/engines/docker_setup.h"
+#include "proxy/app/engines/setup/docker_setup.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "conf/json/json_edits.h"
-#include "proxy/app/engines/hosts_toml.h"
+#include "proxy/app/engines/setup/hosts_toml.h"
 
 namespace entrepot::app {
 namespace {

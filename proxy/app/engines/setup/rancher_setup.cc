@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/app/engines/rancher_setup.h"
+#include "proxy/app/engines/setup/rancher_setup.h"
 
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "proxy/app/engines/own_file.h"
+#include "proxy/app/engines/setup/own_file.h"
 
 namespace entrepot::app {
 namespace {
