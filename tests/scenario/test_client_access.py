@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.client_config import FILES, NAMES, command, root, tree, write
+from support.client_config import FILES, MIRROR, NAMES, command, root, tree, write
 from support.entrepot import EXIT_CONFIG, EXIT_USAGE, run
 from support.tls import Authority
 
@@ -25,13 +25,15 @@ CERTIFICATES = {
     "docker": f"etc/docker/certs.d/{HOST}",
     "containerd": f"etc/containerd/certs.d/{HOST}",
     "podman": f"etc/containers/certs.d/{HOST}",
+    "crio": f"etc/containers/certs.d/{HOST}",
     "k3s": "etc/rancher/k3s/entrepot",
     "rke2": "etc/rancher/rke2/entrepot",
     "buildkit": "etc/buildkit/entrepot",
 }
-WITH_LOGIN = ["containerd", "podman", "k3s", "rke2"]
+WITH_LOGIN = ["containerd", "podman", "crio", "k3s", "rke2"]
 LOGIN_FILE = "root/.config/containers/auth.json"
-AUTHORIZED = {**{name: FILES[name] for name in ("containerd", "k3s", "rke2")}, "podman": [LOGIN_FILE]}
+AUTHORIZED = {**{name: FILES[name] for name in ("containerd", "k3s", "rke2")}, "podman": [LOGIN_FILE],
+              "crio": [LOGIN_FILE]}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def modes(root: Path) -> dict[str, int]:
     return {name: entry[3] & 0o7777 for name, entry in tree(root).items()}
 
 
-@pytest.mark.parametrize("engine", FILES)
+@pytest.mark.parametrize("engine", CERTIFICATES)
 def test_certificates_are_copied_and_removed(engine, root, files, certificates):
     write(engine, root, "--mirror", URL, *certificates)
     folder = root / CERTIFICATES[engine]
@@ -80,7 +82,7 @@ def test_certificates_are_copied_and_removed(engine, root, files, certificates):
 def test_only_root_reads_a_login_and_undo_removes_it(engine, root, login):
     write(engine, root, "--mirror", URL)
     said = write(engine, root, "--mirror", URL, *login).stdout
-    assert "plain text" in said or LOGIN_FILE in said
+    assert "plain text" in said or f"{root / LOGIN_FILE}: written" in said
     assert sorted(name for name, mode in modes(root).items() if mode == 0o600) == \
         sorted(AUTHORIZED[engine])
     assert write(engine, root, "--mirror", URL, *login).stdout.count("nothing to do") == len(tree(root))
@@ -143,6 +145,45 @@ def test_podman_keeps_other_logins(root, files, login):
     assert base64.b64decode(stored) == b"ci:entrepot_secret"
 
 
+def test_crio_has_its_own_file_of_logins(root, login):
+    settings = root / "etc/crio/crio.conf.d"
+    settings.mkdir(parents=True)
+    (root / "etc/crio/crio.conf").write_text('[crio.image]\nglobal_auth_file = "/etc/first.json"\n')
+    (settings / "10-ours.conf").write_text(
+        '[crio.image]\n# global_auth_file = "/no.json"\nglobal_auth_file="/etc/crio/auth.json"\n')
+    (settings / "99-other.conf").write_text('[crio.image]\npause_image = "pause"\n')
+    write("crio", root, "--mirror", URL, *login)
+    assert json.loads((root / "etc/crio/auth.json").read_text()) == {"auths": {HOST: {"auth": BASIC}}}
+    assert not (root / LOGIN_FILE).exists()
+    assert "global_auth_file" in command("crio", "--mirror", URL, *login).stderr
+
+
+def test_crio_and_podman_share_their_file(root):
+    write("podman", root)
+    assert "nothing to do" in write("crio", root).stdout
+    assert "Nothing to undo" in run("client-config", "crio", "--undo", "--root", str(root)).stdout
+    write("crio", root, "--mirror", URL)
+    assert run("client-config", "crio", "--undo", "--root", str(root)).returncode == 0
+    assert "127.0.0.1:5000" in (root / FILES["podman"][0]).read_text()
+    assert run("client-config", "podman", "--undo", "--root", str(root)).returncode == 0
+    assert list(root.iterdir()) == []
+
+
+def test_kaniko_gets_flags(files, certificates, login):
+    done = command("kaniko", "--mirror", URL, *certificates, *login)
+    assert done.stdout.splitlines() == [
+        f"--registry-map=index.docker.io={HOST}/docker.io",
+        *(f"--registry-map={name}={HOST}/{name}" for name in sorted(NAMES) if name != "docker.io"),
+        f"--registry-certificate={HOST}={files['ca']}",
+        f"--registry-client-cert={HOST}={files['cert']},{files['key']}"]
+    assert "/kaniko/.docker/config.json" in done.stderr and BASIC in done.stderr
+    assert "--insecure-registry=10.0.0.5:5000" in command("kaniko", "--mirror", MIRROR).stdout
+
+
+def test_apptainer_does_not_fall_back():
+    assert "while this one is down, it pulls nothing" in command("apptainer").stderr
+
+
 def test_a_certificate_of_another_hand_stays(root, certificates):
     theirs = root / CERTIFICATES["docker"] / "ca.crt"
     theirs.parent.mkdir(parents=True)
@@ -166,7 +207,7 @@ def test_a_hosts_toml_of_another_tool_needs_the_login_too(root, login):
 
 
 def test_a_key_is_not_printed(files, certificates):
-    for engine in FILES:
+    for engine in CERTIFICATES:
         done = command(engine, "--mirror", URL, *certificates)
         assert "PRIVATE KEY" not in done.stdout + done.stderr
         assert f"a copy of {files['key']}" in done.stdout + done.stderr
@@ -185,6 +226,13 @@ def test_docker_ignores_certificates_of_this_machine(files):
      "shows no certificate to an address of this machine"),
     ("buildkit", ["--user", "alice", "--password-file", "{password}"], f"docker login {HOST}"),
     ("podman", ["--token-file", "{token}"], "--user NAME"),
+    ("crio", ["--token-file", "{token}"], "--user NAME"),
+    ("kaniko", ["--token-file", "{token}"], "reads no file of this machine"),
+    ("apptainer", ["--user", "alice", "--password-file", "{password}"],
+     f"apptainer registry login --username NAME docker://{HOST}"),
+    ("apptainer", ["--token-file", "{token}"], "apptainer registry login"),
+    ("apptainer", ["--ca", "{ca}"], "SSL_CERT_FILE"),
+    ("apptainer", ["--client-cert", "{cert}", "--client-key", "{key}"], "no certificate"),
     ("k3s", ["--token-file", "{token}"], "--user NAME"),
     ("containerd", ["--user", "alice"], "--password-file"),
     ("containerd", ["--password-file", "{password}"], "--user"),

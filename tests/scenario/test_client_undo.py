@@ -39,7 +39,7 @@ def test_leaves_what_another_hand_has_made(engine, root):
     for name in FILES[engine]:
         (root / name).parent.mkdir(parents=True)
         (root / name).write_text("{}\n" if engine == "docker" else f"# {MIRROR}\n")
-    write("podman" if engine != "podman" else "k3s", root)
+    write("k3s" if engine != "k3s" else "buildkit", root)
     before = tree(root)
     assert "Nothing to undo" in undo(engine, root).stdout
     assert tree(root) == before

@@ -16,6 +16,8 @@ FILES = {
     "docker": ["etc/docker/daemon.json"],
     "containerd": [f"etc/containerd/certs.d/{name}/hosts.toml" for name in NAMES],
     "podman": ["etc/containers/registries.conf.d/entrepot.conf"],
+    "crio": ["etc/containers/registries.conf.d/entrepot.conf"],
+    "apptainer": ["etc/containers/registries.conf.d/entrepot.conf"],
     "k3s": ["etc/rancher/k3s/registries.yaml"],
     "rke2": ["etc/rancher/rke2/registries.yaml"],
     "buildkit": ["etc/buildkit/buildkitd.toml"],

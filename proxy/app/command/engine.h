@@ -8,7 +8,17 @@
 namespace entrepot::app {
 
 /// The engines that `entrepot client-config` knows.
-enum class Engine : std::uint8_t { docker, containerd, podman, k3s, rke2, buildkit };
+enum class Engine : std::uint8_t {
+  docker,
+  containerd,
+  podman,
+  crio,
+  k3s,
+  rke2,
+  buildkit,
+  kaniko,
+  apptainer,
+};
 
 /// The image store of Docker. containerd's image store takes mirrors of every registry, with a
 /// login.
@@ -29,9 +39,12 @@ inline constexpr auto words<app::Engine> = make_words<app::Engine>({
     {app::Engine::docker, "docker"},
     {app::Engine::containerd, "containerd"},
     {app::Engine::podman, "podman"},
+    {app::Engine::crio, "crio"},
     {app::Engine::k3s, "k3s"},
     {app::Engine::rke2, "rke2"},
     {app::Engine::buildkit, "buildkit"},
+    {app::Engine::kaniko, "kaniko"},
+    {app::Engine::apptainer, "apptainer"},
 });
 
 template <>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <string_view>
 
 #include "cache/base/folder.h"
 #include "proxy/app/engines/docker_store.h"
@@ -11,30 +12,51 @@
 #include "proxy/app/engines/setup/buildkit_setup.h"
 #include "proxy/app/engines/setup/containerd_setup.h"
 #include "proxy/app/engines/setup/docker_setup.h"
+#include "proxy/app/engines/setup/kaniko_setup.h"
 #include "proxy/app/engines/setup/podman_setup.h"
 #include "proxy/app/engines/setup/rancher_setup.h"
+#include "proxy/app/engines/setup/toml_lines.h"
 
 namespace entrepot::app {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* crio_config = "/etc/crio/crio.conf";
+constexpr const char* crio_folder = "/etc/crio/crio.conf.d";
 constexpr auto patience_for_docker = std::chrono::seconds(5);
 
-/// The other files about registries that podman reads, in its order.
-std::vector<PodmanFile> podman_files(const fs::path& root) {
-  std::vector<fs::path> paths = {podman_file};
+/// A file of configuration, and then those of its folder with this extension, in their order.
+std::vector<ConfigFile> read_files(const fs::path& root, const fs::path& file,
+                                   const fs::path& folder, std::string_view extension) {
+  std::vector<fs::path> paths = {file};
   // As far as it can be read: like a file of it that cannot.
-  static_cast<void>(
-      cache::for_each_entry(path_below(root, podman_folder), [&paths](const auto& entry) {
-        if (entry.path().extension() == ".conf" && entry.path().filename() != "entrepot.conf")
-          paths.push_back(fs::path(podman_folder) / entry.path().filename());
-      }));
+  static_cast<void>(cache::for_each_entry(path_below(root, folder), [&](const auto& entry) {
+    if (entry.path().extension() == extension) paths.push_back(folder / entry.path().filename());
+  }));
   std::sort(paths.begin() + 1, paths.end());
-  std::vector<PodmanFile> files;
+  std::vector<ConfigFile> files;
   for (const auto& path : paths)
     if (auto text = content_of_file(path_below(root, path))) files.push_back({path, *text});
   return files;
+}
+
+/// The other files about registries that podman reads, in its order.
+std::vector<ConfigFile> podman_files(const Command& command) {
+  if (!command.write) return {};
+  auto files = read_files(command.root, podman_file, podman_folder, ".conf");
+  std::erase_if(files, [](const auto& file) { return file.path.filename() == "entrepot.conf"; });
+  return files;
+}
+
+/// The last value counts.
+std::optional<std::string> crio_logins(const Command& command) {
+  if (!command.write) return std::nullopt;
+  std::string value;
+  auto files = read_files(command.root, crio_config, crio_folder, ".conf");
+  for (const auto& file : files)
+    if (auto found = quoted_setting(file.text, "global_auth_file")) value = *found;
+  return value;
 }
 
 std::optional<std::string> containerd_config_of(const Command& command) {
@@ -67,6 +89,21 @@ EngineSetup docker(const Command& command, const std::vector<ClientRegistry>& re
   if (containerd) note_daemon_json(setup, command, mirror);
   setup.notes.insert(setup.notes.end(), machine.notes.begin(), machine.notes.end());
   return setup;
+}
+
+/// apptainer takes these from the environment and the home of each user.
+std::optional<std::string> fault_for_apptainer(const AccessOptions& options,
+                                               const ClientMirror& mirror) {
+  if (options.client_certificate) return "apptainer shows a mirror no certificate";
+  if (options.ca)
+    return "apptainer trusts the authorities of the system, or those of the variable "
+           "SSL_CERT_FILE in their place: add " +
+           options.ca->string() + " to the system's (update-ca-certificates)";
+  if (options.password_file || options.token_file)
+    return "apptainer keeps the logins of each user: apptainer registry login --username NAME "
+           "docker://" +
+           mirror.authority;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -108,6 +145,9 @@ std::optional<std::string> fault_for_engine(const Command& command, const Machin
     return "Docker shows no certificate to an address of this machine: give --mirror another "
            "address than " +
            mirror.authority;
+  if (engine == Engine::kaniko && command.write)
+    return "kaniko reads no file of this machine: print its flags, without --write";
+  if (engine == Engine::apptainer) return fault_for_apptainer(options, mirror);
   if (engine == Engine::buildkit && login)
     return "BuildKit takes the login from its client: docker login " + mirror.authority +
            " where the builds are started";
@@ -127,9 +167,13 @@ EngineSetup setup_for(const Command& command, const conf::Config& config, const 
       return containerd_setup(mirror, registries, containerd_config_of(command), access,
                               command.registries.value_or(RegistryScope::configured));
     case Engine::podman:
-      return podman_setup(mirror, registries,
-                          command.write ? podman_files(command.root) : std::vector<PodmanFile>(),
-                          access);
+      return podman_setup(mirror, registries, podman_files(command), access);
+    case Engine::crio:
+      return crio_setup(mirror, registries, podman_files(command), crio_logins(command), access);
+    case Engine::apptainer:
+      return apptainer_setup(mirror, registries, podman_files(command));
+    case Engine::kaniko:
+      return kaniko_setup(mirror, registries, command.mirror_access, access);
     case Engine::k3s:
       return rancher_setup(RancherKind::k3s, mirror, registries, access);
     case Engine::rke2:
@@ -151,8 +195,11 @@ std::string reload_step(Engine engine) {
     case Engine::buildkit:
       return "systemctl restart buildkit; or, for docker buildx, create the builder again";
     case Engine::podman:
+    case Engine::crio:
       return "systemctl reload crio, where CRI-O runs";
     case Engine::containerd:
+    case Engine::kaniko:
+    case Engine::apptainer:
       break;
   }
   return {};

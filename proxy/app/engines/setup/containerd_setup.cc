@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "proxy/app/engines/setup/hosts_toml.h"
+#include "proxy/app/engines/setup/toml_lines.h"
 
 namespace entrepot::app {
 namespace {
@@ -16,20 +17,6 @@ struct CriRegistry {
   bool has_mirrors = false;  // the old way, which cannot be had beside config_path
   bool version_3 = false;
 };
-
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
-
-/// The value of `key = "value"` or `key = 'value'`.
-std::string quoted_value(std::string_view line) {
-  const auto begin = line.find_first_of("\"'");
-  if (begin == std::string_view::npos) return {};
-  const auto end = line.find(line[begin], begin + 1);
-  return end == std::string_view::npos ? "" : std::string(line.substr(begin + 1, end - begin - 1));
-}
 
 /// Reads line by line, and knows tables in the form that every known configuration uses. Another
 /// form is not recognised, and leads to unnecessary advice.

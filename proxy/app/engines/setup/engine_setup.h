@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/app/command/client_mirror.h"
 #include "proxy/app/engines/files/engine_file.h"
 
 namespace entrepot::app {
@@ -26,6 +27,13 @@ inline std::string in_toml(std::string_view text) {
     quoted += c;
   }
   return quoted + '"';
+}
+
+/// The note on a registry whose name no path can hold. REQUIRES: its path is empty.
+inline std::string left_out(const ClientRegistry& registry) {
+  return registry.name +
+         " is left out: a path cannot hold the ':' of its name. Give it an alias without a port in "
+         "the mirror's configuration";
 }
 
 }  // namespace entrepot::app

@@ -39,7 +39,7 @@ bool speaks_of(std::string_view text, const std::string& name) {
 }
 
 /// If two files of the folder name a registry, podman uses the one whose name sorts last.
-std::string note_of(const PodmanFile& other, const std::string& names) {
+std::string note_of(const ConfigFile& other, const std::string& names) {
   const bool later =
       other.path.parent_path() == podman_folder && other.path.filename().string() > our_name;
   return other.path.string() + " speaks of " + names +
@@ -48,17 +48,15 @@ std::string note_of(const PodmanFile& other, const std::string& names) {
                 : " too; what it says of it (blocked, other mirrors) no longer counts");
 }
 
-}  // namespace
-
-EngineSetup podman_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
-                         const std::vector<PodmanFile>& others, const MirrorAccess& access) {
+/// The file about registries, and the certificates.
+EngineSetup registries_setup(const ClientMirror& mirror,
+                             const std::vector<ClientRegistry>& registries,
+                             const std::vector<ConfigFile>& others, const MirrorAccess& access) {
   EngineSetup setup;
   std::string content(own_file_marker);
   for (const auto& registry : registries) {
     if (registry.path.empty())
-      setup.notes.push_back(registry.name +
-                            " is left out: a path cannot hold the ':' of its name. "
-                            "Give it an alias without a port in the mirror's configuration");
+      setup.notes.push_back(left_out(registry));
     else
       content += block(registry, mirror);
   }
@@ -76,6 +74,14 @@ EngineSetup podman_setup(const ClientMirror& mirror, const std::vector<ClientReg
                            return {Merged::Outcome::changed, content, {}};
                          }});
   add_certificates(setup, access, std::filesystem::path(podman_certificates) / mirror.authority);
+  return setup;
+}
+
+}  // namespace
+
+EngineSetup podman_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
+                         const std::vector<ConfigFile>& others, const MirrorAccess& access) {
+  auto setup = registries_setup(mirror, registries, others, access);
   if (!access.user.empty()) {
     setup.files.push_back(login_file(root_login_file, mirror, access));
     setup.notes.push_back(std::string(root_login_file) +
@@ -85,6 +91,34 @@ EngineSetup podman_setup(const ClientMirror& mirror, const std::vector<ClientReg
   setup.next = {
       "podman, skopeo and buildah read it at their next pull; CRI-O after "
       "systemctl reload crio"};
+  return setup;
+}
+
+EngineSetup crio_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
+                       const std::vector<ConfigFile>& others,
+                       const std::optional<std::string>& logins, const MirrorAccess& access) {
+  auto setup = registries_setup(mirror, registries, others, access);
+  if (!access.user.empty()) {
+    const std::string file = logins.value_or("").empty() ? root_login_file : *logins;
+    setup.files.push_back(login_file(file, mirror, access));
+    if (!logins)
+      setup.notes.push_back(
+          "where the configuration of CRI-O has a global_auth_file, the login "
+          "belongs to that file");
+  }
+  setup.next = {"systemctl reload crio"};
+  return setup;
+}
+
+EngineSetup apptainer_setup(const ClientMirror& mirror,
+                            const std::vector<ClientRegistry>& registries,
+                            const std::vector<ConfigFile>& others) {
+  auto setup = registries_setup(mirror, registries, others, {});
+  setup.notes.push_back(
+      "apptainer asks the first mirror of a registry only: while this one is down, it pulls "
+      "nothing, and podman and CRI-O read this file too");
+  setup.notes.push_back("apptainer 1.4.0 ignores this file (apptainer issue 2919); 1.4.5 reads it");
+  setup.next = {"apptainer reads it at its next pull"};
   return setup;
 }
 

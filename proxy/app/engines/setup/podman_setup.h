@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,8 @@ namespace entrepot::app {
 inline constexpr const char* podman_folder = "/etc/containers/registries.conf.d";
 inline constexpr const char* podman_file = "/etc/containers/registries.conf";
 
-/// A file that podman reads besides ours.
-struct PodmanFile {
+/// A file that an engine reads besides ours.
+struct ConfigFile {
   std::filesystem::path path;
   std::string text;
 };
@@ -24,6 +25,18 @@ struct PodmanFile {
 /// CRI-O read it. `others`: what else they read, for notes where it speaks of the same registries.
 /// Certificates are copied to /etc/containers/certs.d, and a login is added to root_login_file.
 EngineSetup podman_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
-                         const std::vector<PodmanFile>& others, const MirrorAccess& access = {});
+                         const std::vector<ConfigFile>& others, const MirrorAccess& access = {});
+
+/// CRI-O has the same files. `logins`: the global_auth_file of its configuration, empty where there
+/// is none; nullopt where nobody looked. Without one, CRI-O reads the file of root's podman.
+EngineSetup crio_setup(const ClientMirror& mirror, const std::vector<ClientRegistry>& registries,
+                       const std::vector<ConfigFile>& others,
+                       const std::optional<std::string>& logins, const MirrorAccess& access = {});
+
+/// apptainer has the same file about registries, and takes neither certificates nor a login from
+/// files of the system.
+EngineSetup apptainer_setup(const ClientMirror& mirror,
+                            const std::vector<ClientRegistry>& registries,
+                            const std::vector<ConfigFile>& others);
 
 }  // namespace entrepot::app

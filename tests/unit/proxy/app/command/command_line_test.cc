@@ -163,7 +163,7 @@ TEST(CommandLine, WrongUsageIs64) {
       {"version", "--config", "a"},
       {"health", "--config", "a"},
       {"client-config"},
-      {"client-config", "crio"},
+      {"client-config", "cri-o"},
       {"client-config", "0"},
       {"client-config", "docker", "podman"},
       {"client-config", "docker", "--mirror"},

@@ -7,9 +7,12 @@
 
 #include "proxy/app/engines/setup/buildkit_setup.h"
 #include "proxy/app/engines/setup/containerd_setup.h"
+#include "proxy/app/engines/setup/containers_login.h"
 #include "proxy/app/engines/setup/docker_setup.h"
+#include "proxy/app/engines/setup/kaniko_setup.h"
 #include "proxy/app/engines/setup/podman_setup.h"
 #include "proxy/app/engines/setup/rancher_setup.h"
+#include "proxy/app/engines/setup/toml_lines.h"
 
 namespace entrepot::app {
 namespace {
@@ -298,6 +301,34 @@ TEST(PodmanSetup, ReportsOtherFilesForTheSameRegistry) {
        {"", "# prefix = \"docker.io\"", "prefix = \"docker.io/library\"",
         "location = \"mirror.example/docker.io\"", "[aliases]\n\"a\" = \"docker.io/a\""})
     EXPECT_THAT(notes(folder / "a.conf", text), IsEmpty()) << text;
+}
+
+TEST(CrioSetup, TheLoginIsInTheFileOfItsConfiguration) {
+  const auto file = [](const std::optional<std::string>& logins) {
+    const auto setup = crio_setup(secure, all_registries, {}, logins, everything());
+    return setup.files.back().path.string() + (setup.notes.empty() ? "" : " perhaps");
+  };
+  EXPECT_EQ(file("/etc/crio/auth.json"), "/etc/crio/auth.json");
+  EXPECT_EQ(file(""), root_login_file);
+  EXPECT_EQ(file(std::nullopt), std::string(root_login_file) + " perhaps");
+  EXPECT_EQ(crio_setup(secure, all_registries, {}, "").files[0].content,
+            podman_setup(secure, all_registries, {}).files[0].content);
+}
+
+TEST(KanikoSetup, Flags) {
+  const auto setup = kaniko_setup(there, {all_registries[0], {"x:1", "https://x:1", ""}}, {}, {});
+  ASSERT_THAT(setup.files, SizeIs(1));
+  EXPECT_EQ(setup.files[0].content,
+            "--registry-map=index.docker.io=10.0.0.5:5000/docker.io\n"
+            "--insecure-registry=10.0.0.5:5000\n");
+  EXPECT_THAT(setup.notes, ElementsAre(HasSubstr("x:1 is left out")));
+}
+
+TEST(TomlLines, QuotedSetting) {
+  EXPECT_EQ(quoted_setting("[a]\n  key = \"one\" # x\nkey='two'", "key"), "two");
+  EXPECT_EQ(quoted_setting("key = \"\"\n", "key"), "");
+  for (const auto* text : {"", "# key = \"one\"", "keys = \"one\"", "a = \"key = 1\""})
+    EXPECT_EQ(quoted_setting(text, "key"), std::nullopt) << text;
 }
 
 TEST(RancherSetup, OneFileOfMirrors) {
