@@ -69,6 +69,8 @@ ARROWS = {
     "proxy/app/engines/files": ["cache/base", "conf/json", "proxy/app/command"],
     "proxy/app/engines/setup": ["conf", "conf/json", "proxy/app/command", "proxy/app/engines/files",
                                 "proxy/http/tls"],
+    "proxy/app/engines/check": ["cache/base", "conf", "proxy/app/command",
+                                "proxy/app/engines/files", "proxy/app/engines/setup"],
     "proxy/app/engines": ["cache/base", "conf", "proxy/app/command", "proxy/app/engines/"],
     "proxy/app/access_cli": ["conf", "conf/json", "proxy/access", "proxy/app/command",
                              "proxy/registry/reply", "proxy/registry/request"],
@@ -88,14 +90,15 @@ LIBRARIES = {
                   "proxy/upstream/wire/listing_", "proxy/upstream/auth/token_reply.cc",
                   "proxy/access/login/token_file.cc",
                   "proxy/admin/cache_api.cc", "proxy/app/cache_cli/",
-                  "proxy/app/engines/files/record.cc",
+                  "proxy/app/engines/check/documents.", "proxy/app/engines/files/record.cc",
                   "proxy/app/endpoint_memory.cc"]),
     "rocksdb": (r"rocksdb/", ["cache/index/rocks_"]),
     "libevent": (r"(event2/|event\.h|evutil\.h)",
                  ["proxy/loop/", "proxy/http/", "proxy/upstream/"]),
     "re2": (r"re2/", ["metrics/pattern.cc"]),
     "llhttp": (r"llhttp\.h", ["proxy/http/"]),
-    "libcurl": (r"curl/", ["proxy/upstream/", "proxy/app/cache_cli/admin_client."]),
+    "libcurl": (r"curl/", ["proxy/upstream/", "proxy/app/cache_cli/admin_client.",
+                           "proxy/app/engines/check/probe.cc"]),
     # Upstream credentials are encoded for Basic and wiped from memory by it.
     "openssl": (r"openssl/", ["cache/base/digest", "cache/content/schema1.cc", "proxy/base/secret.cc",
                               "proxy/access/login/", "proxy/app/engines/setup/mirror_access.cc", "proxy/http/",
@@ -103,6 +106,9 @@ LIBRARIES = {
     # Hashes of passwords.
     "libcrypt": (r"crypt\.h", ["proxy/access/login/password_hash.cc"]),
     "CLI11": (r"CLI/", ["proxy/app/"]),
+    # Files of engines.
+    "toml++": (r"toml\+\+/", ["proxy/app/engines/check/documents.cc"]),
+    "yaml-cpp": (r"yaml-cpp/", ["proxy/app/engines/check/documents.cc"]),
     # Tests only: no source of the product includes them.
     "googletest": (r"(gtest|gmock)/", []),
     "benchmark": (r"benchmark/", []),

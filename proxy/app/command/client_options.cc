@@ -89,14 +89,23 @@ void add_client_options(CLI::App& client, Command& result) {
   auto* undo = client.add_flag("--undo", result.undo, "Take back what --write has written")
                    ->excludes(write)
                    ->excludes(mirror);
-  for (auto* option : add_access_options(client, result.mirror_access)) undo->excludes(option);
+  auto* check = client
+                    .add_flag("--check", result.check,
+                              "Ask the mirror as the engine would, by its files as they are")
+                    ->excludes(write)
+                    ->excludes(undo);
+  for (auto* option : add_access_options(client, result.mirror_access)) {
+    undo->excludes(option);
+    check->excludes(option);
+  }
   add_choice(client, "--store", result.store,
              "The image store of Docker: " + names<DockerStore>() + "; without it, as Docker says")
       ->excludes(undo);
   add_choice(client, "--registries", result.registries,
              "The registries of containerd, and of Docker with its store, that ask the mirror: " +
                  names<RegistryScope>())
-      ->excludes(undo);
+      ->excludes(undo)
+      ->excludes(check);
   client.add_option("--root", result.root, "The system whose files are meant")
       ->type_name("DIR")
       ->check(CLI::Validator(CLI::ExistingDirectory).description(""));

@@ -58,7 +58,8 @@ struct Command {
   Engine engine = Engine::docker;
   std::optional<std::string> mirror;  ///< a URL without fault_of_mirror()
   bool write = false;
-  bool undo = false;  ///< take back what `write` wrote; excludes `write` and `mirror`
+  bool check = false;  ///< ask the mirror as the engine would; excludes `write` and `undo`
+  bool undo = false;   ///< take back what `write` wrote; excludes `write` and `mirror`
   AccessOptions mirror_access;
   std::optional<DockerStore> store;         ///< of docker only; nullopt: to be found out
   std::optional<RegistryScope> registries;  ///< nullopt: as is usual for the engine

@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 
 #include <iostream>
+#include <optional>
 #include <string>
 
 #include "proxy/app/command/client_mirror.h"
 #include "proxy/app/command/exit_codes.h"
+#include "proxy/app/engines/check/check.h"
 #include "proxy/app/engines/engine_choice.h"
 #include "proxy/app/engines/files/undo.h"
 #include "proxy/app/engines/files/write.h"
@@ -56,6 +58,9 @@ int run_client_config(const Command& command, const conf::Config& config) {
     std::cerr << "entrepot: " << *fault << "\n";
     return exit_usage;
   }
+  if (command.check)
+    return check_engine(command, config, *mirror,
+                        machine.store_is_known ? std::optional(machine.store) : std::nullopt);
   const auto access = read_access(options);
   // Engines and their users must be able to read what is made here.
   ::umask(022);

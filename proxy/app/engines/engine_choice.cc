@@ -113,11 +113,14 @@ Machine look_at_machine(const Command& command) {
   if (command.engine != Engine::docker) return machine;
   if (command.store) {
     machine.store = *command.store;
+    machine.store_is_known = true;
     return machine;
   }
-  const bool here = command.write && fs::absolute(command.root).lexically_normal() == "/";
+  const bool here =
+      (command.write || command.check) && fs::absolute(command.root).lexically_normal() == "/";
   const auto found = here ? ask_docker_for_its_store(patience_for_docker)
                           : FoundStore{std::nullopt, "Docker is not asked for another system"};
+  machine.store_is_known = found.store.has_value();
   if (found.store)
     machine.store = *found.store;
   else
@@ -145,8 +148,8 @@ std::optional<std::string> fault_for_engine(const Command& command, const Machin
     return "Docker shows no certificate to an address of this machine: give --mirror another "
            "address than " +
            mirror.authority;
-  if (engine == Engine::kaniko && command.write)
-    return "kaniko reads no file of this machine: print its flags, without --write";
+  if (engine == Engine::kaniko && (command.write || command.check))
+    return "kaniko reads no file of this machine: print its flags, without --write and --check";
   if (engine == Engine::apptainer) return fault_for_apptainer(options, mirror);
   if (engine == Engine::buildkit && login)
     return "BuildKit takes the login from its client: docker login " + mirror.authority +

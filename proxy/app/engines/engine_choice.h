@@ -17,6 +17,7 @@ namespace entrepot::app {
 /// on them: the printed configuration may be for another machine.
 struct Machine {
   DockerStore store = DockerStore::graphdriver;
+  bool store_is_known = false;
   std::vector<std::string> notes;  ///< assumptions
 };
 

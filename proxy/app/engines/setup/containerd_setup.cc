@@ -71,18 +71,23 @@ std::string config_path_note(const CriRegistry& registry,
 
 }  // namespace
 
+HostsFolder hosts_folder(const std::optional<std::string>& config) {
+  const auto cri = read_config(config.value_or(""));
+  const bool one =
+      cri.config_path.starts_with('/') && cri.config_path.find(':') == std::string::npos;
+  if (one) return {cri.config_path, {}};
+  return {usual_folder, config_path_note(cri, config)};
+}
+
 EngineSetup containerd_setup(const ClientMirror& mirror,
                              const std::vector<ClientRegistry>& registries,
                              const std::optional<std::string>& config, const MirrorAccess& access,
                              RegistryScope scope) {
-  const auto cri = read_config(config.value_or(""));
-  const bool one =
-      cri.config_path.starts_with('/') && cri.config_path.find(':') == std::string::npos;
+  const auto [folder, note] = hosts_folder(config);
   EngineSetup setup;
   setup.comment = "# ";
-  const std::filesystem::path folder = one ? cri.config_path : std::string(usual_folder);
   add_hosts_files(setup, folder, mirror, registries, scope, access);
-  if (!one) setup.notes.push_back(config_path_note(cri, config));
+  if (!note.empty()) setup.notes.push_back(note);
   setup.next = {"containerd reads " + folder.string() +
                 " at each pull: nothing is to be restarted"};
   return setup;

@@ -169,6 +169,7 @@ TEST(CommandLine, WrongUsageIs64) {
       {"client-config", "docker", "--mirror"},
       {"client-config", "docker", "--undo", "--write"},
       {"client-config", "docker", "--undo", "--ca", "a"},
+      {"client-config", "docker", "--check", "--write"},
       {"client-config", "docker", "--client-cert", "a"},
       {"client-config", "docker", "--undo", "--mirror", "http://10.0.0.5:5000"},
       {"client-config", "docker", "--mirror", "10.0.0.5:5000"},
