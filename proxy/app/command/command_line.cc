@@ -20,8 +20,8 @@ namespace {
 
 constexpr const char* footer =
     "Exit codes: 0 done, 1 not there or found wrong (cache, token), not well (health),\n"
-    "refused (access), not reached (client-config), 64 wrong usage, 75 try again later, 78 fix the "
-    "configuration, 70 a bug.\n"
+    "refused (access), not reached (client-config), 64 wrong usage, 75 try again later,\n"
+    "78 fix the configuration, 70 a bug.\n"
     "Without --config the built-in configuration is used: conf/entrepot.json.";
 
 constexpr const char* set_help =
