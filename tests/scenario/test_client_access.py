@@ -180,6 +180,13 @@ def test_kaniko_gets_flags(files, certificates, login):
     assert "--insecure-registry=10.0.0.5:5000" in command("kaniko", "--mirror", MIRROR).stdout
 
 
+def test_a_login_in_clear_text(login):
+    clear = "passes the network in clear text"
+    assert clear in command("k3s", "--mirror", MIRROR, *login).stderr
+    assert clear not in command("k3s", "--mirror", URL, *login).stderr
+    assert clear not in command("k3s", "--mirror", "http://127.0.0.1:5000", *login).stderr
+
+
 def test_apptainer_does_not_fall_back():
     assert "while this one is down, it pulls nothing" in command("apptainer").stderr
 

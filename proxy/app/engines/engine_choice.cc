@@ -106,6 +106,34 @@ std::optional<std::string> fault_for_apptainer(const AccessOptions& options,
   return std::nullopt;
 }
 
+EngineSetup setup_of_engine(const Command& command, const conf::Config& config,
+                            const Machine& machine, const ClientMirror& mirror,
+                            const MirrorAccess& access) {
+  const auto registries = client_registries(config);
+  switch (command.engine) {
+    case Engine::docker:
+      return docker(command, registries, machine, mirror, access);
+    case Engine::containerd:
+      return containerd_setup(mirror, registries, containerd_config_of(command), access,
+                              command.registries.value_or(RegistryScope::configured));
+    case Engine::podman:
+      return podman_setup(mirror, registries, podman_files(command), access);
+    case Engine::crio:
+      return crio_setup(mirror, registries, podman_files(command), crio_logins(command), access);
+    case Engine::apptainer:
+      return apptainer_setup(mirror, registries, podman_files(command));
+    case Engine::kaniko:
+      return kaniko_setup(mirror, registries, command.mirror_access, access);
+    case Engine::k3s:
+      return rancher_setup(RancherKind::k3s, mirror, registries, access);
+    case Engine::rke2:
+      return rancher_setup(RancherKind::rke2, mirror, registries, access);
+    case Engine::buildkit:
+      return buildkit_setup(mirror, registries, access);
+  }
+  return {};
+}
+
 }  // namespace
 
 Machine look_at_machine(const Command& command) {
@@ -162,29 +190,11 @@ std::optional<std::string> fault_for_engine(const Command& command, const Machin
 
 EngineSetup setup_for(const Command& command, const conf::Config& config, const Machine& machine,
                       const ClientMirror& mirror, const MirrorAccess& access) {
-  const auto registries = client_registries(config);
-  switch (command.engine) {
-    case Engine::docker:
-      return docker(command, registries, machine, mirror, access);
-    case Engine::containerd:
-      return containerd_setup(mirror, registries, containerd_config_of(command), access,
-                              command.registries.value_or(RegistryScope::configured));
-    case Engine::podman:
-      return podman_setup(mirror, registries, podman_files(command), access);
-    case Engine::crio:
-      return crio_setup(mirror, registries, podman_files(command), crio_logins(command), access);
-    case Engine::apptainer:
-      return apptainer_setup(mirror, registries, podman_files(command));
-    case Engine::kaniko:
-      return kaniko_setup(mirror, registries, command.mirror_access, access);
-    case Engine::k3s:
-      return rancher_setup(RancherKind::k3s, mirror, registries, access);
-    case Engine::rke2:
-      return rancher_setup(RancherKind::rke2, mirror, registries, access);
-    case Engine::buildkit:
-      return buildkit_setup(mirror, registries, access);
-  }
-  return {};
+  auto setup = setup_of_engine(command, config, machine, mirror, access);
+  if (access.has_login() && mirror.plain && !mirror.loopback)
+    setup.notes.push_back("the login passes the network in clear text to " + mirror.url +
+                          ": give the mirror https");
+  return setup;
 }
 
 std::string reload_step(Engine engine) {
