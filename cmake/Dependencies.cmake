@@ -13,6 +13,8 @@ find_package(prometheus-cpp REQUIRED COMPONENTS core)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 # It asks for -pthread, which is nothing to the compiler but another kind of precompiled header.
 set_target_properties(PkgConfig::RE2 PROPERTIES INTERFACE_COMPILE_OPTIONS "")
+pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus>=3.3)
+pkg_check_modules(YAMLCPP REQUIRED IMPORTED_TARGET yaml-cpp>=0.7)
 pkg_check_modules(LIBEVENT REQUIRED IMPORTED_TARGET libevent>=2.1.12 libevent_pthreads>=2.1.12)
 
 # llhttp: a library of its own on newer systems (libllhttp-dev), C sources in node-llhttp on Debian 12.

@@ -18,8 +18,8 @@ export LC_ALL=C.UTF-8  # the answers of apt are read
 build_packages=(
   'ca-certificates' 'ccache' 'cmake' 'g++' 'ninja-build' 'pkg-config|pkgconf'
   'libcli11-dev' 'libcrypt-dev' 'libcurl4-openssl-dev' 'libevent-dev' 'libllhttp-dev|node-llhttp'
-  'libre2-dev' 'librocksdb-dev' 'libspdlog-dev' 'libssl-dev' 'nlohmann-json3-dev'
-  'prometheus-cpp-dev|libprometheus-cpp-dev'
+  'libre2-dev' 'librocksdb-dev' 'libspdlog-dev' 'libssl-dev' 'libtomlplusplus-dev' 'libyaml-cpp-dev'
+  'nlohmann-json3-dev' 'prometheus-cpp-dev|libprometheus-cpp-dev'
 )
 package_packages=('dpkg-dev' 'file' 'gzip')
 test_packages=(

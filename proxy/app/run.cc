@@ -182,6 +182,8 @@ int health(const Command& command) {
 }
 
 int configure_client(const Command& command) {
+  // A broken configuration does not keep engines from leaving the mirror.
+  if (command.undo) return run_client_undo(command);
   auto loaded = conf::load(command.config, command.overrides);
   conf::forget_passwords(loaded.config);
   return run_client_config(command, loaded.config);

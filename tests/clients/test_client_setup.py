@@ -8,11 +8,12 @@ import re
 
 import pytest
 
-from support import rootfs
+from support import https, logins, rootfs
 from support.config import settings
 from support.daemon import run_command
 from support.engines import Containerd, Docker, Podman
 from support.entrepot import Entrepot, run
+from support.tls import Authority
 
 SAYS = rootfs.BUSYBOX_SAYS + "\n"
 # The name of a second registry beside Docker Hub.
@@ -36,9 +37,9 @@ def system(tmp_path):
     return directory
 
 
-def configure(engine: str, mirror: Entrepot, system, at: str | None = None) -> str:
+def configure(engine: str, mirror: Entrepot, system, *options, at: str | None = None) -> str:
     done = run("client-config", engine, "--write", "--root", str(system), "--config",
-               str(mirror.config_path), "--mirror", at or f"http://{mirror.address}")
+               str(mirror.config_path), "--mirror", at or f"http://{mirror.address}", *map(str, options))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -176,3 +177,50 @@ def test_skopeo_reads_the_file_in_its_folder(mirror, system):
         engine.stop()
     assert json.loads(manifest)["schemaVersion"] == 2
     assert_asked(mirror, OTHER)
+
+
+@pytest.fixture(params=["certificate", "login"])
+def guarded(request, registry, tmp_path):
+    """A mirror with a private authority that demands a certificate of the client or a login, and the
+    options for it."""
+    authority, fleet = Authority(tmp_path / "ca"), Authority(tmp_path / "fleet")
+    users = logins.write_users(tmp_path / "users", {"alice": "wonder land"})
+    by_certificate = request.param == "certificate"
+    listener = https.listening(authority.leaf("mirror", hosts=["IP:::1", "IP:127.0.0.1"]),
+                               address="[::]:0",
+                               **({"client_ca": str(fleet.certificate)} if by_certificate else {}))
+    listener |= {} if by_certificate else {"auth": {"htpasswd": str(users)}}
+    who = "cert:CN=node-1" if by_certificate else "user:alice"
+    config = settings(tmp_path / "cache", {"docker.io": {"endpoint": registry.url}},
+                      listen=[listener], access=[{"who": [who], "repositories": ["*"]}])
+    (tmp_path / "password").write_text("wonder land\n")
+    certificate, key = fleet.leaf("node-1", usage="clientAuth")
+    entrepot = Entrepot(tmp_path, config).start()
+    yield entrepot, ["--ca", authority.certificate, "--client-cert", certificate, "--client-key", key,
+                     "--user", "alice", "--password-file", tmp_path / "password"]
+    entrepot.close()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+def test_containerd_shows_its_certificate_and_login(guarded, system, containerd, address):
+    entrepot, options = guarded
+    configure("containerd", entrepot, system, *options, at=f"https://{address}:{entrepot.port}")
+    containerd.pull(f"docker.io/{rootfs.BUSYBOX}:latest", system / "etc/containerd/certs.d")
+    assert_asked(entrepot, "docker.io")
+
+
+def test_skopeo_shows_its_certificate_and_login(guarded, system):
+    entrepot, options = guarded
+    configure("podman", entrepot, system, *options, at=f"https://127.0.0.1:{entrepot.port}")
+    engine = Podman(registries=system / "etc/containers/registries.conf.d/entrepot.conf")
+    try:
+        # The paths of certificates are built into skopeo, those of logins follow from HOME.
+        run_command("unshare", "--mount", "sh", "-euc",
+                    'mkdir -p /etc/containers; mount -t tmpfs none /etc/containers; '
+                    'cp -r "$1"/. /etc/containers; shift; exec "$@"', "sh", system / "etc/containers",
+                    *engine.skopeo_command("copy", f"docker://docker.io/{rootfs.BUSYBOX}:latest",
+                                           f"dir:{engine.directory('copy-')}"),
+                    env=engine.environment | {"HOME": str(system / "root"), "XDG_RUNTIME_DIR": ""})
+    finally:
+        engine.stop()
+    assert_asked(entrepot, "docker.io")

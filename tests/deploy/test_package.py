@@ -112,7 +112,8 @@ def test_the_package_names_its_dependencies(package):
     else."""
     named = set(re.findall(r"(?:^|, )([a-z0-9.+-]+)", package.field("Depends")))
     assert {"adduser", "ca-certificates", "procps"} <= named
-    for library in ("libc6", "libcrypt1", "libevent-2.1-7", "libre2", "librocksdb", "libssl3"):
+    for library in ("libc6", "libcrypt1", "libevent-2.1-7", "libre2", "librocksdb", "libssl3",
+                    "libtomlplusplus", "libyaml-cpp"):
         assert [name for name in named if name.startswith(library)], library
     if package.field("Version").endswith("~debian12"):
         assert "libevent-2.1-7 (>= 2.1.12-stable-8+deb12u1)" in package.field("Depends")

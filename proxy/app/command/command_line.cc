@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <map>
 #include <sstream>
 #include <string_view>
 
@@ -12,7 +11,7 @@
 #include "metrics/printable.h"
 #include "proxy/access/user_name.h"
 #include "proxy/access/who.h"
-#include "proxy/app/command/client_mirror.h"
+#include "proxy/app/command/client_options.h"
 #include "proxy/app/command/exit_codes.h"
 #include "proxy/base/text.h"
 
@@ -21,7 +20,8 @@ namespace {
 
 constexpr const char* footer =
     "Exit codes: 0 done, 1 not there or found wrong (cache, token), not well (health),\n"
-    "refused (access), 64 wrong usage, 75 try again later, 78 fix the configuration, 70 a bug.\n"
+    "refused (access), not reached (client-config), 64 wrong usage, 75 try again later,\n"
+    "78 fix the configuration, 70 a bug.\n"
     "Without --config the built-in configuration is used: conf/entrepot.json.";
 
 constexpr const char* set_help =
@@ -84,30 +84,6 @@ void add_cache_commands(CLI::App& cache, Command& result) {
       ->add_option("PATTERN", result.argument, pattern_help)
       ->required()
       ->check(a_name);
-}
-
-void add_client_options(CLI::App& client, Command& result) {
-  static const std::map<std::string, Engine> engines = {
-      {"docker", Engine::docker}, {"containerd", Engine::containerd},
-      {"podman", Engine::podman}, {"k3s", Engine::k3s},
-      {"rke2", Engine::rke2},     {"buildkit", Engine::buildkit}};
-  client
-      .add_option_function<std::string>(
-          "ENGINE", [&result](const std::string& name) { result.engine = engines.at(name); },
-          "docker, containerd, podman, k3s, rke2 or buildkit")
-      ->required()
-      ->type_name("")
-      ->check(CLI::IsMember(engines).description(""));
-  client
-      .add_option("--mirror", result.mirror,
-                  "Where the engine finds the mirror; without it, where it listens")
-      ->type_name("URL")
-      ->check(CLI::Validator(
-          [](const std::string& url) { return fault_of_mirror(url).value_or(""); }, ""));
-  client.add_flag("--write", result.write, "Write it into the engine's files, with backups");
-  client.add_option("--root", result.root, "The system whose files are meant")
-      ->type_name("DIR")
-      ->check(CLI::Validator(CLI::ExistingDirectory).description(""));
 }
 
 std::string fault_of_token_name(const std::string& name) {

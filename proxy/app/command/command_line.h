@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "proxy/app/command/engine.h"
 #include "proxy/base/ip_address.h"
 
 namespace entrepot::app {
@@ -17,7 +18,6 @@ namespace entrepot::app {
 enum class Action { serve, check, version, cache, health, client_config, token, access };
 enum class CacheAction { stats, list, verify, remove, pins, pin, unpin };
 enum class TokenAction { create, list, revoke };
-enum class Engine { docker, containerd, podman, k3s, rke2, buildkit };
 
 /// The client and the repository of `access explain`.
 struct AccessQuestion {
@@ -27,6 +27,15 @@ struct AccessQuestion {
   std::optional<uid_t> uid;              ///< of the client of a unix socket
   std::vector<std::string> certificate;  ///< names of the client certificate: "CN=node-1"
   std::optional<std::string> listen;     ///< the address of one listener; nullopt: all listeners
+};
+
+/// The certificates and the login with which an engine reaches the mirror.
+struct AccessOptions {
+  std::optional<std::filesystem::path> ca;
+  std::optional<std::filesystem::path> client_certificate, client_key;  ///< both or none
+  std::string user;                                                     ///< empty: none
+  std::optional<std::filesystem::path> password_file;                   ///< with `user` only
+  std::optional<std::filesystem::path> token_file;  ///< excludes `password_file`
 };
 
 /// The parsed command line.
@@ -52,7 +61,12 @@ struct Command {
   Engine engine = Engine::docker;
   std::optional<std::string> mirror;  ///< a URL without fault_of_mirror()
   bool write = false;
-  std::filesystem::path root = "/";  ///< the root of the system whose files are written
+  bool check = false;  ///< ask the mirror as the engine would; excludes `write` and `undo`
+  bool undo = false;   ///< take back what `write` wrote; excludes `write` and `mirror`
+  AccessOptions mirror_access;
+  std::optional<DockerStore> store;         ///< of docker only; nullopt: to be found out
+  std::optional<RegistryScope> registries;  ///< nullopt: as is usual for the engine
+  std::filesystem::path root = "/";         ///< the root of the system whose files are written
 
   // Arguments of `token`.
   TokenAction token_action = TokenAction::list;

@@ -8,6 +8,7 @@ inline constexpr int exit_ok = 0;
 /// `entrepot cache`: the object does not exist, or a check has found a fault.
 /// `entrepot token`: the name exists already (create), or does not exist (revoke).
 /// `entrepot access explain`: the client is refused.
+/// `entrepot client-config --check`: an engine does not reach the mirror for a registry.
 /// `entrepot health`: the process is not healthy.
 inline constexpr int exit_found = 1;
 /// The command line was not understood.

@@ -20,7 +20,7 @@
 #include "proxy/access/login/token_file.h"
 #include "proxy/access/login/utc_time.h"
 #include "proxy/app/command/exit_codes.h"
-#include "proxy/app/engines/replaced_file.h"
+#include "proxy/app/engines/files/replaced_file.h"
 #include "proxy/base/secret.h"
 
 namespace entrepot::app {

@@ -77,6 +77,20 @@ TEST(CommandLine, ClientConfig) {
   EXPECT_EQ(full.config, "e.json");
   EXPECT_THAT(full.overrides, ElementsAre("a=1"));
   EXPECT_EQ(command({"client-config", "docker"}).engine, Engine::docker);
+  EXPECT_TRUE(command({"client-config", "k3s", "--undo"}).undo);
+}
+
+TEST(CommandLine, ClientConfigAccess) {
+  const auto access = command({"client-config", "docker", "--ca", "a", "--client-cert", "b",
+                               "--client-key", "c", "--user", "u", "--password-file", "d"})
+                          .mirror_access;
+  EXPECT_EQ(access.ca, "a");
+  EXPECT_EQ(access.client_certificate, "b");
+  EXPECT_EQ(access.client_key, "c");
+  EXPECT_EQ(access.user, "u");
+  EXPECT_EQ(access.password_file, "d");
+  EXPECT_EQ(command({"client-config", "docker", "--token-file", "e"}).mirror_access.token_file,
+            "e");
 }
 
 TEST(CommandLine, ClientConfigReportsTheFaultOfAMirror) {
@@ -149,10 +163,15 @@ TEST(CommandLine, WrongUsageIs64) {
       {"version", "--config", "a"},
       {"health", "--config", "a"},
       {"client-config"},
-      {"client-config", "crio"},
+      {"client-config", "cri-o"},
       {"client-config", "0"},
       {"client-config", "docker", "podman"},
       {"client-config", "docker", "--mirror"},
+      {"client-config", "docker", "--undo", "--write"},
+      {"client-config", "docker", "--undo", "--ca", "a"},
+      {"client-config", "docker", "--check", "--write"},
+      {"client-config", "docker", "--client-cert", "a"},
+      {"client-config", "docker", "--undo", "--mirror", "http://10.0.0.5:5000"},
       {"client-config", "docker", "--mirror", "10.0.0.5:5000"},
       {"client-config", "docker", "--write", "--root", "/nonexistent"},
       {"token"},
