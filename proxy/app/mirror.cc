@@ -31,8 +31,8 @@ registry::Options options_of_registry(const conf::Config& config, const std::str
   return options;
 }
 
-/// For the service manager. Those of unix sockets would outlive their files, which this process
-/// removes at its end.
+/// For the service manager. Unix sockets would outlive their files, which this process removes at
+/// its end.
 std::vector<int> stored_sockets(const std::vector<Handover::Listener>& listeners) {
   std::vector<int> sockets;
   for (const auto& listener : listeners)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What clients see while the process is replaced (serve --replace).
+"""Clients while the process is replaced (serve --replace).
 
     tests/bench/replace.py [--rounds N] [suite…]
 
