@@ -15,9 +15,8 @@ namespace entrepot::app {
 ///    │                                  └──────────────────┼───────────┘
 ///    └──────────────────────the same, before it serves─────┘
 ///
-///   replaced   as draining, but the first signal changes nothing: a service manager sends it to
-///   all
-///              processes of the service when it stops the one that serves
+///   replaced   as draining, but the first signal changes nothing: a service manager that stops the
+///              process that serves sends it to all processes of the service
 ///   draining   /readyz answers 503, the listeners are closed, replies in progress have
 ///              timeouts.drain to end; a second signal or drain() closes their connections
 ///   ending     the flights end; then run() returns
