@@ -92,7 +92,7 @@ std::optional<Predecessor> take_over(const conf::Config& config, InheritedSocket
   verify(config);
   auto before = Predecessor::find(config.cache.directory);
   if (!before) {
-    log::info("no process to replace: none uses {}", config.cache.directory.string());
+    log::info("no process to replace: none listens for it in {}", config.cache.directory.string());
     return before;
   }
   sockets = before->sockets();
