@@ -122,7 +122,7 @@ std::string fault_of_life(const std::string& text) {
 }
 
 std::string fault_of_client(const std::string& user) {
-  return access::fault_of_user_name(user).value_or("");
+  return access::fault_of_login_name(user).value_or("");
 }
 
 std::string fault_of_client_address(const std::string& text) {
