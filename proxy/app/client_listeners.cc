@@ -167,6 +167,7 @@ std::vector<std::filesystem::path> ClientListeners::files() const {
     if (listener.auth) {
       add(listener.auth->htpasswd);
       add(listener.auth->tokens);
+      for (const auto& issuer : listener.auth->jwt) files.push_back(issuer.keys);
     }
   }
   return files;

@@ -7,7 +7,7 @@
 namespace entrepot::app {
 
 /// `entrepot access explain`: prints the way to the decision on stdout (explanation.h). Asks no
-/// process; reads no files of users and tokens. Returns the exit code: exit_found if the client is
+/// process; reads no files of users, tokens and keys. Returns the exit code: exit_found if the client is
 /// refused; exit_usage, with a line on stderr, for a repository of no configured upstream and for
 /// an address on which the configuration does not listen. Throws conf::ConfigError for rules with
 /// faults, and the exceptions of registry::UpstreamTable.

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/command/listener_rules.h"
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 #include <variant>
 
 #include "conf/file_content.h"
+#include "proxy/access/jwt/issuers.h"
 #include "proxy/access/login/sha256.h"
+#include "proxy/access/user_name.h"
 
 namespace entrepot::app {
 namespace {
@@ -96,9 +100,59 @@ class Loader {
       if (const auto text = read(*auth.tokens, path + ".tokens", source))
         if (auto tokens = parse<access::TokenFile>(*text, auth.tokens->string(), problems_))
           rules.tokens = *std::move(tokens);
+    add_issuers(auth.jwt, path + ".jwt", rules, source);
     for (const auto& [name, token] : rules.tokens.tokens())
       if (rules.users.hash_of(name) != nullptr)
         problems_.error(path, "\"" + name + "\" is a user and a token; rename the token");
+  }
+
+  void add_issuers(const std::vector<conf::JwtIssuer>& configured, const std::string& path,
+                   ListenerRules& rules, std::string& source) {
+    if (configured.empty()) return;
+    std::string texts;
+    std::vector<access::Issuer> issuers;
+    for (std::size_t i = 0; i < configured.size(); ++i)
+      if (auto issuer = load_issuer(configured[i], conf::indexed(path, i), texts))
+        issuers.push_back(*std::move(issuer));
+    append(source, texts);
+    rules.issuers =
+        std::make_shared<const access::Issuers>(std::move(issuers), access::sha256_of(texts));
+  }
+
+  /// nullopt after problems.
+  std::optional<access::Issuer> load_issuer(const conf::JwtIssuer& configured,
+                                            const std::string& path, std::string& texts) {
+    for (const auto* text :
+         {&configured.issuer, &configured.user, &configured.user_prefix, &configured.groups})
+      append(texts, *text);
+    append_all(texts, configured.audience);
+    append(texts, std::to_string(configured.leeway.count()));
+    if (const auto fault = access::fault_of_login_name(configured.user_prefix + "user"))
+      problems_.error(path + ".user_prefix", *fault);
+    const auto user = claim(configured.user, path + ".user");
+    auto groups =
+        configured.groups.empty() ? std::nullopt : claim(configured.groups, path + ".groups");
+    const auto content =
+        conf::read_file(configured.keys, access::KeySet::max_size + 1, path + ".keys", problems_);
+    if (!content) return std::nullopt;
+    append(texts, content->bytes);
+    auto keys = parse<access::KeySet>(content->bytes, configured.keys.string(), problems_);
+    if (!keys || !user) return std::nullopt;
+    return access::Issuer{.name = configured.issuer,
+                          .audiences = configured.audience,
+                          .keys = *std::move(keys),
+                          .user = *user,
+                          .user_prefix = configured.user_prefix,
+                          .groups = std::move(groups),
+                          .leeway = std::chrono::floor<std::chrono::seconds>(configured.leeway)};
+  }
+
+  /// nullopt after a problem.
+  std::optional<access::ClaimName> claim(const std::string& name, const std::string& path) {
+    auto parsed = access::ClaimName::parse(name);
+    if (auto* valid = std::get_if<access::ClaimName>(&parsed)) return std::move(*valid);
+    problems_.error(path, std::get<access::Fault>(parsed).text);
+    return std::nullopt;
   }
 
   std::optional<std::string> read(const std::filesystem::path& file, const std::string& path,
@@ -125,6 +179,12 @@ std::shared_ptr<const access::Rules> load_access(const conf::Config& config,
        config.access.rules.value_or(std::vector<conf::AccessRule>()))
     text.access.push_back({who, repositories, allow});
   text.groups = config.access.groups;
+  text.groups_in_claims =
+      std::any_of(config.listen.begin(), config.listen.end(), [](const conf::Listener& listener) {
+        return listener.auth &&
+               std::any_of(listener.auth->jwt.begin(), listener.auth->jwt.end(),
+                           [](const conf::JwtIssuer& issuer) { return !issuer.groups.empty(); });
+      });
   for (const auto& upstream : config.upstreams) {
     text.upstreams.push_back(upstream.name);
     if (!upstream.deny.empty()) text.deny[upstream.name] = upstream.deny;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whom the configured listeners serve, from their files of users and tokens.
+// Whom the configured listeners serve, from their files of users, tokens and keys.
 #pragma once
 
 #include <memory>
