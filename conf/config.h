@@ -34,11 +34,16 @@ struct ListenerTls {
 struct JwtIssuer {
   std::string issuer;                 ///< the claim `iss`
   std::vector<std::string> audience;  ///< one of them has to be in the claim `aud`
-  std::filesystem::path keys;         ///< a JWK Set, or public keys in PEM
-  std::string user = "sub";           ///< the claim with the name of the user
-  std::string user_prefix = {};       ///< put before that name
-  std::string groups = {};            ///< the claim with the names of groups; empty: none
+  /// A JWK Set, or public keys in PEM; absent with `discovery`.
+  std::optional<std::filesystem::path> keys = {};
+  std::string user = "sub";      ///< the claim with the name of the user
+  std::string user_prefix = {};  ///< put before that name
+  std::string groups = {};       ///< the claim with the names of groups; empty: none
   std::chrono::milliseconds leeway = std::chrono::minutes(1);  ///< for clocks that differ
+  bool discovery = false;                                      ///< fetch the keys from the issuer
+  // For the discovery.
+  std::optional<std::filesystem::path> ca = {};          ///< PEM; absent: the system's authorities
+  std::optional<std::filesystem::path> token_file = {};  ///< sent as Bearer
   bool operator==(const JwtIssuer&) const = default;
 };
 

@@ -51,13 +51,31 @@ void read_audience(ObjectReader& in, std::vector<std::string>& audience) {
     if (each.empty()) in.problems().error(in.path("audience"), "an audience is empty; remove it");
 }
 
+/// Reads the keys that tell where the public keys are.
+void read_key_source(ObjectReader& in, JwtIssuer& issuer) {
+  const auto errors = in.problems().errors.size();
+  issuer.keys = read_file_name(in, "keys");
+  in.boolean("discovery", issuer.discovery);
+  issuer.ca = read_file_name(in, "ca");
+  issuer.token_file = read_file_name(in, "token_file");
+  if (in.problems().errors.size() > errors) return;
+  if (issuer.keys && issuer.discovery)
+    in.problems().error(in.path("keys"), "the keys come from the discovery; remove one of the two");
+  if (!issuer.keys && !issuer.discovery)
+    in.problems().error(in.path("keys"),
+                        "missing: give a file with the public keys, or \"discovery\": true");
+  if (issuer.discovery && !issuer.issuer.starts_with("https://"))
+    in.problems().error(in.path("issuer"), "the discovery needs an https:// URL");
+  for (const auto& [key, file] : {std::pair("ca", &issuer.ca), {"token_file", &issuer.token_file}})
+    if (*file && !issuer.discovery)
+      in.problems().error(in.path(key), "is for the discovery only; remove it");
+}
+
 JwtIssuer read_issuer(ObjectReader& in) {
   JwtIssuer issuer;
   required(in, "issuer", issuer.issuer, nullptr);
   read_audience(in, issuer.audience);
-  std::string keys;
-  required(in, "keys", keys, nullptr);
-  issuer.keys = keys;
+  read_key_source(in, issuer);
   required(in, "user", issuer.user, nullptr);
   in.text("user_prefix", issuer.user_prefix);
   in.text("groups", issuer.groups);

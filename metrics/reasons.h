@@ -121,6 +121,16 @@ enum class LoginResult : std::uint8_t {
   jwt_user,      ///< names no user, or one of the files
 };
 
+/// A fetch of the keys of an issuer of JWTs: label `result` of entrepot_jwt_key_fetches_total.
+enum class KeyFetch : std::uint8_t {
+  ok,
+  unreachable,  ///< no connection, no certificate that is trusted, no answer in time
+  status,       ///< another status than 200
+  metadata,     ///< no metadata of this issuer, or too much
+  keys,         ///< no keys that can be used
+  token,        ///< the token for the issuer cannot be read
+};
+
 /// The end of a TLS handshake with a client: label `result` of entrepot_tls_handshakes_total.
 enum class TlsHandshake : std::uint8_t {
   ok,                  ///< a full handshake
@@ -300,6 +310,16 @@ inline constexpr auto words<LoginResult> = make_words<LoginResult>({
     {LoginResult::jwt_not_yet, "jwt-not-yet"},
     {LoginResult::jwt_audience, "jwt-audience"},
     {LoginResult::jwt_user, "jwt-user"},
+});
+
+template <>
+inline constexpr auto words<KeyFetch> = make_words<KeyFetch>({
+    {KeyFetch::ok, "ok"},
+    {KeyFetch::unreachable, "unreachable"},
+    {KeyFetch::status, "status"},
+    {KeyFetch::metadata, "metadata"},
+    {KeyFetch::keys, "keys"},
+    {KeyFetch::token, "token"},
 });
 
 template <>

@@ -56,6 +56,8 @@ enum class Id : std::size_t {
   job_failures,
   logins,
   access_refused,
+  jwt_key_fetches,
+  jwt_issuers_failing,
   tls_handshakes,
   tls_kernel_connections,
   tls_certificate_end,

@@ -12,6 +12,7 @@
 #include "conf/config.h"
 #include "metrics/metrics.h"
 #include "proxy/app/command/listener_settings.h"
+#include "proxy/app/issuer_keys/issuer_keys.h"
 #include "proxy/app/reload.h"
 #include "proxy/app/threads.h"
 #include "proxy/http/server.h"
@@ -51,6 +52,11 @@ class ClientListeners {
   /// The files of all certificates, keys and logins. Control loop only, once it runs.
   std::vector<std::filesystem::path> files() const;
 
+  /// Begins to fetch the keys of issuers with discovery. Control loop only.
+  void begin_fetching() { issuer_keys_.start(); }
+  /// Ends it. Control loop only, before the destructor.
+  void end_fetching() { issuer_keys_.stop(); }
+
   /// Open connections of all listeners. Any thread.
   std::size_t connections() const;
   /// "address:port" of each listener, with the port it is bound to; "https://address:port" with
@@ -70,6 +76,7 @@ class ClientListeners {
 
   loop::Loop& control_;
   const metrics::TlsMetrics metrics_;
+  IssuerKeys issuer_keys_;
   // Main thread before the loops run, then control loop only.
   ListenerTickets tickets_;
   ListenerSettings settings_;  // in use

@@ -116,6 +116,7 @@ void Mirror::serve() {
   loop_lag_.begin();
   start_watchdog();
   watch_files();
+  if (phase_.is(Phase::serving)) listeners_->begin_fetching();
   if (phase_.is(Phase::serving)) notifier_.ready(status());
 }
 
@@ -175,6 +176,7 @@ void Mirror::restart() {
 void Mirror::begin_drain() {
   if (stopping()) return end_flights("told twice to stop");
   phase_.enter(Phase::draining);
+  listeners_->end_fetching();
   notifier_.stopping("draining");
   log::info("draining: replies in progress have {} ms", config_.timeouts.drain.count());
   drain_timer_ = threads_.control().after(config_.timeouts.drain,

@@ -19,8 +19,9 @@ namespace entrepot::app {
 ///   serve loops    client connections
 ///   fetch loops    upstream transfers and everything in flight
 ///   store pool     blocking work on the disk
-///   admin pool     one thread for blocking answers of the admin API and for the endpoint memory;
-///                  its jobs may wait for the fetch loops and the store pool
+///   admin pool     one thread for blocking answers of the admin API, for the endpoint memory and
+///   for
+///                  the keys of issuers; its jobs may wait for the fetch loops and the store pool
 ///   login pool     one thread for the hashes of passwords: guesses of strangers must delay neither
 ///                  the disk nor the operator
 ///

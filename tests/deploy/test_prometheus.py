@@ -39,7 +39,7 @@ NOT_SHOWN = {
 NOT_OURS = {"up", "ALERTS"}
 # Alerts that need more than a minute, or a bug of ours: only promtool's tests let them fire.
 TOO_SLOW = {"EntrepotHitRatioCollapse", "EntrepotClientLimited", "EntrepotDescriptors",
-            "EntrepotJobFailed", "EntrepotLoginsRefused"}
+            "EntrepotJobFailed", "EntrepotLoginsRefused", "EntrepotIssuerKeys"}
 
 
 @dataclass

@@ -27,7 +27,9 @@ std::optional<JwtRefusal> check_signature(const Issuer& issuer, const Jwt& jwt) 
   }
   return JwtRefusal{JwtFault::unknown_key,
                     "\"alg\" is " + std::string(metrics::to_string(jwt.algorithm)) + ", " +
-                        (jwt.key_id ? member_text("kid", *jwt.key_id) : "no \"kid\"")};
+                        (jwt.key_id ? member_text("kid", *jwt.key_id) : "no \"kid\""),
+                    {},
+                    issuer.discovered};
 }
 
 std::optional<JwtRefusal> check_times(const Issuer& issuer, const Jwt& jwt,

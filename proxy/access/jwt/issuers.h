@@ -26,6 +26,7 @@ struct Issuer {
   std::string user_prefix = {};     ///< put before that name
   std::optional<ClaimName> groups;  ///< the claim with the names of groups
   std::chrono::seconds leeway{60};  ///< for clocks that differ
+  bool discovered = false;          ///< the issuer may publish other keys than `keys` by now
 };
 
 /// The groups that the claims name in `claim`, sorted and each once.

@@ -35,6 +35,8 @@ struct JwtRefusal {
   /// safe for a terminal. Before the signature is verified, it has the sender's words.
   std::string detail = {};
   std::string user = {};  ///< once the signature is verified; empty before
+  /// The keys are those of a discovery, and a newer key may have signed the token.
+  bool keys_may_be_old = false;
 };
 
 /// A JWT in the compact form (RFC 7515 §3.1, RFC 7519), parsed and not verified.

@@ -127,7 +127,6 @@ KeySet::Result KeySet::verify(JwtAlgorithm algorithm, const std::optional<std::s
     if (key.verify(algorithm, text, signature)) return Result::right;
     result = Result::wrong;
   }
-  ERR_clear_error();  // those of wrong signatures
   return result;
 }
 

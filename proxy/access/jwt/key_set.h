@@ -20,6 +20,8 @@ class KeySet {
   static constexpr std::size_t max_size = 1 << 20;  ///< bytes of a file
   static constexpr std::size_t max_keys = 64;       ///< a token may be verified with each of them
 
+  /// No keys.
+  KeySet() = default;
   /// Parses a JWK Set (RFC 7517 §5), or one or more public keys in PEM ("BEGIN PUBLIC KEY", RFC
   /// 7468 §13). Keys of a JWK Set of another type, curve, algorithm or use are left out (RFC 7517
   /// §5). Otherwise every problem with the place of its key (`keys[2]`): a key that cannot be used,

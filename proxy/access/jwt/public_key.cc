@@ -2,6 +2,7 @@
 #include "proxy/access/jwt/public_key.h"
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
 #include <openssl/objects.h>
@@ -131,12 +132,14 @@ bool PublicKey::verify(JwtAlgorithm algorithm, std::string_view text,
   }
   const openssl::DigestContext context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* of_key = nullptr;  // belongs to `context`
-  return !signature.empty() && context &&
-         EVP_DigestVerifyInit(context.get(), &of_key, digest_of(algorithm), nullptr, key_.get()) ==
-             1 &&
-         set_padding(of_key, algorithm) &&
-         EVP_DigestVerify(context.get(), unsigned_bytes(signature), signature.size(),
-                          unsigned_bytes(text), text.size()) == 1;
+  const bool right = !signature.empty() && context &&
+                     EVP_DigestVerifyInit(context.get(), &of_key, digest_of(algorithm), nullptr,
+                                          key_.get()) == 1 &&
+                     set_padding(of_key, algorithm) &&
+                     EVP_DigestVerify(context.get(), unsigned_bytes(signature), signature.size(),
+                                      unsigned_bytes(text), text.size()) == 1;
+  ERR_clear_error();  // those of a wrong signature
+  return right;
 }
 
 }  // namespace entrepot::access

@@ -45,8 +45,8 @@ void append(std::string& all, std::string_view text) {
 
 class Loader {
  public:
-  Loader(const conf::Config& config, conf::Problems& problems)
-      : problems_(problems), access_(load_access(config, problems)) {
+  Loader(const conf::Config& config, const FetchedKeys& fetched, conf::Problems& problems)
+      : problems_(problems), fetched_(fetched), access_(load_access(config, problems)) {
     for (const auto& [who, repositories, allow] :
          config.access.rules.value_or(std::vector<conf::AccessRule>())) {
       append(shared_, allow ? "allow" : "refuse");
@@ -132,11 +132,7 @@ class Loader {
     const auto user = claim(configured.user, path + ".user");
     auto groups =
         configured.groups.empty() ? std::nullopt : claim(configured.groups, path + ".groups");
-    const auto content =
-        conf::read_file(configured.keys, access::KeySet::max_size + 1, path + ".keys", problems_);
-    if (!content) return std::nullopt;
-    append(texts, content->bytes);
-    auto keys = parse<access::KeySet>(content->bytes, configured.keys.string(), problems_);
+    auto keys = load_keys(configured, path, texts);
     if (!keys || !user) return std::nullopt;
     return access::Issuer{.name = configured.issuer,
                           .audiences = configured.audience,
@@ -144,7 +140,31 @@ class Loader {
                           .user = *user,
                           .user_prefix = configured.user_prefix,
                           .groups = std::move(groups),
-                          .leeway = std::chrono::floor<std::chrono::seconds>(configured.leeway)};
+                          .leeway = std::chrono::floor<std::chrono::seconds>(configured.leeway),
+                          .discovered = configured.discovery};
+  }
+
+  /// nullopt after problems.
+  std::optional<access::KeySet> load_keys(const conf::JwtIssuer& configured,
+                                          const std::string& path, std::string& texts) {
+    const auto source = key_source(configured);
+    if (!source) {
+      const auto content = conf::read_file(*configured.keys, access::KeySet::max_size + 1,
+                                           path + ".keys", problems_);
+      if (!content) return std::nullopt;
+      append(texts, content->bytes);
+      return parse<access::KeySet>(content->bytes, configured.keys->string(), problems_);
+    }
+    // Each fetch reads these files again.
+    if (configured.ca && !conf::read_file(*configured.ca, 1, path + ".ca", problems_))
+      return std::nullopt;
+    if (configured.token_file &&
+        !conf::read_file(*configured.token_file, 1, path + ".token_file", problems_))
+      return std::nullopt;
+    const auto found = fetched_.find(*source);
+    if (found == fetched_.end()) return access::KeySet();
+    append(texts, found->second);
+    return parse<access::KeySet>(found->second, path, problems_);
   }
 
   /// nullopt after a problem.
@@ -166,6 +186,7 @@ class Loader {
   }
 
   conf::Problems& problems_;
+  const FetchedKeys& fetched_;
   const std::shared_ptr<const access::Rules> access_;
   std::string shared_;  // the texts of `access_`
 };
@@ -194,8 +215,14 @@ std::shared_ptr<const access::Rules> load_access(const conf::Config& config,
   return std::make_shared<const access::Rules>(*std::move(rules));
 }
 
-std::vector<LoadedRules> load_rules(const conf::Config& config, conf::Problems& problems) {
-  Loader loader(config, problems);
+std::optional<KeySource> key_source(const conf::JwtIssuer& issuer) {
+  if (!issuer.discovery) return std::nullopt;
+  return KeySource{issuer.issuer, issuer.ca.value_or(""), issuer.token_file.value_or("")};
+}
+
+std::vector<LoadedRules> load_rules(const conf::Config& config, const FetchedKeys& fetched,
+                                    conf::Problems& problems) {
+  Loader loader(config, fetched, problems);
   std::vector<LoadedRules> loaded;
   for (std::size_t i = 0; i < config.listen.size(); ++i)
     loaded.push_back(loader.load(config.listen[i], conf::indexed("listen", i)));

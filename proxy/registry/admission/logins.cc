@@ -173,11 +173,13 @@ Logins::Result Logins::verify_now(const ListenerRules& rules,
 Logins::Result Logins::verify_jwt(const ListenerRules& rules,
                                   const access::Authorization& credentials) {
   auto verified = rules.issuers->verify(credentials.secret(), now());
-  if (const auto* refusal = std::get_if<access::JwtRefusal>(&verified))
+  if (const auto* refusal = std::get_if<access::JwtRefusal>(&verified)) {
+    if (refusal->keys_may_be_old && missing_key_) missing_key_();
     return {result_of(refusal->fault),
             refusal->user.empty() ? credentials.user() : refusal->user,
             {},
             refusal->detail};
+  }
   const auto identity =
       std::make_shared<const access::Identity>(std::get<access::Identity>(std::move(verified)));
   verified_jwts_.remember(

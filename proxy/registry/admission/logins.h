@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "cache/api/requester.h"
 #include "cache/base/executor.h"
@@ -49,6 +50,10 @@ class Logins {
   Logins(const Logins&) = delete;
   Logins& operator=(const Logins&) = delete;
 
+  /// `missing` is called on the pool when a token has a key that its issuer may have published
+  /// lately. Before the first request.
+  void on_missing_key(std::function<void()> missing) { missing_key_ = std::move(missing); }
+
   /// The one that waits for a result.
   struct Waiter {
     std::uint64_t client;               ///< http::ClientAddress::value()
@@ -87,6 +92,7 @@ class Logins {
   const metrics::Metrics& metrics_;
   access::VerifiedLogins verified_;
   access::VerifiedJwts verified_jwts_;
+  std::function<void()> missing_key_;  // null: no issuer publishes keys
 
   Mutex mutex_;
   std::unordered_map<std::uint64_t, std::size_t> waiting_ GUARDED_BY(mutex_);  // by client

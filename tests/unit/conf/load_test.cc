@@ -124,7 +124,7 @@ TEST_F(Load, IssuersOfAListener) {
                    .leeway = 5s};
   EXPECT_EQ(config.listen[0].auth->jwt, (std::vector{first, second}));
   EXPECT_EQ(first.leeway, 1min);
-  EXPECT_EQ(second.keys.filename(), "b.pem");
+  EXPECT_EQ(second.keys->filename(), "b.pem");
 }
 
 TEST_F(Load, DefaultUpstream) {

@@ -90,7 +90,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 54);
+  EXPECT_EQ(families, 56);
 }
 
 TEST(Metrics, HasASeriesForEachPresentCertificate) {
