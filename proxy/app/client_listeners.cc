@@ -34,7 +34,7 @@ ClientListeners::ClientListeners(const conf::Config& config, Threads& threads,
                                  const metrics::Metrics& metrics)
     : control_(threads.control()),
       metrics_(metrics.tls()),
-      issuer_keys_(control_, threads.admin_pool(), metrics, [this] { read_again(); }),
+      issuer_keys_(control_, threads.keys_pool(), metrics, [this] { read_again(); }),
       settings_(load_settings(config, tickets_)),
       current_(config) {
   conf::forget_passwords(current_);

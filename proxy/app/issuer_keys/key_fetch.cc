@@ -26,6 +26,12 @@ using upstream::Url;
 constexpr long patience_ms = 10'000;
 constexpr std::size_t longest_token = 16 << 10;
 
+/// Wipes a text at the end of its scope.
+struct Wiped {
+  std::string& text;
+  ~Wiped() { wipe(text); }
+};
+
 /// A body with a bound, and the flag that ends the transfer.
 struct Download {
   std::string body;
@@ -106,6 +112,7 @@ std::variant<PublishedKeys, KeyFetchFailure> fetch_keys(const KeySource& source,
   auto authorization = authorization_of(source);
   if (auto* failure = std::get_if<KeyFetchFailure>(&authorization)) return std::move(*failure);
   auto& field = std::get<std::string>(authorization);
+  const Wiped wiped{field};
   const auto metadata =
       get(access::metadata_url(source.issuer), access::longest_metadata, source, field, stop);
   if (const auto* failure = std::get_if<KeyFetchFailure>(&metadata)) return *failure;
@@ -114,7 +121,6 @@ std::variant<PublishedKeys, KeyFetchFailure> fetch_keys(const KeySource& source,
     return KeyFetchFailure{KeyFetch::metadata,
                            access::metadata_url(source.issuer) + ": " + fault->text};
   auto body = get(std::get<std::string>(url), access::KeySet::max_size, source, field, stop);
-  wipe(field);
   if (auto* failure = std::get_if<KeyFetchFailure>(&body)) return std::move(*failure);
   auto& text = std::get<std::string>(body);
   const auto keys = access::KeySet::parse(text);
