@@ -23,8 +23,7 @@ namespace entrepot::app {
 ///                  its jobs may wait for the fetch loops and the store pool
 ///   login pool     one thread for the hashes of passwords and the signatures of JWTs: guesses of
 ///                  strangers must delay neither the disk nor the operator
-///   keys pool      one thread that fetches the keys of issuers of JWTs, some of which may not
-///   answer
+///   keys pool      one thread for the keys of issuers of JWTs, some of which may not answer
 ///
 /// Mirror::take_down() calls the steps in their order and ends the users of the threads in between.
 /// Main thread only, unless a method says otherwise.

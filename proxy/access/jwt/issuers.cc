@@ -73,7 +73,7 @@ std::variant<std::string, JwtRefusal> user_of(const Issuer& issuer, const Jwt& j
 
 std::size_t Identity::bytes() const {
   std::size_t sum = sizeof *this + user.size() + claims.bytes();
-  for (const auto& group : groups) sum += sizeof group + group.size();
+  for (const auto& group : groups) sum += sizeof(std::string) + group.size();
   return sum;
 }
 

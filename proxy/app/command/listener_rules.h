@@ -2,12 +2,12 @@
 // Whom the configured listeners serve, from their files of users, tokens and keys.
 #pragma once
 
-#include <compare>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "conf/config.h"
@@ -31,7 +31,9 @@ struct KeySource {
   std::string issuer;
   std::filesystem::path ca;          ///< empty: the authorities of the system
   std::filesystem::path token_file;  ///< empty: none
-  auto operator<=>(const KeySource&) const = default;
+  bool operator<(const KeySource& other) const {
+    return std::tie(issuer, ca, token_file) < std::tie(other.issuer, other.ca, other.token_file);
+  }
 };
 
 /// nullopt without discovery.

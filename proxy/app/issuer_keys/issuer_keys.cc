@@ -85,14 +85,14 @@ void IssuerKeys::fetch_all() {
             if (!shared->stopped) results.emplace_back(source, fetch(source, shared->stopped));
         },
         [&] {
-          control.post([shared, results = std::move(results)]() mutable {
-            if (shared->owner != nullptr) shared->owner->take(std::move(results));
+          control.post([shared, results = std::move(results)] {
+            if (shared->owner != nullptr) shared->owner->take(results);
           });
         });
   });
 }
 
-void IssuerKeys::take(std::vector<Result> results) {
+void IssuerKeys::take(const std::vector<Result>& results) {
   fetching_ = false;
   bool changed = false;
   for (const Result& result : results)

@@ -67,7 +67,7 @@ class IssuerKeys {
   using Result = std::pair<KeySource, std::variant<PublishedKeys, KeyFetchFailure>>;
 
   void fetch_all();
-  void take(std::vector<Result> results);
+  void take(const std::vector<Result>& results);
   /// True if the keys of the source are others now.
   bool take(const Result& result);
   void fail(const KeySource& source, const KeyFetchFailure& failure);
