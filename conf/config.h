@@ -30,10 +30,28 @@ struct ListenerTls {
   bool operator==(const ListenerTls&) const = default;
 };
 
+/// An issuer of JSON Web Tokens, and which of its tokens a listener accepts.
+struct JwtIssuer {
+  std::string issuer;                 ///< the claim `iss`
+  std::vector<std::string> audience;  ///< one of them has to be in the claim `aud`
+  /// A JWK Set, or public keys in PEM; absent with `discovery`.
+  std::optional<std::filesystem::path> keys = {};
+  std::string user = "sub";      ///< the claim with the name of the user
+  std::string user_prefix = {};  ///< put before that name
+  std::string groups = {};       ///< the claim with the names of groups; empty: none
+  std::chrono::milliseconds leeway = std::chrono::minutes(1);  ///< for clocks that differ
+  bool discovery = false;                                      ///< fetch the keys from the issuer
+  // For the discovery.
+  std::optional<std::filesystem::path> ca = {};          ///< PEM; absent: the system's authorities
+  std::optional<std::filesystem::path> token_file = {};  ///< sent as Bearer
+  bool operator==(const JwtIssuer&) const = default;
+};
+
 /// The logins of a listener.
 struct ListenerAuth {
   std::optional<std::filesystem::path> htpasswd = {};  ///< users with the hashes of their passwords
   std::optional<std::filesystem::path> tokens = {};    ///< made by `entrepot token`
+  std::vector<JwtIssuer> jwt = {};
   bool challenge = true;  ///< "challenge": "direct": requests that name a registry get a 401
   bool operator==(const ListenerAuth&) const = default;
 };

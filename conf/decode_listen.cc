@@ -3,6 +3,7 @@
 #include "conf/decode_listen.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "conf/json/units.h"
@@ -10,6 +11,8 @@
 
 namespace entrepot::conf {
 namespace {
+
+constexpr auto most_leeway = std::chrono::minutes(10);
 
 ListenerTls read_tls(ObjectReader& in) {
   ListenerTls tls;
@@ -32,16 +35,79 @@ ListenerTls read_tls(ObjectReader& in) {
   return tls;
 }
 
+/// Reads a text, or a list of texts, of which there has to be one.
+void read_audience(ObjectReader& in, std::vector<std::string>& audience) {
+  const auto errors = in.problems().errors.size();
+  const auto* found = in.find("audience");
+  if (found != nullptr && found->is_string())
+    audience.push_back(found->get<std::string>());
+  else
+    read_texts(in, "audience", audience);
+  if (in.problems().errors.size() > errors) return;
+  if (audience.empty())
+    in.problems().error(in.path("audience"),
+                        "missing: only tokens for this audience are accepted, such as entrepot");
+  for (const auto& each : audience)
+    if (each.empty()) in.problems().error(in.path("audience"), "an audience is empty; remove it");
+}
+
+/// Reads the keys that tell where the public keys are.
+void read_key_source(ObjectReader& in, JwtIssuer& issuer) {
+  const auto errors = in.problems().errors.size();
+  issuer.keys = read_file_name(in, "keys");
+  in.boolean("discovery", issuer.discovery);
+  issuer.ca = read_file_name(in, "ca");
+  issuer.token_file = read_file_name(in, "token_file");
+  if (in.problems().errors.size() > errors) return;
+  if (issuer.keys && issuer.discovery)
+    in.problems().error(in.path("keys"), "the keys come from the discovery; remove one of the two");
+  if (!issuer.keys && !issuer.discovery)
+    in.problems().error(in.path("keys"),
+                        "missing: give a file with the public keys, or \"discovery\": true");
+  if (issuer.discovery && !issuer.issuer.starts_with("https://"))
+    in.problems().error(in.path("issuer"), "the discovery needs an https:// URL");
+  for (const auto& [key, file] : {std::pair("ca", &issuer.ca), {"token_file", &issuer.token_file}})
+    if (*file && !issuer.discovery)
+      in.problems().error(in.path(key), "is for the discovery only; remove it");
+}
+
+JwtIssuer read_issuer(ObjectReader& in) {
+  JwtIssuer issuer;
+  required(in, "issuer", issuer.issuer, nullptr);
+  read_audience(in, issuer.audience);
+  read_key_source(in, issuer);
+  required(in, "user", issuer.user, nullptr);
+  in.text("user_prefix", issuer.user_prefix);
+  in.text("groups", issuer.groups);
+  in.duration("leeway", issuer.leeway, std::chrono::milliseconds(0));
+  if (issuer.leeway > most_leeway)
+    in.problems().error(in.path("leeway"), "longer than 10m; set the clocks instead");
+  return issuer;
+}
+
+void read_issuers(ObjectReader& in, ListenerAuth& auth) {
+  in.objects("jwt", [&](ObjectReader& entry) {
+    auto issuer = read_issuer(entry);
+    const bool twice = std::any_of(auth.jwt.begin(), auth.jwt.end(), [&](const JwtIssuer& other) {
+      return other.issuer == issuer.issuer;
+    });
+    if (twice && !issuer.issuer.empty())
+      entry.problems().error(entry.path("issuer"), "is in the list already; join the two entries");
+    auth.jwt.push_back(std::move(issuer));
+  });
+}
+
 ListenerAuth read_auth(ObjectReader& in) {
   ListenerAuth auth;
   const auto errors = in.problems().errors.size();
   auth.htpasswd = read_file_name(in, "htpasswd");
   auth.tokens = read_file_name(in, "tokens");
+  read_issuers(in, auth);
   std::size_t challenge = 0;
   in.word("challenge", challenge, {"direct", "never"});
   auth.challenge = challenge == 0;
-  if (!auth.htpasswd && !auth.tokens && in.problems().errors.size() == errors)
-    in.problems().error(in.path(), "needs htpasswd or tokens, a file with the logins");
+  if (!auth.htpasswd && !auth.tokens && auth.jwt.empty() && in.problems().errors.size() == errors)
+    in.problems().error(in.path(), "needs htpasswd or tokens, a file with the logins, or jwt");
   return auth;
 }
 

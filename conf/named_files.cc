@@ -43,6 +43,9 @@ void find_files(Listener& listener, const std::filesystem::path& folder) {
   if (!listener.auth) return;
   if (listener.auth->htpasswd) find_file(*listener.auth->htpasswd, folder);
   if (listener.auth->tokens) find_file(*listener.auth->tokens, folder);
+  for (auto& issuer : listener.auth->jwt)
+    for (auto* file : {&issuer.keys, &issuer.ca, &issuer.token_file})
+      if (*file) find_file(**file, folder);
 }
 
 }  // namespace

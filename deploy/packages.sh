@@ -25,7 +25,7 @@ package_packages=('dpkg-dev' 'file' 'gzip')
 test_packages=(
   'clang' 'clang-format' 'clang-tidy' 'clang-runtime'
   'libgmock-dev' 'libgtest-dev'
-  'python3' 'python3-kubernetes' 'python3-pytest' 'python3-yaml'
+  'python3' 'python3-cryptography' 'python3-kubernetes' 'python3-pytest' 'python3-yaml'
   'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io'
   'docker-cli|docker.io' 'docker-compose-v2|docker-compose' 'e2fsprogs' 'faketime' 'iproute2'
   'kubernetes-client|kubectl' 'mandoc' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'prometheus'

@@ -218,6 +218,8 @@ struct Metrics::Families {
   EnumSeries<CounterSeries, ClientLimit> clients_limited;
   EnumSeries<CounterSeries, LoginResult> logins;
   EnumSeries<CounterSeries, AccessRefusal> access_refused;
+  EnumSeries<CounterSeries, KeyFetch> key_fetches;
+  GaugeSeries issuers_failing{0};
   EnumSeries<HistogramSeries, LoopRole> loop_lag;
   EnumSeries<CounterSeries, JobPool> job_failures;
   EnumSeries<CounterSeries, HandoverResult> handovers;
@@ -242,6 +244,8 @@ void Metrics::Families::write_process(Exposition& out) const {
   out.add_each(Id::clients_limited, clients_limited);
   out.add_each(Id::logins, logins);
   out.add_each(Id::access_refused, access_refused);
+  out.add_each(Id::jwt_key_fetches, key_fetches);
+  out.add(Id::jwt_issuers_failing, {}, issuers_failing);
   out.add(Id::flights, {}, flights);
   out.add(Id::log_dropped, {}, static_cast<double>(log_dropped + log::dropped()));
   out.add(Id::store_jobs_queued, {}, store_jobs_queued);
@@ -299,6 +303,10 @@ Counter Metrics::connections_refused() const { return Counter(&families_->connec
 Counter Metrics::clients_limited(ClientLimit limit) const {
   return Counter(&families_->clients_limited[limit]);
 }
+Counter Metrics::key_fetches(KeyFetch result) const {
+  return Counter(&families_->key_fetches[result]);
+}
+Gauge Metrics::issuers_failing() const { return Gauge(&families_->issuers_failing); }
 Counter Metrics::logins(LoginResult result) const { return Counter(&families_->logins[result]); }
 Counter Metrics::access_refused(AccessRefusal reason) const {
   return Counter(&families_->access_refused[reason]);

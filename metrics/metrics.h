@@ -114,6 +114,8 @@ class Metrics {
   Counter clients_limited(ClientLimit limit) const;
   Counter logins(LoginResult result) const;
   Counter access_refused(AccessRefusal reason) const;
+  Counter key_fetches(KeyFetch result) const;
+  Gauge issuers_failing() const;
   Gauge flights() const;
   /// Lines dropped outside of the log's own queue, which text() adds (log::dropped()).
   Counter log_dropped() const;

@@ -114,8 +114,27 @@ enum class LoginResult : std::uint8_t {
   unknown_user,
   unknown_token,
   expired_token,
-  unsupported,  ///< neither Basic nor Bearer, or malformed
-  busy,         ///< too many passwords wait to be verified
+  unsupported,    ///< neither Basic nor Bearer, or malformed
+  busy,           ///< too many logins wait to be verified
+  jwt_malformed,  ///< no JWT, or one without an end
+  jwt_algorithm,  ///< signed in a way that is not accepted
+  jwt_issuer,     ///< of an issuer that is not configured
+  jwt_key,        ///< of a key that the issuer does not have
+  jwt_signature,  ///< not signed by the issuer
+  jwt_expired,
+  jwt_not_yet,   ///< valid from a time in the future
+  jwt_audience,  ///< made for others
+  jwt_user,      ///< names no user, or one of the files
+};
+
+/// A fetch of the keys of an issuer of JWTs: label `result` of entrepot_jwt_key_fetches_total.
+enum class KeyFetch : std::uint8_t {
+  ok,
+  unreachable,  ///< no connection, no certificate that is trusted, no answer in time
+  status,       ///< another status than 200
+  metadata,     ///< no metadata of this issuer, or too much
+  keys,         ///< no keys that can be used
+  token,        ///< the token for the issuer cannot be read
 };
 
 /// The end of a TLS handshake with a client: label `result` of entrepot_tls_handshakes_total.
@@ -294,6 +313,25 @@ inline constexpr auto words<LoginResult> = make_words<LoginResult>({
     {LoginResult::expired_token, "expired-token"},
     {LoginResult::unsupported, "unsupported"},
     {LoginResult::busy, "busy"},
+    {LoginResult::jwt_malformed, "jwt-malformed"},
+    {LoginResult::jwt_algorithm, "jwt-algorithm"},
+    {LoginResult::jwt_issuer, "jwt-issuer"},
+    {LoginResult::jwt_key, "jwt-key"},
+    {LoginResult::jwt_signature, "jwt-signature"},
+    {LoginResult::jwt_expired, "jwt-expired"},
+    {LoginResult::jwt_not_yet, "jwt-not-yet"},
+    {LoginResult::jwt_audience, "jwt-audience"},
+    {LoginResult::jwt_user, "jwt-user"},
+});
+
+template <>
+inline constexpr auto words<KeyFetch> = make_words<KeyFetch>({
+    {KeyFetch::ok, "ok"},
+    {KeyFetch::unreachable, "unreachable"},
+    {KeyFetch::status, "status"},
+    {KeyFetch::metadata, "metadata"},
+    {KeyFetch::keys, "keys"},
+    {KeyFetch::token, "token"},
 });
 
 template <>

@@ -57,6 +57,8 @@ enum class Id : std::size_t {
   logins,
   access_refused,
   handovers,
+  jwt_key_fetches,
+  jwt_issuers_failing,
   tls_handshakes,
   tls_kernel_connections,
   tls_certificate_end,

@@ -23,19 +23,20 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 Groups read_groups(const RulesText& text, Problems& problems) {
-  Groups groups;
+  Groups groups{.configured = {}, .in_claims = text.groups_in_claims};
   for (const auto& [group, names] : text.groups) {
     auto members = names;
     for (std::size_t i = 0; i < names.size(); ++i) {
       const std::string where = at("groups." + printable(group), i);
-      if (const auto fault = fault_of_user_name(names[i]))
+      if (const auto fault = fault_of_login_name(names[i]))
         problems.add(where, *fault + "; write the name of a user or of a token");
       else if (names[i].find('*') != std::string::npos)
         problems.add(where, "a group has names, no patterns; write user:" + printable(names[i]) +
                                 " as \"who\" of the rule");
     }
     std::sort(members.begin(), members.end());
-    groups.emplace(group, std::make_shared<const std::vector<std::string>>(std::move(members)));
+    groups.configured.emplace(group,
+                              std::make_shared<const std::vector<std::string>>(std::move(members)));
   }
   return groups;
 }

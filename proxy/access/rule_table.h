@@ -26,6 +26,7 @@ struct RulesText {
   std::vector<RuleText> access;  ///< the first that matches decides
   /// Group → its users and tokens, by name.
   std::map<std::string, std::vector<std::string>> groups;
+  bool groups_in_claims = false;  ///< JWTs of some listener name groups (Groups::in_claims)
   /// Upstream → globs of its repositories, without the name of the upstream, that nobody may pull.
   std::map<std::string, std::vector<std::string>> deny;
   /// The names of all upstreams; a pattern for another upstream is a problem. Empty: not checked.

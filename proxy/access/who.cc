@@ -15,8 +15,8 @@ namespace {
 constexpr std::array<std::string_view, 6> certificate_kinds = {
     "CN=", "O=", "OU=", "DNS=", "URI=", "EMAIL="};
 constexpr std::string_view all_terms =
-    "anyone, anonymous, login, user:NAME, group:NAME, cert:CN=NAME, cert:*, net:10.0.0.0/8 or "
-    "uid:1000";
+    "anyone, anonymous, login, user:NAME, group:NAME, claim:NAME=VALUE, cert:CN=NAME, cert:*, "
+    "net:10.0.0.0/8 or uid:1000";
 
 /// Calls the function for the type of a term.
 template <typename... Functions>
@@ -36,6 +36,7 @@ std::variant<Who, Fault> Who::parse(std::string_view text, const Groups& groups)
     if (colon == text.npos) return parse_word(text);
     if (kind == "user") return parse_user(value);
     if (kind == "group") return parse_group(value, groups);
+    if (kind == "claim") return parse_claim(value);
     if (kind == "cert") return parse_certificate(value);
     if (kind == "net") return parse_network(value);
     if (kind == "uid") return parse_uid(value);
@@ -54,16 +55,25 @@ std::variant<Who::Term, Fault> Who::parse_word(std::string_view text) {
 
 std::variant<Who::Term, Fault> Who::parse_user(std::string_view glob) {
   if (auto fault = Glob::fault(glob)) return Fault{std::move(*fault)};
-  if (glob.find(':') != glob.npos)
-    return Fault{quoted(glob) + " has a colon, which no user name has; write user:NAME"};
   return User{Glob(glob)};
 }
 
 std::variant<Who::Term, Fault> Who::parse_group(std::string_view name, const Groups& groups) {
-  const auto found = groups.find(name);
-  if (found == groups.end())
-    return Fault{"no group " + quoted(name) + "; add it to \"groups\" with its users"};
-  return Group{found->second};
+  const auto found = groups.configured.find(name);
+  if (found != groups.configured.end()) return Group{found->second};
+  if (groups.in_claims && !name.empty()) return ClaimedGroup{std::string(name)};
+  return Fault{"no group " + quoted(name) + "; add it to \"groups\" with its users"};
+}
+
+std::variant<Who::Term, Fault> Who::parse_claim(std::string_view claim) {
+  const std::size_t equals = claim.find('=');
+  if (equals == claim.npos)
+    return Fault{quoted(claim) + " has no value; write claim:NAME=VALUE, or claim:NAME=* for any"};
+  auto name = ClaimName::parse(claim.substr(0, equals));
+  if (auto* fault = std::get_if<Fault>(&name)) return std::move(*fault);
+  const std::string_view glob = claim.substr(equals + 1);
+  if (auto fault = Glob::fault(glob)) return Fault{std::move(*fault)};
+  return Claim{std::get<ClaimName>(std::move(name)), Glob(glob)};
 }
 
 std::variant<Who::Term, Fault> Who::parse_certificate(std::string_view name) {
@@ -103,6 +113,13 @@ bool Who::matches(const Caller& caller) const {
           [&](const Group& group) {
             return std::binary_search(group.members->begin(), group.members->end(), caller.user,
                                       std::less<std::string_view>());
+          },
+          [&](const ClaimedGroup& group) {
+            return std::binary_search(caller.groups.begin(), caller.groups.end(), group.name);
+          },
+          [&](const Claim& claim) {
+            return caller.claims != nullptr &&
+                   caller.claims->match(claim.name.pointer(), claim.value);
           },
           [&](const AnyCertificate&) { return !caller.certificate.empty(); },
           [&](const Certificate& certificate) {

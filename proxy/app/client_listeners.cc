@@ -34,9 +34,12 @@ ClientListeners::ClientListeners(const conf::Config& config, InheritedSockets& i
                                  registry::Logins& logins, const metrics::Metrics& metrics)
     : control_(threads.control()),
       metrics_(metrics.tls()),
+      issuer_keys_(control_, threads.keys_pool(), metrics, [this] { read_again(); }),
       settings_(load_settings(config, tickets_)),
       current_(config) {
   conf::forget_passwords(current_);
+  issuer_keys_.use(current_.listen);
+  logins.on_missing_key(issuer_keys_.asker());
   for (const auto& warning : settings_.warnings) log::warn("{}", warning);
   std::vector<loop::Loop*> loops;
   for (const auto& loop : threads.serve()) loops.push_back(loop.get());
@@ -110,7 +113,7 @@ PreparedListeners ClientListeners::prepare(const conf::Config& next) {
     successors.push_back(successor(i, next));
     if (successors[i]) config.listen[i] = next.listen[*successors[i]];
   }
-  auto loaded = load_settings(config, tickets_);
+  auto loaded = load_settings(config, tickets_, issuer_keys_.keys());
   PreparedListeners prepared;
   prepared.warnings = std::move(loaded.warnings);
   for (std::size_t i = 0; i < successors.size(); ++i) {
@@ -128,6 +131,7 @@ void ClientListeners::use(const ListenerSettings& settings, const conf::Config& 
   control_.assert_in_loop();
   const auto before = std::exchange(settings_, settings);
   current_ = config;
+  issuer_keys_.use(current_.listen);
   for (std::size_t i = 0; i < servers_.size(); ++i) {
     guards_[i]->replace(settings_.rules[i].rules);
     if (settings_.contexts[i] == nullptr) continue;
@@ -168,6 +172,7 @@ std::vector<std::filesystem::path> ClientListeners::files() const {
     if (listener.auth) {
       add(listener.auth->htpasswd);
       add(listener.auth->tokens);
+      for (const auto& issuer : listener.auth->jwt) add(issuer.keys);
     }
   }
   return files;

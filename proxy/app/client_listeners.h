@@ -14,6 +14,7 @@
 #include "proxy/app/command/listener_settings.h"
 #include "proxy/app/handover/handover.h"
 #include "proxy/app/handover/inherited_sockets.h"
+#include "proxy/app/issuer_keys/issuer_keys.h"
 #include "proxy/app/reload.h"
 #include "proxy/app/threads.h"
 #include "proxy/http/server.h"
@@ -58,6 +59,11 @@ class ClientListeners {
   /// after each change of the configuration. Control loop only, once it runs.
   void watch_files();
 
+  /// Begins to fetch the keys of issuers with discovery. Control loop only.
+  void begin_fetching() { issuer_keys_.start(); }
+  /// Ends it. Control loop only, before the destructor.
+  void end_fetching() { issuer_keys_.stop(); }
+
   /// Open connections of all listeners. Any thread.
   std::size_t connections() const;
   /// "address:port" of each listener, with the port it is bound to; "https://address:port" with
@@ -80,6 +86,7 @@ class ClientListeners {
 
   loop::Loop& control_;
   const metrics::TlsMetrics metrics_;
+  IssuerKeys issuer_keys_;
   // Main thread before the loops run, then control loop only.
   ListenerTickets tickets_;
   ListenerSettings settings_;  // in use

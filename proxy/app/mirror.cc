@@ -133,6 +133,7 @@ void Mirror::serve() {
   start_watchdog();
   if (!phase_.is(Phase::serving)) return;
   listeners_->watch_files();
+  listeners_->begin_fetching();
   notifier_.store(stored_sockets(listeners()));
   notifier_.ready(status());
 }
@@ -228,6 +229,7 @@ void Mirror::begin_drain() {
 
 void Mirror::drain_listeners(Phase phase) {
   phase_.enter(phase);
+  listeners_->end_fetching();
   handover_->stop();
   log::info("draining: replies in progress have {} ms", config_.timeouts.drain.count());
   drain_timer_ = threads_.control().after(config_.timeouts.drain,

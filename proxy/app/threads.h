@@ -21,8 +21,9 @@ namespace entrepot::app {
 ///   store pool     blocking work on the disk
 ///   admin pool     one thread for blocking answers of the admin API and for the endpoint memory;
 ///                  its jobs may wait for the fetch loops and the store pool
-///   login pool     one thread for the hashes of passwords: guesses of strangers must delay neither
-///                  the disk nor the operator
+///   login pool     one thread for the hashes of passwords and the signatures of JWTs: guesses of
+///                  strangers must delay neither the disk nor the operator
+///   keys pool      one thread for the keys of issuers of JWTs, some of which may not answer
 ///
 /// Mirror::take_down() calls the steps in their order and ends the users of the threads in between.
 /// Main thread only, unless a method says otherwise.
@@ -43,6 +44,7 @@ class Threads {
   loop::StorePool& store_pool() { return store_pool_; }
   loop::StorePool& admin_pool() { return admin_pool_; }
   loop::StorePool& login_pool() { return login_pool_; }
+  loop::StorePool& keys_pool() { return keys_pool_; }
   /// The serve loops, then the fetch loops.
   std::vector<loop::Loop*> worker_loops() const;
 
@@ -53,7 +55,7 @@ class Threads {
   /// Step 1: stops all loops and joins their threads. From now on this thread stands in for them.
   /// REQUIRES: every http::Server is destroyed, because connections end on running loops.
   void end_loops();
-  /// Step 2: runs the jobs that the admin pool and the login pool have queued, then joins their
+  /// Step 2: runs the jobs that the admin, login and keys pools have queued, then joins their
   /// threads. Before step 3, since the former may need the store pool.
   void end_small_pools();
   /// Step 3: runs the jobs that the store pool has queued, then joins its threads.
@@ -71,6 +73,7 @@ class Threads {
   loop::StorePool store_pool_;
   loop::StorePool admin_pool_;
   loop::StorePool login_pool_;
+  loop::StorePool keys_pool_;
   std::atomic<bool> ending_{false};
 };
 

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "metrics/log.h"
+#include "proxy/access/jwt/identity.h"
+#include "proxy/access/jwt/jwt.h"
 #include "proxy/access/login/token.h"
 #include "proxy/base/text.h"
 #include "proxy/registry/pending.h"
@@ -25,6 +27,10 @@ access::Caller caller_of(const http::Peer& peer, const Call& call) {
   access::Caller caller;
   caller.address = peer.ip;
   caller.user = call.user;
+  if (call.identity != nullptr) {
+    caller.claims = &call.identity->claims;
+    caller.groups = call.identity->groups;
+  }
   caller.uid = peer.uid;
   if (peer.certificate != nullptr) caller.certificate = std::span(*peer.certificate);
   return caller;
@@ -77,11 +83,11 @@ void Guard::handle(const http::ExchangePtr& exchange) {
   if (credentials.kind() == access::AuthorizationKind::none) return decide(exchange, *call, rules);
   if (const auto result = logins_.recall(rules, credentials)) return verified(exchange, *result);
   call->left = std::make_shared<cache::Left>(false);
-  const bool begun = logins_.hash(rules, std::move(credentials),
-                                  {exchange->peer().address.value(), exchange->executor(),
-                                   call->left, [this, exchange](const Logins::Result& late) {
-                                     if (!exchange->closed()) verified(exchange, late);
-                                   }});
+  const bool begun = logins_.verify(rules, std::move(credentials),
+                                    {exchange->peer().address.value(), exchange->executor(),
+                                     call->left, [this, exchange](const Logins::Result& late) {
+                                       if (!exchange->closed()) verified(exchange, late);
+                                     }});
   if (!begun) refuse(*exchange, *call, busy());
 }
 
@@ -89,6 +95,7 @@ void Guard::verified(const http::ExchangePtr& exchange, const Logins::Result& re
   Call& call = call_of(*exchange);
   if (result.result == LoginResult::ok) {
     call.user = result.user;
+    call.identity = result.identity;
     return decide(exchange, call, rules_.get());
   }
   if (result.result == LoginResult::busy) return refuse(*exchange, call, busy());
@@ -146,14 +153,17 @@ void Guard::refuse_access(http::Exchange& exchange, Call& call, AccessRefusal re
 void Guard::log_failure(const http::Exchange& exchange, const Logins::Result& result) {
   const http::Peer& peer = exchange.peer();
   // Some clients send a token in the place of the user.
-  const bool secret = result.user.starts_with(access::token_prefix);
+  const bool secret =
+      result.user.starts_with(access::token_prefix) || access::has_form_of_jwt(result.user);
   const std::string user = secret ? "…" : printable_excerpt(result.user, longest_logged_name);
-  log::debug("{}: login of \"{}\": {}", peer.name, user, to_string(result.result));
+  const std::string cause = std::string(to_string(result.result)) +
+                            (result.detail.empty() ? "" : " (" + result.detail + ")");
+  log::debug("{}: login of \"{}\": {}", peer.name, user, cause);
   if (failure_lines_.take(peer.address, LinePerClient::Clock::now()))
     log::info(
         "client {} sends credentials that are not accepted: {}, user \"{}\"; correct them in its "
         "configuration (further failures of this client within the hour have no line)",
-        peer.address.text(), to_string(result.result), user);
+        peer.address.text(), cause, user);
 }
 
 }  // namespace entrepot::registry

@@ -39,7 +39,8 @@ NOT_SHOWN = {
 NOT_OURS = {"up", "ALERTS"}
 # Alerts that need more than a minute, or a bug of ours: only promtool's tests let them fire.
 TOO_SLOW = {"EntrepotHitRatioCollapse", "EntrepotClientLimited", "EntrepotDescriptors",
-            "EntrepotJobFailed", "EntrepotLoginsRefused", "EntrepotReplacementFailed"}
+            "EntrepotJobFailed", "EntrepotLoginsRefused", "EntrepotReplacementFailed",
+            "EntrepotIssuerKeys"}
 
 
 @dataclass

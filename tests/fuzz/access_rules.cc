@@ -42,6 +42,10 @@ void run(std::string_view input) {
   caller.user = "ci";
   caller.certificate = names;
   caller.uid = 0;
+  access::Claims claims;
+  claims.add("/azp", "ci");
+  claims.add("/kubernetes.io/namespace", "build");
+  caller.claims = &claims;
   caller.address = *IpAddress::parse("10.2.0.7");
   const auto decision = rules.decide(caller, "docker.io", repository);
   if (decision.reason == access::DecisionReason::rule)

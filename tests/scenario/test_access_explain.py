@@ -150,7 +150,7 @@ def test_names_of_a_repository(explain, name):
     (("-", "docker.io/a/b", "--uid", "root"), "is no user id"),
     (("-", "docker.io/a/b", "--certificate", "node-1"), "write cert:CN=NAME"),
     (("-", "docker.io/a/b", "--certificate", "*"), "such as CN=node-1"),
-    (("a:b", "docker.io/a/b"), "colon"),
+    (("a\tb", "docker.io/a/b"), "control character"),
     (("-",), "REPOSITORY"),
     ((), "USER"),
 ])

@@ -286,7 +286,7 @@ def test_a_bad_file_of_users(check, tmp_path, text, words):
 
 
 @pytest.mark.parametrize("auth, words", [
-    ({}, "listen[0].auth: needs htpasswd or tokens"),
+    ({}, "listen[0].auth: needs htpasswd or tokens, a file with the logins, or jwt"),
     ({"htpasswd": "absent"}, "listen[0].auth.htpasswd: cannot read"),
     ({"htpasswd": "/"}, "listen[0].auth.htpasswd: / is not a file"),
     ({"tokens": "absent"}, "listen[0].auth.tokens: cannot read"),

@@ -55,6 +55,17 @@ std::vector<ExplainedListener> listeners_of(const conf::Config& config,
   return listeners;
 }
 
+/// REQUIRES: the command line has checked them.
+access::Claims claims_of(const std::vector<std::string>& texts) {
+  access::Claims claims;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    const auto name = access::ClaimName::parse(std::string_view(text).substr(0, equals));
+    claims.add(std::get<access::ClaimName>(name).pointer(), text.substr(equals + 1));
+  }
+  return claims;
+}
+
 template <typename List, typename Text>
 std::string joined(const List& list, Text text_of) {
   std::string text;
@@ -102,12 +113,16 @@ int run_access_command(const Command& command, const conf::Config& config) {
     return wrong_usage("the configuration does not listen on " +
                        printable(question.listen.value_or("")) + "; it does on " +
                        joined(config.listen, [](const auto& each) { return each.address; }));
+  const access::Claims claims = claims_of(question.claims);
+  if (!claims.empty() && question.user.empty())
+    return wrong_usage("a JWT with claims has a user; write its name, or leave out --claim");
 
   access::Caller caller;
   caller.address = question.address;
   caller.user = question.user;
   caller.uid = question.uid;
   caller.certificate = std::span(question.certificate);
+  if (!claims.empty()) caller.claims = &claims;
   const Explanation explanation =
       explain(rules.get(), listeners, caller, target.upstream->name, *target.repository);
   for (const auto& line : explanation.lines) std::cout << line << '\n';

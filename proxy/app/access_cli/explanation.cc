@@ -8,6 +8,7 @@
 #include "conf/grammar.h"
 #include "conf/json/problems.h"
 #include "metrics/printable.h"
+#include "proxy/access/jwt/issuers.h"
 
 namespace entrepot::app {
 namespace {
@@ -25,12 +26,35 @@ bool admits(const ExplainedListener& listener, const IpAddress& address) {
                      [&](const access::Network& network) { return network.contains(address); });
 }
 
+/// The value of `iss`; empty without one.
+std::string_view issuer_of(const access::Claims& claims) {
+  const auto* values = claims.find("/iss");
+  return values == nullptr ? std::string_view() : values->front();
+}
+
+bool may_be_of(const ExplainedIssuer& issuer, const access::Claims& claims) {
+  const std::string_view name = issuer_of(claims);
+  return name.empty() || name == issuer.name;
+}
+
+/// Appends the groups of a JWT by the issuers of a listener; they stay sorted.
+void add_groups(const ExplainedListener& listener, const access::Claims* claims,
+                std::vector<std::string>& groups) {
+  if (claims == nullptr) return;
+  for (const auto& issuer : listener.issuers)
+    if (issuer.groups && may_be_of(issuer, *claims))
+      for (auto& group : access::groups_of(*claims, *issuer.groups))
+        groups.push_back(std::move(group));
+  std::sort(groups.begin(), groups.end());
+}
+
 /// The caller without what the listener does not learn; adds the differences to `text`.
 access::Caller seen_by(const ExplainedListener& listener, access::Caller caller,
                        std::string& text) {
   if (!caller.user.empty() && !listener.logins) {
     text += "ignores logins; ";
     caller.user = {};
+    caller.claims = nullptr;
   }
   if (!caller.certificate.empty() && !listener.asks_for_certificate) {
     text += "asks for no certificate; ";
@@ -59,6 +83,12 @@ std::string refusal_of(const ExplainedListener& listener, const access::Caller& 
     return "refused: each client of a unix socket has a user id; give its number with --uid";
   if (listener.needs_certificate && seen.certificate.empty())
     return "refused: the listener needs a client certificate";
+  if (seen.claims != nullptr && listener.issuers.empty())
+    return "refused: the listener accepts no JWT";
+  if (seen.claims != nullptr &&
+      std::none_of(listener.issuers.begin(), listener.issuers.end(),
+                   [&](const auto& issuer) { return may_be_of(issuer, *seen.claims); }))
+    return "refused: the listener has no issuer " + printable(issuer_of(*seen.claims));
   if (!admits(listener, seen.address))
     return "refused: networks of the listener do not contain " + seen.address.text();
   const bool named_only = listener.logins || listener.asks_for_certificate;
@@ -71,7 +101,10 @@ Verdict verdict_of(const access::Rules& rules, const ExplainedListener& listener
                    const access::Caller& caller, std::string_view upstream,
                    std::string_view repository) {
   Verdict verdict;
-  const access::Caller seen = seen_by(listener, caller, verdict.text);
+  access::Caller seen = seen_by(listener, caller, verdict.text);
+  std::vector<std::string> groups;
+  add_groups(listener, seen.claims, groups);
+  seen.groups = groups;
   if (!listener.networks.empty() && !listener.unix_socket && !seen.address.known())
     verdict.text += "its networks are left out, because no --address is given; ";
   const std::string refusal = refusal_of(listener, seen, rules.has_rules());
@@ -85,9 +118,16 @@ Verdict verdict_of(const access::Rules& rules, const ExplainedListener& listener
 
 ExplainedListener explained_listener(const conf::Listener& listener, std::size_t index,
                                      std::vector<access::Network> networks) {
+  std::vector<ExplainedIssuer> issuers;
+  for (const auto& issuer : listener.auth ? listener.auth->jwt : std::vector<conf::JwtIssuer>()) {
+    const auto name = access::ClaimName::parse(issuer.groups);
+    const auto* groups = std::get_if<access::ClaimName>(&name);
+    issuers.push_back({issuer.issuer, groups == nullptr ? std::nullopt : std::optional(*groups)});
+  }
   const bool asks = listener.tls && listener.tls->client_ca;
   return {.place = conf::indexed("listen", index) + " " + printable(listener.address),
           .logins = listener.auth.has_value(),
+          .issuers = std::move(issuers),
           .asks_for_certificate = asks,
           .needs_certificate = asks && listener.tls->client_required,
           .unix_socket = conf::is_unix(listener.address),
@@ -100,7 +140,11 @@ Explanation explain(const access::Rules* rules, const std::vector<ExplainedListe
   const access::Rules none;
   const access::Rules& used = rules == nullptr ? none : *rules;
   Explanation explanation;
-  explanation.lines = used.explain(caller, upstream, repository);
+  std::vector<std::string> groups;
+  for (const auto& listener : listeners) add_groups(listener, caller.claims, groups);
+  access::Caller with_groups = caller;
+  with_groups.groups = groups;
+  explanation.lines = used.explain(with_groups, upstream, repository);
   // The verdicts of the listeners follow, which differ from that of the rules alone.
   explanation.lines.pop_back();
   for (const auto& listener : listeners) {

@@ -9,6 +9,7 @@
 #include "conf/grammar.h"
 #include "conf/json/units.h"
 #include "metrics/printable.h"
+#include "proxy/access/claims.h"
 #include "proxy/access/user_name.h"
 #include "proxy/access/who.h"
 #include "proxy/app/command/client_options.h"
@@ -98,7 +99,7 @@ std::string fault_of_life(const std::string& text) {
 }
 
 std::string fault_of_client(const std::string& user) {
-  return access::fault_of_user_name(user).value_or("");
+  return access::fault_of_login_name(user).value_or("");
 }
 
 std::string fault_of_client_address(const std::string& text) {
@@ -117,6 +118,14 @@ std::string fault_of_certificate_name(const std::string& name) {
   return name.find('=') == name.npos ? "a certificate has names, such as CN=node-1" : "";
 }
 
+std::string fault_of_claim(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == text.npos) return "a claim has a value, such as azp=ci";
+  const auto name = access::ClaimName::parse(text.substr(0, equals));
+  const auto* fault = std::get_if<access::Fault>(&name);
+  return fault == nullptr ? "" : fault->text;
+}
+
 /// The client of `access explain`.
 void add_client(CLI::App& explain, AccessQuestion& question) {
   explain
@@ -125,7 +134,7 @@ void add_client(CLI::App& explain, AccessQuestion& question) {
           [&question](const std::string& user) {
             question.user = user == "-" || user == "anonymous" ? "" : user;
           },
-          "The user or the token of the login; - or anonymous: no login")
+          "The user of the login or JWT, or the token; - or anonymous: no login")
       ->required()
       ->type_name("")
       ->check(CLI::Validator(fault_of_client, ""));
@@ -153,6 +162,12 @@ void add_client(CLI::App& explain, AccessQuestion& question) {
       ->type_name("NAME")
       ->allow_extra_args(false)
       ->check(CLI::Validator(fault_of_certificate_name, ""));
+  explain
+      .add_option("--claim", question.claims,
+                  "A claim of the JWT of the client, such as azp=ci; may be given again")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(fault_of_claim, ""));
 }
 
 /// The subcommand of `access`.

@@ -26,6 +26,7 @@ struct AccessQuestion {
   IpAddress address;                     ///< of the client; unknown: not given
   std::optional<uid_t> uid;              ///< of the client of a unix socket
   std::vector<std::string> certificate;  ///< names of the client certificate: "CN=node-1"
+  std::vector<std::string> claims;       ///< of its JWT: "azp=ci"; one may have several values
   std::optional<std::string> listen;     ///< the address of one listener; nullopt: all listeners
 };
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/command/listener_rules.h"
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 #include <variant>
 
 #include "conf/file_content.h"
+#include "proxy/access/jwt/issuers.h"
 #include "proxy/access/login/sha256.h"
+#include "proxy/access/user_name.h"
 
 namespace entrepot::app {
 namespace {
@@ -41,8 +45,8 @@ void append(std::string& all, std::string_view text) {
 
 class Loader {
  public:
-  Loader(const conf::Config& config, conf::Problems& problems)
-      : problems_(problems), access_(load_access(config, problems)) {
+  Loader(const conf::Config& config, const FetchedKeys& fetched, conf::Problems& problems)
+      : problems_(problems), fetched_(fetched), access_(load_access(config, problems)) {
     for (const auto& [who, repositories, allow] :
          config.access.rules.value_or(std::vector<conf::AccessRule>())) {
       append(shared_, allow ? "allow" : "refuse");
@@ -96,9 +100,79 @@ class Loader {
       if (const auto text = read(*auth.tokens, path + ".tokens", source))
         if (auto tokens = parse<access::TokenFile>(*text, auth.tokens->string(), problems_))
           rules.tokens = *std::move(tokens);
+    add_issuers(auth.jwt, path + ".jwt", rules, source);
     for (const auto& [name, token] : rules.tokens.tokens())
       if (rules.users.hash_of(name) != nullptr)
         problems_.error(path, "\"" + name + "\" is a user and a token; rename the token");
+  }
+
+  void add_issuers(const std::vector<conf::JwtIssuer>& configured, const std::string& path,
+                   ListenerRules& rules, std::string& source) {
+    if (configured.empty()) return;
+    std::string texts;
+    std::vector<access::Issuer> issuers;
+    for (std::size_t i = 0; i < configured.size(); ++i)
+      if (auto issuer = load_issuer(configured[i], conf::indexed(path, i), texts))
+        issuers.push_back(*std::move(issuer));
+    append(source, texts);
+    rules.issuers =
+        std::make_shared<const access::Issuers>(std::move(issuers), access::sha256_of(texts));
+  }
+
+  /// nullopt after problems.
+  std::optional<access::Issuer> load_issuer(const conf::JwtIssuer& configured,
+                                            const std::string& path, std::string& texts) {
+    for (const auto* text :
+         {&configured.issuer, &configured.user, &configured.user_prefix, &configured.groups})
+      append(texts, *text);
+    append_all(texts, configured.audience);
+    append(texts, std::to_string(configured.leeway.count()));
+    if (const auto fault = access::fault_of_login_name(configured.user_prefix + "user"))
+      problems_.error(path + ".user_prefix", *fault);
+    const auto user = claim(configured.user, path + ".user");
+    auto groups =
+        configured.groups.empty() ? std::nullopt : claim(configured.groups, path + ".groups");
+    auto keys = load_keys(configured, path, texts);
+    if (!keys || !user) return std::nullopt;
+    return access::Issuer{.name = configured.issuer,
+                          .audiences = configured.audience,
+                          .keys = *std::move(keys),
+                          .user = *user,
+                          .user_prefix = configured.user_prefix,
+                          .groups = std::move(groups),
+                          .leeway = std::chrono::floor<std::chrono::seconds>(configured.leeway),
+                          .discovered = configured.discovery};
+  }
+
+  /// nullopt after problems.
+  std::optional<access::KeySet> load_keys(const conf::JwtIssuer& configured,
+                                          const std::string& path, std::string& texts) {
+    const auto source = key_source(configured);
+    if (!source) {
+      const auto content = conf::read_file(*configured.keys, access::KeySet::max_size + 1,
+                                           path + ".keys", problems_);
+      if (!content) return std::nullopt;
+      append(texts, content->bytes);
+      return parse<access::KeySet>(content->bytes, configured.keys->string(), problems_);
+    }
+    // Each fetch reads these files again.
+    if (configured.ca && !conf::read_file(*configured.ca, 1, path + ".ca", problems_))
+      return std::nullopt;
+    if (configured.token_file &&
+        !conf::read_file(*configured.token_file, 1, path + ".token_file", problems_))
+      return std::nullopt;
+    const auto found = fetched_.find(*source);
+    if (found == fetched_.end()) return access::KeySet();
+    append(texts, found->second);
+    return parse<access::KeySet>(found->second, path, problems_);
+  }
+
+  /// nullopt after a problem.
+  std::optional<access::ClaimName> claim(const std::string& name, const std::string& path) {
+    auto parsed = access::ClaimName::parse(name);
+    if (auto* valid = std::get_if<access::ClaimName>(&parsed)) return std::move(*valid);
+    problems_.error(path, std::get<access::Fault>(parsed).text);
+    return std::nullopt;
   }
 
   std::optional<std::string> read(const std::filesystem::path& file, const std::string& path,
@@ -112,6 +186,7 @@ class Loader {
   }
 
   conf::Problems& problems_;
+  const FetchedKeys& fetched_;
   const std::shared_ptr<const access::Rules> access_;
   std::string shared_;  // the texts of `access_`
 };
@@ -125,6 +200,12 @@ std::shared_ptr<const access::Rules> load_access(const conf::Config& config,
        config.access.rules.value_or(std::vector<conf::AccessRule>()))
     text.access.push_back({who, repositories, allow});
   text.groups = config.access.groups;
+  text.groups_in_claims =
+      std::any_of(config.listen.begin(), config.listen.end(), [](const conf::Listener& listener) {
+        return listener.auth &&
+               std::any_of(listener.auth->jwt.begin(), listener.auth->jwt.end(),
+                           [](const conf::JwtIssuer& issuer) { return !issuer.groups.empty(); });
+      });
   for (const auto& upstream : config.upstreams) {
     text.upstreams.push_back(upstream.name);
     if (!upstream.deny.empty()) text.deny[upstream.name] = upstream.deny;
@@ -134,8 +215,14 @@ std::shared_ptr<const access::Rules> load_access(const conf::Config& config,
   return std::make_shared<const access::Rules>(*std::move(rules));
 }
 
-std::vector<LoadedRules> load_rules(const conf::Config& config, conf::Problems& problems) {
-  Loader loader(config, problems);
+std::optional<KeySource> key_source(const conf::JwtIssuer& issuer) {
+  if (!issuer.discovery) return std::nullopt;
+  return KeySource{issuer.issuer, issuer.ca.value_or(""), issuer.token_file.value_or("")};
+}
+
+std::vector<LoadedRules> load_rules(const conf::Config& config, const FetchedKeys& fetched,
+                                    conf::Problems& problems) {
+  Loader loader(config, fetched, problems);
   std::vector<LoadedRules> loaded;
   for (std::size_t i = 0; i < config.listen.size(); ++i)
     loaded.push_back(loader.load(config.listen[i], conf::indexed("listen", i)));

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whom the configured listeners serve, from their files of users and tokens.
+// Whom the configured listeners serve, from their files of users, tokens and keys.
 #pragma once
 
+#include <filesystem>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "conf/config.h"
@@ -22,8 +26,26 @@ struct LoadedRules {
 std::shared_ptr<const access::Rules> load_access(const conf::Config& config,
                                                  conf::Problems& problems);
 
-/// The rules of each listener, in the order of `listen`. Reads files of users and tokens; those of
-/// which every user of the system could read the hashes are a warning. Blocking.
-std::vector<LoadedRules> load_rules(const conf::Config& config, conf::Problems& problems);
+/// The source of the keys of an issuer with discovery.
+struct KeySource {
+  std::string issuer;
+  std::filesystem::path ca;          ///< empty: the authorities of the system
+  std::filesystem::path token_file;  ///< empty: none
+  bool operator<(const KeySource& other) const {
+    return std::tie(issuer, ca, token_file) < std::tie(other.issuer, other.ca, other.token_file);
+  }
+};
+
+/// nullopt without discovery.
+std::optional<KeySource> key_source(const conf::JwtIssuer& issuer);
+
+/// The JWK Set of each source that has been fetched.
+using FetchedKeys = std::map<KeySource, std::string>;
+
+/// The rules of each listener, in the order of `listen`. Reads files of users, tokens and keys;
+/// those of which every user of the system could read the hashes are a warning. An issuer whose
+/// keys are not in `fetched` yet has none. Blocking.
+std::vector<LoadedRules> load_rules(const conf::Config& config, const FetchedKeys& fetched,
+                                    conf::Problems& problems);
 
 }  // namespace entrepot::app

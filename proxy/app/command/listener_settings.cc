@@ -7,11 +7,12 @@
 
 namespace entrepot::app {
 
-ListenerSettings load_settings(const conf::Config& config, ListenerTickets& tickets) {
+ListenerSettings load_settings(const conf::Config& config, ListenerTickets& tickets,
+                               const FetchedKeys& fetched) {
   conf::Problems problems;
   ListenerSettings settings;
   settings.contexts = load_contexts(config, tickets, problems);
-  settings.rules = load_rules(config, problems);
+  settings.rules = load_rules(config, fetched, problems);
   if (!problems.errors.empty()) throw conf::ConfigError(std::move(problems.errors));
   settings.warnings = std::move(problems.warnings);
   return settings;

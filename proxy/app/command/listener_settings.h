@@ -18,7 +18,9 @@ struct ListenerSettings {
 };
 
 /// Reads the certificates, keys, users and tokens. Adds the keys for tickets that are missing in
-/// `tickets`. Throws conf::ConfigError with a line for each fault. Blocking.
-ListenerSettings load_settings(const conf::Config& config, ListenerTickets& tickets);
+/// `tickets`. `fetched`: as load_rules(). Throws conf::ConfigError with a line for each fault.
+/// Blocking.
+ListenerSettings load_settings(const conf::Config& config, ListenerTickets& tickets,
+                               const FetchedKeys& fetched = {});
 
 }  // namespace entrepot::app

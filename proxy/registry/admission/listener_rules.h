@@ -9,6 +9,7 @@
 
 #include "metrics/reasons.h"
 #include "proxy/access/caller.h"
+#include "proxy/access/jwt/issuers.h"
 #include "proxy/access/login/password_file.h"
 #include "proxy/access/login/token_file.h"
 #include "proxy/access/network.h"
@@ -23,6 +24,7 @@ struct ListenerRules : std::enable_shared_from_this<ListenerRules> {
   bool logins = false;                    ///< false: the credentials of requests are ignored
   access::PasswordFile users;
   access::TokenFile tokens;
+  std::shared_ptr<const access::Issuers> issuers;  ///< of JWTs; null: none is accepted
   /// Requests that name the registry themselves get a challenge (401). Others never do, because old
   /// versions of Docker would answer it with their password for Docker Hub.
   bool challenge = true;

@@ -31,14 +31,69 @@ LoginResult result_of(TokenState state) {
   return LoginResult::unknown_token;
 }
 
+LoginResult result_of(access::JwtFault fault) {
+  using access::JwtFault;
+  switch (fault) {
+    case JwtFault::malformed:
+      break;
+    case JwtFault::algorithm:
+      return LoginResult::jwt_algorithm;
+    case JwtFault::unknown_issuer:
+      return LoginResult::jwt_issuer;
+    case JwtFault::unknown_key:
+      return LoginResult::jwt_key;
+    case JwtFault::signature:
+      return LoginResult::jwt_signature;
+    case JwtFault::expired:
+      return LoginResult::jwt_expired;
+    case JwtFault::not_yet:
+      return LoginResult::jwt_not_yet;
+    case JwtFault::audience:
+      return LoginResult::jwt_audience;
+    case JwtFault::user:
+      return LoginResult::jwt_user;
+  }
+  return LoginResult::jwt_malformed;
+}
+
+bool is_jwt(const ListenerRules& rules, const access::Authorization& credentials) {
+  return rules.issuers != nullptr && access::has_form_of_jwt(credentials.secret());
+}
+
+/// The sender of a JWT, unless its name is one of the files: names of all logins are one set.
+Logins::Result accepted(const ListenerRules& rules,
+                        std::shared_ptr<const access::Identity> identity) {
+  const std::string& user = identity->user;
+  if (rules.users.hash_of(user) != nullptr || rules.tokens.has(user))
+    return {
+        LoginResult::jwt_user, user, {}, "a user or a token of this listener has the same name"};
+  return {LoginResult::ok, user, std::move(identity)};
+}
+
 }  // namespace
 
 std::optional<Logins::Result> Logins::recall(const ListenerRules& rules,
-                                             const access::Authorization& credentials) const {
-  auto result = try_token(rules, credentials);
-  if (!result) result = try_password(rules, credentials);
+                                             const access::Authorization& credentials) {
+  auto result = try_memory(rules, credentials);
   if (result) metrics_.logins(result->result).add();
   return result;
+}
+
+std::optional<Logins::Result> Logins::try_memory(const ListenerRules& rules,
+                                                 const access::Authorization& credentials) {
+  if (is_jwt(rules, credentials)) return try_jwt(rules, credentials);
+  auto result = try_token(rules, credentials);
+  return result ? result : try_password(rules, credentials);
+}
+
+/// nullopt: the token is to be verified.
+std::optional<Logins::Result> Logins::try_jwt(const ListenerRules& rules,
+                                              const access::Authorization& credentials) {
+  auto identity = verified_jwts_.find(
+      access::VerifiedJwts::key_of(rules.issuers->digest(), credentials.secret()));
+  if (identity == nullptr) return std::nullopt;
+  if (now() >= identity->end) return Result{LoginResult::jwt_expired, identity->user};
+  return accepted(rules, std::move(identity));
 }
 
 /// nullopt: the credentials may be a user and a password.
@@ -80,7 +135,7 @@ std::optional<Logins::Result> Logins::try_password(const ListenerRules& rules,
   return std::nullopt;
 }
 
-bool Logins::hash(const ListenerRules& rules, access::Authorization credentials, Waiter waiter) {
+bool Logins::verify(const ListenerRules& rules, access::Authorization credentials, Waiter waiter) {
   if (!begin_wait(waiter.client)) {
     metrics_.logins(LoginResult::busy).add();
     return false;
@@ -95,9 +150,9 @@ bool Logins::hash(const ListenerRules& rules, access::Authorization credentials,
         run_then(
             [&] {
               if (left) return;
-              // Many nodes with one account may begin at once; the first of them had the hash made.
-              result = try_password(*rules, *shared);
-              if (!result) result = hash_now(*rules, *shared);
+              // Many nodes with one account may begin at once; the first of them had it verified.
+              result = try_memory(*rules, *shared);
+              if (!result) result = verify_now(*rules, *shared);
             },
             [&] {
               if (!result) result = Result{LoginResult::busy, shared->user()};
@@ -108,6 +163,28 @@ bool Logins::hash(const ListenerRules& rules, access::Authorization credentials,
             });
       });
   return true;
+}
+
+Logins::Result Logins::verify_now(const ListenerRules& rules,
+                                  const access::Authorization& credentials) {
+  return is_jwt(rules, credentials) ? verify_jwt(rules, credentials) : hash_now(rules, credentials);
+}
+
+Logins::Result Logins::verify_jwt(const ListenerRules& rules,
+                                  const access::Authorization& credentials) {
+  auto verified = rules.issuers->verify(credentials.secret(), now());
+  if (const auto* refusal = std::get_if<access::JwtRefusal>(&verified)) {
+    if (refusal->keys_may_be_old && missing_key_) missing_key_();
+    return {result_of(refusal->fault),
+            refusal->user.empty() ? credentials.user() : refusal->user,
+            {},
+            refusal->detail};
+  }
+  const auto identity =
+      std::make_shared<const access::Identity>(std::get<access::Identity>(std::move(verified)));
+  verified_jwts_.remember(
+      access::VerifiedJwts::key_of(rules.issuers->digest(), credentials.secret()), identity);
+  return accepted(rules, identity);
 }
 
 Logins::Result Logins::hash_now(const ListenerRules& rules,

@@ -15,6 +15,10 @@
 #include "proxy/registry/request/route.h"
 #include "proxy/registry/request/upstream_table.h"
 
+namespace entrepot::access {
+struct Identity;
+}
+
 namespace entrepot::registry {
 
 using metrics::RefusalReason;
@@ -46,8 +50,9 @@ struct Call {
 
   /// The reply depends on who asks, so no shared cache may store it.
   bool is_private = false;
-  /// The name of the client's login or token, which Guard has verified; empty without one.
+  /// The name of the client's login, token or JWT, which Guard has verified; empty without one.
   std::string user;
+  std::shared_ptr<const access::Identity> identity;  ///< of a JWT; null without one
 
   // For the access log and the metrics.
   metrics::Kind kind = metrics::Kind::other;

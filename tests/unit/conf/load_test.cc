@@ -109,6 +109,24 @@ TEST_F(Load, ReadsEveryKey) {
   EXPECT_EQ(config, expected);
 }
 
+TEST_F(Load, IssuersOfAListener) {
+  const auto config = loaded(R"({ "listen": [ { "address": "127.0.0.1:1", "auth": { "jwt": [
+      { "issuer": "https://a", "audience": "one", "keys": "/a.json" },
+      { "issuer": "https://b", "audience": [ "one", "two" ], "keys": "b.pem", "user": "/x/y",
+        "user_prefix": "b:", "groups": "roles", "leeway": "5s" } ] } } ] })");
+  JwtIssuer first{.issuer = "https://a", .audience = {"one"}, .keys = "/a.json"};
+  JwtIssuer second{.issuer = "https://b",
+                   .audience = {"one", "two"},
+                   .keys = config.listen[0].auth->jwt[1].keys,
+                   .user = "/x/y",
+                   .user_prefix = "b:",
+                   .groups = "roles",
+                   .leeway = 5s};
+  EXPECT_EQ(config.listen[0].auth->jwt, (std::vector{first, second}));
+  EXPECT_EQ(first.leeway, 1min);
+  EXPECT_EQ(second.keys->filename(), "b.pem");
+}
+
 TEST_F(Load, DefaultUpstream) {
   const auto with = [](std::string_view names, std::string_view rest) {
     std::string upstreams;

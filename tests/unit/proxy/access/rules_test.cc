@@ -99,7 +99,7 @@ TEST(Rules, NamesThatAreTooLongAreRefused) {
 
 TEST(Rules, ProblemsHaveThePathOfTheirKey) {
   auto text = site();
-  text.groups["build"].push_back("a:b");
+  text.groups["build"].push_back("a\tb");
   text.groups["build"].push_back("node-*");
   text.access[0].who = {"group:builders", "net:10.0.0.1/8", "ci"};
   text.access[1].who = {};
@@ -109,7 +109,7 @@ TEST(Rules, ProblemsHaveThePathOfTheirKey) {
   EXPECT_THAT(
       problems_of_rules(text),
       ElementsAre(
-          at("groups.build[1]", "colon"), at("groups.build[2]", "write user:node-*"),
+          at("groups.build[1]", "control character"), at("groups.build[2]", "write user:node-*"),
           at("access[0].who[0]", "no group \"builders\""),
           at("access[0].who[1]", "write 10.0.0.0/8"), at("access[0].who[2]", "write anyone"),
           at("access[1].who", "write [\"anyone\"]"), at("access[1].repositories", "write [\"*\"]"),

@@ -20,5 +20,13 @@ TEST(UserName, Faults) {
   EXPECT_NE(fault_of_user_name(std::string_view("a\0", 2)), std::nullopt);
 }
 
+TEST(UserName, ANameOfALoginMayHaveColons) {
+  EXPECT_EQ(fault_of_login_name("system:serviceaccount:ci:builder"), std::nullopt);
+  EXPECT_EQ(fault_of_login_name(std::string(512, 'a')), std::nullopt);
+  EXPECT_NE(fault_of_login_name(std::string(513, 'a')), std::nullopt);
+  EXPECT_NE(fault_of_login_name(""), std::nullopt);
+  EXPECT_NE(fault_of_login_name("a	b"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace entrepot::access

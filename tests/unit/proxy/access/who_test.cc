@@ -10,9 +10,10 @@ namespace {
 using testing::HasSubstr;
 
 const Groups& groups() {
-  static const Groups groups = {{"build", std::make_shared<const std::vector<std::string>>(
-                                              std::vector<std::string>{"ci", "nightly", "zoe"})},
-                                {"nobody", std::make_shared<const std::vector<std::string>>()}};
+  static const Groups groups{
+      .configured = {{"build", std::make_shared<const std::vector<std::string>>(
+                                   std::vector<std::string>{"ci", "nightly", "zoe"})},
+                     {"nobody", std::make_shared<const std::vector<std::string>>()}}};
   return groups;
 }
 
@@ -55,6 +56,8 @@ TEST(Who, User) {
   EXPECT_TRUE(term_matches("user:ci*", user_named("ci2")));
   EXPECT_TRUE(term_matches("user:*", user_named("ci")));
   EXPECT_FALSE(term_matches("user:*", Caller()));
+  EXPECT_TRUE(term_matches("user:system:serviceaccount:ci:*",
+                           user_named("system:serviceaccount:ci:builder")));
 }
 
 TEST(Who, Group) {
@@ -63,6 +66,40 @@ TEST(Who, Group) {
   EXPECT_FALSE(term_matches("group:build", user_named("c")));
   EXPECT_FALSE(term_matches("group:build", Caller()));
   EXPECT_FALSE(term_matches("group:nobody", user_named("ci")));
+}
+
+TEST(Who, AGroupIsConfiguredOrClaimed) {
+  const auto parse = [](std::string_view term) {
+    Groups both = groups();
+    both.in_claims = true;
+    return std::get<Who>(Who::parse(term, both));
+  };
+  const std::vector<std::string> claimed = {"build", "ops"};
+  Caller caller = user_named("mallory");
+  caller.groups = claimed;
+  EXPECT_TRUE(parse("group:ops").matches(caller));
+  EXPECT_FALSE(parse("group:op").matches(caller));
+  EXPECT_FALSE(parse("group:ops").matches(user_named("ops")));
+  EXPECT_FALSE(parse("group:build").matches(caller)) << "the configured group has its members only";
+  EXPECT_TRUE(parse("group:build").matches(user_named("ci")));
+}
+
+TEST(Who, Claim) {
+  Claims claims;
+  claims.add("/azp", "ci");
+  claims.add("/kubernetes.io/namespace", "build");
+  claims.add("/roles", "a");
+  claims.add("/roles", "b=c");
+  Caller caller = user_named("x");
+  caller.claims = &claims;
+  EXPECT_TRUE(term_matches("claim:azp=ci", caller));
+  EXPECT_TRUE(term_matches("claim:/azp=c*", caller));
+  EXPECT_TRUE(term_matches("claim:/kubernetes.io/namespace=build", caller));
+  EXPECT_TRUE(term_matches("claim:roles=b=c", caller)) << "the first = ends the name";
+  EXPECT_FALSE(term_matches("claim:kubernetes.io=*", caller));
+  EXPECT_FALSE(term_matches("claim:roles=c", caller));
+  EXPECT_FALSE(term_matches("claim:azp=ci", user_named("ci")));
+  EXPECT_FALSE(term_matches("claim:azp=*", Caller()));
 }
 
 TEST(Who, Certificate) {
@@ -98,10 +135,13 @@ TEST(Who, FaultsTellTheCure) {
   for (const auto* term : {"", "ci", "Anyone", "anyone ", "users:ci", ":ci"})
     EXPECT_THAT(fault_of_term(term), HasSubstr("is no client; write anyone")) << term;
   EXPECT_THAT(fault_of_term("user:"), HasSubstr("empty"));
-  EXPECT_THAT(fault_of_term("user:a:b"), HasSubstr("colon"));
   EXPECT_THAT(fault_of_term("user:[a"), HasSubstr("without \"]\""));
   EXPECT_EQ(fault_of_term("group:admins"),
             "no group \"admins\"; add it to \"groups\" with its users");
+  EXPECT_THAT(fault_of_term("claim:azp"), HasSubstr("write claim:NAME=VALUE"));
+  EXPECT_THAT(fault_of_term("claim:=x"), HasSubstr("names no claim"));
+  EXPECT_THAT(fault_of_term("claim:azp="), HasSubstr("write * for everything"));
+  EXPECT_THAT(fault_of_term("claim:/a~b=x"), HasSubstr("tilde"));
   for (const auto* term : {"cert:", "cert:node", "cert:L=acme", "cert:cn=node"})
     EXPECT_THAT(fault_of_term(term), HasSubstr("write cert:CN=NAME")) << term;
   EXPECT_THAT(fault_of_term("cert:CN="), HasSubstr("empty"));

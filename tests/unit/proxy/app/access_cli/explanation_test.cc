@@ -77,6 +77,34 @@ TEST(Explanation, NetworksCountForKnownAddresses) {
   EXPECT_TRUE(allows(nullptr, listener, {}));
 }
 
+TEST(Explanation, AListenerWithIssuersKnowsTheClaims) {
+  const auto roles = std::get<access::ClaimName>(access::ClaimName::parse("roles"));
+  const ExplainedListener issuers{
+      .logins = true, .issuers = {{"https://one", roles}, {"https://two", std::nullopt}}};
+  const ExplainedListener logins{.logins = true}, open{};
+  access::Claims claims;
+  claims.add("/roles", "ops");
+  access::Caller caller = user("alice");
+  caller.claims = &claims;
+  const auto by_claim = rules_for("claim:roles=o*"), anyone = rules_for("anyone");
+  access::RulesText text;
+  text.groups_in_claims = true;
+  text.access = {{{"group:ops"}, {"*"}, true}};
+  const auto by_group = std::get<access::Rules>(access::Rules::parse(text));
+  EXPECT_TRUE(allows(&by_claim, issuers, caller));
+  EXPECT_TRUE(allows(&by_group, issuers, caller));
+  EXPECT_FALSE(allows(&by_claim, open, caller));
+  EXPECT_TRUE(allows(&anyone, open, caller)) << "credentials are ignored";
+  EXPECT_FALSE(allows(&anyone, logins, caller)) << "the token is refused";
+  claims.add("/iss", "https://two");
+  EXPECT_TRUE(allows(&by_claim, issuers, caller));
+  EXPECT_FALSE(allows(&by_group, issuers, caller)) << "this issuer names no groups";
+  access::Claims foreign;
+  foreign.add("/iss", "https://three");
+  caller.claims = &foreign;
+  EXPECT_FALSE(allows(&anyone, issuers, caller));
+}
+
 TEST(Explanation, AUnixSocketKnowsTheUserIdAndNoAddress) {
   const ExplainedListener socket{.unix_socket = true}, port{};
   access::Caller root;

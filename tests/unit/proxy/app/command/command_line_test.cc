@@ -116,15 +116,33 @@ TEST(CommandLine, Token) {
 }
 
 TEST(CommandLine, Access) {
-  const auto explain = command({"access", "explain", "ci", "docker.io/a/b", "--address", "10.0.0.7",
-                                "--certificate", "CN=node-1", "--certificate", "O=lab", "--listen",
-                                "0.0.0.0:443", "--uid", "7", "-c", "f.json"});
+  const auto explain = command({"access",
+                                "explain",
+                                "ci",
+                                "docker.io/a/b",
+                                "--address",
+                                "10.0.0.7",
+                                "--certificate",
+                                "CN=node-1",
+                                "--certificate",
+                                "O=lab",
+                                "--listen",
+                                "0.0.0.0:443",
+                                "--uid",
+                                "7",
+                                "--claim",
+                                "azp=ci",
+                                "--claim",
+                                "/a/b=c=d",
+                                "-c",
+                                "f.json"});
   EXPECT_EQ(explain.action, Action::access);
   EXPECT_EQ(explain.access.user, "ci");
   EXPECT_EQ(explain.access.repository, "docker.io/a/b");
   EXPECT_EQ(explain.access.address.text(), "10.0.0.7");
   EXPECT_EQ(explain.access.uid, 7U);
   EXPECT_THAT(explain.access.certificate, ElementsAre("CN=node-1", "O=lab"));
+  EXPECT_THAT(explain.access.claims, ElementsAre("azp=ci", "/a/b=c=d"));
   EXPECT_EQ(explain.access.listen, "0.0.0.0:443");
   EXPECT_EQ(explain.config, "f.json");
   for (const char* nobody : {"-", "anonymous"})

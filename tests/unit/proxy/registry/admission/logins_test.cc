@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/fakes/hand_executor.h"
+#include "tests/unit/proxy/access/jwt/signing_key.h"
 
 namespace entrepot::registry {
 namespace {
@@ -44,11 +45,11 @@ class LoginsTest : public testing::Test {
   /// Begins a hash, whose result goes to `results`. False: too many wait.
   bool hash(const char* field, std::uint64_t client = 1,
             const std::shared_ptr<cache::Left>& left = std::make_shared<cache::Left>(false)) {
-    return logins.hash(
+    return logins.verify(
         *rules, Authorization::parse(field),
         {client, loop, left, [this](const Logins::Result& result) { results.push_back(result); }});
   }
-  std::optional<Logins::Result> recall(const char* field) const {
+  std::optional<Logins::Result> recall(const char* field) {
     return logins.recall(*rules, Authorization::parse(field));
   }
   /// Waits until the pool has run all jobs so far, and runs what they posted.
@@ -134,6 +135,99 @@ TEST_F(LoginsTest, NothingIsHashedForAClientThatHasLeft) {
 TEST_F(LoginsTest, OtherSchemesAreRefusedAtOnce) {
   for (const char* field : {"Digest username=alice", "Negotiate YII=", "Basic !", "Bearer"})
     EXPECT_EQ(recall(field).value().result, LoginResult::unsupported) << field;
+  EXPECT_EQ(recall("Bearer abc").value().result, LoginResult::unknown_token);
+}
+
+/// As above, with an issuer of JWTs besides.
+class JwtLoginsTest : public LoginsTest {
+ protected:
+  JwtLoginsTest() { rules = rules_of(key, "entrepot", 1); }
+
+  /// Rules with alice's password and an issuer.
+  static std::shared_ptr<const ListenerRules> rules_of(const access::SigningKey& signer,
+                                                       const std::string& audience,
+                                                       std::uint8_t digest) {
+    auto made = std::make_shared<ListenerRules>();
+    made->logins = true;
+    made->users = std::get<access::PasswordFile>(
+        access::PasswordFile::parse("alice:" + hash_of("right") + "\n"));
+    std::vector<access::Issuer> issuers;
+    issuers.push_back({.name = "https://issuer",
+                       .audiences = {audience},
+                       .keys = std::get<access::KeySet>(access::KeySet::parse(signer.pem())),
+                       .user = std::get<access::ClaimName>(access::ClaimName::parse("sub")),
+                       .groups = {}});
+    made->issuers =
+        std::make_shared<const access::Issuers>(std::move(issuers), access::Sha256{digest});
+    return made;
+  }
+  /// A field with a token that ends in an hour, or has ended before.
+  std::string field(const std::string& user, int seconds = 3600) const {
+    const auto end = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()) +
+                     static_cast<std::time_t>(seconds);
+    return "Bearer " + key.token(access::JwtAlgorithm::es256,
+                                 R"({"iss":"https://issuer","aud":"entrepot","sub":")" + user +
+                                     R"(","azp":"ci","exp":)" + std::to_string(end) + "}");
+  }
+
+  const access::SigningKey key{access::KeyType::p256};
+};
+
+TEST_F(JwtLoginsTest, ATokenIsVerifiedOnce) {
+  const std::string token = field("bob");
+  EXPECT_FALSE(recall(token.c_str()));
+  EXPECT_TRUE(hash(token.c_str()));
+  finish();
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].result, LoginResult::ok);
+  EXPECT_EQ(results[0].user, "bob");
+  ASSERT_NE(results[0].identity, nullptr);
+  EXPECT_TRUE(results[0].identity->claims.match("/azp", access::Glob("ci")));
+  const auto remembered = recall(token.c_str());
+  ASSERT_TRUE(remembered);
+  EXPECT_EQ(remembered->result, LoginResult::ok);
+  EXPECT_EQ(remembered->identity, results[0].identity);
+}
+
+TEST_F(JwtLoginsTest, OtherKeysOrSettingsEndTheMemoryOfAToken) {
+  const std::string token = field("bob");
+  hash(token.c_str());
+  finish();
+  ASSERT_TRUE(recall(token.c_str()));
+  rules = rules_of(key, "other", 2);
+  EXPECT_FALSE(recall(token.c_str()));
+  hash(token.c_str());
+  finish();
+  EXPECT_EQ(results.back().result, LoginResult::jwt_audience);
+  EXPECT_EQ(results.back().user, "bob");
+  EXPECT_EQ(results.back().identity, nullptr);
+}
+
+TEST_F(JwtLoginsTest, ARefusedTokenIsNotRemembered) {
+  const std::string token = field("bob", -3600);
+  hash(token.c_str());
+  finish();
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].result, LoginResult::jwt_expired);
+  EXPECT_FALSE(recall(token.c_str()));
+}
+
+TEST_F(JwtLoginsTest, ATokenGetsTheNameOfNoUserOfTheFile) {
+  const std::string token = field("alice");
+  hash(token.c_str());
+  finish();
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].result, LoginResult::jwt_user);
+  EXPECT_EQ(results[0].identity, nullptr);
+  EXPECT_EQ(recall(token.c_str())->result, LoginResult::jwt_user) << "from memory too";
+}
+
+TEST_F(JwtLoginsTest, PasswordsAreHashedAsBefore) {
+  EXPECT_TRUE(hash(alice_right));
+  finish();
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].result, LoginResult::ok);
+  EXPECT_EQ(results[0].identity, nullptr);
   EXPECT_EQ(recall("Bearer abc").value().result, LoginResult::unknown_token);
 }
 
