@@ -197,6 +197,36 @@ void TlsMetrics::write(Exposition& out) const {
             std::chrono::duration<double>(end.time_since_epoch()).count());
 }
 
+// --- Logins and rules of the listeners ----------------------------------------------------------
+
+struct LoginMetrics::Series {
+  EnumSeries<CounterSeries, LoginResult> logins;
+  EnumSeries<CounterSeries, AccessRefusal> refused;
+  EnumSeries<CounterSeries, KeyFetch> key_fetches;
+  GaugeSeries issuers_failing{0};
+};
+
+LoginMetrics::LoginMetrics() : series_(std::make_shared<Series>()) {}
+
+Counter LoginMetrics::logins(LoginResult result) const { return Counter(&series_->logins[result]); }
+
+Counter LoginMetrics::refused(AccessRefusal reason) const {
+  return Counter(&series_->refused[reason]);
+}
+
+Counter LoginMetrics::key_fetches(KeyFetch result) const {
+  return Counter(&series_->key_fetches[result]);
+}
+
+Gauge LoginMetrics::issuers_failing() const { return Gauge(&series_->issuers_failing); }
+
+void LoginMetrics::write(Exposition& out) const {
+  out.add_each(Id::logins, series_->logins);
+  out.add_each(Id::access_refused, series_->refused);
+  out.add_each(Id::jwt_key_fetches, series_->key_fetches);
+  out.add(Id::jwt_issuers_failing, {}, series_->issuers_failing);
+}
+
 // --- The process ------------------------------------------------------------------------------
 
 struct Metrics::Families {
@@ -213,13 +243,10 @@ struct Metrics::Families {
   CacheMetrics cache;
   DiskMetrics disk;
   TlsMetrics tls;
+  LoginMetrics logins;
   GaugeSeries connections{0}, connections_limit{0}, flights{0}, store_jobs_queued{0};
   CounterSeries connections_refused{0}, log_dropped{0};
   EnumSeries<CounterSeries, ClientLimit> clients_limited;
-  EnumSeries<CounterSeries, LoginResult> logins;
-  EnumSeries<CounterSeries, AccessRefusal> access_refused;
-  EnumSeries<CounterSeries, KeyFetch> key_fetches;
-  GaugeSeries issuers_failing{0};
   EnumSeries<HistogramSeries, LoopRole> loop_lag;
   EnumSeries<CounterSeries, JobPool> job_failures;
   EnumSeries<CounterSeries, HandoverResult> handovers;
@@ -242,10 +269,6 @@ void Metrics::Families::write_process(Exposition& out) const {
   out.add(Id::connections_limit, {}, connections_limit);
   out.add(Id::connections_refused, {}, connections_refused);
   out.add_each(Id::clients_limited, clients_limited);
-  out.add_each(Id::logins, logins);
-  out.add_each(Id::access_refused, access_refused);
-  out.add_each(Id::jwt_key_fetches, key_fetches);
-  out.add(Id::jwt_issuers_failing, {}, issuers_failing);
   out.add(Id::flights, {}, flights);
   out.add(Id::log_dropped, {}, static_cast<double>(log_dropped + log::dropped()));
   out.add(Id::store_jobs_queued, {}, store_jobs_queued);
@@ -290,6 +313,7 @@ const EndpointMetrics& Metrics::endpoint(std::string_view upstream,
 const CacheMetrics& Metrics::cache() const { return families_->cache; }
 const DiskMetrics& Metrics::disk() const { return families_->disk; }
 const TlsMetrics& Metrics::tls() const { return families_->tls; }
+const LoginMetrics& Metrics::logins() const { return families_->logins; }
 
 Histogram Metrics::request_duration(Outcome outcome) const {
   return Histogram(&families_->request_duration[index_of(outcome)]);
@@ -302,14 +326,6 @@ Gauge Metrics::connections_limit() const { return Gauge(&families_->connections_
 Counter Metrics::connections_refused() const { return Counter(&families_->connections_refused); }
 Counter Metrics::clients_limited(ClientLimit limit) const {
   return Counter(&families_->clients_limited[limit]);
-}
-Counter Metrics::key_fetches(KeyFetch result) const {
-  return Counter(&families_->key_fetches[result]);
-}
-Gauge Metrics::issuers_failing() const { return Gauge(&families_->issuers_failing); }
-Counter Metrics::logins(LoginResult result) const { return Counter(&families_->logins[result]); }
-Counter Metrics::access_refused(AccessRefusal reason) const {
-  return Counter(&families_->access_refused[reason]);
 }
 Gauge Metrics::flights() const { return Gauge(&families_->flights); }
 Counter Metrics::log_dropped() const { return Counter(&families_->log_dropped); }
@@ -334,6 +350,7 @@ std::string Metrics::text() const {
   families_->cache.write(out);
   families_->disk.write(out);
   families_->tls.write(out);
+  families_->logins.write(out);
   families_->write_process(out);
   return out.text();
 }

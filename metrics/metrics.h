@@ -82,6 +82,26 @@ class TlsMetrics {
   std::shared_ptr<Series> series_;
 };
 
+/// Logins and access rules of the listeners. A copy counts into the same series. Thread-safe.
+class LoginMetrics {
+ public:
+  LoginMetrics();
+
+  Counter logins(LoginResult result) const;
+  /// Requests that were refused because of who sent them.
+  Counter refused(AccessRefusal reason) const;
+  /// Fetches of the keys of issuers of JWTs.
+  Counter key_fetches(KeyFetch result) const;
+  Gauge issuers_failing() const;
+
+ private:
+  friend class Metrics;
+  void write(Exposition& out) const;
+
+  struct Series;
+  std::shared_ptr<Series> series_;
+};
+
 struct UpstreamLabels {
   std::string name;
   std::vector<std::string> endpoints;
@@ -104,6 +124,7 @@ class Metrics {
   const CacheMetrics& cache() const;
   const DiskMetrics& disk() const;
   const TlsMetrics& tls() const;
+  const LoginMetrics& logins() const;
 
   Histogram request_duration(Outcome outcome) const;
   Histogram time_to_first_byte(Outcome outcome) const;
@@ -112,10 +133,6 @@ class Metrics {
   Gauge connections_limit() const;
   Counter connections_refused() const;
   Counter clients_limited(ClientLimit limit) const;
-  Counter logins(LoginResult result) const;
-  Counter access_refused(AccessRefusal reason) const;
-  Counter key_fetches(KeyFetch result) const;
-  Gauge issuers_failing() const;
   Gauge flights() const;
   /// Lines dropped outside of the log's own queue, which text() adds (log::dropped()).
   Counter log_dropped() const;

@@ -74,7 +74,7 @@ void Guard::handle(const http::ExchangePtr& exchange) {
   if (call == nullptr) return;
   call->is_private = rules.depends_on_client();
   if (!rules.admits(exchange->peer().ip)) {
-    metrics_.access_refused(AccessRefusal::network).add();
+    metrics_.logins().refused(AccessRefusal::network).add();
     return refuse(*exchange, *call, outside());
   }
   const FieldValue& authorization = call->fields.authorization;
@@ -128,7 +128,7 @@ void Guard::refuse_everything(http::Exchange& exchange, Call& call,
   call.upstream = nullptr;
   call.ns.clear();
   if (could_log_in(call, rules)) return refuse_login(exchange, call, "a login is needed here");
-  metrics_.access_refused(AccessRefusal::rules).add();
+  metrics_.logins().refused(AccessRefusal::rules).add();
   const bool by_rules = rules.access != nullptr && rules.access->has_rules();
   refuse(exchange, call,
          {{403, ErrorCode::denied,
@@ -138,7 +138,7 @@ void Guard::refuse_everything(http::Exchange& exchange, Call& call,
 }
 
 void Guard::refuse_login(http::Exchange& exchange, Call& call, std::string_view message) const {
-  metrics_.access_refused(AccessRefusal::login).add();
+  metrics_.logins().refused(AccessRefusal::login).add();
   if (rules_.get().challenge && registry_.is_direct(exchange.request(), call))
     return refuse(exchange, call,
                   {{401, ErrorCode::unauthorized, message, {}, challenge}, RefusalReason::login});
@@ -146,7 +146,7 @@ void Guard::refuse_login(http::Exchange& exchange, Call& call, std::string_view 
 }
 
 void Guard::refuse_access(http::Exchange& exchange, Call& call, AccessRefusal reason) const {
-  metrics_.access_refused(reason).add();
+  metrics_.logins().refused(reason).add();
   refuse(exchange, call, {{403, ErrorCode::denied, message_of(reason)}, RefusalReason::access});
 }
 

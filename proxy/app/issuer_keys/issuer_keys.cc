@@ -109,7 +109,7 @@ void IssuerKeys::take(const std::vector<Result>& results) {
 std::size_t IssuerKeys::count_failing() const {
   const auto count = std::count_if(failing_.begin(), failing_.end(),
                                    [](const auto& source) { return source.second; });
-  metrics_.issuers_failing().set(static_cast<double>(count));
+  metrics_.logins().issuers_failing().set(static_cast<double>(count));
   return static_cast<std::size_t>(count);
 }
 
@@ -121,7 +121,7 @@ bool IssuerKeys::take(const Result& result) {
     return false;
   }
   const auto& published = std::get<PublishedKeys>(fetched);
-  metrics_.key_fetches(metrics::KeyFetch::ok).add();
+  metrics_.logins().key_fetches(metrics::KeyFetch::ok).add();
   const bool failed = std::exchange(failing_[source], false);
   std::string& text = keys_[source];
   const bool changed = text != published.text;
@@ -132,7 +132,7 @@ bool IssuerKeys::take(const Result& result) {
 
 /// Logs the first of several failures.
 void IssuerKeys::fail(const KeySource& source, const KeyFetchFailure& failure) {
-  metrics_.key_fetches(failure.reason).add();
+  metrics_.logins().key_fetches(failure.reason).add();
   if (std::exchange(failing_[source], true)) return;
   log::warn(
       "issuer {}: its keys cannot be fetched: {}; {}, and the next attempt is in a minute "

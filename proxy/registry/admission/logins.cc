@@ -75,7 +75,7 @@ Logins::Result accepted(const ListenerRules& rules,
 std::optional<Logins::Result> Logins::recall(const ListenerRules& rules,
                                              const access::Authorization& credentials) {
   auto result = try_memory(rules, credentials);
-  if (result) metrics_.logins(result->result).add();
+  if (result) metrics_.logins().logins(result->result).add();
   return result;
 }
 
@@ -137,7 +137,7 @@ std::optional<Logins::Result> Logins::try_password(const ListenerRules& rules,
 
 bool Logins::verify(const ListenerRules& rules, access::Authorization credentials, Waiter waiter) {
   if (!begin_wait(waiter.client)) {
-    metrics_.logins(LoginResult::busy).add();
+    metrics_.logins().logins(LoginResult::busy).add();
     return false;
   }
   // A job has to be copyable, and credentials are not.
@@ -156,7 +156,7 @@ bool Logins::verify(const ListenerRules& rules, access::Authorization credential
             },
             [&] {
               if (!result) result = Result{LoginResult::busy, shared->user()};
-              if (!left) metrics_.logins(result->result).add();
+              if (!left) metrics_.logins().logins(result->result).add();
               // Moved: what `done` holds belongs to the loop.
               waiter.loop.post(
                   [result = *std::move(result), done = std::move(waiter.done)] { done(result); });
