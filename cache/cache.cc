@@ -247,12 +247,15 @@ void Cache::give_up(Executor& reply_on, const std::function<void(bool)>& done) {
   end_background();
   const auto release = [this, &reply_on, done] {
     Storage& storage = parts_->storage;
-    Startup::note_end(storage);
-    const bool released = storage.rocks.release();
-    if (released)
+    bool released = false;
+    const auto give = [&] {
+      Startup::note_end(storage);
+      if (!storage.rocks.release()) return;
       storage.files.release(
           [&](const Digest& digest) { return storage.store.partials().has(digest); });
-    reply_on.post([done, released] { done(released); });
+      released = true;
+    };
+    run_then(give, [&] { reply_on.post([done, released] { done(released); }); });
   };
   // The homes post some writes for objects that were just stored.
   const auto last_writes = [this, release] {

@@ -74,8 +74,9 @@ class Cache final : public ObjectCache, public ObjectRouter {
 
   /// Lets another process open the directory: nothing in it changes from now on. Stored objects are
   /// served as they are at this moment, and others pass through. Transfers in progress go on for
-  /// their readers, and are not stored. `done` is posted to `reply_on` at the end, with false, and
-  /// nothing given up, if the index has failed. Once; any thread.
+  /// their readers, and are not stored. `done` is posted to `reply_on` at the end, with false if
+  /// the index has failed: nothing is given up then, and only another process stores again. Once;
+  /// any thread.
   void give_up(Executor& reply_on, const std::function<void(bool given_up)>& done);
 
   /// Ends every flight: waiters get `unavailable`, growing bodies fail. For shutdown, once serve

@@ -111,7 +111,9 @@ std::optional<std::string> RocksStore::get(Family family, std::string_view key) 
   std::string value;
   const auto status = use->Get({}, use.family(family), rocks_slice(key), &value);
   if (status.ok()) return value;
-  if (!status.IsNotFound()) log::error("index: reading failed: {}", status.ToString());
+  // After release(), the next process may remove files under this one.
+  if (!status.IsNotFound() && !health_.released())
+    log::error("index: reading failed: {}", status.ToString());
   return std::nullopt;
 }
 

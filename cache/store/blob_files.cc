@@ -155,6 +155,8 @@ std::shared_ptr<const BlobFile> BlobFiles::create_fill(const Digest& digest,
 
 std::shared_ptr<const BlobFile> BlobFiles::reopen_fill(const Digest& digest,
                                                        std::uint64_t size) const {
+  const DirectoryLock::Change change(*lock_);
+  if (!change) return nullptr;
   const auto path = layout_.fill(digest);
   const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) {
@@ -277,8 +279,9 @@ void BlobFiles::quarantine(const Digest& digest) const {
 void BlobFiles::release(const std::function<bool(const Digest&)>& is_left) {
   lock_->release([&] {
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(layout_.fills(), error)) {
-      const auto digest = layout_.fill_digest(entry.path());
+    std::filesystem::directory_iterator entry(layout_.fills(), error);
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+      const auto digest = layout_.fill_digest(entry->path());
       if (digest && !is_left(*digest)) unlink_fill(*digest);
     }
     if (error) failed(DiskOperation::read, layout_.fills(), error.value());

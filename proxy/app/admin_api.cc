@@ -75,10 +75,12 @@ void AdminApi::update_gauges() const {
 
 admin::ApiAnswer AdminApi::answer(http::Method method, std::string_view path,
                                   std::string_view query) {
+  const bool reads = method == http::Method::get || method == http::Method::head;
+  if (!reads && state_.read_only())
+    return {503, "{\"error\":\"another process has the cache; ask that one\"}\n"};
   if (path != "/api/v1/upstreams")
     return admin::answer_cache_api(cache_.admin(), method, path, query);
-  if (method != http::Method::get && method != http::Method::head)
-    return {405, "{\"error\":\"only GET and HEAD\"}\n"};
+  if (!reads) return {405, "{\"error\":\"only GET and HEAD\"}\n"};
   if (const auto reports = sources_.reports()) return {200, reports_json(*reports)};
   return {503,
           "{\"error\":\"the fetch loops do not answer; the process is ending or overloaded\"}\n"};

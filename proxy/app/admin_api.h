@@ -28,6 +28,8 @@ class AdminApi {
   struct State {
     /// Why clients should not be sent here now; empty if they may be.
     std::function<std::string_view()> unready;
+    /// The cache belongs to another process, so nothing of it can be changed.
+    std::function<bool()> read_only;
     /// Open connections of clients.
     std::function<std::size_t()> connections;
   };

@@ -59,8 +59,10 @@ class ClientListeners {
   /// after each change of the configuration. Control loop only, once it runs.
   void watch_files();
 
-  /// Begins to fetch the keys of issuers with discovery. Control loop only.
-  void begin_fetching() { issuer_keys_.start(); }
+  /// Begins to fetch the keys of issuers with discovery (IssuerKeys::start()). Control loop only.
+  void begin_fetching(std::function<void()> fetched = {}) {
+    issuer_keys_.start(std::move(fetched));
+  }
   /// Ends it. Control loop only, before the destructor.
   void end_fetching() { issuer_keys_.stop(); }
 

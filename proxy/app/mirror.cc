@@ -19,6 +19,8 @@ namespace {
 
 /// The start, including that of the index unless it is a very large one.
 constexpr std::chrono::seconds start_time{5};
+/// The process before serves meanwhile.
+constexpr std::chrono::seconds key_patience{10};
 
 std::string random_id() {
   std::random_device random;
@@ -39,6 +41,14 @@ std::vector<int> stored_sockets(const std::vector<Handover::Listener>& listeners
     if (!http::socket_path(listener.address))
       sockets.insert(sockets.end(), listener.sockets.begin(), listener.sockets.end());
   return sockets;
+}
+
+/// Waits until the keys of issuers have been fetched, or cannot be. The loop runs.
+void fetch_keys(loop::Loop& control, ClientListeners& listeners) {
+  const auto fetched = std::make_shared<std::promise<void>>();
+  control.post(
+      [&listeners, fetched] { listeners.begin_fetching([fetched] { fetched->set_value(); }); });
+  fetched->get_future().wait_for(key_patience);
 }
 
 std::string names_of_upstreams(const conf::Config& config) {
@@ -68,6 +78,7 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       logins_(threads_.login_pool(), metrics),
       admin_(config,
              {.unready = [this] { return unready(); },
+              .read_only = [this] { return gave_up(); },
               .connections = [this] { return listeners_->connections(); }},
              threads_, sources_, cache_, metrics),
       signals_(threads_.control(), [this](int signal) { on_signal(signal); }),
@@ -89,6 +100,7 @@ void Mirror::assemble(const metrics::Metrics& metrics, InheritedSockets& inherit
   listeners_ =
       std::make_unique<ClientListeners>(config_, inherited, threads_, registry_, logins_, metrics);
   admin_.listen(config_, inherited);
+  inherited.remove_files();
   handover_ = std::make_unique<Handover>(threads_.control(), config_.cache.directory,
                                          notifier_.managed(), handed_service(), metrics);
 }
@@ -114,6 +126,7 @@ void Mirror::take_down() {
 
 bool Mirror::run(const std::function<void()>& accepting) {
   threads_.start_loops();
+  if (accepting) fetch_keys(threads_.control(), *listeners_);
   listeners_->start();
   admin_.start();
   if (accepting) accepting();
@@ -126,6 +139,7 @@ bool Mirror::run(const std::function<void()>& accepting) {
 
 void Mirror::serve() {
   if (phase_.is(Phase::made)) phase_.enter(Phase::serving);
+  if (phase_.is(Phase::serving)) handover_->listen();
   log::info("{}; cache in {}; upstreams {}", status(), config_.cache.directory.string(),
             names_of_upstreams(config_));
   if (!phase_.is(Phase::ending)) memory_.start();
@@ -168,9 +182,14 @@ Handover::Service Mirror::handed_service() {
           .give_up_cache =
               [this](const std::function<void(bool)>& done) {
                 memory_.stop();
+                cache_.end_background();  // long jobs of the pools
                 threads_.admin_pool().post([this, done] {
                   if (const auto reports = sources_.reports()) memory_.save(*reports);
-                  cache_.give_up(threads_.control(), done);
+                  cache_.give_up(threads_.control(), [this, done](bool given_up) {
+                    done(given_up);
+                    // The cache has stopped its own work for it.
+                    if (!given_up) restart();
+                  });
                 });
               },
           .handed_over =
@@ -202,7 +221,11 @@ void Mirror::on_signal(int signal) {
 }
 
 void Mirror::reload() {
-  if (!reload_.enabled() || gave_up()) return;
+  if (!reload_.enabled()) return;
+  if (gave_up())
+    return log::error(
+        "SIGHUP: nothing is read, because another process has the cache; replace or restart this "
+        "one");
   notifier_.reloading();
   notifier_.ready(reload_.run() ? status()
                                 : status() + "; the last SIGHUP was refused, see the log");
@@ -229,12 +252,12 @@ void Mirror::begin_drain() {
 
 void Mirror::drain_listeners(Phase phase) {
   phase_.enter(phase);
+  const auto next = handover_->has_next() ? http::Next::listens : http::Next::none;
   listeners_->end_fetching();
   handover_->stop();
   log::info("draining: replies in progress have {} ms", config_.timeouts.drain.count());
   drain_timer_ = threads_.control().after(config_.timeouts.drain,
                                           [this] { end_flights("the time to drain is over"); });
-  const auto next = phase == Phase::replaced ? http::Next::listens : http::Next::none;
   listeners_->drain(next, [this] { end_flights({}); });
 }
 

@@ -52,7 +52,8 @@ class Mirror {
   Mirror& operator=(const Mirror&) = delete;
 
   /// Serves until it has drained. True: this process can no longer write its index, another should
-  /// take its place. `accepting` is called when the listeners accept. Once.
+  /// take its place. `accepting` is called when the listeners accept; with it, they do so only when
+  /// the keys of issuers have been fetched, or cannot be. Once.
   bool run(const std::function<void()>& accepting = {});
 
   /// Begins to drain; a second call closes the connections that are left. Any thread.

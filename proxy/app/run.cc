@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -115,10 +116,9 @@ int serve_until_stopped(conf::Loaded& loaded, const Command& command,
       loaded.config, metrics, [&command] { return conf::load(command.config, command.overrides); },
       notify, std::move(sockets));
   conf::forget_passwords(loaded.config);
-  const bool restart = mirror.run([&before] {
-    if (before) before->serving();
-    before.reset();
-  });
+  std::function<void()> accepting;
+  if (before) accepting = [&before] { before->serving(); };
+  const bool restart = mirror.run(accepting);
   return restart ? exit_restart : exit_ok;
 }
 

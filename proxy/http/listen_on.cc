@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -192,6 +193,7 @@ Listening listen_on(const std::string& address, std::size_t count, unsigned mode
   const auto path = socket_path(address);
   if (!path) return {listen_on_port(address, count, std::move(sockets))};
   if (sockets.empty()) return listen_on_path(address, *path, count, mode);
+  chmod(path->c_str(), mode);  // it stays as it is where this fails
   return {duplicate(address, count, std::move(sockets)), SocketFile(*path)};
 }
 

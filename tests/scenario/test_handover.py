@@ -411,3 +411,60 @@ def test_only_its_successor_replaces_a_managed_process(start, image, manager):
     assert result.returncode == EXIT_RESTART
     assert re.search("a service manager watches .* SIGUSR2", result.stderr), result.stderr
     pull(entrepot, image)
+
+
+# --- While another process has the cache.
+
+
+def test_a_stop_leaves_the_unix_socket_to_the_next_process(start, replacement):
+    directory = ShortDirectory("handover")
+    try:
+        path = directory.path / "mirror.sock"
+        entrepot = start(listen=[{"address": "127.0.0.1:0"}, {"address": f"unix:{path}"}])
+        other = replacement(entrepot)
+        other.take_cache()
+        entrepot.terminate()
+        assert path.exists(), "the other process listens on it"
+    finally:
+        directory.remove()
+
+
+def test_the_mode_of_a_unix_socket_is_a_key_like_others(start):
+    directory = ShortDirectory("handover")
+    try:
+        kept, gone = (directory.path / name for name in ("kept.sock", "gone.sock"))
+        tcp = {"address": "127.0.0.1:0"}
+        entrepot = start(listen=[tcp, {"address": f"unix:{kept}", "mode": "0666"},
+                                 {"address": f"unix:{gone}"}])
+        assert kept.stat().st_mode & 0o777 == 0o666
+        entrepot.replace(listen=[tcp, {"address": f"unix:{kept}", "mode": "0600"}]).wait_exit()
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert not gone.exists()
+    finally:
+        directory.remove()
+
+
+def test_changes_are_refused(start, image, replacement):
+    entrepot = start()
+    pull(entrepot, image)
+    other = replacement(entrepot)
+    other.take_cache()
+    digest = image.blobs[0].digest
+    refused = entrepot.admin(f"/api/v1/cache/objects/{digest}", method="DELETE")
+    assert refused.status == 503 and b"another process has the cache" in refused.body
+    os.kill(entrepot.pid, signal.SIGHUP)
+    entrepot.log.wait_for("SIGHUP: nothing is read, because another process has the cache")
+    pull(entrepot, image, assert_hit)
+
+
+def test_an_index_that_fails_during_the_handover(start, image, replacement, failing):
+    """It cannot be given up; the process asks for its restart, as without a handover."""
+    entrepot = start()
+    pull(entrepot, image)
+    other = replacement(entrepot)
+    assert other.take_sockets()[-1] == "end"
+    logs = (Path(entrepot.config["cache"]["directory"]) / "index").glob("*.log")
+    failing(entrepot, "write,pwrite64,fdatasync", "EIO", max(logs, key=lambda log: log.stat().st_ino))
+    other.send("release")
+    assert "its index has failed" in other.receive()
+    assert entrepot.wait_exit() == EXIT_RESTART

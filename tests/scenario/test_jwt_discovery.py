@@ -67,6 +67,20 @@ def test_keys_are_fetched_at_the_start(entrepot, provider):
     assert fetches(entrepot, "ok") == 1 and failing(entrepot) == 0
 
 
+def test_a_replacement_serves_when_it_has_the_keys(entrepot, provider):
+    for _ in range(3):
+        before = entrepot.replace()
+        assert ping(entrepot, provider) == 200
+        before.wait_exit()
+
+
+def test_a_replacement_serves_without_keys_that_cannot_be_fetched(entrepot, provider):
+    provider.close()
+    entrepot.replace().wait_exit()
+    assert entrepot.log.search("its keys cannot be fetched")
+    assert entrepot.get("/v2/").status == 401
+
+
 def test_a_token_with_a_new_key_brings_the_key(entrepot, provider):
     old, new = provider.keys[0], Key("EdDSA", "two")
     assert ping(entrepot, provider, old) == 200

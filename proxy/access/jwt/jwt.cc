@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "proxy/access/glob.h"
 #include "proxy/access/jwt/base64url.h"
 #include "proxy/access/jwt/detail.h"
 #include "proxy/access/jwt/json_object.h"
@@ -103,7 +104,7 @@ class Collector {
  public:
   explicit Collector(Claims& claims) : claims_(claims) {}
 
-  /// False: a value has NUL, or there is too much. Recursion ends at deepest_json.
+  /// False: a value has NUL or is too long, or there is too much. Recursion ends at deepest_json.
   bool collect(const Json& object, const std::string& parent) {
     for (const auto& [name, value] : object.items()) {
       const std::string pointer = ClaimName::path(parent, name);
@@ -123,7 +124,8 @@ class Collector {
   bool add(const Json& value, const std::string& pointer) {
     if (value.is_structured() || value.is_null()) return true;
     std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-    if (text.find('\0') != text.npos) return false;
+    // A pattern of a rule would not match a longer text, also one that refuses.
+    if (text.find('\0') != text.npos || text.size() > Glob::longest_text) return false;
     claims_.add(pointer, std::move(text));
     return claims_.bytes() <= most_claim_bytes;
   }
@@ -158,7 +160,7 @@ std::variant<Jwt, JwtRefusal> parse_jwt(std::string_view text) {
   jwt.signed_text = text.substr(0, header_part.size() + 1 + claims_part.size());
   if (auto refusal = read_registered(*claims, jwt)) return *std::move(refusal);
   if (!Collector(jwt.claims).collect(*claims, ""))
-    return malformed("a claim has NUL, or the claims are too large");
+    return malformed("a claim has NUL or more than 1023 bytes, or the claims are too large");
   return jwt;
 }
 

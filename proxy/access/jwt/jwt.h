@@ -63,7 +63,9 @@ inline constexpr std::size_t most_claim_bytes = 64 << 10;
 bool has_form_of_jwt(std::string_view text);
 
 /// Parses a JWT. Refuses longer ones than longest_jwt, keys that an object has twice, values with
-/// NUL, and claims of more than most_claim_bytes. Never throws because of `text`. Pure; any thread.
+/// NUL, values of more than
+/// Glob::longest_text bytes, and claims of more than most_claim_bytes. Never throws because of
+/// `text`. Pure; any thread.
 std::variant<Jwt, JwtRefusal> parse_jwt(std::string_view text);
 
 }  // namespace entrepot::access

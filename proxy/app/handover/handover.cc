@@ -21,23 +21,31 @@ using Phase = HandoverPhase;
 
 /// A process that has the sockets and does not go on would keep others out.
 constexpr std::chrono::seconds longest_offer{60};
+/// A process that opens the cache for longer is reported.
+constexpr std::chrono::seconds longest_opening{60};
 
 constexpr std::string_view hello = "hello 1";
 
 }  // namespace
 
-Handover::Handover(loop::Loop& control, const std::filesystem::path& directory, bool managed,
+Handover::Handover(loop::Loop& control, std::filesystem::path directory, bool managed,
                    Service service, const metrics::Metrics& metrics)
-    : control_(control), managed_(managed), service_(std::move(service)), metrics_(metrics) {
+    : control_(control),
+      directory_(std::move(directory)),
+      managed_(managed),
+      service_(std::move(service)),
+      metrics_(metrics) {}
+
+void Handover::listen() {
   control_.assert_in_loop();
   try {
-    listening_ = listen_for_handover(directory);
+    listening_ = listen_for_handover(directory_);
+    connection_ =
+        std::make_unique<loop::Readable>(control_, listening_.get(), [this] { accept(); });
   } catch (const std::system_error& error) {
     log::warn("this process cannot be replaced while it serves (serve --replace): {}",
               error.what());
-    return;
   }
-  connection_ = std::make_unique<loop::Readable>(control_, listening_.get(), [this] { accept(); });
 }
 
 Handover::~Handover() { control_.assert_in_loop(); }
@@ -52,6 +60,7 @@ void Handover::stop() {
 }
 
 std::string_view Handover::unready() const {
+  if (phase_.is(Phase::late)) return "the process that has the cache does not serve yet";
   return phase_.is(Phase::abandoned) ? "the process that has the cache has ended" : "";
 }
 
@@ -94,9 +103,11 @@ void Handover::accept() {
 
 std::string Handover::refusal(const Channel& channel) const {
   const auto peer = channel.peer();
-  if (peer.uid != 0 && peer.uid != static_cast<int>(::geteuid()))
-    return "only the user of the running process may replace it";
-  if (peer_ != nullptr) return "another process is replacing it already";
+  // The files of another user, also those of root, could not be opened by the next process.
+  if (peer.uid != static_cast<int>(::geteuid()))
+    return "only a process of the same user may replace it";
+  if (peer_ != nullptr || phase_.is(Phase::releasing))
+    return "another process is replacing it already";
   if (const auto obstacle = service_.obstacle(); !obstacle.empty()) return std::string(obstacle);
   if (managed_ && successor_.pid() != peer.pid)
     return "a service manager watches the running process, and would end the service with it; send "
@@ -132,8 +143,20 @@ bool Handover::offer() {
   return true;
 }
 
+/// This process has nothing more to give.
+bool Handover::tell_released() {
+  patience_ = control_.after(longest_opening, [this] {
+    phase_.enter(Phase::late);
+    log::error(
+        "the process {} has had the cache for a minute and does not serve. This one serves what is "
+        "stored and stores nothing; look at the other one, or end it",
+        peer_->peer().pid);
+  });
+  return peer_->send("released");
+}
+
 bool Handover::release() {
-  if (phase_.is(Phase::released)) return peer_->send("released");
+  if (phase_.is(Phase::released)) return tell_released();
   if (!phase_.is(Phase::offered)) return false;
   phase_.enter(Phase::releasing);
   patience_.reset();
@@ -154,11 +177,11 @@ void Handover::given_up(bool success) {
     return drop_peer("the index has failed and cannot be given to it");
   }
   phase_.enter(Phase::released);
-  if (peer_ == nullptr || !peer_->send("released")) drop_peer("it has ended");
+  if (peer_ == nullptr || !tell_released()) drop_peer("it has ended");
 }
 
 bool Handover::end_in_peace() {
-  if (!phase_.is(Phase::released)) return false;
+  if (!phase_.is(Phase::released) && !phase_.is(Phase::late)) return false;
   phase_.enter(Phase::done);
   metrics_.handovers(HandoverResult::done).add();
   const int pid = peer_->peer().pid;
@@ -181,6 +204,7 @@ void Handover::drop_peer(std::string_view reason) {
     case Phase::waiting:
       return log::error("the process that was to replace this one is given up: {}", reason);
     case Phase::released:
+    case Phase::late:
       phase_.enter(Phase::abandoned);
       return log::error(
           "the process that was to replace this one is given up: {}. It has had the cache, so this "

@@ -51,15 +51,17 @@ class Handover {
     std::function<void(int pid)> handed_over;
   };
 
-  /// Listens in `directory`. A failure is logged, and then this process cannot be replaced.
-  /// `managed`: a service manager watches this process, and would lose sight of a process that it
-  /// has not started, so only the own successor may replace it.
-  Handover(loop::Loop& control, const std::filesystem::path& directory, bool managed,
-           Service service, const metrics::Metrics& metrics);
+  /// `directory`: of the cache. `managed`: a service manager watches this process, and would lose
+  /// sight of a process that it has not started, so only the own successor may replace it.
+  Handover(loop::Loop& control, std::filesystem::path directory, bool managed, Service service,
+           const metrics::Metrics& metrics);
   ~Handover();
   Handover(const Handover&) = delete;
   Handover& operator=(const Handover&) = delete;
 
+  /// Listens for another process, from now on. A failure is logged, and then this process cannot be
+  /// replaced. Not before this process serves, because the socket of the process before goes.
+  void listen();
   /// Starts this program again, as the file is now, to replace this process.
   void start_successor();
   /// A child of this process has ended.
@@ -70,6 +72,8 @@ class Handover {
   bool gave_up() const {
     return !phase_.is(HandoverPhase::waiting) && !phase_.is(HandoverPhase::offered);
   }
+  /// Another process has the sockets and the cache, and has not ended.
+  bool has_next() const { return gave_up() && !phase_.is(HandoverPhase::abandoned); }
   /// Ends the present handover and takes no other.
   void stop();
 
@@ -82,12 +86,14 @@ class Handover {
   bool handle(std::string_view text);
   bool offer();
   bool release();
+  bool tell_released();
   void given_up(bool success);
   bool end_in_peace();
   /// The other process has gone, or is sent away for `reason`.
   void drop_peer(std::string_view reason);
 
   loop::Loop& control_;
+  const std::filesystem::path directory_;
   const bool managed_;
   const Service service_;
   const metrics::Metrics& metrics_;

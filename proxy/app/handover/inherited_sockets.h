@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/base/descriptor.h"
+#include "proxy/http/listen/unix_socket.h"
 
 namespace entrepot::app {
 
@@ -36,6 +37,12 @@ class InheritedSockets {
       return sockets;
     }
     return {};
+  }
+
+  /// Removes the files of the unix sockets that nobody has taken.
+  void remove_files() const {
+    for (const auto& [address, sockets] : listeners_)
+      if (const auto path = http::socket_path(address)) http::SocketFile(*path).remove();
   }
 
  private:

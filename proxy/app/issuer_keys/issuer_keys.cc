@@ -37,10 +37,17 @@ void IssuerKeys::use(const std::vector<conf::Listener>& listeners) {
   if (more && shared_->owner != nullptr) fetch_in({});
 }
 
-void IssuerKeys::start() {
+void IssuerKeys::start(std::function<void()> first) {
   control_.assert_in_thread();
+  if (shared_->owner != nullptr) return;
   shared_->owner = this;
+  first_ = std::move(first);
   fetch_all();
+  if (!fetching_) end_first();
+}
+
+void IssuerKeys::end_first() {
+  if (const auto first = std::exchange(first_, nullptr)) first();
 }
 
 void IssuerKeys::stop() {
@@ -104,6 +111,7 @@ void IssuerKeys::take(const std::vector<Result>& results) {
            : failing ? Clock::duration(interval_of_failures)
                      : interval);
   if (changed) changed_();
+  end_first();
 }
 
 std::size_t IssuerKeys::count_failing() const {

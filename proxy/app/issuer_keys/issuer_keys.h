@@ -45,8 +45,9 @@ class IssuerKeys {
 
   /// Keeps the keys of these listeners from now on, and forgets others.
   void use(const std::vector<conf::Listener>& listeners);
-  /// Begins to fetch.
-  void start();
+  /// Begins to fetch, once; later calls do nothing. `first` is called when the first fetch of all
+  /// keys has ended, well or not.
+  void start(std::function<void()> first = {});
   /// Ends all work, also a fetch in progress; no further callback. Before the destructor, if
   /// start() was called.
   void stop();
@@ -75,6 +76,7 @@ class IssuerKeys {
   /// Sets the metric, too.
   std::size_t count_failing() const;
   void asked();
+  void end_first();
 
   cache::Executor& control_;
   cache::JobQueue& pool_;
@@ -89,6 +91,7 @@ class IssuerKeys {
   bool fetching_ = false;              // a job of the pool runs
   Clock::time_point begun_{};          // the last fetch
   std::unique_ptr<cache::Timer> timer_;
+  std::function<void()> first_;  // of start(), until it is called
 };
 
 }  // namespace entrepot::app

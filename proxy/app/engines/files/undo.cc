@@ -30,8 +30,9 @@ Undone left(const std::string& why, const Record& record) {
 }
 
 /// The text without the parts of `file`; nullopt after a problem. A member that has another value
-/// by now is of another hand, and stays.
+/// by now is of another hand, and stays; one that `original` has gets its former value.
 std::optional<std::string> without_parts(std::string text, const WrittenFile& file,
+                                         const std::optional<std::string>& original,
                                          conf::Problems& problems) {
   for (const auto& part : file.parts) {
     std::optional<std::string> next;
@@ -40,7 +41,12 @@ std::optional<std::string> without_parts(std::string text, const WrittenFile& fi
     } else {
       const auto value = conf::member_value(text, {part.key, part.name}, problems);
       if (value && record_digest(*value) != part.digest) continue;
-      if (value) next = conf::remove_member(text, {part.key, part.name}, problems);
+      const auto former =
+          original ? conf::member_value(*original, {part.key, part.name}, problems) : std::nullopt;
+      if (former && !former->empty())
+        next = conf::set_member(text, {part.key, part.name}, *former, problems);
+      else if (value)
+        next = conf::remove_member(text, {part.key, part.name}, problems);
     }
     if (!next) return std::nullopt;
     text = std::move(*next);
@@ -49,9 +55,9 @@ std::optional<std::string> without_parts(std::string text, const WrittenFile& fi
 }
 
 Undone remove_parts(const WrittenFile& file, const fs::path& path, const std::string& now,
-                    const Record& record) {
+                    const std::optional<std::string>& original, const Record& record) {
   conf::Problems problems;
-  const auto rest = without_parts(now, file, problems);
+  const auto rest = without_parts(now, file, original, problems);
   if (!rest) return left(problems.errors.front(), record);
   if (file.made && conf::is_empty_object(*rest)) {
     remove_file(path, now);
@@ -69,7 +75,8 @@ Undone undo(const WrittenFile& file, const Record& record, const fs::path& root)
   if (!now) return {true, "is gone already"};
   const bool unchanged = file.has_written(*now);
   const auto original = file.original.empty() ? fs::path() : path_below(root, file.original);
-  if (unchanged && !original.empty() && content_of_file(original)) {
+  const auto before = original.empty() ? std::nullopt : content_of_file(original);
+  if (unchanged && before) {
     restore_file(path, *now, original);
     return {true, "as it was before"};
   }
@@ -77,7 +84,7 @@ Undone undo(const WrittenFile& file, const Record& record, const fs::path& root)
     remove_file(path, *now);
     return {true, "removed"};
   }
-  if (!file.parts.empty()) return remove_parts(file, path, *now, record);
+  if (!file.parts.empty()) return remove_parts(file, path, *now, before, record);
   return left("was changed since client-config wrote it", record);
 }
 
