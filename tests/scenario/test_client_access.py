@@ -283,3 +283,20 @@ def test_unusable_files(option, content, why, root, files, certificates, login, 
     done = write("containerd", root, "--mirror", URL, *words, code=EXIT_CONFIG)
     assert why in done.stderr and str(file) in done.stderr
     assert tree(root) == {}
+
+
+def test_a_login_of_before_comes_back(root, login):
+    """Also if another hand has changed the file since."""
+    file = root / LOGIN_FILE
+    file.parent.mkdir(parents=True)
+    mine = {"auths": {HOST: {"auth": "bWluZTptaW5l"}}}
+    file.write_text(json.dumps(mine))
+    write("podman", root, "--mirror", URL, *login)
+    written = json.loads(file.read_text())
+    assert written["auths"][HOST]["auth"] == BASIC
+    written["auths"]["ghcr.io"] = {"auth": "b3RoZXI6b3RoZXI="}
+    file.write_text(json.dumps(written))
+    done = run("client-config", "podman", "--undo", "--root", str(root))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(file.read_text())["auths"] == {**mine["auths"],
+                                                     "ghcr.io": {"auth": "b3RoZXI6b3RoZXI="}}

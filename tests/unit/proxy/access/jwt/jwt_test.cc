@@ -143,6 +143,15 @@ TEST(Jwt, ManyClaimsOfALongPathAreRefused) {
   EXPECT_EQ(jwt_fault(token_of(claims + "}}")), JwtFault::malformed);
 }
 
+TEST(Jwt, RefusesAClaimThatNoPatternCanMatch) {
+  const auto token = [](std::size_t size) {
+    return token_of(R"({"iss":"https://issuer","exp":2000000000,"group":")" +
+                    std::string(size, 'g') + "\"}");
+  };
+  EXPECT_TRUE(std::holds_alternative<Jwt>(parse_jwt(token(Glob::longest_text))));
+  EXPECT_EQ(jwt_fault(token(Glob::longest_text + 1)), JwtFault::malformed);
+}
+
 TEST(Jwt, TheDetailIsSafeForATerminal) {
   const auto result =
       parse_jwt(token_of(R"({"alg":"\u001b[31m)" + std::string(500, 'x') + "\"}", sound_claims));
