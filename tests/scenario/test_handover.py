@@ -457,6 +457,8 @@ def test_changes_are_refused(start, image, replacement):
     pull(entrepot, image, assert_hit)
 
 
+@pytest.mark.skipif("address" in os.environ.get("ENTREPOT_SANITIZE", ""),
+                    reason="the search for leaks at the end does not work under strace")
 def test_an_index_that_fails_during_the_handover(start, image, replacement, failing):
     """It cannot be given up; the process asks for its restart, as without a handover."""
     entrepot = start()
