@@ -7,7 +7,7 @@ namespace entrepot::cache {
 namespace {
 
 /// An index that must not be closed. Referenced here so that leak checkers do not report it.
-std::shared_ptr<const OpenedRocks>* left_open = nullptr;
+const OpenedRocks* left_open = nullptr;
 
 rocksdb::WriteOptions write_options(bool sync) {
   rocksdb::WriteOptions options;
@@ -27,18 +27,19 @@ RocksStore::RocksStore(std::filesystem::path path, std::uint64_t max_size,
       health_(metrics.disk().errors(metrics::DiskOperation::index), [this] { return resume(); }) {}
 
 RocksStore::~RocksStore() {
-  std::shared_ptr<const OpenedRocks> owned;
-  {
-    const MutexLock lock(mutex_);
-    owned = std::move(owned_);
-  }
-  if (health_.failed()) left_open = new std::shared_ptr(std::move(owned));
+  std::shared_ptr<const OpenedRocks> owned;  // ends while all members exist
+  const MutexLock lock(mutex_);
+  owned = std::move(owned_);
 }
 
 std::shared_ptr<const OpenedRocks> RocksStore::shared(OpenedRocks opened) {
   return {new OpenedRocks(std::move(opened)), [this](const OpenedRocks* last) {
-            for (auto* handle : last->families) last->db->DestroyColumnFamilyHandle(handle);
-            delete last;
+            if (health_.failed()) {
+              left_open = last;
+            } else {
+              for (auto* handle : last->families) last->db->DestroyColumnFamilyHandle(handle);
+              delete last;
+            }
             const MutexLock lock(mutex_);
             closed_ = true;
             changed_.notify_all();
