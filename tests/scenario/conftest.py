@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import collections
+import json
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest  # noqa: E402
 
 from support.daemon import Daemon  # noqa: E402
 from support.disk import Disk  # noqa: E402
+from support.entrepot import run  # noqa: E402
 from support.tls import Authority  # noqa: E402
 # pylint: disable=unused-import
 from support.fixtures import (account, make_upstream, prepare,  # noqa: E402, F401
@@ -41,6 +43,17 @@ def pytest_collection_modifyitems(config, items):
 def authority(tmp_path_factory):
     """A certificate authority."""
     return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def check_auth(tmp_path):
+    """`entrepot check` of a listener with this `auth`."""
+    def run_check(auth, **more):
+        file = tmp_path / "entrepot.json"
+        file.write_text(json.dumps({"listen": [{"address": "127.0.0.1:5000", "auth": auth}],
+                                    "cache": {"directory": str(tmp_path / "cache")}, **more}))
+        return run("check", "--config", str(file))
+    return run_check
 
 
 @pytest.fixture

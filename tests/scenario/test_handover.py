@@ -375,7 +375,7 @@ def test_signal_starts_the_successor(start, upstream, image, manager):
     try:
         assert manager.hear_of("MAINPID") == {"MAINPID": str(pid)}
         assert manager.hear_of("READY")["READY"] == "1"
-        before.log.wait_for(rf"\[?the process {pid} has replaced this one")
+        before.log.wait_for(rf"the process {pid} has replaced this one")
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         assert arguments.count(b"--replace") == 1
         assert b"WATCHDOG_PID=1" not in Path(f"/proc/{pid}/environ").read_bytes()

@@ -324,16 +324,6 @@ def test_issuers_come_with_a_signal(start, image, issuer, key, keys):
 # --- entrepot check ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def check(tmp_path):
-    def run_check(auth, **more):
-        file = tmp_path / "entrepot.json"
-        file.write_text(json.dumps({"listen": [{"address": "127.0.0.1:5000", "auth": auth}],
-                                    "cache": {"directory": str(tmp_path / "cache")}, **more}))
-        return run("check", "--config", str(file))
-    return run_check
-
-
 @pytest.mark.parametrize("changes, words", [
     ({"issuer": None}, "listen[0].auth.jwt[0].issuer: missing"),
     ({"issuer": 7}, "listen[0].auth.jwt[0].issuer: expected a text"),
@@ -352,9 +342,9 @@ def check(tmp_path):
     ({"leeway": -1}, "listen[0].auth.jwt[0].leeway: "),
     ({"secret": "x"}, "listen[0].auth.jwt[0].secret: unknown key"),
 ])
-def test_bad_keys(check, issuer, changes, words):
+def test_bad_keys(check_auth, issuer, changes, words):
     entry = {name: value for name, value in {**issuer, **changes}.items() if value is not None}
-    done = check({"jwt": [entry]})
+    done = check_auth({"jwt": [entry]})
     assert done.returncode == EXIT_CONFIG and words in done.stderr, done.stderr
 
 
@@ -364,27 +354,27 @@ def test_bad_keys(check, issuer, changes, words):
     ('{"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}]}', "keys[0]: is no key"),
     ("-----BEGIN PRIVATE KEY-----\n", "has a private key"),
 ])
-def test_a_bad_file_of_keys(check, issuer, keys, text, words):
+def test_a_bad_file_of_keys(check_auth, issuer, keys, text, words):
     keys.write_text(text)
-    done = check({"jwt": [issuer]})
+    done = check_auth({"jwt": [issuer]})
     assert done.returncode == EXIT_CONFIG and words in done.stderr, done.stderr
     assert "jwks.json" in done.stderr
 
 
-def test_a_sound_configuration(check, issuer):
-    done = check({"jwt": [issuer]})
+def test_a_sound_configuration(check_auth, issuer):
+    done = check_auth({"jwt": [issuer]})
     assert done.returncode == 0 and done.stderr == "", done.stderr
 
 
-def test_an_issuer_twice(check, issuer):
-    done = check({"jwt": [issuer, issuer]})
+def test_an_issuer_twice(check_auth, issuer):
+    done = check_auth({"jwt": [issuer, issuer]})
     assert done.returncode == EXIT_CONFIG
     assert "listen[0].auth.jwt[1].issuer: is in the list already" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("groups, code", [("roles", 0), ("", EXIT_CONFIG)])
-def test_a_rule_may_name_a_group_of_the_claims(check, issuer, groups, code):
-    done = check({"jwt": [{**issuer, "groups": groups}]},
+def test_a_rule_may_name_a_group_of_the_claims(check_auth, issuer, groups, code):
+    done = check_auth({"jwt": [{**issuer, "groups": groups}]},
                  access=[{"who": ["group:ops"], "repositories": ["*"]}])
     assert done.returncode == code, done.stderr
     assert code == 0 or 'no group "ops"' in done.stderr

@@ -4,14 +4,13 @@ tokens change."""
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
 
 from support import client, content, logins
 from support.checks import REPOSITORY, assert_whole, blob_target, manifest_target
-from support.entrepot import EXIT_CONFIG, run
+from support.entrepot import EXIT_CONFIG
 from support.gate import eventually
 from support.logins import basic, bearer
 from support.reload import reload
@@ -260,16 +259,6 @@ def test_guesses_do_not_delay_others(start, image, tmp_path):
 # --- entrepot check ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def check(tmp_path):
-    def run_check(auth, **more):
-        file = tmp_path / "entrepot.json"
-        file.write_text(json.dumps({"listen": [{"address": "127.0.0.1:5000", "auth": auth}],
-                                    "cache": {"directory": str(tmp_path / "cache")}, **more}))
-        return run("check", "--config", str(file))
-    return run_check
-
-
 @pytest.mark.parametrize("text, words", [
     ("alice:$apr1$abcdefgh$0123456789abcdefghijkl\n", ["line 1", "htpasswd -B"]),
     ("alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n", ["line 1", "htpasswd -B"]),
@@ -277,9 +266,9 @@ def check(tmp_path):
     ("# users\n\nalice\n", ["line 3"]),
     (":x\n", ["line 1"]),
 ])
-def test_a_bad_file_of_users(check, tmp_path, text, words):
+def test_a_bad_file_of_users(check_auth, tmp_path, text, words):
     (tmp_path / "users").write_text(text)
-    done = check({"htpasswd": "users"})
+    done = check_auth({"htpasswd": "users"})
     assert done.returncode == EXIT_CONFIG, done
     for word in ["users", *words]:
         assert word in done.stderr, done.stderr
@@ -294,22 +283,22 @@ def test_a_bad_file_of_users(check, tmp_path, text, words):
     ({"tokens": "t", "challenge": "always"}, "direct, never"),
     ({"realm": "x"}, "listen[0].auth.realm: unknown key"),
 ])
-def test_bad_keys(check, auth, words):
-    done = check(auth)
+def test_bad_keys(check_auth, auth, words):
+    done = check_auth(auth)
     assert done.returncode == EXIT_CONFIG and words in done.stderr, done.stderr
 
 
-def test_hashes_that_everybody_can_read_are_a_warning(check, users):
+def test_hashes_that_everybody_can_read_are_a_warning(check_auth, users):
     users.chmod(0o644)
-    done = check({"htpasswd": str(users)})
+    done = check_auth({"htpasswd": str(users)})
     assert done.returncode == 0 and "can be read by every user" in done.stderr
 
 
 @pytest.mark.parametrize("address, warned", [
     ("0.0.0.0:5000", True), ("[::]:5000", True), ("10.0.0.5:5000", True), ("127.0.0.1:5000", False),
     ("[::1]:5000", False), ("unix:/tmp/m.sock", False)])
-def test_logins_in_clear_text_are_a_warning(check, users, address, warned):
-    done = check({}, listen=[{"address": address, "auth": {"htpasswd": str(users)}}])
+def test_logins_in_clear_text_are_a_warning(check_auth, users, address, warned):
+    done = check_auth({}, listen=[{"address": address, "auth": {"htpasswd": str(users)}}])
     assert done.returncode == 0 and ("in clear text" in done.stderr) == warned, done.stderr
 
 
@@ -319,7 +308,7 @@ def test_a_wrong_token_costs_no_hash(entrepot):
     assert results(entrepot, "unknown-token") == 1
 
 
-def test_a_user_and_a_token_of_one_name(check, users, tmp_path):
+def test_a_user_and_a_token_of_one_name(check_auth, users, tmp_path):
     tokens = logins.write_tokens(tmp_path / "t.json", {"alice": TOKEN})
-    done = check({"htpasswd": str(users), "tokens": str(tokens)})
+    done = check_auth({"htpasswd": str(users), "tokens": str(tokens)})
     assert done.returncode == EXIT_CONFIG and "rename the token" in done.stderr

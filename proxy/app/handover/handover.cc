@@ -127,7 +127,7 @@ void Handover::receive() {
 bool Handover::handle(std::string_view text) {
   if (text == hello) return offer();
   if (text == "release") return release();
-  return text == "serving" && end_in_peace();
+  return text == "serving" && complete();
 }
 
 bool Handover::offer() {
@@ -180,7 +180,7 @@ void Handover::given_up(bool success) {
   if (peer_ == nullptr || !tell_released()) drop_peer("it has ended");
 }
 
-bool Handover::end_in_peace() {
+bool Handover::complete() {
   if (!phase_.is(Phase::released) && !phase_.is(Phase::late)) return false;
   phase_.enter(Phase::done);
   metrics_.handovers(HandoverResult::done).add();

@@ -88,7 +88,7 @@ class Handover {
   bool release();
   bool tell_released();
   void given_up(bool success);
-  bool end_in_peace();
+  bool complete();
   /// The other process has gone, or is sent away for `reason`.
   void drop_peer(std::string_view reason);
 

@@ -39,9 +39,12 @@ void IssuerKeys::use(const std::vector<conf::Listener>& listeners) {
 
 void IssuerKeys::start(std::function<void()> first) {
   control_.assert_in_thread();
-  if (shared_->owner != nullptr) return;
-  shared_->owner = this;
+  if (shared_->owner != nullptr || shared_->stopped) {
+    if (first) first();
+    return;
+  }
   first_ = std::move(first);
+  shared_->owner = this;
   fetch_all();
   if (!fetching_) end_first();
 }

@@ -45,8 +45,8 @@ class IssuerKeys {
 
   /// Keeps the keys of these listeners from now on, and forgets others.
   void use(const std::vector<conf::Listener>& listeners);
-  /// Begins to fetch, once; later calls do nothing. `first` is called when the first fetch of all
-  /// keys has ended, well or not.
+  /// Begins to fetch, once. `first` is called when the first fetch of all keys has ended, well or
+  /// not; at once by later calls and after stop(), which do nothing else.
   void start(std::function<void()> first = {});
   /// Ends all work, also a fetch in progress; no further callback. Before the destructor, if
   /// start() was called.

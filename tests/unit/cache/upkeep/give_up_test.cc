@@ -131,14 +131,5 @@ TEST_F(GiveUpTest, AFileOfAnEarlierFillStays) {
   EXPECT_GT(last().request.offset, 0U);
 }
 
-TEST_F(GiveUpTest, TheNextProcessTakesTheEndForAnOrderlyOne) {
-  store(large);
-  give_up();
-  testing::internal::CaptureStderr();
-  open_another();
-  executor.run();
-  EXPECT_EQ(testing::internal::GetCapturedStderr().find("did not end in order"), std::string::npos);
-}
-
 }  // namespace
 }  // namespace entrepot::cache

@@ -171,6 +171,30 @@ TEST_F(IssuerKeysTest, WithoutSourcesNothingIsFetched) {
   EXPECT_EQ(pool.waiting(), 0U);
 }
 
+TEST_F(IssuerKeysTest, ReportsTheEndOfTheFirstFetch) {
+  int ends = 0;
+  keys.use({listener({"a"})});  // which fails
+  keys.start([&] { ++ends; });
+  EXPECT_EQ(ends, 0);
+  fetch();
+  EXPECT_EQ(ends, 1);
+  keys.start([&] { ++ends; });
+  EXPECT_EQ(ends, 2);
+  EXPECT_EQ(pool.waiting(), 0U);
+  control.pass(minutes(1));
+  fetch();
+  EXPECT_EQ(ends, 2);
+}
+
+TEST_F(IssuerKeysTest, AStartAfterTheStopFetchesNothing) {
+  int ends = 0;
+  keys.use({listener({"a"})});
+  keys.stop();
+  keys.start([&] { ++ends; });
+  EXPECT_EQ(ends, 1);
+  EXPECT_EQ(pool.waiting(), 0U);
+}
+
 TEST_F(IssuerKeysTest, AfterTheStopNothingHappens) {
   published = {{"a", "1"}};
   start({"a"});
