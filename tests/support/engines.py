@@ -145,8 +145,13 @@ runroot = "{path}/run"
 pull_options = {{enable_partial_images = "true", use_hard_links = "false", ostree_repos = ""}}
 """)
         self._policy, self._registries = policy, conf
+        # The default file is in /run: a login there would be another test's as well, whose mirror
+        # has the same port.
+        logins = path / "auth.json"
+        logins.write_text("{}")
         self._environment = {"CONTAINERS_REGISTRIES_CONF": str(conf),
                              "CONTAINERS_STORAGE_CONF": str(storage),
+                             "REGISTRY_AUTH_FILE": str(logins),
                              "TMPDIR": str(path), "HOME": str(path)}
 
     def podman(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
