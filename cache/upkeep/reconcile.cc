@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <system_error>
+#include <utility>
 
 #include "cache/base/folder.h"
 #include "cache/index/layout.h"
@@ -25,6 +26,12 @@ std::optional<struct stat> status_of(const std::filesystem::path& path) {
 
 }  // namespace
 
+Digest Reconciler::lowest_in(const Folder& folder) {
+  std::array<std::uint8_t, 64> bytes{};
+  bytes[0] = static_cast<std::uint8_t>(folder.first);
+  return Digest(folder.algorithm, std::span(bytes).first(Digest::length(folder.algorithm)));
+}
+
 Reconciler::Reconciler(Storage& storage) : storage_(storage) {}
 
 void Reconciler::start() {
@@ -40,35 +47,33 @@ void Reconciler::list_folders() {
     for (unsigned first = 0; first < 256; ++first) folders_.push_back({algorithm, first});
 }
 
-/// Processes one file, or lists one folder.
 void Reconciler::step() {
   if (storage_.lifecycle.stopping) return;
-  if (files_.empty() && folders_.empty()) return log_result();
+  if (!read_ && !listing_ && files_.empty() && folders_.empty()) return log_result();
   run_then([this] { take_one(); },
            [this] { storage_.environment.store_pool.post([this] { step(); }); });
 }
 
 void Reconciler::take_one() {
+  if (const auto file = std::exchange(read_, std::nullopt)) return adopt_or_remove(*file);
+  if (const auto listing = std::exchange(listing_, std::nullopt)) return drop_missing(*listing);
   if (!files_.empty()) {
     const auto file = files_.back();
     files_.pop_back();
-    return adopt_if_valid(file);
+    return read_file(file);
   }
   const Folder folder = folders_.back();
   folders_.pop_back();
-  compare(folder);
+  list_files(folder);
 }
 
-void Reconciler::compare(const Folder& folder) {
+void Reconciler::list_files(const Folder& folder) {
   const Layout layout(storage_.options.directory);
-  std::array<std::uint8_t, 64> bytes{};
-  bytes[0] = static_cast<std::uint8_t>(folder.first);
-  const Digest lowest(folder.algorithm, std::span(bytes).first(Digest::length(folder.algorithm)));
-  std::unordered_set<Digest> present;
-  const auto error = for_each_entry(layout.blob_folder(lowest), [&](const auto& entry) {
+  Listing listing{folder, {}};
+  const auto error = for_each_entry(layout.blob_folder(lowest_in(folder)), [&](const auto& entry) {
     const auto digest = layout.blob_digest(entry.path());
     if (!digest) return;
-    present.insert(*digest);
+    listing.present.insert(*digest);
     if (!storage_.store.blobs().has(*digest)) files_.push_back(entry.path());
   });
   if (error && error != std::errc::no_such_file_or_directory) {
@@ -76,19 +81,19 @@ void Reconciler::compare(const Folder& folder) {
     ++unread_folders_;
     return;
   }
-  drop_missing(folder, lowest, present);
+  listing_ = std::move(listing);
 }
 
 /// The keys of the index are in the order of the folders. (A blob named `lowest` itself is
 /// excluded; no such digest is known.)
-void Reconciler::drop_missing(const Folder& folder, const Digest& lowest,
-                              const std::unordered_set<Digest>& present) {
+void Reconciler::drop_missing(const Listing& listing) {
+  const Folder& folder = listing.folder;
   std::vector<Digest> missing;
-  static_cast<void>(
-      storage_.rocks.for_each_blob(lowest, [&](const Digest& digest, const BlobRecord& record) {
+  static_cast<void>(storage_.rocks.for_each_blob(
+      lowest_in(folder), [&](const Digest& digest, const BlobRecord& record) {
         if (digest.algorithm() != folder.algorithm || digest.bytes()[0] != folder.first)
           return false;
-        if (!record.is_inline && !present.contains(digest)) missing.push_back(digest);
+        if (!record.is_inline && !listing.present.contains(digest)) missing.push_back(digest);
         return !storage_.lifecycle.stopping;
       }));
   for (const auto& digest : missing) {
@@ -101,12 +106,14 @@ void Reconciler::drop_missing(const Folder& folder, const Digest& lowest,
   }
 }
 
-void Reconciler::adopt_if_valid(const std::filesystem::path& path) {
-  const auto digest = Layout(storage_.options.directory).blob_digest(path);
+bool Reconciler::is_known(const Digest& digest) const {
   // In this order: a blob is in the index before it is removed from being_stored().
-  if (!digest || storage_.store.being_stored().contains(*digest) ||
-      storage_.store.blobs().has(*digest))
-    return;
+  return storage_.store.being_stored().contains(digest) || storage_.store.blobs().has(digest);
+}
+
+void Reconciler::read_file(const std::filesystem::path& path) {
+  const auto digest = Layout(storage_.options.directory).blob_digest(path);
+  if (!digest || is_known(*digest)) return;
   const auto status = status_of(path);
   if (!status) return;
   const auto size = static_cast<std::uint64_t>(status->st_size);
@@ -117,22 +124,25 @@ void Reconciler::adopt_if_valid(const std::filesystem::path& path) {
   }
   const bool right = opened.file && digest_of_file(*opened.file, digest->algorithm(),
                                                    storage_.lifecycle.stopping) == digest;
-  // It may have been stored again during the read.
-  if (storage_.lifecycle.stopping || storage_.store.being_stored().contains(*digest) ||
-      storage_.store.blobs().has(*digest))
-    return;
-  if (!right) {
-    storage_.files.remove_blob(*digest);
+  read_ = {*digest, size, right};
+}
+
+void Reconciler::adopt_or_remove(const ReadFile& file) {
+  // It may have been stored again since it was read.
+  if (is_known(file.digest)) return;
+  if (!file.right) {
+    storage_.files.remove_blob(file.digest);
     storage_.environment.metrics.cache().evictions(metrics::EvictionReason::corrupt).add();
     ++removed_;
     return;
   }
-  if (!storage_.rocks.put_blob(*digest, {size, storage_.environment.clock.wall(), false, {}}))
+  if (!storage_.rocks.put_blob(file.digest,
+                               {file.size, storage_.environment.clock.wall(), false, {}}))
     return;
   // The upstream of the bytes is not recorded, so no restricted upstream counts as their origin.
-  storage_.store.blobs().put(*digest, {size, false, false, storage_.origins.parse({})});
+  storage_.store.blobs().put(file.digest, {file.size, false, false, storage_.origins.parse({})});
   ++adopted_;
-  adopted_bytes_ += size;
+  adopted_bytes_ += file.size;
 }
 
 void Reconciler::log_result() const {

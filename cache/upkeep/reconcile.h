@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <unordered_set>
 #include <vector>
 
@@ -14,8 +15,9 @@ namespace entrepot::cache {
 
 /// Finds blob files without an index entry and entries without a file, which a crash between the
 /// two writes or a lost file leaves. The name of a file is its expected digest: a matching file is
-/// added to the index, any other is removed. Runs once, after startup, one file at a time on the
-/// store pool.
+/// added to the index, any other is removed. Runs once, after startup, in jobs of the store pool.
+/// Blobs are stored and removed meanwhile, so a job that reads the disk is followed by one that
+/// compares its result with what holds by then, and acts.
 class Reconciler {
  public:
   /// `storage` must outlive this object.
@@ -31,20 +33,36 @@ class Reconciler {
     unsigned first;  // first byte of the digests in it
   };
 
+  /// A folder whose files are known, and whose entries of the index are to be compared with them.
+  struct Listing {
+    Folder folder;
+    std::unordered_set<Digest> present;
+  };
+  /// A file that was read, and is to be added to the index or removed.
+  struct ReadFile {
+    Digest digest;
+    std::uint64_t size;
+    bool right;  ///< has this digest
+  };
+
+  static Digest lowest_in(const Folder& folder);
   void list_folders();
-  /// Compares the files of one folder with the index.
-  void compare(const Folder& folder);
-  void drop_missing(const Folder& folder, const Digest& lowest,
-                    const std::unordered_set<Digest>& present);
   void step();
   void take_one();
-  void adopt_if_valid(const std::filesystem::path& path);
+  void list_files(const Folder& folder);
+  void drop_missing(const Listing& listing);
+  void read_file(const std::filesystem::path& path);
+  void adopt_or_remove(const ReadFile& file);
+  /// In the index, or about to be. Then the file belongs to another job.
+  bool is_known(const Digest& digest) const;
   void log_result() const;
 
   Storage& storage_;
   // Running job only.
   std::vector<Folder> folders_;
+  std::optional<Listing> listing_;            // for the next job
   std::vector<std::filesystem::path> files_;  // files of one folder that are not in the index
+  std::optional<ReadFile> read_;              // for the next job
   std::size_t adopted_ = 0;
   std::uint64_t adopted_bytes_ = 0;
   std::size_t removed_ = 0;

@@ -31,8 +31,8 @@ class StorageTest : public testing::Test {
   }
 
   /// Stores a blob in a file of its own.
-  Digest store_blob(const std::string& bytes) {
-    const auto digest = sha256(bytes);
+  Digest store_blob(const std::string& bytes, Algorithm algorithm = Algorithm::sha256) {
+    const auto digest = digest_of(algorithm, std::string_view(bytes));
     EXPECT_TRUE(storage.files.put(digest, std::as_bytes(std::span(bytes))));
     const auto record = storage.store.new_record(digest, bytes.size(), false, "docker.io");
     EXPECT_TRUE(storage.rocks.put_blob(digest, record));

@@ -22,9 +22,26 @@ class ReconcilerTest : public StorageTest {
   /// A file without an entry in the index.
   Digest write_file(const std::string& bytes, const std::string& content) {
     const auto digest = sha256(bytes);
+    write_file(digest, content);
+    return digest;
+  }
+  void write_file(const Digest& digest, const std::string& content) {
     std::filesystem::create_directories(file_of(digest).parent_path());
     std::ofstream(file_of(digest)) << content;
-    return digest;
+  }
+
+  /// Jobs within which the files of the first folder are processed.
+  static constexpr std::size_t first_jobs = 8;
+
+  /// The bytes of a blob of the first folder.
+  static std::string bytes_in_first_folder() {
+    for (std::size_t number = 0;; ++number) {
+      const auto bytes = std::to_string(number);
+      if (digest_of(Algorithm::sha512, std::string_view(bytes)).bytes()[0] == 0xff) return bytes;
+    }
+  }
+  void run_jobs(std::size_t count) {
+    while (count-- > 0) ASSERT_TRUE(executor.run_one());
   }
 
   Reconciler reconciler{storage};
@@ -77,6 +94,40 @@ TEST_F(ReconcilerTest, LeavesFilesWithOtherNames) {
   reconcile();
   EXPECT_TRUE(std::filesystem::exists(note));
   EXPECT_TRUE(storage.store.blobs().has(blob));
+}
+
+TEST_F(ReconcilerTest, LeavesABlobThatIsStoredAgainAtAnyStep) {
+  const auto bytes = bytes_in_first_folder();
+  const auto blob = digest_of(Algorithm::sha512, std::string_view(bytes));
+  for (std::size_t step = 0; step < first_jobs; ++step) {
+    write_file(blob, "other bytes");
+    Reconciler another(storage);
+    another.start();
+    run_jobs(step);
+    store_blob(bytes, Algorithm::sha512);
+    executor.run();
+    ASSERT_TRUE(storage.store.blobs().has(blob) && blob_file_exists(blob)) << "step " << step;
+    storage.store.drop_blob(blob, true);
+    executor.run();
+  }
+  write_file(blob, "other bytes");
+  reconciler.start();
+  run_jobs(first_jobs);
+  EXPECT_FALSE(blob_file_exists(blob)) << "the steps above were not all of its folder";
+}
+
+TEST_F(ReconcilerTest, LeavesABlobThatIsStoredAtAnyStep) {
+  const auto bytes = bytes_in_first_folder();
+  for (std::size_t step = 0; step < first_jobs; ++step) {
+    Reconciler another(storage);
+    another.start();
+    run_jobs(step);
+    const auto blob = store_blob(bytes, Algorithm::sha512);
+    executor.run();
+    ASSERT_TRUE(storage.store.blobs().has(blob)) << "step " << step;
+    storage.store.drop_blob(blob, true);
+    executor.run();
+  }
 }
 
 TEST_F(ReconcilerTest, StopsWithTheProcess) {
