@@ -59,6 +59,12 @@ bool any_awaited(const std::vector<Request>& waiting) {
   return std::ranges::any_of(waiting, [](const Request& one) { return one.reply.awaited(); });
 }
 
+/// The client of the first waiting request: it has brought the flight about, or is the first left.
+template <typename Request>
+Client first_client(const std::vector<Request>& waiting) {
+  return waiting.empty() ? Client::nobody : waiting.front().reply.client();
+}
+
 /// Appends a waiting request. Occasionally removes requests of disconnected clients, except the
 /// first, so that the list is at most about twice as long as the number of connected clients.
 template <typename Request>

@@ -148,7 +148,7 @@ void ListingFlights::arranged(const std::shared_ptr<Flight>& flight, const Listi
 
 void ListingFlights::failed(const std::shared_ptr<Flight>& flight, const Failure& failure) {
   auto others = take_others(flight->waiting, SentAs{flight->via, {}}, failure);
-  if (!is_due_to_via(flight->via, failure)) remember_failure(flight->key, failure);
+  if (!is_due_to_via(flight->via, failure)) remember_failure(*flight, failure);
   refuse(flight, failure);
   for (auto& request : others) fetch(std::move(request));
 }
@@ -215,15 +215,14 @@ void ListingFlights::forget_old() {
 }
 
 /// A denied list may be allowed as soon as the operator has changed the credentials.
-void ListingFlights::remember_failure(const std::string& key, const Failure& failure) {
+void ListingFlights::remember_failure(const Flight& flight, const Failure& failure) {
   if (failure.kind == FailureKind::denied || failure.given_up) return;
   const bool definitive =
       failure.kind == FailureKind::not_found || failure.kind == FailureKind::bad_upstream;
   const auto now = environment_.clock.steady();
-  failed_.put(key, failure,
+  failed_.put(flight.key, first_client(flight.waiting), failure,
               now + (definitive ? environment_.options.negative_manifest
-                                : std::chrono::milliseconds(unreachable_for)),
-              now);
+                                : std::chrono::milliseconds(unreachable_for)));
 }
 
 void ListingFlights::abandon_all(const Failure& failure) {

@@ -54,7 +54,7 @@ class ListingFlights {
   void forget(const std::string& key);
   void forget_oldest();
   void forget_old();
-  void remember_failure(const std::string& key, const Failure& failure);
+  void remember_failure(const Flight& flight, const Failure& failure);
 
   const Environment& environment_;
   Executor& home_;

@@ -233,7 +233,7 @@ void ObjectFlights::unlist(const LinkProof& proof) {
 void ObjectFlights::failed(const Repository& asked, Resource resource, const Digest& digest,
                            const SentAs& sent, std::vector<ObjectRequest> waiting,
                            const Failure& failure) {
-  remember_failure(asked, resource, digest, sent, failure);
+  remember_failure(asked, resource, digest, sent, failure, first_client(waiting));
   auto others = take_others(waiting, sent, failure);
   for (auto& request : waiting) {
     // A request that joined from another repository needs the answer of that repository.
@@ -269,7 +269,7 @@ void ObjectFlights::proven(const FetchHead& head, std::vector<ObjectRequest> wai
 void ObjectFlights::proof_failed(const Repository& asked, Resource resource, const Digest& digest,
                                  const SentAs& sent, std::vector<ObjectRequest> waiting,
                                  const Failure& failure) {
-  remember_failure(asked, resource, digest, sent, failure);
+  remember_failure(asked, resource, digest, sent, failure, first_client(waiting));
   auto others = take_others(waiting, sent, failure);
   for (auto& request : waiting) {
     if (stale_may_cover(failure) && request.had_link && !request.accept_old_link) {
@@ -286,7 +286,7 @@ void ObjectFlights::proof_failed(const Repository& asked, Resource resource, con
 
 void ObjectFlights::remember_failure(const Repository& asked, Resource resource,
                                      const Digest& digest, const SentAs& sent,
-                                     const Failure& failure) {
+                                     const Failure& failure, Client client) {
   if (!is_definitive(failure.kind) || failure.doubtful) return;
   context_.links.remove(asked, digest);
   // A denied object may be allowed as soon as the operator has changed the credentials.
@@ -295,7 +295,8 @@ void ObjectFlights::remember_failure(const Repository& asked, Resource resource,
   const auto lifetime = resource == Resource::manifest
                             ? context_.environment.options.negative_manifest
                             : context_.environment.options.negative_blob;
-  negative_.put(negative_key(resource, asked, digest, sent.accept), failure, now + lifetime, now);
+  negative_.put(negative_key(resource, asked, digest, sent.accept), client, failure,
+                now + lifetime);
 }
 
 void ObjectFlights::abandon_all(const Failure& failure) {

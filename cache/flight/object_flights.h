@@ -89,7 +89,7 @@ class ObjectFlights final : public Fill::Owner, public LinkProof::Owner {
   void answer_stored(const ObjectRequest& request, const ContentPtr& content,
                      bool from_disk = false);
   void remember_failure(const Repository& asked, Resource resource, const Digest& digest,
-                        const SentAs& sent, const Failure& failure);
+                        const SentAs& sent, const Failure& failure, Client client);
 
   const FillContext& context_;
   Executor& home_;

@@ -216,8 +216,8 @@ void TagFlights::failed(const TagFlight& flight, const StatePtr& known,
       return answer_stale(known, waiting, AnswerReason::upstream_unreachable, failure);
   }
   if (failure.kind == FailureKind::not_found) {
-    negative_.put(negative_key(key, flight.sent().accept), failure,
-                  now + context_.environment.options.negative_manifest, now);
+    negative_.put(negative_key(key, flight.sent().accept), first_client(waiting), failure,
+                  now + context_.environment.options.negative_manifest);
   }
   for (const auto& request : waiting)
     request.reply({Outcome::error, AnswerReason::absent, nullptr, failure});
