@@ -80,4 +80,9 @@ std::size_t FairOrder::load(cache::Client client) const {
   return found == clients_.end() ? 0 : found->second.under_way + found->second.waiting.size();
 }
 
+std::size_t FairOrder::running(cache::Client client) const {
+  const auto found = clients_.find(client);
+  return found == clients_.end() ? 0 : found->second.under_way;
+}
+
 }  // namespace entrepot::upstream

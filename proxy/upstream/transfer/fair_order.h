@@ -41,6 +41,8 @@ class FairOrder {
   std::size_t size() const { return size_; }
   /// Queued and running transfers of the client.
   std::size_t load(cache::Client client) const;
+  /// Running transfers of the client.
+  std::size_t running(cache::Client client) const;
 
  private:
   /// The tickets of one client in one repository.

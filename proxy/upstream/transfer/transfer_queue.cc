@@ -19,6 +19,8 @@ constexpr std::chrono::milliseconds grace{250};
 constexpr std::chrono::seconds beside_others{5};
 /// A transfer that is nearly complete keeps others waiting no longer than this.
 constexpr std::chrono::seconds nearly_there{10};
+/// The slots of one client to those that are left.
+constexpr std::size_t share = 8;
 
 Level level_of(const cache::Demand* demand) {
   return demand == nullptr ? Level::awaited : demand->level();
@@ -105,6 +107,11 @@ bool TransferQueue::may_begin(Lane of) const {
          })) < half;
 }
 
+bool TransferQueue::leaves_slots(const Waiting& waiting) const {
+  if (waiting.client == cache::Client::nobody) return true;
+  return lane(Lane::awaited).running(waiting.client) < share * (bounds_.slots - used_);
+}
+
 /// The first of a lane that still belongs there; others are put where they belong.
 std::unique_ptr<TransferQueue::Waiting> TransferQueue::next_of(Lane of) {
   while (const auto ticket = lane(of).next()) {
@@ -112,6 +119,8 @@ std::unique_ptr<TransferQueue::Waiting> TransferQueue::next_of(Lane of) {
     if (level_of(request.demand) == Level::nobody) {
       leave(*ticket, TransferEnd::Kind::unwanted);
     } else if (const Lane now = lane_of(request); now == of || now == Lane::awaited) {
+      // The client has the fewest slots, so the others may not have another one either.
+      if (of == Lane::awaited && !leaves_slots(*waiting_.at(*ticket))) return nullptr;
       return take(*ticket);
     } else {
       place(take(*ticket));

@@ -18,7 +18,9 @@
 namespace entrepot::upstream {
 
 /// Decides which transfer of an upstream begins next, because the number of slots is limited: an
-/// awaited one, in a fair order of clients and repositories (fair_order.h); an unawaited one
+/// awaited one, in a fair order of clients and repositories (fair_order.h), where a client has at
+/// most eight times as many slots as are left, so that another one does not wait for its transfers
+/// to end (one client leaves 5 of 50 slots); an unawaited one
 /// (cache::Demand) when no awaited one is queued, in half of the slots at most. Urgent ones (tokens
 /// and probes) have slots of their own. A transfer that no client wants any more leaves the queue.
 /// When too many are queued, the last one of the client with the most leaves. Loop thread only.
@@ -109,6 +111,8 @@ class TransferQueue {
   void leave(Ticket ticket, TransferEnd::Kind why);
   void shed();
   bool may_begin(Lane of) const;
+  /// Whether enough slots are left for others when this awaited transfer has one.
+  bool leaves_slots(const Waiting& waiting) const;
   std::unique_ptr<Waiting> next_of(Lane of);
 
   const Bounds bounds_;

@@ -69,6 +69,31 @@ class TransferQueueTest : public ::testing::Test {
   TransferQueue::Time now{};
 };
 
+TEST(TransferQueueShares, OneClientLeavesSlotsToOthers) {
+  NoSink sink;
+  NoTransfer transfer;
+  TransferQueue queue{{.slots = 50, .waiting = 200}};
+  std::deque<TransferRequest> running;
+  const auto begun_of = [&](Client client, int count) {
+    for (int i = 0; i < count; ++i) {
+      TransferRequest request{.url = *Url::parse("http://a/")};
+      request.clients = {client};
+      queue.add(std::make_unique<TransferQueue::Waiting>(std::move(request), sink, transfer));
+    }
+    int begun = 0;
+    while (const auto waiting = queue.next()) {
+      queue.began(running.emplace_back(waiting->request), *waiting);
+      ++begun;
+    }
+    return begun;
+  };
+  EXPECT_EQ(begun_of(flooder, 60), 45);
+  EXPECT_EQ(begun_of(other, 3), 3) << "at once, while those of the flooder wait";
+  EXPECT_EQ(begun_of(Client{3}, 3), 2);
+  queue.ended(running.front());
+  EXPECT_NE(queue.next(), nullptr);
+}
+
 TEST_F(TransferQueueTest, AFloodOfOneClientDoesNotKeepAnotherWaiting) {
   for (int i = 0; i < 10; ++i) add(flooder, "repository-" + std::to_string(i));
   for (int i = 0; i < 4; ++i) ASSERT_NE(begin(), 0U);
