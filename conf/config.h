@@ -169,7 +169,11 @@ struct Timeouts {
 struct Limits {
   std::uint64_t connections = 10000;
   std::uint64_t connections_per_client = 64;
+  std::uint64_t requests_per_client = 5000;
   std::uint64_t misses_per_client = 1000;
+  /// Bytes per second; 0: no bound. Otherwise at least least_bandwidth.
+  std::uint64_t bandwidth_per_client = 0;
+  static constexpr std::uint64_t least_bandwidth = 64 * 1024;
   std::uint64_t max_blob = 64ULL << 30;
   std::uint64_t transfers_per_blob = 8;
   bool operator==(const Limits&) const = default;

@@ -151,7 +151,9 @@ Limits read_limits(ObjectReader& in) {
   Limits limits;
   in.integer("connections", limits.connections, 1, 1'000'000);
   in.integer("connections_per_client", limits.connections_per_client, 1, 1'000'000);
+  in.integer("requests_per_client", limits.requests_per_client, 1, 1'000'000);
   in.integer("misses_per_client", limits.misses_per_client, 1, 1'000'000);
+  in.size("bandwidth_per_client", limits.bandwidth_per_client, 0);
   in.size("max_blob", limits.max_blob, 1);
   in.integer("transfers_per_blob", limits.transfers_per_blob, 1, 32);
   return limits;

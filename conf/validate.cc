@@ -66,6 +66,15 @@ void check_listeners(const Config& config, Problems& problems) {
   if (config.admin) check(config.admin->address, "admin.address");
 }
 
+void check_limits(const Limits& limits, Problems& problems) {
+  const std::uint64_t bandwidth = limits.bandwidth_per_client;
+  if (bandwidth > 0 && bandwidth < Limits::least_bandwidth)
+    problems.error("limits.bandwidth_per_client",
+                   std::to_string(bandwidth) +
+                       " bytes per second are too few to pull images: give 64KiB or more, or 0 for "
+                       "no bound");
+}
+
 void check_access(const Config& config, Problems& problems) {
   const auto& [rules, groups] = config.access;
   if (rules && rules->empty() && !problems.has_error("access"))
@@ -195,6 +204,7 @@ void choose_directory(Cache& cache, Problems& problems) {
 
 void validate(Config& config, Problems& problems) {
   check_listeners(config, problems);
+  check_limits(config.limits, problems);
   check_access(config, problems);
   check_names(config, problems);
   for (auto& upstream : config.upstreams) {

@@ -60,6 +60,7 @@ enum class RefusalReason : std::uint8_t {
   page,              ///< invalid `n` or `last`
   ranges,            ///< too many ranges
   accept,            ///< the manifest has a type that the client does not accept
+  client_requests,   ///< limits.requests_per_client
   client_misses,     ///< limits.misses_per_client
   network,           ///< the client's address is in none of the listener's networks
   login,             ///< no login, or a wrong one
@@ -96,7 +97,15 @@ enum class EndpointFailure : std::uint8_t {
 };
 
 /// A limit that was enforced on a client: label `reason` of entrepot_clients_limited_total.
-enum class ClientLimit : std::uint8_t { connections, misses, heads, slow, idle };
+enum class ClientLimit : std::uint8_t {
+  connections,  ///< limits.connections_per_client
+  requests,     ///< limits.requests_per_client
+  misses,       ///< limits.misses_per_client
+  heads,        ///< bytes of large request heads
+  bandwidth,    ///< limits.bandwidth_per_client; the reply was delayed, not refused
+  slow,         ///< takes less than 1 KiB/s of its reply; disconnected
+  idle,         ///< an idle connection made room for a new one
+};
 
 /// A request refused because of who sent it: label `reason` of entrepot_access_refused_total.
 enum class AccessRefusal : std::uint8_t { network, login, rules, deny_list };
@@ -230,6 +239,7 @@ inline constexpr auto words<RefusalReason> = make_words<RefusalReason>({
     {RefusalReason::page, "page"},
     {RefusalReason::ranges, "ranges"},
     {RefusalReason::accept, "accept"},
+    {RefusalReason::client_requests, "client-requests"},
     {RefusalReason::client_misses, "client-misses"},
     {RefusalReason::network, "network"},
     {RefusalReason::login, "login"},
@@ -268,8 +278,10 @@ inline constexpr auto words<EndpointFailure> = make_words<EndpointFailure>({
 template <>
 inline constexpr auto words<ClientLimit> = make_words<ClientLimit>({
     {ClientLimit::connections, "connections"},
+    {ClientLimit::requests, "requests"},
     {ClientLimit::misses, "misses"},
     {ClientLimit::heads, "heads"},
+    {ClientLimit::bandwidth, "bandwidth"},
     {ClientLimit::slow, "slow"},
     {ClientLimit::idle, "idle"},
 });

@@ -45,9 +45,10 @@ constexpr std::array<Description, id_count> table = {{
      "entrepot_clients_limited_total",
      Type::counter,
      {"reason"},
-     "Limits enforced on clients, by reason: connections, misses and large request heads above "
-     "the share of one client (answered with 503), replies aborted because the client read too "
-     "slowly, and idle connections closed for a new one when limits.connections was reached."},
+     "Limits enforced on clients, by reason: connections, requests, misses and large request heads "
+     "above the share of one client (answered with 429), replies that waited for the client's "
+     "bandwidth, replies aborted because the client read too slowly, and idle connections closed "
+     "for a new one when limits.connections was reached."},
     {Id::flights,
      "entrepot_flights",
      Type::gauge,

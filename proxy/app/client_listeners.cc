@@ -34,6 +34,7 @@ ClientListeners::ClientListeners(const conf::Config& config, InheritedSockets& i
                                  registry::Logins& logins, const metrics::Metrics& metrics)
     : control_(threads.control()),
       metrics_(metrics.tls()),
+      shares_(share_limits(config)),
       issuer_keys_(control_, threads.keys_pool(), metrics, [this] { read_again(); }),
       settings_(load_settings(config, tickets_)),
       current_(config) {
@@ -61,7 +62,7 @@ ClientListeners::ClientListeners(const conf::Config& config, InheritedSockets& i
 
 http::ServerOptions ClientListeners::options(std::size_t index, const conf::Config& config,
                                              InheritedSockets& inherited, Threads& threads,
-                                             const metrics::Metrics& metrics) const {
+                                             const metrics::Metrics& metrics) {
   using metrics::ClientLimit;
   auto options = server_options(config, config.listen[index].address);
   options.socket_mode = config.listen[index].mode;
@@ -70,10 +71,15 @@ http::ServerOptions ClientListeners::options(std::size_t index, const conf::Conf
   options.tls_metrics = metrics_;
   options.readers = &threads.store_pool();
   options.turned_away = metrics.connections_refused();
-  options.client_counters = {
-      metrics.clients_limited(ClientLimit::connections),
-      metrics.clients_limited(ClientLimit::misses), metrics.clients_limited(ClientLimit::heads),
-      metrics.clients_limited(ClientLimit::slow), metrics.clients_limited(ClientLimit::idle)};
+  options.shares = &shares_;
+  options.client_counters =
+      http::ClientCounters{.connections = metrics.clients_limited(ClientLimit::connections),
+                           .requests = metrics.clients_limited(ClientLimit::requests),
+                           .misses = metrics.clients_limited(ClientLimit::misses),
+                           .heads = metrics.clients_limited(ClientLimit::heads),
+                           .bandwidth = metrics.clients_limited(ClientLimit::bandwidth),
+                           .slow = metrics.clients_limited(ClientLimit::slow),
+                           .idle = metrics.clients_limited(ClientLimit::idle)};
   options.handler_failures = metrics.job_failures(metrics::JobPool::serve);
   return options;
 }

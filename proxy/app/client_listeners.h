@@ -17,6 +17,7 @@
 #include "proxy/app/issuer_keys/issuer_keys.h"
 #include "proxy/app/reload.h"
 #include "proxy/app/threads.h"
+#include "proxy/http/client/client_shares.h"
 #include "proxy/http/server.h"
 #include "proxy/loop/file_watch.h"
 #include "proxy/registry/admission/logins.h"
@@ -78,7 +79,7 @@ class ClientListeners {
   std::optional<std::size_t> successor(std::size_t index, const conf::Config& next) const;
   http::ServerOptions options(std::size_t index, const conf::Config& config,
                               InheritedSockets& inherited, Threads& threads,
-                              const metrics::Metrics& metrics) const;
+                              const metrics::Metrics& metrics);
   /// Begins to use `settings`, which are those of `config`; both have all running listeners.
   void use(const ListenerSettings& settings, const conf::Config& config);
   /// The files of all certificates, keys and logins.
@@ -88,6 +89,7 @@ class ClientListeners {
 
   loop::Loop& control_;
   const metrics::TlsMetrics metrics_;
+  http::ClientShares shares_;  // of all listeners
   IssuerKeys issuer_keys_;
   // Main thread before the loops run, then control loop only.
   ListenerTickets tickets_;

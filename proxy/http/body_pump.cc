@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "metrics/exception.h"
+#include "proxy/http/client/pace.h"
 #include "proxy/http/page_cache.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/store_pool.h"
@@ -33,21 +34,22 @@ std::uint64_t Pieces::total_length() const {
   return length;
 }
 
-BodyPump::BodyPump(std::unique_ptr<Body> body, Pieces pieces, Output& output, loop::Loop& loop,
-                   loop::StorePool* readers, std::function<void()> wake)
+BodyPump::BodyPump(std::unique_ptr<Body> body, Pieces pieces, Output& output,
+                   Environment environment, std::function<void()> wake)
     : body_(std::move(body)),
       bytes_(body_->bytes()),
       pieces_(std::move(pieces)),
       output_(output),
-      loop_(loop),
-      readers_(readers),
+      environment_(environment),
       wake_(std::move(wake)),
       waiting_(std::make_shared<bool>(false)),
       unreadable_(std::make_shared<bool>(false)) {}
 
 BodyPump::Result BodyPump::run() {
   // Once a turn: what the kernel does not take now has to wait for an event.
-  offset_ -= output_.withdraw();
+  const std::size_t withdrawn = output_.withdraw();
+  offset_ -= withdrawn;
+  if (withdrawn > 0 && environment_.pace != nullptr) environment_.pace->give_back(withdrawn);
   for (int i = 0; i < windows_per_turn; ++i) {
     if (*waiting_) return growing_ ? Result::waiting : Result::blocked;
     if (*unreadable_) return file_failed();
@@ -97,6 +99,8 @@ BodyPump::Result BodyPump::send_window() {
     length = std::min(length, copied_window);
   else if (!bytes_ && read_ahead(length))
     return Result::blocked;
+  length = paced(length);
+  if (length == 0) return Result::blocked;
   const std::uint64_t before = output_.sent();
   if (!send_bytes(length)) return output_.file_failed() ? file_failed() : Result::failed;
   if (output_.sent() > before) reads_ = 0;
@@ -137,16 +141,31 @@ BodyPump::Result BodyPump::wait_for_growth() {
   return Result::waiting;
 }
 
+std::uint64_t BodyPump::paced(std::uint64_t length) {
+  if (environment_.pace == nullptr) return length;
+  const Pace::Grant grant = environment_.pace->take(length, Pace::Clock::now());
+  if (grant.bytes > 0) return grant.bytes;
+  growing_ = false;
+  *waiting_ = was_paced_ = true;
+  output_.push();
+  pause_ = environment_.loop.after(grant.wait, [waiting = waiting_, wake = wake_] {
+    *waiting = false;
+    wake();
+  });
+  return 0;
+}
+
 bool BodyPump::read_ahead(std::uint64_t length) {
-  if (readers_ == nullptr || reads_ >= most_reads) return false;
+  if (environment_.readers == nullptr || reads_ >= most_reads) return false;
   if (in_page_cache(body_->fd(), offset_, length)) return false;
   ++reads_;
   growing_ = false;
   *waiting_ = true;
   output_.push();
   const std::uint64_t ahead = std::min(end_ - offset_ - length, window);
-  readers_->post([body = body_, offset = offset_, length, ahead, waiting = waiting_,
-                  unreadable = unreadable_, wake = wake_, &loop = loop_]() mutable {
+  environment_.readers->post([body = body_, offset = offset_, length, ahead, waiting = waiting_,
+                              unreadable = unreadable_, wake = wake_,
+                              &loop = environment_.loop]() mutable {
     bool read = false;
     run_then([&] { read = read_into_page_cache(body->fd(), offset, length, ahead); },
              [&] {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "cache/base/executor.h"
 #include "proxy/http/body.h"
 #include "proxy/http/socket/output.h"
 
@@ -16,16 +17,20 @@ class StorePool;
 
 namespace entrepot::http {
 
+class Pace;
+
 /// Sends pieces of a Body in windows. It reads and queues a window when the kernel has taken the
 /// one before, so the memory in use depends neither on the size of the file nor on the client's
 /// speed. The store pool first reads a window that is not in the page cache, so that the loop does
 /// not wait for a disk (in_page_cache() says how reliable that is); the rest of a window that the
-/// kernel has not taken at once is looked for again before it is sent. Loop thread only.
+/// kernel has not taken at once is looked for again before it is sent. A client with a bandwidth of
+/// its own gets no more than its Pace grants. Loop thread only.
 class BodyPump {
  public:
   enum class Result {
     again,    ///< more can be sent now, but other connections need their turn
-    blocked,  ///< waits for the output, whose owner calls run(), or for a read: calls `wake`
+    blocked,  ///< waits for the output, whose owner calls run(), or for a read or the Pace of the
+              ///< client: calls `wake`
     waiting,  ///< waits until the body grows: calls `wake`
     done,     ///< the kernel has all bytes
     failed,   ///< the body, the file or the socket failed; the reply cannot be completed
@@ -33,15 +38,23 @@ class BodyPump {
   /// Bytes that the disk reads ahead of those that are sent.
   static constexpr std::uint64_t window = 4 * 1024 * 1024;
 
-  /// `output`, `loop` and `readers` outlive this. `readers` may be null: windows are then sent
-  /// without a read ahead. `wake` may be called after the end of the pump. A read in progress owns
-  /// the body until it ends.
-  BodyPump(std::unique_ptr<Body> body, Pieces pieces, Output& output, loop::Loop& loop,
-           loop::StorePool* readers, std::function<void()> wake);
+  /// The parts that a pump uses; they outlive it.
+  struct Environment {
+    loop::Loop& loop;
+    loop::StorePool* readers = nullptr;  ///< null: windows are sent without a read ahead
+    Pace* pace = nullptr;                ///< of the client; null: as fast as it can take them
+  };
+
+  /// `output` outlives this. `wake` may be called after the end of the pump. A read in progress
+  /// owns the body until it ends.
+  BodyPump(std::unique_ptr<Body> body, Pieces pieces, Output& output, Environment environment,
+           std::function<void()> wake);
   /// Sends as much as possible in one turn.
   Result run();
   /// Reports to the body that reading its file failed. Returns `failed`.
   Result file_failed();
+  /// Whether the reply has waited for the Pace of its client.
+  bool was_paced() const { return was_paced_; }
   /// True if a byte can be sent now.
   bool ready() const {
     const std::uint64_t first = pieces_.list.front().offset;
@@ -59,6 +72,8 @@ class BodyPump {
   /// The first byte that this piece or a later one needs.
   std::uint64_t needed_from() const;
   Result wait_for_growth();
+  /// The part of `length` bytes that the client may have now; 0: waits until it may have more.
+  std::uint64_t paced(std::uint64_t length);
   /// Starts to read the next `length` bytes. False: they are in the page cache.
   bool read_ahead(std::uint64_t length);
 
@@ -67,8 +82,7 @@ class BodyPump {
   const std::shared_ptr<const std::string> bytes_;  // of a body in memory
   const Pieces pieces_;
   Output& output_;
-  loop::Loop& loop_;
-  loop::StorePool* const readers_;
+  const Environment environment_;
   const std::function<void()> wake_;
 
   std::size_t begun_ = 0;     // pieces whose text has been sent
@@ -76,7 +90,9 @@ class BodyPump {
   std::uint64_t offset_ = 0;  // in the last piece that was begun, which ends at end_
   std::uint64_t end_ = 0;
   int reads_ = 0;         // of the bytes at offset_ into the page cache
-  bool growing_ = false;  // while *waiting_: for growth, else for the disk
+  bool growing_ = false;  // while *waiting_: for growth, else for the disk or the pace
+  bool was_paced_ = false;
+  std::unique_ptr<cache::Timer> pause_;  // the latest wait for the pace
   // Shared with the posted wake-up that sets them, which may outlive the pump.
   const std::shared_ptr<bool> waiting_;
   const std::shared_ptr<bool> unreadable_;

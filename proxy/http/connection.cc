@@ -16,8 +16,6 @@ namespace {
 using State = ConnectionState;
 using Read = RequestReader::Result;
 
-/// A smaller head does not count towards ClientLimits::heads.
-constexpr std::size_t free_head = 4 * 1024;
 /// Moves of one connection in one turn of the loop.
 constexpr int steps_per_turn = 32;
 /// The time a client has to read a last reply before the socket is closed for good. A close with
@@ -38,7 +36,8 @@ Connection::Connection(LoopServer& server, std::unique_ptr<Socket> socket, Peer 
       since_(Clock::now()),
       reader_(socket_->input(), {server.options().header_timeout, server.options().idle_timeout},
               since_),
-      sender_(server, socket_->output()) {}
+      sender_(server, socket_->output()),
+      bounds_(server.options()) {}
 
 int Connection::release() {
   server_.loop().assert_in_loop();
@@ -47,9 +46,7 @@ int Connection::release() {
 
 std::pair<Clients::Verdict, bool> Connection::admit(Clients& clients) {
   server_.loop().assert_in_loop();
-  share_.release();
-  auto [verdict, told, share] = clients.admit(peer_->address);
-  share_ = std::move(share);
+  const auto [verdict, told] = bounds_.admit(clients, peer_->address);
   if (verdict == Clients::Verdict::admitted) {
     state_.enter(State::head);
     // Reading stays on from here, so that a client that leaves before its reply is noticed.
@@ -148,10 +145,7 @@ Read Connection::read_head() {
   const Read result = reader_.read_head(bytes);
   if (result == Read::refused) return result;
   const Request& request = sender_.exchange()->request();
-  if (request.memory() > free_head && !share_.hold_head(request.memory())) {
-    if (const auto& counters = server_.options().client_counters) counters->heads.add();
-    return reader_.refuse({503, "too many large request heads at once"});
-  }
+  if (const auto refusal = bounds_.hold_head(request.memory())) return reader_.refuse(refusal);
   return result == Read::complete ? reader_.decide_body(request.method()) : result;
 }
 
@@ -205,7 +199,7 @@ void Connection::end_exchange(bool complete) {
   const std::shared_ptr<ConnectionExchange> exchange = sender_.end(complete);
   since_ = exchange->stats().finished;
   reader_.wait(since_);
-  share_.end_request();
+  bounds_.end_request();
   server_.handler().finished(*exchange, exchange->stats());
   exchange->forget();
 }
@@ -222,7 +216,7 @@ bool Connection::finish(bool complete) {
 bool Connection::refuse(const Refusal& refusal) {
   const bool keep = !refusal.close && reader_.can_continue() && !server_.draining();
   const bool sent = sender_.refuse(refusal, *peer_, keep);
-  share_.end_request();
+  bounds_.end_request();
   if (sent && keep && sender_.empty()) {
     reader_.end_request();
     reader_.wait(Clock::now());
@@ -263,7 +257,7 @@ void Connection::close() {
   socket_->stop();
   if (replying) end_exchange(false);
   sender_.drop_exchange();
-  share_.release();
+  bounds_.release();
   server_.remove(*this);
 }
 
@@ -296,13 +290,6 @@ void Connection::drain(Next next) {
   // The kernel may hold a request that has not been read yet.
   char byte;
   if (recv(socket_->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) close();
-}
-
-bool Connection::begin_miss() {
-  server_.loop().assert_in_loop();
-  if (share_.begin_miss()) return true;
-  if (const auto& counters = server_.options().client_counters) counters->misses.add();
-  return false;
 }
 
 }  // namespace entrepot::http

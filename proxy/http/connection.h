@@ -7,10 +7,12 @@
 #include <utility>
 
 #include "metrics/phase_variable.h"
-#include "proxy/http/clients.h"
+#include "proxy/http/client/clients.h"
+#include "proxy/http/connection_bounds.h"
 #include "proxy/http/connection_state.h"
 #include "proxy/http/listener.h"
 #include "proxy/http/next.h"
+#include "proxy/http/parse/refusal.h"
 #include "proxy/http/parse/request_reader.h"
 #include "proxy/http/reply_sender.h"
 #include "proxy/http/socket/socket.h"
@@ -63,15 +65,14 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   /// Closes now, whatever is in progress.
   void close();
   Claim claim() const {
-    return {state_.is(ConnectionState::arrived), share_.admitted(),
+    return {state_.is(ConnectionState::arrived), bounds_.admitted(),
             state_.is(ConnectionState::reply), since_};
   }
   /// Hands over the descriptor, which the destructor then does not close. REQUIRES: closed.
   int release();
 
   // For the exchange.
-  /// As Exchange::begin_miss().
-  bool begin_miss();
+  ConnectionBounds& bounds() { return bounds_; }
   ReplySender& sender() { return sender_; }
   /// The handler has replied. A reply within handle() is finished by the turn in progress, any
   /// other one by a new turn, so that finished() and the next handle() never run inside reply().
@@ -118,7 +119,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Clock::time_point linger_until_;  // of linger
   RequestReader reader_;
   ReplySender sender_;
-  Clients::Share share_;
+  ConnectionBounds bounds_;
 };
 
 }  // namespace entrepot::http

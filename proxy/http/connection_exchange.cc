@@ -16,9 +16,22 @@ bool ConnectionExchange::begin_reply() {
   return true;
 }
 
+bool ConnectionExchange::begin_request(std::string_view name) {
+  loop_.assert_in_loop();
+  if (connection_ == nullptr) return true;
+  if (!connection_->bounds().begin_request(peer_->address, name)) return false;
+  connection_->sender().set_pace(connection_->bounds().pace());
+  return true;
+}
+
 bool ConnectionExchange::begin_miss() {
   loop_.assert_in_loop();
-  return connection_ == nullptr || connection_->begin_miss();
+  return connection_ == nullptr || connection_->bounds().begin_miss();
+}
+
+ClientAddress ConnectionExchange::client() const {
+  loop_.assert_in_loop();
+  return connection_ == nullptr ? peer_->address : connection_->bounds().client(peer_->address);
 }
 
 void ConnectionExchange::reply(const ReplyHead& head, std::string_view body) {

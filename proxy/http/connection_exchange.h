@@ -21,7 +21,9 @@ class ConnectionExchange final : public Exchange {
   bool closed() const override { return connection_ == nullptr; }
   cache::Executor& executor() const override { return loop_; }
   const Peer& peer() const override { return *peer_; }
+  bool begin_request(std::string_view name) override;
   bool begin_miss() override;
+  ClientAddress client() const override;
   void reply(const ReplyHead& head, std::string_view body) override;
   void reply(const ReplyHead& head, std::span<const SharedText> texts) override;
   void reply(const ReplyHead& head, std::unique_ptr<Body> body, Pieces pieces) override;

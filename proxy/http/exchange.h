@@ -12,7 +12,7 @@
 
 #include "cache/base/executor.h"
 #include "proxy/http/body.h"
-#include "proxy/http/client_address.h"
+#include "proxy/http/client/client_address.h"
 #include "proxy/http/parse/request.h"
 
 namespace entrepot::http {
@@ -60,9 +60,16 @@ class Exchange {
   virtual cache::Executor& executor() const = 0;
   /// The client. Valid as long as the exchange.
   virtual const Peer& peer() const = 0;
-  /// Counts the exchange as one that waits for an upstream. False: this client has as many of them
-  /// as it may have, and the request has to be refused.
+  /// Counts the exchange as a request of the client that has proven this name, or if it is empty
+  /// of the client's address, and sends the reply at the pace of this client (ClientShares). False:
+  /// the client has as many requests in progress as it may have, and this one has to be refused
+  /// with 429. Before the reply; at most once.
+  virtual bool begin_request(std::string_view name) = 0;
+  /// Counts the exchange as one that waits for an upstream. False: as above. REQUIRES:
+  /// begin_request().
   virtual bool begin_miss() = 0;
+  /// The client for fair scheduling: after begin_request() one value for all connections of a name.
+  virtual ClientAddress client() const = 0;
 
   // One of these, once. A reply to HEAD has the Content-Length of the body but no body.
   /// For small bodies: head and body leave in one write. `body` may be empty.

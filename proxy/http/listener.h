@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "proxy/http/client_address.h"
+#include "proxy/http/client/client_address.h"
 #include "proxy/http/listen/unix_socket.h"
 #include "proxy/loop/loop.h"
 

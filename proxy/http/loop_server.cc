@@ -149,8 +149,8 @@ void LoopServer::turn_away(Connection& connection, Clients::Verdict verdict, boo
   if (full && options_.turned_away) options_.turned_away->add();
   if (!full && options_.client_counters) options_.client_counters->connections.add();
   if (told)
-    connection.turn_away(
-        {503, full ? "too many connections" : "too many connections of one client"});
+    connection.turn_away(full ? Refusal{503, "too many connections"}
+                              : Refusal{429, "too many connections of one client"});
   else
     connection.close();
 }

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "proxy/http/clients.h"
+#include "proxy/http/client/clients.h"
 #include "proxy/http/connection.h"
 #include "proxy/http/head_writer.h"
 #include "proxy/http/listener.h"

@@ -5,12 +5,14 @@
 #include <string>
 #include <utility>
 
+#include "proxy/http/client/pace.h"
 #include "proxy/http/loop_server.h"
 
 namespace entrepot::http {
 namespace {
 
-/// Retry-After of a 503. The connections that fill the server are likely to stay open for longer.
+/// Retry-After of a 429 and a 503. The connections that fill the server are likely to stay open for
+/// longer.
 constexpr std::chrono::seconds retry_after{5};
 
 }  // namespace
@@ -27,6 +29,7 @@ ConnectionExchange& ReplySender::open(Connection& connection,
 
 void ReplySender::begin(bool last) {
   last_ = last;
+  pace_ = nullptr;
   output_.reset();
 }
 
@@ -73,8 +76,9 @@ void ReplySender::reply(const ReplyHead& head, std::unique_ptr<Body> body, Piece
   const std::string_view bytes = write_head(head, length);
   const bool with_body = body_allowed(head.status()) && length > 0;
   if (with_body)
-    pump_.emplace(std::move(body), std::move(pieces), output_, server_.loop(),
-                  server_.options().readers, std::move(wake));
+    pump_.emplace(std::move(body), std::move(pieces), output_,
+                  BodyPump::Environment{server_.loop(), server_.options().readers, pace_},
+                  std::move(wake));
   // The kernel may hold the head back for the body's first bytes only if they are available.
   broken_ = !output_.write(bytes, {}, with_body && pump_->ready());
 }
@@ -101,7 +105,12 @@ std::shared_ptr<ConnectionExchange> ReplySender::end(bool complete) {
   stats.complete = complete;
   const std::uint64_t sent = stats.status != 0 ? output_.sent() : 0;
   stats.body_bytes = sent - std::min<std::uint64_t>(sent, head_size_);
+  // Bytes from memory are sent at once; they delay the next ones.
+  if (pace_ != nullptr) pace_->count(pump_ ? head_size_ : sent, stats.finished);
   exchange->detach();
+  if (const auto& counters = server_.options().client_counters;
+      counters && pump_ && pump_->was_paced())
+    counters->bandwidth.add();
   pump_.reset();
   return exchange;
 }
@@ -112,7 +121,8 @@ bool ReplySender::refuse(const Refusal& refusal, const Peer& peer, bool keep_ali
   ReplyHead head(refusal.status);
   head.add("Content-Type", "application/json");
   if (refusal.status == 405) head.add("Allow", "GET, HEAD");
-  if (refusal.status == 503) head.add("Retry-After", std::uint64_t{retry_after.count()});
+  if (refusal.status == 429 || refusal.status == 503)
+    head.add("Retry-After", std::uint64_t{retry_after.count()});
   const bool head_only = exchange_ != nullptr && exchange_->request().is_head();
   HeadWriter::Frame frame;
   frame.status = refusal.status;

@@ -42,6 +42,8 @@ class ReplySender {
   const std::shared_ptr<ConnectionExchange>& exchange() const { return exchange_; }
   /// The request is complete and goes to its handler. `last`: the reply ends the connection.
   void begin(bool last);
+  /// Sends the reply at this pace; null: without one. After begin(); until end().
+  void set_pace(Pace* pace) { pace_ = pace; }
 
   // For the exchange, which asserts its thread: one of these, once, after begin().
   void reply(const ReplyHead& head, std::string_view body);
@@ -89,6 +91,7 @@ class ReplySender {
   Output& output_;
 
   std::shared_ptr<ConnectionExchange> exchange_;
+  Pace* pace_ = nullptr;  // of the client of the exchange
   std::optional<BodyPump> pump_;
   SendProgress progress_;
   std::size_t head_size_ = 0;  // bytes

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "metrics/metrics.h"
-#include "proxy/http/clients.h"
+#include "proxy/http/client/clients.h"
 #include "proxy/http/exchange.h"
 #include "proxy/http/next.h"
 
@@ -23,15 +23,18 @@ class StorePool;
 
 namespace entrepot::http {
 
+class ClientShares;
+
 namespace tls {
 class Context;
 }  // namespace tls
 
 /// Counts the refusals and disconnections because of the bounds per client.
 struct ClientCounters {
-  metrics::Counter connections, misses, heads;  ///< refused with 503, by the bound
-  metrics::Counter slow;  ///< disconnected because the client took its reply too slowly
-  metrics::Counter idle;  ///< connections closed to make room for a new one
+  metrics::Counter connections, requests, misses, heads;  ///< refused with 429, by the bound
+  metrics::Counter bandwidth;  ///< replies that have waited for the pace of their client
+  metrics::Counter slow;       ///< disconnected because the client took its reply too slowly
+  metrics::Counter idle;       ///< connections closed to make room for a new one
 };
 
 struct ServerOptions {
@@ -53,8 +56,12 @@ struct ServerOptions {
   /// A client that acknowledges less than SendProgress::least_rate of its reply on average over
   /// this time is disconnected.
   std::chrono::milliseconds send_timeout{std::chrono::seconds(60)};
-  /// Apply to all loops of this server together. A connection over them gets 503 with Retry-After.
+  /// Apply to all loops of this server together. A connection over them gets 503, over those of one
+  /// client 429, with Retry-After.
   ClientLimits limits;
+  /// The requests, misses and bandwidth of each client, shared with other servers. Outlives the
+  /// server. Null: they have no bounds.
+  ClientShares* shares = nullptr;
   /// The connections that a new one may displace when limits.connections (or own_descriptors) are
   /// in use, so that held connections do not lock others out. The loop that accepted it compares
   /// 128 of its connections and closes the one that has waited longest for a whole request; if all

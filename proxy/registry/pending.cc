@@ -12,7 +12,7 @@ bool begin_wait(http::Exchange& exchange, Call& call) {
   if (!exchange.begin_miss()) {
     refuse(
         exchange, call,
-        {{503, ErrorCode::unavailable,
+        {{429, ErrorCode::too_many_requests,
           "as many requests of this client wait for a registry as may (limits.misses_per_client)",
           std::chrono::seconds(5)},
          RefusalReason::client_misses});

@@ -23,7 +23,7 @@ bool begin_wait(http::Exchange& exchange, Call& call);
 /// The requester for fetch_*.
 inline cache::Requester requester_of(const http::Exchange& exchange, const Call& call) {
   return {exchange.executor(), forwarded_via(via_of(exchange.request(), call.fields)),
-          cache::Client{exchange.peer().address.value()}, call.left};
+          cache::Client{exchange.client().value()}, call.left};
 }
 
 /// For the callback of fetch_*: the call to answer, or null if the client has disconnected.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/registry/registry.h"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -44,6 +45,20 @@ Refusal loop_detected() {
            "Via field): endpoints lead in a circle; take the one that leads back out of the "
            "configuration"},
           RefusalReason::loop};
+}
+
+/// The proven name whose share the request uses; empty: its address has one.
+std::string_view client_name(const http::Exchange& exchange, const Call& call) {
+  if (!call.user.empty()) return call.user;
+  const auto& certificate = exchange.peer().certificate;
+  return certificate == nullptr || certificate->empty() ? std::string_view() : certificate->front();
+}
+
+Refusal too_many_requests() {
+  return {{429, ErrorCode::too_many_requests,
+           "as many requests of this client are in progress as may (limits.requests_per_client)",
+           std::chrono::seconds(1)},
+          RefusalReason::client_requests};
 }
 
 }  // namespace
@@ -153,6 +168,8 @@ void Registry::answer_catalog(http::Exchange& exchange, Call& call) const {
 }
 
 void Registry::dispatch(const http::ExchangePtr& exchange, Call& call) const {
+  if (!exchange->begin_request(client_name(*exchange, call)))
+    return refuse(*exchange, call, too_many_requests());
   switch (call.route.resource) {
     case Resource::manifest:
       return manifests_.handle(exchange, call);

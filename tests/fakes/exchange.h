@@ -43,15 +43,21 @@ class Exchange final : public http::Exchange {
   bool closed() const override { return closed_; }
   cache::Executor& executor() const override;
   const http::Peer& peer() const override { return peer_; }
+  bool begin_request(std::string_view name) override {
+    client_name = name;
+    return !requests_refused;
+  }
   bool begin_miss() override { return !misses_refused; }
+  http::ClientAddress client() const override { return peer_.address; }
   void reply(const http::ReplyHead& head, std::string_view body) override;
   void reply(const http::ReplyHead& head, std::span<const http::SharedText> texts) override;
   void reply(const http::ReplyHead& head, std::unique_ptr<http::Body> body,
              http::Pieces pieces) override;
   void reply_head(const http::ReplyHead& head, std::uint64_t content_length) override;
 
-  /// The answer of begin_miss().
-  bool misses_refused = false;
+  /// The answers of begin_request() and begin_miss() are no.
+  bool requests_refused = false, misses_refused = false;
+  std::optional<std::string> client_name;  ///< of begin_request()
   /// The executor that replies are posted to; outlives this. Without one, no test may call
   /// executor().
   void live_on(cache::Executor& executor) { executor_ = &executor; }

@@ -9,8 +9,9 @@ import time
 
 import pytest
 
-from support import content, faults
-from support.checks import REPOSITORY, assert_error, assert_hit, assert_whole, blob_target
+from support import content, faults, logins
+from support.checks import (REPOSITORY, assert_error, assert_hit, assert_whole, blob_target,
+                            manifest_target)
 from support.content import KIB, MIB
 from support.gate import Gate, eventually
 
@@ -42,7 +43,7 @@ def test_a_client_that_holds_all_its_connections_gets_half_of_all(start, upstrea
         connection = held(entrepot.connect())
         connection.send_request("GET", "/v2/")
         response = connection.read_response()
-        if response.status == 503:
+        if response.status == 429:
             refused += 1
             assert response.headers["Retry-After"] == "5"
     blob = upstream.add_blob(REPOSITORY, content.blob(MIB))
@@ -77,7 +78,7 @@ def test_misses_of_one_client(start, upstream, held):
         connection.send_request("GET", blob_target(blob))
     gate.wait_arrived(4)
     refused = entrepot.get(blob_target(blobs[5]))
-    assert_error(refused, 503)
+    assert_error(refused, 429, code="TOOMANYREQUESTS")
     assert refused.headers["Retry-After"] == "5"
     assert_hit(entrepot.get(blob_target(blobs[0])), blobs[0])
     other = held(entrepot.connect(source=OTHER))
@@ -88,7 +89,88 @@ def test_misses_of_one_client(start, upstream, held):
         assert_whole(connection.read_response(), blob)
     assert_whole(entrepot.get(blob_target(blobs[5])), blobs[5])
     assert limited(entrepot, "misses") == 1
-    entrepot.log.wait_for("client 127.0.0.1 has 4 requests under way")
+    entrepot.log.wait_for("client 127.0.0.1 has 4 requests in progress that wait for an upstream")
+
+
+def test_a_login_is_one_client_on_all_its_addresses(start, upstream, held, tmp_path):
+    users = logins.write_users(tmp_path / "users", {"ci": "secret", "alice": "wonderland"})
+    entrepot = start(listen=[{"address": "127.0.0.1:0", "auth": {"htpasswd": str(users)}}],
+                     limits={"requests_per_client": 2})
+    blobs = [upstream.add_blob(REPOSITORY, content.blob(64 * KIB, seed=n)) for n in range(3)]
+    ci, alice = logins.basic("ci", "secret"), logins.basic("alice", "wonderland")
+    for login in (ci, alice):
+        assert entrepot.get("/v2/", headers=login).status == 200
+    gate = Gate()
+    upstream.script(faults.hold(gate), kind="blob", method="GET")
+    waiting = [held(entrepot.connect(source=source)) for source in ("127.0.0.1", OTHER, "127.0.0.3")]
+    for connection, blob, login in zip(waiting, blobs, (ci, ci, alice)):
+        connection.send_request("GET", blob_target(blob), login)
+    gate.wait_arrived(3)
+    refused = answer_to(entrepot, blob_target(blobs[0]), "127.0.0.4", ci)
+    assert_error(refused, 429, code="TOOMANYREQUESTS")
+    assert refused.headers["Retry-After"] == "1"
+    gate.open()
+    for connection, blob in zip(waiting, blobs):
+        assert_whole(connection.read_response(), blob)
+    assert_hit(answer_to(entrepot, blob_target(blobs[0]), "127.0.0.4", ci), blobs[0])
+    assert limited(entrepot, "requests") == 1
+    entrepot.log.wait_for(r'client "ci" has 2 requests in progress; more are answered 429')
+    entrepot.log.wait_for('access 127.0.0.4:.* 429 refused client-requests .* user="ci"')
+
+
+def test_unknown_names_of_one_client_keep_no_slot_from_another(start, upstream, held):
+    """The registry answers none of the names: all its slots would be taken."""
+    entrepot = start()
+    blob = upstream.add_blob(REPOSITORY, content.blob(64 * KIB))
+    gate = Gate()
+    upstream.script(faults.hold(gate), kind="manifest")
+    for number in range(120):
+        connection = held(entrepot.connect())
+        connection.send_request("GET", f"/v2/{REPOSITORY}/manifests/unknown-{number}")
+    gate.wait_arrived(40)
+    assert_whole(answer_to(entrepot, blob_target(blob), OTHER), blob)
+    gate.open()
+
+
+def test_unknown_names_leave_nothing_behind(start, upstream):
+    entrepot = start()
+    tag = f"/v2/{REPOSITORY}/manifests/mine"
+    assert answer_to(entrepot, tag, OTHER).status == 404
+    before = entrepot.metrics().sum("cache_objects")
+    with entrepot.connect() as connection:
+        for number in range(300):
+            connection.send_request("GET", f"/v2/{REPOSITORY}/manifests/unknown-{number}")
+            assert connection.read_response().status == 404
+            connection.send_request("GET", f"/v2/unknown/{number}/tags/list")
+            assert connection.read_response().status == 404
+    assert entrepot.metrics().sum("cache_objects") == before
+    asked = upstream.count(kind="manifest")
+    assert answer_to(entrepot, tag, OTHER).status == 404
+    assert upstream.count(kind="manifest") == asked, "the answer to another client was displaced"
+
+
+def test_the_bandwidth_of_a_client(start, upstream, held):
+    """Time is compared with the least that the rate allows only, and with an end that is far away."""
+    entrepot = start(limits={"bandwidth_per_client": "1MiB"})
+    blob = upstream.add_blob(REPOSITORY, content.blob(MIB))
+    large = upstream.add_blob(REPOSITORY, content.blob(64 * MIB, seed=1))
+    image = upstream.add_image(REPOSITORY, content.image((100,)), "latest")
+    begun = time.monotonic()
+    waiting = [held(entrepot.connect()) for _ in range(3)]
+    for connection in waiting:
+        connection.send_request("GET", blob_target(blob))
+    for connection in waiting:
+        assert_whole(connection.read_response(), blob)
+    assert time.monotonic() - begun >= 2.7  # three at 1 MiB/s, but for the burst of a quarter
+    assert limited(entrepot, "bandwidth") >= 1
+    slow = held(entrepot.connect())
+    slow.send_request("GET", blob_target(large))
+    assert slow.read_head().status == 200
+    assert_hit(answer_to(entrepot, blob_target(blob), OTHER), blob)
+    assert_whole(answer_to(entrepot, manifest_target("latest"), "127.0.0.1"), image.manifest)
+    eventually(lambda: entrepot.metrics().sum("cache_objects", kind="blob") == 2,
+               what="the whole blob stored at the speed of the upstream")
+    assert limited(entrepot, "slow") == 0
 
 
 def large_head(target: str) -> bytes:

@@ -227,7 +227,7 @@ def test_bounds_are_those_of_a_user(start, upstream, path, held):
             waiting.append(held(unix_client.connect(path)))
             waiting[-1].send_request("GET", blob_target(blob))
         gate.wait_arrived(2)
-        assert_error(unix_client.get(path, blob_target(blobs[2])), 503)
+        assert_error(unix_client.get(path, blob_target(blobs[2])), 429)
     with unix_client.as_user(OTHER):
         waiting.append(held(unix_client.connect(path)))
         waiting[-1].send_request("GET", blob_target(blobs[3]))
@@ -235,7 +235,7 @@ def test_bounds_are_those_of_a_user(start, upstream, path, held):
     gate.open()
     for connection, blob in zip(waiting, [blobs[0], blobs[1], blobs[3]]):
         assert_whole(connection.read_response(), blob)
-    entrepot.log.wait_for(f"client uid {USER} has 2 requests under way")
+    entrepot.log.wait_for(f"client uid {USER} has 2 requests in progress that wait")
     entrepot.log.wait_for(f"access unix:uid={OTHER},pid=")
     assert not entrepot.log.search(f"client uid {OTHER}")
     assert entrepot.metrics().sum("clients_limited_total", reason="misses") == 1
@@ -250,7 +250,7 @@ def test_a_user_that_holds_connections_leaves_others_served(start, path, held):
         for _ in range(40):
             connection = held(unix_client.connect(path))
             connection.send_request("GET", "/v2/")
-            refused += connection.read_response().status == 503
+            refused += connection.read_response().status == 429
     assert refused == 20
     with unix_client.as_user(OTHER):
         assert unix_client.get(path, "/v2/").status == 200

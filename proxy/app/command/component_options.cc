@@ -126,9 +126,14 @@ http::ServerOptions server_options(const conf::Config& config, const std::string
   options.limits.connections = config.limits.connections;
   options.displaces = http::ServerOptions::Displaces::idle;
   options.limits.connections_each = config.limits.connections_per_client;
-  options.limits.misses_each = config.limits.misses_per_client;
   options.common_fields = registry::common_fields;
   return options;
+}
+
+http::ShareLimits share_limits(const conf::Config& config) {
+  return {.requests_each = config.limits.requests_per_client,
+          .misses_each = config.limits.misses_per_client,
+          .bandwidth_each = config.limits.bandwidth_per_client};
 }
 
 http::ServerOptions admin_options(const conf::Config& config, const std::string& address) {

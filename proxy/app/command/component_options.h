@@ -11,6 +11,7 @@
 #include "conf/config.h"
 #include "metrics/log.h"
 #include "metrics/metrics.h"
+#include "proxy/http/client/client_shares.h"
 #include "proxy/http/server.h"
 #include "proxy/registry/request/options.h"
 #include "proxy/upstream/endpoint/options.h"
@@ -24,6 +25,8 @@ upstream::Options upstream_options(const conf::Config& config);
 registry::Options registry_options(const conf::Config& config);
 /// For clients at `address`, without `readers`.
 http::ServerOptions server_options(const conf::Config& config, const std::string& address);
+/// The share of each client, on all listeners.
+http::ShareLimits share_limits(const conf::Config& config);
 /// For the admin listener at `address`.
 http::ServerOptions admin_options(const conf::Config& config, const std::string& address);
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "metrics/mutex.h"
-#include "proxy/http/client_address.h"
+#include "proxy/http/client/client_address.h"
 
 namespace entrepot::registry {
 

@@ -114,6 +114,11 @@ INSTANTIATE_TEST_SUITE_P(
              "f.json: limits.connections_per_client: 0 is not between 1 and 1000000"},
         Case{R"({ "limits": { "misses_per_client": "many" } })",
              "f.json: limits.misses_per_client: expected a whole number, found \"many\""},
+        Case{R"({ "limits": { "requests_per_client": 0 } })",
+             "f.json: limits.requests_per_client: 0 is not between 1 and 1000000"},
+        Case{R"({ "limits": { "bandwidth_per_client": "1KiB" } })",
+             "f.json: limits.bandwidth_per_client: 1024 bytes per second are too few to pull "
+             "images: give 64KiB or more, or 0 for no bound"},
         Case{R"({ "limits": { "max_blob": "none" } })",
              "f.json: limits.max_blob: \"none\" is not a size"}));
 

@@ -52,7 +52,7 @@ TEST_F(Load, BuiltInConfiguration) {
   EXPECT_EQ(config.cache, (Cache{"/xdg/entrepot", 100ULL << 30, 5ULL << 30, {}, 4ULL << 20}));
   EXPECT_EQ(config.threads, (Threads{0, 1, 4}));
   EXPECT_EQ(config.timeouts, (Timeouts{5s, 30s, 20s, 10s, 75s, 60s, 25s}));
-  EXPECT_EQ(config.limits, (Limits{10000, 64, 1000, 64ULL << 30}));
+  EXPECT_EQ(config.limits, (Limits{10000, 64, 5000, 1000, 0, 64ULL << 30}));
   EXPECT_EQ(config.log, (Log{"info", false, true}));
   EXPECT_FALSE(config.registry.catalog);
 }
@@ -84,8 +84,8 @@ TEST_F(Load, ReadsEveryKey) {
     "threads": { "serve": 1, "fetch": 2, "store": 3 },
     "timeouts": { "connect": "1ms", "first_byte": "2ms", "stall": "3ms", "header": "4ms",
                   "idle": "5ms", "send": "6ms", "drain": "0s" },
-    "limits": { "connections": 7, "connections_per_client": 5, "misses_per_client": 6,
-                "max_blob": "8MiB" },
+    "limits": { "connections": 7, "connections_per_client": 5, "requests_per_client": 9,
+                "misses_per_client": 6, "bandwidth_per_client": "2MiB", "max_blob": "8MiB" },
     "log": { "level": "debug", "format": "json", "access": false }
   })");
   Config expected;
@@ -104,7 +104,7 @@ TEST_F(Load, ReadsEveryKey) {
   expected.cache = {"/c", 1000, 1024, {"library/*", "ghcr.io/a/*"}, 7};
   expected.threads = {1, 2, 3};
   expected.timeouts = {1ms, 2ms, 3ms, 4ms, 5ms, 6ms, 0s};
-  expected.limits = {7, 5, 6, 8ULL << 20};
+  expected.limits = {7, 5, 9, 6, 2 << 20, 8ULL << 20};
   expected.log = {"debug", true, false};
   EXPECT_EQ(config, expected);
 }

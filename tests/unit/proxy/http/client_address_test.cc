@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http/client_address.h"
+#include "proxy/http/client/client_address.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http/clients.h"
+#include "proxy/http/client/clients.h"
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
@@ -105,35 +105,22 @@ TEST_F(ClientsTest, AnAssignedShareReturnsTheOldOne) {
   EXPECT_FALSE(share.admitted());
 }
 
-TEST_F(ClientsTest, TheMissesOfOneClientAreBounded) {
-  Clients clients({.connections = 100, .misses_each = 2});
-  auto mine = take_all(clients, 1);
-  EXPECT_TRUE(mine[0].begin_miss());
-  EXPECT_TRUE(mine[0].begin_miss()) << "the same request counts once";
-  EXPECT_TRUE(mine[1].begin_miss());
-  EXPECT_FALSE(mine[2].begin_miss());
-  mine[0].end_request();
-  EXPECT_TRUE(mine[2].begin_miss());
-  EXPECT_FALSE(mine[0].begin_miss());
-  mine.resize(1);
-  EXPECT_TRUE(mine[0].begin_miss()) << "the other connections have ended";
-}
-
 TEST_F(ClientsTest, OneClientMayHoldHalfOfTheHeadBytes) {
+  using enum Clients::Verdict;
   Clients clients({.connections = 100, .connections_each = 50, .heads = 1000});
   auto mine = take_all(clients, 1);
   auto other = clients.admit(client(2)).share;
-  EXPECT_TRUE(mine[0].hold_head(300));
-  EXPECT_TRUE(mine[0].hold_head(400)) << "the head grows";
-  EXPECT_FALSE(mine[1].hold_head(101));
-  EXPECT_TRUE(mine[1].hold_head(100));
-  EXPECT_TRUE(other.hold_head(500));
+  EXPECT_EQ(mine[0].hold_head(300), admitted);
+  EXPECT_EQ(mine[0].hold_head(400), admitted) << "the head grows";
+  EXPECT_EQ(mine[1].hold_head(101), over_share);
+  EXPECT_EQ(mine[1].hold_head(100), admitted);
+  EXPECT_EQ(other.hold_head(500), admitted);
   mine[0].end_request();
-  EXPECT_TRUE(mine[1].hold_head(500));
+  EXPECT_EQ(mine[1].hold_head(500), admitted);
   mine.clear();
   auto third = clients.admit(client(3)).share;
-  EXPECT_TRUE(third.hold_head(500)) << "an ended connection returns its bytes";
-  EXPECT_FALSE(clients.admit(client(4)).share.hold_head(1)) << "all bytes are in use";
+  EXPECT_EQ(third.hold_head(500), admitted) << "an ended connection returns its bytes";
+  EXPECT_EQ(clients.admit(client(4)).share.hold_head(1), full) << "all bytes are in use";
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/http/client/client_shares.h"
 #include "proxy/loop/store_pool.h"
 #include "tests/unit/proxy/http/file_body.h"
 #include "tests/unit/proxy/http/raw_client.h"
@@ -43,6 +44,39 @@ class ServerBody : public testing::Test {
   GrowingFile file_;
   std::unique_ptr<ServerUnderTest> server_;
 };
+
+TEST_F(ServerBody, AClientGetsItsRateOnAllItsConnectionsTogether) {
+  constexpr std::uint64_t rate = 8 << 20;
+  const std::string content = pattern(3'000'001);
+  file_.append(content);
+  file_.set_state(Body::State::whole);
+  ClientShares shares({.bandwidth_each = rate});
+  std::atomic<std::uint64_t> none{0}, paced{0};
+  ServerOptions options;
+  options.shares = &shares;
+  options.client_counters = one_counter(none);
+  options.client_counters->bandwidth = metrics::Counter(&paced);
+  ServerUnderTest server(
+      [&](const ExchangePtr& exchange) {
+        ASSERT_TRUE(exchange->begin_request(""));
+        exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file_),
+                        {.list = {{0, content.size()}}});
+      },
+      options, 2);
+  const auto begun = std::chrono::steady_clock::now();
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server.port()));
+    clients.back()->send(get("/"));
+  }
+  for (const auto& client : clients) EXPECT_TRUE(client->reply().body == content);
+  // At least: without the burst.
+  const double least = (4.0 * static_cast<double>(content.size()) - rate / 4.0) / rate;
+  EXPECT_GE(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count(), least);
+  server.wait_finished(4);
+  EXPECT_GE(paced, 1U);
+  EXPECT_EQ(none, 0U);
+}
 
 TEST_F(ServerBody, AWholeFileOfManyWindowsArrivesUnchanged) {
   const std::string content = pattern(21'000'001);

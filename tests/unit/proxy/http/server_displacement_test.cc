@@ -60,8 +60,8 @@ TEST(ServerDisplacement, OnlyIdleConnectionsGoWithDisplacesIdle) {
   std::vector<ExchangePtr> waiting;  // the loop's
   auto options = places(2, ServerOptions::Displaces::idle);
   std::atomic<std::uint64_t> none{0}, idle_cut{0};
-  const metrics::Counter other(&none);
-  options.client_counters = {other, other, other, other, metrics::Counter(&idle_cut)};
+  options.client_counters = one_counter(none);
+  options.client_counters->idle = metrics::Counter(&idle_cut);
   ServerUnderTest server(keeps_waiting(waiting), options);
   RawClient busy(server.port());
   busy.send(get("/wait"));

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "proxy/http/client/client_shares.h"
 #include "proxy/http/listener.h"
 #include "tests/fakes/no_descriptors.h"
 #include "tests/unit/proxy/http/raw_client.h"
@@ -62,7 +63,7 @@ TEST(ServerLimit, OneClientLeavesPlacesToOtherClients) {
   {
     RawClient more(server.port());
     const RawClient::Reply reply = more.reply();
-    EXPECT_EQ(reply.status, 503);
+    EXPECT_EQ(reply.status, 429);
     EXPECT_THAT(reply.head, HasSubstr("Retry-After: 5"));
     EXPECT_THAT(reply.body, HasSubstr("of one client"));
     EXPECT_EQ(more.read_all(), "");
@@ -98,7 +99,7 @@ TEST(ServerLimit, UnfinishedHeadsShareALimit) {
   RawClient fourth(server.port());
   fourth.send(large_head());
   const RawClient::Reply reply = fourth.reply();
-  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.status, 429);
   EXPECT_THAT(reply.body, HasSubstr("large request heads"));
   small.send(get("/"));
   EXPECT_EQ(small.reply().status, 200) << "small heads do not count";
@@ -106,8 +107,8 @@ TEST(ServerLimit, UnfinishedHeadsShareALimit) {
   other.send(large_head());
   EXPECT_EQ(other.reply().status, 200) << "half of the bytes are for other clients";
   clients.clear();
-  int status = 503;  // until the server has closed its side
-  for (int i = 0; i < 10000 && status == 503; ++i) {
+  int status = 429;  // until the server has closed its side
+  for (int i = 0; i < 10000 && status == 429; ++i) {
     RawClient again(server.port());
     again.send(large_head());
     status = again.reply().status;
@@ -129,7 +130,7 @@ TEST(ServerLimit, AHeadCountsUntilItsReplyEnds) {
   }
   RawClient fourth(server.port());
   fourth.send(large_head());
-  EXPECT_EQ(fourth.reply().status, 503);
+  EXPECT_EQ(fourth.reply().status, 429);
   // A handler may keep the exchange of a client that has left, but its head is freed.
   clients[0].reset();
   server.wait_finished(1);
@@ -144,16 +145,52 @@ TEST(ServerLimit, AHeadCountsUntilItsReplyEnds) {
   EXPECT_EQ(fifth.reply().body, "done");
 }
 
-TEST(ServerLimit, TheMissesOfOneClientAreBounded) {
+TEST(ServerLimit, TheRequestsOfOneNameAreBoundedOnAllServers) {
+  ClientShares shares({.requests_each = 1});
   ServerOptions options;
-  options.limits.misses_each = 1;
+  options.shares = &shares;
+  std::atomic<std::uint64_t> none{0}, refused{0};
+  options.client_counters = one_counter(none);
+  options.client_counters->requests = metrics::Counter(&refused);
+  std::vector<ExchangePtr> waiting;
+  std::vector<ClientAddress> clients;
+  const auto serve = [&](const ExchangePtr& exchange) {
+    if (!exchange->begin_request("ci"))
+      return exchange->reply(ReplyHead(429), std::string_view("no more"));
+    clients.push_back(exchange->client());
+    waiting.push_back(exchange);
+  };
+  ServerUnderTest one(serve, options), two(serve, options);
+  RawClient first(one.port());
+  first.send(get("/"));
+  one.wait_handled(1);
+  RawClient second(two.port(), 0, "127.0.0.2");
+  second.send(get("/"));
+  EXPECT_EQ(second.reply().status, 429);
+  EXPECT_EQ(refused, 1U);
+  EXPECT_EQ(none, 0U);
+  one.on_loop([&] { echo_path(std::exchange(waiting, {})[0]); });
+  EXPECT_EQ(first.reply().status, 200);
+  one.wait_finished(1);
+  second.send(get("/"));
+  two.wait_handled(2);
+  two.on_loop([&] { echo_path(waiting[0]); });
+  EXPECT_EQ(second.reply().status, 200);
+  EXPECT_EQ(clients[0], clients[1]) << "one client for fair scheduling";
+  EXPECT_EQ(shares.size(), 1U);
+}
+
+TEST(ServerLimit, TheMissesOfOneClientAreBounded) {
+  ClientShares shares({.misses_each = 1});
+  ServerOptions options;
+  options.shares = &shares;
   std::vector<ExchangePtr> waiting;
   ServerUnderTest server(
       [&](const ExchangePtr& exchange) {
-        if (exchange->begin_miss())
+        if (exchange->begin_request("") && exchange->begin_miss())
           waiting.push_back(exchange);
         else
-          exchange->reply(ReplyHead(503), std::string_view("no more"));
+          exchange->reply(ReplyHead(429), std::string_view("no more"));
       },
       options);
   RawClient first(server.port());
@@ -161,7 +198,7 @@ TEST(ServerLimit, TheMissesOfOneClientAreBounded) {
   server.wait_handled(1);
   RawClient second(server.port());
   second.send(get("/"));
-  EXPECT_EQ(second.reply().status, 503);
+  EXPECT_EQ(second.reply().status, 429);
   RawClient other(server.port(), 0, "127.0.0.2");
   other.send(get("/"));
   server.wait_handled(3);

@@ -99,6 +99,17 @@ std::size_t ServerUnderTest::handled() {
   return handled_;
 }
 
+ClientCounters one_counter(std::atomic<std::uint64_t>& counted) {
+  const metrics::Counter one(&counted);
+  return {.connections = one,
+          .requests = one,
+          .misses = one,
+          .heads = one,
+          .bandwidth = one,
+          .slow = one,
+          .idle = one};
+}
+
 std::string get(const std::string& path, const std::string& fields, const std::string& method) {
   return method + " " + path + " HTTP/1.1\r\nHost: test\r\n" + fields + "\r\n";
 }

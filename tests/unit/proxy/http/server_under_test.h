@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -60,6 +62,8 @@ class ServerUnderTest : public Handler {
   std::vector<int> refused_;          // guarded by mutex_
 };
 
+/// Counters of a server that are all `counted`; a test replaces the one that it looks at.
+ClientCounters one_counter(std::atomic<std::uint64_t>& counted);
 /// A request for `path`, with "Name: value\r\n" lines.
 std::string get(const std::string& path, const std::string& fields = "",
                 const std::string& method = "GET");

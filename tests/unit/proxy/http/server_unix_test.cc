@@ -100,7 +100,7 @@ TEST_F(ServerUnix, AUserIsOneClient) {
   const auto refused = client();
   refused->send(get("/"));
   const auto reply = refused->reply();
-  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.status, 429);
   EXPECT_THAT(reply.body, HasSubstr("too many connections of one client"));
 }
 

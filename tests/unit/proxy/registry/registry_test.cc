@@ -28,6 +28,30 @@ TEST(Ping, NeedsNoUpstream) {
   }
 }
 
+TEST(Shares, ARequestBeyondTheShareOfItsClientIsRefusedBeforeALookUp) {
+  Site site;
+  site.no_more_requests = true;
+  for (const char* target : {"/v2/a/b/manifests/latest", "/v2/a/b/tags/list"}) {
+    const fakes::Reply reply = site.get(target);
+    EXPECT_EQ(reply.status, 429) << target;
+    EXPECT_EQ(code_of(reply), "TOOMANYREQUESTS");
+    EXPECT_EQ(reply.field("Retry-After"), "1");
+    EXPECT_EQ(site.last_call().refusal, RefusalReason::client_requests);
+  }
+  EXPECT_THAT(site.store.fetched, IsEmpty());
+  EXPECT_EQ(site.get("/v2/").status, 200) << "a ping looks nothing up";
+}
+
+TEST(Shares, AMissBeyondTheShareOfItsClientIsNotFetched) {
+  Site site;
+  site.no_more_misses = true;
+  const fakes::Reply reply = site.get("/v2/a/b/manifests/latest");
+  EXPECT_EQ(reply.status, 429);
+  EXPECT_EQ(reply.field("Retry-After"), "5");
+  EXPECT_EQ(site.last_call().refusal, RefusalReason::client_misses);
+  EXPECT_THAT(site.store.fetched, IsEmpty());
+}
+
 TEST(Routing, RejectsUnknownResources) {  // corpus case 82
   for (const char* target :
        {"/", "/v2/x", "/v2//", "/v1/", "/unknown/v2/", "/healthz", "/v2/a/tags/list/"}) {

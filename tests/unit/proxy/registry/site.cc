@@ -44,6 +44,8 @@ std::shared_ptr<fakes::Exchange> Site::begin(std::string_view method, std::strin
   head += "\r\n";
   last_ = std::make_shared<fakes::Exchange>(head);
   last_->live_on(executor);
+  last_->requests_refused = no_more_requests;
+  last_->misses_refused = no_more_misses;
   registry.handle(last_);
   return last_;
 }

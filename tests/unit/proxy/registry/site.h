@@ -33,6 +33,9 @@ class Site {
   std::shared_ptr<fakes::Exchange> begin(std::string_view method, std::string_view target,
                                          const std::vector<std::string>& fields = {});
 
+  /// The client of the following requests has as many in progress, or as many misses, as it may.
+  bool no_more_requests = false, no_more_misses = false;
+
   /// The call of the last request, as set by handle().
   const Call& last_call() const;
 

@@ -30,7 +30,8 @@ constexpr std::string_view json = R"({
   "cache": { "directory": "/c", "max_size": "1GiB" },
   "timeouts": { "connect": "1s", "first_byte": "2s", "stall": "3s", "header": "4s", "idle": "5s",
                 "send": "6s" },
-  "limits": { "connections": 77, "connections_per_client": 7, "misses_per_client": 8,
+  "limits": { "connections": 77, "connections_per_client": 7, "requests_per_client": 9,
+              "misses_per_client": 8, "bandwidth_per_client": "2MiB",
               "max_blob": "8MiB", "transfers_per_blob": 3 },
   "log": { "level": "warn", "format": "json", "access": false }
 })";
@@ -142,8 +143,12 @@ TEST_F(ComponentOptions, Servers) {
   EXPECT_EQ(options.send_timeout, 6s);
   EXPECT_EQ(options.limits.connections, 77U);
   EXPECT_EQ(options.limits.connections_each, 7U);
-  EXPECT_EQ(options.limits.misses_each, 8U);
   EXPECT_EQ(options.common_fields, "Docker-Distribution-Api-Version: registry/2.0\r\n");
+
+  const auto shares = share_limits(config_);
+  EXPECT_EQ(shares.requests_each, 9U);
+  EXPECT_EQ(shares.misses_each, 8U);
+  EXPECT_EQ(shares.bandwidth_each, 2U << 20);
 
   const auto admin = admin_options(config_, "127.0.0.1:1");
   EXPECT_EQ(admin.address, "127.0.0.1:1");

@@ -12,7 +12,7 @@ namespace entrepot::http {
 namespace {
 
 using std::chrono::seconds;
-using Result = RequestReader::Result;
+using ReadResult = RequestReader::Result;
 
 class RequestReaderTest : public testing::Test {
  protected:
@@ -25,15 +25,15 @@ class RequestReaderTest : public testing::Test {
     return bytes;
   }
   /// Reads a head that has arrived, and decides about its body.
-  Result read(RequestReader::Clock::time_point now = accepted_) {
+  ReadResult read(RequestReader::Clock::time_point now = accepted_) {
     request_ = std::make_unique<Request>();
     reader_.begin(*request_, now);
-    Result result = Result::more;
-    while (result == Result::more && reader_.has_input())
+    ReadResult result = ReadResult::more;
+    while (result == ReadResult::more && reader_.has_input())
       result = reader_.read_head(reader_.input());
-    return result == Result::complete ? reader_.decide_body(request_->method()) : result;
+    return result == ReadResult::complete ? reader_.decide_body(request_->method()) : result;
   }
-  Result read(const std::string& bytes) {
+  ReadResult read(const std::string& bytes) {
     arrive(bytes);
     return read();
   }
@@ -46,7 +46,7 @@ class RequestReaderTest : public testing::Test {
 };
 
 TEST_F(RequestReaderTest, LeavesTheNextRequestInTheInput) {
-  EXPECT_EQ(read("GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b"), Result::complete);
+  EXPECT_EQ(read("GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b"), ReadResult::complete);
   EXPECT_EQ(request_->path(), "/a");
   EXPECT_TRUE(reader_.keep_alive());
   EXPECT_TRUE(reader_.can_continue());
@@ -55,43 +55,44 @@ TEST_F(RequestReaderTest, LeavesTheNextRequestInTheInput) {
 }
 
 TEST_F(RequestReaderTest, SkipsABody) {
-  EXPECT_EQ(read("GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab"), Result::body);
-  EXPECT_EQ(reader_.read_body(), Result::more);
-  EXPECT_EQ(reader_.read_body(), Result::empty);
+  EXPECT_EQ(read("GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab"), ReadResult::body);
+  EXPECT_EQ(reader_.read_body(), ReadResult::more);
+  EXPECT_EQ(reader_.read_body(), ReadResult::empty);
   arrive("cdGET");
-  EXPECT_EQ(reader_.read_body(), Result::complete);
+  EXPECT_EQ(reader_.read_body(), ReadResult::complete);
   EXPECT_EQ(left(), "GET");
   EXPECT_FALSE(reader_.has_unread_body());
 }
 
 TEST_F(RequestReaderTest, SkipsOnlyTheArrivedBytesOfAWrite) {
-  EXPECT_EQ(read("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab"), Result::complete);
+  EXPECT_EQ(read("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab"),
+            ReadResult::complete);
   EXPECT_TRUE(reader_.has_unread_body());
   EXPECT_FALSE(reader_.has_input());
 }
 
 TEST_F(RequestReaderTest, FindsTheRequestAfterAWriteWhoseBodyHasArrived) {
   EXPECT_EQ(read("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcdGET"),
-            Result::complete);
+            ReadResult::complete);
   EXPECT_FALSE(reader_.has_unread_body());
   EXPECT_EQ(left(), "GET");
 }
 
 TEST_F(RequestReaderTest, RefusesAMalformedBodyOfAWrite) {
   EXPECT_EQ(read("PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
-            Result::refused);
+            ReadResult::refused);
   EXPECT_EQ(reader_.refusal().status, 400);
 }
 
 TEST_F(RequestReaderTest, LeavesTheBodyOfAClientThatExpects100) {
   EXPECT_EQ(read("GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"),
-            Result::complete);
+            ReadResult::complete);
   EXPECT_TRUE(reader_.has_unread_body());
 }
 
 TEST_F(RequestReaderTest, RefusesALongBody) {
   EXPECT_EQ(read("GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"),
-            Result::refused);
+            ReadResult::refused);
   EXPECT_EQ(reader_.refusal().status, 413);
   EXPECT_FALSE(reader_.can_continue());
 }
@@ -99,7 +100,7 @@ TEST_F(RequestReaderTest, RefusesALongBody) {
 TEST_F(RequestReaderTest, HasADeadlineForTheHead) {
   EXPECT_FALSE(reader_.overdue(accepted_ + seconds(9)));
   arrive("GET");
-  EXPECT_EQ(read(accepted_ + seconds(9)), Result::more);
+  EXPECT_EQ(read(accepted_ + seconds(9)), ReadResult::more);
   EXPECT_TRUE(reader_.overdue(accepted_ + seconds(10)))
       << "the first deadline runs from the accept";
 
@@ -109,7 +110,7 @@ TEST_F(RequestReaderTest, HasADeadlineForTheHead) {
   EXPECT_TRUE(reader_.overdue(accepted_ + seconds(75)));
 
   arrive(" /a");
-  EXPECT_EQ(read(accepted_ + seconds(50)), Result::more);
+  EXPECT_EQ(read(accepted_ + seconds(50)), ReadResult::more);
   EXPECT_FALSE(reader_.overdue(accepted_ + seconds(59)));
   EXPECT_TRUE(reader_.overdue(accepted_ + seconds(60))) << "a later one runs from the first byte";
 }

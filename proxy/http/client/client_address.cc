@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http/client_address.h"
+#include "proxy/http/client/client_address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,10 +11,11 @@ namespace entrepot::http {
 namespace {
 
 // The value is the network part of an IPv6 address. The networks of ::/8 are not assigned (RFC 4291
-// §2.4), so IPv4 addresses and users have their values there, and so has ::1, whose network part is
-// 0. Source addresses that are in their ranges nevertheless count as one client.
+// §2.4), so IPv4 addresses, users and names have their values there, and so has ::1, whose network
+// part is 0. Source addresses that are in their ranges nevertheless count as one client.
 constexpr std::uint64_t v4_mark = std::uint64_t{0xffff} << 32;
 constexpr std::uint64_t user_mark = std::uint64_t{0xfffe} << 32;
+constexpr std::uint64_t name_mark = std::uint64_t{0xfffd} << 32;
 constexpr std::uint64_t v6_loopback = 1;
 constexpr std::uint64_t v6_unassigned = 2;
 
@@ -37,12 +38,16 @@ ClientAddress ClientAddress::of(const sockaddr_storage& address) {
   const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
   if (IN6_IS_ADDR_V4MAPPED(&v6)) return ClientAddress(v4_mark | big_endian(&v6.s6_addr[12], 4));
   const std::uint64_t network = big_endian(&v6.s6_addr[0], 8);
-  if (has_mark(network, v4_mark) || has_mark(network, user_mark))
+  if (has_mark(network, v4_mark) || has_mark(network, user_mark) || has_mark(network, name_mark))
     return ClientAddress(v6_unassigned);
   return ClientAddress(network == 0 ? v6_loopback : network);
 }
 
 ClientAddress ClientAddress::of_user(std::uint32_t uid) { return ClientAddress(user_mark | uid); }
+
+ClientAddress ClientAddress::of_name(std::uint32_t number) {
+  return ClientAddress(name_mark | number);
+}
 
 std::string ClientAddress::text() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
@@ -50,6 +55,8 @@ std::string ClientAddress::text() const {
   if (value_ == v6_loopback) return "::1";
   if (has_mark(value_, user_mark))
     return "uid " + std::to_string(static_cast<std::uint32_t>(value_));
+  if (has_mark(value_, name_mark))
+    return "name " + std::to_string(static_cast<std::uint32_t>(value_));
   if (has_mark(value_, v4_mark)) {
     const in_addr v4{htonl(static_cast<std::uint32_t>(value_))};
     return inet_ntop(AF_INET, &v4, text.data(), text.size());

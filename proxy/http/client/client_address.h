@@ -16,8 +16,8 @@ namespace entrepot::http {
 
 /// The identity of a client for the bounds per client: an IPv4 address or an IPv6 network of 64
 /// bits, because one host has all addresses of such a network (RFC 4291 §2.5.1); on a unix socket a
-/// user of this machine. A value of eight bytes, without the port. Values of the three kinds
-/// differ.
+/// user of this machine, and elsewhere a client with a name. A value of eight bytes, without the
+/// port. Values of the four kinds differ.
 class ClientAddress {
  public:
   ClientAddress() = default;
@@ -25,10 +25,12 @@ class ClientAddress {
   static ClientAddress of(const sockaddr_storage& address);
   /// The user `uid` on a unix socket.
   static ClientAddress of_user(std::uint32_t uid);
+  /// The client number `number` of those that are known by a name (ClientShares).
+  static ClientAddress of_name(std::uint32_t number);
 
   /// 0 only for a default-constructed object.
   std::uint64_t value() const { return value_; }
-  /// "10.0.0.7", "2001:db8:0:1::/64", "uid 1000".
+  /// "10.0.0.7", "2001:db8:0:1::/64", "uid 1000", "name 7".
   std::string text() const;
   bool operator==(const ClientAddress&) const = default;
 

@@ -10,7 +10,7 @@
 #include <unordered_map>
 
 #include "metrics/mutex.h"
-#include "proxy/http/client_address.h"
+#include "proxy/http/client/client_address.h"
 
 namespace entrepot::http {
 
@@ -20,13 +20,11 @@ struct ClientLimits {
   /// Connections that one client may always have. Beyond them it may have as many as are still
   /// free, so one greedy client leaves half of the places to others, and two leave a third.
   std::size_t connections_each = 64;
-  /// Requests of one client that wait for an upstream or are answered while its bytes arrive.
-  std::size_t misses_each = 1000;
   /// Bytes of the large request heads of all clients; one client may hold half of them.
   std::size_t heads = std::size_t{32} << 20;
 };
 
-/// Counts the connections, misses and head bytes of each client of one server. Has an entry per
+/// Counts the connections and head bytes of each client of one server. Has an entry per
 /// client with a connection, so at most as many entries as connections. A connection answers one
 /// request at a time, so the bound on connections is also one on requests. Any thread: admission
 /// and release take a lock; all other counters are atomics of the client's entry.
@@ -59,8 +57,7 @@ class Clients {
   using Clock = std::chrono::steady_clock;
 
   struct Entry {
-    std::size_t connections = 0;  // guarded by the mutex of its shard
-    std::atomic<std::size_t> misses{0};
+    std::size_t connections = 0;         // guarded by the mutex of its shard
     std::atomic<std::size_t> heads{0};   // bytes
     std::atomic<Clock::rep> told_at{0};  // last log line about this client
   };
@@ -94,13 +91,11 @@ class Clients::Share {
   Share& operator=(Share&& other) noexcept;
   ~Share() { release(); }
 
-  /// Counts the present request as a miss until end_request(). False: the client has
-  /// ClientLimits::misses_each of them already.
-  bool begin_miss();
   /// Counts `bytes` of memory for the present request head instead of the bytes counted before.
-  /// False: that exceeds ClientLimits::heads, and the count has not changed.
-  bool hold_head(std::size_t bytes);
-  /// Returns the miss and the head of the present request.
+  /// Otherwise the count has not changed: they exceed ClientLimits::heads (full), or the client's
+  /// half of it (over_share).
+  Verdict hold_head(std::size_t bytes);
+  /// Returns the head of the present request.
   void end_request();
   /// Returns all resources.
   void release();
@@ -116,7 +111,6 @@ class Clients::Share {
   ClientAddress address_;
   Entry* entry_ = nullptr;  // null: the connection is refused
   std::size_t head_ = 0;    // bytes
-  bool miss_ = false;
 };
 
 struct Clients::Admission {

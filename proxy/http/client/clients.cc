@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http/clients.h"
+#include "proxy/http/client/clients.h"
 
 #include <algorithm>
 #include <utility>
@@ -56,8 +56,7 @@ Clients::Share::Share(Share&& other) noexcept
     : clients_(std::exchange(other.clients_, nullptr)),
       address_(other.address_),
       entry_(std::exchange(other.entry_, nullptr)),
-      head_(std::exchange(other.head_, 0)),
-      miss_(std::exchange(other.miss_, false)) {}
+      head_(std::exchange(other.head_, 0)) {}
 
 Clients::Share& Clients::Share::operator=(Share&& other) noexcept {
   if (this == &other) return *this;
@@ -66,46 +65,31 @@ Clients::Share& Clients::Share::operator=(Share&& other) noexcept {
   address_ = other.address_;
   entry_ = std::exchange(other.entry_, nullptr);
   head_ = std::exchange(other.head_, 0);
-  miss_ = std::exchange(other.miss_, false);
   return *this;
 }
 
-bool Clients::Share::begin_miss() {
-  if (entry_ == nullptr || miss_) return true;
-  const std::size_t most = clients_->limits_.misses_each;
-  if (entry_->misses.fetch_add(1, std::memory_order_relaxed) < most) return miss_ = true;
-  entry_->misses.fetch_sub(1, std::memory_order_relaxed);
-  if (!told(*entry_))
-    log::warn(
-        "client {} has {} requests under way that wait for an upstream; more are answered 503 "
-        "(limits.misses_per_client)",
-        address_.text(), most);
-  return false;
-}
-
-bool Clients::Share::hold_head(std::size_t bytes) {
-  if (entry_ == nullptr || bytes == head_) return true;
+Clients::Verdict Clients::Share::hold_head(std::size_t bytes) {
+  if (entry_ == nullptr || bytes == head_) return Verdict::admitted;
   const std::size_t more = bytes - head_;  // modulo 2^64 if it is less
   const std::size_t all = clients_->heads_.fetch_add(more, std::memory_order_relaxed) + more;
   const std::size_t own = entry_->heads.fetch_add(more, std::memory_order_relaxed) + more;
   const std::size_t most = clients_->limits_.heads;
   if (bytes < head_ || (all <= most && own <= most / 2)) {
     head_ = bytes;
-    return true;
+    return Verdict::admitted;
   }
   clients_->heads_.fetch_sub(more, std::memory_order_relaxed);
   entry_->heads.fetch_sub(more, std::memory_order_relaxed);
   if (!told(*entry_))
     log::warn(
         "client {} has request heads of {} KiB under way, all clients together {} KiB; more large "
-        "ones are answered 503",
+        "ones are answered 429, or 503 if others hold the memory",
         address_.text(), (own - more) / 1024, (all - more) / 1024);
-  return false;
+  return own > most / 2 ? Verdict::over_share : Verdict::full;
 }
 
 void Clients::Share::end_request() {
   if (head_ > 0) hold_head(0);
-  if (std::exchange(miss_, false)) entry_->misses.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Clients::Share::release() {
