@@ -120,14 +120,15 @@ def test_a_login_is_one_client_on_all_its_addresses(start, upstream, held, tmp_p
 
 def test_unknown_names_of_one_client_keep_no_slot_from_another(start, upstream, held):
     """The registry answers none of the names: all its slots would be taken."""
-    entrepot = start()
+    entrepot = start(timeouts={"first_byte": "10m"})
     blob = upstream.add_blob(REPOSITORY, content.blob(64 * KIB))
     gate = Gate()
     upstream.script(faults.hold(gate), kind="manifest")
     for number in range(120):
         connection = held(entrepot.connect())
         connection.send_request("GET", f"/v2/{REPOSITORY}/manifests/unknown-{number}")
-    gate.wait_arrived(40)
+    gate.wait_arrived(45)
+    eventually(lambda: entrepot.metrics().sum("flights") == 120, what="all of them wait")
     assert_whole(answer_to(entrepot, blob_target(blob), OTHER), blob)
     gate.open()
 

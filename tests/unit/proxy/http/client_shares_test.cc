@@ -48,7 +48,7 @@ TEST(ClientSharesTest, ANameIsOneClientWhateverItsAddress) {
   EXPECT_TRUE(second.begin_request(address(2), "ci"));
   EXPECT_EQ(first.client(), second.client());
   EXPECT_FALSE(third.begin_request(address(3), "ci"));
-  EXPECT_TRUE(third.begin_request(address(1), "alice")) << "another name at the same address";
+  EXPECT_TRUE(third.begin_request(address(1), "qa")) << "another name at the same address";
   EXPECT_NE(third.client(), first.client());
   EXPECT_TRUE(nameless.begin_request(address(1), ""));
   EXPECT_EQ(nameless.client(), address(1));
@@ -60,10 +60,10 @@ TEST(ClientSharesTest, AConnectionMayChangeItsClient) {
   Hold one(&shares), other(&shares);
   EXPECT_TRUE(one.begin_request(address(1), "ci"));
   one.end_request();
-  EXPECT_TRUE(one.begin_request(address(1), "alice"));
+  EXPECT_TRUE(one.begin_request(address(1), "qa"));
   EXPECT_EQ(shares.size(), 1U) << "ci has left";
   EXPECT_TRUE(other.begin_request(address(1), "ci"));
-  EXPECT_FALSE(Hold(&shares).begin_request(address(1), "alice"));
+  EXPECT_FALSE(Hold(&shares).begin_request(address(1), "qa"));
 }
 
 TEST(ClientSharesTest, TheMissesOfOneClientAreBounded) {
