@@ -6,7 +6,6 @@
 
 #include "cache/base/media_type.h"
 #include "cache/content/manifest_checks.h"
-#include "cache/flight/tag_flights.h"
 #include "cache/index/layout.h"
 #include "metrics/log.h"
 
@@ -18,12 +17,13 @@ constexpr std::chrono::milliseconds upstream_patience{3000};
 
 }  // namespace
 
-TagFlight::TagFlight(const TagContext& context, Executor& home, Source& source, TagFlights& flights,
-                     Repository repository, std::string tag, std::shared_ptr<const TagState> known)
+TagFlight::TagFlight(const TagContext& context, Executor& home, Source& source,
+                     TagFlightTable& table, Repository repository, std::string tag,
+                     std::shared_ptr<const TagState> known)
     : context_(context),
       home_(home),
       source_(source),
-      flights_(flights),
+      table_(table),
       repository_(std::move(repository)),
       tag_(std::move(tag)),
       key_(tag_key(repository_, tag_)),
@@ -164,12 +164,12 @@ void TagFlight::settle(TagRecord record) {
                       : known_  ? AnswerReason::tag_moved
                                 : AnswerReason::absent;
   const auto waiting = std::exchange(waiting_, {});
-  flights_.unlist(*this);
+  table_.unlist(*this);
   bool first = true;
   for (const auto& request : waiting) {
     const auto outcome = confirmed ? Outcome::revalidated : first ? Outcome::miss : Outcome::joined;
     first = false;
-    flights_.answer(request, *state, outcome, reason);
+    table_.answer(request, *state, outcome, reason);
   }
 }
 
@@ -178,9 +178,9 @@ void TagFlight::fail(const Failure& failure) {
   if (is_definitive(failure.kind) && !failure.doubtful) forget();
   auto waiting = std::exchange(waiting_, {});
   auto others = take_others(waiting, sent_, failure);
-  flights_.unlist(*this);
-  flights_.failed(*this, known_, waiting, failure);
-  for (auto& request : others) flights_.fetch(std::move(request));
+  table_.unlist(*this);
+  table_.failed(*this, known_, waiting, failure);
+  for (auto& request : others) table_.fetch(std::move(request));
 }
 
 /// The upstream has no such tag, or none for our account: no later request may find the record.
@@ -192,8 +192,8 @@ void TagFlight::forget() {
 
 void TagFlight::answer_stale() {
   impatient_ = true;
-  flights_.answer_stale(known_, std::exchange(waiting_, {}), AnswerReason::upstream_slow,
-                        {FailureKind::unavailable, "the upstream does not answer in time"});
+  table_.answer_stale(known_, std::exchange(waiting_, {}), AnswerReason::upstream_slow,
+                      {FailureKind::unavailable, "the upstream does not answer in time"});
 }
 
 void TagFlight::abandon(const Failure& failure) {

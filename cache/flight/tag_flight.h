@@ -14,7 +14,29 @@
 
 namespace entrepot::cache {
 
-class TagFlights;
+class TagFlight;
+
+/// The table of flights, as far as a flight uses it. Home thread only.
+class TagFlightTable {
+ public:
+  /// The flight has ended: later requests start another one.
+  virtual void unlist(const TagFlight& flight) = 0;
+  /// Replies with the manifest that the record names; fetches it by digest if it is not in memory.
+  virtual void answer(const TagRequest& request, const TagState& state, Outcome outcome,
+                      std::optional<AnswerReason> reason) = 0;
+  /// Replies with the stale manifest if the record allows it, else with the failure.
+  virtual void answer_stale(const std::shared_ptr<const TagState>& known,
+                            const std::vector<TagRequest>& waiting, AnswerReason reason,
+                            const Failure& failure) = 0;
+  /// Replies to `waiting`, and remembers the failure.
+  virtual void failed(const TagFlight& flight, const std::shared_ptr<const TagState>& known,
+                      const std::vector<TagRequest>& waiting, const Failure& failure) = 0;
+  /// Starts again with a request that the failure of a flight does not answer.
+  virtual void fetch(TagRequest request) = 0;
+
+ protected:
+  ~TagFlightTable() = default;
+};
 
 /// Requests the current digest of a tag for all requests that arrive meanwhile. Home thread only;
 /// the table of flights keeps it alive.
@@ -32,7 +54,7 @@ class TagFlights;
 /// answers.
 class TagFlight : public FetchSink, public Demand, public std::enable_shared_from_this<TagFlight> {
  public:
-  TagFlight(const TagContext& context, Executor& home, Source& source, TagFlights& flights,
+  TagFlight(const TagContext& context, Executor& home, Source& source, TagFlightTable& table,
             Repository repository, std::string tag, std::shared_ptr<const TagState> known);
   ~TagFlight() override;
 
@@ -68,7 +90,7 @@ class TagFlight : public FetchSink, public Demand, public std::enable_shared_fro
   const TagContext& context_;
   Executor& home_;
   Source& source_;
-  TagFlights& flights_;
+  TagFlightTable& table_;
   const Repository repository_;
   const std::string tag_;
   const std::string key_;

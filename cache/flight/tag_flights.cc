@@ -125,7 +125,8 @@ void TagFlights::check_in_background(const TagRequest& request, const StatePtr& 
 
 std::shared_ptr<TagFlight> TagFlights::start(const TagRequest& request, bool head,
                                              const StatePtr& known, bool background) {
-  auto flight = std::make_shared<TagFlight>(context_, home_, source_, *this, request.repository,
+  TagFlightTable& table = *this;
+  auto flight = std::make_shared<TagFlight>(context_, home_, source_, table, request.repository,
                                             request.tag, known);
   flights_.emplace(tag_key(request.repository, request.tag), flight);
   flight->start(head, request, background);

@@ -18,28 +18,25 @@ namespace entrepot::cache {
 
 /// Handles the requests by tag of one home loop: judges records, answers from them, and starts one
 /// flight per tag. Home thread only.
-class TagFlights {
+class TagFlights final : private TagFlightTable {
  public:
   TagFlights(const TagContext& context, Executor& home, Source& source);
   ~TagFlights();
 
-  void fetch(TagRequest request);
+  void fetch(TagRequest request) override;
   void abandon_all(const Failure& failure);
-
-  // For the flights.
-  void unlist(const TagFlight& flight);
-  /// Replies with the manifest that the record names; fetches it by digest if it is not in memory.
-  void answer(const TagRequest& request, const TagState& state, Outcome outcome,
-              std::optional<AnswerReason> reason);
-  /// Replies with the stale manifest if the record allows it, else with the failure.
-  void answer_stale(const std::shared_ptr<const TagState>& known,
-                    const std::vector<TagRequest>& waiting, AnswerReason reason,
-                    const Failure& failure);
-  void failed(const TagFlight& flight, const std::shared_ptr<const TagState>& known,
-              const std::vector<TagRequest>& waiting, const Failure& failure);
 
  private:
   using StatePtr = std::shared_ptr<const TagState>;
+
+  // For the flights.
+  void unlist(const TagFlight& flight) override;
+  void answer(const TagRequest& request, const TagState& state, Outcome outcome,
+              std::optional<AnswerReason> reason) override;
+  void answer_stale(const StatePtr& known, const std::vector<TagRequest>& waiting,
+                    AnswerReason reason, const Failure& failure) override;
+  void failed(const TagFlight& flight, const StatePtr& known,
+              const std::vector<TagRequest>& waiting, const Failure& failure) override;
 
   void decide(TagRequest request, const StatePtr& known);
   /// Continues with the record on disk, unless a flight has written a newer one meanwhile.
