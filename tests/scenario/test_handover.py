@@ -19,6 +19,7 @@ from support.content import MIB
 from support.daemon import ShortDirectory
 from support.entrepot import EXIT_CONFIG, EXIT_RESTART, binary, environment
 from support.gate import DEADLINE, Gate, eventually
+from support.handover import Replacement
 from support.service_manager import ServiceManager
 
 LATEST = manifest_target("latest")
@@ -42,45 +43,6 @@ def serve_replace(entrepot, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([binary(), "serve", "--replace", "--config", str(entrepot.config_path),
                            *arguments], capture_output=True, text=True, timeout=DEADLINE,
                           env=environment(), check=False)
-
-
-class Replacement:
-    """The other side of the handover, step by step."""
-
-    def __init__(self, entrepot):
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._socket.settimeout(DEADLINE)
-        # The path may be longer than sun_path.
-        directory = os.open(entrepot.config["cache"]["directory"], os.O_PATH)
-        self._socket.connect(f"/proc/self/fd/{directory}/handover.sock")
-        os.close(directory)
-        self.sockets: list[socket.socket] = []
-
-    def send(self, text: str) -> None:
-        self._socket.send(text.encode())
-
-    def receive(self) -> str:
-        """Empty at the end."""
-        text, descriptors, _, _ = socket.recv_fds(self._socket, 4096, 64)
-        self.sockets += [socket.socket(fileno=fd) for fd in descriptors]
-        return text.decode()
-
-    def take_sockets(self) -> list[str]:
-        self.send("hello 1")
-        told = [self.receive()]
-        while told[-1] not in ("end", ""):
-            told.append(self.receive())
-        return told
-
-    def take_cache(self) -> None:
-        assert self.take_sockets()[-1] == "end"
-        self.send("release")
-        assert self.receive() == "released"
-
-    def close(self) -> None:
-        self._socket.close()
-        for one in self.sockets:
-            one.close()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from support import content, faults
 from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
 from support.client import Closed, Connection, Download
 from support.gate import Gate, eventually
+from support.handover import Replacement
 from support.keeping import settled
 
 KIB, MIB = content.KIB, content.MIB
@@ -109,11 +110,13 @@ def test_out_of_descriptors(start, upstream):
     resource.prlimit(entrepot.pid, resource.RLIMIT_NOFILE, (limit, limit))
     newcomers = [entrepot.connect() for _ in range(2 * limit)]
     entrepot.log.wait_for("out of file descriptors")
+    successor = _successor_without_descriptor(entrepot, limit)
     before, began = processor_time(entrepot.pid), time.monotonic()
     time.sleep(2)  # the measured time
     spent = (processor_time(entrepot.pid) - before) / (time.monotonic() - began)
     print(f"out of descriptors: {100 * spent:.1f} % of a processor")
     assert spent < (0.5 if SANITIZED else 0.1)
+    resource.prlimit(entrepot.pid, resource.RLIMIT_NOFILE, (limit, limit))
     arriving.gate.open()
     arriving.assert_whole()
     for reader in readers:
@@ -126,6 +129,17 @@ def test_out_of_descriptors(start, upstream):
         assert_whole(entrepot.get(blob_target(another)), another)
     settled(entrepot)
     assert_hit(entrepot.get(blob_target(another)), another)
+    # It had to wait as well.
+    assert successor.take_sockets()[-1] == "end"
+    successor.close()
+
+
+def _successor_without_descriptor(entrepot, limit: int) -> Replacement:
+    """Connects while no descriptor is free; the listeners hold some in reserve."""
+    used = {int(fd) for fd in os.listdir(f"/proc/{entrepot.pid}/fd")}
+    free = next(fd for fd in range(limit + 1) if fd not in used)
+    resource.prlimit(entrepot.pid, resource.RLIMIT_NOFILE, (free, limit))
+    return Replacement(entrepot)
 
 
 def _answers(entrepot) -> bool:

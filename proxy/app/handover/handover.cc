@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <span>
 #include <system_error>
@@ -24,6 +25,9 @@ constexpr std::chrono::seconds longest_offer{60};
 /// A process that opens the cache for longer is reported.
 constexpr std::chrono::seconds longest_opening{60};
 
+/// The next try after the system had no descriptor left.
+constexpr std::chrono::seconds pause_of_accept{1};
+
 constexpr std::string_view hello = "hello 1";
 
 }  // namespace
@@ -40,8 +44,7 @@ void Handover::listen() {
   control_.assert_in_loop();
   try {
     listening_ = listen_for_handover(directory_);
-    connection_ =
-        std::make_unique<loop::Readable>(control_, listening_.get(), [this] { accept(); });
+    watch();
   } catch (const std::system_error& error) {
     log::warn("this process cannot be replaced while it serves (serve --replace): {}",
               error.what());
@@ -52,6 +55,7 @@ Handover::~Handover() { control_.assert_in_loop(); }
 
 void Handover::stop() {
   control_.assert_in_loop();
+  pause_.reset();
   connection_.reset();
   listening_ = {};
   message_.reset();
@@ -84,9 +88,19 @@ void Handover::child_ended() {
              *pid, how);
 }
 
+void Handover::watch() {
+  connection_ = std::make_unique<loop::Readable>(control_, listening_.get(), [this] { accept(); });
+}
+
+void Handover::pause() {
+  connection_.reset();
+  pause_ = control_.after(pause_of_accept, [this] { watch(); });
+}
+
 void Handover::accept() {
   while (true) {
     Descriptor socket(::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) return pause();
     if (!socket) return;
     auto channel = std::make_unique<Channel>(std::move(socket));
     const std::string reason = refusal(*channel);

@@ -78,7 +78,10 @@ class Handover {
   void stop();
 
  private:
+  void watch();
   void accept();
+  /// Accepts nothing for a while, for want of descriptors or memory.
+  void pause();
   /// Why this process may not be replaced by the one at the other end; empty: it may.
   std::string refusal(const Channel& channel) const;
   void receive();
@@ -100,7 +103,8 @@ class Handover {
   PhaseVariable<HandoverPhase> phase_{HandoverPhase::waiting};
   Successor successor_;
   Descriptor listening_;  // none: this process cannot be replaced
-  std::unique_ptr<loop::Readable> connection_;
+  std::unique_ptr<loop::Readable> connection_;  // null during pause_
+  std::unique_ptr<loop::Loop::Timer> pause_;
   std::unique_ptr<Channel> peer_;  // null: no other process is connected
   std::unique_ptr<loop::Readable> message_;
   std::unique_ptr<loop::Loop::Timer> patience_;
