@@ -61,7 +61,7 @@ def misses(port: int, targets) -> list[float]:
             response = connection.read_response()
             times.append(1e3 * (time.monotonic() - begun))
             assert response.status == 200 and response.complete, response.status
-            assert "fwd=miss" in response.outcome, response.outcome
+            assert "fwd=uri-miss" in response.outcome, response.outcome
             time.sleep(PAUSE)
     return times
 
