@@ -102,7 +102,7 @@ class Handover {
   const metrics::Metrics& metrics_;
   PhaseVariable<HandoverPhase> phase_{HandoverPhase::waiting};
   Successor successor_;
-  Descriptor listening_;  // none: this process cannot be replaced
+  Descriptor listening_;                        // none: this process cannot be replaced
   std::unique_ptr<loop::Readable> connection_;  // null during pause_
   std::unique_ptr<loop::Loop::Timer> pause_;
   std::unique_ptr<Channel> peer_;  // null: no other process is connected
