@@ -250,6 +250,7 @@ struct Metrics::Families {
   EnumSeries<HistogramSeries, LoopRole> loop_lag;
   EnumSeries<CounterSeries, JobPool> job_failures;
   EnumSeries<CounterSeries, HandoverResult> handovers;
+  EnumSeries<CounterSeries, ReloadResult> reloads;
 
   const Upstream& upstream(std::string_view name) const {
     const auto found = upstreams.find(name);
@@ -274,6 +275,7 @@ void Metrics::Families::write_process(Exposition& out) const {
   out.add(Id::store_jobs_queued, {}, store_jobs_queued);
   out.add_each(Id::job_failures, job_failures);
   out.add_each(Id::handovers, handovers);
+  out.add_each(Id::reloads, reloads);
   out.add(Id::build_info, {version(), commit()}, 1);
   const ProcessUse use = process_use();
   out.add(Id::process_cpu, {}, use.cpu_seconds);
@@ -334,6 +336,7 @@ Gauge Metrics::store_jobs_queued() const { return Gauge(&families_->store_jobs_q
 Counter Metrics::handovers(HandoverResult result) const {
   return Counter(&families_->handovers[result]);
 }
+Counter Metrics::reloads(ReloadResult result) const { return Counter(&families_->reloads[result]); }
 
 Counter Metrics::job_failures(JobPool pool) const {
   return Counter(&families_->job_failures[pool]);

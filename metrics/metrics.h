@@ -140,6 +140,7 @@ class Metrics {
   Gauge store_jobs_queued() const;
   Counter job_failures(JobPool pool) const;
   Counter handovers(HandoverResult result) const;
+  Counter reloads(ReloadResult result) const;
 
   /// Returns the text exposition format 0.0.4. Reads /proc/self.
   std::string text() const;

@@ -116,6 +116,12 @@ enum class HandoverResult : std::uint8_t {
   failed,  ///< it ended before; this process serves on
 };
 
+/// The end of a reload of the configuration: label `result` of entrepot_reloads_total.
+enum class ReloadResult : std::uint8_t {
+  done,     ///< the new configuration is in force, or equals the one before
+  refused,  ///< it cannot be used; the one before stays in force
+};
+
 /// The credentials of a request: label `result` of entrepot_logins_total.
 enum class LoginResult : std::uint8_t {
   ok,
@@ -314,6 +320,12 @@ template <>
 inline constexpr auto words<HandoverResult> = make_words<HandoverResult>({
     {HandoverResult::done, "done"},
     {HandoverResult::failed, "failed"},
+});
+
+template <>
+inline constexpr auto words<ReloadResult> = make_words<ReloadResult>({
+    {ReloadResult::done, "done"},
+    {ReloadResult::refused, "refused"},
 });
 
 template <>

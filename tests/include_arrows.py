@@ -83,6 +83,9 @@ ARROWS = {
     "proxy/app/token_cli": ["proxy/access", "proxy/access/login", "proxy/base",
                             "proxy/app/command", "proxy/app/engines/files"],
     "proxy/app/handover": ["conf", "proxy/base", "proxy/http", "proxy/http/listen", "proxy/loop"],
+    "proxy/app/listeners": ["conf", "proxy/app/command", "proxy/app/handover", "proxy/app/issuer_keys",
+                            "proxy/http", "proxy/http/client", "proxy/http/listen", "proxy/http/tls", "proxy/loop",
+                            "proxy/registry", "proxy/registry/admission"],
     "proxy/app/cache_cli": ["cache", "cache/", "conf", "proxy/admin", "proxy/app/command"],
     "proxy/app": ["cache", "cache/", "conf", "proxy/"],
 }

@@ -57,6 +57,7 @@ enum class Id : std::size_t {
   logins,
   access_refused,
   handovers,
+  reloads,
   jwt_key_fetches,
   jwt_issuers_failing,
   tls_handshakes,

@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "proxy/app/client_listeners.h"
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/endpoint_memory.h"
+#include "proxy/app/listeners/client_listener.h"
 
 namespace entrepot::app {
 namespace {

@@ -51,13 +51,6 @@ Changes changes_between(const conf::Config& now, const conf::Config& next) {
   const auto later = [&](const char* key, bool differs) {
     if (differs) changes.later.emplace_back(key);
   };
-  // ClientListeners applies other certificates.
-  const auto same_listener = [](const conf::Listener& one, const conf::Listener& other) {
-    return one.address == other.address && one.mode == other.mode &&
-           one.tls.has_value() == other.tls.has_value();
-  };
-  later("listen", !std::equal(now.listen.begin(), now.listen.end(), next.listen.begin(),
-                              next.listen.end(), same_listener));
   later("admin", now.admin != next.admin);
   later("default_upstream", now.default_upstream != next.default_upstream);
   later("registry", now.registry != next.registry);

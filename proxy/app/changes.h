@@ -8,7 +8,8 @@
 
 namespace entrepot::app {
 
-/// The differences between two configurations, by the work that a running process has to do.
+/// The differences between two configurations, by the work that a running process has to do;
+/// ListenerPlan has those of `listen`.
 struct Changes {
   bool cache = false;  ///< sizes, pins, scrub, tag rules
   bool log_level = false;

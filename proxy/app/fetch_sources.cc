@@ -49,7 +49,8 @@ void FetchSources::recall(const upstream::Reports& known) {
   for (const auto& source : sources_) source->recall(known);
 }
 
-void FetchSources::replace(const conf::Config& next, const std::vector<std::string>& upstreams) {
+std::function<void()> FetchSources::prepare(const conf::Config& next,
+                                            const std::vector<std::string>& upstreams) {
   auto options = options_of(next);
   std::erase_if(options.upstreams, [&](const auto& upstream) {
     return std::find(upstreams.begin(), upstreams.end(), upstream.name) == upstreams.end();
@@ -57,8 +58,10 @@ void FetchSources::replace(const conf::Config& next, const std::vector<std::stri
   // A source that nobody uses shows whether libcurl accepts the options, before anything changes.
   loop::Loop scratch("reload");
   static_cast<void>(upstream::UpstreamSource(scratch, options, metrics_));
-  for (std::size_t i = 0; i < sources_.size(); ++i)
-    threads_.fetch()[i]->post([&source = *sources_[i], options] { source.replace(options); });
+  return [this, options] {
+    for (std::size_t i = 0; i < sources_.size(); ++i)
+      threads_.fetch()[i]->post([&source = *sources_[i], options] { source.replace(options); });
+  };
 }
 
 std::optional<upstream::Reports> FetchSources::reports() {

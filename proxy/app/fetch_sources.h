@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,9 +36,11 @@ class FetchSources {
 
   /// Gives each source the measurements of an earlier process. Before the loops start.
   void recall(const upstream::Reports& known);
-  /// Replaces the configuration of `upstreams` (names) with that in `next`. Any thread. Throws
-  /// std::runtime_error if it cannot be used; nothing has changed then.
-  void replace(const conf::Config& next, const std::vector<std::string>& upstreams);
+  /// Returns the function that replaces the configuration of `upstreams` (names) with that in
+  /// `next`; call it at most once, while this exists. Any thread. Throws std::runtime_error if it
+  /// cannot be used.
+  std::function<void()> prepare(const conf::Config& next,
+                                const std::vector<std::string>& upstreams);
 
   /// The measurements that all sources have of their endpoints, merged. Null if a loop does not
   /// answer within 5 s or the threads end. Blocks; any thread but the loops.

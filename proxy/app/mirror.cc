@@ -43,6 +43,16 @@ std::vector<int> stored_sockets(const std::vector<Handover::Listener>& listeners
   return sockets;
 }
 
+/// Returns when the listeners accept. The loop runs, and may have reloaded the configuration.
+void start(loop::Loop& control, ClientListeners& listeners) {
+  std::promise<void> started;
+  control.post([&] {
+    listeners.start();
+    started.set_value();
+  });
+  started.get_future().wait();
+}
+
 /// Waits until the keys of issuers have been fetched, or cannot be. The loop runs.
 void fetch_keys(loop::Loop& control, ClientListeners& listeners) {
   const auto fetched = std::make_shared<std::promise<void>>();
@@ -88,7 +98,7 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       reload_(
           config, std::move(load),
           [this](const conf::Config& next) { return listeners_->prepare(next); },
-          threads_.control(), sources_, cache_) {}
+          threads_.control(), sources_, cache_, metrics) {}
 
 Mirror::~Mirror() { take_down(); }
 
@@ -97,8 +107,14 @@ void Mirror::assemble(const metrics::Metrics& metrics, InheritedSockets& inherit
   for (const auto& loop : threads_.serve()) loop_lag_.watch(*loop, metrics::LoopRole::serve);
   sources_.watch(loop_lag_);
   loop_lag_.watch(threads_.control(), metrics::LoopRole::admin);
-  listeners_ =
-      std::make_unique<ClientListeners>(config_, inherited, threads_, registry_, logins_, metrics);
+  listeners_ = std::make_unique<ClientListeners>(config_, inherited,
+                                                 ListenerParts{.control = threads_.control(),
+                                                               .loops = threads_.serve_loops(),
+                                                               .readers = threads_.store_pool(),
+                                                               .keys = threads_.keys_pool(),
+                                                               .registry = registry_,
+                                                               .logins = logins_,
+                                                               .metrics = metrics});
   admin_.listen(config_, inherited);
   inherited.remove_files();
   handover_ = std::make_unique<Handover>(threads_.control(), config_.cache.directory,
@@ -127,7 +143,7 @@ void Mirror::take_down() {
 bool Mirror::run(const std::function<void()>& accepting) {
   threads_.start_loops();
   if (accepting) fetch_keys(threads_.control(), *listeners_);
-  listeners_->start();
+  start(threads_.control(), *listeners_);
   admin_.start();
   if (accepting) accepting();
   threads_.control().post([this] { serve(); });
@@ -227,8 +243,11 @@ void Mirror::reload() {
         "SIGHUP: nothing is read, because another process has the cache; replace or restart this "
         "one");
   notifier_.reloading();
-  notifier_.ready(reload_.run() ? status()
-                                : status() + "; the last SIGHUP was refused, see the log");
+  const auto sockets = stored_sockets(listeners());
+  const bool done = reload_.run();
+  // The service manager would keep the socket of a removed listener open.
+  if (auto now = stored_sockets(listeners()); now != sockets) notifier_.store(now);
+  notifier_.ready(done ? status() : status() + "; the last SIGHUP was refused, see the log");
   listeners_->watch_files();
 }
 

@@ -15,11 +15,11 @@
 #include "metrics/metrics.h"
 #include "metrics/phase_variable.h"
 #include "proxy/app/admin_api.h"
-#include "proxy/app/client_listeners.h"
 #include "proxy/app/endpoint_memory.h"
 #include "proxy/app/fetch_sources.h"
 #include "proxy/app/handover/handover.h"
 #include "proxy/app/handover/inherited_sockets.h"
+#include "proxy/app/listeners/client_listeners.h"
 #include "proxy/app/loop_lag.h"
 #include "proxy/app/notifier.h"
 #include "proxy/app/phase.h"
@@ -59,7 +59,7 @@ class Mirror {
   /// Begins to drain; a second call closes the connections that are left. Any thread.
   void drain();
 
-  /// As ClientListeners::addresses().
+  /// As ClientListeners::addresses(). REQUIRES, while run() runs: no reload.
   const std::vector<std::string>& addresses() const { return listeners_->addresses(); }
   /// The same of the admin listener; empty without one.
   const std::string& admin_address() const { return admin_.address(); }

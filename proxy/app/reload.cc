@@ -12,21 +12,15 @@
 
 namespace entrepot::app {
 
-std::string PreparedListeners::text() const {
-  std::string text;
-  if (!certificates.empty()) text = "new certificates on " + joined(certificates);
-  if (!rules.empty())
-    text.append(text.empty() ? "" : "; ").append("new access rules on " + joined(rules));
-  return text;
-}
-
 Reload::Reload(const conf::Config& config, std::function<conf::Loaded()> load, Prepare prepare,
-               loop::Loop& control, FetchSources& sources, cache::Cache& cache)
+               loop::Loop& control, FetchSources& sources, cache::Cache& cache,
+               const metrics::Metrics& metrics)
     : load_(std::move(load)),
       prepare_(std::move(prepare)),
       control_(control),
       sources_(sources),
       cache_(cache),
+      metrics_(metrics),
       current_(config) {
   conf::forget_passwords(current_);
 }
@@ -39,6 +33,7 @@ bool Reload::run() {
     apply(loaded.config);
     conf::forget_passwords(loaded.config);
     current_ = std::move(loaded.config);
+    metrics_.reloads(metrics::ReloadResult::done).add();
     return true;
   } catch (const conf::ConfigError& error) {
     for (const auto& line : error.lines()) log::error("{}", line);
@@ -46,16 +41,19 @@ bool Reload::run() {
   } catch (const std::exception& error) {
     log::error("SIGHUP: {}; the previous configuration stays in force", error.what());
   }
+  metrics_.reloads(metrics::ReloadResult::refused).add();
   return false;
 }
 
-/// Throws, before it changes anything, if an upstream or a certificate cannot be used as
-/// configured.
+/// Throws, before it changes anything, if an upstream, an address or a certificate cannot be used
+/// as configured.
 void Reload::apply(const conf::Config& next) {
   const auto changes = changes_between(current_, next);
+  // The listeners last: clients of a new socket would be lost if something else failed then.
+  const auto use_sources = sources_.prepare(next, changes.upstreams);
   const auto listeners = prepare_(next);
   for (const auto& warning : listeners.warnings) log::warn("{}", warning);
-  sources_.replace(next, changes.upstreams);
+  use_sources();
   listeners.use();
   if (changes.cache) cache_.reconfigure(cache_options(next));
   if (changes.log_level) log::set_level(next.log.level);

@@ -2,27 +2,15 @@
 #pragma once
 
 #include <functional>
-#include <string>
-#include <vector>
 
 #include "cache/cache.h"
 #include "conf/config.h"
 #include "conf/load.h"
+#include "metrics/metrics.h"
 #include "proxy/app/fetch_sources.h"
+#include "proxy/app/listeners/prepared_listeners.h"
 
 namespace entrepot::app {
-
-/// A part of a new configuration that has been read and is ready for use.
-struct PreparedListeners {
-  std::vector<std::string> certificates;  ///< listeners with other ones
-  std::vector<std::string> rules;         ///< listeners with other users, tokens or access rules
-  std::vector<std::string> warnings;
-  std::function<void()> use;
-
-  bool changed() const { return !certificates.empty() || !rules.empty(); }
-  /// "new certificates on https://…; new access rules on …": for the log.
-  std::string text() const;
-};
 
 /// Applies a changed configuration to the running process. Control loop only, once it runs.
 class Reload {
@@ -30,11 +18,12 @@ class Reload {
   using Prepare = std::function<PreparedListeners(const conf::Config& next)>;
 
   /// `load` reads the configuration and throws conf::ConfigError if it cannot be used; null: the
-  /// process does not reload. `prepare` reads the files of the listeners and throws
-  /// conf::ConfigError if one cannot be used. `config` is the present configuration. `sources` and
-  /// `cache` outlive this; `control` is the loop of run().
+  /// process does not reload. `prepare` binds the new listeners and reads the files of all, and
+  /// throws if that fails (ClientListeners::prepare()). `config` is the present configuration.
+  /// `sources`, `cache` and `metrics` outlive this; `control` is the loop of run().
   Reload(const conf::Config& config, std::function<conf::Loaded()> load, Prepare prepare,
-         loop::Loop& control, FetchSources& sources, cache::Cache& cache);
+         loop::Loop& control, FetchSources& sources, cache::Cache& cache,
+         const metrics::Metrics& metrics);
   Reload(const Reload&) = delete;
   Reload& operator=(const Reload&) = delete;
 
@@ -52,6 +41,7 @@ class Reload {
   loop::Loop& control_;
   FetchSources& sources_;
   cache::Cache& cache_;
+  const metrics::Metrics& metrics_;
   conf::Config current_;  // without passwords
 };
 

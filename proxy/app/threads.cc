@@ -21,6 +21,12 @@ Threads::Loops Threads::make_loops(const std::string& name, int count) {
   return loops;
 }
 
+std::vector<loop::Loop*> Threads::serve_loops() const {
+  std::vector<loop::Loop*> loops;
+  for (const auto& loop : serve_) loops.push_back(loop.get());
+  return loops;
+}
+
 std::vector<loop::Loop*> Threads::worker_loops() const {
   std::vector<loop::Loop*> all;
   for (const auto* loops : {&serve_, &fetch_})

@@ -45,6 +45,7 @@ class Threads {
   loop::StorePool& admin_pool() { return admin_pool_; }
   loop::StorePool& login_pool() { return login_pool_; }
   loop::StorePool& keys_pool() { return keys_pool_; }
+  std::vector<loop::Loop*> serve_loops() const;
   /// The serve loops, then the fetch loops.
   std::vector<loop::Loop*> worker_loops() const;
 

@@ -7,8 +7,8 @@
 
 #include <cerrno>
 #include <charconv>
+#include <filesystem>
 #include <system_error>
-#include <tuple>
 #include <utility>
 
 #include "proxy/http/listener.h"
@@ -47,16 +47,29 @@ std::string explain(int error) {
   }
 }
 
-/// The same address and port; a port that the system chooses equals none.
-bool same_end(const Address& one, const Address& other) {
-  const auto& [v4, other_v4] = std::tie(reinterpret_cast<const sockaddr_in&>(one.storage),
-                                        reinterpret_cast<const sockaddr_in&>(other.storage));
-  if (one.storage.ss_family != other.storage.ss_family || v4.sin_port != other_v4.sin_port ||
-      v4.sin_port == 0)
-    return false;
-  if (one.storage.ss_family == AF_INET) return v4.sin_addr.s_addr == other_v4.sin_addr.s_addr;
+bool same_ip(const Address& one, const Address& other) {
+  if (one.storage.ss_family != other.storage.ss_family) return false;
+  if (one.storage.ss_family == AF_INET)
+    return reinterpret_cast<const sockaddr_in&>(one.storage).sin_addr.s_addr ==
+           reinterpret_cast<const sockaddr_in&>(other.storage).sin_addr.s_addr;
   return IN6_ARE_ADDR_EQUAL(&reinterpret_cast<const sockaddr_in6&>(one.storage).sin6_addr,
                             &reinterpret_cast<const sockaddr_in6&>(other.storage).sin6_addr);
+}
+
+/// Clients of `other` could reach a socket on this address, which is "any". IPv6 sockets accept
+/// IPv4 too.
+bool covers(const Address& any, const Address& other) {
+  if (any.storage.ss_family == AF_INET6)
+    return IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6&>(any.storage).sin6_addr);
+  return other.storage.ss_family == AF_INET &&
+         reinterpret_cast<const sockaddr_in&>(any.storage).sin_addr.s_addr == INADDR_ANY;
+}
+
+/// A port that the system chooses equals none.
+bool same_port(const Address& one, const Address& other) {
+  // sin_port and sin6_port have the same offset.
+  const auto port = reinterpret_cast<const sockaddr_in&>(one.storage).sin_port;
+  return port != 0 && port == reinterpret_cast<const sockaddr_in&>(other.storage).sin_port;
 }
 
 Address parse(const std::string& text) {
@@ -91,23 +104,24 @@ void set(int fd, int level, int option, int value) {
   setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-// Returns a bound socket that does not listen yet; -1 with errno set on failure. The first socket
-// joins the SO_REUSEPORT group only once it is bound, so that bind() fails if any socket listens
-// there. The others belong to the group before bind(), which would fail otherwise.
-int bound_socket(const Address& address, bool first) {
+// Returns a bound socket that does not listen yet; -1 with errno set on failure. A socket without
+// neighbours joins the SO_REUSEPORT group only once it is bound, so that bind() fails if any socket
+// listens there. The others belong to the group before bind(), which would fail otherwise.
+int bound_socket(const Address& address, Neighbours neighbours) {
+  const bool alone = neighbours == Neighbours::refused;
   const int fd =
       socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (fd < 0) return -1;
   set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (address.storage.ss_family == AF_INET6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-  if (!first) set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (!alone) set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (bind(fd, address.get(), address.length) != 0) {
     const int error = errno;
     close(fd);
     errno = error;
     return -1;
   }
-  if (first) set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (alone) set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   return fd;
 }
 
@@ -134,12 +148,12 @@ std::vector<int> duplicate(const std::string& address, std::size_t count,
 
 /// `sockets` listen there already.
 std::vector<int> listen_on_port(const std::string& text, std::size_t count,
-                                std::vector<int> sockets) {
+                                std::vector<int> sockets, Neighbours neighbours) {
   Address address = parse(text);
   const bool inherited = !sockets.empty();
   if (inherited) address.set_port(local_port(sockets.front()));
   while (sockets.size() < count) {
-    const int fd = bound_socket(address, sockets.empty());
+    const int fd = bound_socket(address, sockets.empty() ? neighbours : Neighbours::allowed);
     // No other socket may join one that a service manager has bound for another user (socket(7)).
     if (fd < 0 && inherited) return duplicate(text, count, std::move(sockets));
     if (fd >= 0) sockets.push_back(fd);
@@ -180,21 +194,53 @@ bool listens_on(int fd, const std::string& address) {
   Address bound;
   bound.length = sizeof(bound.storage);
   return getsockname(fd, reinterpret_cast<sockaddr*>(&bound.storage), &bound.length) == 0 &&
-         bound.length == wanted.length && same_end(bound, wanted);
+         bound.length == wanted.length && same_ip(bound, wanted) && same_port(bound, wanted);
 }
 
 Listening listen_on(const std::string& address, std::size_t count, unsigned mode,
-                    const std::vector<int>& inherited) {
+                    const std::vector<int>& inherited, Neighbours neighbours) {
   std::vector<int> sockets = inherited;
   while (sockets.size() > count) {
     close(sockets.back());
     sockets.pop_back();
   }
   const auto path = socket_path(address);
-  if (!path) return {listen_on_port(address, count, std::move(sockets))};
+  if (!path) return {listen_on_port(address, count, std::move(sockets), neighbours)};
   if (sockets.empty()) return listen_on_path(address, *path, count, mode);
   chmod(path->c_str(), mode);  // it stays as it is where this fails
   return {duplicate(address, count, std::move(sockets)), SocketFile(*path)};
+}
+
+std::vector<int> duplicates(const std::string& address, const std::vector<int>& sockets) {
+  std::vector<int> copies;
+  for (const int socket : sockets) {
+    const int fd = fcntl(socket, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) close_and_fail(copies, address);
+    copies.push_back(fd);
+  }
+  return copies;
+}
+
+bool same_address(const std::string& one, const std::string& other) {
+  if (one == other) return true;
+  const auto path = socket_path(one);
+  const auto other_path = socket_path(other);
+  if (path && other_path)
+    return std::filesystem::path(*path).lexically_normal() ==
+           std::filesystem::path(*other_path).lexically_normal();
+  if (path || other_path) return false;
+  const Address parsed = parse(one);
+  const Address other_parsed = parse(other);
+  return same_ip(parsed, other_parsed) && same_port(parsed, other_parsed);
+}
+
+bool overlap(const std::string& one, const std::string& other) {
+  if (socket_path(one) || socket_path(other)) return false;
+  const Address parsed = parse(one);
+  const Address other_parsed = parse(other);
+  return same_port(parsed, other_parsed) &&
+         (same_ip(parsed, other_parsed) || covers(parsed, other_parsed) ||
+          covers(other_parsed, parsed));
 }
 
 }  // namespace entrepot::http

@@ -100,6 +100,7 @@ bool Listener::free_descriptor() {
 
 void Listener::start() {
   loop_.assert_in_loop();
+  started_ = true;
   if (fd_ >= 0) event_add(ready_, nullptr);
 }
 
@@ -109,6 +110,12 @@ void Listener::close() {
   // The clients in the kernel's queue are connected already; closing the socket would reset them.
   while (accept_some(accepted_per_turn)) {
   }
+  leave();
+}
+
+void Listener::leave() {
+  loop_.assert_in_loop();
+  if (fd_ < 0) return;
   resting_.reset();
   event_del(ready_);
   ::close(std::exchange(fd_, -1));

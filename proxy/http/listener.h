@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "proxy/http/client/client_address.h"
+#include "proxy/http/listen/neighbours.h"
 #include "proxy/http/listen/unix_socket.h"
 #include "proxy/loop/loop.h"
 
@@ -31,10 +32,22 @@ struct Listening {
 /// IPv4 too): they share one port, and the kernel spreads the clients over them. Throws
 /// ListenError, also if another process of this user listens there, which SO_REUSEPORT alone would
 /// permit. "unix:/path": as listen_on_unix(), with the permission bits `mode`. `inherited`: sockets
-/// of another process that listens on `address`, which are used first. It accepts the clients of
-/// those that are too many.
+/// of another server that listens on `address`, which are used first. That server accepts the
+/// clients of those that are too many.
 Listening listen_on(const std::string& address, std::size_t count, unsigned mode = 0660,
-                    const std::vector<int>& inherited = {});
+                    const std::vector<int>& inherited = {},
+                    Neighbours neighbours = Neighbours::refused);
+/// Descriptors of the same listening sockets, for another server. The caller closes them. Throws
+/// ListenError, which names `address`.
+std::vector<int> duplicates(const std::string& address, const std::vector<int>& sockets);
+/// Whether two configured addresses are spellings of one: "[::1]:80" and "[0::1]:080", "unix:/a/b"
+/// and "unix:/a//b". Two addresses whose port the system chooses are the same if their texts are.
+/// Throws ListenError for text that is no address.
+bool same_address(const std::string& one, const std::string& other);
+/// Whether a socket on one address could get clients of the other: the same port, and the same IP
+/// address or "any". False for unix sockets and port 0. Throws ListenError for text that is no
+/// address.
+bool overlap(const std::string& one, const std::string& other);
 /// Whether the socket listens on a configured address and port. False for unix sockets and port 0.
 /// Throws ListenError for text that is no address.
 bool listens_on(int fd, const std::string& address);
@@ -74,6 +87,10 @@ class Listener {
   void start();
   /// Accepts the connections in the kernel's queue, then stops listening.
   void close();
+  /// Stops listening. The queue stays with the other owners of the socket.
+  void leave();
+  /// start() has been called.
+  bool started() const { return started_; }
 
  private:
   static void on_ready(int, short, void* self);
@@ -87,6 +104,7 @@ class Listener {
   const Accepted accepted_;
   const std::function<std::string()> busy_;
   std::function<void()> pass_;  // null: its queue is its own
+  bool started_ = false;
   int fd_;
   int spare_;
   std::size_t reserved_ = 0;

@@ -205,7 +205,8 @@ void LoopServer::drain(Next next, std::function<void()> drained) {
 void LoopServer::close() {
   loop_.assert_in_loop();
   draining_ = true;
-  listener_.close();
+  // A server that was not used has taken no client of the one whose sockets it shares.
+  listener_.started() ? listener_.close() : listener_.leave();
   for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->close();
 }
 

@@ -5,7 +5,8 @@
 
 namespace entrepot::http {
 
-/// Whether another process listens on the sockets of a server that drains.
+/// Whether another server, of this process or of the next one, listens on the sockets of a server
+/// that drains.
 enum class Next : std::uint8_t { none, listens };
 
 }  // namespace entrepot::http

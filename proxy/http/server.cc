@@ -13,15 +13,15 @@
 
 namespace entrepot::http {
 
-// The constructing thread also constructs the LoopServers. From then on each belongs to its loop,
-// and every call to it is posted there.
+// The constructing thread also constructs the LoopServers, which touch nothing of a loop that runs.
+// From then on each belongs to its loop, and every call to it is posted there.
 class Server::Impl {
  public:
   Impl(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler)
       : options_(std::move(options)) {
     check(!loops.empty(), "a server without loops");
-    Listening listening =
-        listen_on(options_.address, loops.size(), options_.socket_mode, options_.inherited);
+    Listening listening = listen_on(options_.address, loops.size(), options_.socket_mode,
+                                    options_.inherited, options_.neighbours);
     sockets_ = std::move(listening.sockets);
     if (listening.file) file_.emplace(std::move(*listening.file));
     port_ = local_port(sockets_.front());

@@ -14,6 +14,7 @@
 #include "metrics/metrics.h"
 #include "proxy/http/client/clients.h"
 #include "proxy/http/exchange.h"
+#include "proxy/http/listen/neighbours.h"
 #include "proxy/http/next.h"
 
 namespace entrepot::loop {
@@ -43,8 +44,9 @@ struct ServerOptions {
   std::string address;
   /// Permission bits of a unix socket; connect() needs the right to write.
   unsigned socket_mode = 0660;
-  /// Listening sockets on `address` of another process, which the server takes over (listen_on()).
+  /// Listening sockets on `address` of another server, which this one takes over (listen_on()).
   std::vector<int> inherited;
+  Neighbours neighbours = Neighbours::refused;
   /// The listener speaks TLS with these settings; null: plain TCP.
   std::shared_ptr<const tls::Context> tls;
   metrics::TlsMetrics tls_metrics;
@@ -100,11 +102,12 @@ class ListenError : public std::runtime_error {
 /// each loop has a socket of its own (SO_REUSEPORT); on a unix socket the loops take turns.
 class Server {
  public:
-  /// Binds the address; throws ListenError. Before the loops start. `handler` and `loops` outlive
-  /// the server.
+  /// Binds the address; throws ListenError. Any thread; the loops may run. `handler` and `loops`
+  /// outlive the server.
   Server(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler);
-  /// Closes all connections and waits for the loops to do so. REQUIRES: all loops run and are not
-  /// stopped meanwhile, or the threads of all have been joined. Not on a thread of the loops.
+  /// Closes all connections and waits for the loops to do so, for two turns of each. REQUIRES: all
+  /// loops run and are not stopped meanwhile, or the threads of all have been joined. Not on a
+  /// thread of the loops.
   ~Server();
 
   /// The bound port; 0 for a unix socket.
@@ -115,9 +118,9 @@ class Server {
   void start();
   /// Closes the listeners and the idle connections; requests in progress get their replies with
   /// `Connection: close`. Calls `drained` on one of the loops when the last connection has ended.
-  /// A unix socket loses its file at once. Any thread; once. After Next::listens, the file stays,
-  /// and an idle connection may send one more request, since nobody waits for the end of this
-  /// server.
+  /// A unix socket loses its file at once. Any thread; once; before start() too. After
+  /// Next::listens, the file stays, and an idle connection may send one more request, since nobody
+  /// waits for the end of this server.
   void drain(Next next, const std::function<void()>& drained);
   /// Uses `context` for the connections that are accepted from now on; the others keep theirs. Any
   /// thread, before close() and drain() have been called or after. REQUIRES: ServerOptions::tls.

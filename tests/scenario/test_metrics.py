@@ -40,6 +40,7 @@ METRICS = {
     "store_jobs_queued": set(),
     "job_failures_total": {"pool"},
     "handovers_total": {"result"},
+    "reloads_total": {"result"},
     "tls_handshakes_total": {"result"},
     "tls_kernel_connections_total": set(),
     "upstream_requests_total": {"upstream", "endpoint", "kind", "code"},

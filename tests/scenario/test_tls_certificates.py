@@ -286,12 +286,6 @@ def test_sessions_outlive_a_reload(entrepot, own, authority, context):
         assert connection.socket.session_reused
 
 
-def test_tls_itself_comes_with_the_next_start(entrepot, context, leaf):
-    entrepot.config["listen"] = [{"address": "127.0.0.1:0"}]
-    reload(entrepot, "these changes take effect at the next start: listen")
-    assert used(entrepot, context) == https.fingerprint(leaf[0])
-
-
 def test_the_end_of_a_certificate_is_a_metric(entrepot, leaf):
     text = subprocess.run(["openssl", "x509", "-in", str(leaf[0]), "-noout", "-enddate"],
                           capture_output=True, text=True, check=True).stdout

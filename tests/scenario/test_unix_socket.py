@@ -356,8 +356,8 @@ def test_a_reload_keeps_the_socket(entrepot, path):
         reload(entrepot)
         connection.send_request("GET", "/v2/")
         assert connection.read_response().status == 200
-    assert path.stat().st_ino == before and stat.S_IMODE(path.stat().st_mode) == 0o660
-    entrepot.log.wait_for("SIGHUP: these changes take effect at the next start: listen$")
+    assert path.stat().st_ino == before and stat.S_IMODE(path.stat().st_mode) == 0o666
+    entrepot.log.wait_for(f"new permissions on unix:{path}$")
 
 
 # --- Configuration and commands.

@@ -90,7 +90,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 57);
+  EXPECT_EQ(families, 58);
 }
 
 TEST(Metrics, HasASeriesForEachPresentCertificate) {

@@ -95,6 +95,7 @@ TEST(Words, AreTheLabelValuesOfTheMetrics) {
   EXPECT_EQ(label_values("entrepot_logins_total", "result"), all_words<LoginResult>());
   EXPECT_EQ(label_values("entrepot_access_refused_total", "reason"), all_words<AccessRefusal>());
   EXPECT_EQ(label_values("entrepot_handovers_total", "result"), all_words<HandoverResult>());
+  EXPECT_EQ(label_values("entrepot_reloads_total", "result"), all_words<ReloadResult>());
   EXPECT_EQ(label_values("entrepot_jwt_key_fetches_total", "result"), all_words<KeyFetch>());
   EXPECT_EQ(label_values("entrepot_tls_handshakes_total", "result"), all_words<TlsHandshake>());
   EXPECT_EQ(label_values("entrepot_transfers_dropped_total", "reason"), all_words<TransferDrop>());

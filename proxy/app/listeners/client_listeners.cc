@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/listeners/client_listeners.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "conf/load.h"
+#include "metrics/log.h"
+#include "proxy/app/command/component_options.h"
+#include "proxy/http/listener.h"
+#include "proxy/http/tls/kernel.h"
+
+namespace entrepot::app {
+namespace {
+
+using Step = ListenerPlan::Step;
+
+void tell_of_kernel() {
+  if (http::tls::kernel_has_tls())
+    log::info("TLS: the kernel may encrypt replies (entrepot_tls_kernel_connections_total)");
+  else
+    log::info("TLS: the process encrypts replies; the kernel has no module tls");
+}
+
+http::ServerOptions options_of(const ListenerParts& parts, const conf::Config& config,
+                               const conf::Listener& listener) {
+  using metrics::ClientLimit;
+  const metrics::Metrics& metrics = parts.metrics;
+  auto options = server_options(config, listener.address);
+  options.socket_mode = listener.mode;
+  options.tls_metrics = metrics.tls();
+  options.readers = &parts.readers;
+  options.turned_away = metrics.connections_refused();
+  options.client_counters =
+      http::ClientCounters{.connections = metrics.clients_limited(ClientLimit::connections),
+                           .requests = metrics.clients_limited(ClientLimit::requests),
+                           .misses = metrics.clients_limited(ClientLimit::misses),
+                           .heads = metrics.clients_limited(ClientLimit::heads),
+                           .bandwidth = metrics.clients_limited(ClientLimit::bandwidth),
+                           .slow = metrics.clients_limited(ClientLimit::slow),
+                           .idle = metrics.clients_limited(ClientLimit::idle)};
+  options.handler_failures = metrics.job_failures(metrics::JobPool::serve);
+  return options;
+}
+
+}  // namespace
+
+ClientListeners::ClientListeners(const conf::Config& config, InheritedSockets& inherited,
+                                 ListenerParts parts)
+    : parts_(std::move(parts)),
+      metrics_(parts_.metrics.tls()),
+      shares_(share_limits(config)),
+      issuer_keys_(parts_.control, parts_.keys, parts_.metrics, [this] { read_again(); }),
+      settings_(load_settings(config, tickets_)),
+      current_(config),
+      retired_(parts_.control, config.timeouts.drain) {
+  conf::forget_passwords(current_);
+  issuer_keys_.use(current_.listen);
+  parts_.logins.on_missing_key(issuer_keys_.asker());
+  for (const auto& warning : settings_.warnings) log::warn("{}", warning);
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    listeners_.push_back(make(config, i, settings_, inherited.take(config.listen[i].address),
+                              http::Neighbours::refused));
+    tell(i);
+  }
+  if (!tickets_.empty()) tell_of_kernel();
+  publish();
+}
+
+std::unique_ptr<ClientListener> ClientListeners::make(const conf::Config& config, std::size_t index,
+                                                      const ListenerSettings& settings,
+                                                      std::vector<int> sockets,
+                                                      http::Neighbours neighbours) {
+  auto options = options_of(parts_, config, config.listen[index]);
+  options.inherited = std::move(sockets);
+  options.neighbours = neighbours;
+  options.tls = settings.contexts[index];
+  options.shares = &shares_;
+  return std::make_unique<ClientListener>(parts_, std::move(options), settings.rules[index].rules);
+}
+
+void ClientListeners::publish() {
+  addresses_.clear();
+  for (const auto& listener : listeners_) addresses_.push_back(listener->name());
+  metrics_.set_certificates(certificate_ends(settings_.contexts));
+  // The limit holds for each listener; the gauge is their sum.
+  parts_.metrics.connections_limit().set(
+      static_cast<double>(current_.limits.connections * listeners_.size()));
+}
+
+void ClientListeners::tell(std::size_t index) const {
+  const auto& context = settings_.contexts[index];
+  if (context == nullptr) return;
+  const auto& name = listeners_[index]->name();
+  for (const auto& identity : context->identities())
+    log::info("{}: certificate {} for {}", name, identity.files.certificate.string(),
+              http::tls::describe(identity));
+  if (const auto* ca = context->client_ca())
+    log::info("{}: client certificates of {} are {}", name, ca->file().string(),
+              ca->required() ? "required" : "accepted");
+}
+
+PreparedListeners ClientListeners::prepare(const conf::Config& next) {
+  parts_.control.assert_in_loop();
+  conf::Config config = next;
+  conf::forget_passwords(config);
+  config.limits = current_.limits;
+  config.timeouts = current_.timeouts;
+  const auto plan = plan_listeners(current_.listen, config.listen);
+  auto loaded = load_settings(config, tickets_, issuer_keys_.keys());
+  // A std::function is copied.
+  const auto made = std::make_shared<Made>(make_new(plan, config, loaded));
+  auto prepared = changes(plan, config, loaded, *made);
+  prepared.warnings = std::move(loaded.warnings);
+  prepared.use = [this, plan, config, loaded, made] {
+    use(plan, config, loaded, std::move(*made));
+  };
+  return prepared;
+}
+
+ClientListeners::Made ClientListeners::make_new(const ListenerPlan& plan,
+                                                const conf::Config& config,
+                                                const ListenerSettings& settings) {
+  Made made(plan.entries.size());
+  // An address that cannot be bound is found before anything else is opened.
+  for (const Step step : {Step::add, Step::replace}) {
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      const auto& entry = plan.entries[i];
+      if (entry.step != step) continue;
+      const auto& address = config.listen[i].address;
+      std::vector<int> sockets;
+      if (step == Step::replace)
+        sockets = http::duplicates(address, listeners_[entry.before]->sockets());
+      made[i] = make(config, i, settings, std::move(sockets), neighbours(address, plan));
+    }
+  }
+  return made;
+}
+
+http::Neighbours ClientListeners::neighbours(const std::string& address,
+                                             const ListenerPlan& plan) const {
+  const bool beside_removed = std::any_of(
+      plan.removed.begin(), plan.removed.end(),
+      [&](std::size_t removed) { return http::overlap(listeners_[removed]->address(), address); });
+  return beside_removed || retired_.may_hold(address) ? http::Neighbours::allowed
+                                                      : http::Neighbours::refused;
+}
+
+PreparedListeners ClientListeners::changes(const ListenerPlan& plan, const conf::Config& config,
+                                           const ListenerSettings& settings,
+                                           const Made& made) const {
+  PreparedListeners changes;
+  for (const auto removed : plan.removed) changes.removed.push_back(listeners_[removed]->name());
+  for (std::size_t i = 0; i < plan.entries.size(); ++i) {
+    const auto& [step, before] = plan.entries[i];
+    if (step == Step::add) {
+      changes.added.push_back(made[i]->name());
+      continue;
+    }
+    const auto& name = (made[i] ? made[i] : listeners_[before])->name();
+    const auto& context = settings.contexts[i];
+    const auto& context_before = settings_.contexts[before];
+    if (step == Step::replace)
+      (context ? changes.with_tls : changes.without_tls).push_back(name);
+    else if (context != nullptr && !same_certificates(*context_before, *context))
+      changes.certificates.push_back(name);
+    if (settings_.rules[before].digest != settings.rules[i].digest) changes.rules.push_back(name);
+    if (current_.listen[before].mode != config.listen[i].mode) changes.modes.push_back(name);
+  }
+  return changes;
+}
+
+void ClientListeners::use(const ListenerPlan& plan, const conf::Config& config,
+                          const ListenerSettings& settings, Made made) {
+  parts_.control.assert_in_loop();
+  auto before = std::exchange(listeners_, std::move(made));
+  const auto settings_before = std::exchange(settings_, settings);
+  const auto listen_before = std::exchange(current_, config).listen;
+  issuer_keys_.use(current_.listen);
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    const auto& entry = plan.entries[i];
+    auto& listener = listeners_[i];
+    // On each loop, the server that goes closes its sockets before the new one accepts from them.
+    if (entry.step == Step::replace)
+      retired_.add(std::move(before[entry.before]), http::Next::listens);
+    if (entry.step != Step::keep) {
+      if (started_) listener->start();
+      tell(i);
+      continue;
+    }
+    listener = std::move(before[entry.before]);
+    listener->use(settings_.rules[i].rules, settings_.contexts[i]);
+    if (listen_before[entry.before].mode != current_.listen[i].mode)
+      listener->set_mode(current_.listen[i].mode);
+    const auto& context = settings_before.contexts[entry.before];
+    if (context && !same_certificates(*settings_.contexts[i], *context)) tell(i);
+  }
+  for (const auto removed : plan.removed)
+    retired_.add(std::move(before[removed]), http::Next::none);
+  publish();
+}
+
+void ClientListeners::read_again() {
+  parts_.control.assert_in_loop();
+  try {
+    const auto prepared = prepare(current_);
+    if (!prepared.changed()) return;
+    for (const auto& warning : prepared.warnings) log::warn("{}", warning);
+    prepared.use();
+    log::info("files have changed: {}", prepared.text());
+  } catch (const conf::ConfigError& error) {
+    for (const auto& line : error.lines())
+      log::error("files have changed: {}; those before stay in force", line);
+  } catch (const std::exception& error) {
+    log::error("files have changed: {}; those before stay in force", error.what());
+  }
+}
+
+std::vector<std::filesystem::path> ClientListeners::files() const {
+  parts_.control.assert_in_loop();
+  std::vector<std::filesystem::path> files;
+  const auto add = [&](const std::optional<std::filesystem::path>& file) {
+    if (file) files.push_back(*file);
+  };
+  for (const auto& listener : current_.listen) {
+    if (listener.tls) {
+      for (const auto& [certificate, key] : listener.tls->certificates)
+        files.insert(files.end(), {certificate, key});
+      add(listener.tls->client_ca);
+    }
+    if (listener.auth) {
+      add(listener.auth->htpasswd);
+      add(listener.auth->tokens);
+      for (const auto& issuer : listener.auth->jwt) add(issuer.keys);
+    }
+  }
+  return files;
+}
+
+void ClientListeners::watch_files() {
+  const auto watched = files();
+  if (watched.empty()) return file_watch_.reset();
+  const bool first = file_watch_ == nullptr;
+  if (first)
+    file_watch_ = std::make_unique<loop::FileWatch>(parts_.control, [this] { read_again(); });
+  file_watch_->watch(watched);
+  // They may have changed since they were read for the start.
+  if (first) read_again();
+}
+
+void ClientListeners::start() {
+  parts_.control.assert_in_loop();
+  started_ = true;
+  for (const auto& listener : listeners_) listener->start();
+}
+
+void ClientListeners::drain(http::Next next, std::function<void()> drained) {
+  parts_.control.assert_in_loop();
+  file_watch_.reset();
+  retired_.finish(std::exchange(listeners_, {}), next, std::move(drained));
+}
+
+void ClientListeners::close() { retired_.close(); }
+
+std::vector<Handover::Listener> ClientListeners::sockets() const {
+  parts_.control.assert_in_loop();
+  std::vector<Handover::Listener> all;
+  for (std::size_t i = 0; i < listeners_.size(); ++i)
+    all.push_back({current_.listen[i].address, listeners_[i]->sockets()});
+  return all;
+}
+
+std::size_t ClientListeners::connections() const {
+  std::size_t sum = retired_.connections();
+  for (const auto& listener : listeners_) sum += listener->connections();
+  return sum;
+}
+
+}  // namespace entrepot::app
