@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "proxy/app/engines/setup/containers_login.h"
 #include "proxy/app/engines/setup/docker_setup.h"
 #include "proxy/app/engines/setup/kaniko_setup.h"
 #include "proxy/app/engines/setup/podman_setup.h"
