@@ -49,12 +49,13 @@ oci_manifest=application/vnd.oci.image.manifest.v1+json
 oci_index=application/vnd.oci.image.index.v1+json
 
 # push_image REPOSITORY REFERENCE ARCHITECTURE LAYER TYPE: an image of one layer. A REFERENCE of
-# "digest" is that of the manifest. Sets $manifest to the file of the manifest.
+# "digest" is that of the manifest. Sets $manifest to the file of the manifest. $diff_id is that of a
+# compressed layer, $history the JSON of the configuration's history; each may be unset.
 push_image() {
   local config=$work/config.json
   manifest=$work/manifest.$1.$3.json
-  printf '{"architecture":"%s","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["%s"]}}' \
-    "$3" "${diff_id:-$(digest_of "$4")}" >"$config"
+  printf '{"architecture":"%s","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["%s"]}%s}' \
+    "$3" "${diff_id:-$(digest_of "$4")}" "${history:+,\"history\":$history}" >"$config"
   cat >"$manifest" <<JSON
 {"schemaVersion": 2, "mediaType": "$oci_manifest",
  "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "$(digest_of "$config")",
