@@ -18,8 +18,9 @@ namespace entrepot::http::tls {
 namespace {
 
 constexpr std::string_view http_1_1 = "http/1.1";
-// OpenSSL would offer CBC with TLS 1.2 too. AES-128 comes first, because it costs the least.
-constexpr char ciphers_1_2[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+// OpenSSL would offer CBC with TLS 1.2 too, and puts the strongest cipher of a word first. AES-128
+// comes first here, because it costs the least.
+constexpr char ciphers_1_2[] = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr char ciphers_1_3[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr char groups[] = "X25519:P-256:P-384";
