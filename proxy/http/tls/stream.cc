@@ -33,6 +33,35 @@ bool is_distrust(int reason) {
   }
 }
 
+/// No TLS, or a message that breaks its rules.
+bool is_malformed(int reason) {
+  switch (reason) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_UNKNOWN_PROTOCOL:
+    case SSL_R_UNEXPECTED_MESSAGE:
+    case SSL_R_UNEXPECTED_RECORD:
+    case SSL_R_BAD_RECORD_TYPE:
+    case SSL_R_BAD_ECPOINT:
+    case SSL_R_BAD_EXTENSION:
+    case SSL_R_BAD_KEY_SHARE:
+    case SSL_R_BAD_LENGTH:
+    case SSL_R_LENGTH_MISMATCH:
+    case SSL_R_LENGTH_TOO_SHORT:
+    case SSL_R_EXCESSIVE_MESSAGE_SIZE:
+    case SSL_R_MISSING_SIGALGS_EXTENSION:
+    case SSL_R_MISSING_SUPPORTED_GROUPS_EXTENSION:
+    case SSL_R_NO_CIPHERS_SPECIFIED:
+    case SSL_R_NO_COMPRESSION_SPECIFIED:
+    case SSL_R_PACKET_LENGTH_TOO_LONG:
+    case SSL_R_RECORD_LENGTH_MISMATCH:
+    case SSL_R_ENCRYPTED_LENGTH_TOO_LONG:
+    case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
+      return true;
+    default:
+      return false;
+  }
+}
+
 TlsHandshake result_of_reason(int reason) {
   if (is_distrust(reason)) return TlsHandshake::distrusted;
   switch (reason) {
@@ -55,21 +84,8 @@ TlsHandshake result_of_reason(int reason) {
       return TlsHandshake::cipher;
     case SSL_R_NO_APPLICATION_PROTOCOL:
       return TlsHandshake::alpn;
-    case SSL_R_WRONG_VERSION_NUMBER:
-    case SSL_R_UNKNOWN_PROTOCOL:
-    case SSL_R_UNEXPECTED_MESSAGE:
-    case SSL_R_UNEXPECTED_RECORD:
-    case SSL_R_BAD_RECORD_TYPE:
-    case SSL_R_BAD_EXTENSION:
-    case SSL_R_BAD_LENGTH:
-    case SSL_R_LENGTH_MISMATCH:
-    case SSL_R_LENGTH_TOO_SHORT:
-    case SSL_R_EXCESSIVE_MESSAGE_SIZE:
-    case SSL_R_ENCRYPTED_LENGTH_TOO_LONG:
-    case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
-      return TlsHandshake::malformed;
     default:
-      return TlsHandshake::other;
+      return is_malformed(reason) ? TlsHandshake::malformed : TlsHandshake::other;
   }
 }
 
@@ -81,7 +97,10 @@ Stream::Stream(std::shared_ptr<const Context> context, int fd)
 TlsHandshake Stream::failure(int error) const {
   // OpenSSL reports an end of the input without an error of its own.
   if (error == SSL_ERROR_SYSCALL || error == SSL_ERROR_ZERO_RETURN) return TlsHandshake::closed;
-  return result_of_reason(ERR_GET_REASON(ERR_peek_error()));
+  // The error of the handshake comes after those of the mathematics below it.
+  const unsigned long code = ERR_peek_last_error();
+  return ERR_GET_LIB(code) == ERR_LIB_SSL ? result_of_reason(ERR_GET_REASON(code))
+                                          : TlsHandshake::other;
 }
 
 Stream::Progress Stream::handshake() {

@@ -104,6 +104,7 @@ TEST_F(StreamTest, NamesTheReasonOfAFailedHandshake) {
   EXPECT_EQ(result_after("CONNECT a:1 HTTP/1.1\r\n\r\n", false), TlsHandshake::plain_request);
   EXPECT_EQ(result_after("SSH-2.0-OpenSSH_9.2\r\n", false), TlsHandshake::malformed);
   EXPECT_EQ(result_after("\x16\x03", true), TlsHandshake::closed);
+  EXPECT_EQ(result_after("\x16\x03\x01\xff\xff", false), TlsHandshake::malformed);  // too long
 }
 
 TEST_F(StreamTest, SpeaksPlainlyAfterAPlainRequest) {
