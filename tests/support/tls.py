@@ -23,7 +23,9 @@ class Authority:
         self.certificate = directory / "ca.pem"
         self._key = directory / "ca.key"
         _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", "2",
-                 "-subj", "/CN=Entrepot test CA", "-keyout", str(self._key),
+                 "-subj", "/CN=Entrepot test CA",
+                 # Python 3.13 refuses an authority without it.
+                 "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", str(self._key),
                  "-out", str(self.certificate))
 
     def leaf(self, name: str = "leaf", hosts=("IP:127.0.0.1", "DNS:localhost"),
