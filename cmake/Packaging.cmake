@@ -52,7 +52,7 @@ foreach(folder IN ITEMS docs docs/design)
   install(FILES ${documents} DESTINATION share/doc/entrepot/${folder} ${system})
 endforeach()
 install(FILES conf/china.json conf/node.json deploy/grafana/entrepot.json
-              deploy/prometheus/entrepot.rules.yml
+              deploy/prometheus/entrepot.rules.yml deploy/tls_check.sh
         DESTINATION share/doc/entrepot/examples ${system})
 
 set(CPACK_GENERATOR DEB)

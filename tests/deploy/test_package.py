@@ -91,9 +91,9 @@ def test_names(package):
     names = set(package.entries)
     assert {UNIT, CONFIG, "/usr/bin/entrepot", "/usr/share/man/man8/entrepot.8.gz",
             "/usr/share/doc/entrepot/copyright", "/usr/share/doc/entrepot/README.md"} <= names
-    # The files for Grafana and Prometheus, named as in the repository.
+    # The files for Grafana and Prometheus, and the check of TLS ports, named as in the repository.
     assert {f"/usr/share/doc/entrepot/examples/{file}" for file in (
-        "entrepot.json", "entrepot.rules.yml")} <= names
+        "entrepot.json", "entrepot.rules.yml", "tls_check.sh")} <= names
     assert not [name for name in names if not re.match(
         r"/(etc/|usr/|usr/bin/|usr/lib/|usr/lib/systemd/|usr/lib/systemd/system/|usr/share/|"
         r"usr/share/doc/|usr/share/man/|usr/share/man/man8/|.*entrepot.*)$", name)]
