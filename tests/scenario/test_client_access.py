@@ -226,6 +226,14 @@ def test_docker_ignores_certificates_of_this_machine(files):
     assert "it trusts every certificate there" in said
 
 
+def test_docker_builds_need_another_file_for_certificates(files):
+    note = "for builds, write the same with --store containerd as well"
+    for words, told in ((["--ca", files["ca"]], True), ([], False),
+                        (["--ca", files["ca"], "--store", "containerd"], False)):
+        said = command("docker", "--mirror", "https://10.0.0.5:5443", *words).stderr
+        assert (note in said) == told, words
+
+
 @pytest.mark.parametrize("engine,words,why", [
     ("docker", ["--user", "alice", "--password-file", "{password}"], "no login for a mirror"),
     ("docker", ["--token-file", "{token}"], "networks"),

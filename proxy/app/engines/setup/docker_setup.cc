@@ -53,6 +53,10 @@ EngineSetup docker_setup(const ClientMirror& mirror, const std::vector<ClientReg
   if (access.ca && mirror.loopback)
     setup.notes.push_back("Docker does not read " + std::string(docker_certificates) +
                           " for an address of this machine: it trusts every certificate there");
+  if (access.ca)
+    setup.notes.push_back(
+        "docker build looks for no certificates of a mirror of daemon.json: for builds, write the "
+        "same with --store containerd as well");
   setup.next = {
       "systemctl reload docker (containers go on), or start it; docker info then shows "
       "the mirror under Registry Mirrors"};
