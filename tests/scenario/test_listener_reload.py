@@ -4,8 +4,10 @@ reply that is cut."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -70,9 +72,14 @@ def not_listening(port: int) -> None:
 
 
 def taken_port() -> socket.socket:
-    """A port of another server."""
-    taken = socket.create_server(("127.0.0.1", 0))
-    return taken
+    """A port of another server. The system gives it to nobody else: a client of another test that is
+    bound to 127.0.0.2 could have a port of the ephemeral range, and 0.0.0.0 would be in use then."""
+    below = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        try:
+            return socket.create_server(("0.0.0.0", random.randrange(below // 2, below)))
+        except OSError as error:
+            assert error.errno == errno.EADDRINUSE
 
 
 def held_blob(upstream) -> tuple:
