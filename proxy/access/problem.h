@@ -3,11 +3,10 @@
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "metrics/printable.h"
+#include "proxy/base/fault.h"
 
 namespace entrepot::access {
 
@@ -19,15 +18,8 @@ struct Problem {
   bool operator==(const Problem&) const = default;
 };
 
-/// The error of a single value, without its place.
-struct Fault {
-  std::string text;
-};
-
-/// The first 64 bytes of a text of the operator, in quotes, for a fault.
-inline std::string quoted(std::string_view text) {
-  return '"' + printable(text.substr(0, 64)) + '"';
-}
+using entrepot::Fault;
+using entrepot::quoted;
 
 /// The errors of one input. It keeps the first 20 and counts the others, so that a file of another
 /// kind does not fill the log.

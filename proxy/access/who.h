@@ -13,8 +13,8 @@
 #include "proxy/access/caller.h"
 #include "proxy/access/claims.h"
 #include "proxy/access/glob.h"
-#include "proxy/access/network.h"
 #include "proxy/access/problem.h"
+#include "proxy/base/network.h"
 
 namespace entrepot::access {
 

@@ -28,19 +28,6 @@ int wrong_usage(const std::string& text) {
   return exit_usage;
 }
 
-std::vector<access::Network> networks_of(const conf::Listener& listener, const std::string& path,
-                                         conf::Problems& problems) {
-  std::vector<access::Network> networks;
-  for (std::size_t i = 0; i < listener.networks.size(); ++i) {
-    auto parsed = access::Network::parse(listener.networks[i]);
-    if (const auto* fault = std::get_if<access::Fault>(&parsed))
-      problems.error(conf::indexed(path + ".networks", i), fault->text);
-    else
-      networks.push_back(std::get<access::Network>(parsed));
-  }
-  return networks;
-}
-
 /// The listeners that `address` selects; nullopt: all of them.
 std::vector<ExplainedListener> listeners_of(const conf::Config& config,
                                             const std::optional<std::string>& address,
@@ -48,7 +35,8 @@ std::vector<ExplainedListener> listeners_of(const conf::Config& config,
   std::vector<ExplainedListener> listeners;
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     const conf::Listener& listener = config.listen[i];
-    auto networks = networks_of(listener, conf::indexed("listen", i), problems);
+    auto networks =
+        parse_networks(listener.networks, conf::indexed("listen", i) + ".networks", problems);
     if (!address || *address == listener.address)
       listeners.push_back(explained_listener(listener, i, std::move(networks)));
   }

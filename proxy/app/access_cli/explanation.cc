@@ -23,7 +23,7 @@ bool admits(const ExplainedListener& listener, const IpAddress& address) {
   const bool left_out = !address.known() && !listener.unix_socket;
   return listener.networks.empty() || left_out ||
          std::any_of(listener.networks.begin(), listener.networks.end(),
-                     [&](const access::Network& network) { return network.contains(address); });
+                     [&](const Network& network) { return network.contains(address); });
 }
 
 /// The value of `iss`; empty without one.
@@ -117,7 +117,7 @@ Verdict verdict_of(const access::Rules& rules, const ExplainedListener& listener
 }  // namespace
 
 ExplainedListener explained_listener(const conf::Listener& listener, std::size_t index,
-                                     std::vector<access::Network> networks) {
+                                     std::vector<Network> networks) {
   std::vector<ExplainedIssuer> issuers;
   for (const auto& issuer : listener.auth ? listener.auth->jwt : std::vector<conf::JwtIssuer>()) {
     const auto name = access::ClaimName::parse(issuer.groups);

@@ -10,8 +10,8 @@
 #include "conf/config.h"
 #include "proxy/access/caller.h"
 #include "proxy/access/claims.h"
-#include "proxy/access/network.h"
 #include "proxy/access/rules.h"
+#include "proxy/base/network.h"
 
 namespace entrepot::app {
 
@@ -28,13 +28,13 @@ struct ExplainedListener {
   std::vector<ExplainedIssuer> issuers = {};  ///< empty: a JWT is refused
   bool asks_for_certificate = false;
   bool needs_certificate = false;
-  bool unix_socket = false;                    ///< its clients have a user id, others an address
-  std::vector<access::Network> networks = {};  ///< empty: all
+  bool unix_socket = false;            ///< its clients have a user id, others an address
+  std::vector<Network> networks = {};  ///< empty: all
 };
 
 /// The listener `index` of a configuration. `networks`: those of the listener, parsed.
 ExplainedListener explained_listener(const conf::Listener& listener, std::size_t index,
-                                     std::vector<access::Network> networks);
+                                     std::vector<Network> networks);
 
 struct Explanation {
   std::vector<std::string> lines;  ///< safe for a terminal

@@ -67,13 +67,7 @@ class Loader {
     auto rules = std::make_shared<ListenerRules>();
     rules->access = access_;
     append_all(source, listener.networks);
-    for (std::size_t i = 0; i < listener.networks.size(); ++i) {
-      auto parsed = access::Network::parse(listener.networks[i]);
-      if (const auto* fault = std::get_if<access::Fault>(&parsed))
-        problems_.error(conf::indexed(path + ".networks", i), fault->text);
-      else
-        rules->networks.push_back(std::get<access::Network>(parsed));
-    }
+    rules->networks = parse_networks(listener.networks, path + ".networks", problems_);
     if (listener.auth) add_logins(*listener.auth, path + ".auth", *rules, source);
     const bool certificates = listener.tls && listener.tls->client_ca;
     rules->named_only = rules->logins || certificates;
@@ -192,6 +186,19 @@ class Loader {
 };
 
 }  // namespace
+
+std::vector<Network> parse_networks(const std::vector<std::string>& texts, const std::string& path,
+                                    conf::Problems& problems) {
+  std::vector<Network> networks;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    auto parsed = Network::parse(texts[i]);
+    if (const auto* fault = std::get_if<Fault>(&parsed))
+      problems.error(conf::indexed(path, i), fault->text);
+    else
+      networks.push_back(std::get<Network>(parsed));
+  }
+  return networks;
+}
 
 std::shared_ptr<const access::Rules> load_access(const conf::Config& config,
                                                  conf::Problems& problems) {

@@ -12,9 +12,14 @@
 
 #include "conf/config.h"
 #include "conf/json/problems.h"
+#include "proxy/base/network.h"
 #include "proxy/registry/admission/listener_rules.h"
 
 namespace entrepot::app {
+
+/// The networks of a list of the configuration at `path`, without those that are none.
+std::vector<Network> parse_networks(const std::vector<std::string>& texts, const std::string& path,
+                                    conf::Problems& problems);
 
 /// The rules of one listener, and the texts that they were made of.
 struct LoadedRules {

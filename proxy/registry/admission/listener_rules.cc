@@ -10,7 +10,7 @@ using metrics::AccessRefusal;
 bool ListenerRules::admits(const IpAddress& address) const {
   return networks.empty() ||
          std::any_of(networks.begin(), networks.end(),
-                     [&](const access::Network& network) { return network.contains(address); });
+                     [&](const Network& network) { return network.contains(address); });
 }
 
 bool ListenerRules::serves(const access::Caller& caller) const {

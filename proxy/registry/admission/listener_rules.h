@@ -12,16 +12,16 @@
 #include "proxy/access/jwt/issuers.h"
 #include "proxy/access/login/password_file.h"
 #include "proxy/access/login/token_file.h"
-#include "proxy/access/network.h"
 #include "proxy/access/rules.h"
 #include "proxy/base/ip_address.h"
+#include "proxy/base/network.h"
 
 namespace entrepot::registry {
 
 /// Whom one listener serves. The default serves everybody. Immutable once shared; any thread.
 struct ListenerRules : std::enable_shared_from_this<ListenerRules> {
-  std::vector<access::Network> networks;  ///< of the clients; empty: all
-  bool logins = false;                    ///< false: the credentials of requests are ignored
+  std::vector<Network> networks;  ///< of the clients; empty: all
+  bool logins = false;            ///< false: the credentials of requests are ignored
   access::PasswordFile users;
   access::TokenFile tokens;
   std::shared_ptr<const access::Issuers> issuers;  ///< of JWTs; null: none is accepted

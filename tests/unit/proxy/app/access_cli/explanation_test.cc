@@ -67,8 +67,7 @@ TEST(Explanation, ADemandedCertificateComesBeforeTheRules) {
 }
 
 TEST(Explanation, NetworksCountForKnownAddresses) {
-  const ExplainedListener listener{
-      .networks = {std::get<access::Network>(access::Network::parse("10.0.0.0/8"))}};
+  const ExplainedListener listener{.networks = {std::get<Network>(Network::parse("10.0.0.0/8"))}};
   access::Caller near, far;
   near.address = *IpAddress::parse("10.1.1.1");
   far.address = *IpAddress::parse("192.0.2.1");
@@ -120,9 +119,8 @@ TEST(Explanation, AUnixSocketKnowsTheUserIdAndNoAddress) {
   EXPECT_TRUE(allows(&anonymous, port, root));
   EXPECT_TRUE(allows(nullptr, socket, root));
   EXPECT_FALSE(allows(nullptr, socket, {})) << "there is no such client";
-  const ExplainedListener networks{
-      .unix_socket = true,
-      .networks = {std::get<access::Network>(access::Network::parse("10.0.0.0/8"))}};
+  const ExplainedListener networks{.unix_socket = true,
+                                   .networks = {std::get<Network>(Network::parse("10.0.0.0/8"))}};
   EXPECT_FALSE(allows(nullptr, networks, root));
 }
 

@@ -267,7 +267,7 @@ TEST(ListenerRules, DenyListsDoNotReplaceTheNeedForALogin) {
 TEST(ListenerRules, AnUnknownAddressIsInNoNetwork) {
   ListenerRules rules;
   EXPECT_TRUE(rules.admits({}));
-  rules.networks.push_back(std::get<access::Network>(access::Network::parse("0.0.0.0/0")));
+  rules.networks.push_back(std::get<Network>(Network::parse("0.0.0.0/0")));
   EXPECT_FALSE(rules.admits({}));
   EXPECT_TRUE(rules.admits(*IpAddress::parse("10.0.0.1")));
 }

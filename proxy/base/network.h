@@ -5,10 +5,10 @@
 #include <string_view>
 #include <variant>
 
-#include "proxy/access/problem.h"
+#include "proxy/base/fault.h"
 #include "proxy/base/ip_address.h"
 
-namespace entrepot::access {
+namespace entrepot {
 
 /// A network of IPv4 or of IPv6 addresses (RFC 4632, RFC 4291 §2.3). An IPv6 network contains no
 /// IPv4 address: "::/0" is every IPv6 address, "0.0.0.0/0" every IPv4 address. A value; any thread.
@@ -32,4 +32,4 @@ class Network {
   unsigned prefix_;  // of the 128 bits of IpAddress::bytes()
 };
 
-}  // namespace entrepot::access
+}  // namespace entrepot

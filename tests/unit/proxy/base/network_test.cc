@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/access/network.h"
+#include "proxy/base/network.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace entrepot::access {
+namespace entrepot {
 namespace {
 
 using testing::HasSubstr;
@@ -83,4 +83,4 @@ TEST(Network, RefusesEverythingElse) {
 }
 
 }  // namespace
-}  // namespace entrepot::access
+}  // namespace entrepot

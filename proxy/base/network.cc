@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/access/network.h"
+#include "proxy/base/network.h"
 
 #include <optional>
 
 #include "proxy/base/text.h"
 
-namespace entrepot::access {
+namespace entrepot {
 namespace {
 
 constexpr unsigned all_bits = 128;
@@ -63,4 +63,4 @@ bool Network::contains(const IpAddress& address) const {
 
 std::string Network::text() const { return text_of(base_, prefix_); }
 
-}  // namespace entrepot::access
+}  // namespace entrepot
