@@ -227,6 +227,20 @@ void LoginMetrics::write(Exposition& out) const {
   out.add(Id::jwt_issuers_failing, {}, series_->issuers_failing);
 }
 
+struct ForwardingMetrics::Series {
+  EnumSeries<CounterSeries, Forwarding> clients;
+};
+
+ForwardingMetrics::ForwardingMetrics() : series_(std::make_shared<Series>()) {}
+
+Counter ForwardingMetrics::clients(Forwarding result) const {
+  return Counter(&series_->clients[result]);
+}
+
+void ForwardingMetrics::write(Exposition& out) const {
+  out.add_each(Id::forwarded_clients, series_->clients);
+}
+
 // --- The process ------------------------------------------------------------------------------
 
 struct Metrics::Families {
@@ -244,6 +258,7 @@ struct Metrics::Families {
   DiskMetrics disk;
   TlsMetrics tls;
   LoginMetrics logins;
+  ForwardingMetrics forwarding;
   GaugeSeries connections{0}, connections_limit{0}, flights{0}, store_jobs_queued{0};
   CounterSeries connections_refused{0}, log_dropped{0};
   EnumSeries<CounterSeries, ClientLimit> clients_limited;
@@ -316,6 +331,7 @@ const CacheMetrics& Metrics::cache() const { return families_->cache; }
 const DiskMetrics& Metrics::disk() const { return families_->disk; }
 const TlsMetrics& Metrics::tls() const { return families_->tls; }
 const LoginMetrics& Metrics::logins() const { return families_->logins; }
+const ForwardingMetrics& Metrics::forwarding() const { return families_->forwarding; }
 
 Histogram Metrics::request_duration(Outcome outcome) const {
   return Histogram(&families_->request_duration[index_of(outcome)]);
@@ -354,6 +370,7 @@ std::string Metrics::text() const {
   families_->disk.write(out);
   families_->tls.write(out);
   families_->logins.write(out);
+  families_->forwarding.write(out);
   families_->write_process(out);
   return out.text();
 }

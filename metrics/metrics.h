@@ -82,6 +82,22 @@ class TlsMetrics {
   std::shared_ptr<Series> series_;
 };
 
+/// Clients behind trusted proxies, by the result of reading their addresses. A copy counts into the
+/// same series. Thread-safe.
+class ForwardingMetrics {
+ public:
+  ForwardingMetrics();
+
+  Counter clients(Forwarding result) const;
+
+ private:
+  friend class Metrics;
+  void write(Exposition& out) const;
+
+  struct Series;
+  std::shared_ptr<Series> series_;
+};
+
 /// Logins and access rules of the listeners. A copy counts into the same series. Thread-safe.
 class LoginMetrics {
  public:
@@ -125,6 +141,7 @@ class Metrics {
   const DiskMetrics& disk() const;
   const TlsMetrics& tls() const;
   const LoginMetrics& logins() const;
+  const ForwardingMetrics& forwarding() const;
 
   Histogram request_duration(Outcome outcome) const;
   Histogram time_to_first_byte(Outcome outcome) const;

@@ -168,6 +168,19 @@ enum class TlsHandshake : std::uint8_t {
   other,
 };
 
+/// A connection of a trusted proxy with the PROXY protocol, or a request of one with
+/// X-Forwarded-For: label `result` of entrepot_forwarded_clients_total.
+enum class Forwarding : std::uint8_t {
+  ok,         ///< it names the client
+  own,        ///< the proxy speaks for itself, or for a client without an IP address
+  missing,    ///< the connection does not begin with a header of the PROXY protocol
+  malformed,  ///< the header, or an entry of the field, breaks the rules
+  checksum,   ///< the checksum of the header is wrong
+  timeout,    ///< the header was not complete in time
+  closed,     ///< the proxy disconnected before the end of the header
+  displaced,  ///< the connection was closed before that, because the server was full or ended
+};
+
 /// The reason that a transfer was dropped: label `reason` of entrepot_transfers_dropped_total.
 enum class TransferDrop : std::uint8_t {
   left,     ///< no client waits for it any more
@@ -306,6 +319,18 @@ inline constexpr auto words<TlsHandshake> = make_words<TlsHandshake>({
     {TlsHandshake::plain_request, "plain-request"},
     {TlsHandshake::malformed, "malformed"},
     {TlsHandshake::other, "other"},
+});
+
+template <>
+inline constexpr auto words<Forwarding> = make_words<Forwarding>({
+    {Forwarding::ok, "ok"},
+    {Forwarding::own, "own"},
+    {Forwarding::missing, "missing"},
+    {Forwarding::malformed, "malformed"},
+    {Forwarding::checksum, "checksum"},
+    {Forwarding::timeout, "timeout"},
+    {Forwarding::closed, "closed"},
+    {Forwarding::displaced, "displaced"},
 });
 
 template <>

@@ -42,10 +42,12 @@ ARROWS = {
     "proxy/http/client": ["proxy/base"],
     "proxy/http/listen": ["proxy/base"],
     "proxy/http/parse": ["proxy/base"],
+    "proxy/http/peer": ["proxy/base", "proxy/http/client", "proxy/http/parse"],
     "proxy/http/socket": ["proxy/loop"],
     "proxy/http/tls": ["proxy/base", "proxy/http/socket", "proxy/loop"],
     "proxy/http": ["cache/base", "proxy/base", "proxy/http/client", "proxy/http/listen",
-                   "proxy/http/parse", "proxy/http/socket", "proxy/http/tls", "proxy/loop"],
+                   "proxy/http/parse", "proxy/http/peer", "proxy/http/socket", "proxy/http/tls",
+                   "proxy/loop"],
 
     "proxy/upstream/wire": ["proxy/base", "cache/base", "cache/api"],
     "proxy/upstream/transfer": ["proxy/base", "proxy/loop", "cache/base", "proxy/upstream/wire"],
@@ -68,7 +70,8 @@ ARROWS = {
 
     "proxy/app/command": ["cache/api", "conf", "conf/json", "proxy/access", "proxy/access/jwt",
                           "proxy/access/login", "proxy/base", "proxy/http", "proxy/http/client",
-                          "proxy/http/tls", "proxy/registry/admission", "proxy/registry/request", "proxy/upstream/endpoint"],
+                          "proxy/http/peer", "proxy/http/tls", "proxy/registry/admission",
+                          "proxy/registry/request", "proxy/upstream/endpoint"],
     "proxy/app/engines/files": ["cache/base", "conf/json", "proxy/app/command"],
     "proxy/app/engines/setup": ["conf", "conf/json", "proxy/app/command", "proxy/app/engines/files",
                                 "proxy/http/tls"],

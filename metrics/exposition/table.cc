@@ -49,6 +49,15 @@ constexpr std::array<Description, id_count> table = {{
      "above the share of one client (answered with 429), replies that waited for the client's "
      "bandwidth, replies aborted because the client read too slowly, and idle connections closed "
      "for a new one when limits.connections was reached."},
+    {Id::forwarded_clients,
+     "entrepot_forwarded_clients_total",
+     Type::counter,
+     {"result"},
+     "Clients behind trusted proxies: one for each connection with the PROXY protocol, and for "
+     "each "
+     "request with X-Forwarded-For. ok: the proxy names the client; own: it speaks for itself; "
+     "else "
+     "the reason of the failure."},
     {Id::flights,
      "entrepot_flights",
      Type::gauge,

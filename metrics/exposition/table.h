@@ -20,6 +20,7 @@ enum class Id : std::size_t {
   connections_limit,
   connections_refused,
   clients_limited,
+  forwarded_clients,
   flights,
   upstream_requests,
   upstream_bytes,

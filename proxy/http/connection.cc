@@ -9,6 +9,8 @@
 #include "metrics/check.h"
 #include "metrics/exception.h"
 #include "proxy/http/loop_server.h"
+#include "proxy/http/peer/forwarded_for.h"
+#include "proxy/http/peer/forwarding.h"
 
 namespace entrepot::http {
 namespace {
@@ -26,6 +28,12 @@ constexpr std::size_t discard_limit = 256 * 1024;
 /// The time in which a client that connected before a drain may still send a request: on a lossy
 /// link it sends it a second time after a second (RFC 6298 §2).
 constexpr std::chrono::seconds drain_grace{3};
+
+std::shared_ptr<const Peer> with_certificate(
+    Peer peer, std::shared_ptr<const std::vector<std::string>> certificate) {
+  peer.certificate = std::move(certificate);
+  return std::make_shared<const Peer>(std::move(peer));
+}
 
 }  // namespace
 
@@ -46,7 +54,10 @@ int Connection::release() {
 
 std::pair<Clients::Verdict, bool> Connection::admit(Clients& clients) {
   server_.loop().assert_in_loop();
-  const auto [verdict, told] = bounds_.admit(clients, peer_->address);
+  const TrustedProxies* proxies = server_.arrivals().proxies();
+  const bool of_proxy = proxies && names_clients_in_requests(*proxies, *peer_);
+  const auto [verdict, told] = bounds_.admit(
+      clients, peer_->address, of_proxy ? Clients::Role::proxy : Clients::Role::client);
   if (verdict == Clients::Verdict::admitted) {
     state_.enter(State::head);
     // Reading stays on from here, so that a client that leaves before its reply is noticed.
@@ -138,7 +149,9 @@ Read Connection::read_head() {
   const std::string_view bytes = reader_.input();
   if (bytes.empty()) return Read::empty;
   if (sender_.exchange() == nullptr) {
-    if (peer_->certificate == nullptr) read_certificate();
+    if (peer_->certificate == nullptr)
+      if (auto certificate = socket_->certificate(); certificate)
+        peer_ = with_certificate(*peer_, std::move(certificate));
     ConnectionExchange& exchange = sender_.open(*this, peer_);
     reader_.begin(exchange.mutable_request(), exchange.stats().started);
   }
@@ -146,15 +159,28 @@ Read Connection::read_head() {
   if (result == Read::refused) return result;
   const Request& request = sender_.exchange()->request();
   if (const auto refusal = bounds_.hold_head(request.memory())) return reader_.refuse(refusal);
-  return result == Read::complete ? reader_.decide_body(request.method()) : result;
+  if (result != Read::complete) return result;
+  if (const TrustedProxies* proxies = server_.arrivals().proxies();
+      proxies && !find_client(*proxies))
+    return reader_.refuse({400, "X-Forwarded-For holds an entry that is no address", false});
+  return reader_.decide_body(request.method());
 }
 
-void Connection::read_certificate() {
-  auto certificate = socket_->certificate();
-  if (certificate == nullptr) return;
-  Peer peer = *peer_;
-  peer.certificate = std::move(certificate);
-  peer_ = std::make_shared<const Peer>(std::move(peer));
+/// Finds the client of a request that a trusted proxy has passed on. False: the proxy names none.
+/// Then the address of the proxy is no substitute, because a rule may admit it.
+bool Connection::find_client(const TrustedProxies& proxies) {
+  if (!names_clients_in_requests(proxies, *peer_)) return true;
+  const auto& exchange = sender_.exchange();
+  const ForwardedFor found = forwarded_for(exchange->request(), proxies);
+  if (found.malformed) {
+    server_.arrivals().failed(metrics::Forwarding::malformed, *peer_);
+    return false;
+  }
+  const auto& counters = server_.options().forwarding;
+  counters.clients(found.client ? metrics::Forwarding::ok : metrics::Forwarding::own).add();
+  if (found.client)
+    exchange->set_peer(std::make_shared<const Peer>(forwarded_peer(*peer_, *found.client)));
+  return true;
 }
 
 bool Connection::handle() {

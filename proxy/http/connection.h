@@ -20,6 +20,7 @@
 namespace entrepot::http {
 
 class LoopServer;
+struct TrustedProxies;
 
 /// One client's connection: reads a request, passes it to the handler, sends its reply, and reads
 /// the next one. Requests that the client sends ahead stay in a bounded input buffer and then in
@@ -97,7 +98,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   bool step();
   bool read();
   RequestReader::Result read_head();
-  void read_certificate();
+  bool find_client(const TrustedProxies& proxies);
   bool handle();
   bool send();
   void end_exchange(bool complete);
@@ -110,7 +111,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   LoopServer& server_;
   const std::unique_ptr<Socket> socket_;
 
-  /// Shared with the exchanges. Its certificate is known once a request arrives.
+  /// Shared with the exchanges; they may have one of their own (find_client()). Its certificate is
+  /// known once a request arrives.
   std::shared_ptr<const Peer> peer_;
 
   PhaseVariable<ConnectionState> state_{ConnectionState::arrived};

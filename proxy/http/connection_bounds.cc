@@ -9,9 +9,10 @@ constexpr std::size_t free_head = 4 * 1024;
 
 }  // namespace
 
-std::pair<Clients::Verdict, bool> ConnectionBounds::admit(Clients& clients, ClientAddress address) {
+std::pair<Clients::Verdict, bool> ConnectionBounds::admit(Clients& clients, ClientAddress address,
+                                                          Clients::Role role) {
   place_.release();
-  auto [verdict, told, place] = clients.admit(address);
+  auto [verdict, told, place] = clients.admit(address, role);
   place_ = std::move(place);
   return {verdict, told};
 }

@@ -23,7 +23,8 @@ class ConnectionBounds {
 
   /// Asks `clients` for a place, after returning the one before. Returns the verdict, and whether a
   /// refusal gets an answer.
-  std::pair<Clients::Verdict, bool> admit(Clients& clients, ClientAddress address);
+  std::pair<Clients::Verdict, bool> admit(Clients& clients, ClientAddress address,
+                                          Clients::Role role);
   /// Has a place.
   bool admitted() const { return place_.admitted(); }
   /// Counts the memory of the present request head, unless it has to be refused.

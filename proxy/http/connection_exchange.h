@@ -33,6 +33,8 @@ class ConnectionExchange final : public Exchange {
   Request& mutable_request() { return request_; }
   ReplyStats& stats() { return stats_; }
   void detach() { connection_ = nullptr; }
+  /// The client is not that of the connection, but one behind it. Before the handler gets it.
+  void set_peer(std::shared_ptr<const Peer> peer) { peer_ = std::move(peer); }
   /// Frees the request and the attachment. After finished(), because a handler may keep the
   /// exchange long after its client has left.
   void forget() {
@@ -46,7 +48,7 @@ class ConnectionExchange final : public Exchange {
 
   Connection* connection_;  // null once detached
   loop::Loop& loop_;
-  const std::shared_ptr<const Peer> peer_;
+  std::shared_ptr<const Peer> peer_;
   Request request_;
   ReplyStats stats_;
   bool replied_ = false;

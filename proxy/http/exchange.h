@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cache/base/executor.h"
+#include "metrics/reasons.h"
 #include "proxy/http/body.h"
 #include "proxy/http/client/client_address.h"
 #include "proxy/http/parse/request.h"
@@ -58,7 +59,8 @@ class Exchange {
   virtual bool closed() const = 0;
   /// The loop of the exchange; other threads post their replies to it.
   virtual cache::Executor& executor() const = 0;
-  /// The client. Valid as long as the exchange.
+  /// The client of this request: that of the connection, or the one that a trusted proxy names.
+  /// Valid as long as the exchange.
   virtual const Peer& peer() const = 0;
   /// Counts the exchange as a request of the client that has proven this name, or if it is empty
   /// of the client's address, and sends the reply at the pace of this client (ClientShares). False:
@@ -112,6 +114,9 @@ class Handler {
   /// certificate, and the client gets no reply. `reason` is static. Returns the JSON body to send
   /// with `status`, at most a few hundred bytes. `peer` may be unknown.
   virtual std::string refused(int status, std::string_view reason, const Peer& peer) = 0;
+  /// The trusted proxy `proxy` has not told whose bytes it passes on, and the connection or the
+  /// request is refused for `reason`. For the log; the server has counted it.
+  virtual void forwarding_failed(metrics::Forwarding /*reason*/, const Peer& /*proxy*/) {}
 };
 
 }  // namespace entrepot::http

@@ -8,12 +8,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <utility>
 
 #include "metrics/check.h"
 #include "metrics/log.h"
+#include "proxy/http/peer/source_address.h"
 
 namespace entrepot::http {
 namespace {
@@ -21,28 +21,14 @@ namespace {
 // Connections accepted in one turn, so that a burst of them does not delay the others.
 constexpr int accepted_per_turn = 64;
 
-std::string peer_name(const sockaddr_storage& storage) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  // IPv4 and IPv6 addresses have the port at the same offset.
-  const std::uint16_t port = ntohs(reinterpret_cast<const sockaddr_in&>(storage).sin_port);
-  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr;
-  const bool is_v6 = storage.ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&v6);
-  if (is_v6)
-    inet_ntop(AF_INET6, &v6, text.data(), text.size());
-  else if (storage.ss_family == AF_INET6)
-    inet_ntop(AF_INET, &v6.s6_addr[12], text.data(), text.size());
-  else
-    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(storage).sin_addr, text.data(),
-              text.size());
-  std::string name(is_v6 ? "[" : "");
-  name.append(text.data()).append(is_v6 ? "]:" : ":").append(std::to_string(port));
-  return name;
-}
-
 /// The client of the accepted connection `fd`.
 Peer peer_of(int fd, const sockaddr_storage& address) {
-  if (address.ss_family != AF_UNIX)
-    return {peer_name(address), ClientAddress::of(address), IpAddress::of(address)};
+  if (address.ss_family != AF_UNIX) {
+    // IPv4 and IPv6 addresses have the port at the same offset.
+    const std::uint16_t port = ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
+    const SourceAddress source{IpAddress::of(address), port};
+    return {source.text(), ClientAddress::of(source.ip), source.ip};
+  }
   ucred user{};
   socklen_t size = sizeof(user);
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &size) != 0) return {"unix", {}};

@@ -24,6 +24,9 @@ milliseconds sweep_interval(const ServerOptions& options) {
 /// during a flood.
 constexpr std::size_t compared = 128;
 
+/// The time for the rest of the headers of the PROXY protocol after the beginning of a drain.
+constexpr std::chrono::seconds header_grace{3};
+
 /// True if `one` is closed for a new connection rather than `other`.
 bool counts_less(const Connection::Claim& one, const Connection::Claim& other) {
   return one.replying != other.replying ? !one.replying : one.since < other.since;
@@ -53,21 +56,20 @@ LoopServer::LoopServer(loop::Loop& loop, const ServerOptions& options, Handler& 
       tls_(options.tls),
       head_writer_(options.common_fields),
       listener_(
-          loop, listening, [this](int fd, Peer peer) { accepted(fd, std::move(peer)); },
+          loop, listening, [this](int fd, Peer peer) { arrivals_.accepted(fd, std::move(peer)); },
           [this] {
             // With TLS, a handshake would need the descriptor.
             return tls_ ? std::string() : busy_answer(head_writer_, handler_);
-          }) {
+          }),
+      arrivals_(loop, options, handler, clients,
+                {.known = [this](int fd, Peer client) { begin(fd, std::move(client)); },
+                 .make_room = [this] { return make_room(); },
+                 .ended = [this] { report_if_drained(); }}) {
   if (options.own_descriptors > 0)
     listener_.reserve(options.own_descriptors, [this] { return make_room(); });
 }
 
 LoopServer::~LoopServer() { close(); }
-
-std::unique_ptr<Socket> LoopServer::socket_over(int fd) {
-  if (tls_ == nullptr) return std::make_unique<PlainSocket>(loop_, fd);
-  return std::make_unique<tls::TlsSocket>(loop_, fd, tls_, options_.tls_metrics);
-}
 
 void LoopServer::renew(std::shared_ptr<const tls::Context> context) {
   loop_.assert_in_loop();
@@ -95,8 +97,9 @@ bool LoopServer::make_room() {
     if (!connection->claim().admitted) continue;
     if (least == nullptr || counts_less(connection->claim(), least->claim())) least = connection;
   }
-  if (least == nullptr) return false;
-  if (least->claim().replying && options_.displaces == Displaces::idle) return false;
+  const bool busy = least != nullptr && least->claim().replying;
+  if (least == nullptr || (busy && options_.displaces == Displaces::idle))
+    return arrivals_.displace();
   if (options_.client_counters) options_.client_counters->idle.add();
   least->close();
   return true;
@@ -108,13 +111,21 @@ std::pair<Clients::Verdict, bool> LoopServer::admit(Connection& connection) {
   return connection.admit(clients_);
 }
 
-void LoopServer::accepted(int fd, Peer peer) {
-  const auto connection = std::make_shared<Connection>(*this, socket_over(fd), std::move(peer));
+void LoopServer::begin(int fd, Peer client) {
+  std::unique_ptr<Socket> socket;
+  if (tls_ == nullptr)
+    socket = std::make_unique<PlainSocket>(loop_, fd);
+  else
+    socket = std::make_unique<tls::TlsSocket>(loop_, fd, tls_, options_.tls_metrics);
+  const auto connection = std::make_shared<Connection>(*this, std::move(socket), std::move(client));
   connection->index = connections_.size();
   connections_.push_back(connection);
   if (sweep_timer_ == nullptr) sweep_later();
   const auto [verdict, told] = admit(*connection);
-  if (verdict == Clients::Verdict::admitted) return;
+  if (verdict == Clients::Verdict::admitted) {
+    if (draining_) connection->drain(Next::none);
+    return;
+  }
   // In a flood, connections that are closed without an answer must not occupy the other loops.
   const bool may_ask =
       told && next_ != this && !draining_ && options_.displaces != ServerOptions::Displaces::nobody;
@@ -192,6 +203,7 @@ void LoopServer::drain(Next next, std::function<void()> drained) {
   drained_ = std::move(drained);
   draining_ = true;
   listener_.close();
+  arrivals_.shorten(header_grace);
   for (std::size_t i = connections_.size(); i-- > 0;) {
     Connection& connection = *connections_[i];
     if (connection.claim().arrived)
@@ -207,11 +219,12 @@ void LoopServer::close() {
   draining_ = true;
   // A server that was not used has taken no client of the one whose sockets it shares.
   listener_.started() ? listener_.close() : listener_.leave();
+  arrivals_.close();
   for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->close();
 }
 
 void LoopServer::report_if_drained() {
-  if (!connections_.empty() || !drained_) return;
+  if (!connections_.empty() || !arrivals_.empty() || !drained_) return;
   // Posted, because functions of the last connection may still be on the stack.
   loop_.post(std::exchange(drained_, nullptr));
 }

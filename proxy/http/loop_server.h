@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/http/arrivals.h"
 #include "proxy/http/client/clients.h"
 #include "proxy/http/connection.h"
 #include "proxy/http/head_writer.h"
@@ -52,12 +53,13 @@ class LoopServer {
   Handler& handler() { return handler_; }
   HeadWriter& head_writer() { return head_writer_; }
   bool draining() const { return draining_; }
+  Arrivals& arrivals() { return arrivals_; }
   /// Removes a closed connection from the table and destroys it in a later turn.
   void remove(Connection& connection);
 
  private:
-  void accepted(int fd, Peer peer);
-  std::unique_ptr<Socket> socket_over(int fd);
+  /// Begins the connection of `client`, whose bytes are the next ones of `fd`.
+  void begin(int fd, Peer client);
   /// As Connection::admit(); if the server is full, once more after make_room().
   std::pair<Clients::Verdict, bool> admit(Connection& connection);
   /// Refuses `connection` for the reason `verdict`. `told`: with an answer.
@@ -85,6 +87,7 @@ class LoopServer {
   std::shared_ptr<const tls::Context> tls_;  // null: plain TCP
   HeadWriter head_writer_;
   Listener listener_;
+  Arrivals arrivals_;
   std::vector<std::shared_ptr<Connection>> connections_;
   std::size_t look_at_ = 0;  // make_room() continues after this index
   std::unique_ptr<loop::Loop::Timer> sweep_timer_;

@@ -57,6 +57,10 @@ class Server::Impl {
     on_each_loop([context](LoopServer& part) { part.renew(context); });
   }
 
+  void trust(const std::shared_ptr<const TrustedProxies>& proxies) {
+    on_each_loop([proxies](LoopServer& part) { part.arrivals().trust(proxies); });
+  }
+
   void drain(Next next, const std::function<void()>& drained) {
     if (next == Next::listens && file_) file_->leave();
     remove_file();
@@ -122,6 +126,8 @@ void Server::start() { impl_->start(); }
 void Server::drain(Next next, const std::function<void()>& drained) { impl_->drain(next, drained); }
 
 void Server::renew(const std::shared_ptr<const tls::Context>& context) { impl_->renew(context); }
+
+void Server::trust(const std::shared_ptr<const TrustedProxies>& proxies) { impl_->trust(proxies); }
 
 void Server::close() { impl_->close(); }
 

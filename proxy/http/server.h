@@ -25,6 +25,7 @@ class StorePool;
 namespace entrepot::http {
 
 class ClientShares;
+struct TrustedProxies;
 
 namespace tls {
 class Context;
@@ -50,8 +51,12 @@ struct ServerOptions {
   /// The listener speaks TLS with these settings; null: plain TCP.
   std::shared_ptr<const tls::Context> tls;
   metrics::TlsMetrics tls_metrics;
+  /// Their connections and requests are those of the clients behind them; null: nobody's.
+  std::shared_ptr<const TrustedProxies> trusted_proxies;
+  metrics::ForwardingMetrics forwarding;
   /// From the first byte of a request, or from accepting the connection, to the end of the head;
-  /// once more for a body that is discarded. Then 408. Bytes in between do not extend it.
+  /// once more for a body that is discarded. Then 408. Bytes in between do not extend it. A header
+  /// of the PROXY protocol has as long before that; then the connection is closed.
   std::chrono::milliseconds header_timeout{std::chrono::seconds(10)};
   /// Between a reply and the next request.
   std::chrono::milliseconds idle_timeout{std::chrono::seconds(75)};
@@ -125,6 +130,9 @@ class Server {
   /// Uses `context` for the connections that are accepted from now on; the others keep theirs. Any
   /// thread, before close() and drain() have been called or after. REQUIRES: ServerOptions::tls.
   void renew(const std::shared_ptr<const tls::Context>& context);
+  /// Trusts `proxies` (ServerOptions::trusted_proxies): connections that are accepted from now on,
+  /// and requests that arrive from now on. Any thread, as renew().
+  void trust(const std::shared_ptr<const TrustedProxies>& proxies);
   /// Closes the listeners and all connections. Any thread. REQUIRES: the loops run.
   void close();
 

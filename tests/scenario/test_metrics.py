@@ -30,6 +30,7 @@ METRICS = {
     "connections_limit": set(),
     "connections_refused_total": set(),
     "clients_limited_total": {"reason"},
+    "forwarded_clients_total": {"result"},
     "logins_total": {"result"},
     "access_refused_total": {"reason"},
     "flights": set(),

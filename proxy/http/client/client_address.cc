@@ -29,15 +29,11 @@ std::uint64_t big_endian(const unsigned char* bytes, std::size_t count) {
 
 }  // namespace
 
-ClientAddress ClientAddress::of(const sockaddr_storage& address) {
-  if (address.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-    return ClientAddress(v4_mark | ntohl(v4.sin_addr.s_addr));
-  }
-  if (address.ss_family != AF_INET6) return {};
-  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
-  if (IN6_IS_ADDR_V4MAPPED(&v6)) return ClientAddress(v4_mark | big_endian(&v6.s6_addr[12], 4));
-  const std::uint64_t network = big_endian(&v6.s6_addr[0], 8);
+ClientAddress ClientAddress::of(const IpAddress& address) {
+  if (!address.known()) return {};
+  const auto& bytes = address.bytes();
+  if (address.is_v4()) return ClientAddress(v4_mark | big_endian(&bytes[12], 4));
+  const std::uint64_t network = big_endian(bytes.data(), 8);
   if (has_mark(network, v4_mark) || has_mark(network, user_mark) || has_mark(network, name_mark))
     return ClientAddress(v6_unassigned);
   return ClientAddress(network == 0 ? v6_loopback : network);

@@ -22,7 +22,8 @@ class ClientAddress {
  public:
   ClientAddress() = default;
   /// An IPv4-mapped address counts as IPv4.
-  static ClientAddress of(const sockaddr_storage& address);
+  static ClientAddress of(const IpAddress& address);
+  static ClientAddress of(const sockaddr_storage& address) { return of(IpAddress::of(address)); }
   /// The user `uid` on a unix socket.
   static ClientAddress of_user(std::uint32_t uid);
   /// The client number `number` of those that are known by a name (ClientShares).
@@ -40,15 +41,20 @@ class ClientAddress {
   std::uint64_t value_ = 0;
 };
 
-/// The client of a connection.
+/// The client of a connection, or of one request that a trusted proxy has passed on.
 struct Peer {
-  std::string name;       ///< "address:port" or "unix:uid=1000,pid=4242"; empty if it is unknown
+  /// "address:port" or "unix:uid=1000,pid=4242"; "address" if a proxy does not name the port; empty
+  /// if it is unknown.
+  std::string name;
   ClientAddress address;  ///< whose bounds apply; default-constructed if it is unknown
   IpAddress ip = {};      ///< for rules about networks; default-constructed if it is unknown
   /// The user that connected to a unix socket, as the kernel reports it (SO_PEERCRED, unix(7)).
   std::optional<unsigned> uid = {};
   /// The names of the client's certificate (tls::names_of()); null without one.
   std::shared_ptr<const std::vector<std::string>> certificate = nullptr;
+  /// The name of the trusted proxy that has told the address of this client; empty: the client is
+  /// connected itself, or the proxy speaks for itself.
+  std::string via = {};
 };
 
 }  // namespace entrepot::http

@@ -14,7 +14,7 @@ constexpr std::chrono::minutes between_lines{1};
 
 }  // namespace
 
-Clients::Admission Clients::admit(ClientAddress address) {
+Clients::Admission Clients::admit(ClientAddress address, Role role) {
   const std::size_t others = open_.fetch_add(1, std::memory_order_relaxed);
   Verdict verdict = Verdict::full;
   if (others < limits_.connections) {
@@ -22,9 +22,11 @@ Clients::Admission Clients::admit(ClientAddress address) {
     const MutexLock lock(shard.mutex);
     Entry& entry = shard.entries[address];
     const std::size_t free = limits_.connections - others;
-    if (entry.connections < std::max({limits_.connections_each, free, std::size_t{1}})) {
-      ++entry.connections;
-      return {Verdict::admitted, false, Share(*this, address, &entry)};
+    const std::size_t most = std::max({limits_.connections_each, free, std::size_t{1}});
+    if (role == Role::proxy || entry.connections < most) {
+      ++entry.all;
+      if (role == Role::client) ++entry.connections;
+      return {Verdict::admitted, false, Share(*this, address, role, &entry)};
     }
     verdict = Verdict::over_share;
     if (!told(entry))
@@ -35,14 +37,15 @@ Clients::Admission Clients::admit(ClientAddress address) {
   }
   open_.fetch_sub(1, std::memory_order_relaxed);
   const bool told = leaving_.fetch_add(1, std::memory_order_relaxed) < most_told;
-  return {verdict, told, Share(*this, address, nullptr)};
+  return {verdict, told, Share(*this, address, role, nullptr)};
 }
 
-void Clients::leave(ClientAddress address) {
+void Clients::leave(ClientAddress address, Role role) {
   Shard& shard = shard_of(address);
   const MutexLock lock(shard.mutex);
   const auto entry = shard.entries.find(address);
-  if (--entry->second.connections == 0) shard.entries.erase(entry);
+  if (role == Role::client) --entry->second.connections;
+  if (--entry->second.all == 0) shard.entries.erase(entry);
 }
 
 bool Clients::told(Entry& entry) {
@@ -55,6 +58,7 @@ bool Clients::told(Entry& entry) {
 Clients::Share::Share(Share&& other) noexcept
     : clients_(std::exchange(other.clients_, nullptr)),
       address_(other.address_),
+      role_(other.role_),
       entry_(std::exchange(other.entry_, nullptr)),
       head_(std::exchange(other.head_, 0)) {}
 
@@ -63,6 +67,7 @@ Clients::Share& Clients::Share::operator=(Share&& other) noexcept {
   release();
   clients_ = std::exchange(other.clients_, nullptr);
   address_ = other.address_;
+  role_ = other.role_;
   entry_ = std::exchange(other.entry_, nullptr);
   head_ = std::exchange(other.head_, 0);
   return *this;
@@ -74,7 +79,8 @@ Clients::Verdict Clients::Share::hold_head(std::size_t bytes) {
   const std::size_t all = clients_->heads_.fetch_add(more, std::memory_order_relaxed) + more;
   const std::size_t own = entry_->heads.fetch_add(more, std::memory_order_relaxed) + more;
   const std::size_t most = clients_->limits_.heads;
-  if (bytes < head_ || (all <= most && own <= most / 2)) {
+  const bool own_fits = role_ == Role::proxy || own <= most / 2;
+  if (bytes < head_ || (all <= most && own_fits)) {
     head_ = bytes;
     return Verdict::admitted;
   }
@@ -85,7 +91,7 @@ Clients::Verdict Clients::Share::hold_head(std::size_t bytes) {
         "client {} has request heads of {} KiB under way, all clients together {} KiB; more large "
         "ones are answered 429, or 503 if others hold the memory",
         address_.text(), (own - more) / 1024, (all - more) / 1024);
-  return own > most / 2 ? Verdict::over_share : Verdict::full;
+  return own_fits ? Verdict::full : Verdict::over_share;
 }
 
 void Clients::Share::end_request() {
@@ -97,7 +103,7 @@ void Clients::Share::release() {
   end_request();
   Clients& clients = *std::exchange(clients_, nullptr);
   if (std::exchange(entry_, nullptr) != nullptr) {
-    clients.leave(address_);
+    clients.leave(address_, role_);
     clients.open_.fetch_sub(1, std::memory_order_relaxed);
   } else {
     clients.leaving_.fetch_sub(1, std::memory_order_relaxed);

@@ -37,6 +37,12 @@ class Clients {
     full,        ///< refused: ClientLimits::connections are open
   };
   struct Admission;
+  enum class Role : std::uint8_t {
+    client,
+    /// A trusted proxy, which passes on the bytes of many clients: the bounds per client do not
+    /// apply to it, those of all clients together do.
+    proxy,
+  };
 
   /// Refused connections that get an answer at a time. More are closed without one, so that a
   /// flood costs little.
@@ -46,8 +52,8 @@ class Clients {
   Clients(const Clients&) = delete;
   Clients& operator=(const Clients&) = delete;
 
-  /// Decides about a new connection of the client at `address`.
-  Admission admit(ClientAddress address);
+  /// Decides about a new connection from `address`.
+  Admission admit(ClientAddress address, Role role = Role::client);
   /// Open connections, including the refused ones that get an answer.
   std::size_t connections() const {
     return open_.load(std::memory_order_relaxed) + leaving_.load(std::memory_order_relaxed);
@@ -57,7 +63,9 @@ class Clients {
   using Clock = std::chrono::steady_clock;
 
   struct Entry {
-    std::size_t connections = 0;         // guarded by the mutex of its shard
+    // Guarded by the mutex of its shard.
+    std::size_t all = 0;                 // connections
+    std::size_t connections = 0;         // of Role::client
     std::atomic<std::size_t> heads{0};   // bytes
     std::atomic<Clock::rep> told_at{0};  // last log line about this client
   };
@@ -70,7 +78,7 @@ class Clients {
   Shard& shard_of(ClientAddress address) {
     return shards_[std::hash<ClientAddress>()(address) % shard_count];
   }
-  void leave(ClientAddress address);
+  void leave(ClientAddress address, Role role);
   /// Whether the log has named the client within the last minute. If not, the caller logs now.
   static bool told(Entry& entry);
 
@@ -104,11 +112,12 @@ class Clients::Share {
 
  private:
   friend class Clients;
-  Share(Clients& clients, ClientAddress address, Entry* entry)
-      : clients_(&clients), address_(address), entry_(entry) {}
+  Share(Clients& clients, ClientAddress address, Role role, Entry* entry)
+      : clients_(&clients), address_(address), role_(role), entry_(entry) {}
 
   Clients* clients_ = nullptr;  // null: holds no resources
   ClientAddress address_;
+  Role role_ = Role::client;
   Entry* entry_ = nullptr;  // null: the connection is refused
   std::size_t head_ = 0;    // bytes
 };

@@ -58,7 +58,7 @@ class WordTable : public testing::Test {};
 
 using Enums = testing::Types<Kind, Outcome, StoredKind, DiskOperation, LoopRole, JobPool,
                              AnswerReason, BypassReason, RefusalReason, EvictionReason,
-                             EndpointFailure, ClientLimit, TransferDrop>;
+                             EndpointFailure, ClientLimit, TransferDrop, Forwarding>;
 TYPED_TEST_SUITE(WordTable, Enums);
 
 TYPED_TEST(WordTable, WordsAreDistinct) {
@@ -92,6 +92,7 @@ TEST(Words, AreTheLabelValuesOfTheMetrics) {
   EXPECT_EQ(label_values("entrepot_endpoint_failures_total", "reason"),
             all_words<EndpointFailure>());
   EXPECT_EQ(label_values("entrepot_clients_limited_total", "reason"), all_words<ClientLimit>());
+  EXPECT_EQ(label_values("entrepot_forwarded_clients_total", "result"), all_words<Forwarding>());
   EXPECT_EQ(label_values("entrepot_logins_total", "result"), all_words<LoginResult>());
   EXPECT_EQ(label_values("entrepot_access_refused_total", "reason"), all_words<AccessRefusal>());
   EXPECT_EQ(label_values("entrepot_handovers_total", "result"), all_words<HandoverResult>());

@@ -105,6 +105,24 @@ TEST_F(ClientsTest, AnAssignedShareReturnsTheOldOne) {
   EXPECT_FALSE(share.admitted());
 }
 
+TEST_F(ClientsTest, AProxyHasTheBoundsOfAllClientsOnly) {
+  using enum Clients::Verdict;
+  Clients clients({.connections = 100, .connections_each = 1, .heads = 1000});
+  std::vector<Clients::Share> proxy;
+  for (int i = 0; i < 100; ++i) {
+    auto [verdict, told, share] = clients.admit(client(1), Clients::Role::proxy);
+    ASSERT_EQ(verdict, admitted) << i;
+    proxy.push_back(std::move(share));
+  }
+  EXPECT_EQ(clients.admit(client(1), Clients::Role::proxy).verdict, full);
+  EXPECT_EQ(proxy[0].hold_head(600), admitted);
+  EXPECT_EQ(proxy[1].hold_head(400), admitted);
+  EXPECT_EQ(proxy[2].hold_head(1), full);
+  proxy.resize(99);
+  EXPECT_EQ(clients.admit(client(1)).verdict, admitted)
+      << "connections for others do not count as its own";
+}
+
 TEST_F(ClientsTest, OneClientMayHoldHalfOfTheHeadBytes) {
   using enum Clients::Verdict;
   Clients clients({.connections = 100, .connections_each = 50, .heads = 1000});

@@ -51,6 +51,18 @@ std::string ServerUnderTest::refused(int status, std::string_view reason, const 
   return std::string("{\"why\":\"") + std::string(reason) + "\"}";
 }
 
+void ServerUnderTest::forwarding_failed(metrics::Forwarding reason, const Peer&) {
+  const std::lock_guard lock(mutex_);
+  not_forwarded_.push_back(reason);
+  changed_.notify_all();
+}
+
+std::vector<metrics::Forwarding> ServerUnderTest::wait_not_forwarded(std::size_t n) {
+  wait([&] { return not_forwarded_.size() >= n; }, "forwarding_failed()");
+  const std::lock_guard lock(mutex_);
+  return not_forwarded_;
+}
+
 void ServerUnderTest::on_loop(const loop::Job& job) {
   std::promise<void> done;
   loop().post([&] {

@@ -27,6 +27,7 @@ class ServerUnderTest : public Handler {
   void handle(const ExchangePtr& exchange) override;
   void finished(const Exchange& exchange, const ReplyStats& stats) override;
   std::string refused(int status, std::string_view reason, const Peer& peer) override;
+  void forwarding_failed(metrics::Forwarding reason, const Peer& proxy) override;
 
   std::uint16_t port() const { return server_->port(); }
   Server& server() { return *server_; }
@@ -44,6 +45,8 @@ class ServerUnderTest : public Handler {
   void wait_idle();
   std::vector<int> refusals();
   std::size_t handled();
+  /// Waits until forwarding_failed() has been called `n` times, and returns the reasons.
+  std::vector<metrics::Forwarding> wait_not_forwarded(std::size_t n);
   /// Destroys the server while its loops run.
   void destroy();
 
@@ -57,9 +60,10 @@ class ServerUnderTest : public Handler {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::size_t handled_ = 0;           // guarded by mutex_
-  std::vector<ReplyStats> finished_;  // guarded by mutex_
-  std::vector<int> refused_;          // guarded by mutex_
+  std::size_t handled_ = 0;                         // guarded by mutex_
+  std::vector<ReplyStats> finished_;                // guarded by mutex_
+  std::vector<int> refused_;                        // guarded by mutex_
+  std::vector<metrics::Forwarding> not_forwarded_;  // guarded by mutex_
 };
 
 /// Counters of a server that are all `counted`; a test replaces the one that it looks at.
