@@ -47,6 +47,16 @@ struct JwtIssuer {
   bool operator==(const JwtIssuer&) const = default;
 };
 
+/// In trusted_proxies.networks: all who may connect to the unix socket.
+inline constexpr const char* trusted_unix = "unix:";
+
+/// The proxies and load balancers that name the clients of a listener.
+struct TrustedProxies {
+  std::vector<std::string> networks;  ///< of the proxies; "unix:": all users of a unix socket
+  bool x_forwarded_for = false;       ///< false: the PROXY protocol
+  bool operator==(const TrustedProxies&) const = default;
+};
+
 /// The logins of a listener.
 struct ListenerAuth {
   std::optional<std::filesystem::path> htpasswd = {};  ///< users with the hashes of their passwords
@@ -67,6 +77,8 @@ struct Listener {
   unsigned mode = default_socket_mode;     ///< of a unix socket
   std::vector<std::string> networks = {};  ///< of the clients that it serves; empty: all
   std::optional<ListenerAuth> auth = {};   ///< absent: credentials are ignored
+  /// Absent: the address of a client is that of its connection.
+  std::optional<TrustedProxies> trusted_proxies = {};
   bool operator==(const Listener&) const = default;
 };
 

@@ -111,6 +111,22 @@ ListenerAuth read_auth(ObjectReader& in) {
   return auth;
 }
 
+TrustedProxies read_trusted_proxies(ObjectReader& in) {
+  TrustedProxies proxies;
+  const auto errors = in.problems().errors.size();
+  read_texts(in, "networks", proxies.networks);
+  if (proxies.networks.empty() && in.problems().errors.size() == errors)
+    in.problems().error(in.path("networks"),
+                        "missing: give the networks of the proxies, such as 10.0.0.9/32");
+  std::size_t protocol = 0;
+  in.word("protocol", protocol, {"proxy-protocol", "x-forwarded-for"});
+  if (in.find("protocol") == nullptr)
+    in.problems().error(in.path("protocol"),
+                        "missing: proxy-protocol or x-forwarded-for, as the proxies send it");
+  proxies.x_forwarded_for = protocol == 1;
+  return proxies;
+}
+
 /// The mode of the unix socket at `address`.
 unsigned read_mode(ObjectReader& in, std::string_view address) {
   if (in.find("mode") == nullptr) return default_socket_mode;
@@ -135,6 +151,7 @@ Listener read_listener(ObjectReader& in) {
   listener.mode = read_mode(in, listener.address);
   read_texts(in, "networks", listener.networks);
   read_optional(in, "auth", listener.auth, read_auth);
+  read_optional(in, "trusted_proxies", listener.trusted_proxies, read_trusted_proxies);
   return listener;
 }
 

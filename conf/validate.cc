@@ -36,13 +36,32 @@ bool is_local(const std::string& address) {
   return is_unix(address) || address.starts_with("127.") || address.starts_with("[::1]:");
 }
 
+/// Checks the keys of trusted proxies that depend on the address of their listener.
+void check_proxies(const Listener& listener, const std::string& path, Problems& problems) {
+  const auto& networks = listener.trusted_proxies->networks;
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    const bool named = networks[i] == trusted_unix;
+    const auto where = indexed(path + ".networks", i);
+    if (is_unix(listener.address) && !named)
+      problems.error(where,
+                     "the proxies of a unix socket have no address; write \"unix:\" to trust all "
+                     "users that mode lets connect");
+    if (!is_unix(listener.address) && named)
+      problems.error(where, "only for a listener on a unix socket; give the networks of proxies");
+    if (networks[i].ends_with("/0"))
+      problems.warn(where,
+                    "every client is trusted, and can give itself any address; list the proxies");
+  }
+}
+
 /// Checks the keys of a listener that depend on its address.
 void check_listener(const Listener& listener, const std::string& path, Problems& problems) {
   if (listener.tls && is_unix(listener.address))
     problems.error(path + ".tls",
                    "a unix socket needs no TLS: its bytes do not leave this machine, and the "
                    "kernel names the client's user; remove it, or give an IP address");
-  if (!listener.networks.empty() && is_unix(listener.address))
+  if (listener.trusted_proxies) check_proxies(listener, path + ".trusted_proxies", problems);
+  if (!listener.networks.empty() && is_unix(listener.address) && !listener.trusted_proxies)
     problems.error(path + ".networks",
                    "the clients of a unix socket have no address, so it would serve nobody; remove "
                    "it, and use mode or uid: in access");

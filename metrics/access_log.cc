@@ -26,6 +26,7 @@ void append_text(spdlog::memory_buf_t& out, const AccessLine& line) {
                  to_string(line.outcome), or_dash(line.reason), or_dash(line.upstream),
                  to_string(line.kind), line.bytes, milliseconds(line.duration),
                  milliseconds(line.first_byte), line.complete ? "" : " cut");
+  if (!line.via.empty()) fmt::format_to(to, " via={}", line.via);
   if (!line.user.empty()) {
     fmt::format_to(to, " user=\"");
     append_json(out, line.user);
@@ -45,6 +46,7 @@ void append_field(spdlog::memory_buf_t& out, std::string_view name, std::string_
 
 void append_fields(spdlog::memory_buf_t& out, const AccessLine& line) {
   append_field(out, "client", line.client);
+  if (!line.via.empty()) append_field(out, "via", line.via);
   if (!line.user.empty()) append_field(out, "user", line.user);
   append_field(out, "method", line.method);
   append_field(out, "path", line.path);

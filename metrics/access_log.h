@@ -15,7 +15,8 @@ namespace entrepot::log {
 
 /// The fields of one line. Views are read during AccessLog::write() only.
 struct AccessLine {
-  std::string_view client;  ///< "address:port"
+  std::string_view client;  ///< "address:port", or "address" behind a proxy
+  std::string_view via;     ///< the trusted proxy that has told this address; empty without one
   std::string_view user;    ///< the name of its login or token; empty without one
   std::string_view method;  ///< "GET"; empty if the request could not be parsed
   /// The path without its query, which may contain secrets.

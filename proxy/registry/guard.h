@@ -42,6 +42,9 @@ class Guard final : public http::Handler {
   std::string refused(int status, std::string_view reason, const http::Peer& peer) override {
     return registry_.refused(status, reason, peer);
   }
+  void forwarding_failed(metrics::Forwarding reason, const http::Peer& proxy) override {
+    registry_.forwarding_failed(reason, proxy);
+  }
 
  private:
   /// The credentials have been verified.

@@ -195,4 +195,8 @@ std::string Registry::refused(int status, std::string_view reason, const http::P
   return error_body(code_for_refusal(status), reason);
 }
 
+void Registry::forwarding_failed(metrics::Forwarding reason, const http::Peer& proxy) {
+  reporter_.forwarding_failed(reason, proxy);
+}
+
 }  // namespace entrepot::registry

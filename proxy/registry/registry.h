@@ -38,6 +38,7 @@ class Registry final : public http::Handler {
   void handle(const http::ExchangePtr& exchange) override;
   void finished(const http::Exchange& exchange, const http::ReplyStats& stats) override;
   std::string refused(int status, std::string_view reason, const http::Peer& peer) override;
+  void forwarding_failed(metrics::Forwarding reason, const http::Peer& proxy) override;
 
   // The steps of an answer.
   /// Parses the request into a new Call, which it attaches. Null: it has replied.

@@ -20,7 +20,7 @@ struct Verdict {
 };
 
 bool admits(const ExplainedListener& listener, const IpAddress& address) {
-  const bool left_out = !address.known() && !listener.unix_socket;
+  const bool left_out = !address.known() && listener.knows_addresses();
   return listener.networks.empty() || left_out ||
          std::any_of(listener.networks.begin(), listener.networks.end(),
                      [&](const Network& network) { return network.contains(address); });
@@ -60,11 +60,12 @@ access::Caller seen_by(const ExplainedListener& listener, access::Caller caller,
     text += "asks for no certificate; ";
     caller.certificate = {};
   }
-  if (listener.unix_socket && caller.address.known()) {
+  if (!listener.knows_addresses() && caller.address.known()) {
     text += "knows no addresses; ";
     caller.address = IpAddress();
   }
-  if (!listener.unix_socket && caller.uid) {
+  // A client behind a proxy has an address, and the user id is that of the proxy.
+  if ((!listener.unix_socket || caller.address.known()) && caller.uid) {
     text += "knows no user ids; ";
     caller.uid.reset();
   }
@@ -79,7 +80,7 @@ std::string names_needed(const ExplainedListener& listener) {
 /// The fault of a caller that the listener refuses whatever it asks for; empty: none.
 std::string refusal_of(const ExplainedListener& listener, const access::Caller& seen,
                        bool has_rules) {
-  if (listener.unix_socket && !seen.uid)
+  if (listener.unix_socket && !seen.uid && !seen.address.known())
     return "refused: each client of a unix socket has a user id; give its number with --uid";
   if (listener.needs_certificate && seen.certificate.empty())
     return "refused: the listener needs a client certificate";
@@ -105,7 +106,7 @@ Verdict verdict_of(const access::Rules& rules, const ExplainedListener& listener
   std::vector<std::string> groups;
   add_groups(listener, seen.claims, groups);
   seen.groups = groups;
-  if (!listener.networks.empty() && !listener.unix_socket && !seen.address.known())
+  if (!listener.networks.empty() && listener.knows_addresses() && !seen.address.known())
     verdict.text += "its networks are left out, because no --address is given; ";
   const std::string refusal = refusal_of(listener, seen, rules.has_rules());
   const access::Decision decision = rules.decide(seen, upstream, repository);
@@ -131,6 +132,7 @@ ExplainedListener explained_listener(const conf::Listener& listener, std::size_t
           .asks_for_certificate = asks,
           .needs_certificate = asks && listener.tls->client_required,
           .unix_socket = conf::is_unix(listener.address),
+          .behind_proxies = listener.trusted_proxies.has_value(),
           .networks = std::move(networks)};
 }
 

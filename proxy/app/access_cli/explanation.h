@@ -29,7 +29,10 @@ struct ExplainedListener {
   bool asks_for_certificate = false;
   bool needs_certificate = false;
   bool unix_socket = false;            ///< its clients have a user id, others an address
+  bool behind_proxies = false;         ///< trusted proxies tell the addresses of clients
   std::vector<Network> networks = {};  ///< empty: all
+
+  bool knows_addresses() const { return !unix_socket || behind_proxies; }
 };
 
 /// The listener `index` of a configuration. `networks`: those of the listener, parsed.
@@ -48,7 +51,7 @@ struct Explanation {
 /// those that the issuer's claim names, or, without the claim `iss`, that of any issuer. Whether
 /// the user exists, and its password, are not looked at. An unknown address of the caller is in no
 /// network of a rule; networks of listeners are then left out, and the line says so. A unix socket
-/// serves callers with a user id only.
+/// serves callers with a user id only, and behind trusted proxies those with an address.
 Explanation explain(const access::Rules* rules, const std::vector<ExplainedListener>& listeners,
                     const access::Caller& caller, std::string_view upstream,
                     std::string_view repository);

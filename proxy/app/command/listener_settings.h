@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "conf/config.h"
 #include "proxy/app/command/listener_contexts.h"
 #include "proxy/app/command/listener_rules.h"
+#include "proxy/http/peer/trusted_proxies.h"
 
 namespace entrepot::app {
 
@@ -14,6 +16,7 @@ namespace entrepot::app {
 struct ListenerSettings {
   ListenerContexts contexts;
   std::vector<LoadedRules> rules;
+  std::vector<std::shared_ptr<const http::TrustedProxies>> proxies;  ///< null: none are trusted
   std::vector<std::string> warnings;  ///< for the operator, with the path of the key
 };
 

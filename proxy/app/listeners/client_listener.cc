@@ -24,8 +24,9 @@ ClientListener::ClientListener(const ListenerParts& parts, http::ServerOptions o
       address_(with_port(configured_, server_.port())),
       name_((has_tls_ ? "https://" : "") + address_) {}
 
-void ClientListener::use(const Rules& rules, const Context& context) {
+void ClientListener::use(const Rules& rules, const Context& context, const Proxies& proxies) {
   guard_.replace(rules);
+  server_.trust(proxies);
   if (has_tls_) server_.renew(context);
 }
 

@@ -37,6 +37,7 @@ class ClientListener {
  public:
   using Context = std::shared_ptr<const http::tls::Context>;
   using Rules = std::shared_ptr<const registry::ListenerRules>;
+  using Proxies = std::shared_ptr<const http::TrustedProxies>;
 
   /// Binds the address, unless the options have sockets of it. Throws http::ListenError.
   ClientListener(const ListenerParts& parts, http::ServerOptions options, const Rules& rules);
@@ -45,9 +46,9 @@ class ClientListener {
 
   /// Begins to accept.
   void start() { server_.start(); }
-  /// Decides about requests by `rules` from now on, and uses `context` for new connections.
-  /// REQUIRES: TLS as before.
-  void use(const Rules& rules, const Context& context);
+  /// Decides about requests by `rules` from now on, uses `context` for new connections, and trusts
+  /// `proxies` (http::Server::trust()). REQUIRES: TLS as before.
+  void use(const Rules& rules, const Context& context, const Proxies& proxies);
   /// Gives the file of a unix socket other permissions; the log says if that fails. Does nothing on
   /// a port.
   void set_mode(unsigned mode) const;

@@ -16,6 +16,10 @@ namespace {
 
 using Step = ListenerPlan::Step;
 
+bool same_proxies(const ClientListener::Proxies& one, const ClientListener::Proxies& other) {
+  return one == other || (one != nullptr && other != nullptr && *one == *other);
+}
+
 void tell_of_kernel() {
   if (http::tls::kernel_has_tls())
     log::info("TLS: the kernel may encrypt replies (entrepot_tls_kernel_connections_total)");
@@ -30,6 +34,7 @@ http::ServerOptions options_of(const ListenerParts& parts, const conf::Config& c
   auto options = server_options(config, listener.address);
   options.socket_mode = listener.mode;
   options.tls_metrics = metrics.tls();
+  options.forwarding = metrics.forwarding();
   options.readers = &parts.readers;
   options.turned_away = metrics.connections_refused();
   options.client_counters =
@@ -76,6 +81,7 @@ std::unique_ptr<ClientListener> ClientListeners::make(const conf::Config& config
   options.inherited = std::move(sockets);
   options.neighbours = neighbours;
   options.tls = settings.contexts[index];
+  options.trusted_proxies = settings.proxies[index];
   options.shares = &shares_;
   return std::make_unique<ClientListener>(parts_, std::move(options), settings.rules[index].rules);
 }
@@ -166,6 +172,8 @@ PreparedListeners ClientListeners::changes(const ListenerPlan& plan, const conf:
     else if (context != nullptr && !same_certificates(*context_before, *context))
       changes.certificates.push_back(name);
     if (settings_.rules[before].digest != settings.rules[i].digest) changes.rules.push_back(name);
+    if (!same_proxies(settings_.proxies[before], settings.proxies[i]))
+      changes.proxies.push_back(name);
     if (current_.listen[before].mode != config.listen[i].mode) changes.modes.push_back(name);
   }
   return changes;
@@ -190,7 +198,7 @@ void ClientListeners::use(const ListenerPlan& plan, const conf::Config& config,
       continue;
     }
     listener = std::move(before[entry.before]);
-    listener->use(settings_.rules[i].rules, settings_.contexts[i]);
+    listener->use(settings_.rules[i].rules, settings_.contexts[i], settings_.proxies[i]);
     if (listen_before[entry.before].mode != current_.listen[i].mode)
       listener->set_mode(current_.listen[i].mode);
     const auto& context = settings_before.contexts[entry.before];

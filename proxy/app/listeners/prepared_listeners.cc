@@ -19,6 +19,7 @@ std::string PreparedListeners::text() const {
   tell("new permissions on", modes);
   tell("new certificates on", certificates);
   tell("new access rules on", rules);
+  tell("new trusted proxies on", proxies);
   return text;
 }
 

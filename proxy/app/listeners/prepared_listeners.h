@@ -17,6 +17,7 @@ struct PreparedListeners {
   std::vector<std::string> modes;         ///< unix sockets with other permissions
   std::vector<std::string> certificates;  ///< listeners with other ones
   std::vector<std::string> rules;         ///< listeners with other users, tokens or access rules
+  std::vector<std::string> proxies;       ///< listeners with other trusted proxies
   std::vector<std::string> warnings;
   /// Begins to use them. Once; never: the sockets are closed.
   std::function<void()> use;

@@ -38,6 +38,30 @@ std::chrono::nanoseconds time_to_first_byte(const http::ReplyStats& stats) {
   return std::max(stats.first_byte - stats.started, std::chrono::nanoseconds(0));
 }
 
+/// The remedy for a trusted proxy that does not name its clients.
+std::string_view remedy(metrics::Forwarding reason) {
+  using metrics::Forwarding;
+  switch (reason) {
+    case Forwarding::missing:
+      return "its connection does not begin with a header of the PROXY protocol, and was closed; "
+             "let it send one (HAProxy: send-proxy-v2, nginx: proxy_protocol on), or take its "
+             "address out of listen[].trusted_proxies.networks";
+    case Forwarding::timeout:
+      return "the header of the PROXY protocol did not arrive within timeouts.header";
+    case Forwarding::checksum:
+      return "the checksum of its header of the PROXY protocol is wrong, and its connection was "
+             "closed";
+    case Forwarding::malformed:
+    case Forwarding::ok:
+    case Forwarding::own:
+    case Forwarding::closed:
+    case Forwarding::displaced:
+      break;
+  }
+  return "its header of the PROXY protocol, or an entry of X-Forwarded-For, cannot be read, and "
+         "its connection was closed or its request refused with 400";
+}
+
 }  // namespace
 
 Reporter::Reporter(bool access_log, const metrics::Metrics& metrics)
@@ -66,6 +90,7 @@ void Reporter::write_line(const http::Exchange& exchange, const Call& call,
                           const http::ReplyStats& stats) const {
   log::AccessLine line;
   line.client = exchange.peer().name;
+  line.via = exchange.peer().via;
   line.user = call.user;
   line.method = to_string(exchange.request().method());
   line.path = exchange.request().path();
@@ -104,6 +129,15 @@ void Reporter::plain_on_tls_port(int status, const http::Peer& peer) const {
         peer.address.text());
 }
 
+void Reporter::forwarding_failed(metrics::Forwarding reason, const http::Peer& proxy) const {
+  log::debug("{}: no client: {}", proxy.name, to_string(reason));
+  if (proxy_lines_.take(proxy.address, LinePerClient::Clock::now()))
+    log::warn(
+        "the trusted proxy {} does not name its clients ({}): {} (further failures of this proxy "
+        "within the hour have no line)",
+        proxy.name, to_string(reason), remedy(reason));
+}
+
 void Reporter::refused(int status, std::string_view reason, const http::Peer& peer) const {
   if (reason == http::tls_on_plain_port) return tls_on_plain_port(peer);
   if (reason == http::plain_on_tls_port) return plain_on_tls_port(status, peer);
@@ -111,6 +145,7 @@ void Reporter::refused(int status, std::string_view reason, const http::Peer& pe
   if (!access_log_.enabled()) return;
   log::AccessLine line;
   line.client = peer.name;
+  line.via = peer.via;
   line.status = status;
   line.outcome = metrics::Outcome::refused;
   line.reason = reason;

@@ -22,6 +22,8 @@ class Reporter {
                 const http::ReplyStats& stats) const;
   /// Reports a request that was rejected before it became an exchange.
   void refused(int status, std::string_view reason, const http::Peer& peer) const;
+  /// Reports a trusted proxy that does not name its client: a line per proxy and hour.
+  void forwarding_failed(metrics::Forwarding reason, const http::Peer& proxy) const;
 
  private:
   void write_line(const http::Exchange& exchange, const Call& call,
@@ -36,7 +38,7 @@ class Reporter {
   std::vector<metrics::Histogram> durations_;
   std::vector<metrics::Histogram> first_bytes_;
 
-  mutable LinePerClient tls_lines_, plain_lines_;
+  mutable LinePerClient tls_lines_, plain_lines_, proxy_lines_;
 };
 
 }  // namespace entrepot::registry

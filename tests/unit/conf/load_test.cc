@@ -127,6 +127,18 @@ TEST_F(Load, IssuersOfAListener) {
   EXPECT_EQ(second.keys->filename(), "b.pem");
 }
 
+TEST_F(Load, TrustedProxiesOfAListener) {
+  const auto config = loaded(R"({ "listen": [
+      { "address": "0.0.0.0:1",
+        "trusted_proxies": { "networks": [ "10.0.0.9", "::1" ], "protocol": "x-forwarded-for" } },
+      { "address": "unix:/run/a.sock", "networks": [ "10.0.0.0/8" ],
+        "trusted_proxies": { "networks": [ "unix:" ], "protocol": "proxy-protocol" } } ] })");
+  EXPECT_EQ(config.listen[0].trusted_proxies,
+            (TrustedProxies{.networks = {"10.0.0.9", "::1"}, .x_forwarded_for = true}));
+  EXPECT_EQ(config.listen[1].trusted_proxies,
+            (TrustedProxies{.networks = {trusted_unix}, .x_forwarded_for = false}));
+}
+
 TEST_F(Load, DefaultUpstream) {
   const auto with = [](std::string_view names, std::string_view rest) {
     std::string upstreams;

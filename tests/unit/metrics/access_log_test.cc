@@ -62,6 +62,14 @@ TEST(AccessLog, ContainsTheErrorMessage) {
               HasSubstr("\"complete\":true,\"error\":\"ghcr.io: GET \\\"x\\\": timed out\"}}\n"));
 }
 
+TEST(AccessLog, NamesTheProxyOfTheClient) {
+  AccessLine line = sample();
+  line.via = "10.0.0.9:40312";
+  EXPECT_THAT(written(line, false), HasSubstr("first_ms=0.081 via=10.0.0.9:40312\n"));
+  EXPECT_THAT(written(line, true),
+              HasSubstr("\"client\":\"10.0.0.7:51234\",\"via\":\"10.0.0.9:40312\",\"method\""));
+}
+
 TEST(AccessLog, EmptyFieldsAreDashesAndBlanksStayInQuotes) {
   AccessLine line;
   line.path = "/v2/a\" 200 hit\nb";

@@ -124,5 +124,20 @@ TEST(Explanation, AUnixSocketKnowsTheUserIdAndNoAddress) {
   EXPECT_FALSE(allows(nullptr, networks, root));
 }
 
+TEST(Explanation, AProxyOnAUnixSocketNamesAnAddress) {
+  const ExplainedListener socket{.unix_socket = true,
+                                 .behind_proxies = true,
+                                 .networks = {std::get<Network>(Network::parse("10.0.0.0/8"))}};
+  access::Caller client;
+  client.address = *IpAddress::parse("10.1.1.1");
+  EXPECT_TRUE(allows(nullptr, socket, client));
+  const auto for_root = rules_for("uid:0"), for_network = rules_for("net:10.0.0.0/8");
+  EXPECT_TRUE(allows(&for_network, socket, client));
+  client.uid = 0;
+  EXPECT_FALSE(allows(&for_root, socket, client)) << "it is the user of the proxy";
+  client.address = *IpAddress::parse("11.1.1.1");
+  EXPECT_FALSE(allows(nullptr, socket, client));
+}
+
 }  // namespace
 }  // namespace entrepot::app
