@@ -27,8 +27,8 @@ test_packages=(
   'libgmock-dev' 'libgtest-dev'
   'python3' 'python3-cryptography' 'python3-kubernetes' 'python3-pytest' 'python3-yaml'
   'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io'
-  'docker-cli|docker.io' 'docker-compose-v2|docker-compose' 'e2fsprogs' 'faketime' 'iproute2'
-  'kubernetes-client|kubectl' 'mandoc' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'prometheus'
+  'docker-cli|docker.io' 'docker-compose-v2|docker-compose' 'e2fsprogs' 'faketime' 'haproxy' 'iproute2'
+  'kubernetes-client|kubectl' 'libnginx-mod-stream' 'mandoc' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'prometheus'
   'rocksdb-tools' 'runc' 'skopeo' 'strace' 'systemd' 'systemd-container' 'umoci' 'util-linux' 'varnish'
   'wrk' 'xfsprogs'
 )
