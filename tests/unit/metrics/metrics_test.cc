@@ -90,7 +90,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 58);
+  EXPECT_EQ(families, 59);
 }
 
 TEST(Metrics, HasASeriesForEachPresentCertificate) {
