@@ -40,7 +40,7 @@ NOT_OURS = {"up", "ALERTS"}
 # Alerts that need more than a minute, or a bug of ours: only promtool's tests let them fire.
 TOO_SLOW = {"EntrepotHitRatioCollapse", "EntrepotClientLimited", "EntrepotDescriptors",
             "EntrepotJobFailed", "EntrepotLoginsRefused", "EntrepotReplacementFailed",
-            "EntrepotIssuerKeys", "EntrepotForwarding"}
+            "EntrepotIssuerKeys", "EntrepotForwarding", "EntrepotReloadRefused"}
 
 
 @dataclass
