@@ -114,6 +114,7 @@ TEST_F(ReconcilerTest, LeavesABlobThatIsStoredAgainAtAnyStep) {
   reconciler.start();
   run_jobs(first_jobs);
   EXPECT_FALSE(blob_file_exists(blob)) << "the steps above were not all of its folder";
+  executor.run();
 }
 
 TEST_F(ReconcilerTest, LeavesABlobThatIsStoredAtAnyStep) {
