@@ -8,6 +8,17 @@
 #include "proxy/upstream/transfer/failures.h"
 
 namespace entrepot::upstream {
+namespace {
+
+/// A mirror bounds our requests in progress, and says so with a short Retry-After. It still answers
+/// requests for stored objects, so a pause of all of them would be worse than the limit.
+bool is_share(const EndpointAddress& endpoint, const cache::Failure& failure) {
+  constexpr std::chrono::seconds longest{5};
+  return endpoint.mirror() && failure.retry_after > std::chrono::seconds(0) &&
+         failure.retry_after <= longest;
+}
+
+}  // namespace
 
 using Clock = std::chrono::steady_clock;
 
@@ -191,7 +202,8 @@ void EndpointRequest::refusal_stands() {
     return fail(std::move(failure), EndpointFailure::denied);
   }
   auto failure = status_failure(what(), head_, std::chrono::system_clock::now(), reason_.text());
-  if (status == 429 && !led_away()) return limited(std::move(failure), failure_reason(status));
+  if (status == 429 && !led_away() && !is_share(endpoint_.address(), failure))
+    return limited(std::move(failure), failure_reason(status));
   const bool retryable = failure.kind == cache::FailureKind::unavailable;
   fail(std::move(failure), failure_reason(status), retryable);
 }

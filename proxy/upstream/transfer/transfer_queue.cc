@@ -101,6 +101,8 @@ bool TransferQueue::may_begin(Lane of) const {
   if (of == Lane::urgent) return used_urgent_ < half;
   if (used_ >= bounds_.slots) return false;
   if (of == Lane::awaited) return true;
+  if (lane(Lane::awaited).size() > 0)
+    return false;  // the slots that are left are for other clients
   return static_cast<std::size_t>(std::ranges::count_if(under_way_, [](const auto& one) {
            return !(one.second.lane == Lane::urgent) &&
                   level_of(one.second.demand) != Level::awaited;
@@ -110,6 +112,11 @@ bool TransferQueue::may_begin(Lane of) const {
 bool TransferQueue::leaves_slots(const Waiting& waiting) const {
   if (waiting.client == cache::Client::nobody) return true;
   return lane(Lane::awaited).running(waiting.client) < share * (bounds_.slots - used_);
+}
+
+bool TransferQueue::crowded() const {
+  const auto ticket = lane(Lane::awaited).next();
+  return ticket && (used_ >= bounds_.slots || !leaves_slots(*waiting_.at(*ticket)));
 }
 
 /// The first of a lane that still belongs there; others are put where they belong.

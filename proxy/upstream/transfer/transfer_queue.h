@@ -91,7 +91,7 @@ class TransferQueue {
   std::vector<const TransferRequest*> to_end(Time now);
 
   /// An awaited transfer waits for a slot.
-  bool crowded() const { return lane(Lane::awaited).size() > 0 && used_ >= bounds_.slots; }
+  bool crowded() const;
   std::size_t size() const { return waiting_.size() + leaving_.size(); }
   bool empty() const { return size() == 0; }
 

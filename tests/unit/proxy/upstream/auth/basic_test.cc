@@ -67,6 +67,25 @@ TEST(RateLimit, NothingIsSentBeforeItIsOver) {
   EXPECT_EQ(server.count(""), 1);
 }
 
+// The mirror still answers what it has stored.
+TEST(RateLimit, TheShareOfOurRequestsOnAMirrorIsNoPauseOfAll) {
+  for (const auto& [wait, sent] : {std::pair{"5", 3}, std::pair{"60", 1}}) {
+    ScriptedServer server([wait = wait](const Received&, Reply& reply) {
+      reply.send(429, {"Retry-After: " + std::string(wait)}, "slow down");
+    });
+    Options options = quick_options(server.url());
+    options.upstreams[0].endpoints[0].ns = true;
+    Client client(options);
+    for (int i = 0; i < 3; ++i) {
+      Recorder recorder;
+      ASSERT_TRUE(client.run(blob_request(), recorder));
+      ASSERT_TRUE(recorder.failure.has_value());
+      EXPECT_EQ(recorder.failure->kind, FailureKind::rate_limited);
+    }
+    EXPECT_EQ(server.count(""), sent) << wait;
+  }
+}
+
 TEST(RateLimit, IsOverWhenItIsOver) {
   std::atomic<bool> limited = true;
   ScriptedServer server([&](const Received&, Reply& reply) {

@@ -88,6 +88,11 @@ TEST(TransferQueueShares, OneClientLeavesSlotsToOthers) {
     return begun;
   };
   EXPECT_EQ(begun_of(flooder, 60), 45);
+  HandDemand background;
+  background.now = Level::background;
+  TransferRequest unawaited{.url = *Url::parse("http://a/"), .demand = &background};
+  queue.add(std::make_unique<TransferQueue::Waiting>(std::move(unawaited), sink, transfer));
+  EXPECT_EQ(queue.next(), nullptr) << "nor are they for what no client waits for";
   EXPECT_EQ(begun_of(other, 3), 3) << "at once, while those of the flooder wait";
   EXPECT_EQ(begun_of(Client{3}, 3), 2);
   queue.ended(running.front());
