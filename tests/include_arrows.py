@@ -39,7 +39,7 @@ ARROWS = {
     "proxy/access/login": ["proxy/access", "proxy/base"],
     "proxy/access/jwt": ["proxy/access", "proxy/access/login", "proxy/base"],
     "proxy/loop": ["cache/base"],
-    "proxy/http/client": ["proxy/base"],
+    "proxy/http/client": ["proxy/base", "proxy/loop"],
     "proxy/http/listen": ["proxy/base"],
     "proxy/http/parse": ["proxy/base"],
     "proxy/http/peer": ["proxy/base", "proxy/http/client", "proxy/http/parse"],

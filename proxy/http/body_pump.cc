@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "metrics/exception.h"
-#include "proxy/http/client/pace.h"
+#include "proxy/http/client/paced_reply.h"
 #include "proxy/http/page_cache.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/store_pool.h"
@@ -49,7 +49,7 @@ BodyPump::Result BodyPump::run() {
   // Once a turn: what the kernel does not take now has to wait for an event.
   const std::size_t withdrawn = output_.withdraw();
   offset_ -= withdrawn;
-  if (withdrawn > 0 && environment_.pace != nullptr) environment_.pace->give_back(withdrawn);
+  if (environment_.pace != nullptr) environment_.pace->unsent(withdrawn);
   for (int i = 0; i < windows_per_turn; ++i) {
     if (*waiting_) return growing_ ? Result::waiting : Result::blocked;
     if (*unreadable_) return file_failed();
@@ -84,6 +84,7 @@ bool BodyPump::begin_piece() {
 bool BodyPump::send_text(std::size_t index, bool more) {
   if (!pieces_.text) return true;
   const std::string text = pieces_.text(pieces_.list, index);
+  if (environment_.pace != nullptr) environment_.pace->count(text.size());
   return text.empty() || output_.write(text, std::string_view(), more);
 }
 
@@ -95,15 +96,21 @@ BodyPump::Result BodyPump::send_window() {
   if (available <= offset_)
     return state == Body::State::growing ? wait_for_growth() : Result::failed;
   std::uint64_t length = std::min<std::uint64_t>(available - offset_, output_.largest_part());
+  if (environment_.pace != nullptr) {
+    length = environment_.pace->allow_part(length);
+    if (length == 0) {
+      output_.push();
+      return Result::blocked;
+    }
+  }
   if (body_->discardable())
     length = std::min(length, copied_window);
   else if (!bytes_ && read_ahead(length))
     return Result::blocked;
-  length = paced(length);
-  if (length == 0) return Result::blocked;
   const std::uint64_t before = output_.sent();
   if (!send_bytes(length)) return output_.file_failed() ? file_failed() : Result::failed;
   if (output_.sent() > before) reads_ = 0;
+  if (environment_.pace != nullptr) environment_.pace->sent(length);
   offset_ += length;
   return Result::again;
 }
@@ -139,20 +146,6 @@ BodyPump::Result BodyPump::wait_for_growth() {
     wake();
   });
   return Result::waiting;
-}
-
-std::uint64_t BodyPump::paced(std::uint64_t length) {
-  if (environment_.pace == nullptr) return length;
-  const Pace::Grant grant = environment_.pace->take(length, Pace::Clock::now());
-  if (grant.bytes > 0) return grant.bytes;
-  growing_ = false;
-  *waiting_ = was_paced_ = true;
-  output_.push();
-  pause_ = environment_.loop.after(grant.wait, [waiting = waiting_, wake = wake_] {
-    *waiting = false;
-    wake();
-  });
-  return 0;
 }
 
 bool BodyPump::read_ahead(std::uint64_t length) {

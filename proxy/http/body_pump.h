@@ -6,7 +6,6 @@
 #include <memory>
 #include <string>
 
-#include "cache/base/executor.h"
 #include "proxy/http/body.h"
 #include "proxy/http/socket/output.h"
 
@@ -17,20 +16,20 @@ class StorePool;
 
 namespace entrepot::http {
 
-class Pace;
+class PacedReply;
 
 /// Sends pieces of a Body in windows. It reads and queues a window when the kernel has taken the
 /// one before, so the memory in use depends neither on the size of the file nor on the client's
 /// speed. The store pool first reads a window that is not in the page cache, so that the loop does
 /// not wait for a disk (in_page_cache() says how reliable that is); the rest of a window that the
 /// kernel has not taken at once is looked for again before it is sent. A client with a bandwidth of
-/// its own gets no more than its Pace grants. Loop thread only.
+/// its own gets a part at a time (PacedReply). Loop thread only.
 class BodyPump {
  public:
   enum class Result {
     again,    ///< more can be sent now, but other connections need their turn
-    blocked,  ///< waits for the output, whose owner calls run(), or for a read or the Pace of the
-              ///< client: calls `wake`
+    blocked,  ///< waits for the output or the pace, whose owners call run(), or for a read: calls
+              ///< `wake`
     waiting,  ///< waits until the body grows: calls `wake`
     done,     ///< the kernel has all bytes
     failed,   ///< the body, the file or the socket failed; the reply cannot be completed
@@ -42,7 +41,7 @@ class BodyPump {
   struct Environment {
     loop::Loop& loop;
     loop::StorePool* readers = nullptr;  ///< null: windows are sent without a read ahead
-    Pace* pace = nullptr;                ///< of the client; null: as fast as it can take them
+    PacedReply* pace = nullptr;          ///< null: as fast as the client takes them
   };
 
   /// `output` outlives this. `wake` may be called after the end of the pump. A read in progress
@@ -53,8 +52,6 @@ class BodyPump {
   Result run();
   /// Reports to the body that reading its file failed. Returns `failed`.
   Result file_failed();
-  /// Whether the reply has waited for the Pace of its client.
-  bool was_paced() const { return was_paced_; }
   /// True if a byte can be sent now.
   bool ready() const {
     const std::uint64_t first = pieces_.list.front().offset;
@@ -72,8 +69,6 @@ class BodyPump {
   /// The first byte that this piece or a later one needs.
   std::uint64_t needed_from() const;
   Result wait_for_growth();
-  /// The part of `length` bytes that the client may have now; 0: waits until it may have more.
-  std::uint64_t paced(std::uint64_t length);
   /// Starts to read the next `length` bytes. False: they are in the page cache.
   bool read_ahead(std::uint64_t length);
 
@@ -90,9 +85,7 @@ class BodyPump {
   std::uint64_t offset_ = 0;  // in the last piece that was begun, which ends at end_
   std::uint64_t end_ = 0;
   int reads_ = 0;         // of the bytes at offset_ into the page cache
-  bool growing_ = false;  // while *waiting_: for growth, else for the disk or the pace
-  bool was_paced_ = false;
-  std::unique_ptr<cache::Timer> pause_;  // the latest wait for the pace
+  bool growing_ = false;  // while *waiting_: for growth, else for the disk
   // Shared with the posted wake-up that sets them, which may outlive the pump.
   const std::shared_ptr<bool> waiting_;
   const std::shared_ptr<bool> unreadable_;

@@ -20,8 +20,14 @@ bool ConnectionExchange::begin_request(std::string_view name) {
   loop_.assert_in_loop();
   if (connection_ == nullptr) return true;
   if (!connection_->bounds().begin_request(peer_->address, name)) return false;
-  connection_->sender().set_pace(connection_->bounds().pace());
+  if (Pace* pace = connection_->bounds().pace()) connection_->sender().set_pace(*pace, wake());
   return true;
+}
+
+std::function<void()> ConnectionExchange::wake() const {
+  return [weak = connection_->weak_from_this()] {
+    if (const auto connection = weak.lock()) connection->drive();
+  };
 }
 
 bool ConnectionExchange::begin_miss() {
@@ -48,10 +54,7 @@ void ConnectionExchange::reply(const ReplyHead& head, std::span<const SharedText
 
 void ConnectionExchange::reply(const ReplyHead& head, std::unique_ptr<Body> body, Pieces pieces) {
   if (!begin_reply()) return;
-  connection_->sender().reply(head, std::move(body), std::move(pieces),
-                              [weak = connection_->weak_from_this()] {
-                                if (const auto connection = weak.lock()) connection->drive();
-                              });
+  connection_->sender().reply(head, std::move(body), std::move(pieces), wake());
   connection_->continue_reply();
 }
 

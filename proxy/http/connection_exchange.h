@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -45,6 +46,8 @@ class ConnectionExchange final : public Exchange {
  private:
   /// False: the client has left.
   bool begin_reply();
+  /// Makes the connection continue, if it still exists.
+  std::function<void()> wake() const;
 
   Connection* connection_;  // null once detached
   loop::Loop& loop_;

@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "proxy/http/client/pace.h"
 #include "proxy/http/loop_server.h"
 
 namespace entrepot::http {
@@ -14,6 +13,10 @@ namespace {
 /// Retry-After of a 429 and a 503. The connections that fill the server are likely to stay open for
 /// longer.
 constexpr std::chrono::seconds retry_after{5};
+
+bool body_allowed(const Request& request, int status) {
+  return !request.is_head() && status != 204 && status != 304;
+}
 
 }  // namespace
 
@@ -29,8 +32,12 @@ ConnectionExchange& ReplySender::open(Connection& connection,
 
 void ReplySender::begin(bool last) {
   last_ = last;
-  pace_ = nullptr;
   output_.reset();
+}
+
+void ReplySender::set_pace(Pace& pace, std::function<void()> wake) {
+  const auto& counters = server_.options().client_counters;
+  pace_.emplace(pace, server_.loop(), std::move(wake), counters ? &counters->bandwidth : nullptr);
 }
 
 bool ReplySender::last() const { return last_ || server_.draining(); }
@@ -53,42 +60,69 @@ std::string_view ReplySender::write_head(const ReplyHead& head, std::uint64_t co
   return bytes;
 }
 
-bool ReplySender::body_allowed(int status) const {
-  return !exchange_->request().is_head() && status != 204 && status != 304;
-}
-
 void ReplySender::reply(const ReplyHead& head, std::string_view body) {
   const std::string_view bytes = write_head(head, body.size());
-  broken_ = !output_.write(bytes, body_allowed(head.status()) ? body : std::string_view(), false);
+  if (!body_allowed(exchange_->request(), head.status())) body = {};
+  if (!pace_) {
+    broken_ = !output_.write(bytes, body, false);
+    return;
+  }
+  const auto owner = std::make_shared<const std::string>(body);
+  const SharedText all{owner, *owner};
+  send(bytes, std::span(&all, 1));
 }
 
 void ReplySender::reply(const ReplyHead& head, std::span<const SharedText> texts) {
   std::uint64_t length = 0;
   for (const SharedText& text : texts) length += text.text.size();
   const std::string_view bytes = write_head(head, length);
-  broken_ =
-      !output_.write(bytes, body_allowed(head.status()) ? texts : std::span<const SharedText>());
+  send(bytes,
+       body_allowed(exchange_->request(), head.status()) ? texts : std::span<const SharedText>());
+}
+
+void ReplySender::send(std::string_view head, std::span<const SharedText> texts) {
+  if (pace_) {
+    std::uint64_t bytes = head.size();
+    for (const SharedText& text : texts) bytes += text.text.size();
+    if (pace_->allow(bytes) == 0) {
+      delayed_.emplace(Delayed{std::string(head), {texts.begin(), texts.end()}});
+      return;
+    }
+    pace_->sent(bytes);
+  }
+  broken_ = !output_.write(head, texts);
 }
 
 void ReplySender::reply(const ReplyHead& head, std::unique_ptr<Body> body, Pieces pieces,
                         std::function<void()> wake) {
   const std::uint64_t length = pieces.total_length();
   const std::string_view bytes = write_head(head, length);
-  const bool with_body = body_allowed(head.status()) && length > 0;
+  const bool with_body = body_allowed(exchange_->request(), head.status()) && length > 0;
   if (with_body)
-    pump_.emplace(std::move(body), std::move(pieces), output_,
-                  BodyPump::Environment{server_.loop(), server_.options().readers, pace_},
-                  std::move(wake));
+    pump_.emplace(
+        std::move(body), std::move(pieces), output_,
+        BodyPump::Environment{server_.loop(), server_.options().readers, pace_ ? &*pace_ : nullptr},
+        std::move(wake));
   // The kernel may hold the head back for the body's first bytes only if they are available.
-  broken_ = !output_.write(bytes, {}, with_body && pump_->ready());
+  broken_ = !output_.write(bytes, {}, with_body && !pace_ && pump_->ready());
+  if (pace_) pace_->count(bytes.size());
 }
 
 void ReplySender::reply_head(const ReplyHead& head, std::uint64_t content_length) {
-  broken_ = !output_.write(write_head(head, content_length), {}, false);
+  send(write_head(head, content_length), {});
 }
 
 BodyPump::Result ReplySender::run() {
   if (!replied()) return BodyPump::Result::waiting;
+  if (delayed_) {
+    const std::uint64_t bytes = pace_->allow(0);
+    if (bytes == 0) return BodyPump::Result::blocked;
+    pace_->sent(bytes);
+    const Delayed delayed = *std::exchange(delayed_, std::nullopt);
+    exchange_->stats().first_byte = Clock::now();
+    broken_ = !output_.write(delayed.head, delayed.texts);
+    if (broken_) return BodyPump::Result::failed;
+  }
   if (pump_) return pump_->run();
   return output_.empty() ? BodyPump::Result::done : BodyPump::Result::blocked;
 }
@@ -105,13 +139,10 @@ std::shared_ptr<ConnectionExchange> ReplySender::end(bool complete) {
   stats.complete = complete;
   const std::uint64_t sent = stats.status != 0 ? output_.sent() : 0;
   stats.body_bytes = sent - std::min<std::uint64_t>(sent, head_size_);
-  // Bytes from memory are sent at once; they delay the next ones.
-  if (pace_ != nullptr) pace_->count(pump_ ? head_size_ : sent, stats.finished);
   exchange->detach();
-  if (const auto& counters = server_.options().client_counters;
-      counters && pump_ && pump_->was_paced())
-    counters->bandwidth.add();
   pump_.reset();
+  delayed_.reset();
+  pace_.reset();
   return exchange;
 }
 

@@ -8,10 +8,13 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "proxy/http/body_pump.h"
+#include "proxy/http/client/paced_reply.h"
 #include "proxy/http/connection_exchange.h"
 #include "proxy/http/exchange.h"
 #include "proxy/http/parse/refusal.h"
@@ -42,8 +45,9 @@ class ReplySender {
   const std::shared_ptr<ConnectionExchange>& exchange() const { return exchange_; }
   /// The request is complete and goes to its handler. `last`: the reply ends the connection.
   void begin(bool last);
-  /// Sends the reply at this pace; null: without one. After begin(); until end().
-  void set_pace(Pace* pace) { pace_ = pace; }
+  /// Sends the reply at this pace. Calls `wake` in a later turn of the loop when run() can
+  /// continue. After begin(); `pace` is used until end().
+  void set_pace(Pace& pace, std::function<void()> wake);
 
   // For the exchange, which asserts its thread: one of these, once, after begin().
   void reply(const ReplyHead& head, std::string_view body);
@@ -82,8 +86,15 @@ class ReplySender {
   bool stalled(Clock::time_point now);
 
  private:
+  /// A reply from memory that waits for its departure.
+  struct Delayed {
+    std::string head;
+    std::vector<SharedText> texts;
+  };
+
+  /// Sends a reply from memory, or delays it.
+  void send(std::string_view head, std::span<const SharedText> texts);
   std::string_view write_head(const ReplyHead& head, std::uint64_t content_length);
-  bool body_allowed(int status) const;
   bool replied() const { return exchange_->stats().status != 0; }
 
   // Constant after construction.
@@ -91,7 +102,8 @@ class ReplySender {
   Output& output_;
 
   std::shared_ptr<ConnectionExchange> exchange_;
-  Pace* pace_ = nullptr;  // of the client of the exchange
+  std::optional<PacedReply> pace_;  // of a client with a bandwidth of its own
+  std::optional<Delayed> delayed_;
   std::optional<BodyPump> pump_;
   SendProgress progress_;
   std::size_t head_size_ = 0;  // bytes

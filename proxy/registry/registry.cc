@@ -50,8 +50,13 @@ Refusal loop_detected() {
 /// The proven name whose share the request uses; empty: its address has one.
 std::string_view client_name(const http::Exchange& exchange, const Call& call) {
   if (!call.user.empty()) return call.user;
-  const auto& certificate = exchange.peer().certificate;
-  return certificate == nullptr || certificate->empty() ? std::string_view() : certificate->front();
+  const auto& names = exchange.peer().certificate;
+  if (names == nullptr) return {};
+  // O and OU are those of many clients.
+  for (const std::string_view kind : {"CN=", "URI=", "DNS=", "EMAIL=", "SERIAL="})
+    for (const std::string& name : *names)
+      if (name.starts_with(kind)) return name;
+  return {};
 }
 
 Refusal too_many_requests() {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "proxy/http/exchange.h"
 
@@ -61,6 +62,10 @@ class Exchange final : public http::Exchange {
   /// The executor that replies are posted to; outlives this. Without one, no test may call
   /// executor().
   void live_on(cache::Executor& executor) { executor_ = &executor; }
+  /// The names of the client's certificate.
+  void certify(std::vector<std::string> names) {
+    peer_.certificate = std::make_shared<const std::vector<std::string>>(std::move(names));
+  }
   /// The client goes away.
   void close() { closed_ = true; }
   bool replied() const { return replies_ > 0; }
@@ -70,7 +75,7 @@ class Exchange final : public http::Exchange {
  private:
   void begin(const http::ReplyHead& head, std::optional<std::uint64_t> content_length);
 
-  const http::Peer peer_{"192.0.2.7:41000", {}};
+  http::Peer peer_{"192.0.2.7:41000", {}};
   http::Request request_;
   Reply reply_;
   cache::Executor* executor_ = nullptr;

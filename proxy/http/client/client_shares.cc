@@ -2,6 +2,7 @@
 #include "proxy/http/client/client_shares.h"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "metrics/log.h"
@@ -12,7 +13,27 @@ namespace {
 
 constexpr std::chrono::minutes between_lines{1};
 
+/// For the log, where a name must not look like the rest of the line.
+std::string in_quotes(std::string_view name) {
+  std::string text = "\"";
+  for (const char c : name) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return printable(text) + '"';
+}
+
 }  // namespace
+
+ClientShares::ClientShares(const ShareLimits& limits)
+    : limits_(limits), seed_(std::random_device()()) {}
+
+ClientAddress ClientShares::client_of(const Key& key) const {
+  if (key.name.empty()) return key.address;
+  // A name of one's choice must not get the number of another client.
+  const auto number = std::hash<std::string>()(std::to_string(seed_) + '\0' + key.name);
+  return ClientAddress::of_name(static_cast<std::uint32_t>(number));
+}
 
 std::size_t ClientShares::size() const {
   std::size_t sum = 0;
@@ -33,9 +54,7 @@ ClientShares::Entries::value_type& ClientShares::enter(Key key) {
   const auto [found, is_new] = shard.entries.try_emplace(std::move(key));
   Entry& entry = found->second;
   if (is_new) {
-    entry.client = found->first.name.empty()
-                       ? found->first.address
-                       : ClientAddress::of_name(last_name_.fetch_add(1, std::memory_order_relaxed));
+    entry.client = client_of(found->first);
     if (limits_.bandwidth_each > 0) entry.pace.emplace(limits_.bandwidth_each);
   }
   ++entry.holds;
@@ -73,7 +92,7 @@ void ClientShares::tell(Entries::value_type& entry, std::size_t most, std::strin
     return;
   const auto& [address, name] = entry.first;
   log::warn("client {} has {} {}; more are answered 429 ({})",
-            name.empty() ? address.text() : '"' + printable(name) + '"', most, things, key);
+            name.empty() ? address.text() : in_quotes(name), most, things, key);
 }
 
 bool ClientShares::Hold::is(ClientAddress address, std::string_view name) const {

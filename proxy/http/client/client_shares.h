@@ -36,7 +36,7 @@ class ClientShares {
  public:
   class Hold;
 
-  explicit ClientShares(const ShareLimits& limits) : limits_(limits) {}
+  explicit ClientShares(const ShareLimits& limits);
   ClientShares(const ClientShares&) = delete;
   ClientShares& operator=(const ClientShares&) = delete;
 
@@ -73,6 +73,9 @@ class ClientShares {
   static constexpr std::size_t shard_count = 16;
 
   Shard& shard_of(const Key& key) { return shards_[KeyHash()(key) % shard_count]; }
+  /// The number of a name: the same on all connections. Two names with one number are one client
+  /// for fair scheduling, and have shares of their own here.
+  ClientAddress client_of(const Key& key) const;
   Entries::value_type& enter(Key key);
   void leave(Entries::value_type& entry);
   static void sweep(Entries& entries);
@@ -83,7 +86,7 @@ class ClientShares {
                    std::string_view key);
 
   const ShareLimits limits_;
-  std::atomic<std::uint32_t> last_name_{0};  // ClientAddress::of_name()
+  const std::size_t seed_;  // of the numbers of names
   std::array<Shard, shard_count> shards_;
 };
 

@@ -7,7 +7,6 @@
 namespace entrepot::http {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 nanoseconds since_epoch(Pace::Clock::time_point now) {
@@ -16,48 +15,29 @@ nanoseconds since_epoch(Pace::Clock::time_point now) {
 
 }  // namespace
 
-Pace::Pace(std::uint64_t rate)
-    : rate_(static_cast<double>(rate)), burst_(time_of(std::max(rate / 4, least_rate))) {}
+Pace::Pace(std::uint64_t rate) : rate_(rate), burst_(time_of(std::max(rate / 4, least_rate))) {}
 
 Pace::Nanoseconds Pace::time_of(std::uint64_t bytes) const {
-  return Nanoseconds(std::llround(static_cast<double>(bytes) * 1e9 / rate_));
+  return Nanoseconds(std::llround(static_cast<double>(bytes) * 1e9 / static_cast<double>(rate_)));
 }
 
-std::uint64_t Pace::bytes_in(Nanoseconds time) const {
-  if (time <= Nanoseconds::zero()) return 0;
-  return static_cast<std::uint64_t>(static_cast<double>(time.count()) * rate_ / 1e9);
-}
-
-Pace::Grant Pace::take(std::uint64_t wanted, Clock::time_point now) {
-  const Nanoseconds time = since_epoch(now);
-  const std::uint64_t least = std::min(wanted, least_grant);
+Pace::Clock::time_point Pace::reserve(std::uint64_t bytes, Clock::time_point now) {
+  const Nanoseconds earliest = since_epoch(now) - burst_;
   Nanoseconds::rep paid = paid_.load(std::memory_order_relaxed);
-  for (;;) {
-    const Nanoseconds from = std::max(Nanoseconds(paid), time - burst_);
-    const std::uint64_t bytes = std::min(wanted, bytes_in(time - from));
-    if (bytes < least) {
-      const Nanoseconds until = from + time_of(least) - time;
-      return {0, std::max(std::chrono::ceil<milliseconds>(until), milliseconds(1))};
-    }
-    if (paid_.compare_exchange_weak(paid, (from + time_of(bytes)).count(),
-                                    std::memory_order_relaxed))
-      return {bytes, {}};
-  }
+  Nanoseconds departure;
+  do {
+    departure = std::max(Nanoseconds(paid), earliest);
+  } while (!paid_.compare_exchange_weak(paid, (departure + time_of(bytes)).count(),
+                                        std::memory_order_relaxed));
+  return Clock::time_point(std::chrono::duration_cast<Clock::duration>(departure));
 }
 
 void Pace::give_back(std::uint64_t bytes) {
   paid_.fetch_sub(time_of(bytes).count(), std::memory_order_relaxed);
 }
 
-void Pace::count(std::uint64_t bytes, Clock::time_point now) {
-  const Nanoseconds time = since_epoch(now);
-  const Nanoseconds most = time + most_debt;
-  Nanoseconds::rep paid = paid_.load(std::memory_order_relaxed);
-  for (;;) {
-    const Nanoseconds from = std::max(Nanoseconds(paid), time - burst_);
-    const Nanoseconds to = std::max(from, std::min(from + time_of(bytes), most));
-    if (paid_.compare_exchange_weak(paid, to.count(), std::memory_order_relaxed)) return;
-  }
+std::uint64_t Pace::part() const {
+  return std::clamp<std::uint64_t>(rate_ / 64, 16 * 1024, 256 * 1024);
 }
 
 bool Pace::rested(Clock::time_point now) const {

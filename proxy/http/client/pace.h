@@ -7,9 +7,10 @@
 
 namespace entrepot::http {
 
-/// The rate at which one client gets bytes, over all of its connections: a bucket that holds the
-/// bytes of a quarter of a second, as the generic cell rate algorithm keeps it (ITU-T I.371). Any
-/// thread; lock-free.
+/// The rate at which one client gets bytes, over all of its connections: each part of a reply
+/// reserves its time of departure, and the parts depart in the order of their reservations. After a
+/// rest the bytes of a quarter of a second depart at once. This is the generic cell rate algorithm
+/// (ITU-T I.371) with waiting instead of loss. Any thread; lock-free.
 class Pace {
  public:
   using Clock = std::chrono::steady_clock;
@@ -17,38 +18,29 @@ class Pace {
   /// The lowest rate, in bytes per second: a client with several connections has to stay above
   /// SendProgress::least_rate on each of them.
   static constexpr std::uint64_t least_rate = 64 * 1024;
-  /// Fewer bytes are granted only at the end of a reply, so that a slow rate costs few system
-  /// calls.
-  static constexpr std::uint64_t least_grant = 16 * 1024;
-  /// The most that bytes which nothing could delay postpone those after them.
-  static constexpr std::chrono::seconds most_debt{1};
-
-  struct Grant {
-    std::uint64_t bytes = 0;            ///< 0: none yet
-    std::chrono::milliseconds wait{0};  ///< for bytes = 0: after this time there will be some
-  };
 
   /// `rate`: bytes per second. REQUIRES: at least least_rate.
   explicit Pace(std::uint64_t rate);
 
-  /// Grants up to `wanted` bytes, which count as sent. REQUIRES: `wanted` > 0.
-  Grant take(std::uint64_t wanted, Clock::time_point now);
-  /// The last `bytes` of a grant have not been sent.
+  /// Reserves the next time for `bytes`, and returns when they may be sent: now or earlier for at
+  /// once. They have to be sent then, or given back.
+  Clock::time_point reserve(std::uint64_t bytes, Clock::time_point now);
+  /// `bytes` of reservations are not sent. The other reservations keep their times.
   void give_back(std::uint64_t bytes);
-  /// Counts bytes that are sent whatever the rate is.
-  void count(std::uint64_t bytes, Clock::time_point now);
-  /// True if a new Pace would grant the same.
+  /// The part of a body to reserve at a time: the bytes of a 64th of a second, 16 KiB to 256 KiB. A
+  /// client with many connections sends one part on each in turn.
+  std::uint64_t part() const;
+  /// True if a new Pace would reserve the same.
   bool rested(Clock::time_point now) const;
 
  private:
   using Nanoseconds = std::chrono::nanoseconds;
 
   Nanoseconds time_of(std::uint64_t bytes) const;
-  std::uint64_t bytes_in(Nanoseconds time) const;
 
-  const double rate_;
+  const std::uint64_t rate_;
   const Nanoseconds burst_;
-  /// When all bytes sent so far will have been paid for by time, on Clock.
+  /// When all that is reserved will have departed and be paid for by time, on Clock.
   std::atomic<Nanoseconds::rep> paid_{0};
 };
 

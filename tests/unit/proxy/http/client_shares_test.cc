@@ -55,6 +55,22 @@ TEST(ClientSharesTest, ANameIsOneClientWhateverItsAddress) {
   EXPECT_EQ(shares.size(), 3U);
 }
 
+TEST(ClientSharesTest, ANameIsTheSameClientOnALaterConnection) {
+  ClientShares shares({});
+  ClientAddress before;
+  {
+    Hold gone(&shares);
+    EXPECT_TRUE(gone.begin_request(address(1), "ci"));
+    before = gone.client();
+  }
+  EXPECT_EQ(shares.size(), 0U);
+  Hold other(&shares), again(&shares);
+  EXPECT_TRUE(other.begin_request(address(1), "qa"));
+  EXPECT_TRUE(again.begin_request(address(2), "ci"));
+  EXPECT_EQ(again.client(), before);
+  EXPECT_NE(other.client(), before);
+}
+
 TEST(ClientSharesTest, AConnectionMayChangeItsClient) {
   ClientShares shares({.requests_each = 1});
   Hold one(&shares), other(&shares);
@@ -85,14 +101,14 @@ TEST(ClientSharesTest, AClientKeepsItsDebtOverItsConnections) {
     Hold first(&shares);
     EXPECT_TRUE(first.begin_request(address(1), ""));
     ASSERT_NE(first.pace(), nullptr);
-    first.pace()->count(10 << 20, now);
+    first.pace()->reserve(10 << 20, now);
   }
   EXPECT_EQ(shares.size(), 1U);
   Hold second(&shares), other(&shares);
   EXPECT_TRUE(second.begin_request(address(1), ""));
-  EXPECT_EQ(second.pace()->take(1 << 20, now).bytes, 0U);
+  EXPECT_GT(second.pace()->reserve(1, now), now);
   EXPECT_TRUE(other.begin_request(address(2), ""));
-  EXPECT_GT(other.pace()->take(1 << 20, now).bytes, 0U);
+  EXPECT_LE(other.pace()->reserve(1, now), now);
 }
 
 TEST(ClientSharesTest, ForgetsClientsThatHavePaid) {
@@ -100,7 +116,7 @@ TEST(ClientSharesTest, ForgetsClientsThatHavePaid) {
   for (std::uint32_t n = 0; n < 100'000; ++n) {
     Hold one(&shares);
     ASSERT_TRUE(one.begin_request(address(n), ""));
-    one.pace()->count(std::uint64_t{1} << 39, Pace::Clock::now() - std::chrono::seconds(10));
+    one.pace()->reserve(std::uint64_t{1} << 39, Pace::Clock::now() - std::chrono::seconds(10));
   }
   EXPECT_LT(shares.size(), 5000U);
 }

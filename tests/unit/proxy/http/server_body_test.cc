@@ -5,6 +5,7 @@
 #include <fstream>
 #include <span>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "proxy/http/client/client_shares.h"
@@ -70,12 +71,58 @@ TEST_F(ServerBody, AClientGetsItsRateOnAllItsConnectionsTogether) {
     clients.back()->send(get("/"));
   }
   for (const auto& client : clients) EXPECT_TRUE(client->reply().body == content);
-  // At least: without the burst.
-  const double least = (4.0 * static_cast<double>(content.size()) - rate / 4.0) / rate;
+  // At least: without the burst, and the last part is paid for after its departure.
+  const double part = static_cast<double>(Pace(rate).part());
+  const double least = (4.0 * static_cast<double>(content.size()) - rate / 4.0 - part) / rate;
   EXPECT_GE(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count(), least);
   server.wait_finished(4);
   EXPECT_GE(paced, 1U);
   EXPECT_EQ(none, 0U);
+}
+
+TEST_F(ServerBody, RepliesFromMemoryKeepTheRateAndStarveNoBody) {
+  constexpr std::uint64_t rate = 4 << 20;
+  constexpr std::size_t small_size = 100'000;
+  const std::string content = pattern(2'000'001), small = pattern(small_size);
+  file_.append(content);
+  file_.set_state(Body::State::whole);
+  ClientShares shares({.bandwidth_each = rate});
+  ServerOptions options;
+  options.shares = &shares;
+  ServerUnderTest server(
+      [&](const ExchangePtr& exchange) {
+        ASSERT_TRUE(exchange->begin_request(""));
+        if (exchange->request().path() == "/large")
+          exchange->reply(ReplyHead(200), std::make_unique<GrowingFile::View>(file_),
+                          {.list = {{0, content.size()}}});
+        else
+          exchange->reply(ReplyHead(200), std::string_view(small));
+      },
+      options);
+  const auto begun = std::chrono::steady_clock::now();
+  std::atomic<bool> over = false;
+  std::atomic<std::size_t> replies = 0;
+  std::vector<std::thread> greedy;
+  for (int i = 0; i < 4; ++i)
+    greedy.emplace_back([&] {
+      RawClient client(server.port());
+      while (!over) {
+        client.send(get("/small"));
+        EXPECT_TRUE(client.reply().body == small);
+        ++replies;
+      }
+    });
+  RawClient client(server.port());
+  client.send(get("/large"));
+  EXPECT_TRUE(client.reply().body == content);
+  over = true;
+  for (auto& thread : greedy) thread.join();
+  const double sent = static_cast<double>(content.size() + replies * small_size);
+  // The last reply on each connection is paid for after its departure.
+  const double early = rate / 4.0 + 5.0 * small_size;
+  const double time =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  EXPECT_GE(time, (sent - early) / rate);
 }
 
 TEST_F(ServerBody, AWholeFileOfManyWindowsArrivesUnchanged) {

@@ -42,6 +42,26 @@ TEST(Shares, ARequestBeyondTheShareOfItsClientIsRefusedBeforeALookUp) {
   EXPECT_EQ(site.get("/v2/").status, 200) << "a ping looks nothing up";
 }
 
+TEST(Shares, AClientIsTheNameThatIsItsOwn) {
+  struct Case {
+    std::vector<std::string> names;
+    const char* client;
+  };
+  for (const auto& [names, client] :
+       {Case{{}, ""}, Case{{"CN=node", "O=build", "DNS=node.example"}, "CN=node"},
+        Case{{"O=SPIRE", "OU=lab", "URI=spiffe://example/a", "SERIAL=01"},
+             "URI=spiffe://example/a"},
+        Case{{"O=SPIRE", "SERIAL=01"}, "SERIAL=01"}}) {
+    Site site;
+    const auto exchange =
+        std::make_shared<fakes::Exchange>("GET /v2/a/b/tags/list HTTP/1.1\r\nHost: mirror\r\n\r\n");
+    exchange->live_on(site.executor);
+    exchange->certify(names);
+    site.registry.handle(exchange);
+    EXPECT_EQ(exchange->client_name, client);
+  }
+}
+
 TEST(Shares, AMissBeyondTheShareOfItsClientIsNotFetched) {
   Site site;
   site.no_more_misses = true;
