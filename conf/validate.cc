@@ -6,10 +6,12 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "conf/credentials.h"
 #include "conf/file_content.h"
 #include "conf/grammar.h"
+#include "conf/listen_address.h"
 
 namespace entrepot::conf {
 namespace {
@@ -20,17 +22,6 @@ constexpr std::size_t max_password_size = 64 * 1024;
 constexpr std::size_t max_ca_file_size = 16 * 1024 * 1024;
 
 std::string path_of(const Upstream& upstream) { return "upstreams." + upstream.name; }
-
-/// The system chooses the port.
-bool chooses_port(const std::string& address) {
-  return !is_unix(address) && address.ends_with(":0");
-}
-
-/// One text for all paths such as /run/a, /run//a and /run/b/../a.
-std::string same_for_all_spellings(const std::string& address) {
-  if (!is_unix(address)) return address;
-  return std::filesystem::path(socket_path(address)).lexically_normal().string();
-}
 
 bool is_local(const std::string& address) {
   return is_unix(address) || address.starts_with("127.") || address.starts_with("[::1]:");
@@ -69,13 +60,28 @@ void check_listener(const Listener& listener, const std::string& path, Problems&
     problems.warn(path + ".auth", "passwords and tokens go over the wire in clear text; add tls");
 }
 
+/// Reports that the process cannot listen on `address` beside one of those `before` it.
+void check_neighbours(const std::string& address, const std::vector<std::string>& before,
+                      const std::string& path, Problems& problems) {
+  for (const auto& other : before) {
+    if (same_listen_address(address, other))
+      return problems.error(path, address + " is listened on already");
+    if (covers_listen_address(address, other))
+      return problems.error(path,
+                            address + " overlaps " + other +
+                                ", so the port would be in use already: 0.0.0.0 has all IPv4 "
+                                "addresses, [::] the IPv6 ones too; keep one of both, or give "
+                                "single addresses");
+  }
+}
+
 void check_listeners(const Config& config, Problems& problems) {
   if (config.listen.empty() && !problems.has_error("listen"))
     problems.error("listen", "at least one address to listen on is needed");
-  std::set<std::string> seen;
+  std::vector<std::string> seen;
   const auto check = [&](const std::string& address, const std::string& path) {
-    if (!chooses_port(address) && !seen.insert(same_for_all_spellings(address)).second)
-      problems.error(path, address + " is listened on already");
+    check_neighbours(address, seen, path, problems);
+    seen.push_back(address);
   };
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     const auto& listener = config.listen[i];

@@ -141,7 +141,21 @@ INSTANTIATE_TEST_SUITE_P(
                                 "tls": { "certificates": [ { "certificate": "a" } ] } } ] })",
              "f.json: listen[0].tls.certificates[0].key: missing"},
         Case{R"({ "admin": { "address": "127.0.0.1:5000" } })",
-             "f.json: admin.address: 127.0.0.1:5000 is listened on already"}));
+             "f.json: admin.address: 127.0.0.1:5000 is listened on already"},
+        Case{
+            R"({ "listen": [ { "address": "127.0.0.1:5000" }, { "address": "127.0.0.1:05000" } ] })",
+            "f.json: listen[1].address: 127.0.0.1:05000 is listened on already"},
+        Case{
+            R"({ "listen": [ { "address": "127.0.0.1:1" }, { "address": "0.0.0.0:1" } ] })",
+            "f.json: listen[1].address: 0.0.0.0:1 overlaps 127.0.0.1:1, so the port would be in "
+            "use "
+            "already: 0.0.0.0 has all IPv4 addresses, [::] the IPv6 ones too; keep one of both, or "
+            "give single addresses"},
+        Case{
+            R"({ "listen": [ { "address": "[::]:1" } ], "admin": { "address": "127.0.0.1:1" } })",
+            "f.json: admin.address: 127.0.0.1:1 overlaps [::]:1, so the port would be in use "
+            "already: 0.0.0.0 has all IPv4 addresses, [::] the IPv6 ones too; keep one of both, or "
+            "give single addresses"}));
 
 INSTANTIATE_TEST_SUITE_P(
     UnixSockets, ConfigErrors,
