@@ -56,8 +56,7 @@ std::function<void()> FetchSources::prepare(const conf::Config& next,
     return std::find(upstreams.begin(), upstreams.end(), upstream.name) == upstreams.end();
   });
   // A source that nobody uses shows whether libcurl accepts the options, before anything changes.
-  loop::Loop scratch("reload");
-  static_cast<void>(upstream::UpstreamSource(scratch, options, metrics_));
+  static_cast<void>(upstream::UpstreamSource(unused_loop_, options, metrics_));
   return [this, options] {
     for (std::size_t i = 0; i < sources_.size(); ++i)
       threads_.fetch()[i]->post([&source = *sources_[i], options] { source.replace(options); });

@@ -37,8 +37,8 @@ class FetchSources {
   /// Gives each source the measurements of an earlier process. Before the loops start.
   void recall(const upstream::Reports& known);
   /// Returns the function that replaces the configuration of `upstreams` (names) with that in
-  /// `next`; call it at most once, while this exists. Any thread. Throws std::runtime_error if it
-  /// cannot be used.
+  /// `next`; call it at most once, while this exists. One thread at a time. Throws
+  /// std::runtime_error if it cannot be used.
   std::function<void()> prepare(const conf::Config& next,
                                 const std::vector<std::string>& upstreams);
 
@@ -54,6 +54,9 @@ class FetchSources {
   const std::string id_;
   Threads& threads_;
   const metrics::Metrics& metrics_;
+  // For prepare(). It never runs. Made at the start, because libevent ends the process if it finds
+  // no descriptor for a loop.
+  loop::Loop unused_loop_{"reload"};
   std::vector<std::unique_ptr<upstream::UpstreamSource>> sources_;  // as Threads::fetch()
 };
 
