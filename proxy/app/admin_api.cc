@@ -43,6 +43,7 @@ void AdminApi::listen(const conf::Config& config, InheritedSockets& inherited) {
   options.handler_failures = metrics_.job_failures(metrics::JobPool::admin);
   server_ = std::make_unique<http::Server>(std::move(options), std::vector{&threads_.control()},
                                            handler_);
+  server_->listen();
   configured_ = address;
   address_ = with_port(address, server_->port());
 }

@@ -49,12 +49,12 @@ bool Reload::run() {
 /// as configured.
 void Reload::apply(const conf::Config& next) {
   const auto changes = changes_between(current_, next);
-  // The listeners last: clients of a new socket would be lost if something else failed then.
   const auto use_sources = sources_.prepare(next, changes.upstreams);
   const auto listeners = prepare_(next);
   for (const auto& warning : listeners.warnings) log::warn("{}", warning);
-  use_sources();
+  // First, because it may throw: the kernel can refuse to listen.
   listeners.use();
+  use_sources();
   if (changes.cache) cache_.reconfigure(cache_options(next));
   if (changes.log_level) log::set_level(next.log.level);
   if (!changes.later.empty())

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "proxy/base/ip_address.h"
 #include "proxy/http/listener.h"
 #include "proxy/http/server.h"
 
@@ -30,8 +31,8 @@ struct Address {
   }
 };
 
-[[noreturn]] void fail(const std::string& address, const std::string& why) {
-  throw ListenError("cannot listen on " + address + ": " + why);
+[[noreturn]] void fail(const std::string& address, const std::string& why, bool in_use = false) {
+  throw ListenError("cannot listen on " + address + ": " + why, in_use);
 }
 
 std::string explain(int error) {
@@ -48,21 +49,15 @@ std::string explain(int error) {
 }
 
 bool same_ip(const Address& one, const Address& other) {
-  if (one.storage.ss_family != other.storage.ss_family) return false;
-  if (one.storage.ss_family == AF_INET)
-    return reinterpret_cast<const sockaddr_in&>(one.storage).sin_addr.s_addr ==
-           reinterpret_cast<const sockaddr_in&>(other.storage).sin_addr.s_addr;
-  return IN6_ARE_ADDR_EQUAL(&reinterpret_cast<const sockaddr_in6&>(one.storage).sin6_addr,
-                            &reinterpret_cast<const sockaddr_in6&>(other.storage).sin6_addr);
+  return IpAddress::of(one.storage) == IpAddress::of(other.storage);
 }
 
 /// Clients of `other` could reach a socket on this address, which is "any". IPv6 sockets accept
 /// IPv4 too.
 bool covers(const Address& any, const Address& other) {
-  if (any.storage.ss_family == AF_INET6)
-    return IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6&>(any.storage).sin6_addr);
-  return other.storage.ss_family == AF_INET &&
-         reinterpret_cast<const sockaddr_in&>(any.storage).sin_addr.s_addr == INADDR_ANY;
+  static const auto any_v4 = IpAddress::parse("0.0.0.0");
+  const auto ip = IpAddress::of(any.storage);
+  return ip == IpAddress() || (ip == any_v4 && IpAddress::of(other.storage).is_v4());
 }
 
 /// A port that the system chooses equals none.
@@ -107,6 +102,9 @@ void set(int fd, int level, int option, int value) {
 // Returns a bound socket that does not listen yet; -1 with errno set on failure. A socket without
 // neighbours joins the SO_REUSEPORT group only once it is bound, so that bind() fails if any socket
 // listens there. The others belong to the group before bind(), which would fail otherwise.
+// SO_REUSEADDR admits the connections of a server before; the other side of it is that a socket of
+// another process with that option could listen first. Without the option between bind() and
+// listen(), the kernel refuses listen() to that process.
 int bound_socket(const Address& address, Neighbours neighbours) {
   const bool alone = neighbours == Neighbours::refused;
   const int fd =
@@ -122,6 +120,7 @@ int bound_socket(const Address& address, Neighbours neighbours) {
     return -1;
   }
   if (alone) set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
   return fd;
 }
 
@@ -132,7 +131,7 @@ void close_all(const std::vector<int>& sockets) {
 [[noreturn]] void close_and_fail(const std::vector<int>& sockets, const std::string& address) {
   const int error = errno;
   close_all(sockets);
-  fail(address, explain(error));
+  fail(address, explain(error), error == EADDRINUSE);
 }
 
 /// Adds descriptors of the first socket until there are `count`.
@@ -146,9 +145,15 @@ std::vector<int> duplicate(const std::string& address, std::size_t count,
   return sockets;
 }
 
+bool is_listening(int fd) {
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+}
+
 /// `sockets` listen there already.
-std::vector<int> listen_on_port(const std::string& text, std::size_t count,
-                                std::vector<int> sockets, Neighbours neighbours) {
+std::vector<int> bind_port(const std::string& text, std::size_t count, std::vector<int> sockets,
+                           Neighbours neighbours) {
   Address address = parse(text);
   const bool inherited = !sockets.empty();
   if (inherited) address.set_port(local_port(sockets.front()));
@@ -156,8 +161,8 @@ std::vector<int> listen_on_port(const std::string& text, std::size_t count,
     const int fd = bound_socket(address, sockets.empty() ? neighbours : Neighbours::allowed);
     // No other socket may join one that a service manager has bound for another user (socket(7)).
     if (fd < 0 && inherited) return duplicate(text, count, std::move(sockets));
-    if (fd >= 0) sockets.push_back(fd);
-    if (fd < 0 || listen(fd, backlog) != 0) close_and_fail(sockets, text);
+    if (fd < 0) close_and_fail(sockets, text);
+    sockets.push_back(fd);
     address.set_port(local_port(fd));
   }
   return sockets;
@@ -185,11 +190,7 @@ std::uint16_t local_port(int fd) {
 }
 
 bool listens_on(int fd, const std::string& address) {
-  int listening = 0;
-  socklen_t size = sizeof listening;
-  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0)
-    return false;
-  if (socket_path(address)) return false;
+  if (!is_listening(fd) || socket_path(address)) return false;
   const Address wanted = parse(address);
   Address bound;
   bound.length = sizeof(bound.storage);
@@ -197,18 +198,37 @@ bool listens_on(int fd, const std::string& address) {
          bound.length == wanted.length && same_ip(bound, wanted) && same_port(bound, wanted);
 }
 
-Listening listen_on(const std::string& address, std::size_t count, unsigned mode,
-                    const std::vector<int>& inherited, Neighbours neighbours) {
+Listening bind_on(const std::string& address, std::size_t count, unsigned mode,
+                  const std::vector<int>& inherited, Neighbours neighbours) {
   std::vector<int> sockets = inherited;
   while (sockets.size() > count) {
     close(sockets.back());
     sockets.pop_back();
   }
   const auto path = socket_path(address);
-  if (!path) return {listen_on_port(address, count, std::move(sockets), neighbours)};
+  if (!path) return {bind_port(address, count, std::move(sockets), neighbours)};
   if (sockets.empty()) return listen_on_path(address, *path, count, mode);
   chmod(path->c_str(), mode);  // it stays as it is where this fails
   return {duplicate(address, count, std::move(sockets)), SocketFile(*path)};
+}
+
+void begin_listening(const std::string& address, const std::vector<int>& sockets) {
+  for (const int fd : sockets) {
+    if (is_listening(fd)) continue;
+    set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (listen(fd, backlog) != 0) fail(address, explain(errno));
+  }
+}
+
+std::vector<int> listen_on(const std::string& address, std::size_t count) {
+  std::vector<int> sockets = bind_on(address, count).sockets;
+  try {
+    begin_listening(address, sockets);
+  } catch (const ListenError&) {
+    close_all(sockets);
+    throw;
+  }
+  return sockets;
 }
 
 std::vector<int> duplicates(const std::string& address, const std::vector<int>& sockets) {

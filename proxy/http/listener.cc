@@ -134,8 +134,9 @@ bool Listener::accept_some(int limit) {
       out_of_descriptors();
       return false;
     }
-    // All other errors concern only the connection that was to be accepted (accept(2)).
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+    // EINVAL: it does not listen yet. All other errors concern only the connection that was to be
+    // accepted (accept(2)).
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINVAL) return false;
   }
   return true;
 }

@@ -20,7 +20,7 @@ struct event;
 
 namespace entrepot::http {
 
-/// Listening sockets on one address. Their user closes them.
+/// Sockets on one address. Their user closes them.
 struct Listening {
   std::vector<int> sockets;
   /// The file of a unix socket. Then `sockets` are descriptors of one socket with one queue of
@@ -28,21 +28,28 @@ struct Listening {
   std::optional<SocketFile> file = {};
 };
 
-/// Opens `count` listening sockets on `address`. "a.b.c.d:port" and "[v6]:port" ("[::]" accepts
-/// IPv4 too): they share one port, and the kernel spreads the clients over them. Throws
-/// ListenError, also if another process of this user listens there, which SO_REUSEPORT alone would
-/// permit. "unix:/path": as listen_on_unix(), with the permission bits `mode`. `inherited`: sockets
-/// of another server that listens on `address`, which are used first. That server accepts the
-/// clients of those that are too many.
-Listening listen_on(const std::string& address, std::size_t count, unsigned mode = 0660,
-                    const std::vector<int>& inherited = {},
-                    Neighbours neighbours = Neighbours::refused);
+/// Opens `count` sockets on `address`. "a.b.c.d:port" and "[v6]:port" ("[::]" accepts IPv4 too):
+/// they share one port, and the kernel spreads the clients over them. They get no client before
+/// begin_listening(); until then no other process can listen there. Throws ListenError, also if
+/// another process of this user listens there, which SO_REUSEPORT alone would permit. "unix:/path":
+/// as listen_on_unix(), with the permission bits `mode`. `inherited`: sockets of another server
+/// that listens on `address`, which are used first. That server accepts the clients of those that
+/// are too many.
+Listening bind_on(const std::string& address, std::size_t count, unsigned mode = 0660,
+                  const std::vector<int>& inherited = {},
+                  Neighbours neighbours = Neighbours::refused);
+/// Makes the sockets of bind_on() listen; those that listen already stay as they are. Throws
+/// ListenError, which names `address`, if the kernel lacks memory.
+void begin_listening(const std::string& address, const std::vector<int>& sockets);
+/// Both for a port: `count` listening sockets, which the caller closes.
+std::vector<int> listen_on(const std::string& address, std::size_t count);
 /// Descriptors of the same listening sockets, for another server. The caller closes them. Throws
 /// ListenError, which names `address`.
 std::vector<int> duplicates(const std::string& address, const std::vector<int>& sockets);
-/// Whether two configured addresses are spellings of one: "[::1]:80" and "[0::1]:080", "unix:/a/b"
-/// and "unix:/a//b". Two addresses whose port the system chooses are the same if their texts are.
-/// Throws ListenError for text that is no address.
+/// Whether two configured addresses are spellings of one: "[::1]:80" and "[0::1]:080",
+/// "127.0.0.1:80" and "[::ffff:127.0.0.1]:80", "unix:/a/b" and "unix:/a//b". Two addresses whose
+/// port the system chooses are the same if their texts are. Throws ListenError for text that is no
+/// address.
 bool same_address(const std::string& one, const std::string& other);
 /// Whether a socket on one address could get clients of the other: the same port, and the same IP
 /// address or "any". False for unix sockets and port 0. Throws ListenError for text that is no

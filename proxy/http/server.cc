@@ -20,11 +20,12 @@ class Server::Impl {
   Impl(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler)
       : options_(std::move(options)) {
     check(!loops.empty(), "a server without loops");
-    Listening listening = listen_on(options_.address, loops.size(), options_.socket_mode,
-                                    options_.inherited, options_.neighbours);
+    Listening listening = bind_on(options_.address, loops.size(), options_.socket_mode,
+                                  options_.inherited, options_.neighbours);
     sockets_ = std::move(listening.sockets);
     if (listening.file) file_.emplace(std::move(*listening.file));
     port_ = local_port(sockets_.front());
+    holding_ = loops.size();
     for (std::size_t i = 0; i < loops.size(); ++i)
       parts_.push_back(
           std::make_unique<LoopServer>(*loops[i], options_, handler, sockets_[i], clients_));
@@ -43,14 +44,16 @@ class Server::Impl {
   std::uint16_t port() const { return port_; }
   const std::vector<int>& sockets() const { return sockets_; }
   std::size_t connections() const { return clients_.connections(); }
+  bool holds_address() const { return holding_ > 0; }
 
+  void listen() { begin_listening(options_.address, sockets_); }
   void start() {
     if (in_turn()) return parts_.front()->loop().post([this] { parts_.front()->start(); });
     on_each_loop([](LoopServer& part) { part.start(); });
   }
   void close() {
     remove_file();
-    on_each_loop([](LoopServer& part) { part.close(); });
+    on_each_loop([this](LoopServer& part) { end(part, [&] { part.close(); }); });
   }
 
   void renew(const std::shared_ptr<const tls::Context>& context) {
@@ -65,9 +68,11 @@ class Server::Impl {
     if (next == Next::listens && file_) file_->leave();
     remove_file();
     const auto left = std::make_shared<std::atomic<std::size_t>>(parts_.size());
-    on_each_loop([left, next, drained](LoopServer& part) {
-      part.drain(next, [left, drained] {
-        if (left->fetch_sub(1) == 1) drained();
+    on_each_loop([this, left, next, drained](LoopServer& part) {
+      end(part, [&] {
+        part.drain(next, [left, drained] {
+          if (left->fetch_sub(1) == 1) drained();
+        });
       });
     });
   }
@@ -77,6 +82,14 @@ class Server::Impl {
   /// Before the sockets are closed (SocketFile::remove()).
   void remove_file() {
     if (file_) file_->remove();
+  }
+
+  /// Both drain() and close() of a part close its socket.
+  template <typename Do>
+  void end(const LoopServer& part, Do action) {
+    const bool open = !part.draining();
+    action();
+    if (open) --holding_;
   }
 
   // The destructor posts the end of a part to the same loop, so this job runs before it.
@@ -106,8 +119,9 @@ class Server::Impl {
 
   const ServerOptions options_;
   std::uint16_t port_ = 0;
-  std::vector<int> sockets_;        // of the parts, which close them
-  std::optional<SocketFile> file_;  // of a unix socket
+  std::vector<int> sockets_;             // of the parts, which close them
+  std::optional<SocketFile> file_;       // of a unix socket
+  std::atomic<std::size_t> holding_{0};  // parts whose sockets are open
   Clients clients_{options_.limits};
   std::vector<std::unique_ptr<LoopServer>> parts_;
 };
@@ -116,6 +130,10 @@ Server::Server(ServerOptions options, const std::vector<loop::Loop*>& loops, Han
     : impl_(std::make_unique<Impl>(std::move(options), loops, handler)) {}
 
 Server::~Server() = default;
+
+void Server::listen() { impl_->listen(); }
+
+bool Server::holds_address() const { return impl_->holds_address(); }
 
 std::uint16_t Server::port() const { return impl_->port(); }
 

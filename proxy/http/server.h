@@ -100,15 +100,21 @@ struct ServerOptions {
 /// Listening on an address failed. what() is one line with the address and the reason.
 class ListenError : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit ListenError(const std::string& what, bool in_use = false)
+      : std::runtime_error(what), in_use_(in_use) {}
+  /// Another socket has the port.
+  bool in_use() const { return in_use_; }
+
+ private:
+  bool in_use_;
 };
 
 /// A server on one address: on each loop a listener and the connections that it accepts. On a port
 /// each loop has a socket of its own (SO_REUSEPORT); on a unix socket the loops take turns.
 class Server {
  public:
-  /// Binds the address; throws ListenError. Any thread; the loops may run. `handler` and `loops`
-  /// outlive the server.
+  /// Binds the address; throws ListenError. Except on a unix socket, clients are refused
+  /// until listen(). Any thread; the loops may run. `handler` and `loops` outlive the server.
   Server(ServerOptions options, const std::vector<loop::Loop*>& loops, Handler& handler);
   /// Closes all connections and waits for the loops to do so, for two turns of each. REQUIRES: all
   /// loops run and are not stopped meanwhile, or the threads of all have been joined. Not on a
@@ -119,7 +125,10 @@ class Server {
   std::uint16_t port() const;
   /// The listening sockets, for another process: open until drain(), close() or the destructor.
   const std::vector<int>& sockets() const;
-  /// Begins to accept. Any thread.
+  /// Clients wait in the queue of the kernel from now on. Throws ListenError. Any thread, before
+  /// start().
+  void listen();
+  /// Begins to accept. Any thread. REQUIRES: listen().
   void start();
   /// Closes the listeners and the idle connections; requests in progress get their replies with
   /// `Connection: close`. Calls `drained` on one of the loops when the last connection has ended.
@@ -136,6 +145,9 @@ class Server {
   /// Closes the listeners and all connections. Any thread. REQUIRES: the loops run.
   void close();
 
+  /// Whether a loop may still have its listening socket open. False some time after drain() or
+  /// close(). Any thread.
+  bool holds_address() const;
   /// Open connections, including those that are being refused. Any thread.
   std::size_t connections() const;
 

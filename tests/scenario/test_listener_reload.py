@@ -9,6 +9,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -21,7 +22,7 @@ import pytest
 from support import client, content, faults, https, unix_client
 from support.checks import REPOSITORY, assert_whole, blob_target
 from support.content import MIB
-from support.daemon import ShortDirectory
+from support.daemon import Daemon, ShortDirectory
 from support.gate import DEADLINE, Gate, eventually
 from support.metrics import Samples
 from support.reload import reload
@@ -30,6 +31,7 @@ from support.service_manager import ServiceManager
 FREE = {"address": "127.0.0.1:0"}
 LONG_DRAIN = {"drain": "60s"}
 LISTENING_STATE = "0A"  # in /proc/net/tcp
+SANITIZED = bool(os.environ.get("ENTREPOT_SANITIZE"))
 
 
 @pytest.fixture
@@ -322,6 +324,103 @@ def test_a_port_that_is_taken(start, upstream, leaf):
     listen(entrepot, https.listening(leaf), FREE, {"address": address}, expect="listeners added")
     assert client.get(int(address.rpartition(":")[2]), "/v2/").status == 200
     assert entrepot.metrics().sum("cache_max_bytes") == 2 << 30
+
+
+def test_a_refused_reload_takes_no_client(start):
+    """127.0.0.1 gets the clients of 0.0.0.0 as soon as it listens, and would reset those in its queue
+    when the reload is refused."""
+    with taken_port() as free:
+        port = free.getsockname()[1]
+    entrepot = start(listen=[{"address": f"0.0.0.0:{port}"}])
+    tracer = Daemon("strace", "-f", "-p", str(entrepot.pid), "-e", "trace=listen")
+    tracer.log.wait_for("attached")
+    with taken_port() as taken:
+        listen(entrepot, {"address": f"127.0.0.1:{port}"},
+               {"address": "127.0.0.1:%d" % taken.getsockname()[1]}, expect="already in use")
+    assert client.get(port, "/v2/").status == 200
+    assert not tracer.log.search(r"listen\(\d")
+    listen(entrepot, {"address": f"127.0.0.1:{port}"}, expect="in force; listeners added")
+    tracer.log.wait_for(r"listen\(\d")
+    tracer.stop()
+
+
+def test_the_kernel_refuses_to_listen(start, failing):
+    """Each address could be bound."""
+    with taken_port() as free:
+        port = free.getsockname()[1]
+    entrepot = start(listen=[{"address": f"0.0.0.0:{port}"}])
+    entrepot.config["cache"]["max_size"] = "2GiB"
+    tracer = failing(entrepot, "listen", "ENOBUFS")
+    listen(entrepot, {"address": f"127.0.0.1:{port}"}, FREE,
+           expect=rf"error .*cannot listen on 127\.0\.0\.1:{port}: .*the previous configuration stays")
+    tracer.stop()
+    assert client.get(port, "/v2/").status == 200
+    assert entrepot.metrics().sum("cache_max_bytes") != 2 << 30
+    assert not entrepot.log.search("listeners (added|removed)")
+    listen(entrepot, {"address": f"127.0.0.1:{port}"}, FREE, expect="listeners added: .*removed")
+    assert client.get(port, "/v2/").status == 200
+
+
+def test_addresses_that_overlap(start):
+    """A start with them would fail."""
+    with taken_port() as free:
+        port = free.getsockname()[1]
+    entrepot = start(listen=[{"address": f"0.0.0.0:{port}"}])
+    listen(entrepot, {"address": f"[::]:{port}"}, {"address": f"127.0.0.1:{port}"},
+           expect=rf"error .*listen\[1\]\.address: 127\.0\.0\.1:{port} overlaps \[::\]:{port}, so")
+    entrepot.log.wait_for("the previous one stays in force")
+    assert client.get(port, "/v2/").status == 200
+
+
+def test_another_process_has_the_port_of_a_removed_listener(start, upstream):
+    """Replies of that listener still go on. Both processes have the same user, so SO_REUSEPORT would
+    let them share the port."""
+    blob, gate = held_blob(upstream)
+    with taken_port() as free:
+        fixed = {"address": "127.0.0.1:%d" % free.getsockname()[1]}
+    entrepot = start(listen=[FREE, fixed], timeouts=LONG_DRAIN)
+    download = client.Download(entrepot.ports[1], blob_target(blob))
+    download.wait_received(MIB)
+    listen(entrepot, FREE, expect="listeners removed")
+    not_listening(entrepot.ports[1])
+    other = start(listen=[fixed])
+    listen(entrepot, FREE, fixed, expect="error .*already in use")
+    other.terminate()
+    listen(entrepot, FREE, fixed, expect="listeners added")
+    gate.open()
+    assert_whole(download.finish(), blob)
+
+
+@pytest.mark.skipif(SANITIZED, reason="UBSan needs a descriptor to see whether memory can be read")
+def test_few_descriptors_are_left(start):
+    """SIGHUP is refused, or it succeeds."""
+    entrepot = start()
+    limits = resource.prlimit(entrepot.pid, resource.RLIMIT_NOFILE)
+    settled = descriptors(entrepot)
+    for free in range(8):
+        resource.prlimit(entrepot.pid, resource.RLIMIT_NOFILE,
+                         (limit_with_free(descriptors(entrepot), free), limits[1]))
+        for upstream in entrepot.config["upstreams"].values():
+            upstream["endpoints"].append({"url": f"http://127.0.0.1:{free + 1}"})
+        listen(entrepot, FREE, *[FREE] * (free % 2), expect="SIGHUP: ")
+        resource.prlimit(entrepot.pid, resource.RLIMIT_NOFILE, limits)
+        assert entrepot.admin("/healthz").status == 200
+    assert entrepot.log.search("error .*SIGHUP: .* the previous")
+    listen(entrepot, FREE, FREE, expect="in force")
+    listen(entrepot, FREE, expect="listeners removed")
+    eventually(lambda: len(descriptors(entrepot)) <= len(settled) + 5, what="no more descriptors")
+
+
+def descriptors(entrepot) -> set[int]:
+    return {int(fd) for fd in os.listdir(f"/proc/{entrepot.pid}/fd")}
+
+
+def limit_with_free(used: set[int], free: int) -> int:
+    """The limit with which a process that has `used` can open `free` more."""
+    limit = 0
+    while limit - sum(fd < limit for fd in used) < free:
+        limit += 1
+    return limit
 
 
 @pytest.mark.parametrize("listener, why", [

@@ -13,6 +13,7 @@ import time
 import pytest
 
 from support import content, faults
+from support import reload as reloading
 from support.checks import REPOSITORY, assert_whole, blob_target, manifest_target
 from support.daemon import ShortDirectory
 from support.entrepot import EXIT_CONFIG, EXIT_RESTART, Entrepot
@@ -196,3 +197,12 @@ def test_a_socket_of_a_socket_unit(prepare):
         entrepot.start(passed=[listening.fileno()])
         for _ in range(20):
             assert entrepot.get("/v2/").status == 200
+        _remove_and_add_again(entrepot, {"address": address})
+
+
+def _remove_and_add_again(entrepot, listener) -> None:
+    """The manager still has the socket; the process has closed its copy."""
+    entrepot.config["listen"] = [{"address": "127.0.0.1:0"}]
+    reloading.reload(entrepot, "listeners removed")
+    entrepot.config["listen"] = [listener]
+    reloading.reload(entrepot, "already in use .if a socket unit of systemd has it, restart this service")

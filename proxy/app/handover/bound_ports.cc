@@ -56,6 +56,7 @@ std::vector<Descriptor> take_bound(std::vector<Descriptor>& all, const std::stri
 InheritedSockets sockets_of_manager(const conf::Config& config) {
   auto passed = passed_descriptors();
   InheritedSockets sockets;
+  if (!passed.empty()) sockets.set_managed();
   std::vector<std::string> addresses;
   for (const auto& listener : config.listen) addresses.push_back(listener.address);
   if (config.admin) addresses.push_back(config.admin->address);
@@ -81,7 +82,7 @@ void bind_new_ports(const conf::Config& config, InheritedSockets& sockets) {
     if (http::socket_path(address)) continue;
     for (std::size_t have = sockets.count(address); have < count; ++have) {
       std::vector<Descriptor> bound;
-      for (const int fd : http::listen_on(address, 1).sockets) bound.emplace_back(fd);
+      for (const int fd : http::listen_on(address, 1)) bound.emplace_back(fd);
       sockets.add(address, std::move(bound));
     }
   }

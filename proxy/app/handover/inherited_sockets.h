@@ -20,6 +20,9 @@ class InheritedSockets {
   void add(std::string address, std::vector<Descriptor> sockets) {
     listeners_.emplace_back(std::move(address), std::move(sockets));
   }
+  /// The service manager has passed sockets to this process, perhaps others than these.
+  void set_managed() { managed_ = true; }
+  bool managed() const { return managed_; }
   /// The listeners with this address.
   std::size_t count(std::string_view address) const {
     return static_cast<std::size_t>(
@@ -46,6 +49,7 @@ class InheritedSockets {
   }
 
  private:
+  bool managed_ = false;
   std::vector<std::pair<std::string, std::vector<Descriptor>>> listeners_;
 };
 

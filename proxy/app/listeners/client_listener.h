@@ -44,6 +44,8 @@ class ClientListener {
   ClientListener(const ClientListener&) = delete;
   ClientListener& operator=(const ClientListener&) = delete;
 
+  /// As http::Server::listen().
+  void listen() { server_.listen(); }
   /// Begins to accept.
   void start() { server_.start(); }
   /// Decides about requests by `rules` from now on, uses `context` for new connections, and trusts
@@ -65,6 +67,7 @@ class ClientListener {
   const std::string& name() const { return name_; }
   bool has_tls() const { return has_tls_; }
   const std::vector<int>& sockets() const { return server_.sockets(); }
+  bool holds_address() const { return server_.holds_address(); }
   std::size_t connections() const { return server_.connections(); }
 
  private:

@@ -55,6 +55,7 @@ ClientListeners::ClientListeners(const conf::Config& config, InheritedSockets& i
                                  ListenerParts parts)
     : parts_(std::move(parts)),
       metrics_(parts_.metrics.tls()),
+      managed_(inherited.managed()),
       shares_(share_limits(config)),
       issuer_keys_(parts_.control, parts_.keys, parts_.metrics, [this] { read_again(); }),
       settings_(load_settings(config, tickets_)),
@@ -67,6 +68,7 @@ ClientListeners::ClientListeners(const conf::Config& config, InheritedSockets& i
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     listeners_.push_back(make(config, i, settings_, inherited.take(config.listen[i].address),
                               http::Neighbours::refused));
+    listeners_[i]->listen();
     tell(i);
   }
   if (!tickets_.empty()) tell_of_kernel();
@@ -138,7 +140,14 @@ ClientListeners::Made ClientListeners::make_new(const ListenerPlan& plan,
       std::vector<int> sockets;
       if (step == Step::replace)
         sockets = http::duplicates(address, listeners_[entry.before]->sockets());
-      made[i] = make(config, i, settings, std::move(sockets), neighbours(address, plan));
+      try {
+        made[i] = make(config, i, settings, std::move(sockets), neighbours(address, plan));
+      } catch (const http::ListenError& error) {
+        if (!managed_ || !error.in_use()) throw;
+        throw http::ListenError(std::string(error.what()) +
+                                " (if a socket unit of systemd has it, restart this service, which "
+                                "gets the socket at its start)");
+      }
     }
   }
   return made;
@@ -182,6 +191,8 @@ PreparedListeners ClientListeners::changes(const ListenerPlan& plan, const conf:
 void ClientListeners::use(const ListenerPlan& plan, const conf::Config& config,
                           const ListenerSettings& settings, Made made) {
   parts_.control.assert_in_loop();
+  for (const auto& listener : made)
+    if (listener) listener->listen();
   auto before = std::exchange(listeners_, std::move(made));
   const auto settings_before = std::exchange(settings_, settings);
   const auto listen_before = std::exchange(current_, config).listen;

@@ -47,9 +47,10 @@ class ClientListeners {
   /// The listening sockets by configured address, open until drain(). Control loop only.
   std::vector<Handover::Listener> sockets() const;
 
-  /// Binds the addresses of `next` on which no listener listens, and reads the files of all.
-  /// Nothing changes before PreparedListeners::use(), which is called before another prepare() or
-  /// never. Throws conf::ConfigError and http::ListenError. Control loop only.
+  /// Binds the addresses of `next` on which no listener listens, without a client on them, and
+  /// reads the files of all. Nothing changes before PreparedListeners::use(), which is called
+  /// before another prepare() or never. Throws conf::ConfigError and http::ListenError. Control
+  /// loop only.
   PreparedListeners prepare(const conf::Config& next);
 
   /// Reads the files again and uses them if they have changed. Bad ones are logged, and all of the
@@ -87,7 +88,8 @@ class ClientListeners {
   /// The names of the listeners that change by `plan`.
   PreparedListeners changes(const ListenerPlan& plan, const conf::Config& config,
                             const ListenerSettings& settings, const Made& made) const;
-  /// Begins to use `settings` and `config`, and `made` instead of the listeners that go.
+  /// Begins to use `settings` and `config`, and `made` instead of the listeners that go. Throws
+  /// http::ListenError, before anything has changed.
   void use(const ListenerPlan& plan, const conf::Config& config, const ListenerSettings& settings,
            Made made);
   /// Sets the metrics and names of the present listeners.
@@ -99,6 +101,7 @@ class ClientListeners {
 
   const ListenerParts parts_;
   const metrics::TlsMetrics metrics_;
+  const bool managed_;         // InheritedSockets::managed()
   http::ClientShares shares_;  // of all listeners
   IssuerKeys issuer_keys_;
   // Main thread before the loops run, then control loop only.

@@ -19,7 +19,8 @@ struct PreparedListeners {
   std::vector<std::string> rules;         ///< listeners with other users, tokens or access rules
   std::vector<std::string> proxies;       ///< listeners with other trusted proxies
   std::vector<std::string> warnings;
-  /// Begins to use them. Once; never: the sockets are closed.
+  /// Begins to listen and to use them. Throws http::ListenError, and then nothing has changed.
+  /// Once; never: the sockets are closed, and no client has been on the new ones.
   std::function<void()> use;
 
   bool changed() const { return !text().empty(); }

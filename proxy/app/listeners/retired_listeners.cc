@@ -70,7 +70,8 @@ std::size_t RetiredListeners::connections() const {
 
 bool RetiredListeners::may_hold(const std::string& address) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const auto& one) {
-    return http::overlap(one.second.listener->address(), address);
+    const auto& listener = *one.second.listener;
+    return listener.holds_address() && http::overlap(listener.address(), address);
   });
 }
 

@@ -43,7 +43,8 @@ class RetiredListeners {
   void close();
 
   std::size_t connections() const;
-  /// Whether one may still listen on an address that overlaps this one (http::overlap()).
+  /// Whether one may still listen on an address that overlaps this one (http::overlap()), because a
+  /// loop has not closed its socket yet.
   bool may_hold(const std::string& address) const;
 
  private:

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/http/listener.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proxy/http/server.h"
+#include "tests/unit/proxy/http/raw_client.h"
 
 namespace entrepot::http {
 namespace {
@@ -14,7 +17,7 @@ using testing::HasSubstr;
 
 std::string error_of(const std::string& address) {
   try {
-    for (const int fd : listen_on(address, 1).sockets) close(fd);
+    for (const int fd : listen_on(address, 1)) close(fd);
   } catch (const ListenError& error) {
     return error.what();
   }
@@ -23,7 +26,7 @@ std::string error_of(const std::string& address) {
 
 TEST(ListenOn, SharesOnePortAmongItsSockets) {
   for (const char* address : {"127.0.0.1:0", "[::1]:0"}) {
-    const std::vector<int> sockets = listen_on(address, 3).sockets;
+    const std::vector<int> sockets = listen_on(address, 3);
     ASSERT_EQ(sockets.size(), 3U);
     const std::uint16_t port = local_port(sockets[0]);
     EXPECT_NE(port, 0);
@@ -35,7 +38,7 @@ TEST(ListenOn, SharesOnePortAmongItsSockets) {
 }
 
 TEST(ListenOn, DoesNotJoinThePortOfAnotherServer) {
-  const std::vector<int> sockets = listen_on("127.0.0.1:0", 2).sockets;
+  const std::vector<int> sockets = listen_on("127.0.0.1:0", 2);
   std::string address("127.0.0.1:");
   address += std::to_string(local_port(sockets[0]));
   EXPECT_EQ(error_of(address), "cannot listen on " + address + ": the address is already in use");
@@ -46,7 +49,7 @@ TEST(ListenOn, DoesNotJoinThePortOfAnotherServer) {
 /// Binds `address` beside the sockets of this process.
 std::string error_beside(const std::string& address) {
   try {
-    for (const int fd : listen_on(address, 2, 0660, {}, Neighbours::allowed).sockets) close(fd);
+    for (const int fd : bind_on(address, 2, 0660, {}, Neighbours::allowed).sockets) close(fd);
   } catch (const ListenError& error) {
     return error.what();
   }
@@ -58,7 +61,7 @@ std::string with_port(const char* host, int socket) {
 }
 
 TEST(ListenOn, JoinsThePortOfAServerThatGoes) {
-  const std::vector<int> sockets = listen_on("127.0.0.1:0", 2).sockets;
+  const std::vector<int> sockets = listen_on("127.0.0.1:0", 2);
   for (const char* host : {"127.0.0.1", "0.0.0.0", "[::]"}) {
     EXPECT_EQ(error_beside(with_port(host, sockets[0])), "none") << host;
     EXPECT_THAT(error_of(with_port(host, sockets[0])), HasSubstr("already in use")) << host;
@@ -66,8 +69,55 @@ TEST(ListenOn, JoinsThePortOfAServerThatGoes) {
   for (const int fd : sockets) close(fd);
 }
 
+/// A socket of another program, which takes an address unless another one listens there.
+class OtherServer {
+ public:
+  explicit OtherServer(const char* host, std::uint16_t port)
+      : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    const int on = 1;
+    setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    inet_pton(AF_INET, host, &address.sin_addr);
+    bound_ = bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  }
+  OtherServer(const OtherServer&) = delete;
+  OtherServer& operator=(const OtherServer&) = delete;
+  ~OtherServer() { close(fd_); }
+  bool listens() const { return bound_ && listen(fd_, 1) == 0; }
+
+ private:
+  const int fd_;
+  bool bound_ = false;
+};
+
+TEST(BindOn, KeepsTheAddressUntilItListens) {
+  const std::vector<int> sockets = bind_on("127.0.0.1:0", 2).sockets;
+  const std::uint16_t port = local_port(sockets[0]);
+  for (const char* host : {"127.0.0.1", "0.0.0.0"})
+    EXPECT_FALSE(OtherServer(host, port).listens()) << host;
+  begin_listening("127.0.0.1:0", sockets);
+  for (const int fd : sockets) EXPECT_TRUE(listens_on(fd, with_port("127.0.0.1", sockets[0])));
+  for (const int fd : sockets) close(fd);
+}
+
+TEST(BindOn, TakesNoClientOfTheServerBesideIt) {
+  const std::vector<int> wide = listen_on("0.0.0.0:0", 1);
+  const auto address = with_port("127.0.0.1", wide[0]);
+  const std::vector<int> narrow = bind_on(address, 1, 0660, {}, Neighbours::allowed).sockets;
+  const RawClient first(local_port(wide[0]));
+  const int accepted = accept4(wide[0], nullptr, nullptr, SOCK_NONBLOCK);
+  EXPECT_GE(accepted, 0);
+  close(accepted);
+  begin_listening(address, narrow);
+  const RawClient second(local_port(wide[0]));
+  EXPECT_LT(accept4(wide[0], nullptr, nullptr, SOCK_NONBLOCK), 0);
+  for (const int fd : {wide[0], narrow[0]}) close(fd);
+}
+
 TEST(ListenOn, ADuplicateIsTheSameSocket) {
-  const std::vector<int> sockets = listen_on("127.0.0.1:0", 2).sockets;
+  const std::vector<int> sockets = listen_on("127.0.0.1:0", 2);
   const std::vector<int> copies = duplicates("127.0.0.1:0", sockets);
   const std::string address = with_port("127.0.0.1", sockets[0]);
   for (const int fd : sockets) close(fd);
@@ -80,6 +130,7 @@ TEST(ListenOn, ADuplicateIsTheSameSocket) {
 TEST(Addresses, SpellingsOfOne) {
   EXPECT_TRUE(same_address("127.0.0.1:80", "127.0.0.1:080"));
   EXPECT_TRUE(same_address("[::1]:80", "[0:0::1]:80"));
+  EXPECT_TRUE(same_address("[::ffff:127.0.0.1]:80", "127.0.0.1:80"));
   EXPECT_TRUE(same_address("unix:/run/a", "unix:/run/b/..//a"));
   EXPECT_TRUE(same_address("127.0.0.1:0", "127.0.0.1:0"));
   EXPECT_FALSE(same_address("127.0.0.1:80", "127.0.0.1:81"));
@@ -96,6 +147,8 @@ TEST(Addresses, Overlap) {
   EXPECT_TRUE(overlap("0.0.0.0:80", "10.0.0.1:80"));
   EXPECT_TRUE(overlap("[::]:80", "127.0.0.1:80"));
   EXPECT_TRUE(overlap("[::1]:80", "[::]:80"));
+  EXPECT_TRUE(overlap("[::]:80", "0.0.0.0:80"));
+  EXPECT_TRUE(overlap("[::ffff:127.0.0.1]:80", "0.0.0.0:80"));
   EXPECT_FALSE(overlap("127.0.0.1:80", "0.0.0.0:81"));
   EXPECT_FALSE(overlap("127.0.0.1:80", "127.0.0.2:80"));
   EXPECT_FALSE(overlap("[::1]:80", "0.0.0.0:80"));

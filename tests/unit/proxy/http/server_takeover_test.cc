@@ -42,8 +42,10 @@ class ServerTakeover : public testing::Test {
     ServerOptions options;
     options.address = "127.0.0.1:0";
     if (before != nullptr) options.inherited = duplicates(options.address, before->sockets());
-    return std::make_unique<Server>(options, std::vector<loop::Loop*>{&loops_[0], &loops_[1]},
-                                    handler);
+    auto server = std::make_unique<Server>(
+        options, std::vector<loop::Loop*>{&loops_[0], &loops_[1]}, handler);
+    server->listen();
+    return server;
   }
 
   static std::string body_of(RawClient& client) {

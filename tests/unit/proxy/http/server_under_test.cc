@@ -17,6 +17,7 @@ ServerUnderTest::ServerUnderTest(Handle handle, ServerOptions options, std::size
   if (options.address.empty()) options.address = "127.0.0.1:0";
   server_ = std::make_unique<Server>(std::move(options), pointers, *this);
   for (loop::Loop* loop : pointers) loop->start();
+  server_->listen();
   server_->start();
 }
 

@@ -117,6 +117,7 @@ TEST_F(ServerUnix, ADrainAnswersTheClientsInTheQueue) {
     std::string refused(int, std::string_view, const Peer&) override { return "{}"; }
   } handler;
   auto server = std::make_unique<Server>(options_, pointers, handler);
+  server->listen();
   std::vector<std::unique_ptr<RawClient>> clients;
   for (int i = 0; i < 70; ++i) {  // more than one turn accepts
     clients.push_back(client());
