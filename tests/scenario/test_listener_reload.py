@@ -198,7 +198,8 @@ def test_listeners_go_and_come_back_while_their_replies_go_on(start, upstream):
 
 
 def test_from_the_loopback_to_all_interfaces_and_back(start):
-    """The sockets of both addresses exist for a moment."""
+    """The sockets of both addresses exist for a moment: no client is refused. One whose handshake
+    ends between the last accept and the close may be reset, as docs/design/handover.md says."""
     with taken_port() as free:
         port = free.getsockname()[1]
     entrepot = start(listen=[{"address": f"127.0.0.1:{port}"}])
@@ -207,7 +208,8 @@ def test_from_the_loopback_to_all_interfaces_and_back(start):
             visitor.wait_served()
             listen(entrepot, {"address": address}, expect=f"listeners added: {re.escape(address)};")
             visitor.wait_served()
-        assert visitor.failures == []
+        resets = ("ConnectionResetError", "BrokenPipeError")
+        assert [failure for failure in visitor.failures if not failure.startswith(resets)] == []
 
 
 # --- TLS comes and goes.
