@@ -33,7 +33,7 @@ class Context;
 
 /// Counts the refusals and disconnections because of the bounds per client.
 struct ClientCounters {
-  metrics::Counter connections, requests, misses, heads;  ///< refused with 429, by the bound
+  metrics::Counter connections, requests, misses, heads;  ///< refused with 429 or 503, by the bound
   metrics::Counter bandwidth;  ///< replies that have waited for the pace of their client
   metrics::Counter slow;       ///< disconnected because the client took its reply too slowly
   metrics::Counter idle;       ///< connections closed to make room for a new one

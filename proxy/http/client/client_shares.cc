@@ -11,8 +11,6 @@
 namespace entrepot::http {
 namespace {
 
-constexpr std::chrono::minutes between_lines{1};
-
 /// For the log, where a name must not look like the rest of the line.
 std::string in_quotes(std::string_view name) {
   std::string text = "\"";
@@ -85,11 +83,7 @@ bool ClientShares::count(std::atomic<std::size_t>& counter, std::size_t most) {
 
 void ClientShares::tell(Entries::value_type& entry, std::size_t most, std::string_view things,
                         std::string_view key) {
-  const auto now = Clock::now().time_since_epoch();
-  Clock::rep last = entry.second.told_at.load(std::memory_order_relaxed);
-  if (last != 0 && now - Clock::duration(last) < between_lines) return;
-  if (!entry.second.told_at.compare_exchange_strong(last, now.count(), std::memory_order_relaxed))
-    return;
+  if (!entry.second.lines.take()) return;
   const auto& [address, name] = entry.first;
   log::warn("client {} has {} {}; more are answered 429 ({})",
             name.empty() ? address.text() : in_quotes(name), most, things, key);

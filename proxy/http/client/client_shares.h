@@ -14,6 +14,7 @@
 
 #include "metrics/mutex.h"
 #include "proxy/http/client/client_address.h"
+#include "proxy/http/client/log_interval.h"
 #include "proxy/http/client/pace.h"
 
 namespace entrepot::http {
@@ -61,8 +62,8 @@ class ClientShares {
     ClientAddress client;   // ClientAddress::of_name() for a name
     std::atomic<std::size_t> requests{0};
     std::atomic<std::size_t> misses{0};
-    std::optional<Pace> pace;            // with ShareLimits::bandwidth_each
-    std::atomic<Clock::rep> told_at{0};  // last log line about this client
+    std::optional<Pace> pace;  // with ShareLimits::bandwidth_each
+    LogInterval lines;         // about this client
   };
   using Entries = std::unordered_map<Key, Entry, KeyHash>;  // with stable addresses
   struct Shard {

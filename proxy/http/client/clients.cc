@@ -8,11 +8,6 @@
 #include "metrics/mutex.h"
 
 namespace entrepot::http {
-namespace {
-
-constexpr std::chrono::minutes between_lines{1};
-
-}  // namespace
 
 Clients::Admission Clients::admit(ClientAddress address, Role role) {
   const std::size_t others = open_.fetch_add(1, std::memory_order_relaxed);
@@ -29,7 +24,7 @@ Clients::Admission Clients::admit(ClientAddress address, Role role) {
       return {Verdict::admitted, false, Share(*this, address, role, &entry)};
     }
     verdict = Verdict::over_share;
-    if (!told(entry))
+    if (entry.lines.take())
       log::warn(
           "client {} holds {} of {} connections and gets no more while so few are free "
           "(limits.connections_per_client)",
@@ -46,13 +41,6 @@ void Clients::leave(ClientAddress address, Role role) {
   const auto entry = shard.entries.find(address);
   if (role == Role::client) --entry->second.connections;
   if (--entry->second.all == 0) shard.entries.erase(entry);
-}
-
-bool Clients::told(Entry& entry) {
-  const auto now = Clock::now().time_since_epoch();
-  Clock::rep last = entry.told_at.load(std::memory_order_relaxed);
-  if (last != 0 && now - Clock::duration(last) < between_lines) return true;
-  return !entry.told_at.compare_exchange_strong(last, now.count(), std::memory_order_relaxed);
 }
 
 Clients::Share::Share(Share&& other) noexcept
@@ -86,7 +74,7 @@ Clients::Verdict Clients::Share::hold_head(std::size_t bytes) {
   }
   clients_->heads_.fetch_sub(more, std::memory_order_relaxed);
   entry_->heads.fetch_sub(more, std::memory_order_relaxed);
-  if (!told(*entry_))
+  if (entry_->lines.take())
     log::warn(
         "client {} has request heads of {} KiB under way, all clients together {} KiB; more large "
         "ones are answered 429, or 503 if others hold the memory",

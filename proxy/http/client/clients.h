@@ -3,7 +3,6 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -11,6 +10,7 @@
 
 #include "metrics/mutex.h"
 #include "proxy/http/client/client_address.h"
+#include "proxy/http/client/log_interval.h"
 
 namespace entrepot::http {
 
@@ -60,14 +60,12 @@ class Clients {
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   struct Entry {
     // Guarded by the mutex of its shard.
-    std::size_t all = 0;                 // connections
-    std::size_t connections = 0;         // of Role::client
-    std::atomic<std::size_t> heads{0};   // bytes
-    std::atomic<Clock::rep> told_at{0};  // last log line about this client
+    std::size_t all = 0;                // connections
+    std::size_t connections = 0;        // of Role::client
+    std::atomic<std::size_t> heads{0};  // bytes
+    LogInterval lines;                  // about this client
   };
   struct Shard {
     Mutex mutex;
@@ -79,8 +77,6 @@ class Clients {
     return shards_[std::hash<ClientAddress>()(address) % shard_count];
   }
   void leave(ClientAddress address, Role role);
-  /// Whether the log has named the client within the last minute. If not, the caller logs now.
-  static bool told(Entry& entry);
 
   const ClientLimits limits_;
   std::atomic<std::size_t> open_{0};
