@@ -2,12 +2,18 @@
 """Tests of the tools of the scenario tests, without the process under test: a fault that did not
 happen would let a test pass for the wrong reason."""
 
+import errno
+import os
+import socket
 import time
+from pathlib import Path
 
 import pytest
 
-from support import client, content, faults
-from support.gate import Gate
+from support import client, content, faults, ports
+from support.forward_proxy import ForwardProxy
+from support.gate import Gate, eventually
+from support.server import Server
 
 REPOSITORY = "library/app"
 
@@ -132,6 +138,91 @@ def test_down_and_back(upstream, blob):
         client.get(upstream.port, path_of(blob))
     upstream.come_back()
     assert client.get(upstream.port, path_of(blob)).complete
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_an_idle_connection_is_cut(make_upstream, authority, tls):
+    """Also one over TLS whose client has not begun the handshake."""
+    upstream = make_upstream(tls=authority.server() if tls else None)
+    with client.Connection(upstream.port) as connection:
+        eventually(lambda: upstream.connections_seen == 1, what="a connection")
+        upstream.go_down()
+        assert connection.receive_until_close() == b""
+
+
+def test_a_connection_that_is_accepted_while_its_server_goes_down_is_not_served(monkeypatch):
+    served, accept, goes_down = [], socket.socket.accept, iter((False, True))
+
+    def accept_and_go_down(listener):
+        accepted = accept(listener)
+        if next(goes_down):
+            server.go_down()
+        return accepted
+    monkeypatch.setattr(socket.socket, "accept", accept_and_go_down)
+    server = Server(lambda _connection, number: served.append(number))
+    for _ in range(2):
+        with client.Connection(server.port) as connection:
+            assert connection.receive_until_close() == b""
+    server.stop()
+    assert served == [1] and server.connections_seen == 1
+
+
+def test_a_proxy_goes_down_and_comes_back_on_its_port(upstream, blob):
+    proxy = ForwardProxy({"registry.example": upstream.port})
+    target = f"http://registry.example{path_of(blob)}"
+    for _ in range(2):
+        assert client.get(proxy.port, target).complete
+        for _ in range(2):
+            proxy.go_down()
+            with pytest.raises(ConnectionRefusedError):
+                client.get(proxy.port, target)
+        proxy.come_back()
+    for _ in range(2):
+        proxy.stop()
+
+
+def test_a_kept_port_is_not_one_that_the_system_chooses():
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    number = ports.keep()
+    assert 1024 < number < 65536 and not first <= number <= last
+
+
+def test_a_kept_port_is_given_to_nobody_until_its_release(monkeypatch):
+    port = ports.Port()
+    monkeypatch.setattr(ports, "_candidates", lambda: [port.number])
+    with pytest.raises(OSError, match="in use"):
+        ports.Port()
+    port.release()
+    port.release()
+    ports.Port().release()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "0.0.0.0", "::1"])
+def test_a_port_in_use_is_given_to_nobody(monkeypatch, host):
+    monkeypatch.setattr(ports, "_locked", lambda number: None)  # each is another test's
+    with pytest.raises(OSError, match="in use"):
+        ports.Port()
+    monkeypatch.undo()
+    number = ports.keep()
+    assert ports._is_unused(number)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        server = socket.create_server((host, number), family=family)
+    except OSError as error:
+        assert family == socket.AF_INET6 and error.errno != errno.EADDRINUSE
+        pytest.skip("no IPv6 here")
+    with server:
+        assert not ports._is_unused(number)
+    assert ports._is_unused(number)
+
+
+def test_the_sockets_of_one_process_are_counted():
+    number = ports.keep()
+    assert ports.listening_sockets(os.getpid(), number) == 0
+    with socket.create_server(("127.0.0.1", number)), socket.create_server(("127.0.0.2", number)):
+        assert ports.listening_sockets(os.getpid(), number) == 2
+        assert ports.listening_sockets(os.getppid(), number) == 0
+    assert ports.listening_sockets(os.getpid(), number) == 0
 
 
 def test_error_of_a_script_is_reported(upstream, blob):

@@ -226,7 +226,7 @@ def test_cached_objects_are_served_while_the_proxy_is_down(through, registry, ma
     proxy = make_proxy({f"{HOST}:443": registry.port})
     entrepot = through({"url": proxy.url}, {"tags": {"fresh_for": "0s", "stale_for": "1h"}})
     assert_pulls(entrepot, registry.image)
-    proxy.stop()
+    proxy.go_down()
     assert_whole(entrepot.get(LATEST), registry.image.manifest)
     other = content.blob(1000, seed=9)
     registry.add_blob(REPOSITORY, other)

@@ -10,6 +10,8 @@ import ssl
 import threading
 from dataclasses import dataclass, field
 
+from .server import Server
+
 
 @dataclass
 class Passed:
@@ -31,11 +33,12 @@ class ForwardProxy:
         self.raw_once = b""  # answers the next request, if set
         self.raw: bytes | None = None  # sent to every request, if set; the connection ends then
         self.passed: list[Passed] = []
-        self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+        self._server = Server(self._serve)
+
+    @property
+    def port(self) -> int:
+        return self._server.port
 
     @property
     def url(self) -> str:
@@ -46,41 +49,27 @@ class ForwardProxy:
         with self._lock:
             return [one.target for one in self.passed]
 
-    def stop(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self.cut_connections()
-
-    def cut_connections(self) -> None:
-        with self._lock:
-            for one in self._open:
-                try:
-                    one.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+    def go_down(self) -> None:
+        """Refuses new connections and cuts the open ones."""
+        self._server.go_down()
 
     def come_back(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+        self._server.come_back()
 
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+    def stop(self) -> None:
+        self._server.stop()
 
-    def _serve(self, client: socket.socket) -> None:
-        with self._lock:
-            self._open.add(client)
+    def _serve(self, plain: socket.socket, _number: int) -> None:
+        client = plain
         try:
             if self._tls:
-                client = self._tls.wrap_socket(client, server_side=True)
+                client = self._server.with_tls(plain, self._tls)
+                client.do_handshake()
             (self._serve_socks if self._socks else self._serve_http)(client)
         except (OSError, EOFError):
             pass
         finally:
+            self._server.discard(client)
             client.close()
 
     # HTTP.
@@ -157,8 +146,7 @@ class ForwardProxy:
 
     def _connect(self, host: str) -> socket.socket:
         server = socket.create_connection(("127.0.0.1", self._hosts[host]))
-        with self._lock:
-            self._open.add(server)
+        self._server.add(server)
         return server
 
     @staticmethod

@@ -45,8 +45,10 @@ class DeafNameServer:
             try:
                 self._socket.bind((self.host, 53))
                 break
-            except OSError:
-                continue
+            except OSError as error:
+                refusal = error
+        else:
+            raise RuntimeError(f"port 53 of no address in 127.0.53.0/24 can be bound: {refusal}")
         self.asked = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
 

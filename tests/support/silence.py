@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 from contextlib import ExitStack
 
@@ -41,15 +40,9 @@ class Silence:
         self.close()
 
 
-def silences(hosts: list[str], port: int) -> list[Silence] | None:
-    """One Silence on `port` of each host; None if a connection of another process already uses
-    that port of a host."""
+def silences(hosts: list[str], port: int) -> list[Silence]:
+    """One Silence on `port` of each host. No other process must get the port: see support/ports.py."""
     with ExitStack() as stack:
-        try:
-            found = [stack.enter_context(Silence(host, port)) for host in hosts]
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            return None
+        found = [stack.enter_context(Silence(host, port)) for host in hosts]
         stack.pop_all()
         return found

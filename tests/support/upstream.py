@@ -20,6 +20,7 @@ from .content import Blob, Image, Manifest
 from .faults import Fault
 from .gate import DEADLINE, Gate
 from .registry_role import RegistryRole
+from .server import Server
 from .wire import Reply, Request
 
 # Larger bodies go out by sendfile from a file, which costs the machine little.
@@ -49,18 +50,14 @@ class ScriptedUpstream:
         self.sender = wire.Sender           # delivers a reply: (connection, request, reply).send()
         self.role = RegistryRole(self)
         self.log: list[Request] = []
-        self.connections_seen = 0
         self.handshakes_failed = 0
         self.errors: list[str] = []
         self._rules: list[Rule] = []
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._connections: set[socket.socket] = set()
-        self._listener: socket.socket | None = None
         self._files = tempfile.TemporaryDirectory(prefix="upstream-")
         self.stall_tls: Gate | None = None
-        self.port = 0
-        self.come_back()
+        self._server = Server(self._serve, host)
 
     # Content.
 
@@ -114,6 +111,14 @@ class ScriptedUpstream:
     # The received requests.
 
     @property
+    def port(self) -> int:
+        return self._server.port
+
+    @property
+    def connections_seen(self) -> int:
+        return self._server.connections_seen
+
+    @property
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
@@ -153,34 +158,18 @@ class ScriptedUpstream:
 
     def go_down(self) -> None:
         """Refuses new connections and cuts the open ones."""
-        listener, self._listener = self._listener, None
-        if listener:
-            listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-        self.cut_connections()
+        self._server.go_down()
 
     def cut_connections(self) -> None:
-        with self._lock:
-            connections = list(self._connections)
-        for connection in connections:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        self._server.cut_connections()
 
     def come_back(self) -> None:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((self.host, self.port))
-        listener.listen(1024)
-        self.port = listener.getsockname()[1]
-        self._listener = listener
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        self._server.come_back()
 
     def stop(self) -> None:
         for rule in self._rules:
             rule.cancel()
-        self.go_down()
+        self._server.stop()
         self._files.cleanup()
 
     def __enter__(self):
@@ -190,18 +179,6 @@ class ScriptedUpstream:
         self.stop()
 
     # Serving: a thread per connection.
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, _peer = listener.accept()
-            except OSError:
-                return
-            with self._lock:
-                self.connections_seen += 1
-                number = self.connections_seen
-                self._connections.add(connection)
-            threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
 
     def _serve(self, plain: socket.socket, number: int) -> None:
         connection = plain
@@ -217,8 +194,7 @@ class ScriptedUpstream:
         except Exception as error:  # a bug in the script: the test must fail, not hang
             self.errors.append(f"{type(error).__name__}: {error}")
         finally:
-            with self._lock:
-                self._connections.discard(plain)
+            self._server.discard(connection)
             connection.close()
 
     def _handshake(self, plain: socket.socket) -> ssl.SSLSocket:
@@ -226,14 +202,12 @@ class ScriptedUpstream:
             self.stall_tls.pass_through()
             raise wire.Hangup
         try:
-            plain_owner = self.tls.wrap_socket(plain, server_side=True)
+            connection = self._server.with_tls(plain, self.tls)
+            connection.do_handshake()
         except (ssl.SSLError, OSError):
             self.handshakes_failed += 1
             raise
-        with self._lock:
-            self._connections.discard(plain)
-            self._connections.add(plain_owner)
-        return plain_owner
+        return connection
 
     def _answer(self, connection: socket.socket, request: Request) -> None:
         self.role.classify(request)
