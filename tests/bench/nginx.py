@@ -11,6 +11,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from support import ports
+
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 _COMMON = """
@@ -92,18 +94,12 @@ _SLICED = """slice 4m;
       proxy_set_header Range $slice_range;"""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Nginx:
     def __init__(self, directory: Path, http: str, workers: int, connections: int = 4096,
                  log: bool = False, **values):
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = ports.keep()
         self._access = directory / "access.log"
         body = http.format(directory=directory, port=self.port, **values)
         config = directory / "nginx.conf"

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness import Site
-from nginx import Nginx, cpu_seconds, free_port
-from support import client
+from nginx import Nginx, cpu_seconds
+from support import client, ports
 from support.daemon import Daemon
 
 GIB = 1 << 30
@@ -146,7 +146,7 @@ class ProcessPeer(Peer):
 
     def __init__(self, site: Site, kind: str):
         self.directory = new_directory(site, kind)
-        self.port = free_port()
+        self.port = ports.keep()
         self._process: Daemon | None = None
 
     def launch(self, *command: object) -> None:

@@ -21,7 +21,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import content  # noqa: E402
+from support import content, ports  # noqa: E402
 from support.daemon import DIES_WITH_THE_TEST  # noqa: E402
 from support.engines import Containerd  # noqa: E402
 from support.entrepot import Entrepot  # noqa: E402
@@ -370,7 +370,7 @@ def configured(both: Objects, directory: Path, workload: dict, urls: dict[str, s
     """The configuration of a workload with the registry's URLs replaced."""
     directory.mkdir()
     config = without_comments(both.config(workload)["entrepot.json"])
-    config["listen"] = [{"address": "127.0.0.1:0"}]
+    config["listen"] = [{"address": ports.keep_address()}]  # some mirrors end before the test does
     config["admin"] = {"address": "127.0.0.1:0"}
     config["cache"] |= {"directory": str(directory / "cache"), "reserve_free": "1MiB"}
     endpoints = config["upstreams"][REGISTRY]["endpoints"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support import balancers, client, content, https
+from support import balancers, client, content, https, ports
 from support.balancers import HAPROXY, NGINX
 from support.checks import REPOSITORY, assert_error, assert_whole, blob_target
 from support.content import MIB
@@ -48,7 +48,7 @@ def balance(tmp_path):
         directory = tmp_path / f"balancer-{len(running)}"
         directory.mkdir()
         directory.chmod(0o755)
-        port = balancers.free_port()
+        port = ports.keep()
         running.append(kind(directory, port, to, **options))
         return port
     yield make

@@ -7,11 +7,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 
 import pytest
 
-from support import client, content, faults
+from support import client, content, faults, ports
 from support.checks import (REPOSITORY, assert_error, assert_hit, assert_whole, blob_target,
                             manifest_target)
 from support.gate import Gate, eventually
@@ -19,6 +18,7 @@ from support.gate import Gate, eventually
 KIB, MIB = content.KIB, content.MIB
 NAME = "docker.io"
 LATEST = manifest_target("latest")
+NEAR = 0.01  # s: the longest connect to a mirror that counts as near
 OURS = r"1\.1 entrepot-[0-9a-f]+"
 FOREIGN = "1.0 fred, 1.1 p.example"
 
@@ -70,14 +70,6 @@ def pull(entrepot, image, check=assert_whole) -> None:
         check(entrepot.get(blob_target(blob)), blob)
 
 
-def free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
-
-
 # A node, the site's mirror, the registry.
 
 def test_one_get_at_each_level(onprem, node, upstream):
@@ -100,7 +92,7 @@ def test_one_get_at_each_level(onprem, node, upstream):
 
 
 @pytest.mark.skipif(bool(os.environ.get("ENTREPOT_SANITIZE")),
-                    reason="a mirror is near where a connection takes 10 ms, a sanitizer takes more")
+                    reason="no mirror is near: with a sanitizer a connection takes too long")
 def test_only_the_mirror_before_the_registry_uses_several_connections(start, upstream):
     upstream.rate = 4 * MIB  # of each: 6 s for all
     blob = upstream.add_blob(REPOSITORY, content.blob(24 * MIB))
@@ -108,6 +100,9 @@ def test_only_the_mirror_before_the_registry_uses_several_connections(start, ups
     onprem = start(**widening)
     node = start(of(onprem.port), **widening)
     assert_whole(node.get(blob_target(blob)), blob)
+    (docker,) = json.loads(node.admin("/api/v1/upstreams").body)["upstreams"]
+    if (took := docker["endpoints"][0]["connect_seconds"]) >= NEAR:
+        pytest.skip(f"on this busy machine a connection to the next mirror takes {1000 * took:.0f} ms")
     assert upstream.count("blob", "GET") > 2, "one connection fetched the whole blob"
     assert upstream.body_bytes() <= blob.size + 2 * MIB
     eventually(lambda: requests(onprem, kind="blob") == 1, what="one request counted")
@@ -271,14 +266,14 @@ def circle(start):
     """So many mirrors, each an endpoint of the one before it and the first one of the last. `image`
     was pulled through them before; `more` are further endpoints of each."""
     def make(count: int, *more, image=None, **changes) -> list:
-        ports = free_ports(count)
-        mirrors = [start(listen=[{"address": f"127.0.0.1:{port}"}], **changes) for port in ports]
+        kept = [ports.keep() for _ in range(count)]
+        mirrors = [start(listen=[{"address": f"127.0.0.1:{port}"}], **changes) for port in kept]
         for number, mirror in enumerate(mirrors):
             if image:
                 pull(mirror, image)
                 at_rest(mirror)
             mirror.config["upstreams"][NAME].update(
-                of(ports[(number + 1) % count], *more)[NAME])
+                of(kept[(number + 1) % count], *more)[NAME])
             mirror.restart()
         return mirrors
     return make

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support import https, logins
+from support import https, logins, ports
 from support.client_config import FILES, root, tree
 from support.config import settings
 from support.entrepot import EXIT_USAGE, Entrepot, run
@@ -83,7 +83,7 @@ def check(engine: str, mirror: Entrepot, root: Path, outcome: str, scheme: str =
 
 @pytest.mark.parametrize("engine", FILES)
 def test_a_plain_mirror(engine, mirror, root):
-    entrepot = mirror()
+    entrepot = mirror({"address": ports.keep_address()})
     check(engine, entrepot, root, "not configured")
     write(engine, entrepot, root)
     said = check(engine, entrepot, root, "reached")

@@ -7,7 +7,6 @@ import json
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import threading
 import tomllib
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from support import ports
 from support.client import get
 from support.client_config import FILES, MIRROR, NAMES, RECORDS, command, daemon_json, root, tree, write
 from support.entrepot import (EXIT_CONFIG, EXIT_RESTART, EXIT_USAGE, binary, environment, run)
@@ -213,12 +213,6 @@ def test_a_link_stays_a_link(root):
     assert Path("/usr/bin/env").read_bytes() == before
 
 
-def free_port() -> int:
-    """The hint names a port, so it is chosen before the process starts."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
-
-
 def test_quickstart_shows_the_command(root, tmp_path):
     """The commands that quickstart prints point Docker at the mirror that it starts. The test
     leaves out the packages and the compiler."""
@@ -232,7 +226,7 @@ def test_quickstart_shows_the_command(root, tmp_path):
     shutil.copy(Path(__file__).parents[2] / "deploy/quickstart.sh", project / "deploy")
     config = tmp_path / "its config.json"
     config.write_text('{ "admin": null }')
-    port = free_port()
+    port = ports.keep()  # the hint names it before the process starts
     quickstart = subprocess.Popen(
         ["setpriv", "--pdeathsig", "KILL", project / "deploy/quickstart.sh", "--config", config,
          "-s", f'listen=[{{"address":"127.0.0.1:{port}"}}]',

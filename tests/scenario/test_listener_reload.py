@@ -4,10 +4,8 @@ reply that is cut."""
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import random
 import re
 import resource
 import signal
@@ -15,11 +13,10 @@ import socket
 import ssl
 import stat
 import threading
-from pathlib import Path
 
 import pytest
 
-from support import client, content, faults, https, unix_client
+from support import client, content, faults, https, ports, unix_client
 from support.checks import REPOSITORY, assert_whole, blob_target
 from support.content import MIB
 from support.daemon import Daemon, ShortDirectory
@@ -30,7 +27,6 @@ from support.service_manager import ServiceManager
 
 FREE = {"address": "127.0.0.1:0"}
 LONG_DRAIN = {"drain": "60s"}
-LISTENING_STATE = "0A"  # in /proc/net/tcp
 SANITIZED = bool(os.environ.get("ENTREPOT_SANITIZE"))
 
 
@@ -63,25 +59,17 @@ def added_port(entrepot) -> int:
     return int(lines[-1])
 
 
-def listening(port: int) -> bool:
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return any(row[3] == LISTENING_STATE and int(row[1].rpartition(":")[2], 16) == port
-               for row in rows)
+def listening(entrepot, port: int) -> bool:
+    return ports.listening_sockets(entrepot.pid, port) > 0
 
 
-def not_listening(port: int) -> None:
-    eventually(lambda: not listening(port), what=f"port {port} closed")
+def not_listening(entrepot, port: int) -> None:
+    eventually(lambda: not listening(entrepot, port), what=f"port {port} closed")
 
 
 def taken_port() -> socket.socket:
-    """A port of another server. The system gives it to nobody else: a client of another test that is
-    bound to 127.0.0.2 could have a port of the ephemeral range, and 0.0.0.0 would be in use then."""
-    below = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
-        try:
-            return socket.create_server(("0.0.0.0", random.randrange(below // 2, below)))
-        except OSError as error:
-            assert error.errno == errno.EADDRINUSE
+    """A port of another server."""
+    return socket.create_server(("0.0.0.0", ports.keep()))
 
 
 def held_blob(upstream) -> tuple:
@@ -129,9 +117,9 @@ def test_a_removed_listener_ends_its_replies(start, upstream):
         assert idle.read_response().status == 200
         download.wait_received(MIB)
         listen(entrepot, FREE, expect=rf"listeners removed: 127\.0\.0\.1:{going}$")
-        not_listening(going)
+        not_listening(entrepot, going)
         assert idle.socket.recv(1) == b"", "an idle connection is closed"
-    assert entrepot.metrics().sum("connections") == 1
+    eventually(lambda: entrepot.metrics().sum("connections") == 1, what="one connection")
     assert entrepot.get("/v2/").status == 200
     gate.open()
     response = download.finish()
@@ -148,7 +136,7 @@ def test_a_kept_connection_ends_with_its_next_reply(start, upstream):
         kept.send_request("GET", blob_target(blob))
         gate.wait_arrived()
         listen(entrepot, FREE)
-        not_listening(entrepot.ports[1])
+        not_listening(entrepot, entrepot.ports[1])
         gate.open()
         assert_whole(kept.read_response(), blob)
         assert kept.socket.recv(1) == b""
@@ -173,7 +161,7 @@ def test_the_end_of_the_process_waits_for_a_removed_listener(start, upstream):
     download.wait_received(MIB)
     listen(entrepot, FREE)
     os.kill(entrepot.pid, signal.SIGTERM)
-    not_listening(entrepot.port)
+    not_listening(entrepot, entrepot.port)
     gate.open()
     assert_whole(download.finish(), blob)
     assert entrepot.wait_exit() == 0
@@ -181,8 +169,7 @@ def test_the_end_of_the_process_waits_for_a_removed_listener(start, upstream):
 
 def test_listeners_go_and_come_back_while_their_replies_go_on(start, upstream):
     blob, gate = held_blob(upstream)
-    with taken_port() as free:
-        fixed = {"address": "127.0.0.1:%d" % free.getsockname()[1]}
+    fixed = {"address": ports.keep_address()}
     entrepot = start(listen=[FREE, fixed], timeouts=LONG_DRAIN)
     port = entrepot.ports[1]
     downloads = []
@@ -200,8 +187,7 @@ def test_listeners_go_and_come_back_while_their_replies_go_on(start, upstream):
 def test_from_the_loopback_to_all_interfaces_and_back(start):
     """The sockets of both addresses exist for a moment: no client is refused. One whose handshake
     ends between the last accept and the close may be reset, as docs/design/handover.md says."""
-    with taken_port() as free:
-        port = free.getsockname()[1]
+    port = ports.keep()
     entrepot = start(listen=[{"address": f"127.0.0.1:{port}"}])
     for address in (f"0.0.0.0:{port}", f"[::]:{port}", f"127.0.0.1:{port}"):
         with Visitor(port) as visitor:
@@ -331,8 +317,7 @@ def test_a_port_that_is_taken(start, upstream, leaf):
 def test_a_refused_reload_takes_no_client(start):
     """127.0.0.1 gets the clients of 0.0.0.0 as soon as it listens, and would reset those in its queue
     when the reload is refused."""
-    with taken_port() as free:
-        port = free.getsockname()[1]
+    port = ports.keep()
     entrepot = start(listen=[{"address": f"0.0.0.0:{port}"}])
     tracer = Daemon("strace", "-f", "-p", str(entrepot.pid), "-e", "trace=listen")
     tracer.log.wait_for("attached")
@@ -348,8 +333,7 @@ def test_a_refused_reload_takes_no_client(start):
 
 def test_the_kernel_refuses_to_listen(start, failing):
     """Each address could be bound."""
-    with taken_port() as free:
-        port = free.getsockname()[1]
+    port = ports.keep()
     entrepot = start(listen=[{"address": f"0.0.0.0:{port}"}])
     entrepot.config["cache"]["max_size"] = "2GiB"
     tracer = failing(entrepot, "listen", "ENOBUFS")
@@ -365,8 +349,7 @@ def test_the_kernel_refuses_to_listen(start, failing):
 
 def test_addresses_that_overlap(start):
     """A start with them would fail."""
-    with taken_port() as free:
-        port = free.getsockname()[1]
+    port = ports.keep()
     entrepot = start(listen=[{"address": f"0.0.0.0:{port}"}])
     listen(entrepot, {"address": f"[::]:{port}"}, {"address": f"127.0.0.1:{port}"},
            expect=rf"error .*listen\[1\]\.address: 127\.0\.0\.1:{port} overlaps \[::\]:{port}, so")
@@ -378,13 +361,12 @@ def test_another_process_has_the_port_of_a_removed_listener(start, upstream):
     """Replies of that listener still go on. Both processes have the same user, so SO_REUSEPORT would
     let them share the port."""
     blob, gate = held_blob(upstream)
-    with taken_port() as free:
-        fixed = {"address": "127.0.0.1:%d" % free.getsockname()[1]}
+    fixed = {"address": ports.keep_address()}
     entrepot = start(listen=[FREE, fixed], timeouts=LONG_DRAIN)
     download = client.Download(entrepot.ports[1], blob_target(blob))
     download.wait_received(MIB)
     listen(entrepot, FREE, expect="listeners removed")
-    not_listening(entrepot.ports[1])
+    not_listening(entrepot, entrepot.ports[1])
     other = start(listen=[fixed])
     listen(entrepot, FREE, fixed, expect="error .*already in use")
     other.terminate()
@@ -484,7 +466,7 @@ def test_another_process_takes_over_the_new_listeners(start, upstream, leaf, con
     assert visitor.failures == []
     assert entrepot.ports == [first, 0]
     assert_whole(unix_client.get(path, blob_target(blob)), blob)
-    assert not listening(gone)
+    assert not listening(entrepot, gone)
     listen(entrepot, FREE, expect="listeners removed: unix:.*TLS removed")
     assert entrepot.get("/v2/").status == 200 and not path.exists()
 
@@ -501,7 +483,7 @@ def test_the_service_manager_stores_the_sockets_of_now(start, directory):
     listen(entrepot, FREE)
     manager.hear_of("READY")
     assert ports_of(manager.stored) == {entrepot.port, entrepot.admin_port}
-    not_listening(other)
+    not_listening(entrepot, other)
     manager.close()
 
 

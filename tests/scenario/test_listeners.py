@@ -3,7 +3,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +12,9 @@ from support.client import Download, get
 from support.entrepot import EXIT_CONFIG, run
 from support.gate import Gate, eventually
 from support.keeping import settled
+from support.ports import listening_sockets
 
 MIB = 1024 * 1024
-LISTENING_STATE = "0A"  # in /proc/net/tcp
 TWO = [{"address": "127.0.0.1:0"}, {"address": "127.0.0.1:0"}]
 LOOPS = 3
 
@@ -32,14 +31,8 @@ def entrepot(start, blob):
     return entrepot
 
 
-def listening_sockets(port: int) -> int:
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(row[3] == LISTENING_STATE and int(row[1].rpartition(":")[2], 16) == port
-               for row in rows)
-
-
 def test_each_listener_has_a_socket_on_every_serve_loop(entrepot):
-    assert [listening_sockets(port) for port in entrepot.ports] == [LOOPS, LOOPS]
+    assert [listening_sockets(entrepot.pid, port) for port in entrepot.ports] == [LOOPS, LOOPS]
 
 
 def test_all_listeners_serve_one_cache(entrepot, upstream, blob):
@@ -64,7 +57,7 @@ def test_a_drain_waits_for_the_replies_of_every_listener(start, upstream):
         download.wait_received(2 * MIB)
     os.kill(entrepot.pid, signal.SIGTERM)
     for port in entrepot.ports:
-        eventually(lambda port=port: listening_sockets(port) == 0, what=f"port {port} closed")
+        eventually(lambda port=port: listening_sockets(entrepot.pid, port) == 0, what=f"port {port} closed")
     gate.open()
     for download in downloads:
         assert_whole(download.finish(), blob)

@@ -7,17 +7,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
-import time
 
 import pytest
 
-from support import client, content
+from support import client, content, ports
 from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
 from support.daemon import DIES_WITH_THE_TEST
 from support.entrepot import binary, environment
-from support.gate import eventually
+from support.gate import DEADLINE, eventually
 from support.metrics import Samples
 
 # The queue of the log holds 8192 lines, the pipe some hundreds.
@@ -32,17 +30,13 @@ def unread(log):
         yield
 
 
-def ask(connection: client.Connection, count: int) -> float:
-    """Sends pings in batches, each of which writes a line to the log; returns the seconds of the
-    slowest batch."""
-    slowest = 0.0
+def ask(connection: client.Connection, count: int) -> None:
+    """Sends pings in batches, each of which writes a line to the log. A response that waited for the reader
+    would never come."""
     for _ in range(count // AT_ONCE):
-        began = time.monotonic()
         connection.send(b"GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n" * AT_ONCE)
         for _ in range(AT_ONCE):
             assert connection.read_response().status == 200
-        slowest = max(slowest, time.monotonic() - began)
-    return slowest
 
 
 @pytest.fixture
@@ -61,13 +55,11 @@ def test_without_a_reader_responses_do_not_wait(start, image):
     pull(entrepot, image)
     assert entrepot.metrics().sum("log_dropped_total") == 0
     with unread(entrepot.log), entrepot.connect() as connection:
-        slowest = ask(connection, REQUESTS)
+        ask(connection, REQUESTS)
         pull(entrepot, image)
         assert entrepot.admin("/healthz").status == 200
         dropped = eventually(lambda: entrepot.metrics().sum("log_dropped_total"), what="a count")
-    print(f"{dropped:.0f} of {REQUESTS} lines dropped; the slowest {AT_ONCE} answers took "
-          f"{1000 * slowest:.1f} ms")
-    assert slowest < 2
+    print(f"{dropped:.0f} of {REQUESTS} lines dropped")
     # The queued lines arrive, and so do new ones.
     entrepot.get("/v2/nothing/of/this/kind")
     entrepot.log.wait_for("nothing/of/this/kind")
@@ -83,17 +75,12 @@ def test_without_a_reader_the_process_stops_in_time(start, image):
         ask(connection, REQUESTS)
         connection.close()
         os.kill(entrepot.pid, 15)
-        assert entrepot.wait_exit(10) == 0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+        assert entrepot.wait_exit() == 0
 
 
 def test_no_room_for_the_log(prepare, image):
     """Each write fails, as on a full disk."""
-    port, admin_port = free_port(), free_port()
+    port, admin_port = ports.keep(), ports.keep()
     entrepot = prepare(listen=[{"address": f"127.0.0.1:{port}"}],
                        admin={"address": f"127.0.0.1:{admin_port}"})
     entrepot.config_path.write_text(json.dumps(entrepot.config))
@@ -111,7 +98,7 @@ def test_no_room_for_the_log(prepare, image):
         samples = eventually(lambda: _enough(admin_port), what="every line counted")
         print(f"{samples:.0f} lines dropped")
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(DEADLINE) == 0
     finally:
         process.kill()
         process.wait()

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from support import content, faults
+from support import content, faults, ports
 from support.checks import (REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target)
 from support.content import MIB
 from support.entrepot import EXIT_CONFIG, EXIT_RESTART, EXIT_USAGE, run
@@ -104,7 +104,7 @@ def test_drain_finishes_what_is_in_progress(start, upstream):
     blob = upstream.add_blob(REPOSITORY, content.blob(4 * MIB))
     gate = Gate()
     upstream.script(faults.hold_at(2 * MIB, gate), kind="blob", method="GET")
-    entrepot = start(timeouts={"drain": "20s"})
+    entrepot = start(timeouts={"drain": "20s"}, listen=[{"address": ports.keep_address()}])
     download = entrepot.download(blob_target(blob))
     download.wait_received(2 * MIB)
     os.kill(entrepot.pid, 15)

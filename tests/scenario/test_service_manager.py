@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from support import content, faults
+from support import content, faults, ports
 from support import reload as reloading
 from support.checks import REPOSITORY, assert_whole, blob_target, manifest_target
 from support.daemon import ShortDirectory
@@ -175,11 +175,13 @@ def test_the_manager_keeps_the_ports_during_a_restart(manage, start):
 
 def test_a_socket_of_no_listener_is_closed(manage, start):
     manager = manage()
-    entrepot = start(environ=manager.environ)
+    listen = [{"address": ports.keep_address()}]
+    entrepot = start(environ=manager.environ, listen=listen)
     port = entrepot.port
     stored = stored_by(manager)
     entrepot.terminate()
-    entrepot.start(passed=stored)  # with a port of the system's choice again
+    entrepot.config["listen"] = [{"address": "127.0.0.1:0"}]
+    entrepot.start(passed=stored)
     entrepot.log.wait_for("the service manager has passed a socket .* it is closed")
     manager.hear_of("READY")
     stored_by(manager)

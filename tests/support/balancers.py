@@ -13,12 +13,6 @@ from .gate import eventually
 HAPROXY, NGINX = "127.0.0.9", "127.0.0.10"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

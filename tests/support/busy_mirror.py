@@ -8,7 +8,7 @@ import os
 import signal
 from pathlib import Path
 
-from . import content, faults, logins
+from . import content, faults, logins, ports
 from .checks import REPOSITORY, blob_target, manifest_target
 from .client import Connection, download_together, get
 from .config import settings
@@ -16,7 +16,6 @@ from .daemon import Daemon
 from .entrepot import Entrepot
 from .gate import eventually
 from .https import listening
-from .prometheus import free_port
 from .tls import Authority
 from .upstream import ScriptedUpstream
 
@@ -52,7 +51,7 @@ class BusyMirror:
                     {"address": "127.0.0.1:0", "auth": {"tokens": str(tokens)}}],
             policy={"ghcr.io": {"deny": ["denied/*"]}},
             # The one address that stays the same over restarts: Prometheus scrapes it.
-            admin={"address": f"127.0.0.1:{free_port()}"},
+            admin={"address": ports.keep_address()},
             cache={"directory": str(directory / "cache"), "max_size": f"{CACHE // MIB}MiB",
                    "reserve_free": "1MiB"},
             limits={"connections": CONNECTIONS, "transfers_per_blob": 4},

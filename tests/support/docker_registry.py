@@ -9,7 +9,7 @@ import ssl
 import tempfile
 from pathlib import Path
 
-from . import client
+from . import client, ports
 from .daemon import Daemon
 from .registry_role import RegistryRole
 from .upstream import ScriptedUpstream
@@ -19,8 +19,10 @@ _REQUEST = re.compile(r'"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/1\.[01]" (?P<st
 
 
 class DockerRegistry:
+    """After stop() nobody answers on its port."""
+
     def __init__(self, root: Path, read_only: bool = True):
-        self.host = "127.0.0.1"
+        self.host, self.port = "127.0.0.1", ports.keep()
         self._file = tempfile.NamedTemporaryFile("w", suffix=".yml", encoding="ascii")
         # JSON is YAML.
         json.dump({
@@ -29,12 +31,12 @@ class DockerRegistry:
             "storage": {"filesystem": {"rootdirectory": str(root)},
                         "maintenance": {"readonly": {"enabled": read_only},
                                         "uploadpurging": {"enabled": False}}},
-            "http": {"addr": f"{self.host}:0"},
+            "http": {"addr": self.address},
         }, self._file)
         self._file.flush()
         # OTEL and similar variables of the environment are not meant for this process.
         self._daemon = Daemon("docker-registry", "serve", self._file.name)
-        self.port = int(self._daemon.log.wait_for(r"listening on [^ ]*:(\d+)")[1])
+        self._daemon.log.wait_for(rf"listening on [^ ]*:{self.port}\b")
 
     @property
     def address(self) -> str:

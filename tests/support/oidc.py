@@ -7,6 +7,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from . import ports
 from .jwts import Key
 from .tls import Authority
 
@@ -14,7 +15,7 @@ METADATA, KEYS = "/.well-known/openid-configuration", "/keys"
 
 
 class Provider:
-    """Answers on a free port of 127.0.0.1. `answers`: path → status and body instead of the usual
+    """Answers on 127.0.0.1; after close() nobody answers on its port. `answers`: path → status and body instead of the usual
     ones; `token`: requests without it get 401. `requests`: the paths of all requests so far."""
 
     def __init__(self, authority: Authority, *keys: Key):
@@ -37,7 +38,7 @@ class Provider:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", ports.keep()), Handler)
         self._server.daemon_threads = True
         self._server.socket = authority.server().wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]

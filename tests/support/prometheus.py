@@ -7,7 +7,6 @@ from __future__ import annotations
 import datetime
 import json
 import re
-import socket
 import time
 import urllib.error
 import urllib.parse
@@ -16,16 +15,11 @@ from pathlib import Path
 
 from .daemon import Daemon
 from .gate import eventually
+from .ports import Port
 
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
 
 Series = list[tuple[dict[str, str], float]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def replace_once(text: str, pattern: str, by: str) -> str:
@@ -45,7 +39,8 @@ class Prometheus:
     def __init__(self, directory: Path, target: str):
         directory.mkdir()
         self._write_configuration(directory, target)
-        port = free_port()
+        self._port = Port()
+        port = self._port.number
         self._url = f"http://127.0.0.1:{port}"
         self._daemon = Daemon(
             "prometheus", f"--config.file={directory}/prometheus.yml",
@@ -113,3 +108,4 @@ class Prometheus:
 
     def stop(self) -> None:
         self._daemon.stop()
+        self._port.release()
