@@ -97,6 +97,12 @@ class Log:
             assert found, f"no line like {pattern!r} in the log:\n" + "\n".join(self._lines)
         return found
 
+    def wait_end(self, timeout: float = DEADLINE) -> None:
+        """Waits for the last line of a process that has ended. A successor that it has started may still
+        hold the pipe: its lines come here as well."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._ended, timeout)
+
 
 class Replaced:
     """A process whose place another one takes."""
@@ -114,7 +120,9 @@ class Replaced:
 
     def wait_exit(self, timeout: float = DEADLINE) -> None:
         """It has drained: all its replies are whole."""
-        assert self._process.wait(timeout) == 0, self.log.text
+        code = self._process.wait(timeout)
+        self.log.wait_end()
+        assert code == 0, self.log.text
         assert self.log.lines[-1].endswith("stopped"), self.log.text
 
 
@@ -204,6 +212,7 @@ class Entrepot:
             process.kill()
             process.wait()
             raise AssertionError(f"no exit {timeout} s after SIGTERM:\n{self.log.text}") from None
+        self.log.wait_end()
         self._check_log()
         assert code == 0, f"exit {code} after SIGTERM:\n{self.log.text}"
 
@@ -211,11 +220,13 @@ class Entrepot:
         process, self._process = self._process, None
         process.kill()
         process.wait(DEADLINE)
+        self.log.wait_end()
         self._check_log()
 
     def wait_exit(self, timeout: float = DEADLINE) -> int:
         code = self._process.wait(timeout)
         self._process = None
+        self.log.wait_end()
         return code
 
     def restart(self, kill: bool = False, **config) -> None:
@@ -233,6 +244,7 @@ class Entrepot:
         code = self._process.poll()
         if code is not None:
             self._process = None
+            self.log.wait_end()
             raise AssertionError(f"the process had ended with {code}:\n{self.log.text}")
         self.terminate()
 
