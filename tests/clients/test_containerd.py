@@ -61,7 +61,7 @@ def test_all_platforms(plain_site, containerd):
 def test_runs(plain_site, containerd):
     hosts = containerd.hosts(mirror=plain_site.mirror)
     containerd.pull(DEBIAN, hosts)
-    said = containerd.ctr("run", "--rm", "--net-host", DEBIAN, "one").stdout
+    said = containerd.run(DEBIAN)
     assert said == rootfs.DEBIAN_SAYS + "\ndebian\n"
 
 

@@ -4,6 +4,7 @@ private authority. Each is configured as its own documents say."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -81,12 +82,14 @@ def stopped():
 
 @pytest.fixture
 def docker_certificates():
-    """Files for docker in /etc/docker/certs.d/NAME, gone after the test."""
+    """Files for docker in /etc/docker/certs.d/NAME, gone after the test. Another test may use the folder
+    above at the same time; a run that was killed may have left NAME there."""
     had_folder = DOCKER_CERTIFICATES.exists()
     made = []
 
     def put(name: str, **files: Path) -> None:
         directory = DOCKER_CERTIFICATES / name
+        shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         made.append(directory)
         for file, source in files.items():
@@ -95,7 +98,8 @@ def docker_certificates():
     for directory in made:
         shutil.rmtree(directory)
     if not had_folder:
-        DOCKER_CERTIFICATES.rmdir()
+        with contextlib.suppress(OSError):
+            DOCKER_CERTIFICATES.rmdir()
 
 
 def test_docker_login_pull_and_logout(guarded, stopped):

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import tempfile
+import uuid
 from pathlib import Path
 
 from .daemon import Daemon, ShortDirectory, run_command
@@ -45,6 +46,11 @@ class Containerd:
 
     def pull(self, reference: str, hosts: Path, check: bool = True):
         return self.ctr("images", "pull", "--hosts-dir", hosts, reference, check=check)
+
+    def run(self, reference: str) -> str:
+        """The output of a container. Its name is unique, because the folder and the control group that runc
+        makes for it are the same for every containerd of this machine."""
+        return self.ctr("run", "--rm", "--net-host", reference, f"test-{uuid.uuid4().hex}").stdout
 
     def remove(self, reference: str) -> None:
         self.ctr("images", "remove", "--sync", reference)
@@ -145,12 +151,15 @@ runroot = "{path}/run"
 pull_options = {{enable_partial_images = "true", use_hard_links = "false", ostree_repos = ""}}
 """)
         self._policy, self._registries = policy, conf
+        # The default locks are in /dev/shm, the same for every podman of this machine.
+        (path / "containers.conf").write_text('[engine]\nlock_type = "file"\n')
         # The default file is in /run: a login there would be another test's as well, whose mirror
         # has the same port.
         logins = path / "auth.json"
         logins.write_text("{}")
         self._environment = {"CONTAINERS_REGISTRIES_CONF": str(conf),
                              "CONTAINERS_STORAGE_CONF": str(storage),
+                             "CONTAINERS_CONF": str(path / "containers.conf"),
                              "REGISTRY_AUTH_FILE": str(logins),
                              "TMPDIR": str(path), "HOME": str(path)}
 
