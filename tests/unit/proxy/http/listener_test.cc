@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "proxy/http/server.h"
+#include "tests/fakes/kept_port.h"
 #include "tests/unit/proxy/http/raw_client.h"
 
 namespace entrepot::http {
@@ -38,9 +39,9 @@ TEST(ListenOn, SharesOnePortAmongItsSockets) {
 }
 
 TEST(ListenOn, DoesNotJoinThePortOfAnotherServer) {
-  const std::vector<int> sockets = listen_on("127.0.0.1:0", 2);
-  std::string address("127.0.0.1:");
-  address += std::to_string(local_port(sockets[0]));
+  const KeptPort port;
+  const std::string address = port.on("127.0.0.1");
+  const std::vector<int> sockets = listen_on(address, 2);
   EXPECT_EQ(error_of(address), "cannot listen on " + address + ": the address is already in use");
   for (const int fd : sockets) close(fd);
   EXPECT_EQ(error_of(address), "none");
@@ -61,10 +62,11 @@ std::string with_port(const char* host, int socket) {
 }
 
 TEST(ListenOn, JoinsThePortOfAServerThatGoes) {
-  const std::vector<int> sockets = listen_on("127.0.0.1:0", 2);
+  const KeptPort port;
+  const std::vector<int> sockets = listen_on(port.on("127.0.0.1"), 2);
   for (const char* host : {"127.0.0.1", "0.0.0.0", "[::]"}) {
-    EXPECT_EQ(error_beside(with_port(host, sockets[0])), "none") << host;
-    EXPECT_THAT(error_of(with_port(host, sockets[0])), HasSubstr("already in use")) << host;
+    EXPECT_EQ(error_beside(port.on(host)), "none") << host;
+    EXPECT_THAT(error_of(port.on(host)), HasSubstr("already in use")) << host;
   }
   for (const int fd : sockets) close(fd);
 }
@@ -117,9 +119,10 @@ TEST(BindOn, TakesNoClientOfTheServerBesideIt) {
 }
 
 TEST(ListenOn, ADuplicateIsTheSameSocket) {
-  const std::vector<int> sockets = listen_on("127.0.0.1:0", 2);
-  const std::vector<int> copies = duplicates("127.0.0.1:0", sockets);
-  const std::string address = with_port("127.0.0.1", sockets[0]);
+  const KeptPort port;
+  const std::string address = port.on("127.0.0.1");
+  const std::vector<int> sockets = listen_on(address, 2);
+  const std::vector<int> copies = duplicates(address, sockets);
   for (const int fd : sockets) close(fd);
   ASSERT_EQ(copies.size(), 2U);
   for (const int fd : copies) EXPECT_TRUE(listens_on(fd, address));
