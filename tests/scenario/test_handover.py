@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support import client, content, faults
+from support import client, content, faults, ports
 from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
 from support.content import MIB
 from support.daemon import ShortDirectory
@@ -191,7 +191,7 @@ def test_another_number_of_loops(start, image, serve):
 
 
 def test_listeners_come_and_go(start, image):
-    entrepot = start(listen=[{"address": "127.0.0.1:0"}, {"address": "127.0.0.2:0"}])
+    entrepot = start(listen=[{"address": "127.0.0.1:0"}, {"address": ports.keep_address("127.0.0.2")}])
     pull(entrepot, image)
     gone = entrepot.ports[1]
     entrepot.replace(listen=[{"address": "127.0.0.1:0"}, {"address": "127.0.0.3:0"}]).wait_exit()
@@ -363,7 +363,7 @@ def test_a_successor_that_cannot_start(start, image):
     entrepot.log.wait_for(rf"the process {pid}, which was to replace this one, has ended "
                           rf"\(exit code {EXIT_CONFIG}\)")
     pull(entrepot, image)
-    assert entrepot.metrics().sum("handovers_total", result="failed") == 1
+    eventually(lambda: entrepot.metrics().sum("handovers_total", result="failed") == 1, what="a failure")
 
 
 def test_only_its_successor_replaces_a_managed_process(start, image, manager):

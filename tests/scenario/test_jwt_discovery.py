@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -88,10 +89,10 @@ def test_a_token_with_a_new_key_brings_the_key(entrepot, provider):
     eventually(lambda: ping(entrepot, provider, new) == 200, what="the new key")
     assert ping(entrepot, provider, old) == 401
     # Hundreds of tokens with unknown keys cause no more than one fetch in ten seconds.
-    before = provider.requests.count(KEYS)
+    before, began = provider.requests.count(KEYS), time.monotonic()
     for number in range(200):
         assert ping(entrepot, provider, new, kid=f"unknown {number}") == 401
-    assert provider.requests.count(KEYS) <= before + 1
+    assert provider.requests.count(KEYS) <= before + 1 + (time.monotonic() - began) // 10
 
 
 def test_the_token_of_the_issuer(start, provider, issuer, tmp_path):
@@ -152,7 +153,7 @@ def test_the_keys_of_before_stay(entrepot, provider):
     provider.answers.clear()
     ping(entrepot, provider, kid="unknown")
     eventually(lambda: failing(entrepot) == 0, what="a success")
-    assert len([line for line in entrepot.log.lines if "keys are in force" in line]) == 2
+    eventually(lambda: sum("keys are in force" in line for line in entrepot.log.lines) == 2, what="two lines")
     assert len([line for line in entrepot.log.lines if "cannot be fetched" in line]) == 1
 
 

@@ -141,6 +141,7 @@ def test_one_line_per_client_about_failures(entrepot):
     for _ in range(5):
         entrepot.get("/v2/", headers=basic("alice", "guess"))
     eventually(lambda: results(entrepot, "wrong-password") == 5, what="five failures")
+    entrepot.log.wait_for("credentials that are not accepted")
     lines = [line for line in entrepot.log.lines if "credentials that are not accepted" in line]
     assert len(lines) == 1 and 'wrong-password, user "alice"' in lines[0]
     assert not [line for line in entrepot.log.lines if re.search(r" (warn|error) ", line)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support import client, content, faults
+from support import client, content, faults, ports
 from support.checks import (REPOSITORY, assert_error, assert_whole, blob_target, manifest_target)
 from support.entrepot import run
 from support.gate import Gate, eventually
@@ -399,8 +399,13 @@ def test_log_cannot_be_forged(start, image, log):
                             f"User-Agent: \"\xfforged\r\n\r\n".encode("latin-1"))
             assert connection.read_response().status == 400
     assert_whole(entrepot.get(LATEST), image.manifest)
-    eventually(lambda: any(LATEST in line for line in entrepot.log.lines), what="the last line")
-    refused = [line for line in entrepot.log.lines if re.search(r'" 400 |"status":400', line)]
+    entrepot.log.wait_for(re.escape(LATEST))
+
+    def refused_lines() -> list[str]:
+        return [line for line in entrepot.log.lines if re.search(r'" 400 |"status":400', line)]
+    # Two loops write the lines, each in its own order.
+    eventually(lambda: len(refused_lines()) >= 4, what="four lines")
+    refused = refused_lines()
     assert len(refused) == 4
     assert not any(line.startswith("forged") for line in entrepot.log.lines)
     assert entrepot.log.text.isascii()
@@ -418,7 +423,7 @@ def test_health(start, upstream, target):
 
 def test_health_command(start):
     """The health check of a container runs this command: no file, no shell, an exit code."""
-    entrepot = start()
+    entrepot = start(admin={"address": ports.keep_address()})
     address = f"127.0.0.1:{entrepot.admin_port}"
     done = run("health", "--address", address)
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")

@@ -220,7 +220,8 @@ def test_a_plain_request_is_told_what_the_port_speaks(entrepot, method):
             assert "this port speaks HTTPS" in response.body.decode()
             assert connection.receive() == b"" and not response.reset
     wait_counted(entrepot, "plain-request", 3)
-    assert entrepot.metrics().sum("requests_total", outcome="refused", code="400") == 3
+    eventually(lambda: entrepot.metrics().sum("requests_total", outcome="refused", code="400") == 3,
+               what="three requests")
     # The lines of one loop keep their order; each request has one of level debug.
     eventually(lambda: entrepot.log.text.count("a plain HTTP request") == 3, what="three lines")
     entrepot.log.wait_for("a port that speaks HTTPS")

@@ -145,7 +145,8 @@ def test_a_trusted_proxy_has_to_send_the_header(start):
         assert closed_unanswered(entrepot, data)
     assert closed_unanswered(entrepot, b"PROXY TCP4 1.2.3.4 nonsense\r\n")
     assert closed_unanswered(entrepot, binary(CLIENT, fields=b"\x03\x00\x04crc!"))
-    assert [counted(entrepot, result) for result in ("missing", "malformed", "checksum")] == [2, 1, 1]
+    eventually(lambda: [counted(entrepot, result) for result in ("missing", "malformed", "checksum")] ==
+               [2, 1, 1], what="four failures")
     entrepot.log.wait_for(r"the trusted proxy 127\.0\.0\.1:\d+ does not name its clients \(missing\): "
                           r".*send-proxy-v2")
     lines = [each for each in entrepot.log.lines if "does not name its clients" in each]
@@ -158,7 +159,7 @@ def test_the_header_has_a_deadline(start):
     with entrepot.connect() as connection:
         connection.send(binary(CLIENT)[:20])
         assert connection.receive_until_close() == b""
-    assert counted(entrepot, "timeout") == 1
+    eventually(lambda: counted(entrepot, "timeout") == 1, what="one timeout")
     entrepot.log.wait_for(r"does not name its clients \(timeout\)")
 
 
