@@ -103,6 +103,7 @@ def test_another_client_does_not_wait_for_a_flood(start, upstream):
     flood = [entrepot.download(blob_target(blob, repository))
              for repository, blob in blobs.items()]
     eventually(lambda: metric(entrepot, "transfers_queued") == 3 * SLOTS, what="a full queue")
+    gate.wait_arrived(SLOTS)  # what is under way has reached the upstream, which logs it
     with entrepot.connect(source="127.0.0.2") as other:
         other.send_request("GET", blob_target(wanted, OTHER))
         gate.wait_arrived(SLOTS + 1)

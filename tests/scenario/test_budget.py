@@ -71,8 +71,6 @@ def test_a_low_budget_keeps_tags_fresh_ten_times_as_long(start, upstream, budget
         response = entrepot.get(LATEST)
         assert_whole(response, image.manifest)
         return response
-    eventually(lambda: int(answer().headers["Age"]) >= 1, what="a tag that is due")
-    assert asked(upstream) == ["GET"]
     eventually(lambda: answer() and len(asked(upstream)) > 1, what="a check in the end")
     first, check = upstream.requests("manifest")[:2]
     assert check.method == "HEAD" and check.at - first.at >= 5.0

@@ -156,5 +156,5 @@ def test_read_only(disk, start, upstream, image):
 def test_disk_smaller_than_the_cache(disk, start, upstream):
     """The log warns at the start, and the reported maximum is a size that the disk has."""
     entrepot = start(cache=on(disk, max_size="10GiB"))
-    entrepot.log.wait_for(r"warn .*max_size", timeout=1)
+    entrepot.log.wait_for(r"warn .*max_size")
     assert entrepot.metrics().sum("cache_max_bytes") <= 256 * MIB

@@ -82,7 +82,9 @@ def test_a_restart_keeps_the_measurements(both):
         each.forget()
     entrepot.start()
     pull_next()
-    assert near.count("manifest") == 1 and far.count("manifest") == 0
+    # On a busy machine the other one may be late; the first one gets the request as well then.
+    assert near.count("manifest") == 1
+    assert far.count("manifest") <= entrepot.metrics().sum("hedges_total", endpoint=far.address)
 
 
 def test_a_restart_is_no_way_around_a_rate_limit(start, upstream):

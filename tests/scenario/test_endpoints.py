@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
-from support import client, content, faults
+from support import client, content, faults, ports
 from support.checks import (REPOSITORY, assert_error, assert_hit, assert_whole, blob_target,
                             manifest_target)
 from support.gate import Gate, eventually
@@ -41,15 +39,17 @@ def asked(upstream) -> int:
     return upstream.count("blob") + upstream.count("manifest")
 
 
-def closed_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        return f"http://127.0.0.1:{gone.getsockname()[1]}"
+def hedges(entrepot, upstream) -> float:
+    """The requests that an endpoint got because another one was late, as on a busy machine each may be."""
+    return entrepot.metrics().sum("hedges_total", endpoint=upstream.address)
 
 
 @pytest.mark.parametrize("how", ["reset", "fin", "stall"])
 def test_an_endpoint_dies_halfway_through_a_blob(both, upstream, mirror, how):
     blob = have(content.blob(32 * MIB), upstream, mirror)
-    entrepot = both(timeouts={"stall": "1s"})
+    mirror.delay = 0.5  # it wins no race for the first answer
+    # Before it moves for the speed, and later than a busy upstream is.
+    entrepot = both(timeouts={"stall": "1500ms"} if how == "stall" else {})
     gate = Gate()
     cut = {"reset": lambda: faults.reset_after(16 * MIB), "fin": lambda: faults.fin_after(16 * MIB),
            "stall": lambda: faults.stall_after(16 * MIB, gate)}[how]
@@ -59,8 +59,9 @@ def test_an_endpoint_dies_halfway_through_a_blob(both, upstream, mirror, how):
         assert_whole(download.finish(), blob)
     gate.open()
     assert upstream.count("blob", method="GET") == 1
-    (resumed,) = mirror.requests("blob", method="GET")
-    assert resumed.range is not None
+    asked_mirror = mirror.requests("blob", method="GET")
+    assert sum(request.range is not None for request in asked_mirror) == 1
+    assert len(asked_mirror) <= 1 + hedges(entrepot, mirror)
     brought = upstream.body_bytes() + mirror.body_bytes()
     # A reset loses the bytes in the buffers of both ends.
     assert brought <= blob.size + 8 * MIB, "stored bytes were fetched again"
@@ -69,7 +70,7 @@ def test_an_endpoint_dies_halfway_through_a_blob(both, upstream, mirror, how):
 
 def test_a_dead_first_endpoint_delays_no_later_request(both, mirror):
     blobs = [have(content.blob(5000, seed=i), mirror) for i in range(20)]
-    dead = closed_port()
+    dead = f"http://{ports.keep_address()}"
     entrepot = both(urls=[dead, mirror.url])
     for blob in blobs:
         assert_whole(entrepot.get(blob_target(blob)), blob)
@@ -137,11 +138,12 @@ def test_wrong_bytes_of_one_endpoint(both, upstream, mirror):
     endpoint."""
     blob = have(content.blob(4 * MIB), upstream, mirror)
     upstream.script(faults.flip_byte(1000), kind="blob")
+    mirror.delay = 0.5  # it wins no race for the first answer
     entrepot = both()
     broken = entrepot.download(blob_target(blob)).finish()
     assert not broken.complete
     assert_whole(entrepot.get(blob_target(blob), keep=False), blob)
-    assert mirror.count("blob", method="GET") == 1
+    assert 1 <= mirror.count("blob", method="GET") <= 1 + hedges(entrepot, mirror)
     assert entrepot.metrics().sum("digest_mismatches_total", endpoint=upstream.address) == 1
     assert_hit(entrepot.get(blob_target(blob), keep=False), blob)
 
@@ -178,5 +180,5 @@ def test_an_endpoint_with_an_odd_base_reply_is_up(both, upstream, mirror, ping):
                                               endpoint=upstream.address) > 0, what="a probe")
     for blob in blobs[1:]:
         assert_whole(entrepot.get(blob_target(blob)), blob)
-    assert asked(upstream) == len(blobs) and asked(mirror) == 0
+    assert asked(upstream) == len(blobs) and asked(mirror) <= hedges(entrepot, mirror)
     assert entrepot.metrics().sum("endpoint_up", endpoint=upstream.address) == 1

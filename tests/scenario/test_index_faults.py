@@ -14,7 +14,7 @@ import pytest
 from support import content
 from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
 from support.entrepot import EXIT_RESTART
-from support.gate import eventually
+from support.gate import DEADLINE, eventually
 from support.keeping import (SIZES, add_blobs, assert_alive, assert_keeps, may_ask_for_restart,
                              pull, restart_if_asked, settled, with_image)
 from support.load import cache_of
@@ -63,7 +63,7 @@ def test_index_log_fails(start, upstream, image, failing):
             assert entrepot.metrics().sum("cache_objects", kind="blob") == before
         assert_alive(entrepot)
     tracer.stop()
-    eventually(lambda: not entrepot.running, 35, "an end that asks for a restart")
+    eventually(lambda: not entrepot.running, 2 * DEADLINE, "an end that asks for a restart")
     restart_if_asked(entrepot)
     upstream.forget()
     pull(entrepot, image)
@@ -77,7 +77,7 @@ def test_index_log_can_be_written_again(start, upstream, image, failing):
     tracer = break_the_index(entrepot, upstream, image, failing)
     assert_alive(entrepot)
     tracer.stop()
-    eventually(lambda: not entrepot.running, 35, "an end that asks for a restart")
+    eventually(lambda: not entrepot.running, 2 * DEADLINE, "an end that asks for a restart")
     restart_if_asked(entrepot)
     assert_keeps(entrepot, upstream, 1000)
 
@@ -98,9 +98,9 @@ def test_everything_removed_under_load(start, upstream, image):
         try:
             for at in range(3 * len(many)):
                 if at == len(many):
-                    halfway.wait(30)
+                    halfway.wait(2 * DEADLINE)
                 if at > 2 * len(many):
-                    removed.wait(30)
+                    removed.wait(2 * DEADLINE)
                 blob = many[(at * (number + 1)) % len(many)]
                 with may_ask_for_restart(entrepot):
                     assert_whole(entrepot.get(blob_target(blob), keep=False), blob)
@@ -114,7 +114,7 @@ def test_everything_removed_under_load(start, upstream, image):
     for each in clients:
         each.start()
     with contextlib.suppress(threading.BrokenBarrierError):
-        halfway.wait(30)
+        halfway.wait(2 * DEADLINE)
     shutil.rmtree(cache_of(entrepot), ignore_errors=True)
     shutil.rmtree(cache_of(entrepot), ignore_errors=True)  # fills that ended meanwhile
     removed.set()

@@ -55,7 +55,8 @@ def wait_for_standstill(readers) -> None:
     def still() -> bool:
         nonlocal last, looks
         now = received(readers)
-        last, looks = now, looks + 1 if now == last else 0
+        settled = now == last and not any(reader.unread() for reader in readers)
+        last, looks = now, looks + 1 if settled else 0
         return looks >= STILL
     eventually(still, what="readers that are held up")
 

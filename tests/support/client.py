@@ -4,9 +4,12 @@ they are."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import socket
+import sys
+import termios
 import threading
 import time
 from dataclasses import dataclass, field
@@ -300,6 +303,12 @@ class Download(threading.Thread):
             self._condition.wait_for(done, timeout)
             assert self.received >= count, (
                 f"{self.received} of {count} bytes after {timeout} s; {self.response or self.error}")
+
+    def unread(self) -> int:
+        """The bytes that have arrived at this machine and not in this thread, which others may hold up."""
+        count = bytearray(4)
+        fcntl.ioctl(self._connection.socket.fileno(), termios.FIONREAD, count)
+        return int.from_bytes(count, sys.byteorder)
 
     def leave(self) -> None:
         """Closes the connection in the middle of the body."""
