@@ -5,12 +5,14 @@ happen would let a test pass for the wrong reason."""
 import errno
 import os
 import socket
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from support import client, content, faults, ports
+from support.entrepot import Log
 from support.forward_proxy import ForwardProxy
 from support.gate import Gate, eventually
 from support.server import Server
@@ -214,6 +216,21 @@ def test_a_port_in_use_is_given_to_nobody(monkeypatch, host):
     with server:
         assert not ports._is_unused(number)
     assert ports._is_unused(number)
+
+
+def test_a_log_is_read_to_its_end():
+    log, gate = Log(), Gate()
+
+    def lines():
+        yield "first\n"
+        gate.pass_through()
+        yield "last\n"
+    threading.Thread(target=log.read_from, args=(lines(),), daemon=True).start()
+    gate.wait_arrived()
+    assert log.lines == ["first"]
+    gate.open()
+    log.wait_end()
+    assert log.lines == ["first", "last"]
 
 
 def test_the_sockets_of_one_process_are_counted():
