@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -110,7 +111,9 @@ void Listener::leave() {
 void Listener::on_ready(int, short, void* self) {
   auto& listener = *static_cast<Listener*>(self);
   if (!listener.pass_) {
-    listener.accept_some(accepted_per_turn);
+    // Clients that come one at a time cost no accept4() that finds the queue empty.
+    const bool more = listener.accept_some(listener.batch_);
+    listener.batch_ = more ? std::min(2 * listener.batch_, accepted_per_turn) : 1;
   } else if (listener.accept_some(1)) {
     event_del(listener.ready_);
     listener.pass_();

@@ -112,6 +112,7 @@ class Listener {
   const std::function<std::string()> busy_;
   std::function<void()> pass_;  // null: its queue is its own
   bool started_ = false;
+  int batch_ = 1;  // accepted in the next turn
   int fd_;
   int spare_;
   std::size_t reserved_ = 0;

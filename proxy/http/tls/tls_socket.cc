@@ -62,7 +62,7 @@ void TlsSocket::count(TlsHandshake result) {
 void TlsSocket::on_ready(short what) {
   if (state_.is(TlsState::handshake)) {
     if (!shake_hands()) return;
-    what = 0;  // the handshake has read; what has come since makes another event
+    what = EV_READ;  // most clients send their request with the end of the handshake, or soon after
   }
   const bool was_empty = output_.empty();
   if (!was_empty && !flush()) return;
