@@ -96,6 +96,8 @@ exec 9>"$directory/lock"
 flock 9
 [[ -d $root ]] || make_root
 if $update || [[ ! -e $root.ready ]]; then install_packages; fi
+say 'images'
+python3 -B "$here/current" --images "$directory"
 say "$suite: engines"
 # All processes and mounts of the matrix end with it.
 exec unshare --mount --net --ipc --pid --fork --kill-child --mount-proc \

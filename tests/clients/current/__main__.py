@@ -75,6 +75,9 @@ def main() -> int:
     if sys.argv[1:] == ["--list"]:
         print("\n".join(engine.name for engine in ENGINES))
         return 0
+    if sys.argv[1] == "--images":  # in the network of the caller: the first run fetches packages
+        rootfs.store(Path(sys.argv[2]))
+        return 0
     directory, root, *names = sys.argv[1:]
     unknown = set(names) - {engine.name for engine in ENGINES}
     if unknown:
