@@ -54,6 +54,7 @@ endforeach()
 install(FILES conf/china.json conf/node.json deploy/grafana/entrepot.json
               deploy/prometheus/entrepot.rules.yml deploy/tls_check.sh
         DESTINATION share/doc/entrepot/examples ${system})
+install(FILES deploy/logrotate/entrepot DESTINATION share/doc/entrepot/examples/logrotate ${system})
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME entrepot)

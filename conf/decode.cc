@@ -168,6 +168,8 @@ Log read_log(ObjectReader& in) {
   in.word("format", format, {"text", "json"});
   log.json = format == 1;
   in.boolean("access", log.access);
+  log.access_file = read_file_name(in, "access_file");
+  in.integer("access_sample", log.access_sample, 1, 1'000'000);
   return log;
 }
 

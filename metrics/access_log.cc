@@ -4,44 +4,73 @@
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 
-#include <iterator>
+#include <algorithm>
 
-#include "metrics/line_format.h"
+#include "metrics/logging/access_file.h"
+#include "metrics/logging/line_format.h"
 
 namespace entrepot::log {
 namespace {
 
-double milliseconds(std::chrono::nanoseconds duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
+void append(spdlog::memory_buf_t& out, std::string_view text) {
+  out.append(text.data(), text.data() + text.size());
+}
+
+void append_number(spdlog::memory_buf_t& out, std::uint64_t number) {
+  const fmt::format_int digits(number);
+  append(out, {digits.data(), digits.size()});
+}
+
+/// Milliseconds with three decimals: "2.500".
+void append_ms(spdlog::memory_buf_t& out, std::chrono::nanoseconds duration) {
+  const auto nanoseconds = std::max<std::int64_t>(duration.count(), 0);
+  const auto microseconds = static_cast<std::uint64_t>(nanoseconds + 500) / 1000;
+  append_number(out, microseconds / 1000);
+  const fmt::format_int decimals(1000 + microseconds % 1000);
+  append(out, ".");
+  append(out, std::string_view(decimals.data(), decimals.size()).substr(1));
 }
 
 std::string_view or_dash(std::string_view text) { return text.empty() ? "-" : text; }
 
-/// access 10.0.0.7:51234 "GET /v2/library/alpine/manifests/3" 200 hit - docker.io manifest …
-void append_text(spdlog::memory_buf_t& out, const AccessLine& line) {
-  const auto to = std::back_inserter(out);
-  fmt::format_to(to, "access {} \"{} ", or_dash(line.client), or_dash(line.method));
-  append_json(out, or_dash(line.path));  // decoded: may contain blanks and quotes
-  fmt::format_to(to, "\" {} {} {} {} {} bytes={} ms={:.3f} first_ms={:.3f}{}", line.status,
-                 to_string(line.outcome), or_dash(line.reason), or_dash(line.upstream),
-                 to_string(line.kind), line.bytes, milliseconds(line.duration),
-                 milliseconds(line.first_byte), line.complete ? "" : " cut");
-  if (!line.via.empty()) fmt::format_to(to, " via={}", line.via);
-  if (!line.user.empty()) {
-    fmt::format_to(to, " user=\"");
-    append_json(out, line.user);
-    out.push_back('"');
-  }
-  if (line.error.empty()) return;
-  fmt::format_to(to, " error=\"");
-  append_json(out, line.error);
+void append_quoted(spdlog::memory_buf_t& out, std::string_view before, std::string_view text) {
+  append(out, before);
+  append_json(out, text);
   out.push_back('"');
 }
 
+/// access 10.0.0.7:51234 "GET /v2/library/alpine/manifests/3" 200 hit - docker.io manifest …
+void append_text(spdlog::memory_buf_t& out, const AccessLine& line) {
+  append(out, "access ");
+  append_plain(out, or_dash(line.client));
+  append(out, " \"");
+  append(out, or_dash(line.method));
+  append_quoted(out, " ", or_dash(line.path));  // decoded: may contain blanks and quotes
+  out.push_back(' ');
+  append_number(out, static_cast<std::uint64_t>(line.status));
+  for (const std::string_view word : {to_string(line.outcome), or_dash(line.reason),
+                                      or_dash(line.upstream), to_string(line.kind)}) {
+    out.push_back(' ');
+    append_plain(out, word);
+  }
+  append(out, " bytes=");
+  append_number(out, line.bytes);
+  append(out, " ms=");
+  append_ms(out, line.duration);
+  append(out, " first_ms=");
+  append_ms(out, line.first_byte);
+  if (!line.complete) append(out, " cut");
+  if (!line.via.empty()) append(out, " via=");
+  append_plain(out, line.via);
+  if (!line.user.empty()) append_quoted(out, " user=\"", line.user);
+  if (!line.error.empty()) append_quoted(out, " error=\"", line.error);
+}
+
 void append_field(spdlog::memory_buf_t& out, std::string_view name, std::string_view value) {
-  fmt::format_to(std::back_inserter(out), "\"{}\":\"", name);
-  append_json(out, value);
-  fmt::format_to(std::back_inserter(out), "\",");
+  append(out, "\"");
+  append(out, name);
+  append_quoted(out, "\":\"", value);
+  append(out, ",");
 }
 
 void append_fields(spdlog::memory_buf_t& out, const AccessLine& line) {
@@ -54,25 +83,51 @@ void append_fields(spdlog::memory_buf_t& out, const AccessLine& line) {
   append_field(out, "reason", line.reason);
   append_field(out, "upstream", line.upstream);
   append_field(out, "kind", to_string(line.kind));
-  fmt::format_to(std::back_inserter(out),
-                 "\"status\":{},\"bytes\":{},\"ms\":{:.3f},\"first_ms\":{:.3f},\"complete\":{}",
-                 line.status, line.bytes, milliseconds(line.duration),
-                 milliseconds(line.first_byte), line.complete);
-  if (line.error.empty()) return;
-  fmt::format_to(std::back_inserter(out), ",\"error\":\"");
-  append_json(out, line.error);
-  out.push_back('"');
+  append(out, "\"status\":");
+  append_number(out, static_cast<std::uint64_t>(line.status));
+  append(out, ",\"bytes\":");
+  append_number(out, line.bytes);
+  append(out, ",\"ms\":");
+  append_ms(out, line.duration);
+  append(out, ",\"first_ms\":");
+  append_ms(out, line.first_byte);
+  append(out, line.complete ? ",\"complete\":true" : ",\"complete\":false");
+  if (!line.error.empty()) append_quoted(out, ",\"error\":\"", line.error);
+}
+
+void append_payload(spdlog::memory_buf_t& out, const AccessLine& line, bool json) {
+  json ? append_fields(out, line) : append_text(out, line);
+}
+
+void write_to_file(AccessFile& file, const AccessLine& line) {
+  thread_local spdlog::memory_buf_t payload, text;
+  payload.clear();
+  text.clear();
+  append_payload(payload, line, json());
+  append_line(text, json() ? LineStyle::json : LineStyle::text, spdlog::log_clock::now(),
+              spdlog::level::info, true, {payload.data(), payload.size()});
+  text.push_back('\n');
+  file.append({text.data(), text.size()});
+}
+
+/// Errors and what took an upstream are rare and tell more than another hit.
+bool is_common(const AccessLine& line) {
+  return line.outcome == metrics::Outcome::hit && line.complete && line.status < 400;
+}
+
+/// True for one of `every` calls on each thread.
+bool in_sample(unsigned every) {
+  thread_local unsigned number = 0;
+  return number++ % every == 0;
 }
 
 }  // namespace
 
 void AccessLog::write(const AccessLine& line) const {
-  if (!enabled_) return;
+  if (!enabled_ || (sample_ > 1 && is_common(line) && !in_sample(sample_))) return;
+  if (AccessFile* const file = access_file()) return write_to_file(*file, line);
   spdlog::memory_buf_t payload;
-  if (json())
-    append_fields(payload, line);
-  else
-    append_text(payload, line);
+  append_payload(payload, line, json());
   access_logger().log(spdlog::level::info, spdlog::string_view_t(payload.data(), payload.size()));
 }
 

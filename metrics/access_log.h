@@ -34,11 +34,15 @@ struct AccessLine {
   std::string_view error;
 };
 
-/// The access log: one line for each exchange, through the queue and in the format of the log.
-/// Constant after construction; any thread; never blocks.
+class AccessFile;
+
+/// The access log: one line for each exchange, in the format of the log; to its own file if
+/// Options::access_file names one, else through the queue of the log. Constant after construction;
+/// any thread; never blocks.
 class AccessLog {
  public:
-  explicit AccessLog(bool enabled) : enabled_(enabled) {}
+  /// One of `sample` whole replies from the cache gets a line (1: each).
+  explicit AccessLog(bool enabled, unsigned sample = 1) : enabled_(enabled), sample_(sample) {}
 
   /// If false, the caller need not fill a line.
   bool enabled() const { return enabled_; }
@@ -46,10 +50,12 @@ class AccessLog {
 
  private:
   const bool enabled_;
+  const unsigned sample_;
 };
 
 // Defined in log.cc, used by access_log.cc.
 spdlog::logger& access_logger();
+AccessFile* access_file();  // null: there is none
 bool json();
 
 }  // namespace entrepot::log

@@ -16,8 +16,10 @@
 #include <vector>
 
 #include "metrics/access_log.h"
-#include "metrics/line_format.h"
-#include "metrics/stderr_sink.h"
+#include "metrics/logging/access_file.h"
+#include "metrics/logging/journal.h"
+#include "metrics/logging/line_format.h"
+#include "metrics/logging/stderr_sink.h"
 
 namespace entrepot::log {
 namespace {
@@ -33,12 +35,22 @@ struct Loggers {
   std::shared_ptr<spdlog::logger> access;
 };
 
+bool to_journal() {
+  static const bool is = is_journal(STDERR_FILENO);
+  return is;
+}
+
+LineStyle style_of(bool json) {
+  if (to_journal()) return json ? LineStyle::journal_json : LineStyle::journal_text;
+  return json ? LineStyle::json : LineStyle::text;
+}
+
 template <typename Logger, typename... Rest>
 std::unique_ptr<Loggers> make(const Options& options, const Rest&... rest) {
   auto loggers = std::make_unique<Loggers>();
   loggers->options = options;
   loggers->sink = std::make_shared<StderrSink>(STDERR_FILENO);
-  loggers->sink->set_formatter(std::make_unique<LineFormatter>(options.json));
+  loggers->sink->set_formatter(std::make_unique<LineFormatter>(style_of(options.json)));
   loggers->messages = std::make_shared<Logger>("entrepot", loggers->sink, rest...);
   loggers->messages->set_level(spdlog::level::from_str(options.level));
   loggers->access =
@@ -50,7 +62,9 @@ struct State {
   std::atomic<Loggers*> current{nullptr};
   std::vector<std::unique_ptr<Loggers>> all;           // main thread
   std::shared_ptr<spdlog::details::thread_pool> pool;  // null while lines are written synchronously
-  std::atomic<std::uint64_t> dropped{0};               // by loggers that are no longer current
+  std::unique_ptr<AccessFile> file;                    // main thread; of the running log
+  std::atomic<AccessFile*> access_file{nullptr};
+  std::atomic<std::uint64_t> dropped{0};  // by loggers that are no longer current
 
   Loggers& use(std::unique_ptr<Loggers> next) {
     all.push_back(std::move(next));
@@ -88,6 +102,11 @@ void set_level(const std::string& level) {
 void start(const Options& options) {
   check_level(options.level);
   auto& log = state();
+  if (!options.access_file.empty()) {
+    log.file = std::make_unique<AccessFile>(options.access_file,
+                                            [](const std::string& line) { error("{}", line); });
+    log.access_file = log.file.get();
+  }
   log.pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
   log.use(
       make<spdlog::async_logger>(options, log.pool, spdlog::async_overflow_policy::overrun_oldest));
@@ -96,6 +115,12 @@ void start(const Options& options) {
 void stop() {
   auto& log = state();
   if (!log.pool) return;
+  log.access_file = nullptr;
+  if (log.file) {
+    log.file->stop(stop_patience);
+    log.dropped += log.file->dropped();
+    log.file.reset();
+  }
   auto& queued = current();
   auto& direct = log.use(make<spdlog::logger>(queued.options));
   direct.sink->give_up(stop_patience);
@@ -105,15 +130,26 @@ void stop() {
   log.dropped += queued.sink->dropped();
 }
 
+bool reopen() {
+  AccessFile* const file = access_file();
+  if (file != nullptr) file->reopen();
+  return file != nullptr;
+}
+
+std::string_view error_prefix() { return to_journal() ? priority(spdlog::level::err) : ""; }
+
 std::uint64_t dropped() {
   auto& log = state();
   const std::uint64_t overrun = log.pool ? log.pool->overrun_counter() : 0;
-  return log.dropped + overrun + current().sink->dropped();
+  const AccessFile* const file = access_file();
+  return log.dropped + overrun + current().sink->dropped() + (file ? file->dropped() : 0);
 }
 
 spdlog::logger& logger() { return *current().messages; }
 
 spdlog::logger& access_logger() { return *current().access; }
+
+AccessFile* access_file() { return state().access_file.load(std::memory_order_acquire); }
 
 bool json() { return current().options.json; }
 

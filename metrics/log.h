@@ -1,31 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 // The log: lines to stderr, written by a thread of its own. A full pipe or disk never blocks the
-// caller. Lines are dropped and counted while the queue is full.
+// caller. Lines are dropped and counted while the queue is full. If stderr is the journal of
+// systemd, a line begins with its priority instead of time and level.
 #pragma once
 
 #include <spdlog/spdlog.h>
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace entrepot::log {
 
 struct Options {
-  std::string level = "info";  ///< trace debug info warn error
-  bool json = false;           ///< one JSON object per line instead of text
+  std::string level = "info";    ///< trace debug info warn error
+  bool json = false;             ///< one JSON object per line instead of text
+  std::string access_file = {};  ///< takes the access lines; empty: they go to stderr as well
 };
 
 /// Starts the log thread. Before it, and after stop(), lines are written to stderr on the calling
 /// thread. Main thread, before any other thread exists. Throws std::invalid_argument for an unknown
-/// level.
+/// level, and std::system_error that names the access log if it cannot be opened.
 void start(const Options& options);
 /// Changes the level. Any thread. Throws as start() does.
 void set_level(const std::string& level);
+/// Opens the access log again, after its file was renamed. Returns false if there is none. Any
+/// thread; a failure is logged, and the file before it stays in use.
+bool reopen();
 /// Writes queued lines and ends the log thread. Gives up after one second if stderr is blocked.
 /// Main thread, after the others have ended.
 void stop();
 
-/// Number of lines lost: the queue was full, or stderr was blocked. Any thread.
+/// The start of a line on stderr that does not go through the log: the priority of an error if
+/// stderr is the journal, else empty. Any thread; static storage.
+std::string_view error_prefix();
+
+/// Number of lines lost: the queue was full, or stderr or the access log did not take them. Any
+/// thread.
 std::uint64_t dropped();
 
 /// The current logger. Any thread; the reference remains valid forever.

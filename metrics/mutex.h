@@ -4,6 +4,7 @@
 // compilers see plain std mutexes. https://clang.llvm.org/docs/ThreadSafetyAnalysis.html
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <shared_mutex>
@@ -48,6 +49,12 @@ class ConditionVariable {
     std::unique_lock lock(mutex.mutex_, std::adopt_lock);
     condition_.wait(lock);
     lock.release();  // the caller still holds it
+  }
+  /// As wait(), until `end` at the latest.
+  void wait_until(Mutex& mutex, std::chrono::steady_clock::time_point end) REQUIRES(mutex) {
+    std::unique_lock lock(mutex.mutex_, std::adopt_lock);
+    condition_.wait_until(lock, end);
+    lock.release();
   }
 
  private:

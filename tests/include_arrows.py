@@ -15,7 +15,8 @@ from pathlib import Path
 # metrics/ is for everyone.
 ARROWS = {
     "metrics/exposition": [],
-    "metrics": ["metrics/exposition"],
+    "metrics/logging": [],
+    "metrics": ["metrics/exposition", "metrics/logging"],
     "conf/json": [],
     "conf": ["conf/json"],
 

@@ -213,7 +213,7 @@ constexpr std::array<Description, id_count> table = {{
      "entrepot_log_dropped_total",
      Type::counter,
      {},
-     "Log lines dropped because stderr was blocked."},
+     "Log lines dropped because stderr or the access log did not take them."},
     {Id::loop_lag,
      "entrepot_loop_lag_seconds",
      Type::histogram,

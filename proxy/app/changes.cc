@@ -61,7 +61,9 @@ Changes changes_between(const conf::Config& now, const conf::Config& next) {
   };
   later("timeouts (header, idle, send, drain)", clients(now.timeouts) != clients(next.timeouts));
   later("limits", now.limits != next.limits);
-  later("log (format, access)", now.log.json != next.log.json || now.log.access != next.log.access);
+  auto log = now.log;  // but for the level
+  log.level = next.log.level;
+  later("log (format, access, access_file, access_sample)", log != next.log);
   compare_upstreams(now, next, changes);
   return changes;
 }

@@ -67,6 +67,11 @@ std::string names_of_upstreams(const conf::Config& config) {
   return joined(names);
 }
 
+void open_log_again() {
+  if (log::reopen()) return log::info("SIGUSR1: the access log is opened again");
+  log::warn("SIGUSR1: there is no access log to open again (log.access_file is not set)");
+}
+
 }  // namespace
 
 Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
@@ -231,6 +236,7 @@ std::string_view Mirror::unready() const {
 void Mirror::on_signal(int signal) {
   if (signal == SIGTERM || signal == SIGINT) return begin_drain();
   if (signal == SIGCHLD) return handover_->child_ended();
+  if (signal == SIGUSR1) return open_log_again();
   if (stopping()) return;
   if (signal == SIGUSR2) return handover_->start_successor();
   if (signal == SIGHUP) reload();

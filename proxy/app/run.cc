@@ -74,7 +74,9 @@ int exit_code_of_failure(Tell tell) {
   }
 }
 
-void tell_operator(std::string_view line) { std::cerr << "entrepot: " << line << '\n'; }
+void tell_operator(std::string_view line) {
+  std::cerr << log::error_prefix() << "entrepot: " << line << '\n';
+}
 
 /// Makes the checks of serve() that need no resources of the machine. Returns the warnings about
 /// the listeners.

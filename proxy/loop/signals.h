@@ -10,9 +10,9 @@
 
 namespace entrepot::loop {
 
-/// Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR2 and SIGCHLD until a Signals object exists. Call it on
-/// the main thread before any other thread starts, including threads of libraries: a thread that
-/// does not block them would receive them and end the process.
+/// Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 and SIGCHLD until a Signals object exists. Call
+/// it on the main thread before any other thread starts, including threads of libraries: a thread
+/// that does not block them would receive them and end the process.
 void block_signals();
 
 /// Turns these signals into calls on a loop. One object per process at a time. Create

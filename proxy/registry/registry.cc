@@ -75,7 +75,7 @@ Registry::Registry(Options options, cache::ObjectCache& cache, const metrics::Me
       blobs_(cache),
       tags_(cache),
       referrers_(cache),
-      reporter_(options_.access_log, metrics) {}
+      reporter_(log::AccessLog(options_.access_log, options_.access_sample), metrics) {}
 
 void Registry::handle(const http::ExchangePtr& exchange) {
   Call* call = begin(*exchange);

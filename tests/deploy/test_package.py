@@ -93,7 +93,7 @@ def test_names(package):
             "/usr/share/doc/entrepot/copyright", "/usr/share/doc/entrepot/README.md"} <= names
     # The files for Grafana and Prometheus, and the check of TLS ports, named as in the repository.
     assert {f"/usr/share/doc/entrepot/examples/{file}" for file in (
-        "entrepot.json", "entrepot.rules.yml", "tls_check.sh")} <= names
+        "entrepot.json", "entrepot.rules.yml", "logrotate/entrepot", "tls_check.sh")} <= names
     assert not [name for name in names if not re.match(
         r"/(etc/|usr/|usr/bin/|usr/lib/|usr/lib/systemd/|usr/lib/systemd/system/|usr/share/|"
         r"usr/share/doc/|usr/share/man/|usr/share/man/man8/|.*entrepot.*)$", name)]

@@ -69,7 +69,10 @@ upstream::UpstreamOptions one_upstream(const conf::Upstream& configured) {
 }  // namespace
 
 log::Options log_options(const conf::Config& config) {
-  return {.level = config.log.level, .json = config.log.json};
+  const bool file = config.log.access && config.log.access_file;
+  return {.level = config.log.level,
+          .json = config.log.json,
+          .access_file = file ? config.log.access_file->string() : std::string()};
 }
 
 std::vector<metrics::UpstreamLabels> metric_labels(const conf::Config& config) {
@@ -114,6 +117,7 @@ registry::Options registry_options(const conf::Config& config) {
   options.default_upstream = config.default_upstream;
   options.catalog = config.registry.catalog;
   options.access_log = config.log.access;
+  options.access_sample = static_cast<unsigned>(config.log.access_sample);
   return options;
 }
 

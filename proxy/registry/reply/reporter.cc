@@ -64,7 +64,7 @@ std::string_view remedy(metrics::Forwarding reason) {
 
 }  // namespace
 
-Reporter::Reporter(bool access_log, const metrics::Metrics& metrics)
+Reporter::Reporter(const log::AccessLog& access_log, const metrics::Metrics& metrics)
     : access_log_(access_log), no_upstream_(metrics.upstream({})) {
   for (std::size_t i = 0; i < metrics::count_of<metrics::Outcome>; ++i) {
     const auto outcome = static_cast<metrics::Outcome>(i);

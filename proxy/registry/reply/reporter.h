@@ -16,7 +16,7 @@ namespace entrepot::registry {
 class Reporter {
  public:
   /// `metrics` must outlive the reporter.
-  Reporter(bool access_log, const metrics::Metrics& metrics);
+  Reporter(const log::AccessLog& access_log, const metrics::Metrics& metrics);
 
   void finished(const http::Exchange& exchange, const Call& call,
                 const http::ReplyStats& stats) const;

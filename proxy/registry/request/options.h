@@ -43,6 +43,7 @@ struct Options {
   std::string id = "entrepot";
   /// Writes an access log line per exchange.
   bool access_log = true;
+  unsigned access_sample = 1;  // AccessLog
 };
 
 }  // namespace entrepot::registry

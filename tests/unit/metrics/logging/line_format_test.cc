@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metrics/line_format.h"
+#include "metrics/logging/line_format.h"
 
 #include <gtest/gtest.h>
 
@@ -8,13 +8,14 @@
 namespace entrepot::log {
 namespace {
 
-std::string formatted(bool json, std::string_view payload, std::string_view logger = "entrepot") {
+std::string formatted(LineStyle style, std::string_view payload,
+                      std::string_view logger = "entrepot") {
   spdlog::details::log_msg message(spdlog::string_view_t(logger.data(), logger.size()),
                                    spdlog::level::warn,
                                    spdlog::string_view_t(payload.data(), payload.size()));
   message.time = spdlog::log_clock::time_point(std::chrono::milliseconds(1'767'225'600'007));
   spdlog::memory_buf_t line;
-  LineFormatter(json).format(message, line);
+  LineFormatter(style).format(message, line);
   return {line.data(), line.size()};
 }
 
@@ -25,11 +26,21 @@ std::string json_string(std::string_view text) {
 }
 
 TEST(LineFormat, TextHasUtcTimeLevelAndMessage) {
-  EXPECT_EQ(formatted(false, "disk is full"), "2026-01-01T00:00:00.007Z warn  disk is full\n");
+  EXPECT_EQ(formatted(LineStyle::text, "disk is full"),
+            "2026-01-01T00:00:00.007Z warn  disk is full\n");
+}
+
+TEST(LineFormat, TheJournalNotesTimeAndLevel) {
+  EXPECT_EQ(formatted(LineStyle::journal_text, "disk is full"), "<4>disk is full\n");
+  EXPECT_EQ(formatted(LineStyle::journal_text, "access - - -", access_logger_name),
+            "<4>access - - -\n");
+  EXPECT_EQ(formatted(LineStyle::journal_json, "disk is full"),
+            "<4>{\"time\":\"2026-01-01T00:00:00.007Z\",\"level\":\"warn\","
+            "\"message\":\"disk is full\"}\n");
 }
 
 TEST(LineFormat, TextCannotBeForgedByControlBytes) {
-  EXPECT_EQ(formatted(false, "a\nb\r\x1b[31m\x7f"),
+  EXPECT_EQ(formatted(LineStyle::text, "a\nb\r\x1b[31m\x7f"),
             "2026-01-01T00:00:00.007Z warn  a\\x0ab\\x0d\\x1b[31m\\x7f\n");
 }
 
@@ -38,21 +49,21 @@ TEST(LineFormat, EscapesTerminalSequences) {
       "a\xc2\x9b"
       "b\xc2\x85\xe2\x80\xa8\xe2\x80\xae"
       "c\xe2\x81\xa6\x9b";
-  EXPECT_EQ(formatted(false, foreign),
+  EXPECT_EQ(formatted(LineStyle::text, foreign),
             "2026-01-01T00:00:00.007Z warn  a\\u009bb\\u0085\\u2028\\u202ec\\u2066\\x9b\n");
   EXPECT_EQ(json_string(foreign), "a\\u009bb\\u0085\\u2028\\u202ec\\u2066\\ufffd");
   EXPECT_EQ(json_string("\xf3\xa0\x81\x81"), "\\udb40\\udc41");
 }
 
 TEST(LineFormat, JsonIsOneObject) {
-  EXPECT_EQ(formatted(true, "say \"hi\"\n"),
+  EXPECT_EQ(formatted(LineStyle::json, "say \"hi\"\n"),
             "{\"time\":\"2026-01-01T00:00:00.007Z\",\"level\":\"warn\","
             "\"message\":\"say \\\"hi\\\"\\u000a\"}\n");
 }
 
 TEST(LineFormat, JsonAccessLinesKeepTheirFields) {
   EXPECT_EQ(
-      formatted(true, "\"status\":200", access_logger_name),
+      formatted(LineStyle::json, "\"status\":200", access_logger_name),
       "{\"time\":\"2026-01-01T00:00:00.007Z\",\"level\":\"warn\",\"access\":{\"status\":200}}\n");
 }
 

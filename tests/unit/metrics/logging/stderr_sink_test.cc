@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metrics/stderr_sink.h"
+#include "metrics/logging/stderr_sink.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "metrics/line_format.h"
+#include "metrics/logging/line_format.h"
 
 namespace entrepot::log {
 namespace {
@@ -26,7 +26,7 @@ class StderrSinkTest : public testing::TestWithParam<bool> {
         GetParam() ? ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_) == 0 : ::pipe(ends_) == 0;
     EXPECT_TRUE(made);
     sink_ = std::make_unique<StderrSink>(ends_[1]);
-    sink_->set_formatter(std::make_unique<LineFormatter>(false));
+    sink_->set_formatter(std::make_unique<LineFormatter>(LineStyle::text));
   }
   ~StderrSinkTest() override {
     sink_.reset();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metrics/line_format.h"
+#include "metrics/logging/line_format.h"
 
 #include <fmt/format.h>
 
@@ -9,6 +9,7 @@
 #include <ctime>
 #include <iterator>
 
+#include "metrics/logging/journal.h"
 #include "metrics/printable.h"
 
 namespace entrepot::log {
@@ -18,15 +19,28 @@ void append(spdlog::memory_buf_t& out, std::string_view text) {
   out.append(text.data(), text.data() + text.size());
 }
 
+/// "2026-01-31T12:00:00." for a second. Lines are written in their order, most of them in the same
+/// second as the one before.
+std::string_view second_text(std::time_t second) {
+  thread_local std::time_t last = -1;
+  thread_local std::array<char, 32> text{};
+  thread_local std::size_t size = 0;
+  if (second == last) return {text.data(), size};
+  std::tm parts{};
+  ::gmtime_r(&second, &parts);
+  size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.", &parts);
+  last = second;
+  return {text.data(), size};
+}
+
 void append_time(spdlog::memory_buf_t& out, spdlog::log_clock::time_point time) {
   const auto milliseconds =
       std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-  const std::time_t seconds = static_cast<std::time_t>(milliseconds / 1000);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-                 parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-                 parts.tm_sec, milliseconds % 1000);
+  append(out, second_text(static_cast<std::time_t>(milliseconds / 1000)));
+  const auto rest = static_cast<char>(milliseconds % 1000 / 100 + '0');
+  const auto tens = static_cast<char>(milliseconds % 100 / 10 + '0');
+  const auto ones = static_cast<char>(milliseconds % 10 + '0');
+  append(out, {std::array{rest, tens, ones, 'Z'}.data(), 4});
 }
 
 std::string_view level_word(spdlog::level::level_enum level) {
@@ -73,29 +87,39 @@ void append_plain(spdlog::memory_buf_t& out, std::string_view text) {
     append(out, printable(text));
 }
 
+bool is_json(LineStyle style) {
+  return style == LineStyle::json || style == LineStyle::journal_json;
+}
+
+void append_line(spdlog::memory_buf_t& line, LineStyle style, spdlog::log_clock::time_point time,
+                 spdlog::level::level_enum level, bool access, std::string_view payload) {
+  if (style == LineStyle::journal_text || style == LineStyle::journal_json)
+    append(line, priority(level));
+  if (is_json(style)) {
+    append(line, "{\"time\":\"");
+    append_time(line, time);
+    append(line, "\",\"level\":\"");
+    append(line, level_word(level));
+    append(line, access ? "\",\"access\":{" : "\",\"message\":\"");
+    access ? append(line, payload) : append_json(line, payload);
+    append(line, access ? "}}" : "\"}");
+    return;
+  }
+  if (style == LineStyle::text) {
+    append_time(line, time);
+    line.push_back(' ');
+    append(line, level_word(level));
+    append(line,
+           std::string_view("      ").substr(std::min<std::size_t>(level_word(level).size(), 5)));
+  }
+  access ? append(line, payload) : append_plain(line, payload);
+}
+
 void LineFormatter::format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& line) {
-  const std::string_view payload(message.payload.data(), message.payload.size());
   const bool access = std::string_view(message.logger_name.data(), message.logger_name.size()) ==
                       access_logger_name;
-  if (!json_) {
-    append_time(line, message.time);
-    fmt::format_to(std::back_inserter(line), " {:<5} ", level_word(message.level));
-    append_plain(line, payload);
-  } else {
-    append(line, "{\"time\":\"");
-    append_time(line, message.time);
-    append(line, "\",\"level\":\"");
-    append(line, level_word(message.level));
-    if (access) {
-      append(line, "\",\"access\":{");
-      append(line, payload);
-      append(line, "}}");
-    } else {
-      append(line, "\",\"message\":\"");
-      append_json(line, payload);
-      append(line, "\"}");
-    }
-  }
+  append_line(line, style_, message.time, message.level, access,
+              {message.payload.data(), message.payload.size()});
   line.push_back('\n');
 }
 

@@ -9,20 +9,18 @@
 #include <cstdint>
 #include <mutex>
 
+#include "metrics/logging/patient_writer.h"
+
 namespace entrepot::log {
 
-/// Writes lines to a descriptor that may block: a full pipe, a stuck terminal, a stopped journal.
-/// The writing thread waits for it, but never past give_up(). Pipes and terminals are reopened as
-/// non-blocking, because setting O_NONBLOCK on stderr itself would affect all processes that share
-/// it (the operator's shell).
+/// Writes lines to stderr, and drops those that it does not take.
 class StderrSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
   /// The caller owns `fd`, which must outlive the sink.
-  explicit StderrSink(int fd);
-  ~StderrSink() override;
+  explicit StderrSink(int fd) : writer_(fd) {}
 
   /// Limits all further waiting to `patience`; afterwards lines are dropped. Any thread.
-  void give_up(std::chrono::milliseconds patience);
+  void give_up(std::chrono::milliseconds patience) { writer_.give_up(patience); }
 
   /// Number of lines that could not be written. Any thread.
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
@@ -32,14 +30,7 @@ class StderrSink : public spdlog::sinks::base_sink<std::mutex> {
   void flush_() override {}
 
  private:
-  bool write_all(const char* data, std::size_t size);
-  bool wait_writable();
-
-  const int fd_;
-  int own_fd_ = -1;      // the same file reopened, or -1
-  bool socket_ = false;  // write with MSG_DONTWAIT
-  /// Steady milliseconds at which waiting ends.
-  std::atomic<std::int64_t> deadline_;
+  PatientWriter writer_;
   std::atomic<std::uint64_t> dropped_{0};
 };
 
