@@ -195,7 +195,7 @@ struct Log {
   std::string level = "info";  ///< trace debug info warn error
   bool json = false;           ///< "format": "json"
   bool access = true;
-  std::optional<std::filesystem::path> access_file;  ///< takes the access lines
+  std::optional<std::filesystem::path> access_file = {};  ///< takes the access lines
   int access_sample = 1;  ///< one of so many whole replies from the cache gets a line
   bool operator==(const Log&) const = default;
 };

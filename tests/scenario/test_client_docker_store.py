@@ -109,8 +109,9 @@ def machine(root, tmp_path):
 
 
 @pytest.mark.parametrize("status,file", [
-    ('[["driver-type","io.containerd.snapshotter.v1"]]', DEFAULT),
-    ('[["Backing Filesystem","extfs"]]', FILES["docker"][0]),
+    ('[["driver-type","io.containerd.snapshotter.v1"]] 28.5.2', DEFAULT),
+    ('[["driver-type","io.containerd.snapshotter.v1"]] 26.1.5', FILES["docker"][0]),
+    ('[["Backing Filesystem","extfs"]] 28.5.2', FILES["docker"][0]),
 ])
 def test_docker_tells_its_store(machine, status, file):
     said, files = machine(f"echo '{status}'")

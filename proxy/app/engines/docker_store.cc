@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <string_view>
 
 extern char** environ;
@@ -41,7 +42,7 @@ class Child {
     ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
     std::string docker = "docker", info = "info", format = "--format",
-                driver = "{{json .DriverStatus}}";
+                driver = "{{json .DriverStatus}} {{.ServerVersion}}";
     const std::array<char*, 5> words = {docker.data(), info.data(), format.data(), driver.data(),
                                         nullptr};
     if (::posix_spawnp(&child_, "docker", &actions, &attributes, words.data(), environ) != 0)
@@ -91,18 +92,45 @@ class Child {
   int output_ = -1;
 };
 
+constexpr int first_with_hosts_files = 28;
+
+/// The version behind the status, as "26.1.5" in `[["driver-type","…"]] 26.1.5`.
+std::string_view version_in(std::string_view text) {
+  const auto end = text.find_last_not_of(" \r\n");
+  const auto blank = text.find_last_of(' ', end);
+  if (end == std::string_view::npos || blank == std::string_view::npos) return {};
+  return text.substr(blank + 1, end - blank);
+}
+
+/// 0: it begins with no number.
+int major_version(std::string_view version) {
+  int number = 0;
+  std::from_chars(version.data(), version.data() + version.size(), number);
+  return number;
+}
+
+FoundStore store_of(const std::string& text) {
+  if (text.find(snapshotter) == std::string::npos) return {DockerStore::graphdriver, {}, {}};
+  const auto version = version_in(text);
+  const int major = major_version(version);
+  if (major == 0 || major >= first_with_hosts_files) return {DockerStore::containerd, {}, {}};
+  return {DockerStore::graphdriver,
+          {},
+          "Docker " + std::string(version) +
+              " keeps images in containerd's image store, but looks for mirrors in daemon.json "
+              "only, as every Docker before 28"};
+}
+
 }  // namespace
 
 FoundStore ask_docker_for_its_store(std::chrono::milliseconds patience) {
   Child docker;
-  if (!docker.started()) return {std::nullopt, "there is no program docker"};
+  if (!docker.started()) return {std::nullopt, "there is no program docker", {}};
   const auto text = docker.read_until(Clock::now() + patience);
-  if (!text) return {std::nullopt, "docker info does not answer"};
+  if (!text) return {std::nullopt, "docker info does not answer", {}};
   // "null" where the daemon is not reached.
-  if (!text->starts_with("[[")) return {std::nullopt, "docker info fails; is Docker running?"};
-  return {text->find(snapshotter) != std::string::npos ? DockerStore::containerd
-                                                       : DockerStore::graphdriver,
-          {}};
+  if (!text->starts_with("[[")) return {std::nullopt, "docker info fails; is Docker running?", {}};
+  return store_of(*text);
 }
 
 }  // namespace entrepot::app

@@ -147,7 +147,8 @@ Machine look_at_machine(const Command& command) {
   const bool here =
       (command.write || command.check) && fs::absolute(command.root).lexically_normal() == "/";
   const auto found = here ? ask_docker_for_its_store(patience_for_docker)
-                          : FoundStore{std::nullopt, "Docker is not asked for another system"};
+                          : FoundStore{std::nullopt, "Docker is not asked for another system", {}};
+  if (!found.note.empty()) machine.notes.push_back(found.note);
   machine.store_is_known = found.store.has_value();
   if (found.store)
     machine.store = *found.store;

@@ -64,10 +64,11 @@ def tried(engine: Engine, mode: str, root: Path, store: Path, work: Path) -> str
         mirror.stop()
 
 
-def row(engine: Engine, root: Path, store: Path, work: Path) -> list[str]:
-    version = installed(root, engine.package)
+def row(kind: type[Engine], root: Path, store: Path, work: Path) -> list[str]:
+    version = installed(root, kind.package)
     if version is None:
-        return [engine.name, f"not in the suite (package {engine.package})", *("" for _ in MODES)]
+        return [kind.name, f"not in the suite (package {kind.package})", *("" for _ in MODES)]
+    engine = kind(version)
     return [engine.name, version, *(tried(engine, mode, root, store, work) for mode in MODES)]
 
 
@@ -95,7 +96,7 @@ def main() -> int:
     rows = []
     for engine in ENGINES:
         if not names or engine.name in names:
-            rows.append(row(engine(), Path(root), store, work))
+            rows.append(row(engine, Path(root), store, work))
             print("| " + " | ".join(rows[-1]) + " |", file=sys.stderr, flush=True)
     suite = Path(root).name
     print(f"Debian {suite}, {datetime.date.today().isoformat()}:\n\n"

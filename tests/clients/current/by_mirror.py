@@ -5,16 +5,21 @@ pull images of docker.io, which does not exist in this network."""
 from __future__ import annotations
 
 import json
+import re
 
 from support import rootfs
 
 from engine import IMAGES, Engine
-from stage import CERTIFICATE, LOGIN, Access, System, environment_of
+from stage import CERTIFICATE, LOGIN, MODES, Access, System, environment_of
 
 
 class Docker(Engine):
     package = "docker.io"
     store = ""
+
+    @property
+    def reads_hosts_files(self) -> bool:
+        return int(self.version.split(".")[0]) >= 28
 
     def configured(self, access: Access) -> list[str]:
         """The stores for which client-config writes files."""
@@ -47,6 +52,14 @@ class DockerContainerd(Docker):
     name = "Docker, containerd's image store"
     store = "containerd"
 
+    def __init__(self, version: str):
+        super().__init__(version)
+        if not self.reads_hosts_files:
+            self.impossible = DockerGraphdriver.impossible
+
+    def configured(self, access: Access) -> list[str]:
+        return ["graphdriver" if self.impossible else self.store]
+
 
 class Build:
     """`docker build` from an image, instead of a pull."""
@@ -60,9 +73,15 @@ class Build:
 
 class BuildGraphdriver(Build, DockerGraphdriver):
     name = "docker build, graph driver"
-    impossible = {}
+
+    def __init__(self, version: str):
+        super().__init__(version)
+        if self.reads_hosts_files:
+            self.impossible = {}
 
     def configured(self, access: Access) -> list[str]:
+        if not self.reads_hosts_files:
+            return [self.store]
         # Builds read hosts.toml with a graph driver, too, and no certificates for registry-mirrors.
         return ["containerd"] if access.mode == LOGIN else ["graphdriver", "containerd"]
 
@@ -166,6 +185,11 @@ class Lxc(Podman):
 class Incus(Podman):
     name = "incus"
     package = "incus-base"
+
+    def __init__(self, version: str):
+        super().__init__(version)
+        if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < (6, 3):
+            self.impossible = dict.fromkeys(MODES, "no OCI images before 6.3")
 
     def prepare(self, system: System, access: Access) -> None:
         super().prepare(system, access)

@@ -86,7 +86,7 @@ class ChImage(ByName):
         options = ["--auth"] if access.mode == LOGIN else []
         login = {"CH_IMAGE_USERNAME": USER, "CH_IMAGE_PASSWORD": PASSWORD}
         system.run("ch-image", "--storage=/srv/charliecloud", *options, "pull",
-                   named(access, signed.WITH_HISTORY), REQUESTS_CA_BUNDLE=f"{FILES}/ca.pem",
+                   named(access, signed.WITH_HISTORY), REQUESTS_CA_BUNDLE=f"{FILES}/ca.pem", USER="root",
                    **(login if options else {}))
 
 

@@ -16,6 +16,9 @@ class Engine:
     # Modes that the engine does not know, with the reason.
     impossible: dict[str, str] = {}
 
+    def __init__(self, version: str):
+        self.version = version
+
     def prepare(self, system: System, access: Access) -> None:
         """Configures the engine and starts it."""
 

@@ -56,8 +56,10 @@ def _cosign(system: System, image: str) -> None:
     prefix = f"{FILES}/cosign"
     try:
         system.run("cosign", "generate-key-pair", f"--output-key-prefix={prefix}", COSIGN_PASSWORD="")
-        system.run("cosign", "sign", "--yes", "--key", f"{prefix}.key", "--use-signing-config=false",
-                   "--tlog-upload=false",
+        # Since version 3, a signature goes to the log of the public good instance unless told so.
+        known = system.run("cosign", "sign", "--help")
+        local = ["--use-signing-config=false"] if "--use-signing-config" in known else []
+        system.run("cosign", "sign", "--yes", "--key", f"{prefix}.key", *local, "--tlog-upload=false",
                    "--allow-http-registry", image, COSIGN_PASSWORD="")
     except Failed as problem:
         print(f"cosign signs nothing: {problem}\n{problem.output}")

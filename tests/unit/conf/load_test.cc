@@ -86,7 +86,8 @@ TEST_F(Load, ReadsEveryKey) {
                   "idle": "5ms", "send": "6ms", "drain": "0s" },
     "limits": { "connections": 7, "connections_per_client": 5, "requests_per_client": 9,
                 "misses_per_client": 6, "bandwidth_per_client": "2MiB", "max_blob": "8MiB" },
-    "log": { "level": "debug", "format": "json", "access": false }
+    "log": { "level": "debug", "format": "json", "access": false, "access_file": "/var/log/a",
+             "access_sample": 7 }
   })");
   Config expected;
   expected.listen = {{"0.0.0.0:1"}, {"[::]:2"}};
@@ -105,7 +106,7 @@ TEST_F(Load, ReadsEveryKey) {
   expected.threads = {1, 2, 3};
   expected.timeouts = {1ms, 2ms, 3ms, 4ms, 5ms, 6ms, 0s};
   expected.limits = {7, 5, 9, 6, 2 << 20, 8ULL << 20};
-  expected.log = {"debug", true, false};
+  expected.log = {"debug", true, false, "/var/log/a", 7};
   EXPECT_EQ(config, expected);
 }
 

@@ -35,11 +35,26 @@ class DockerStoreTest : public testing::Test {
 
 TEST_F(DockerStoreTest, Answers) {
   install(
-      "[ \"$*\" = 'info --format {{json .DriverStatus}}' ] && "
-      "echo '[[\"driver-type\",\"io.containerd.snapshotter.v1\"]]'");
+      "[ \"$*\" = 'info --format {{json .DriverStatus}} {{.ServerVersion}}' ] && "
+      "echo '[[\"driver-type\",\"io.containerd.snapshotter.v1\"]] 28.5.2+dfsg4'");
   EXPECT_EQ(ask_docker_for_its_store(long_enough).store, DockerStore::containerd);
-  install("echo '[[\"Backing Filesystem\",\"extfs\"],[\"Supports d_type\",\"true\"]]'");
+  install("echo '[[\"Backing Filesystem\",\"extfs\"],[\"Supports d_type\",\"true\"]] 28.5.2'");
   EXPECT_EQ(ask_docker_for_its_store(long_enough).store, DockerStore::graphdriver);
+}
+
+TEST_F(DockerStoreTest, ContainerdsImageStoreBefore28LooksForMirrorsInDaemonJson) {
+  const auto found = [&](const std::string& version) {
+    install("echo '[[\"driver-type\",\"io.containerd.snapshotter.v1\"]] " + version + "'");
+    return ask_docker_for_its_store(long_enough);
+  };
+  for (const auto* before : {"26.1.5+dfsg1-9", "27.5.1", "25.0.0-rc.1"}) {
+    EXPECT_EQ(found(before).store, DockerStore::graphdriver) << before;
+    EXPECT_THAT(found(before).note, HasSubstr(before)) << before;
+  }
+  for (const auto* later : {"28.0.0", "29.1.0", "30", "dev", ""}) {
+    EXPECT_EQ(found(later).store, DockerStore::containerd) << later;
+    EXPECT_EQ(found(later).note, "") << later;
+  }
 }
 
 TEST_F(DockerStoreTest, Failures) {
