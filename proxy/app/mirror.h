@@ -14,6 +14,7 @@
 #include "conf/load.h"
 #include "metrics/metrics.h"
 #include "metrics/phase_variable.h"
+#include "proxy/admission/logins.h"
 #include "proxy/app/admin_api.h"
 #include "proxy/app/endpoint_memory.h"
 #include "proxy/app/fetch_sources.h"
@@ -27,7 +28,6 @@
 #include "proxy/app/threads.h"
 #include "proxy/app/watchdog.h"
 #include "proxy/loop/signals.h"
-#include "proxy/registry/admission/logins.h"
 #include "proxy/registry/registry.h"
 
 namespace entrepot::app {
@@ -108,7 +108,7 @@ class Mirror {
   FetchSources sources_;
   EndpointMemory memory_;
   registry::Registry registry_;
-  registry::Logins logins_;
+  admission::Logins logins_;
   AdminApi admin_;
   loop::Signals signals_;
   Notifier notifier_;

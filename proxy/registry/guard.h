@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "metrics/metrics.h"
+#include "proxy/admission/entrance.h"
+#include "proxy/admission/listener_rules.h"
+#include "proxy/admission/logins.h"
 #include "proxy/http/exchange.h"
 #include "proxy/loop/published.h"
-#include "proxy/registry/admission/listener_rules.h"
-#include "proxy/registry/admission/logins.h"
 #include "proxy/registry/registry.h"
-#include "proxy/registry/reply/line_per_client.h"
 
 namespace entrepot::registry {
 
@@ -27,13 +27,15 @@ namespace entrepot::registry {
 class Guard final : public http::Handler {
  public:
   /// `registry`, `logins`, `metrics` and `loops`, those of the listener, outlive this.
-  Guard(Registry& registry, Logins& logins, const metrics::Metrics& metrics,
-        std::shared_ptr<const ListenerRules> rules, std::vector<loop::Loop*> loops);
+  Guard(Registry& registry, admission::Logins& logins, const metrics::Metrics& metrics,
+        std::shared_ptr<const admission::ListenerRules> rules, std::vector<loop::Loop*> loops);
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
 
   /// Decides by `rules` about the requests from now on. Control thread only.
-  void replace(std::shared_ptr<const ListenerRules> rules) { rules_.replace(std::move(rules)); }
+  void replace(std::shared_ptr<const admission::ListenerRules> rules) {
+    rules_.replace(std::move(rules));
+  }
 
   void handle(const http::ExchangePtr& exchange) override;
   void finished(const http::Exchange& exchange, const http::ReplyStats& stats) override {
@@ -48,21 +50,20 @@ class Guard final : public http::Handler {
 
  private:
   /// The credentials have been verified.
-  void verified(const http::ExchangePtr& exchange, const Logins::Result& result);
+  void verified(const http::ExchangePtr& exchange, const admission::Logins::Result& result);
   /// The sender is known: call.user, its address and its certificate.
-  void decide(const http::ExchangePtr& exchange, Call& call, const ListenerRules& rules);
+  void decide(const http::ExchangePtr& exchange, Call& call, const admission::ListenerRules& rules);
   /// Refuses a client that may pull nothing.
-  void refuse_everything(http::Exchange& exchange, Call& call, const ListenerRules& rules) const;
+  void refuse_everything(http::Exchange& exchange, Call& call,
+                         const admission::ListenerRules& rules) const;
   /// Refuses a request that a login could help.
   void refuse_login(http::Exchange& exchange, Call& call, std::string_view message) const;
   void refuse_access(http::Exchange& exchange, Call& call, metrics::AccessRefusal reason) const;
-  void log_failure(const http::Exchange& exchange, const Logins::Result& result);
 
   Registry& registry_;
-  Logins& logins_;
   const metrics::Metrics& metrics_;
-  loop::Published<ListenerRules> rules_;
-  LinePerClient failure_lines_;
+  admission::Entrance entrance_;
+  loop::Published<admission::ListenerRules> rules_;
 };
 
 }  // namespace entrepot::registry

@@ -15,7 +15,7 @@
 namespace entrepot::app {
 namespace {
 
-using registry::ListenerRules;
+using admission::ListenerRules;
 
 /// Adds problems of a text that was read from `place`: a file, or a part of the configuration.
 void report(const std::vector<access::Problem>& found, const std::string& place,

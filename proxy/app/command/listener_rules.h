@@ -12,8 +12,8 @@
 
 #include "conf/config.h"
 #include "conf/json/problems.h"
+#include "proxy/admission/listener_rules.h"
 #include "proxy/base/network.h"
-#include "proxy/registry/admission/listener_rules.h"
 
 namespace entrepot::app {
 
@@ -23,7 +23,7 @@ std::vector<Network> parse_networks(const std::vector<std::string>& texts, const
 
 /// The rules of one listener, and the texts that they were made of.
 struct LoadedRules {
-  std::shared_ptr<const registry::ListenerRules> rules;
+  std::shared_ptr<const admission::ListenerRules> rules;
   std::string digest;  ///< equal digests: equal rules
 };
 

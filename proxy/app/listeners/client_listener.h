@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "metrics/metrics.h"
+#include "proxy/admission/logins.h"
 #include "proxy/http/server.h"
 #include "proxy/http/tls/context.h"
 #include "proxy/loop/loop.h"
 #include "proxy/loop/store_pool.h"
-#include "proxy/registry/admission/logins.h"
 #include "proxy/registry/guard.h"
 #include "proxy/registry/registry.h"
 
@@ -26,7 +26,7 @@ struct ListenerParts {
   loop::StorePool& readers;        ///< http::ServerOptions::readers
   loop::StorePool& keys;           ///< fetches the keys of issuers of JWTs
   registry::Registry& registry;
-  registry::Logins& logins;
+  admission::Logins& logins;
   const metrics::Metrics& metrics;
 };
 
@@ -36,7 +36,7 @@ struct ListenerParts {
 class ClientListener {
  public:
   using Context = std::shared_ptr<const http::tls::Context>;
-  using Rules = std::shared_ptr<const registry::ListenerRules>;
+  using Rules = std::shared_ptr<const admission::ListenerRules>;
   using Proxies = std::shared_ptr<const http::TrustedProxies>;
 
   /// Binds the address, unless the options have sockets of it. Throws http::ListenError.

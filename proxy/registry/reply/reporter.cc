@@ -112,7 +112,7 @@ void Reporter::tls_on_plain_port(const http::Peer& peer) const {
   // A client that starts a TLS handshake receives no HTTP status.
   no_upstream_.request(metrics::Kind::other, metrics::Outcome::tls, 0);
   log::debug("{}: {}", peer.name, http::tls_on_plain_port);
-  if (tls_lines_.take(peer.address, LinePerClient::Clock::now()))
+  if (tls_lines_.take(peer.address, http::LinePerClient::Clock::now()))
     log::info(
         "client {} tries TLS on a port that speaks plain HTTP; podman, skopeo and crane do so "
         "before they fall back (further attempts of this client within the hour have no line)",
@@ -122,7 +122,7 @@ void Reporter::tls_on_plain_port(const http::Peer& peer) const {
 void Reporter::plain_on_tls_port(int status, const http::Peer& peer) const {
   no_upstream_.request(metrics::Kind::other, metrics::Outcome::refused, status);
   log::debug("{}: a plain HTTP request; {}", peer.name, http::plain_on_tls_port);
-  if (plain_lines_.take(peer.address, LinePerClient::Clock::now()))
+  if (plain_lines_.take(peer.address, http::LinePerClient::Clock::now()))
     log::info(
         "client {} sends plain HTTP to a port that speaks HTTPS; write https:// in its "
         "configuration (further requests of this client within the hour have no line)",
@@ -131,7 +131,7 @@ void Reporter::plain_on_tls_port(int status, const http::Peer& peer) const {
 
 void Reporter::forwarding_failed(metrics::Forwarding reason, const http::Peer& proxy) const {
   log::debug("{}: no client: {}", proxy.name, to_string(reason));
-  if (proxy_lines_.take(proxy.address, LinePerClient::Clock::now()))
+  if (proxy_lines_.take(proxy.address, http::LinePerClient::Clock::now()))
     log::warn(
         "the trusted proxy {} does not name its clients ({}): {} (further failures of this proxy "
         "within the hour have no line)",

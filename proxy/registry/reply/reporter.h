@@ -6,9 +6,9 @@
 
 #include "metrics/access_log.h"
 #include "metrics/metrics.h"
+#include "proxy/http/client/line_per_client.h"
 #include "proxy/http/exchange.h"
 #include "proxy/registry/reply/call.h"
-#include "proxy/registry/reply/line_per_client.h"
 
 namespace entrepot::registry {
 
@@ -38,7 +38,7 @@ class Reporter {
   std::vector<metrics::Histogram> durations_;
   std::vector<metrics::Histogram> first_bytes_;
 
-  mutable LinePerClient tls_lines_, plain_lines_, proxy_lines_;
+  mutable http::LinePerClient tls_lines_, plain_lines_, proxy_lines_;
 };
 
 }  // namespace entrepot::registry

@@ -10,7 +10,7 @@
 #include "metrics/mutex.h"
 #include "proxy/http/client/client_address.h"
 
-namespace entrepot::registry {
+namespace entrepot::http {
 
 /// Limits a frequent line of the log to one per client and hour. Remembers at most `most` clients
 /// (about 100 bytes each); while it is full, further clients get no line. Any thread.
@@ -22,13 +22,13 @@ class LinePerClient {
   static constexpr std::size_t most = 4096;
 
   /// Whether the caller logs its line about `client` at `now`.
-  bool take(http::ClientAddress client, Clock::time_point now);
+  bool take(ClientAddress client, Clock::time_point now);
 
  private:
   Mutex mutex_;
-  std::unordered_set<http::ClientAddress> told_ GUARDED_BY(mutex_);
+  std::unordered_set<ClientAddress> told_ GUARDED_BY(mutex_);
   /// The same clients with the time of their line, the oldest first.
-  std::queue<std::pair<Clock::time_point, http::ClientAddress>> order_ GUARDED_BY(mutex_);
+  std::queue<std::pair<Clock::time_point, ClientAddress>> order_ GUARDED_BY(mutex_);
 };
 
-}  // namespace entrepot::registry
+}  // namespace entrepot::http

@@ -16,7 +16,7 @@
 #include "proxy/base/ip_address.h"
 #include "proxy/base/network.h"
 
-namespace entrepot::registry {
+namespace entrepot::admission {
 
 /// Whom one listener serves. The default serves everybody. Immutable once shared; any thread.
 struct ListenerRules : std::enable_shared_from_this<ListenerRules> {
@@ -48,4 +48,4 @@ struct ListenerRules : std::enable_shared_from_this<ListenerRules> {
                                                 std::string_view repository) const;
 };
 
-}  // namespace entrepot::registry
+}  // namespace entrepot::admission

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/registry/reply/line_per_client.h"
+#include "proxy/http/client/line_per_client.h"
 
-namespace entrepot::registry {
+namespace entrepot::http {
 
-bool LinePerClient::take(http::ClientAddress client, Clock::time_point now) {
+bool LinePerClient::take(ClientAddress client, Clock::time_point now) {
   const MutexLock lock(mutex_);
   while (!order_.empty() && now - order_.front().first >= period) {
     told_.erase(order_.front().second);
@@ -14,4 +14,4 @@ bool LinePerClient::take(http::ClientAddress client, Clock::time_point now) {
   return true;
 }
 
-}  // namespace entrepot::registry
+}  // namespace entrepot::http

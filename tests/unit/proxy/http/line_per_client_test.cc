@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/registry/reply/line_per_client.h"
+#include "proxy/http/client/line_per_client.h"
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
 #include <cstdint>
 
-namespace entrepot::registry {
+namespace entrepot::http {
 namespace {
 
-http::ClientAddress numbered_client(std::uint32_t number) {
+ClientAddress numbered_client(std::uint32_t number) {
   sockaddr_storage storage{};
   auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
   v4.sin_family = AF_INET;
   v4.sin_addr.s_addr = htonl(0x0a000000U + number);
-  return http::ClientAddress::of(storage);
+  return ClientAddress::of(storage);
 }
 
 const LinePerClient::Clock::time_point start{std::chrono::hours(1000)};
@@ -39,4 +39,4 @@ TEST(LinePerClient, IsSilentAboutMoreClientsThanItRemembers) {
 }
 
 }  // namespace
-}  // namespace entrepot::registry
+}  // namespace entrepot::http

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/registry/admission/logins.h"
+#include "proxy/admission/logins.h"
 
 #include <chrono>
 #include <utility>
@@ -7,7 +7,7 @@
 #include "metrics/exception.h"
 #include "proxy/access/login/password_hash.h"
 
-namespace entrepot::registry {
+namespace entrepot::admission {
 namespace {
 
 using access::AuthorizationKind;
@@ -221,4 +221,4 @@ void Logins::end_wait(std::uint64_t client) {
   if (--found->second == 0) waiting_.erase(found);
 }
 
-}  // namespace entrepot::registry
+}  // namespace entrepot::admission

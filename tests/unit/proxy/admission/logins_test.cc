@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/registry/admission/logins.h"
+#include "proxy/admission/logins.h"
 
 #include <crypt.h>
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 #include "tests/fakes/hand_executor.h"
 #include "tests/unit/proxy/access/jwt/signing_key.h"
 
-namespace entrepot::registry {
+namespace entrepot::admission {
 namespace {
 
 using access::Authorization;
@@ -273,4 +273,4 @@ TEST(ListenerRules, AnUnknownAddressIsInNoNetwork) {
 }
 
 }  // namespace
-}  // namespace entrepot::registry
+}  // namespace entrepot::admission

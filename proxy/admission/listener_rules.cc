@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/registry/admission/listener_rules.h"
+#include "proxy/admission/listener_rules.h"
 
 #include <algorithm>
 
-namespace entrepot::registry {
+namespace entrepot::admission {
 
 using metrics::AccessRefusal;
 
@@ -31,4 +31,4 @@ std::optional<AccessRefusal> ListenerRules::refusal(const access::Caller& caller
   return std::nullopt;
 }
 
-}  // namespace entrepot::registry
+}  // namespace entrepot::admission

@@ -18,10 +18,10 @@
 #include "proxy/access/jwt/verified_jwts.h"
 #include "proxy/access/login/authorization.h"
 #include "proxy/access/login/verified_logins.h"
+#include "proxy/admission/listener_rules.h"
 #include "proxy/loop/store_pool.h"
-#include "proxy/registry/admission/listener_rules.h"
 
-namespace entrepot::registry {
+namespace entrepot::admission {
 
 /// Verifies the logins and tokens of requests. Tokens, and passwords and JWTs that were verified
 /// before, cost some microseconds at most; other passwords are hashed, and the signatures of other
@@ -99,4 +99,4 @@ class Logins {
   std::size_t all_waiting_ GUARDED_BY(mutex_) = 0;
 };
 
-}  // namespace entrepot::registry
+}  // namespace entrepot::admission
