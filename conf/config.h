@@ -82,11 +82,16 @@ struct Listener {
   bool operator==(const Listener&) const = default;
 };
 
+/// The admin listener.
 struct Admin {
-  std::string address;
-  /// Host names in lower case that requests may use besides addresses and "localhost".
-  std::vector<std::string> hosts;
-  unsigned mode = default_socket_mode;  ///< of a unix socket
+  Listener listener = {};  ///< without trusted_proxies
+  /// Host names in lower case that requests may use besides addresses, "localhost" and the names of
+  /// the listener's certificates.
+  std::vector<std::string> hosts = {};
+  /// The clients that have each right, as terms of `who` in an access rule; empty: nobody. Absent:
+  /// everybody, but for `read` and `change` only clients with a name if the listener has `auth` or
+  /// a client_ca. A client that may change has to have `read`, too.
+  std::optional<std::vector<std::string>> probes = {}, metrics = {}, read = {}, change = {};
   bool operator==(const Admin&) const = default;
 };
 

@@ -144,25 +144,35 @@ unsigned read_mode(ObjectReader& in, std::string_view address) {
   return mode.value_or(default_socket_mode);
 }
 
-Listener read_listener(ObjectReader& in) {
+/// Reads the keys that the listeners for clients and the admin listener have in common.
+Listener read_door(ObjectReader& in) {
   Listener listener;
   required(in, "address", listener.address, fault_of_address);
   read_optional(in, "tls", listener.tls, read_tls);
   listener.mode = read_mode(in, listener.address);
   read_texts(in, "networks", listener.networks);
   read_optional(in, "auth", listener.auth, read_auth);
+  return listener;
+}
+
+Listener read_listener(ObjectReader& in) {
+  Listener listener = read_door(in);
   read_optional(in, "trusted_proxies", listener.trusted_proxies, read_trusted_proxies);
   return listener;
 }
 
 Admin read_admin(ObjectReader& in) {
   Admin admin;
-  required(in, "address", admin.address, fault_of_address);
-  admin.mode = read_mode(in, admin.address);
+  admin.listener = read_door(in);
   in.texts("hosts", [&](const std::string& host, const std::string& path) {
     add_error(in.problems(), path, fault_of_host(host));
     admin.hosts.push_back(host);
   });
+  for (const auto& [key, holders] : {std::pair("probes", &admin.probes),
+                                     {"metrics", &admin.metrics},
+                                     {"read", &admin.read},
+                                     {"change", &admin.change}})
+    if (in.find(key) != nullptr) read_texts(in, key, holders->emplace());
   return admin;
 }
 

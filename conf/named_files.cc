@@ -53,6 +53,7 @@ void find_files(Listener& listener, const std::filesystem::path& folder) {
 void find_named_files(Config& config, const std::filesystem::path& folder) {
   if (config.log.access_file) config.log.access_file = folder / *config.log.access_file;
   for (auto& listener : config.listen) find_files(listener, folder);
+  if (config.admin) find_files(config.admin->listener, folder);
   for (auto& upstream : config.upstreams) {
     if (upstream.ca_file) upstream.ca_file = folder / *upstream.ca_file;
     if (auto& file = upstream.proxy.ca_file) file = folder / *file;

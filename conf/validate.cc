@@ -55,7 +55,7 @@ void check_listener(const Listener& listener, const std::string& path, Problems&
   if (!listener.networks.empty() && is_unix(listener.address) && !listener.trusted_proxies)
     problems.error(path + ".networks",
                    "the clients of a unix socket have no address, so it would serve nobody; remove "
-                   "it, and use mode or uid: in access");
+                   "it, and use mode or a term uid:NUMBER");
   if (listener.auth && !listener.tls && !is_local(listener.address))
     problems.warn(path + ".auth", "passwords and tokens go over the wire in clear text; add tls");
 }
@@ -91,7 +91,9 @@ void check_listeners(const Config& config, Problems& problems) {
     check(listener.address, indexed("listen", i) + ".address");
     check_listener(listener, indexed("listen", i), problems);
   }
-  if (config.admin) check(config.admin->address, "admin.address");
+  if (!config.admin) return;
+  check(config.admin->listener.address, "admin.address");
+  check_listener(config.admin->listener, "admin", problems);
 }
 
 void check_limits(const Limits& limits, Problems& problems) {
@@ -103,11 +105,17 @@ void check_limits(const Limits& limits, Problems& problems) {
                        "no bound");
 }
 
+bool has_rights(const Admin& admin) {
+  return admin.probes || admin.metrics || admin.read || admin.change;
+}
+
 void check_access(const Config& config, Problems& problems) {
   const auto& [rules, groups] = config.access;
   if (rules && rules->empty() && !problems.has_error("access"))
     problems.error("access", "holds no rule; remove it, or nobody could pull anything");
-  if (!rules && !groups.empty()) problems.warn("groups", "not used: there are no rules in access");
+  const bool used = rules || (config.admin && has_rights(*config.admin));
+  if (!used && !groups.empty())
+    problems.warn("groups", "not used: there are no rules in access, and no rights in admin");
 }
 
 void check_names(Config& config, Problems& problems) {

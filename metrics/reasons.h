@@ -108,7 +108,13 @@ enum class ClientLimit : std::uint8_t {
 };
 
 /// A request refused because of who sent it: label `reason` of entrepot_access_refused_total.
-enum class AccessRefusal : std::uint8_t { network, login, rules, deny_list };
+enum class AccessRefusal : std::uint8_t {
+  network,
+  login,
+  rules,
+  deny_list,
+  right,  ///< the client lacks a right on the admin listener
+};
 
 /// The end of a handover to another process: label `result` of entrepot_handovers_total.
 enum class HandoverResult : std::uint8_t {
@@ -339,6 +345,7 @@ inline constexpr auto words<AccessRefusal> = make_words<AccessRefusal>({
     {AccessRefusal::login, "login"},
     {AccessRefusal::rules, "rules"},
     {AccessRefusal::deny_list, "deny-list"},
+    {AccessRefusal::right, "right"},
 });
 
 template <>

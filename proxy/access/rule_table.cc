@@ -116,6 +116,11 @@ const Glob* Rule::pattern_of(std::string_view subject) const {
   return nullptr;
 }
 
+Groups groups_of(const RulesText& text) {
+  Problems reported_elsewhere;
+  return read_groups(text, reported_elsewhere);
+}
+
 std::variant<RuleTable, std::vector<Problem>> rule_table(const RulesText& text) {
   Problems problems;
   RuleTable table;

@@ -53,6 +53,10 @@ struct RuleTable {
   bool empty() const { return rules.empty() && denied.empty(); }
 };
 
+/// The groups of the text, for terms outside of its rules. Their problems are those of
+/// rule_table().
+Groups groups_of(const RulesText& text);
+
 /// Otherwise every problem, with the path of its key: `access[2].who[0]`, `groups.build[1]`,
 /// `policy.docker.io.deny[0]`.
 std::variant<RuleTable, std::vector<Problem>> rule_table(const RulesText& text);

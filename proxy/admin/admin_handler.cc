@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/admin/admin_handler.h"
 
-#include <arpa/inet.h>
-
-#include <algorithm>
 #include <utility>
 
 #include "metrics/exception.h"
@@ -33,10 +30,7 @@ void AdminHandler::handle(const http::ExchangePtr& exchange) {
   const auto& request = exchange->request();
   const auto path = request.path();
   const bool is_probe = path == "/healthz" || path == "/readyz";
-  if (!is_probe && !is_ours(request.host())) {
-    answer(*exchange, http::ReplyHead(421), json,
-           "{\"error\":\"ask by an address, as localhost, or by a name of admin.hosts\"}\n");
-  } else if (path.starts_with("/api/v1/")) {
+  if (path.starts_with("/api/v1/")) {
     answer_api(exchange);
   } else if (path != "/metrics" && !is_probe) {
     answer(*exchange, http::ReplyHead(404), plain,
@@ -55,19 +49,6 @@ void AdminHandler::handle(const http::ExchangePtr& exchange) {
   }
 }
 
-/// `host`: RFC 9110 §7.2; empty from who speaks HTTP/1.0, as no browser does.
-bool AdminHandler::is_ours(std::string_view host) const {
-  if (host.empty()) return true;
-  if (host.starts_with('[')) return true;  // the parser lets nothing but an address be in brackets
-  std::string name(host.substr(0, host.find(':')));
-  if (name.ends_with('.')) name.pop_back();
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  in_addr address{};
-  return name == "localhost" || ::inet_pton(AF_INET, name.c_str(), &address) == 1 ||
-         std::find(options_.hosts.begin(), options_.hosts.end(), name) != options_.hosts.end();
-}
-
 void AdminHandler::answer_metrics(http::Exchange& exchange) const {
   options_.before_scrape();
   answer(exchange, http::ReplyHead(200), exposition, metrics_.text());
@@ -75,10 +56,6 @@ void AdminHandler::answer_metrics(http::Exchange& exchange) const {
 
 void AdminHandler::answer_api(const http::ExchangePtr& exchange) const {
   const auto& request = exchange->request();
-  const bool reads = request.method() == http::Method::get || request.is_head();
-  // A page in a browser of this machine must not change anything here.
-  if (!reads && !request.field("origin").empty())
-    return answer(*exchange, http::ReplyHead(403), json, "{\"error\":\"not for browsers\"}\n");
   const bool taken = options_.work([this, held = exchange, method = request.method(),
                                     path = std::string(request.path()),
                                     query = std::string(request.query())]() mutable {

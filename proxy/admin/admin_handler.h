@@ -4,7 +4,6 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "metrics/metrics.h"
 #include "proxy/admin/cache_api.h"
@@ -23,15 +22,11 @@ struct Options {
   std::function<ApiAnswer(http::Method, std::string_view path, std::string_view query)> api;
   /// Runs a job on a thread that may block; false if too many jobs wait already.
   std::function<bool(std::function<void()>)> work;
-  /// Host names in lower case that the Host field may contain besides addresses and "localhost".
-  std::vector<std::string> hosts;
 };
 
-/// The admin listener: /metrics, /healthz (the process and its loops run), /readyz (ready for
-/// requests of clients), and /api/v1/. All but the API accept GET and HEAD only. A request with a
-/// foreign Host may come from a page in a browser whose name was made to resolve to this address
-/// (DNS rebinding): it is refused, except for the two probes. Immutable after construction; called
-/// on the admin loop.
+/// The answers of the admin listener to those that AdminGuard lets in: /metrics, /healthz (the
+/// process and its loops run), /readyz (ready for requests of clients), and /api/v1/. All but the
+/// API accept GET and HEAD only. Immutable after construction; called on the admin loop.
 class AdminHandler final : public http::Handler {
  public:
   /// `metrics` outlives it.
@@ -42,7 +37,6 @@ class AdminHandler final : public http::Handler {
   std::string refused(int status, std::string_view reason, const http::Peer& peer) override;
 
  private:
-  bool is_ours(std::string_view host) const;
   void answer_metrics(http::Exchange& exchange) const;
   void answer_api(const http::ExchangePtr& exchange) const;
   /// The answer of options_.api; 500 if it throws, so that the client always gets an answer.

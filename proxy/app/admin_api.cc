@@ -16,36 +16,46 @@ constexpr std::size_t max_queued_jobs = 100;
 
 }  // namespace
 
-AdminApi::AdminApi(const conf::Config& config, State state, Threads& threads, FetchSources& sources,
+AdminApi::AdminApi(State state, Threads& threads, FetchSources& sources, admission::Logins& logins,
                    cache::Cache& cache, const metrics::Metrics& metrics)
     : state_(std::move(state)),
       threads_(threads),
       sources_(sources),
       cache_(cache),
       metrics_(metrics),
-      handler_(handler_options(config), metrics) {}
+      handler_(handler_options(), metrics),
+      guard_(handler_, logins, metrics) {}
 
-admin::Options AdminApi::handler_options(const conf::Config& config) {
+admin::Options AdminApi::handler_options() {
   return {.unready = state_.unready,
           .before_scrape = [this] { update_gauges(); },
           .api = [this](http::Method method, std::string_view path,
                         std::string_view query) { return answer(method, path, query); },
-          .work = [this](std::function<void()> job) { return run_on_admin_pool(std::move(job)); },
-          .hosts = config.admin ? config.admin->hosts : std::vector<std::string>()};
+          .work = [this](std::function<void()> job) { return run_on_admin_pool(std::move(job)); }};
 }
 
-void AdminApi::listen(const conf::Config& config, InheritedSockets& inherited) {
-  if (!config.admin) return;
-  const auto& address = config.admin->address;
-  auto options = admin_options(config, address);
-  options.socket_mode = config.admin->mode;
-  options.inherited = inherited.take(address);
+void AdminApi::listen(const conf::Config& config, InheritedSockets& inherited,
+                      const std::optional<AdminSettings>& settings) {
+  if (!settings) return;
+  const auto& listener = config.admin->listener;
+  auto options = admin_options(config, listener.address);
+  options.socket_mode = listener.mode;
+  options.inherited = inherited.take(listener.address);
+  options.tls = settings->context;
+  options.tls_metrics = metrics_.tls();
   options.handler_failures = metrics_.job_failures(metrics::JobPool::admin);
-  server_ = std::make_unique<http::Server>(std::move(options), std::vector{&threads_.control()},
-                                           handler_);
+  guard_.use(settings->doors);
+  server_ =
+      std::make_unique<http::Server>(std::move(options), std::vector{&threads_.control()}, guard_);
   server_->listen();
-  configured_ = address;
-  address_ = with_port(address, server_->port());
+  configured_ = listener.address;
+  address_ = (settings->context ? "https://" : "") + with_port(configured_, server_->port());
+  log_certificates(address_, settings->context.get());
+}
+
+void AdminApi::use(const AdminSettings& settings) {
+  guard_.use(settings.doors);
+  if (settings.context) server_->renew(settings.context);
 }
 
 std::vector<Handover::Listener> AdminApi::sockets() const {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +12,10 @@
 #include "cache/cache.h"
 #include "conf/config.h"
 #include "metrics/metrics.h"
+#include "proxy/admin/admin_guard.h"
 #include "proxy/admin/admin_handler.h"
+#include "proxy/admission/logins.h"
+#include "proxy/app/command/admin_settings.h"
 #include "proxy/app/fetch_sources.h"
 #include "proxy/app/handover/handover.h"
 #include "proxy/app/handover/inherited_sockets.h"
@@ -36,16 +40,20 @@ class AdminApi {
 
   /// Binds nothing yet. The functions of `state` are called on the control loop, from listen() and
   /// start() on. `cache` is used from then on, too; it must be destroyed before this, since
-  /// unfinished answers in it may refer to the handler. `threads`, `sources` and `metrics` outlive
-  /// this.
-  AdminApi(const conf::Config& config, State state, Threads& threads, FetchSources& sources,
+  /// unfinished answers in it may refer to the handler. `threads`, `sources`, `logins` and
+  /// `metrics` outlive this.
+  AdminApi(State state, Threads& threads, FetchSources& sources, admission::Logins& logins,
            cache::Cache& cache, const metrics::Metrics& metrics);
   AdminApi(const AdminApi&) = delete;
   AdminApi& operator=(const AdminApi&) = delete;
 
   /// Takes over the `inherited` socket of the admin address or binds it, if one is configured.
-  /// Throws http::ListenError.
-  void listen(const conf::Config& config, InheritedSockets& inherited);
+  /// `settings`: of it. Throws http::ListenError.
+  void listen(const conf::Config& config, InheritedSockets& inherited,
+              const std::optional<AdminSettings>& settings);
+  /// Decides about requests by `settings` from now on, and uses its certificates for new
+  /// connections. Control loop only. REQUIRES: listen(), and TLS as before.
+  void use(const AdminSettings& settings);
   /// Begins to accept. Any thread.
   void start();
   /// The listening socket, for another process; open until drain() or end(). Empty without a
@@ -57,11 +65,12 @@ class AdminApi {
   /// nothing without a listener.
   void end();
 
-  /// "address:port" or "unix:/path" of the listener; empty without one.
+  /// "address:port" or "unix:/path" of the listener, "https://address:port" with TLS; empty without
+  /// one.
   const std::string& address() const { return address_; }
 
  private:
-  admin::Options handler_options(const conf::Config& config);
+  admin::Options handler_options();
   admin::ApiAnswer answer(http::Method method, std::string_view path, std::string_view query);
   bool run_on_admin_pool(std::function<void()> job);
   void update_gauges() const;
@@ -72,6 +81,7 @@ class AdminApi {
   cache::Cache& cache_;
   const metrics::Metrics& metrics_;
   admin::AdminHandler handler_;
+  admin::AdminGuard guard_;
   std::unique_ptr<http::Server> server_;
   std::string configured_;  // the address before a port was chosen
   std::string address_;

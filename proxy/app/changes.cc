@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "proxy/app/listeners/listener_plan.h"
+
 namespace entrepot::app {
 namespace {
 
@@ -51,7 +53,8 @@ Changes changes_between(const conf::Config& now, const conf::Config& next) {
   const auto later = [&](const char* key, bool differs) {
     if (differs) changes.later.emplace_back(key);
   };
-  later("admin", now.admin != next.admin);
+  later("admin (address, mode, TLS on or off; until then all of it stays)",
+        !same_admin_server(now.admin, next.admin));
   later("default_upstream", now.default_upstream != next.default_upstream);
   later("registry", now.registry != next.registry);
   later("cache.directory", now.cache.directory != next.cache.directory);

@@ -91,11 +91,10 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
               threads_.admin_pool(), [this] { return sources_.reports(); }),
       registry_(options_of_registry(config, id), cache_, metrics),
       logins_(threads_.login_pool(), metrics),
-      admin_(config,
-             {.unready = [this] { return unready(); },
+      admin_({.unready = [this] { return unready(); },
               .read_only = [this] { return gave_up(); },
               .connections = [this] { return listeners_->connections(); }},
-             threads_, sources_, cache_, metrics),
+             threads_, sources_, logins_, cache_, metrics),
       signals_(threads_.control(), [this](int signal) { on_signal(signal); }),
       notifier_(std::move(notify)),
       cache_(cache_options(config), clock_, metrics, threads_.store_pool(), sources_.homes(),
@@ -112,15 +111,17 @@ void Mirror::assemble(const metrics::Metrics& metrics, InheritedSockets& inherit
   for (const auto& loop : threads_.serve()) loop_lag_.watch(*loop, metrics::LoopRole::serve);
   sources_.watch(loop_lag_);
   loop_lag_.watch(threads_.control(), metrics::LoopRole::admin);
-  listeners_ = std::make_unique<ClientListeners>(config_, inherited,
-                                                 ListenerParts{.control = threads_.control(),
-                                                               .loops = threads_.serve_loops(),
-                                                               .readers = threads_.store_pool(),
-                                                               .keys = threads_.keys_pool(),
-                                                               .registry = registry_,
-                                                               .logins = logins_,
-                                                               .metrics = metrics});
-  admin_.listen(config_, inherited);
+  listeners_ = std::make_unique<ClientListeners>(
+      config_, inherited,
+      ListenerParts{.control = threads_.control(),
+                    .loops = threads_.serve_loops(),
+                    .readers = threads_.store_pool(),
+                    .keys = threads_.keys_pool(),
+                    .registry = registry_,
+                    .logins = logins_,
+                    .metrics = metrics,
+                    .use_for_admin = [this](const auto& settings) { admin_.use(settings); }});
+  admin_.listen(config_, inherited, listeners_->admin());
   inherited.remove_files();
   handover_ = std::make_unique<Handover>(threads_.control(), config_.cache.directory,
                                          notifier_.managed(), handed_service(), metrics);

@@ -66,6 +66,8 @@ class Exchange final : public http::Exchange {
   void certify(std::vector<std::string> names) {
     peer_.certificate = std::make_shared<const std::vector<std::string>>(std::move(names));
   }
+  /// The client is another one; the default has the address 192.0.2.7.
+  void come_from(http::Peer peer) { peer_ = std::move(peer); }
   /// The client goes away.
   void close() { closed_ = true; }
   bool replied() const { return replies_ > 0; }

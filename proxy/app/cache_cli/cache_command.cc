@@ -40,8 +40,8 @@ class Cache {
         throw std::runtime_error(std::string(error.what()) +
                                  " (and there is no admin listener in the configuration)");
       std::cerr << "entrepot: asking the process that uses " << config.cache.directory.string()
-                << ", on " << config.admin->address << "\n";
-      client_ = std::make_unique<AdminClient>(config.admin->address);
+                << ", on " << config.admin->listener.address << "\n";
+      client_ = std::make_unique<AdminClient>(config.admin->listener.address);
     }
   }
 

@@ -38,8 +38,9 @@ std::unique_ptr<const ClientCa> load_client_ca(const conf::ListenerTls& tls,
 
 /// `path`: of the listener. Null after a problem.
 std::shared_ptr<const Context> load_context(const conf::ListenerTls& tls, const std::string& path,
-                                            const std::shared_ptr<http::tls::TicketKeys>& tickets,
+                                            std::shared_ptr<http::tls::TicketKeys>& tickets,
                                             conf::Problems& problems) {
+  if (tickets == nullptr) tickets = std::make_shared<http::tls::TicketKeys>();
   const std::string list = path + ".tls.certificates";
   const auto errors = problems.errors.size();
   std::vector<Identity> identities;
@@ -72,14 +73,20 @@ ListenerContexts load_contexts(const conf::Config& config, ListenerTickets& tick
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     const conf::Listener& listener = config.listen[i];
     std::shared_ptr<const Context> context;
-    if (listener.tls) {
-      auto& keys = tickets[listener.address];
-      if (keys == nullptr) keys = std::make_shared<http::tls::TicketKeys>();
-      context = load_context(*listener.tls, conf::indexed("listen", i), keys, problems);
-    }
+    if (listener.tls)
+      context = load_context(*listener.tls, conf::indexed("listen", i), tickets[listener.address],
+                             problems);
     contexts.push_back(std::move(context));
   }
   return contexts;
+}
+
+std::shared_ptr<const Context> load_admin_context(const conf::Config& config,
+                                                  ListenerTickets& tickets,
+                                                  conf::Problems& problems) {
+  if (!config.admin || !config.admin->listener.tls) return nullptr;
+  const conf::Listener& listener = config.admin->listener;
+  return load_context(*listener.tls, "admin", tickets["admin " + listener.address], problems);
 }
 
 bool same_certificates(const Context& one, const Context& other) {

@@ -43,6 +43,13 @@ void append(std::string& all, std::string_view text) {
   all.append(std::to_string(text.size())).append(":").append(text);
 }
 
+/// Whether JWTs name groups.
+bool names_groups(const conf::Listener& listener) {
+  return listener.auth &&
+         std::any_of(listener.auth->jwt.begin(), listener.auth->jwt.end(),
+                     [](const conf::JwtIssuer& issuer) { return !issuer.groups.empty(); });
+}
+
 class Loader {
  public:
   Loader(const conf::Config& config, const FetchedKeys& fetched, conf::Problems& problems)
@@ -53,19 +60,30 @@ class Loader {
       for (const auto* texts : {&who, &repositories}) append_all(shared_, *texts);
     }
     for (const auto& [group, users] : config.access.groups) {
-      append(shared_, group);
-      append_all(shared_, users);
+      append(groups_, group);
+      append_all(groups_, users);
     }
+    append(shared_, groups_);
     for (const auto& upstream : config.upstreams) {
       append(shared_, upstream.name);
       append_all(shared_, upstream.deny);
     }
   }
 
+  /// A listener for clients.
   LoadedRules load(const conf::Listener& listener, const std::string& path) {
-    std::string source = shared_;
     auto rules = std::make_shared<ListenerRules>();
     rules->access = access_;
+    return load(listener, path, std::move(rules), shared_);
+  }
+  LoadedRules load_admin(const conf::Listener& listener) {
+    return load(listener, "admin", std::make_shared<ListenerRules>(), groups_);
+  }
+
+ private:
+  /// `source`: the texts of `rules` so far.
+  LoadedRules load(const conf::Listener& listener, const std::string& path,
+                   std::shared_ptr<ListenerRules> rules, std::string source) {
     append_all(source, listener.networks);
     rules->networks = parse_networks(listener.networks, path + ".networks", problems_);
     if (listener.auth) add_logins(*listener.auth, path + ".auth", *rules, source);
@@ -75,7 +93,6 @@ class Loader {
     return {std::move(rules), access::hex(access::sha256_of(source))};
   }
 
- private:
   static void append_all(std::string& all, const std::vector<std::string>& texts) {
     append(all, std::to_string(texts.size()));
     for (const auto& text : texts) append(all, text);
@@ -182,6 +199,7 @@ class Loader {
   conf::Problems& problems_;
   const FetchedKeys& fetched_;
   const std::shared_ptr<const access::Rules> access_;
+  std::string groups_;  // the texts of the groups
   std::string shared_;  // the texts of `access_`
 };
 
@@ -200,24 +218,24 @@ std::vector<Network> parse_networks(const std::vector<std::string>& texts, const
   return networks;
 }
 
-std::shared_ptr<const access::Rules> load_access(const conf::Config& config,
-                                                 conf::Problems& problems) {
+access::RulesText rules_text(const conf::Config& config) {
   access::RulesText text;
   for (const auto& [who, repositories, allow] :
        config.access.rules.value_or(std::vector<conf::AccessRule>()))
     text.access.push_back({who, repositories, allow});
   text.groups = config.access.groups;
-  text.groups_in_claims =
-      std::any_of(config.listen.begin(), config.listen.end(), [](const conf::Listener& listener) {
-        return listener.auth &&
-               std::any_of(listener.auth->jwt.begin(), listener.auth->jwt.end(),
-                           [](const conf::JwtIssuer& issuer) { return !issuer.groups.empty(); });
-      });
+  text.groups_in_claims = std::any_of(config.listen.begin(), config.listen.end(), names_groups) ||
+                          (config.admin && names_groups(config.admin->listener));
   for (const auto& upstream : config.upstreams) {
     text.upstreams.push_back(upstream.name);
     if (!upstream.deny.empty()) text.deny[upstream.name] = upstream.deny;
   }
-  auto rules = parse<access::Rules>(text, "", problems);
+  return text;
+}
+
+std::shared_ptr<const access::Rules> load_access(const conf::Config& config,
+                                                 conf::Problems& problems) {
+  auto rules = parse<access::Rules>(rules_text(config), "", problems);
   if (!rules || rules->empty()) return nullptr;
   return std::make_shared<const access::Rules>(*std::move(rules));
 }
@@ -227,12 +245,13 @@ std::optional<KeySource> key_source(const conf::JwtIssuer& issuer) {
   return KeySource{issuer.issuer, issuer.ca.value_or(""), issuer.token_file.value_or("")};
 }
 
-std::vector<LoadedRules> load_rules(const conf::Config& config, const FetchedKeys& fetched,
-                                    conf::Problems& problems) {
+AllRules load_rules(const conf::Config& config, const FetchedKeys& fetched,
+                    conf::Problems& problems) {
   Loader loader(config, fetched, problems);
-  std::vector<LoadedRules> loaded;
+  AllRules loaded;
   for (std::size_t i = 0; i < config.listen.size(); ++i)
-    loaded.push_back(loader.load(config.listen[i], conf::indexed("listen", i)));
+    loaded.listen.push_back(loader.load(config.listen[i], conf::indexed("listen", i)));
+  if (config.admin) loaded.admin = loader.load_admin(config.admin->listener);
   return loaded;
 }
 

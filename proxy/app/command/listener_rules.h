@@ -27,6 +27,15 @@ struct LoadedRules {
   std::string digest;  ///< equal digests: equal rules
 };
 
+/// The rules of all listeners.
+struct AllRules {
+  std::vector<LoadedRules> listen;   ///< in the order of `listen`
+  std::optional<LoadedRules> admin;  ///< without access rules and deny lists; absent: no listener
+};
+
+/// The access rules, the groups and the deny lists of the configuration, as written.
+access::RulesText rules_text(const conf::Config& config);
+
 /// The access rules and deny lists of all listeners; null without any, and after a problem.
 std::shared_ptr<const access::Rules> load_access(const conf::Config& config,
                                                  conf::Problems& problems);
@@ -47,10 +56,9 @@ std::optional<KeySource> key_source(const conf::JwtIssuer& issuer);
 /// The JWK Set of each source that has been fetched.
 using FetchedKeys = std::map<KeySource, std::string>;
 
-/// The rules of each listener, in the order of `listen`. Reads files of users, tokens and keys;
-/// those of which every user of the system could read the hashes are a warning. An issuer whose
-/// keys are not in `fetched` yet has none. Blocking.
-std::vector<LoadedRules> load_rules(const conf::Config& config, const FetchedKeys& fetched,
-                                    conf::Problems& problems);
+/// Reads files of users, tokens and keys; those of which every user of the system could read the
+/// hashes are a warning. An issuer whose keys are not in `fetched` yet has none. Blocking.
+AllRules load_rules(const conf::Config& config, const FetchedKeys& fetched,
+                    conf::Problems& problems);
 
 }  // namespace entrepot::app

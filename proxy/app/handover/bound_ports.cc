@@ -59,7 +59,7 @@ InheritedSockets sockets_of_manager(const conf::Config& config) {
   if (!passed.empty()) sockets.set_managed();
   std::vector<std::string> addresses;
   for (const auto& listener : config.listen) addresses.push_back(listener.address);
-  if (config.admin) addresses.push_back(config.admin->address);
+  if (config.admin) addresses.push_back(config.admin->listener.address);
   for (const auto& address : addresses)
     if (auto bound = take_bound(passed, address); !bound.empty())
       sockets.add(address, std::move(bound));
@@ -77,7 +77,7 @@ InheritedSockets sockets_of_manager(const conf::Config& config) {
 void bind_new_ports(const conf::Config& config, InheritedSockets& sockets) {
   std::map<std::string, std::size_t> wanted;
   for (const auto& listener : config.listen) ++wanted[listener.address];
-  if (config.admin) ++wanted[config.admin->address];
+  if (config.admin) ++wanted[config.admin->listener.address];
   for (const auto& [address, count] : wanted) {
     if (http::socket_path(address)) continue;
     for (std::size_t have = sockets.count(address); have < count; ++have) {

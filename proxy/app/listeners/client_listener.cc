@@ -15,6 +15,16 @@ std::string with_port(const std::string& address, std::uint16_t port) {
   return address.substr(0, address.rfind(':') + 1) + std::to_string(port);
 }
 
+void log_certificates(const std::string& name, const http::tls::Context* context) {
+  if (context == nullptr) return;
+  for (const auto& identity : context->identities())
+    log::info("{}: certificate {} for {}", name, identity.files.certificate.string(),
+              http::tls::describe(identity));
+  if (const auto* ca = context->client_ca())
+    log::info("{}: client certificates of {} are {}", name, ca->file().string(),
+              ca->required() ? "required" : "accepted");
+}
+
 ClientListener::ClientListener(const ListenerParts& parts, http::ServerOptions options,
                                const Rules& rules)
     : has_tls_(options.tls != nullptr),

@@ -10,6 +10,7 @@
 
 #include "metrics/metrics.h"
 #include "proxy/admission/logins.h"
+#include "proxy/app/command/admin_settings.h"
 #include "proxy/http/server.h"
 #include "proxy/http/tls/context.h"
 #include "proxy/loop/loop.h"
@@ -28,6 +29,8 @@ struct ListenerParts {
   registry::Registry& registry;
   admission::Logins& logins;
   const metrics::Metrics& metrics;
+  /// Uses other settings for the admin listener. Called on the control loop.
+  std::function<void(const AdminSettings&)> use_for_admin;
 };
 
 /// One listener for clients: an http::Server on one address, and the registry::Guard that decides
@@ -78,6 +81,9 @@ class ClientListener {
   const std::string address_;
   const std::string name_;
 };
+
+/// Logs the certificates of the listener `name`, if it has TLS.
+void log_certificates(const std::string& name, const http::tls::Context* context);
 
 /// `address` ("host:port") with another port; unchanged for port 0, that of a unix socket. Pure.
 std::string with_port(const std::string& address, std::uint16_t port);

@@ -62,7 +62,7 @@ ClientListeners::ClientListeners(const conf::Config& config, InheritedSockets& i
       current_(config),
       retired_(parts_.control, config.timeouts.drain) {
   conf::forget_passwords(current_);
-  issuer_keys_.use(current_.listen);
+  issuer_keys_.use(all_listeners(current_));
   parts_.logins.on_missing_key(issuer_keys_.asker());
   for (const auto& warning : settings_.warnings) log::warn("{}", warning);
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
@@ -91,22 +91,16 @@ std::unique_ptr<ClientListener> ClientListeners::make(const conf::Config& config
 void ClientListeners::publish() {
   addresses_.clear();
   for (const auto& listener : listeners_) addresses_.push_back(listener->name());
-  metrics_.set_certificates(certificate_ends(settings_.contexts));
+  auto contexts = settings_.contexts;
+  if (settings_.admin) contexts.push_back(settings_.admin->context);
+  metrics_.set_certificates(certificate_ends(contexts));
   // The limit holds for each listener; the gauge is their sum.
   parts_.metrics.connections_limit().set(
       static_cast<double>(current_.limits.connections * listeners_.size()));
 }
 
 void ClientListeners::tell(std::size_t index) const {
-  const auto& context = settings_.contexts[index];
-  if (context == nullptr) return;
-  const auto& name = listeners_[index]->name();
-  for (const auto& identity : context->identities())
-    log::info("{}: certificate {} for {}", name, identity.files.certificate.string(),
-              http::tls::describe(identity));
-  if (const auto* ca = context->client_ca())
-    log::info("{}: client certificates of {} are {}", name, ca->file().string(),
-              ca->required() ? "required" : "accepted");
+  log_certificates(listeners_[index]->name(), settings_.contexts[index].get());
 }
 
 PreparedListeners ClientListeners::prepare(const conf::Config& next) {
@@ -115,6 +109,7 @@ PreparedListeners ClientListeners::prepare(const conf::Config& next) {
   conf::forget_passwords(config);
   config.limits = current_.limits;
   config.timeouts = current_.timeouts;
+  config.admin = admin_until_restart(current_.admin, next.admin);
   const auto plan = plan_listeners(current_.listen, config.listen);
   auto loaded = load_settings(config, tickets_, issuer_keys_.keys());
   // A std::function is copied.
@@ -185,7 +180,18 @@ PreparedListeners ClientListeners::changes(const ListenerPlan& plan, const conf:
       changes.proxies.push_back(name);
     if (current_.listen[before].mode != config.listen[i].mode) changes.modes.push_back(name);
   }
+  add_admin_changes(settings, changes);
   return changes;
+}
+
+void ClientListeners::add_admin_changes(const ListenerSettings& settings,
+                                        PreparedListeners& changes) const {
+  if (!settings.admin) return;
+  const auto& before = *settings_.admin;
+  const auto& after = *settings.admin;
+  if (after.context != nullptr && !same_certificates(*before.context, *after.context))
+    changes.certificates.emplace_back("the admin listener");
+  if (before.digest != after.digest) changes.rules.emplace_back("the admin listener");
 }
 
 void ClientListeners::use(const ListenerPlan& plan, const conf::Config& config,
@@ -196,7 +202,7 @@ void ClientListeners::use(const ListenerPlan& plan, const conf::Config& config,
   auto before = std::exchange(listeners_, std::move(made));
   const auto settings_before = std::exchange(settings_, settings);
   const auto listen_before = std::exchange(current_, config).listen;
-  issuer_keys_.use(current_.listen);
+  issuer_keys_.use(all_listeners(current_));
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     const auto& entry = plan.entries[i];
     auto& listener = listeners_[i];
@@ -217,6 +223,7 @@ void ClientListeners::use(const ListenerPlan& plan, const conf::Config& config,
   }
   for (const auto removed : plan.removed)
     retired_.add(std::move(before[removed]), http::Next::none);
+  if (settings_.admin) parts_.use_for_admin(*settings_.admin);
   publish();
 }
 
@@ -236,29 +243,9 @@ void ClientListeners::read_again() {
   }
 }
 
-std::vector<std::filesystem::path> ClientListeners::files() const {
-  parts_.control.assert_in_loop();
-  std::vector<std::filesystem::path> files;
-  const auto add = [&](const std::optional<std::filesystem::path>& file) {
-    if (file) files.push_back(*file);
-  };
-  for (const auto& listener : current_.listen) {
-    if (listener.tls) {
-      for (const auto& [certificate, key] : listener.tls->certificates)
-        files.insert(files.end(), {certificate, key});
-      add(listener.tls->client_ca);
-    }
-    if (listener.auth) {
-      add(listener.auth->htpasswd);
-      add(listener.auth->tokens);
-      for (const auto& issuer : listener.auth->jwt) add(issuer.keys);
-    }
-  }
-  return files;
-}
-
 void ClientListeners::watch_files() {
-  const auto watched = files();
+  parts_.control.assert_in_loop();
+  const auto watched = files_of(current_);
   if (watched.empty()) return file_watch_.reset();
   const bool first = file_watch_ == nullptr;
   if (first)

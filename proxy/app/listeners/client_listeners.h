@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,6 +60,11 @@ class ClientListeners {
   /// after each change of the configuration. Control loop only, once it runs.
   void watch_files();
 
+  /// The settings of the admin listener; nullopt if there is none. They are read and replaced with
+  /// those of the listeners for clients, all or none of them: ListenerParts::use_for_admin gets
+  /// later ones. Main thread before the loops run, then control loop only.
+  const std::optional<AdminSettings>& admin() const { return settings_.admin; }
+
   /// Begins to fetch the keys of issuers with discovery (IssuerKeys::start()). Control loop only.
   void begin_fetching(std::function<void()> fetched = {}) {
     issuer_keys_.start(std::move(fetched));
@@ -94,10 +99,10 @@ class ClientListeners {
            Made made);
   /// Sets the metrics and names of the present listeners.
   void publish();
-  /// The files of all certificates, keys and logins.
-  std::vector<std::filesystem::path> files() const;
   /// Logs the certificates of one listener.
   void tell(std::size_t index) const;
+  /// Adds the differences of the admin listener.
+  void add_admin_changes(const ListenerSettings& settings, PreparedListeners& changes) const;
 
   const ListenerParts parts_;
   const metrics::TlsMetrics metrics_;

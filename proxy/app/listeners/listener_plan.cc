@@ -62,4 +62,19 @@ ListenerPlan plan_listeners(const std::vector<conf::Listener>& now,
   return plan;
 }
 
+bool same_admin_server(const std::optional<conf::Admin>& one,
+                       const std::optional<conf::Admin>& other) {
+  if (!one || !other) return !one && !other;
+  const auto server = [](const conf::Admin& admin) {
+    const auto& listener = admin.listener;
+    return std::tuple(std::string_view(listener.address), listener.mode, listener.tls.has_value());
+  };
+  return server(*one) == server(*other);
+}
+
+std::optional<conf::Admin> admin_until_restart(const std::optional<conf::Admin>& now,
+                                               const std::optional<conf::Admin>& next) {
+  return same_admin_server(now, next) ? next : now;
+}
+
 }  // namespace entrepot::app

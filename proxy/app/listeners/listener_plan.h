@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -37,5 +38,16 @@ constexpr std::string_view to_string(ListenerPlan::Step step) {
 /// that is no address.
 ListenerPlan plan_listeners(const std::vector<conf::Listener>& now,
                             const std::vector<conf::Listener>& next);
+
+/// Whether a running server can serve `other` instead of `one`: neither the address, the mode, nor
+/// the presence of the listener or of its TLS differ. Pure.
+bool same_admin_server(const std::optional<conf::Admin>& one,
+                       const std::optional<conf::Admin>& other);
+
+/// The settings of the admin listener until the next start, if `next` is configured instead of
+/// `now`: all of `now` unless same_admin_server(), so that nobody sends a password without the TLS
+/// that was configured with it. Pure.
+std::optional<conf::Admin> admin_until_restart(const std::optional<conf::Admin>& now,
+                                               const std::optional<conf::Admin>& next);
 
 }  // namespace entrepot::app

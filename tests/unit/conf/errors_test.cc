@@ -187,7 +187,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({ "listen": [ { "address": "127.0.0.1:5000", "mode": "0660" } ] })",
              "f.json: listen[0].mode: only a unix socket has one; remove it"},
         Case{R"({ "admin": { "address": "127.0.0.1:5080", "mode": "0660" } })",
-             "f.json: admin.mode: only a unix socket has one; remove it"}));
+             "f.json: admin.mode: only a unix socket has one; remove it"},
+        Case{R"({ "admin": { "address": "127.0.0.1:5080", "read": "login" } })",
+             "f.json: admin.read: expected a list [ … ], found \"login\""},
+        Case{R"({ "admin": { "address": "unix:/run/a", "networks": [ "10.0.0.0/8" ] } })",
+             "f.json: admin.networks: the clients of a unix socket have no address"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Upstreams, ConfigErrors,

@@ -42,7 +42,7 @@ class Load : public testing::Test {
 TEST_F(Load, BuiltInConfiguration) {
   const auto config = load(std::nullopt, {}).config;
   EXPECT_THAT(config.listen, ElementsAre(Listener{"127.0.0.1:5000"}));
-  EXPECT_EQ(config.admin, (Admin{"127.0.0.1:5080", {}}));
+  EXPECT_EQ(config.admin, (Admin{.listener = {.address = "127.0.0.1:5080"}}));
   EXPECT_EQ(config.default_upstream, "docker.io");
   EXPECT_THAT(names(config), ElementsAre("docker.io", "gcr.io", "ghcr.io", "mcr.microsoft.com",
                                          "quay.io", "registry.k8s.io"));
@@ -126,6 +126,23 @@ TEST_F(Load, IssuersOfAListener) {
   EXPECT_EQ(config.listen[0].auth->jwt, (std::vector{first, second}));
   EXPECT_EQ(first.leeway, 1min);
   EXPECT_EQ(second.keys->filename(), "b.pem");
+}
+
+TEST_F(Load, TheDoorsOfTheAdminListener) {
+  const auto config = loaded(R"({ "admin": { "address": "127.0.0.1:1", "hosts": [ "a" ],
+      "networks": [ "10.0.0.0/8" ], "auth": { "tokens": "/t" },
+      "tls": { "certificates": [ { "certificate": "/c", "key": "/k" } ] },
+      "metrics": [ "anyone" ], "read": [ "login", "net:10.0.0.0/8" ], "change": [] } })");
+  const Admin expected{.listener = {.address = "127.0.0.1:1",
+                                    .tls = ListenerTls{.certificates = {{"/c", "/k"}}},
+                                    .networks = {"10.0.0.0/8"},
+                                    .auth = ListenerAuth{.tokens = "/t"}},
+                       .hosts = {"a"},
+                       .probes = std::nullopt,
+                       .metrics = {{"anyone"}},
+                       .read = {{"login", "net:10.0.0.0/8"}},
+                       .change = std::vector<std::string>()};
+  EXPECT_EQ(config.admin, expected);
 }
 
 TEST_F(Load, TrustedProxiesOfAListener) {

@@ -103,6 +103,13 @@ TEST_F(NamedFiles, FindsCaFilesBesideTheConfiguration) {
   EXPECT_EQ(config.upstreams[1].ca_file, "/ca.pem");
 }
 
+TEST_F(NamedFiles, FindsTheFilesOfTheAdminListener) {
+  Config config;
+  config.admin.emplace().listener.auth.emplace().tokens = "tokens.json";
+  find_named_files(config, "/etc/entrepot");
+  EXPECT_EQ(config.admin->listener.auth->tokens, "/etc/entrepot/tokens.json");
+}
+
 TEST_F(NamedFiles, FindsPasswordsOfEndpoints) {
   Config config;
   config.upstreams.resize(1);

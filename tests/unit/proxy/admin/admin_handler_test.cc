@@ -19,19 +19,17 @@ class AdminHandlerTest : public testing::Test {
  protected:
   std::shared_ptr<fakes::Exchange> ask(const std::string& method, const std::string& target) {
     auto exchange = std::make_shared<fakes::Exchange>(method + " " + target +
-                                                      " HTTP/1.1\r\nHost: " + host_ + "\r\n\r\n");
+                                                      " HTTP/1.1\r\nHost: localhost\r\n\r\n");
     handler_.handle(exchange);
     EXPECT_TRUE(exchange->replied());
     EXPECT_EQ(exchange->seen().field("Cache-Control"), "no-store");
     return exchange;
   }
 
-  std::string host_ = "127.0.0.1:5080";
   std::string_view unready_;
   std::vector<std::function<void()>> work_;
   metrics::Metrics metrics_{{{"docker.io", {"registry-1.docker.io"}}}};
-  AdminHandler handler_{{[this] { return unready_; },
-                         [this] { metrics_.connections().set(7); },
+  AdminHandler handler_{{[this] { return unready_; }, [this] { metrics_.connections().set(7); },
                          [](http::Method, std::string_view path, std::string_view query) {
                            if (path == "/api/v1/throws") throw std::runtime_error("no bread");
                            return ApiAnswer{202, std::string(path) + "?" + std::string(query)};
@@ -40,8 +38,7 @@ class AdminHandlerTest : public testing::Test {
                            if (work_.size() == 2) return false;
                            work_.push_back(std::move(job));
                            return true;
-                         },
-                         {"mirror.example", "entrepot"}},
+                         }},
                         metrics_};
 };
 
@@ -112,40 +109,11 @@ TEST_F(AdminHandlerTest, AnswersAndCountsAnExceptionOfTheApi) {
   EXPECT_THAT(metrics_.text(), HasSubstr("entrepot_job_failures_total{pool=\"admin\"} 1\n"));
 }
 
-TEST_F(AdminHandlerTest, AcceptsItsOwnHostNames) {
-  for (const char* host :
-       {"127.0.0.1", "127.0.0.1:5080", "[::1]:5080", "10.1.2.3", "localhost", "LocalHost:5080",
-        "localhost.:5080", "mirror.example", "Entrepot:5080"}) {
-    host_ = host;
-    EXPECT_EQ(ask("GET", "/metrics")->seen().status, 200) << host;
-  }
-}
-
-TEST_F(AdminHandlerTest, RefusesOtherHostNames) {
-  for (const char* host : {"evil.example", "evil.example:5080", "127.0.0.1.evil.example",
-                           "localhost.evil.example", "2130706433", "0x7f.1", "127.1"}) {
-    host_ = host;
-    for (const char* target : {"/metrics", "/api/v1/cache", "/"})
-      EXPECT_EQ(ask("GET", target)->seen().status, 421) << host << target;
-    EXPECT_EQ(ask("GET", "/healthz")->seen().status, 200) << host;
-    EXPECT_EQ(ask("GET", "/readyz")->seen().status, 200) << host;
-  }
-  EXPECT_TRUE(work_.empty());
-}
-
 TEST_F(AdminHandlerTest, BoundsWaitingJobs) {
   for (int i = 0; i < 2; ++i)
     handler_.handle(
         std::make_shared<fakes::Exchange>("GET /api/v1/cache HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   EXPECT_EQ(ask("GET", "/api/v1/cache")->seen().status, 503);
-}
-
-TEST_F(AdminHandlerTest, ABrowserCannotChangeTheCache) {
-  const auto exchange = std::make_shared<fakes::Exchange>(
-      "POST /api/v1/cache/verify HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil\r\n\r\n");
-  handler_.handle(exchange);
-  EXPECT_EQ(exchange->seen().status, 403);
-  EXPECT_TRUE(work_.empty());
 }
 
 TEST_F(AdminHandlerTest, RefusalsAreJson) {

@@ -80,6 +80,14 @@ TEST_F(ChangesTest, ListenersNeedNoRestart) {
   EXPECT_TRUE(changes().none());
 }
 
+TEST_F(ChangesTest, TheAdminListenerNeedsOneForItsServerOnly) {
+  now.admin = next.admin = conf::Admin{.listener = {.address = "127.0.0.1:1"}};
+  next.admin->change = {{"anyone"}};
+  EXPECT_TRUE(changes().none());
+  next.admin->listener.address = "127.0.0.1:2";
+  EXPECT_THAT(changes().later, ElementsAre(testing::StartsWith("admin (address")));
+}
+
 TEST_F(ChangesTest, TheLevelOfTheLog) {
   next.log.level = "debug";
   EXPECT_TRUE(changes().log_level);

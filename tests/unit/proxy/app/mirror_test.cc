@@ -185,7 +185,7 @@ TEST_F(MirrorTest, StopsCleanlyIfItCannotListen) {
   const Mirror taken(first, metrics);
   auto second = config({});
   second.cache.directory = scratch_.path() / "other";
-  second.admin->address = taken.admin_address();
+  second.admin->listener.address = taken.admin_address();
   EXPECT_THROW(Mirror(second, metrics), http::ListenError);
 }
 

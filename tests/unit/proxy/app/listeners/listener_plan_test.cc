@@ -95,6 +95,31 @@ TEST(ListenerPlan, NamesWhatIsNoAddress) {
   EXPECT_THROW(plan_listeners({plain("127.0.0.1:1")}, {plain("here")}), http::ListenError);
 }
 
+TEST(AdminUntilRestart, OnlyTheServerNeedsARestart) {
+  using Admin = std::optional<conf::Admin>;
+  const Admin now = conf::Admin{.listener = plain("127.0.0.1:1")};
+  Admin doors = now;
+  doors->hosts = {"a.example"};
+  doors->listener.networks = {"10.0.0.0/8"};
+  doors->listener.auth.emplace().tokens = "tokens.json";
+  doors->change = {{"login"}};
+  EXPECT_EQ(admin_until_restart(now, doors), doors);
+  EXPECT_EQ(admin_until_restart(doors, now), now);
+  EXPECT_EQ(admin_until_restart(std::nullopt, std::nullopt), std::nullopt);
+  Admin moved = doors, with_mode = doors, with_tls = doors;
+  moved->listener.address = "127.0.0.1:2";
+  with_mode->listener.mode = 0600;
+  with_tls->listener.tls = tls("127.0.0.1:1").tls;
+  for (const Admin& next : {moved, with_mode, with_tls, Admin()}) {
+    EXPECT_FALSE(same_admin_server(now, next));
+    EXPECT_EQ(admin_until_restart(now, next), now);
+    EXPECT_EQ(admin_until_restart(next, now), next);
+  }
+  Admin renewed = with_tls;
+  renewed->listener.tls->certificates = {{"other.crt", "other.key"}};
+  EXPECT_EQ(admin_until_restart(with_tls, renewed), renewed);
+}
+
 TEST(PreparedListeners, SayInWordsWhatChanges) {
   PreparedListeners prepared;
   EXPECT_FALSE(prepared.changed());
