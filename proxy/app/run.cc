@@ -171,12 +171,14 @@ int work_on_cache(const Command& command) {
 /// running process, which the caller may end because of the answer.
 int health(const Command& command) {
   try {
-    const auto answer = AdminClient(command.address, health_patience).ask("GET", "/healthz");
+    AdminClient client(target_at(command.address, command.admin_access), health_patience);
+    const auto answer = client.ask("GET", "/healthz");
     if (answer.status == 200) {
       std::cout << printable(answer.body.substr(0, answer.body.find('\n'))) << '\n';
       return exit_ok;
     }
-    tell_operator("the admin listener answers " + std::to_string(answer.status));
+    tell_operator("the admin listener answers " + std::to_string(answer.status) + ": " +
+                  client.refusal(answer));
   } catch (const std::runtime_error& error) {
     tell_operator(error.what());
   }

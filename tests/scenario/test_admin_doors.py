@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The doors of the admin listener: networks, logins, certificates and user ids; the rights to probe,
-to scrape, to read and to change."""
+to scrape, to read and to change; and the commands that ask it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ PROBES = ("/healthz", "/readyz")
 # A request that needs each right, and one whose path does not exist.
 REQUESTS = {"probes": ("GET", "/readyz"), "metrics": ("GET", "/metrics"),
             "read": ("GET", "/api/v1/cache"), "change": ("PUT", "/api/v1/cache/pins?pattern=a/*")}
+EXIT_FOUND = 1
 
 
 @pytest.fixture(scope="module")
@@ -382,3 +383,111 @@ def test_check_warns_of_passwords_in_clear_text(tmp_path, auth):
                                 "cache": {"directory": str(tmp_path / "cache")}}))
     done = run("check", "--config", str(file))
     assert done.returncode == 0 and "admin.auth: passwords and tokens go over the wire" in done.stderr
+
+
+# --- The commands.
+
+
+def secret(tmp_path, name: str, text: str) -> str:
+    file = tmp_path / name
+    file.write_text(text + "\n")
+    file.chmod(0o600)
+    return str(file)
+
+
+@pytest.fixture
+def command(tmp_path):
+    """`entrepot cache WORDS` for a running process, which chose its admin port itself."""
+    def run_it(entrepot, *words, **changes):
+        admin = {**entrepot.config["admin"], "address": f"127.0.0.1:{entrepot.admin_port}", **changes}
+        file = tmp_path / "command.json"
+        file.write_text(json.dumps({**entrepot.config, "admin": admin}))
+        return run("cache", *words, "--config", str(file))
+    return run_it
+
+
+def test_the_cache_commands_log_in(start, auth, tmp_path, command):
+    entrepot = start(admin={**ADDRESS, "auth": auth, "change": ["user:ops"]})
+    token = ("--token-file", secret(tmp_path, "token", TOKEN))
+    password = ("--user", "alice", "--password-file", secret(tmp_path, "password", "a"))
+    for login in (token, (*token, "--user", "ops"), password):
+        done = command(entrepot, "stats", "--json", *login)
+        assert done.returncode == 0 and json.loads(done.stdout)["blobs"] == 0, done.stderr
+    assert command(entrepot, "pin", "a/*", *token).returncode == 0
+    assert command(entrepot, "verify", *token).returncode == 0
+    done = command(entrepot, "pin", "b/*", *password)
+    assert done.returncode == EXIT_FOUND and "admin.change" in done.stderr, done.stderr
+
+
+def test_a_command_without_a_login_says_what_to_do(start, auth, tmp_path, command):
+    entrepot = start(admin={**ADDRESS, "auth": auth})
+    done = command(entrepot, "stats")
+    assert done.returncode == EXIT_FOUND
+    assert "admin.read; log in; give --token-file FILE, or --user NAME" in done.stderr
+    done = command(entrepot, "stats", "--token-file", secret(tmp_path, "wrong", TOKEN[:-1] + "x"))
+    assert done.returncode == EXIT_FOUND
+    assert "wrong user, password or token; correct the file" in done.stderr
+    done = command(entrepot, "stats", "--user", "alice")
+    assert done.returncode == EXIT_CONFIG
+    assert "--user needs --password-file FILE or --token-file FILE" in done.stderr
+    done = command(entrepot, "stats", "--token-file", str(tmp_path / "absent"))
+    assert done.returncode == EXIT_CONFIG and "absent does not exist" in done.stderr
+
+
+def test_the_cache_commands_trust_the_configured_certificate(start, authority, tmp_path, command):
+    """It needs no name of this machine; another certificate is not trusted."""
+    leaf = authority.leaf("remote", hosts=["DNS:mirror.example"], key_type="ec")
+    entrepot = start(admin=https.listening(leaf))
+    assert command(entrepot, "stats").returncode == 0
+    other = authority.leaf("unrelated", hosts=["IP:127.0.0.1"], key_type="ec")
+    done = command(entrepot, "stats", tls=https.listening(other)["tls"])
+    assert done.returncode == EXIT_CONFIG
+    assert "shows a certificate that is not trusted" in done.stderr
+    assert "none of admin.tls.certificates of this configuration" in done.stderr
+
+
+def test_the_cache_commands_with_an_authority(start, authority, server, fleet, command):
+    entrepot = start(admin=https.listening(server))
+    assert command(entrepot, "stats", "--ca", str(authority.certificate)).returncode == 0
+    done = command(entrepot, "stats", "--ca", str(fleet.certificate))
+    assert done.returncode == EXIT_CONFIG
+    assert "is not trusted" in done.stderr and "give --ca FILE" in done.stderr
+
+
+def test_the_commands_show_a_certificate(start, authority, server, fleet, operator, command):
+    entrepot = start(admin=https.listening(server, client_ca=str(fleet.certificate)))
+    own = ("--client-cert", str(operator[0]), "--client-key", str(operator[1]))
+    assert command(entrepot, "stats", *own).returncode == 0
+    done = command(entrepot, "stats")
+    assert done.returncode == EXIT_CONFIG
+    assert "demands a client certificate" in done.stderr, done.stderr
+    address = f"https://localhost:{entrepot.admin_port}"
+    done = run("health", "--address", address, "--ca", str(authority.certificate), *own)
+    assert done.returncode == 0 and done.stdout == "ok\n", done.stderr
+
+
+def test_health(start, authority, server, fleet, tmp_path, auth):
+    entrepot = start(admin={**https.listening(server), "auth": auth, "probes": ["login"]})
+    address = ("--address", f"https://127.0.0.1:{entrepot.admin_port}")
+    trusted = (*address, "--ca", str(authority.certificate))
+    token = ("--token-file", secret(tmp_path, "token", TOKEN))
+    done = run("health", *trusted, *token)
+    assert done.returncode == 0 and done.stdout == "ok\n", done.stderr
+    done = run("health", *trusted)
+    assert done.returncode == EXIT_FOUND and "answers 401: this needs the right admin.probes" in done.stderr
+    for options in (address, (*address, "--ca", str(fleet.certificate))):
+        done = run("health", *options)
+        assert done.returncode == EXIT_FOUND and "is not trusted" in done.stderr, done.stderr
+    done = run("health", "--address", f"127.0.0.1:{entrepot.admin_port}")
+    assert done.returncode == EXIT_FOUND and "answers 400" in done.stderr, done.stderr
+    done = run("health", "--address", f"127.0.0.1:{entrepot.admin_port}", "--ca",
+               str(authority.certificate))
+    assert done.returncode == EXIT_FOUND and "are for HTTPS" in done.stderr, done.stderr
+
+
+def test_the_commands_on_a_unix_socket(start, directory, command):
+    path = directory / "admin.sock"
+    entrepot = start(admin={"address": f"unix:{path}", "read": [f"uid:{os.getuid()}"], "change": []})
+    assert command(entrepot, "stats", address=f"unix:{path}").returncode == 0
+    done = command(entrepot, "pin", "a/*", address=f"unix:{path}")
+    assert done.returncode == EXIT_FOUND and "admin.change" in done.stderr

@@ -30,7 +30,7 @@ const std::string root = "/api/v1/cache";
 /// Executes the operations of the API: the running process, or the cache opened by this one.
 class Cache {
  public:
-  explicit Cache(const conf::Config& config) {
+  Cache(const conf::Config& config, const AccessOptions& access) {
     try {
       offline_ = std::make_unique<cache::OfflineCache>(cache_options(config));
       std::cerr << "entrepot: no process uses " << config.cache.directory.string()
@@ -41,7 +41,7 @@ class Cache {
                                  " (and there is no admin listener in the configuration)");
       std::cerr << "entrepot: asking the process that uses " << config.cache.directory.string()
                 << ", on " << config.admin->listener.address << "\n";
-      client_ = std::make_unique<AdminClient>(config.admin->listener.address);
+      client_ = std::make_unique<AdminClient>(target_of(*config.admin, access));
     }
   }
 
@@ -54,7 +54,9 @@ class Cache {
     if (json.is_discarded() || !json.is_object())
       throw std::runtime_error("the admin listener answers with something else; is it Entrepot's?");
     if (answer.status == 200) return json;
-    std::cerr << "entrepot: " << printable(json.value("error", "refused")) << "\n";
+    std::cerr << "entrepot: "
+              << (client_ ? client_->refusal(answer) : printable(json.value("error", "refused")))
+              << "\n";
     return std::nullopt;
   }
 
@@ -153,7 +155,7 @@ int remove(Cache& cache, const Command& command, const conf::Config& config) {
 }  // namespace
 
 int run_cache_command(const Command& command, const conf::Config& config) {
-  Cache cache(config);
+  Cache cache(config, command.admin_access);
   const std::string pattern = "pattern=" + command.argument;
   switch (command.cache_action) {
     case CacheAction::stats:

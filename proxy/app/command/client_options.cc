@@ -41,19 +41,21 @@ CLI::Option* add_choice(CLI::App& client, const char* name, std::optional<Enum>&
       ->check(CLI::IsMember(known).description(""));
 }
 
-/// Returns the options.
-std::vector<CLI::Option*> add_access_options(CLI::App& client, AccessOptions& access) {
-  const auto add = [&](const char* name, auto& value, const char* help) {
-    return client.add_option(name, value, help)->type_name("FILE");
+}  // namespace
+
+std::vector<CLI::Option*> add_access_options(CLI::App& command, AccessOptions& access,
+                                             const std::string& whom) {
+  const auto add = [&](const char* name, auto& value, const std::string& help) {
+    return command.add_option(name, value, help)->type_name("FILE");
   };
   auto* ca = add("--ca", access.ca, "The authority of the mirror's certificate, PEM");
   auto* certificate = add("--client-cert", access.client_certificate,
-                          "The certificate that the engine shows, and its issuers, PEM");
+                          "The certificate that the " + whom + " shows, and its issuers, PEM");
   auto* key = add("--client-key", access.client_key, "Its key, PEM, not encrypted");
   certificate->needs(key);
   key->needs(certificate);
   auto* user =
-      client.add_option("--user", access.user, "The user or the token of the login")
+      command.add_option("--user", access.user, "The user or the token of the login")
           ->type_name("NAME")
           ->check(CLI::Validator(
               [](const std::string& name) { return access::fault_of_user_name(name).value_or(""); },
@@ -65,8 +67,6 @@ std::vector<CLI::Option*> add_access_options(CLI::App& client, AccessOptions& ac
                     ->excludes(password);
   return {ca, certificate, key, user, password, token};
 }
-
-}  // namespace
 
 void add_client_options(CLI::App& client, Command& result) {
   static const auto known = values<Engine>();
@@ -94,7 +94,7 @@ void add_client_options(CLI::App& client, Command& result) {
                               "Ask the mirror as the engine would, by its files as they are")
                     ->excludes(write)
                     ->excludes(undo);
-  for (auto* option : add_access_options(client, result.mirror_access)) {
+  for (auto* option : add_access_options(client, result.mirror_access, "engine")) {
     undo->excludes(option);
     check->excludes(option);
   }

@@ -61,6 +61,7 @@ void add_cache_commands(CLI::App& cache, Command& result) {
   const auto add = [&](const char* name, const char* help, CacheAction action) {
     auto* command = cache.add_subcommand(name, help);
     add_configuration(*command, result);
+    add_access_options(*command, result.admin_access, "command");
     command->add_flag("--json", result.json, "Print JSON");
     command->callback([&result, action] { result.cache_action = action; });
     return command;
@@ -218,6 +219,16 @@ void add_token_commands(CLI::App& token, Command& result) {
   add_name(add("revoke", "Remove a token", TokenAction::revoke));
 }
 
+void add_health_options(CLI::App& health, Command& result) {
+  health
+      .add_option("-a,--address", result.address,
+                  "Its admin listener; or https://NAME:PORT, or unix:/PATH")
+      ->type_name("ADDRESS:PORT")
+      ->check(CLI::Validator(fault_of_socket, ""))
+      ->capture_default_str();
+  add_access_options(health, result.admin_access, "command");
+}
+
 void add_serve_options(CLI::App& app, Command& result) {
   add_configuration(app, result);
   app.add_flag("--replace", result.replace,
@@ -244,10 +255,7 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   add_access_commands(*access, result);
   add_token_commands(*token, result);
   auto* health = app.add_subcommand("health", "Ask a running process whether it is well");
-  health->add_option("-a,--address", result.address, "Its admin listener; or unix:/PATH")
-      ->type_name("ADDRESS:PORT")
-      ->check(CLI::Validator(fault_of_socket, ""))
-      ->capture_default_str();
+  add_health_options(*health, result);
   add_client_options(*client, result);
   add_configuration(*client, result);
   add_serve_options(*serve, result);

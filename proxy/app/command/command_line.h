@@ -30,7 +30,8 @@ struct AccessQuestion {
   std::optional<std::string> listen;     ///< the address of one listener; nullopt: all listeners
 };
 
-/// The certificates and the login with which an engine reaches the mirror.
+/// The certificates and the login with which an engine reaches the mirror, or a command the admin
+/// listener.
 struct AccessOptions {
   std::optional<std::filesystem::path> ca;
   std::optional<std::filesystem::path> client_certificate, client_key;  ///< both or none
@@ -56,14 +57,18 @@ struct Command {
   std::string argument;       ///< the object to remove, or the pattern to pin
 
   // Arguments of `health`.
-  std::string address = "127.0.0.1:5080";  ///< the admin listener, perhaps "unix:/path"
+  /// The admin listener: "ADDRESS:PORT", "https://NAME:PORT" or "unix:/path".
+  std::string address = "127.0.0.1:5080";
+
+  // Arguments of `cache` and `health`.
+  AccessOptions admin_access;
 
   // Arguments of `client-config`.
   Engine engine = Engine::docker;
-  std::optional<std::string> mirror;  ///< a URL without fault_of_mirror()
   bool write = false;
   bool check = false;  ///< ask the mirror as the engine would; excludes `write` and `undo`
   bool undo = false;   ///< take back what `write` wrote; excludes `write` and `mirror`
+  std::optional<std::string> mirror;  ///< a URL without fault_of_mirror()
   AccessOptions mirror_access;
   std::optional<DockerStore> store;         ///< of docker only; nullopt: to be found out
   std::optional<RegistryScope> registries;  ///< nullopt: as is usual for the engine

@@ -58,6 +58,11 @@ TEST(CommandLine, Health) {
   EXPECT_EQ(command({"health"}).address, "127.0.0.1:5080");
   EXPECT_EQ(command({"health", "--address", "[::1]:1"}).address, "[::1]:1");
   EXPECT_EQ(command({"health", "-a", "unix:/run/a"}).address, "unix:/run/a");
+  const auto login = command({"health", "--user", "a", "--token-file", "b", "--ca", "c"});
+  EXPECT_EQ(login.admin_access.user, "a");
+  EXPECT_EQ(login.admin_access.token_file, "b");
+  EXPECT_EQ(login.admin_access.ca, "c");
+  EXPECT_EQ(command({"cache", "ls", "--token-file", "b"}).admin_access.token_file, "b");
 }
 
 TEST(CommandLine, ClientConfig) {
