@@ -70,8 +70,9 @@ TEST_F(ChangesTest, NamesTheKeysThatNeedARestart) {
   next.upstreams[1].name = "ghcr.io";
   EXPECT_THAT(changes().later,
               ElementsAre("cache.directory", "threads", "timeouts (header, idle, send, drain)",
-                          "log (format, access)", "upstreams.docker.io (aliases, access)",
-                          "upstreams.ghcr.io", "upstreams.quay.io"));
+                          "log (format, access, access_file, access_sample)",
+                          "upstreams.docker.io (aliases, access)", "upstreams.ghcr.io",
+                          "upstreams.quay.io"));
   EXPECT_FALSE(changes().cache);
 }
 
