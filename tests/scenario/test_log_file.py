@@ -14,7 +14,7 @@ import pytest
 
 from support import client, content
 from support.checks import (REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target)
-from support.entrepot import EXIT_RESTART, binary, run
+from support.entrepot import EXIT_RESTART, binary, environment, run
 from support.gate import eventually
 
 LATEST = manifest_target("latest")
@@ -116,9 +116,9 @@ def journal_lines(prepare, fields: dict, ask) -> list[str]:
     read_end, write_end = os.pipe()
     status = os.fstat(write_end)
     process = subprocess.Popen(
-        [binary(), "serve", "--config", str(entrepot.config_path)], stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=write_end,
-        env=os.environ | {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
+        ["setpriv", "--pdeathsig", "KILL", binary(), "serve", "--config", str(entrepot.config_path)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=write_end,
+        env=environment() | {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
     os.close(write_end)
     lines: list[str] = []
     listening = threading.Event()
