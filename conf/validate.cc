@@ -2,6 +2,7 @@
 #include "conf/validate.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
@@ -160,6 +161,18 @@ void check_endpoints(const Upstream& upstream, Problems& problems) {
                    "name; put them into that endpoint");
 }
 
+void check_access_file(const Log& log, Problems& problems) {
+  if (!log.access_file) return;
+  std::error_code none;
+  const auto folder = log.access_file->parent_path();
+  if (std::filesystem::is_directory(*log.access_file, none))
+    problems.error("log.access_file",
+                   "\"" + log.access_file->string() + "\" is a directory; name a file in it");
+  else if (!std::filesystem::is_directory(folder, none))
+    problems.error("log.access_file", "there is no folder \"" + folder.string() +
+                                          "\"; make it, writable for the user of the service");
+}
+
 void check_ca_file(const std::optional<std::filesystem::path>& file, const std::string& path,
                    Problems& problems) {
   if (!file) return;
@@ -241,6 +254,7 @@ void choose_directory(Cache& cache, Problems& problems) {
 void validate(Config& config, Problems& problems) {
   check_listeners(config, problems);
   check_limits(config.limits, problems);
+  check_access_file(config.log, problems);
   check_access(config, problems);
   check_names(config, problems);
   for (auto& upstream : config.upstreams) {

@@ -103,8 +103,9 @@ void start(const Options& options) {
   check_level(options.level);
   auto& log = state();
   if (!options.access_file.empty()) {
-    log.file = std::make_unique<AccessFile>(options.access_file,
-                                            [](const std::string& line) { error("{}", line); });
+    log.file = std::make_unique<AccessFile>(
+        options.access_file, AccessFile::Tell{[](const std::string& line) { info("{}", line); },
+                                              [](const std::string& line) { error("{}", line); }});
     log.access_file = log.file.get();
   }
   log.pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);

@@ -20,12 +20,12 @@ struct Options {
 
 /// Starts the log thread. Before it, and after stop(), lines are written to stderr on the calling
 /// thread. Main thread, before any other thread exists. Throws std::invalid_argument for an unknown
-/// level, and std::system_error that names the access log if it cannot be opened.
+/// level, and std::runtime_error that names the access log if it cannot be opened.
 void start(const Options& options);
 /// Changes the level. Any thread. Throws as start() does.
 void set_level(const std::string& level);
 /// Opens the access log again, after its file was renamed. Returns false if there is none. Any
-/// thread; a failure is logged, and the file before it stays in use.
+/// thread; the result is logged later. After a failure, the file before it stays in use.
 bool reopen();
 /// Writes queued lines and ends the log thread. Gives up after one second if stderr is blocked.
 /// Main thread, after the others have ended.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -16,7 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::minutes between_complaints{1};
+constexpr std::chrono::minutes between_losses{1};
 
 /// Each thread has one number, so that few threads share a buffer.
 std::size_t thread_number() {
@@ -54,12 +55,13 @@ class AccessFile::Output {
   PatientWriter writer_;
 };
 
-AccessFile::AccessFile(std::string path, Complain complain)
-    : path_(std::move(path)), complain_(std::move(complain)) {
+AccessFile::AccessFile(std::string path, Tell tell)
+    : path_(std::move(path)), tell_(std::move(tell)) {
   const int fd = open_file(path_);
   if (fd < 0)
-    throw std::system_error(errno, std::generic_category(),
-                            "the access log " + path_ + " cannot be opened");
+    throw std::runtime_error(
+        "the access log " + path_ + " cannot be opened: " + text_of(errno) +
+        "; correct log.access_file, or make its folder, writable for this user");
   output_ = std::make_unique<Output>(fd);
   thread_ = std::thread([this] { run(); });
   ::pthread_setname_np(thread_.native_handle(), "access-log");
@@ -78,22 +80,30 @@ void AccessFile::append(std::string_view line) {
     if (before + line.size() <= buffer_limit) buffer.lines.append(line);
     after = buffer.lines.size();
   }
-  if (before == after) dropped_.fetch_add(1, std::memory_order_relaxed);
+  if (before == after) {
+    dropped_.fetch_add(1, std::memory_order_relaxed);
+    tell_loss("it is too slow");
+  }
   if (before < wake_at && after >= wake_at) return call(Task::now);
   if (!called_.load(std::memory_order_relaxed) && !called_.exchange(true)) call(Task::soon);
 }
 
 void AccessFile::reopen() {
   reopen_ = true;
+  {
+    const MutexLock lock(mutex_);
+    if (task_ != Task::stop) output_->writer().give_up(patience);
+  }
   call(Task::now);
 }
 
-void AccessFile::stop(std::chrono::milliseconds patience) {
+void AccessFile::stop(std::chrono::milliseconds limit) {
   {
     const MutexLock lock(mutex_);
-    output_->writer().give_up(patience);
+    task_ = Task::stop;  // from now on, the output stays the same
+    output_->writer().give_up(limit);
   }
-  call(Task::stop);
+  changed_.notify_one();
   thread_.join();
 }
 
@@ -150,24 +160,31 @@ void AccessFile::write(const std::string& lines) {
 
 void AccessFile::open_again() {
   const int fd = open_file(path_);
+  const int reason = errno;
+  auto next = fd < 0 ? nullptr : std::make_unique<Output>(fd);
+  {
+    const MutexLock lock(mutex_);
+    if (task_ == Task::stop) return;  // give_up() was for the present one
+    if (next == nullptr) output_->writer().wait_again();
+    if (next != nullptr) output_.swap(next);
+  }
   if (fd < 0)
-    return complain_(fmt::format(
+    return tell_.failure(fmt::format(
         "the access log {} cannot be opened again ({}); the lines still go to the file before it",
-        path_, text_of(errno)));
-  auto next = std::make_unique<Output>(fd);
-  const MutexLock lock(mutex_);
-  if (task_ == Task::stop) return;  // give_up() was for the present one
-  output_.swap(next);
+        path_, text_of(reason)));
   cut_ = false;
+  tell_.success(fmt::format("the access log {} is opened again", path_));
 }
 
-void AccessFile::tell_loss(const std::string& reason) {
-  const auto now = Clock::now();
-  if (now < tell_at_) return;
-  tell_at_ = now + between_complaints;
-  complain_(
-      fmt::format("the access log {} takes no lines ({}); {} of them are lost, and requests "
-                  "are answered as before",
+void AccessFile::tell_loss(std::string_view reason) {
+  const auto now = Clock::now().time_since_epoch();
+  auto due = tell_at_.load(std::memory_order_relaxed);
+  if (now.count() < due) return;
+  const auto next = (now + std::chrono::duration_cast<Clock::duration>(between_losses)).count();
+  if (!tell_at_.compare_exchange_strong(due, next, std::memory_order_relaxed)) return;
+  tell_.failure(
+      fmt::format("the access log {} does not take all lines ({}); {} of them are lost, and "
+                  "requests are answered as before",
                   path_, reason, dropped()));
 }
 

@@ -22,28 +22,31 @@ namespace entrepot::log {
 /// counted. Lines of different threads may be out of order within an interval.
 class AccessFile {
  public:
-  /// Takes the sentence about a failure, on the thread of this object.
-  using Complain = std::function<void(const std::string&)>;
+  /// Takes a sentence for the operator. Any thread.
+  struct Tell {
+    std::function<void(const std::string&)> success, failure;
+  };
 
-  static constexpr std::chrono::milliseconds interval{100};
+  static constexpr std::chrono::milliseconds interval{100}, patience{1000};
   static constexpr std::size_t wake_at = 256 * 1024;
   static constexpr std::size_t buffer_limit = 4 * 1024 * 1024;
 
   /// Opens `path` to append to it, and makes it with mode 0640 if it does not exist. Throws
-  /// std::system_error that names the path.
-  AccessFile(std::string path, Complain complain);
+  /// std::runtime_error that names the path and the remedy.
+  AccessFile(std::string path, Tell tell);
   AccessFile(const AccessFile&) = delete;
   AccessFile& operator=(const AccessFile&) = delete;
   ~AccessFile();
 
   /// Takes one line with its line feed. Any thread; never blocks.
   void append(std::string_view line);
-  /// Opens the path again, for a file that was renamed. If it cannot be opened, complains and keeps
-  /// the present file. Any thread; returns at once.
+  /// Opens the path again, for a file that was renamed, and tells the result later. If it cannot be
+  /// opened, the present file stays in use; otherwise a wait for that one ends, after `patience` at
+  /// most. Any thread; returns at once.
   void reopen();
-  /// Writes the buffered lines, for `patience` at most, and ends the thread. Later lines are
+  /// Writes the buffered lines, for `limit` at most, and ends the thread. Later lines are
   /// dropped. Call it once.
-  void stop(std::chrono::milliseconds patience);
+  void stop(std::chrono::milliseconds limit);
 
   /// Lines lost: a buffer or the disk was full. Any thread.
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
@@ -64,21 +67,21 @@ class AccessFile {
   void write_buffers();
   void write(const std::string& lines);
   void open_again();
-  void tell_loss(const std::string& reason);
+  void tell_loss(std::string_view reason);
 
   const std::string path_;
-  const Complain complain_;
+  const Tell tell_;
   std::array<Buffer, 8> buffers_;
   std::atomic<bool> called_{false};  // since the buffers were written
   std::atomic<bool> reopen_{false};
   std::atomic<std::uint64_t> dropped_{0};
+  std::atomic<std::int64_t> tell_at_{0};  // the next loss; ticks of the steady clock
   Mutex mutex_;
   ConditionVariable changed_;
   Task task_ GUARDED_BY(mutex_) = Task::none;
   std::unique_ptr<Output> output_;  // changed by the thread, with the mutex
   std::string writing_;             // of the thread, as the next two
   bool cut_ = false;                // the last line in the file has no end
-  std::chrono::steady_clock::time_point tell_at_{};
   std::thread thread_;
 };
 

@@ -47,6 +47,10 @@ void PatientWriter::give_up(std::chrono::milliseconds patience) {
   deadline_.store(now_ms() + patience.count(), std::memory_order_relaxed);
 }
 
+void PatientWriter::wait_again() {
+  deadline_.store(std::numeric_limits<std::int64_t>::max(), std::memory_order_relaxed);
+}
+
 std::size_t PatientWriter::write(const char* data, std::size_t size) {
   std::size_t done = 0;
   while (done < size) {

@@ -25,6 +25,8 @@ class PatientWriter {
   std::size_t write(const char* data, std::size_t size);
   /// Limits all further waiting to `patience`. Any thread.
   void give_up(std::chrono::milliseconds patience);
+  /// Takes give_up() back. Any thread.
+  void wait_again();
 
  private:
   enum class Kind : std::uint8_t { file, socket, pipe, reopened };

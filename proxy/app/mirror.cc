@@ -68,7 +68,7 @@ std::string names_of_upstreams(const conf::Config& config) {
 }
 
 void open_log_again() {
-  if (log::reopen()) return log::info("SIGUSR1: the access log is opened again");
+  if (log::reopen()) return;
   log::warn("SIGUSR1: there is no access log to open again (log.access_file is not set)");
 }
 
@@ -94,7 +94,7 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       admin_({.unready = [this] { return unready(); },
               .read_only = [this] { return gave_up(); },
               .connections = [this] { return listeners_->connections(); }},
-             threads_, sources_, logins_, cache_, metrics),
+             threads_, sources_, cache_, metrics),
       signals_(threads_.control(), [this](int signal) { on_signal(signal); }),
       notifier_(std::move(notify)),
       cache_(cache_options(config), clock_, metrics, threads_.store_pool(), sources_.homes(),
@@ -119,6 +119,7 @@ void Mirror::assemble(const metrics::Metrics& metrics, InheritedSockets& inherit
                     .keys = threads_.keys_pool(),
                     .registry = registry_,
                     .logins = logins_,
+                    .operators = admin_.logins(),
                     .metrics = metrics,
                     .use_for_admin = [this](const auto& settings) { admin_.use(settings); }});
   admin_.listen(config_, inherited, listeners_->admin());

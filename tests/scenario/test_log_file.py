@@ -14,7 +14,7 @@ import pytest
 
 from support import client, content
 from support.checks import (REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target)
-from support.entrepot import EXIT_RESTART, binary, environment, run
+from support.entrepot import EXIT_CONFIG, binary, environment, run
 from support.gate import eventually
 
 LATEST = manifest_target("latest")
@@ -67,7 +67,7 @@ def test_a_renamed_file_gets_a_successor(with_file, image):
     assert_whole(entrepot.get(LATEST), image.manifest)
     eventually(lambda: len(lines_of(file)) == 1, what="a line in the new file")
     assert len(lines_of(older)) == 1
-    entrepot.log.wait_for("info  SIGUSR1: the access log is opened again")
+    entrepot.log.wait_for(rf"info  the access log {file} is opened again")
 
 
 def test_the_signal_without_a_file_is_harmless(start, image):
@@ -81,17 +81,22 @@ def test_a_full_disk_costs_lines_and_no_request(start, image):
     entrepot = start(log={"access_file": "/dev/full"})
     for _ in range(3):
         assert_whole(entrepot.get(LATEST), image.manifest)
-    entrepot.log.wait_for(r"error the access log /dev/full takes no lines \(No space left on device\)")
+    entrepot.log.wait_for(r"error the access log /dev/full does not take all lines \(No space left on device\)")
     eventually(lambda: entrepot.metrics().sum("log_dropped_total") == 3, what="three counted lines")
 
 
-def test_a_file_that_cannot_be_opened(prepare, tmp_path):
-    path = tmp_path / "missing" / "access.log"
-    entrepot = prepare(log={"access_file": str(path)})
+@pytest.mark.parametrize("path,fault", [
+    ("missing/access.log", 'log.access_file: there is no folder ".*/missing"; make it'),
+    ("", 'log.access_file: ".*" is a directory; name a file in it'),
+    ("fifo", r"the access log .*/fifo cannot be opened: No such device or address; correct log\.access_file"),
+])
+def test_a_file_that_cannot_be_opened(prepare, tmp_path, path, fault):
+    os.mkfifo(tmp_path / "fifo")  # nobody reads it
+    entrepot = prepare(log={"access_file": f"{tmp_path}/{path}"})
     entrepot.config_path.write_text(json.dumps(entrepot.config))
     result = run("serve", "--config", str(entrepot.config_path))
-    assert result.returncode == EXIT_RESTART
-    assert f"the access log {path} cannot be opened: No such file" in result.stderr
+    assert result.returncode == EXIT_CONFIG
+    assert re.search(fault, result.stderr), result.stderr
 
 
 def test_one_of_several_hits_and_all_the_rest(with_file, image):

@@ -14,8 +14,8 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -43,7 +43,8 @@ class AccessFileTest : public testing::Test {
   std::string path(const char* name = "access.log") const { return folder_ / name; }
   std::unique_ptr<AccessFile> open(const std::string& file) {
     return std::make_unique<AccessFile>(
-        file, [this](const std::string& line) { complaints_.push_back(line); });
+        file, AccessFile::Tell{[this](const std::string& line) { successes_.push_back(line); },
+                               [this](const std::string& line) { complaints_.push_back(line); }});
   }
   static std::vector<std::string> lines_of(const std::string& file) {
     std::ifstream in(file);
@@ -56,7 +57,7 @@ class AccessFileTest : public testing::Test {
   }
 
   std::filesystem::path folder_;
-  std::vector<std::string> complaints_;  // of the thread until stop()
+  std::vector<std::string> successes_, complaints_;  // until stop()
 };
 
 TEST_F(AccessFileTest, WritesLinesInTheOrderOfTheirThread) {
@@ -113,6 +114,8 @@ TEST_F(AccessFileTest, GoesOnInANewFileAfterARename) {
   file->stop(patience);
   EXPECT_THAT(lines_of(path("access.log.1")), ElementsAre("one"));
   EXPECT_THAT(lines_of(path()), ElementsAre("two"));
+  EXPECT_THAT(successes_, ElementsAre("the access log " + path() + " is opened again"));
+  EXPECT_THAT(complaints_, IsEmpty());
 }
 
 TEST_F(AccessFileTest, KeepsTheFileThatItHasIfThePathCannotBeOpened) {
@@ -123,6 +126,7 @@ TEST_F(AccessFileTest, KeepsTheFileThatItHasIfThePathCannotBeOpened) {
   file->append("one\n");
   wait_until([&] { return lines_of(path("moved/access.log")).size() == 1; });
   file->stop(patience);
+  EXPECT_THAT(successes_, IsEmpty());
   ASSERT_THAT(complaints_, SizeIs(1));
   EXPECT_THAT(complaints_[0], HasSubstr("logs/access.log cannot be opened again (No such file"));
 }
@@ -131,14 +135,14 @@ TEST_F(AccessFileTest, NamesAPathThatCannotBeOpened) {
   try {
     open(path("missing/access.log"));
     FAIL() << "it is open";
-  } catch (const std::system_error& error) {
+  } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), HasSubstr("missing/access.log cannot be opened: No such file"));
   }
 }
 
 TEST_F(AccessFileTest, AFifoWithoutAReaderIsAnErrorAndNoWait) {
   ASSERT_EQ(::mkfifo(path().c_str(), 0600), 0);
-  EXPECT_THROW(open(path()), std::system_error);
+  EXPECT_THROW(open(path()), std::runtime_error);
 }
 
 TEST_F(AccessFileTest, CountsWhatAFullDiskDoesNotTakeAndSaysSoOnce) {
@@ -150,7 +154,8 @@ TEST_F(AccessFileTest, CountsWhatAFullDiskDoesNotTakeAndSaysSoOnce) {
   }
   file->stop(patience);
   ASSERT_THAT(complaints_, SizeIs(1));
-  EXPECT_THAT(complaints_[0], HasSubstr("/dev/full takes no lines (No space left on device); 1 "));
+  EXPECT_THAT(complaints_[0],
+              HasSubstr("/dev/full does not take all lines (No space left on device); 1 "));
 }
 
 TEST_F(AccessFileTest, AReaderThatStopsHoldsUpNobody) {
@@ -164,6 +169,23 @@ TEST_F(AccessFileTest, AReaderThatStopsHoldsUpNobody) {
   EXPECT_GT(file->dropped(), 0U);
   file->stop(0ms);
   EXPECT_GT(file->dropped(), lines * 9 / 10);
+  ASSERT_THAT(complaints_, SizeIs(1));
+  EXPECT_THAT(complaints_[0], HasSubstr("does not take all lines (it is too slow); 1 "));
+  ::close(reader);
+}
+
+TEST_F(AccessFileTest, ANewFileEndsTheWaitForTheOneBefore) {
+  ASSERT_EQ(::mkfifo(path().c_str(), 0600), 0);
+  const int reader = ::open(path().c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  const auto file = open(path());
+  file->append(std::string(1 << 20, 'x') + "\n");  // more than a pipe takes
+  std::filesystem::rename(path(), path("access.log.1"));
+  file->reopen();
+  wait_until([&] { return std::filesystem::exists(path()); });
+  file->append("one\n");
+  file->stop(patience);
+  EXPECT_THAT(lines_of(path()), testing::Contains("one"));
   ::close(reader);
 }
 

@@ -21,12 +21,12 @@ class ReporterTest : public testing::Test {
   std::string log_line() {
     log::CapturedStderr captured;
     log::start({});
-    Reporter(true, metrics_).finished(exchange_, call_, stats());
+    Reporter(log::AccessLog(true), metrics_).finished(exchange_, call_, stats());
     log::stop();
     return captured.text();
   }
   std::string counted() {
-    Reporter(false, metrics_).finished(exchange_, call_, stats());
+    Reporter(log::AccessLog(false), metrics_).finished(exchange_, call_, stats());
     return metrics_.text();
   }
 
