@@ -122,6 +122,7 @@ LIBRARIES = {
     # Upstream credentials are encoded for Basic and wiped from memory by it.
     "openssl": (r"openssl/", ["cache/base/digest", "cache/content/schema1.cc", "proxy/base/secret.cc",
                               "proxy/access/jwt/", "proxy/access/login/",
+                              "proxy/app/cache_cli/admin_client.cc",
                               "proxy/app/engines/setup/mirror_access.cc", "proxy/http/",
                               "proxy/upstream/wire/credential"]),
     # Hashes of passwords.

@@ -16,15 +16,16 @@ constexpr std::size_t max_queued_jobs = 100;
 
 }  // namespace
 
-AdminApi::AdminApi(State state, Threads& threads, FetchSources& sources, admission::Logins& logins,
-                   cache::Cache& cache, const metrics::Metrics& metrics)
+AdminApi::AdminApi(State state, Threads& threads, FetchSources& sources, cache::Cache& cache,
+                   const metrics::Metrics& metrics)
     : state_(std::move(state)),
       threads_(threads),
       sources_(sources),
       cache_(cache),
       metrics_(metrics),
+      logins_(threads.operators_pool(), metrics),
       handler_(handler_options(), metrics),
-      guard_(handler_, logins, metrics) {}
+      guard_(handler_, logins_, metrics) {}
 
 admin::Options AdminApi::handler_options() {
   return {.unready = state_.unready,

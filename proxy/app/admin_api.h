@@ -40,10 +40,10 @@ class AdminApi {
 
   /// Binds nothing yet. The functions of `state` are called on the control loop, from listen() and
   /// start() on. `cache` is used from then on, too; it must be destroyed before this, since
-  /// unfinished answers in it may refer to the handler. `threads`, `sources`, `logins` and
-  /// `metrics` outlive this.
-  AdminApi(State state, Threads& threads, FetchSources& sources, admission::Logins& logins,
-           cache::Cache& cache, const metrics::Metrics& metrics);
+  /// unfinished answers in it may refer to the handler. `threads`, `sources` and `metrics`
+  /// outlive this.
+  AdminApi(State state, Threads& threads, FetchSources& sources, cache::Cache& cache,
+           const metrics::Metrics& metrics);
   AdminApi(const AdminApi&) = delete;
   AdminApi& operator=(const AdminApi&) = delete;
 
@@ -54,6 +54,8 @@ class AdminApi {
   /// Decides about requests by `settings` from now on, and uses its certificates for new
   /// connections. Control loop only. REQUIRES: listen(), and TLS as before.
   void use(const AdminSettings& settings);
+  /// The logins of its clients, apart from those of the other listeners.
+  admission::Logins& logins() { return logins_; }
   /// Begins to accept. Any thread.
   void start();
   /// The listening socket, for another process; open until drain() or end(). Empty without a
@@ -80,6 +82,7 @@ class AdminApi {
   FetchSources& sources_;
   cache::Cache& cache_;
   const metrics::Metrics& metrics_;
+  admission::Logins logins_;
   admin::AdminHandler handler_;
   admin::AdminGuard guard_;
   std::unique_ptr<http::Server> server_;

@@ -12,6 +12,7 @@ Threads::Threads(const conf::Threads& counts, const metrics::Metrics& metrics)
                   metrics.job_failures(metrics::JobPool::store)),
       admin_pool_("admin", 1, metrics.job_failures(metrics::JobPool::admin)),
       login_pool_("login", 1, metrics.job_failures(metrics::JobPool::login)),
+      operators_pool_("operators", 1, metrics.job_failures(metrics::JobPool::login)),
       keys_pool_("keys", 1, metrics.job_failures(metrics::JobPool::login)) {}
 
 Threads::Loops Threads::make_loops(const std::string& name, int count) {
@@ -50,7 +51,7 @@ void Threads::end_loops() {
 }
 
 void Threads::end_small_pools() {
-  for (auto* pool : {&admin_pool_, &login_pool_, &keys_pool_}) {
+  for (auto* pool : {&admin_pool_, &login_pool_, &operators_pool_, &keys_pool_}) {
     pool->stop();
     pool->join();
   }

@@ -23,6 +23,8 @@ namespace entrepot::app {
 ///                  its jobs may wait for the fetch loops and the store pool
 ///   login pool     one thread for the hashes of passwords and the signatures of JWTs: guesses of
 ///                  strangers must delay neither the disk nor the operator
+///   operators pool the same for the admin listener: guesses at the listeners for clients must not
+///                  keep an operator out
 ///   keys pool      one thread for the keys of issuers of JWTs, some of which may not answer
 ///
 /// Mirror::take_down() calls the steps in their order and ends the users of the threads in between.
@@ -44,6 +46,7 @@ class Threads {
   loop::StorePool& store_pool() { return store_pool_; }
   loop::StorePool& admin_pool() { return admin_pool_; }
   loop::StorePool& login_pool() { return login_pool_; }
+  loop::StorePool& operators_pool() { return operators_pool_; }
   loop::StorePool& keys_pool() { return keys_pool_; }
   std::vector<loop::Loop*> serve_loops() const;
   /// The serve loops, then the fetch loops.
@@ -56,7 +59,7 @@ class Threads {
   /// Step 1: stops all loops and joins their threads. From now on this thread stands in for them.
   /// REQUIRES: every http::Server is destroyed, because connections end on running loops.
   void end_loops();
-  /// Step 2: runs the jobs that the admin, login and keys pools have queued, then joins their
+  /// Step 2: runs the jobs that all pools but the store pool have queued, then joins their
   /// threads. Before step 3, since the former may need the store pool.
   void end_small_pools();
   /// Step 3: runs the jobs that the store pool has queued, then joins its threads.
@@ -74,6 +77,7 @@ class Threads {
   loop::StorePool store_pool_;
   loop::StorePool admin_pool_;
   loop::StorePool login_pool_;
+  loop::StorePool operators_pool_;
   loop::StorePool keys_pool_;
   std::atomic<bool> ending_{false};
 };

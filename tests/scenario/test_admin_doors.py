@@ -479,10 +479,46 @@ def test_health(start, authority, server, fleet, tmp_path, auth):
         done = run("health", *options)
         assert done.returncode == EXIT_FOUND and "is not trusted" in done.stderr, done.stderr
     done = run("health", "--address", f"127.0.0.1:{entrepot.admin_port}")
-    assert done.returncode == EXIT_FOUND and "answers 400" in done.stderr, done.stderr
+    assert done.returncode == EXIT_FOUND and done.stderr == (
+        "entrepot: the admin listener answers 400: this port speaks HTTPS; ask "
+        f"https://127.0.0.1:{entrepot.admin_port}, with --ca FILE for a private authority\n")
     done = run("health", "--address", f"127.0.0.1:{entrepot.admin_port}", "--ca",
                str(authority.certificate))
     assert done.returncode == EXIT_FOUND and "are for HTTPS" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("login", ["--token-file", "--password-file"])
+@pytest.mark.parametrize("scheme", ["", "http://"])
+def test_a_login_stays_here_without_https(tmp_path, scheme, login):
+    """192.0.2.0/24 (RFC 5737): nobody is asked."""
+    user = ("--user", "alice") if login == "--password-file" else ()
+    done = run("health", "--address", f"{scheme}192.0.2.1:5080", *user, login,
+               secret(tmp_path, "login", TOKEN))
+    assert done.returncode == EXIT_FOUND and done.stderr.startswith(
+        "entrepot: a login is sent over HTTPS, to a unix socket or to this machine only"), done.stderr
+    assert TOKEN not in done.stderr
+
+
+def test_an_expired_certificate_is_to_be_renewed(start, authority, command):
+    files = authority.leaf("expired", key_type="ec", expired=True)
+    entrepot = start(admin=https.listening(files))
+    done = command(entrepot, "stats")
+    assert done.returncode == EXIT_CONFIG and "expired); renew it" in done.stderr, done.stderr
+
+
+def test_guesses_of_clients_keep_no_operator_out(start, tmp_path):
+    """The hashes of the guesses take seconds each, and the operator does not wait for them."""
+    clients = logins.write_users(tmp_path / "clients", {"carol": "c"}, "$2b$14$" + "c" * 22)
+    operators = logins.write_users(tmp_path / "operators", PASSWORDS)
+    entrepot = start(listen=[{**ADDRESS, "auth": {"htpasswd": str(clients)}}],
+                     admin={**ADDRESS, "auth": {"htpasswd": str(operators)}})
+    guesses = [entrepot.connect() for _ in range(12)]
+    for number, guess in enumerate(guesses):
+        guess.send_request("GET", "/v2/", basic("carol", f"guess {number}"))
+    assert asking(entrepot, basic("alice", "a"))("GET", "/api/v1/cache").status == 200
+    assert entrepot.metrics().sum("logins_total", result="wrong-password") < len(guesses)
+    for guess in guesses:
+        guess.close()
 
 
 def test_the_commands_on_a_unix_socket(start, directory, command):

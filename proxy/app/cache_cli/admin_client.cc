@@ -2,6 +2,7 @@
 #include "proxy/app/cache_cli/admin_client.h"
 
 #include <curl/curl.h>
+#include <openssl/x509_vfy.h>
 
 #include <array>
 #include <nlohmann/json.hpp>
@@ -29,16 +30,24 @@ std::string explanation(CURL* easy, CURLcode result, bool is_unix, const ErrorTe
   return text[0] != '\0' ? printable(text.data()) : curl_easy_strerror(result);
 }
 
-[[noreturn]] void fail(const AdminTarget& target, CURLcode result, const std::string& why) {
+/// The remedy for a certificate with which OpenSSL finds `fault` (X509_V_ERR_…).
+std::string remedy(const AdminTarget& target, long fault) {
+  if (fault == X509_V_ERR_CERT_HAS_EXPIRED || fault == X509_V_ERR_CERT_NOT_YET_VALID)
+    return "renew it, or correct the clock of this machine";
+  if (target.own_certificates.empty())
+    return "give --ca FILE with the authority that has signed it, and a name or address that it "
+           "has";
+  return "it is none of admin.tls.certificates of this configuration: give that of the process "
+         "with "
+         "--config";
+}
+
+[[noreturn]] void fail(const AdminTarget& target, CURLcode result, const std::string& why,
+                       long fault) {
   const std::string whom = "the admin listener on " + target.address;
   if (result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_ISSUER_ERROR)
-    throw std::runtime_error(
-        whom + " shows a certificate that is not trusted (" + why + "); " +
-        (target.own_certificates.empty()
-             ? "give --ca FILE with the authority that has signed it, and a name or address that "
-               "it has"
-             : "it is none of admin.tls.certificates of this configuration: give that of the "
-               "process with --config"));
+    throw std::runtime_error(whom + " shows a certificate that is not trusted (" + why + "); " +
+                             remedy(target, fault));
   if (target.tls && target.access.certificate == std::nullopt &&
       why.find("certificate required") != why.npos)
     throw std::runtime_error(whom + " demands a client certificate (" + why +
@@ -111,8 +120,9 @@ admin::ApiAnswer AdminClient::ask(const char* method, const std::string& target)
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer.body);
   const CURLcode result = curl_easy_perform(easy);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, nullptr);
-  if (result != CURLE_OK) fail(target_, result, explanation(easy, result, is_unix, error));
-  long status = 0;
+  long status = 0, fault = 0;
+  curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &fault);
+  if (result != CURLE_OK) fail(target_, result, explanation(easy, result, is_unix, error), fault);
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   answer.status = static_cast<int>(status);
   return answer;
@@ -123,6 +133,8 @@ std::string AdminClient::refusal(const admin::ApiAnswer& answer) const {
   std::string text = "refused";
   if (json.is_object() && json.contains("error") && json["error"].is_string())
     text = printable(json["error"].get<std::string>());
+  if (!target_.tls && text.find("HTTPS") != std::string::npos)
+    return text + "; ask https://" + target_.address + ", with --ca FILE for a private authority";
   if (answer.status != unauthorized) return text;
   return text + (target_.access.has_login()
                      ? "; correct the file of --token-file or --password-file"

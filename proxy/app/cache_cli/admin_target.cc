@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "conf/file_content.h"
+#include "conf/grammar.h"
 #include "conf/json/problems.h"
 
 namespace entrepot::app {
@@ -34,12 +35,26 @@ std::string own_certificate(const std::filesystem::path& file) {
   return content->bytes.substr(0, content->bytes.find(end)).append(end) + "\n";
 }
 
+/// True if what is sent to `address` stays on this machine.
+bool is_here(std::string_view address) {
+  return conf::is_unix(address) || address.starts_with("127.") ||
+         address.starts_with("localhost:") || address.starts_with("[::1]:");
+}
+
 AdminTarget target(std::string address, bool tls, const AccessOptions& options) {
   if (!options.user.empty() && !options.password_file && !options.token_file)
     throw std::runtime_error("--user needs --password-file FILE or --token-file FILE");
   if (!tls && (options.ca || options.client_certificate))
     throw std::runtime_error("--ca and --client-cert are for HTTPS, and the admin listener on " +
                              address + " is asked by plain HTTP");
+  if (!tls && !is_here(address) && (options.password_file || options.token_file))
+    throw std::runtime_error(
+        "a login is sent over HTTPS, to a unix socket or to this machine only, "
+        "and the admin listener on " +
+        address +
+        " is asked by plain HTTP; give "
+        "it admin.tls, and ask https://" +
+        address);
   return {.address = std::move(address), .tls = tls, .access = read_access(options)};
 }
 

@@ -28,6 +28,7 @@ struct ListenerParts {
   loop::StorePool& keys;           ///< fetches the keys of issuers of JWTs
   registry::Registry& registry;
   admission::Logins& logins;
+  admission::Logins& operators;  ///< the logins of the admin listener
   const metrics::Metrics& metrics;
   /// Uses other settings for the admin listener. Called on the control loop.
   std::function<void(const AdminSettings&)> use_for_admin;

@@ -63,7 +63,8 @@ ClientListeners::ClientListeners(const conf::Config& config, InheritedSockets& i
       retired_(parts_.control, config.timeouts.drain) {
   conf::forget_passwords(current_);
   issuer_keys_.use(all_listeners(current_));
-  parts_.logins.on_missing_key(issuer_keys_.asker());
+  for (auto* logins : {&parts_.logins, &parts_.operators})
+    logins->on_missing_key(issuer_keys_.asker());
   for (const auto& warning : settings_.warnings) log::warn("{}", warning);
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     listeners_.push_back(make(config, i, settings_, inherited.take(config.listen[i].address),
