@@ -230,6 +230,14 @@ void check_proxy(OutgoingProxy& proxy, const std::string& path, Problems& proble
     problems.warn(path + ".ca_file", "not used: the proxy's url is not https");
 }
 
+void check_size(const Cache& cache, Problems& problems) {
+  constexpr std::uint64_t small = 1 << 20;
+  if (cache.max_size < small)
+    problems.warn("cache.max_size",
+                  std::to_string(cache.max_size) +
+                      " bytes hold no layer; was a unit forgotten, as in 100GiB?");
+}
+
 /// $XDG_CACHE_HOME/entrepot, else ~/.cache/entrepot (XDG Base Directory Specification: relative
 /// values are ignored).
 void choose_directory(Cache& cache, Problems& problems) {
@@ -266,6 +274,7 @@ void validate(Config& config, Problems& problems) {
       read_passwords(upstream.endpoints[i].credentials,
                      indexed(path_of(upstream) + ".endpoints", i), problems);
   }
+  check_size(config.cache, problems);
   choose_directory(config.cache, problems);
 }
 

@@ -5,4 +5,8 @@ namespace entrepot {
 
 std::string_view version() { return ENTREPOT_VERSION; }
 
+std::string version_text() {
+  return "entrepot " + std::string(version()) + " (commit " + std::string(commit()) + ")";
+}
+
 }  // namespace entrepot

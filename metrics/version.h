@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace entrepot {
@@ -12,5 +13,8 @@ std::string_view version();
 /// tracked files had changed; "unknown" for a build outside a clone that did not set the CMake
 /// variable ENTREPOT_COMMIT. Any thread.
 std::string_view commit();
+
+/// The line of `entrepot version`, without its end. Any thread.
+std::string version_text();
 
 }  // namespace entrepot

@@ -219,7 +219,7 @@ int run(const Command& command) {
       case Action::access:
         return explain_access(command);
       case Action::version:
-        std::cout << "entrepot " << version() << " (commit " << commit() << ")\n";
+        std::cout << version_text() << '\n';
         return exit_ok;
     }
     return exit_bug;

@@ -3,17 +3,20 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 #include <string_view>
 
 #include "conf/grammar.h"
 #include "conf/json/units.h"
 #include "metrics/printable.h"
+#include "metrics/version.h"
 #include "proxy/access/claims.h"
 #include "proxy/access/user_name.h"
 #include "proxy/access/who.h"
 #include "proxy/app/command/client_options.h"
 #include "proxy/app/command/exit_codes.h"
+#include "proxy/app/command/unknown_word.h"
 #include "proxy/base/text.h"
 
 namespace entrepot::app {
@@ -23,7 +26,11 @@ constexpr const char* footer =
     "Exit codes: 0 done, 1 not there or found wrong (cache, token), not well (health),\n"
     "refused (access), not reached (client-config), 64 wrong usage, 75 try again later,\n"
     "78 fix the configuration, 70 a bug.\n"
-    "Without --config the built-in configuration is used: conf/entrepot.json.";
+    "Without --config, /etc/entrepot/entrepot.json is used if it exists, else the built-in\n"
+    "configuration: conf/entrepot.json.";
+
+/// The configuration of the packages.
+constexpr const char* default_configuration = "/etc/entrepot/entrepot.json";
 
 constexpr const char* set_help =
     "Change one key of the configuration; may be given again. Names with dots need no quotes where "
@@ -235,45 +242,85 @@ void add_serve_options(CLI::App& app, Command& result) {
                "Take the place of the running process with the same cache, if there is one");
 }
 
+void add_commands(CLI::App& app, Command& result) {
+  app.require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, Action action) -> CLI::App& {
+    auto* command = app.add_subcommand(name, help);
+    command->callback([&result, action] { result.action = action; });
+    return *command;
+  };
+  add_serve_options(add("serve", "Run the mirror until SIGTERM", Action::serve), result);
+  add_configuration(add("check", "Load a configuration, tell what is wrong with it", Action::check),
+                    result);
+  add("version", "Print the version", Action::version);
+  add_cache_commands(
+      add("cache", "Look at the cache and change it, whether a process uses it or not",
+          Action::cache),
+      result);
+  auto& client =
+      add("client-config", "Print or write the configuration with which an engine uses the mirror",
+          Action::client_config);
+  add_client_options(client, result);
+  add_configuration(client, result);
+  add_token_commands(
+      add("token", "Make and revoke tokens with which clients log in", Action::token), result);
+  add_access_commands(add("access", "Explain who may pull what", Action::access), result);
+  add_health_options(add("health", "Ask a running process whether it is well", Action::health),
+                     result);
+}
+
+/// `topic`: the words behind `help`; nullopt without `help`.
+void add_help_command(CLI::App& app, std::optional<std::vector<std::string>>& topic) {
+  auto* help = app.add_subcommand("help", "Print the help of a command, or this one");
+  help->callback([&topic] { topic.emplace(topic.value_or(std::vector<std::string>())); });
+  help->add_option_function<std::vector<std::string>>(
+          "COMMAND", [&topic](const std::vector<std::string>& words) { topic = words; },
+          "Such as cache, or cache ls")
+      ->type_name("");
+}
+
+/// The help of `help WORDS`.
+Farewell help_of(CLI::App& app, const std::vector<std::string>& words) {
+  if (auto fault = fault_of_words(app, words)) return {exit_usage, *fault};
+  CLI::App* command = &app;
+  std::string before;
+  for (const std::string& word : words) {
+    if (command->get_subcommands([](const CLI::App*) { return true; }).empty()) break;
+    before += (before.empty() ? "" : " ") + command->get_name();
+    command = command->get_subcommand(word);
+  }
+  return {exit_ok, command->help(before)};
+}
+
+/// The words of a command line that cannot be parsed because of `error`, or that asks for help.
+Farewell farewell(const CLI::App& app, const CLI::ParseError& error,
+                  const std::vector<std::string>& words) {
+  std::ostringstream out, err;
+  if (app.exit(error, out, err) == 0) return {exit_ok, out.str()};
+  if (words.empty()) return {exit_usage, app.help()};
+  return {exit_usage, fault_of_words(app, words).value_or(err.str())};
+}
+
 }  // namespace
 
 std::variant<Command, Farewell> parse_command_line(int argc, const char* const* argv) {
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   Command result;
   CLI::App app("Entrepot: a pull-through mirror for container registries", "entrepot");
-  app.require_subcommand(1);
+  app.set_version_flag("-V,--version", version_text());
   app.footer(footer);
-  auto* serve = app.add_subcommand("serve", "Run the mirror until SIGTERM");
-  auto* check = app.add_subcommand("check", "Load a configuration, tell what is wrong with it");
-  auto* version = app.add_subcommand("version", "Print the version");
-  auto* cache = app.add_subcommand(
-      "cache", "Look at the cache and change it, whether a process uses it or not");
-  auto* client = app.add_subcommand(
-      "client-config", "Print or write the configuration with which an engine uses the mirror");
-  auto* token = app.add_subcommand("token", "Make and revoke tokens with which clients log in");
-  auto* access = app.add_subcommand("access", "Explain who may pull what");
-  add_cache_commands(*cache, result);
-  add_access_commands(*access, result);
-  add_token_commands(*token, result);
-  auto* health = app.add_subcommand("health", "Ask a running process whether it is well");
-  add_health_options(*health, result);
-  add_client_options(*client, result);
-  add_configuration(*client, result);
-  add_serve_options(*serve, result);
-  add_configuration(*check, result);
+  add_commands(app, result);
+  std::optional<std::vector<std::string>> topic;
+  add_help_command(app, topic);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    std::ostringstream out, err;
-    const bool help = app.exit(error, out, err) == 0;
-    return help ? Farewell{exit_ok, out.str()} : Farewell{exit_usage, err.str()};
+    return farewell(app, error, words);
   }
-  if (check->parsed()) result.action = Action::check;
-  if (version->parsed()) result.action = Action::version;
-  if (cache->parsed()) result.action = Action::cache;
-  if (health->parsed()) result.action = Action::health;
-  if (client->parsed()) result.action = Action::client_config;
-  if (token->parsed()) result.action = Action::token;
-  if (access->parsed()) result.action = Action::access;
+  if (topic) return help_of(app, *topic);
+  std::error_code none;
+  if (!result.config && std::filesystem::exists(default_configuration, none))
+    result.config = default_configuration;
   return result;
 }
 

@@ -253,6 +253,13 @@ TEST_F(Load, WarnsOfPasswordsThatOthersCanRead) {
                   " can be read by every user; chmod it to 0400 or 0600"));
 }
 
+TEST_F(Load, WarnsOfACacheThatHoldsNoLayer) {
+  const auto warnings = [](const char* json) { return load_text(json, "f.json", {}).warnings; };
+  EXPECT_THAT(warnings(R"({ "cache": { "max_size": 10 } })"),
+              ElementsAre(HasSubstr("cache.max_size: 10 bytes hold no layer")));
+  EXPECT_THAT(warnings(R"({ "cache": { "max_size": "1MiB" } })"), IsEmpty());
+}
+
 TEST_F(Load, WarnsOfCredentialsOverPlainHttp) {
   const TemporaryFile file("s3cret\n");
   auto json = with_password_file(file.path());
