@@ -8,10 +8,13 @@
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "proxy/base/ip_address.h"
+#include "proxy/base/text.h"
+#include "proxy/http/listen/port_owner.h"
 #include "proxy/http/listener.h"
 #include "proxy/http/server.h"
 
@@ -35,10 +38,13 @@ struct Address {
   throw ListenError("cannot listen on " + address + ": " + why, in_use);
 }
 
-std::string explain(int error) {
+/// `port`: of the address.
+std::string explain(int error, std::uint16_t port) {
   switch (error) {
-    case EADDRINUSE:
-      return "the address is already in use";
+    case EADDRINUSE: {
+      const std::string owner = owner_of_port(port);
+      return "the address is already in use" + (owner.empty() ? "" : " by " + owner);
+    }
     case EACCES:
       return "no permission (ports below 1024 need CAP_NET_BIND_SERVICE)";
     case EADDRNOTAVAIL:
@@ -46,6 +52,12 @@ std::string explain(int error) {
     default:
       return std::generic_category().message(error);
   }
+}
+
+/// The port behind the last colon; 0: there is none.
+std::uint16_t port_of(std::string_view address) {
+  const auto number = parse_number(address.substr(address.rfind(':') + 1));
+  return static_cast<std::uint16_t>(number.value_or(0));
 }
 
 bool same_ip(const Address& one, const Address& other) {
@@ -131,7 +143,7 @@ void close_all(const std::vector<int>& sockets) {
 [[noreturn]] void close_and_fail(const std::vector<int>& sockets, const std::string& address) {
   const int error = errno;
   close_all(sockets);
-  fail(address, explain(error), error == EADDRINUSE);
+  fail(address, explain(error, port_of(address)), error == EADDRINUSE);
 }
 
 /// Adds descriptors of the first socket until there are `count`.
@@ -216,7 +228,7 @@ void begin_listening(const std::string& address, const std::vector<int>& sockets
   for (const int fd : sockets) {
     if (is_listening(fd)) continue;
     set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (listen(fd, backlog) != 0) fail(address, explain(errno));
+    if (listen(fd, backlog) != 0) fail(address, explain(errno, port_of(address)));
   }
 }
 

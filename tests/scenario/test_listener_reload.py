@@ -304,7 +304,7 @@ def test_a_port_that_is_taken(start, upstream, leaf):
         entrepot.config["cache"]["max_size"] = "2GiB"
         listen(entrepot, https.listening(leaf), FREE, {"address": address},
                expect=f"error .*SIGHUP: cannot listen on {re.escape(address)}: the address is already "
-                      "in use; the previous configuration stays in force")
+                      rf"in use by \S+ \(pid {os.getpid()}\); the previous configuration stays in force")
         for port in (first, second):
             assert client.get(port, "/v2/").status == 200
         assert entrepot.metrics().sum("cache_max_bytes") != 2 << 30

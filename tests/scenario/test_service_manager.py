@@ -207,4 +207,4 @@ def _remove_and_add_again(entrepot, listener) -> None:
     entrepot.config["listen"] = [{"address": "127.0.0.1:0"}]
     reloading.reload(entrepot, "listeners removed")
     entrepot.config["listen"] = [listener]
-    reloading.reload(entrepot, "already in use .if a socket unit of systemd has it, restart this service")
+    reloading.reload(entrepot, "already in use by .* .if a socket unit of systemd has it, restart this service")
