@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from support import content
 from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
-from support.entrepot import EXIT_USAGE, run
+from support.entrepot import EXIT_USAGE, binary, environment, run
 from support.gate import eventually
 
 KIB, MIB = content.KIB, content.MIB
@@ -178,6 +180,40 @@ def test_rm_repository(entrepot, upstream, image):
     for blob in image.blobs:
         assert_whole(entrepot.get(blob_target(blob)), blob)
     assert upstream.count("blob", method="GET") == len(image.blobs)
+
+
+def at_a_terminal(entrepot, answer: str, *words) -> tuple[int, str]:
+    """The exit code, and what the terminal shows."""
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [binary(), "cache", *words, "--config", str(entrepot.config_path)], stdin=theirs, stdout=theirs,
+        stderr=theirs, start_new_session=True, env=environment())
+    os.close(theirs)
+    os.write(terminal, answer.encode())
+    shown = b""
+    try:
+        while part := os.read(terminal, 4096):
+            shown += part
+    except OSError:  # EIO: the process has ended
+        pass
+    os.close(terminal)
+    return process.wait(60), shown.decode()
+
+
+@pytest.mark.parametrize("answer,removed", [("y\n", True), ("yes\n", True), ("\n", False), ("no\n", False),
+                                            ("\x04", False)])
+def test_rm_of_a_repository_asks_at_a_terminal(entrepot, answer, removed):
+    code, shown = at_a_terminal(entrepot, answer, "rm", REPOSITORY)
+    assert f"forget everything of docker.io/{REPOSITORY}, its tags and their images? [y/N]" in shown
+    assert (code, "nothing is removed" in shown) == ((0, False) if removed else (EXIT_FOUND, True)), shown
+    left = json.loads(command(entrepot, "stats", "--json").stdout)["tags"]
+    assert left == (0 if removed else 1)
+
+
+@pytest.mark.parametrize("words", [("rm", REPOSITORY, "--yes"), ("rm", f"{REPOSITORY}:latest")])
+def test_rm_does_not_ask(entrepot, words):
+    code, shown = at_a_terminal(entrepot, "", *words)
+    assert code == 0 and "[y/N]" not in shown
 
 
 def test_rm_repository_keeps_blobs_of_manifests_of_another_one(entrepot, upstream, image):

@@ -129,6 +129,18 @@ int verify(Cache& cache, const Command& command) {
   return result["bad"].empty() ? exit_ok : exit_found;
 }
 
+/// Asks the operator at a terminal; a script is not asked.
+bool agreed(const Command& command, const std::string& repository) {
+  if (command.yes || ::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0) return true;
+  std::cerr << "entrepot: forget everything of " << printable(repository)
+            << ", its tags and their images? [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "y" || answer == "yes") return true;
+  std::cerr << "entrepot: nothing is removed\n";
+  return false;
+}
+
 /// DIGEST, or [UPSTREAM/]REPOSITORY[:TAG].
 int remove(Cache& cache, const Command& command, const conf::Config& config) {
   const std::string& what = command.argument;
@@ -146,6 +158,7 @@ int remove(Cache& cache, const Command& command, const conf::Config& config) {
     if (slash == std::string::npos) repository = "library/" + repository;
     repository = config.default_upstream + "/" + repository;
   }
+  if (!tagged && !agreed(command, repository)) return exit_found;
   return print(command,
                cache.ask("DELETE", http::Method::del, root + "/repositories/" + repository,
                          tagged ? "tag=" + what.substr(colon + 1) : ""),

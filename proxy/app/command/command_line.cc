@@ -79,10 +79,9 @@ void add_cache_commands(CLI::App& cache, Command& result) {
       ->check(CLI::IsMember({"size", "age", "hits"}));
   add("verify", "Compare every stored blob with its digest", CacheAction::verify)
       ->add_flag("--repair", result.repair, "Drop what is wrong, to be fetched again");
-  add("rm", "Forget an object, a tag or a repository", CacheAction::remove)
-      ->add_option("WHAT", result.argument, "DIGEST or REPOSITORY[:TAG]")
-      ->required()
-      ->check(a_name);
+  auto* rm = add("rm", "Forget an object, a tag or a repository", CacheAction::remove);
+  rm->add_flag("-y,--yes", result.yes, "Do not ask before a whole repository");
+  rm->add_option("WHAT", result.argument, "DIGEST or REPOSITORY[:TAG]")->required()->check(a_name);
   add("pins", "What is pinned", CacheAction::pins);
   const char* pattern_help = "Repositories, such as library/* or ghcr.io/acme/*";
   add("pin", "Never evict what these repositories hold", CacheAction::pin)

@@ -53,6 +53,7 @@ struct Command {
   CacheAction cache_action = CacheAction::stats;
   bool json = false;
   bool repair = false;
+  bool yes = false;           ///< remove a repository without a question
   std::string sort = "size";  ///< "size", "age", "hits"
   std::string argument;       ///< the object to remove, or the pattern to pin
 
