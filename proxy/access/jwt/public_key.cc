@@ -125,6 +125,11 @@ bool PublicKey::serves(JwtAlgorithm algorithm, const std::optional<std::string>&
 
 bool PublicKey::verify(JwtAlgorithm algorithm, std::string_view text,
                        std::string_view signature) const {
+  // RFC 8017, sections 8.1.2 and 8.2.2, step 1: any other length is wrong, also if the number is
+  // right.
+  if (type_ == KeyType::rsa &&
+      signature.size() != static_cast<std::size_t>(EVP_PKEY_get_size(key_.get())))
+    return false;
   std::string der;
   if (type_ == KeyType::p256 || type_ == KeyType::p384) {
     der = der_of(signature, type_ == KeyType::p256 ? 32 : 48);

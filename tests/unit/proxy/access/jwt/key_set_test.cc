@@ -115,6 +115,23 @@ INSTANTIATE_TEST_SUITE_P(
                     JwtAlgorithm::es256, JwtAlgorithm::es384, JwtAlgorithm::eddsa),
     [](const auto& each) { return std::string(metrics::to_string(each.param)); });
 
+/// One of 256 signatures begins with a zero, which a number may lack.
+TEST(KeySet, AnRsaSignatureHasTheLengthOfItsKey) {
+  for (const auto algorithm : {JwtAlgorithm::rs256, JwtAlgorithm::ps256}) {
+    const SigningKey key(KeyType::rsa);
+    const KeySet keys = set_of(key.jwk());
+    std::string text, signature = "x";
+    for (int number = 0; signature.front() != '\0'; ++number) {
+      const std::string token = key.token(algorithm, "{\"n\":" + std::to_string(number) + "}");
+      const std::size_t dot = token.rfind('.');
+      text = token.substr(0, dot);
+      signature = *decode_base64url(token.substr(dot + 1));
+    }
+    EXPECT_EQ(keys.verify(algorithm, {}, text, signature), Result::right);
+    EXPECT_EQ(keys.verify(algorithm, {}, text, signature.substr(1)), Result::wrong);
+  }
+}
+
 TEST(KeySet, TheKeyIdSelects) {
   const SigningKey one(KeyType::p256), two(KeyType::p256);
   const KeySet keys = set_of(one.jwk(R"(,"kid":"1")") + "," + two.jwk(R"(,"kid":"2")"));
