@@ -69,12 +69,9 @@ void check_neighbours(const std::string& address, const std::vector<std::string>
       return problems.error(path, address + " is listened on already");
     if (!covers_listen_address(address, other)) continue;
     std::string text = address;
-    text.append(" overlaps ")
-        .append(other)
-        .append(
-            ", so the port would be in use already: 0.0.0.0 has all IPv4 addresses, [::] the IPv6 "
-            "ones "
-            "too; keep one of both, or give single addresses");
+    text.append(" overlaps ").append(other);
+    text.append(", so the port would be in use already: 0.0.0.0 has all IPv4 addresses, [::] the ");
+    text.append("IPv6 ones too; keep one of both, or give single addresses");
     return problems.error(path, text);
   }
 }

@@ -12,10 +12,6 @@
 namespace entrepot::log {
 namespace {
 
-void append(spdlog::memory_buf_t& out, std::string_view text) {
-  out.append(text.data(), text.data() + text.size());
-}
-
 void append_number(spdlog::memory_buf_t& out, std::uint64_t number) {
   const fmt::format_int digits(number);
   append(out, {digits.data(), digits.size()});

@@ -17,8 +17,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::minutes between_losses{1};
-
 /// Each thread has one number, so that few threads share a buffer.
 std::size_t thread_number() {
   static std::atomic<std::size_t> next{0};
@@ -177,11 +175,7 @@ void AccessFile::open_again() {
 }
 
 void AccessFile::tell_loss(std::string_view reason) {
-  const auto now = Clock::now().time_since_epoch();
-  auto due = tell_at_.load(std::memory_order_relaxed);
-  if (now.count() < due) return;
-  const auto next = (now + std::chrono::duration_cast<Clock::duration>(between_losses)).count();
-  if (!tell_at_.compare_exchange_strong(due, next, std::memory_order_relaxed)) return;
+  if (!loss_lines_.take()) return;
   tell_.failure(
       fmt::format("the access log {} does not take all lines ({}); {} of them are lost, and "
                   "requests are answered as before",

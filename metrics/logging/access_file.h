@@ -11,6 +11,7 @@
 #include <string_view>
 #include <thread>
 
+#include "metrics/log_interval.h"
 #include "metrics/logging/patient_writer.h"
 #include "metrics/mutex.h"
 
@@ -45,7 +46,7 @@ class AccessFile {
   /// most. Any thread; returns at once.
   void reopen();
   /// Writes the buffered lines, for `limit` at most, and ends the thread. Later lines are
-  /// dropped. Call it once.
+  /// lost. Call it once.
   void stop(std::chrono::milliseconds limit);
 
   /// Lines lost: a buffer or the disk was full. Any thread.
@@ -75,7 +76,7 @@ class AccessFile {
   std::atomic<bool> called_{false};  // since the buffers were written
   std::atomic<bool> reopen_{false};
   std::atomic<std::uint64_t> dropped_{0};
-  std::atomic<std::int64_t> tell_at_{0};  // the next loss; ticks of the steady clock
+  LogInterval loss_lines_;
   Mutex mutex_;
   ConditionVariable changed_;
   Task task_ GUARDED_BY(mutex_) = Task::none;

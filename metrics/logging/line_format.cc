@@ -15,10 +15,6 @@
 namespace entrepot::log {
 namespace {
 
-void append(spdlog::memory_buf_t& out, std::string_view text) {
-  out.append(text.data(), text.data() + text.size());
-}
-
 /// "2026-01-31T12:00:00." for a second. Lines are written in their order, most of them in the same
 /// second as the one before.
 std::string_view second_text(std::time_t second) {
@@ -37,10 +33,10 @@ void append_time(spdlog::memory_buf_t& out, spdlog::log_clock::time_point time) 
   const auto milliseconds =
       std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
   append(out, second_text(static_cast<std::time_t>(milliseconds / 1000)));
-  const auto rest = static_cast<char>(milliseconds % 1000 / 100 + '0');
+  const auto hundreds = static_cast<char>(milliseconds % 1000 / 100 + '0');
   const auto tens = static_cast<char>(milliseconds % 100 / 10 + '0');
   const auto ones = static_cast<char>(milliseconds % 10 + '0');
-  append(out, {std::array{rest, tens, ones, 'Z'}.data(), 4});
+  append(out, {std::array{hundreds, tens, ones, 'Z'}.data(), 4});
 }
 
 std::string_view level_word(spdlog::level::level_enum level) {

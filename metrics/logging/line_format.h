@@ -3,6 +3,7 @@
 
 #include <spdlog/formatter.h>
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -38,6 +39,10 @@ class LineFormatter : public spdlog::formatter {
  private:
   const LineStyle style_;
 };
+
+inline void append(spdlog::memory_buf_t& out, std::string_view text) {
+  out.append(text.data(), text.data() + text.size());
+}
 
 /// Appends `text` as in a JSON string: escapes quotes, backslashes and characters that a terminal
 /// interprets (printable.h). Bytes that are not UTF-8 become U+FFFD.

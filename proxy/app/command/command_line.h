@@ -43,6 +43,7 @@ struct AccessOptions {
 /// The parsed command line.
 struct Command {
   Action action = Action::serve;
+  /// Without the option, /etc/entrepot/entrepot.json if it exists; nullopt: the built-in one.
   std::optional<std::filesystem::path> config;
   std::vector<std::string> overrides;  ///< "key=value", in order
 

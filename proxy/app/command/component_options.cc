@@ -155,7 +155,7 @@ int thread_count(int configured) {
 }
 
 std::size_t threads_of(const conf::Config& config) {
-  constexpr int control_and_small_pools = 3;
+  constexpr int control_and_small_pools = 5;  // Threads: admin, login, operators, keys
   const int own = thread_count(config.threads.serve) + thread_count(config.threads.fetch) +
                   config.threads.store + control_and_small_pools;
   return static_cast<std::size_t>(own) + threads_of_the_index;

@@ -12,9 +12,9 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "metrics/log_interval.h"
 #include "metrics/mutex.h"
 #include "proxy/http/client/client_address.h"
-#include "proxy/http/client/log_interval.h"
 #include "proxy/http/client/pace.h"
 
 namespace entrepot::http {
@@ -63,7 +63,7 @@ class ClientShares {
     std::atomic<std::size_t> requests{0};
     std::atomic<std::size_t> misses{0};
     std::optional<Pace> pace;  // with ShareLimits::bandwidth_each
-    LogInterval lines;         // about this client
+    log::LogInterval lines;    // about this client
   };
   using Entries = std::unordered_map<Key, Entry, KeyHash>;  // with stable addresses
   struct Shard {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "metrics/log_interval.h"
 #include "metrics/mutex.h"
 #include "proxy/http/client/client_address.h"
-#include "proxy/http/client/log_interval.h"
 
 namespace entrepot::http {
 
@@ -65,7 +65,7 @@ class Clients {
     std::size_t all = 0;                // connections
     std::size_t connections = 0;        // of Role::client
     std::atomic<std::size_t> heads{0};  // bytes
-    LogInterval lines;                  // about this client
+    log::LogInterval lines;             // about this client
   };
   struct Shard {
     Mutex mutex;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/http/listen/port_owner.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <filesystem>
@@ -10,6 +9,8 @@
 #include <sstream>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "metrics/printable.h"
 #include "proxy/base/text.h"
@@ -42,13 +43,14 @@ std::optional<ListeningSocket> listening_in(const std::string& row, std::uint16_
   return ListeningSocket{fields[9], fields[7]};
 }
 
-std::optional<ListeningSocket> listening_on(std::uint16_t port) {
+std::vector<ListeningSocket> listening_on(std::uint16_t port) {
+  std::vector<ListeningSocket> sockets;
   for (const char* table : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
     std::ifstream rows(table);
     for (std::string row; std::getline(rows, row);)
-      if (auto found = listening_in(row, port)) return found;
+      if (auto found = listening_in(row, port)) sockets.push_back(std::move(*found));
   }
-  return std::nullopt;
+  return sockets;
 }
 
 /// True if a descriptor of the process is the socket. False as well without the permission to look.
@@ -71,19 +73,27 @@ std::string name_of(const fs::path& process) {
   return printable(name) + " (pid " + process.filename().string() + ")";
 }
 
-}  // namespace
-
-std::string owner_of_port(std::uint16_t port) {
-  const auto socket = listening_on(port);
-  if (!socket) return {};
+std::string owner_of(const ListeningSocket& socket) {
   std::error_code error;
   for (fs::directory_iterator process("/proc", error), end; !error && process != end;
        process.increment(error)) {
     if (parse_number(process->path().filename().string()) &&
-        has_socket(process->path(), socket->inode))
+        has_socket(process->path(), socket.inode))
       return name_of(process->path());
   }
-  return "a process of the user id " + socket->uid;
+  return "a process of the user id " + socket.uid;
+}
+
+}  // namespace
+
+std::string owner_of_port(std::uint16_t port) {
+  std::string owner;
+  for (const auto& socket : listening_on(port)) {
+    const std::string other = owner_of(socket);
+    if (!owner.empty() && other != owner) return {};
+    owner = other;
+  }
+  return owner;
 }
 
 }  // namespace entrepot::http

@@ -49,9 +49,8 @@ TEST_F(ComponentOptions, Log) {
 TEST(ThreadsOfTheProcess, AreThoseOfThreads) {
   const auto config =
       conf::load_text(R"({"threads": {"serve": 2, "fetch": 3, "store": 5}})", "f.json", {}).config;
-  const int control_admin_pool_and_login_pool = 3;
-  EXPECT_EQ(threads_of(config),
-            2 + 3 + 5 + control_admin_pool_and_login_pool + threads_of_the_index);
+  const int control_and_small_pools = 5;
+  EXPECT_EQ(threads_of(config), 2 + 3 + 5 + control_and_small_pools + threads_of_the_index);
 }
 
 TEST_F(ComponentOptions, MetricsKnowEndpointsAsTheUpstreamClientDoes) {

@@ -99,7 +99,7 @@ TEST_F(TokensTest, AreRememberedByTheirBytes) {
   ScriptedServer server([](const Received&, Reply& reply) {
     reply.send(200, {}, R"({"token":")" + std::string(size, 't') + "\"}");
   });
-  // Those that are asked for at once come in any order.
+  // Tokens that are asked for at once come in any order.
   for (const auto& [first, some] :
        {std::pair(0, 1), std::pair(1, count - 2), std::pair(count - 1, 1)}) {
     ask(server, some, first);

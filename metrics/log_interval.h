@@ -4,7 +4,7 @@
 #include <atomic>
 #include <chrono>
 
-namespace entrepot::http {
+namespace entrepot::log {
 
 /// Lets one log line a minute through. Any thread.
 class LogInterval {
@@ -23,4 +23,4 @@ class LogInterval {
   std::atomic<Clock::rep> last_{0};  // on Clock; 0: never
 };
 
-}  // namespace entrepot::http
+}  // namespace entrepot::log
