@@ -47,9 +47,9 @@ BodyPump::BodyPump(std::unique_ptr<Body> body, Pieces pieces, Output& output,
 
 BodyPump::Result BodyPump::run() {
   // Once a turn: what the kernel does not take now has to wait for an event.
-  const std::size_t withdrawn = output_.withdraw();
-  offset_ -= withdrawn;
-  if (environment_.pace != nullptr) environment_.pace->unsent(withdrawn);
+  rest_ = output_.withdraw();
+  offset_ -= rest_;
+  if (environment_.pace != nullptr) environment_.pace->unsent(rest_);
   for (int i = 0; i < windows_per_turn; ++i) {
     if (*waiting_) return growing_ ? Result::waiting : Result::blocked;
     if (*unreadable_) return file_failed();
@@ -96,6 +96,9 @@ BodyPump::Result BodyPump::send_window() {
   if (available <= offset_)
     return state == Body::State::growing ? wait_for_growth() : Result::failed;
   std::uint64_t length = std::min<std::uint64_t>(available - offset_, output_.largest_part());
+  // The rest goes without the bytes that the body has got meanwhile: many readers of a growing body
+  // would send these in small parts, each as soon as it comes.
+  if (rest_ > 0) length = std::min(length, std::exchange(rest_, 0));
   if (environment_.pace != nullptr) {
     length = environment_.pace->allow_part(length);
     if (length == 0) {

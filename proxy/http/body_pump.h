@@ -84,8 +84,9 @@ class BodyPump {
   bool end_sent_ = false;     // the text after the last piece has been sent
   std::uint64_t offset_ = 0;  // in the last piece that was begun, which ends at end_
   std::uint64_t end_ = 0;
-  int reads_ = 0;         // of the bytes at offset_ into the page cache
-  bool growing_ = false;  // while *waiting_: for growth, else for the disk
+  std::uint64_t rest_ = 0;  // bytes of the last window that the kernel has not taken
+  int reads_ = 0;           // of the bytes at offset_ into the page cache
+  bool growing_ = false;    // while *waiting_: for growth, else for the disk
   // Shared with the posted wake-up that sets them, which may outlive the pump.
   const std::shared_ptr<bool> waiting_;
   const std::shared_ptr<bool> unreadable_;
