@@ -259,9 +259,9 @@ struct Metrics::Families {
   TlsMetrics tls;
   LoginMetrics logins;
   ForwardingMetrics forwarding;
+  ClientMetrics clients;
   GaugeSeries connections{0}, connections_limit{0}, flights{0}, store_jobs_queued{0};
   CounterSeries connections_refused{0}, log_dropped{0};
-  EnumSeries<CounterSeries, ClientLimit> clients_limited;
   EnumSeries<HistogramSeries, LoopRole> loop_lag;
   EnumSeries<CounterSeries, JobPool> job_failures;
   EnumSeries<CounterSeries, HandoverResult> handovers;
@@ -284,7 +284,6 @@ void Metrics::Families::write_process(Exposition& out) const {
   out.add(Id::connections, {}, connections);
   out.add(Id::connections_limit, {}, connections_limit);
   out.add(Id::connections_refused, {}, connections_refused);
-  out.add_each(Id::clients_limited, clients_limited);
   out.add(Id::flights, {}, flights);
   out.add(Id::log_dropped, {}, static_cast<double>(log_dropped + log::dropped()));
   out.add(Id::store_jobs_queued, {}, store_jobs_queued);
@@ -332,6 +331,7 @@ const DiskMetrics& Metrics::disk() const { return families_->disk; }
 const TlsMetrics& Metrics::tls() const { return families_->tls; }
 const LoginMetrics& Metrics::logins() const { return families_->logins; }
 const ForwardingMetrics& Metrics::forwarding() const { return families_->forwarding; }
+const ClientMetrics& Metrics::clients() const { return families_->clients; }
 
 Histogram Metrics::request_duration(Outcome outcome) const {
   return Histogram(&families_->request_duration[index_of(outcome)]);
@@ -342,9 +342,6 @@ Histogram Metrics::time_to_first_byte(Outcome outcome) const {
 Gauge Metrics::connections() const { return Gauge(&families_->connections); }
 Gauge Metrics::connections_limit() const { return Gauge(&families_->connections_limit); }
 Counter Metrics::connections_refused() const { return Counter(&families_->connections_refused); }
-Counter Metrics::clients_limited(ClientLimit limit) const {
-  return Counter(&families_->clients_limited[limit]);
-}
 Gauge Metrics::flights() const { return Gauge(&families_->flights); }
 Counter Metrics::log_dropped() const { return Counter(&families_->log_dropped); }
 Histogram Metrics::loop_lag(LoopRole loop) const { return Histogram(&families_->loop_lag[loop]); }
@@ -371,6 +368,7 @@ std::string Metrics::text() const {
   families_->tls.write(out);
   families_->logins.write(out);
   families_->forwarding.write(out);
+  families_->clients.write(out);
   families_->write_process(out);
   return out.text();
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "metrics/cache_metrics.h"
+#include "metrics/client_metrics.h"
 #include "metrics/handles.h"
 #include "metrics/labels.h"
 #include "metrics/reasons.h"
@@ -142,6 +143,7 @@ class Metrics {
   const TlsMetrics& tls() const;
   const LoginMetrics& logins() const;
   const ForwardingMetrics& forwarding() const;
+  const ClientMetrics& clients() const;
 
   Histogram request_duration(Outcome outcome) const;
   Histogram time_to_first_byte(Outcome outcome) const;
@@ -149,7 +151,6 @@ class Metrics {
   Gauge connections() const;
   Gauge connections_limit() const;
   Counter connections_refused() const;
-  Counter clients_limited(ClientLimit limit) const;
   Gauge flights() const;
   /// Lines dropped outside of the log's own queue, which text() adds (log::dropped()).
   Counter log_dropped() const;

@@ -47,6 +47,8 @@ enum class Id : std::size_t {
   cache_evictions,
   digest_mismatches,
   fills_resumed,
+  repeated_reads,
+  last_request,
   disk_errors,
   bypass,
   scrubbed_bytes,

@@ -40,7 +40,8 @@ NOT_OURS = {"up", "ALERTS"}
 # Alerts that need more than a minute, or a bug of ours: only promtool's tests let them fire.
 TOO_SLOW = {"EntrepotHitRatioCollapse", "EntrepotClientLimited", "EntrepotDescriptors",
             "EntrepotJobFailed", "EntrepotLoginsRefused", "EntrepotReplacementFailed",
-            "EntrepotIssuerKeys", "EntrepotForwarding", "EntrepotReloadRefused"}
+            "EntrepotIssuerKeys", "EntrepotForwarding", "EntrepotReloadRefused",
+            "EntrepotUnused"}
 
 
 @dataclass
@@ -75,6 +76,7 @@ def bad_days(mirror: BusyMirror, prometheus: Prometheus) -> list[dict]:
     mirror.pull_too_large()
     mirror.break_a_download()
     mirror.send_wrong_bytes()
+    mirror.change_stored_bytes()
     mirror.be_limited()
     mirror.spend_the_budget()
     mirror.lose_an_endpoint()

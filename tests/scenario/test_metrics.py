@@ -66,6 +66,8 @@ METRICS = {
     "cache_evictions_total": {"reason"},
     "digest_mismatches_total": {"upstream", "endpoint"},
     "fills_resumed_total": set(),
+    "cache_repeated_reads_total": set(),
+    "last_request_timestamp_seconds": {"engine", "network"},
     "disk_errors_total": {"operation"},
     "bypass_total": {"reason"},
     "scrubbed_bytes_total": set(),
@@ -454,3 +456,20 @@ def test_admin_is_not_for_clients(start):
 def test_without_admin_listener(start, image):
     entrepot = start(admin=None)
     assert_whole(entrepot.get(LATEST), image.manifest)
+
+
+def test_the_last_request_is_that_of_an_engine(start, upstream, image):
+    entrepot = start()
+
+    def last(engine: str) -> float:
+        return entrepot.metrics().sum("last_request_timestamp_seconds", engine=engine, network="host")
+    assert last("docker") == last("other") == 0
+    before = time.time()
+    agent = {"User-Agent": "docker/20.10.24 go/go1.19.8"}
+    assert entrepot.get("/v2/", headers=agent).status == 200
+    assert entrepot.get("/v2/Wrong/manifests/latest", headers=agent).status in (400, 404)
+    assert last("docker") == 0, "no content was requested"
+    assert entrepot.get(manifest_target("latest"), headers=agent).status == 200
+    # Both clocks of the process count seconds.
+    assert before - 2 <= last("docker") <= time.time() + 2
+    assert last("other") == 0

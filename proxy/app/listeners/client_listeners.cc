@@ -38,13 +38,13 @@ http::ServerOptions options_of(const ListenerParts& parts, const conf::Config& c
   options.readers = &parts.readers;
   options.turned_away = metrics.connections_refused();
   options.client_counters =
-      http::ClientCounters{.connections = metrics.clients_limited(ClientLimit::connections),
-                           .requests = metrics.clients_limited(ClientLimit::requests),
-                           .misses = metrics.clients_limited(ClientLimit::misses),
-                           .heads = metrics.clients_limited(ClientLimit::heads),
-                           .bandwidth = metrics.clients_limited(ClientLimit::bandwidth),
-                           .slow = metrics.clients_limited(ClientLimit::slow),
-                           .idle = metrics.clients_limited(ClientLimit::idle)};
+      http::ClientCounters{.connections = metrics.clients().limited(ClientLimit::connections),
+                           .requests = metrics.clients().limited(ClientLimit::requests),
+                           .misses = metrics.clients().limited(ClientLimit::misses),
+                           .heads = metrics.clients().limited(ClientLimit::heads),
+                           .bandwidth = metrics.clients().limited(ClientLimit::bandwidth),
+                           .slow = metrics.clients().limited(ClientLimit::slow),
+                           .idle = metrics.clients().limited(ClientLimit::idle)};
   options.handler_failures = metrics.job_failures(metrics::JobPool::serve);
   return options;
 }

@@ -5,6 +5,7 @@
 
 #include "metrics/log.h"
 #include "proxy/http/parse/refusal.h"
+#include "proxy/registry/reply/client_kind.h"
 
 namespace entrepot::registry {
 namespace {
@@ -65,7 +66,7 @@ std::string_view remedy(metrics::Forwarding reason) {
 }  // namespace
 
 Reporter::Reporter(const log::AccessLog& access_log, const metrics::Metrics& metrics)
-    : access_log_(access_log), no_upstream_(metrics.upstream({})) {
+    : access_log_(access_log), no_upstream_(metrics.upstream({})), clients_(metrics.clients()) {
   for (std::size_t i = 0; i < metrics::count_of<metrics::Outcome>; ++i) {
     const auto outcome = static_cast<metrics::Outcome>(i);
     durations_.push_back(metrics.request_duration(outcome));
@@ -83,7 +84,16 @@ void Reporter::finished(const http::Exchange& exchange, const Call& call,
   if (stats.body_bytes > 0) series.response_bytes(call.outcome).add(stats.body_bytes);
   durations_[outcome].observe(stats.finished - stats.started);
   if (stats.first_byte >= stats.started) first_bytes_[outcome].observe(time_to_first_byte(stats));
+  note_use(exchange, call, stats);
   if (access_log_.enabled()) write_line(exchange, call, stats);
+}
+
+/// A request that is refused, or names no content, is no use of the mirror: scanners send such.
+void Reporter::note_use(const http::Exchange& exchange, const Call& call,
+                        const http::ReplyStats& stats) const {
+  if (call.upstream == nullptr || call.outcome == metrics::Outcome::refused) return;
+  clients_.requested(engine_of(call.fields.user_agent.value), network_of(exchange.peer()),
+                     stats.finished);
 }
 
 void Reporter::write_line(const http::Exchange& exchange, const Call& call,

@@ -26,6 +26,8 @@ class Reporter {
   void forwarding_failed(metrics::Forwarding reason, const http::Peer& proxy) const;
 
  private:
+  void note_use(const http::Exchange& exchange, const Call& call,
+                const http::ReplyStats& stats) const;
   void write_line(const http::Exchange& exchange, const Call& call,
                   const http::ReplyStats& stats) const;
   void tls_on_plain_port(const http::Peer& peer) const;
@@ -34,6 +36,7 @@ class Reporter {
   // Constant after construction.
   const log::AccessLog access_log_;
   const metrics::UpstreamMetrics& no_upstream_;
+  const metrics::ClientMetrics& clients_;
   // Indexed by outcome.
   std::vector<metrics::Histogram> durations_;
   std::vector<metrics::Histogram> first_bytes_;

@@ -87,6 +87,9 @@ RequestFields scan_fields(const http::Request& request) {
       case 8:
         if (field.name == "if-range") take(fields.if_range, field.value);
         break;
+      case 10:
+        if (field.name == "user-agent") take(fields.user_agent, field.value);
+        break;
       case 13:
         if (field.name == "authorization") take(fields.authorization, field.value);
         if (field.name == "if-none-match") take(fields.if_none_match, field.value);

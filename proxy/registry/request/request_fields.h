@@ -23,6 +23,7 @@ struct RequestFields {
   FieldValue if_none_match;
   FieldValue if_range;
   FieldValue range;
+  FieldValue user_agent;
   FieldValue via;
   /// Cache-Control or Pragma requests revalidation with the upstream.
   bool no_cache = false;

@@ -65,7 +65,9 @@ INSTANTIATE_TEST_SUITE_P(
         R"(entrepot_cache_objects{kind="blob"} 0)", "entrepot_cache_evicted_bytes_total 0",
         R"(entrepot_cache_evictions_total{reason="size"} 0)",
         R"(entrepot_digest_mismatches_total{upstream="quay.io",endpoint="quay.io"} 0)",
-        "entrepot_fills_resumed_total 0", R"(entrepot_disk_errors_total{operation="sync"} 0)",
+        "entrepot_fills_resumed_total 0", "entrepot_cache_repeated_reads_total 0",
+        R"(entrepot_last_request_timestamp_seconds{engine="docker",network="host"} 0)",
+        R"(entrepot_disk_errors_total{operation="sync"} 0)",
         R"(entrepot_bypass_total{reason="disk-full"} 0)", "entrepot_scrubbed_bytes_total 0"));
 
 TEST(Metrics, BuildInfoNamesTheVersionAndTheCommit) {
@@ -90,7 +92,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 59);
+  EXPECT_EQ(families, 61);
 }
 
 TEST(Metrics, HasASeriesForEachPresentCertificate) {

@@ -56,9 +56,10 @@ Strings documented(const std::string& head) {
 template <typename Enum>
 class WordTable : public testing::Test {};
 
-using Enums = testing::Types<Kind, Outcome, StoredKind, DiskOperation, LoopRole, JobPool,
-                             AnswerReason, BypassReason, RefusalReason, EvictionReason,
-                             EndpointFailure, ClientLimit, TransferDrop, Forwarding>;
+using Enums =
+    testing::Types<Kind, Outcome, StoredKind, DiskOperation, LoopRole, JobPool, AnswerReason,
+                   BypassReason, RefusalReason, EvictionReason, EndpointFailure, ClientLimit,
+                   TransferDrop, Forwarding, Engine, ClientNetwork>;
 TYPED_TEST_SUITE(WordTable, Enums);
 
 TYPED_TEST(WordTable, WordsAreDistinct) {
@@ -106,6 +107,9 @@ TEST(Words, AreTheLabelValuesOfTheMetrics) {
   EXPECT_EQ(label_values("entrepot_loop_lag_seconds", "loop"), all_words<LoopRole>());
   EXPECT_EQ(label_values("entrepot_requests_total", "kind"), all_words<Kind>());
   EXPECT_EQ(label_values("entrepot_requests_total", "outcome"), all_words<Outcome>());
+  EXPECT_EQ(label_values("entrepot_last_request_timestamp_seconds", "engine"), all_words<Engine>());
+  EXPECT_EQ(label_values("entrepot_last_request_timestamp_seconds", "network"),
+            all_words<ClientNetwork>());
 }
 
 TEST(Words, DocumentListsAllReasons) {

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metrics/client_metrics.h"
+
+#include <array>
+#include <atomic>
+
+#include "metrics/exposition/exposition.h"
+
+namespace entrepot::metrics {
+namespace {
+
+using std::chrono::duration;
+using std::chrono::seconds;
+
+/// Seconds of the steady clock; 0: never.
+std::int64_t seconds_of(ClientMetrics::Time time) {
+  return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count();
+}
+
+}  // namespace
+
+struct ClientMetrics::Series {
+  std::array<std::array<std::atomic<std::int64_t>, count_of<ClientNetwork>>, count_of<Engine>>
+      last{};
+  EnumSeries<CounterSeries, ClientLimit> limited;
+};
+
+ClientMetrics::ClientMetrics() : series_(std::make_shared<Series>()) {}
+
+void ClientMetrics::requested(Engine engine, ClientNetwork network, Time now) const {
+  auto& last = series_->last[index_of(engine)][index_of(network)];
+  const auto time = seconds_of(now);
+  // Loops share the cache line, and most requests change nothing.
+  if (last.load(std::memory_order_relaxed) < time) last.store(time, std::memory_order_relaxed);
+}
+
+Counter ClientMetrics::limited(ClientLimit limit) const {
+  return Counter(&series_->limited[limit]);
+}
+
+void ClientMetrics::write(Exposition& out) const {
+  out.add_each(Id::clients_limited, series_->limited);
+  const auto steady = seconds_of(std::chrono::steady_clock::now());
+  const double wall = duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  for (std::size_t engine = 0; engine < count_of<Engine>; ++engine)
+    for (std::size_t network = 0; network < count_of<ClientNetwork>; ++network) {
+      const auto last = series_->last[engine][network].load(std::memory_order_relaxed);
+      out.add(Id::last_request, {words<Engine>[engine], words<ClientNetwork>[network]},
+              last == 0 ? 0 : wall - static_cast<double>(steady - last));
+    }
+}
+
+}  // namespace entrepot::metrics

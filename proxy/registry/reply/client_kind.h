@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program and the network of a client, for the metrics. Pure; any thread.
+#pragma once
+
+#include <string_view>
+
+#include "metrics/client_metrics.h"
+#include "proxy/http/client/client_address.h"
+
+namespace entrepot::registry {
+
+/// The engine that names itself in a User-Agent field (RFC 9110 section 10.1.5): by its first
+/// product, without regard to case, and for libraries that programs embed by the products after it.
+/// Reads at most 512 bytes.
+metrics::Engine engine_of(std::string_view user_agent);
+
+metrics::ClientNetwork network_of(const http::Peer& peer);
+
+}  // namespace entrepot::registry
