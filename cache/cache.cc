@@ -10,6 +10,7 @@
 #include "cache/fill/keeper.h"
 #include "cache/flight/listing_flights.h"
 #include "cache/flight/object_flights.h"
+#include "cache/flight/repeated_reads.h"
 #include "cache/flight/tag_context.h"
 #include "cache/flight/tag_flights.h"
 #include "cache/index/layout.h"
@@ -21,6 +22,7 @@
 #include "cache/upkeep/startup.h"
 #include "metrics/check.h"
 #include "metrics/exception.h"
+#include "metrics/log.h"
 
 namespace entrepot::cache {
 namespace {
@@ -43,8 +45,22 @@ struct Cache::Parts {
         tags{storage.environment, storage.store, storage.links, storage.tags, keeper,
              storage.budget,      router} {}
 
+  /// True: `reader` may have found a stored blob to be wrong, which is doubtful from now on.
+  bool has_to_be_verified(const Content& content, Client reader) {
+    // The checksums of RocksDB have verified what is in the index or in memory.
+    if (!content.file || reader == Client::nobody) return false;
+    const auto now = storage.environment.clock.steady();
+    if (!repeated_reads.suspicious(reader, content.digest, now)) return false;
+    storage.environment.metrics.cache().repeated_reads().add();
+    log::debug("cache: a client requests {} again, which it has received; it is verified first",
+               content.digest.str());
+    storage.store.blobs().doubt(content.digest);
+    return true;
+  }
+
   Storage storage;
   RangedUses ranged_uses;
+  RepeatedReads repeated_reads;
   ExtraTransfers extra_transfers;
   DigestSet mismatched{max_mismatched};
   Keeper keeper;
@@ -117,24 +133,30 @@ Cache::~Cache() { Startup::note_end(parts_->storage); }
 Cache::Home& Cache::home_of(std::size_t hash) const { return *homes_[hash % homes_.size()]; }
 
 std::optional<Answer> Cache::find_blob(RepositoryRef repository, const Digest& digest,
-                                       bool ranged) const {
-  return find_object(Resource::blob, repository, digest, ranged);
+                                       BlobUse use) const {
+  return find_object(Resource::blob, repository, digest, use);
 }
 
 std::optional<Answer> Cache::find_manifest(RepositoryRef repository, const Digest& digest) const {
-  return find_object(Resource::manifest, repository, digest, /*ranged=*/false);
+  return find_object(Resource::manifest, repository, digest, {});
 }
 
 std::optional<Answer> Cache::find_object(Resource resource, RepositoryRef repository,
-                                         const Digest& digest, bool ranged) const {
+                                         const Digest& digest, BlobUse use) const {
   const auto link = parts_->storage.links.find(repository, digest);
   if (!link) return std::nullopt;
   auto content = parts_->storage.store.find(resource, digest);
   if (!content || !parts_->storage.links.open_to(repository, *content)) return std::nullopt;
+  if (parts_->has_to_be_verified(*content, use.reader)) return std::nullopt;
   parts_->storage.links.persist(repository, digest, *link);
-  if (!ranged || parts_->ranged_uses.counts(digest, parts_->storage.environment.clock.steady()))
+  if (!use.ranged || parts_->ranged_uses.counts(digest, parts_->storage.environment.clock.steady()))
     parts_->storage.store.index(resource).use(digest);
   return Answer{Outcome::hit, {}, std::move(content), {}};
+}
+
+void Cache::delivered(const Digest& digest, std::uint64_t size, Client client) {
+  if (parts_->storage.store.in_index(Resource::blob, size)) return;
+  parts_->repeated_reads.delivered(client, digest, parts_->storage.environment.clock.steady());
 }
 
 std::optional<Answer> Cache::find_tag(RepositoryRef repository, std::string_view tag) const {

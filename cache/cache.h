@@ -50,7 +50,7 @@ class Cache final : public ObjectCache, public ObjectRouter {
   Cache& operator=(const Cache&) = delete;
 
   std::optional<Answer> find_blob(RepositoryRef repository, const Digest& digest,
-                                  bool ranged = false) const override;
+                                  BlobUse use = {}) const override;
   std::optional<Answer> find_manifest(RepositoryRef repository,
                                       const Digest& digest) const override;
   std::optional<Answer> find_tag(RepositoryRef repository, std::string_view tag) const override;
@@ -63,6 +63,7 @@ class Cache final : public ObjectCache, public ObjectRouter {
   void fetch_tags(Repository repository, Requester requester, ListingCallback done) override;
   void fetch_referrers(Repository repository, const Digest& subject, Requester requester,
                        ListingCallback done) override;
+  void delivered(const Digest& digest, std::uint64_t size, Client client) override;
 
   /// For the homes: passes a request to the home of its digest or tag. Any thread.
   void route(ObjectRequest request) override;
@@ -100,7 +101,7 @@ class Cache final : public ObjectCache, public ObjectRouter {
   /// Posts `act` to each home; the last one then calls `after`.
   void on_homes(const std::function<void(Home&)>& act, const Job& after);
   std::optional<Answer> find_object(Resource resource, RepositoryRef repository,
-                                    const Digest& digest, bool ranged) const;
+                                    const Digest& digest, BlobUse use) const;
   void list(ListingRequest request);
 
   struct Parts;

@@ -8,7 +8,7 @@ namespace entrepot::metrics {
 
 struct CacheMetrics::Series {
   GaugeSeries bytes{0}, max_bytes{0}, scrub_progress{0};
-  CounterSeries evicted_bytes{0}, fills_resumed{0}, scrubbed_bytes{0};
+  CounterSeries evicted_bytes{0}, fills_resumed{0}, repeated_reads{0}, scrubbed_bytes{0};
   EnumSeries<GaugeSeries, StoredKind> objects;
   EnumSeries<CounterSeries, EvictionReason> evictions;
   EnumSeries<CounterSeries, BypassReason> bypass;
@@ -21,6 +21,7 @@ void CacheMetrics::write(Exposition& out) const {
   out.add(Id::cache_max_bytes, {}, series_->max_bytes);
   out.add(Id::cache_evicted_bytes, {}, series_->evicted_bytes);
   out.add(Id::fills_resumed, {}, series_->fills_resumed);
+  out.add(Id::repeated_reads, {}, series_->repeated_reads);
   out.add(Id::scrubbed_bytes, {}, series_->scrubbed_bytes);
   out.add(Id::scrub_progress, {}, series_->scrub_progress);
   out.add_each(Id::cache_objects, series_->objects);
@@ -39,6 +40,7 @@ Counter CacheMetrics::bypass(BypassReason reason) const {
   return Counter(&series_->bypass[reason]);
 }
 Counter CacheMetrics::fills_resumed() const { return Counter(&series_->fills_resumed); }
+Counter CacheMetrics::repeated_reads() const { return Counter(&series_->repeated_reads); }
 Counter CacheMetrics::scrubbed_bytes() const { return Counter(&series_->scrubbed_bytes); }
 Gauge CacheMetrics::scrub_progress() const { return Gauge(&series_->scrub_progress); }
 

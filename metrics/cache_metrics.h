@@ -23,6 +23,7 @@ class CacheMetrics {
   Counter evicted_bytes() const;
   Counter bypass(BypassReason reason) const;
   Counter fills_resumed() const;
+  Counter repeated_reads() const;
   Counter scrubbed_bytes() const;
   Gauge scrub_progress() const;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,9 +9,18 @@
 #include "cache/api/answer.h"
 #include "cache/api/requested_ranges.h"
 #include "cache/api/requester.h"
+#include "cache/base/client.h"
 #include "cache/base/digest.h"
 
 namespace entrepot::cache {
+
+/// How a client uses a blob that it requests.
+struct BlobUse {
+  /// It requests a part, which does not count as a separate use each time (ranged_uses.h).
+  bool ranged = false;
+  /// The client if it will receive the whole blob, else nobody (repeated_reads.h).
+  Client reader = Client::nobody;
+};
 
 /// The requests that a cache answers. Implemented by Cache (cache/cache.h); tests use a fake.
 ///
@@ -24,10 +34,8 @@ class ObjectCache {
   virtual ~ObjectCache() = default;
 
   // Answers from memory. Any thread; never blocks. nullopt: use fetch_*.
-  /// `ranged`: the request is for a part, which does not count as a separate use each time
-  /// (ranged_uses.h).
   virtual std::optional<Answer> find_blob(RepositoryRef repository, const Digest& digest,
-                                          bool ranged) const = 0;
+                                          BlobUse use) const = 0;
   virtual std::optional<Answer> find_manifest(RepositoryRef repository,
                                               const Digest& digest) const = 0;
   /// Also returns nullopt for a tag that is due.
@@ -47,6 +55,10 @@ class ObjectCache {
   virtual void fetch_tags(Repository repository, Requester requester, ListingCallback done) = 0;
   virtual void fetch_referrers(Repository repository, const Digest& subject, Requester requester,
                                ListingCallback done) = 0;
+
+  /// `client` has received all bytes of this blob of `size` bytes in one reply. Any thread; never
+  /// blocks.
+  virtual void delivered(const Digest& digest, std::uint64_t size, Client client) = 0;
 };
 
 }  // namespace entrepot::cache

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <chrono>
-#include <cstdint>
 
 #include "cache/base/clock.h"
 #include "cache/base/digest.h"
+#include "cache/base/recent_times.h"
 
 namespace entrepot::cache {
 
@@ -19,24 +17,14 @@ class RangedUses {
   static constexpr std::chrono::seconds once_in{60};
 
   /// True if this read counts as a use. `now`: steady clock.
-  bool counts(const Digest& digest, SteadyTime now) const {
-    const auto seconds = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count());
-    const std::uint64_t hash = digest.hash();
-    auto& slot = slots_[hash % slots_.size()];
-    const auto last = slot.load(std::memory_order_relaxed);
-    const auto age = (seconds - last) & time_mask;
-    const auto window = static_cast<std::uint64_t>(once_in.count());
-    if (last != 0 && ((last ^ hash) & ~time_mask) == 0 && age < window) return false;
-    slot.store((hash & ~time_mask) | (seconds & time_mask), std::memory_order_relaxed);
+  bool counts(const Digest& digest, SteadyTime now) {
+    if (times_.within(once_in, digest.hash(), now)) return false;
+    times_.note(digest.hash(), now);
     return true;
   }
 
  private:
-  // seconds; wraps around after half a year
-  static constexpr std::uint64_t time_mask = (1 << 24) - 1;
-  /// The upper bits of the digest's hash, and the time.
-  mutable std::array<std::atomic<std::uint64_t>, 4096> slots_{};
+  RecentTimes<4096> times_;
 };
 
 }  // namespace entrepot::cache

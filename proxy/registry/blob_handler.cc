@@ -38,6 +38,13 @@ bool client_has_it(const http::Request& request, const Call& call, const DigestT
   return none_match_hits(request, call.fields, digest.text());
 }
 
+cache::BlobUse use_of(const http::Exchange& exchange, const Call& call, const DigestText& digest) {
+  const http::Request& request = exchange.request();
+  if (call.fields.range.count > 0) return {.ranged = true, .reader = cache::Client::nobody};
+  if (request.is_head() || client_has_it(request, call, digest)) return {};
+  return {.ranged = false, .reader = client_of(exchange)};
+}
+
 /// The ranges that the cache has to fetch.
 cache::RequestedRanges requested_ranges_of(const Call& call, const DigestText& digest) {
   if (call.fields.range.count != 1) return {};
@@ -77,11 +84,11 @@ void BlobHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
     return refuse(
         *exchange, call,
         {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, RefusalReason::digest});
-  const bool ranged = call.fields.range.count > 0;
-  if (const auto found = cache_.find_blob(call.repository_ref(), *call.digest, ranged))
+  const DigestText digest(*call.digest);
+  if (const auto found =
+          cache_.find_blob(call.repository_ref(), *call.digest, use_of(*exchange, call, digest)))
     return answer(*exchange, call, *found);
   if (!begin_wait(*exchange, call)) return;
-  const DigestText digest(*call.digest);
   const bool no_body =
       exchange->request().is_head() || client_has_it(exchange->request(), call, digest);
   cache_.fetch_blob(
@@ -90,6 +97,12 @@ void BlobHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
         if (Call* waiting = waiting_call(*exchange)) answer(*exchange, *waiting, found);
       },
       no_body ? cache::RequestedRanges{} : requested_ranges_of(call, digest));
+}
+
+void BlobHandler::finished(const http::Exchange& exchange, const Call& call,
+                           const http::ReplyStats& stats) const {
+  if (stats.status != 200 || !stats.complete || exchange.request().is_head()) return;
+  cache_.delivered(*call.digest, stats.body_bytes, client_of(exchange));
 }
 
 void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answer& answer) const {

@@ -20,10 +20,15 @@ inline Call& call_of(const http::Exchange& exchange) {
 /// misses.
 bool begin_wait(http::Exchange& exchange, Call& call);
 
+/// The client for the cache.
+inline cache::Client client_of(const http::Exchange& exchange) {
+  return cache::Client{exchange.client().value()};
+}
+
 /// The requester for fetch_*.
 inline cache::Requester requester_of(const http::Exchange& exchange, const Call& call) {
   return {exchange.executor(), forwarded_via(via_of(exchange.request(), call.fields)),
-          cache::Client{exchange.client().value()}, call.left};
+          client_of(exchange), call.left};
 }
 
 /// For the callback of fetch_*: the call to answer, or null if the client has disconnected.

@@ -26,10 +26,15 @@ class Store final : public cache::ObjectCache {
   std::string last_via;
   /// With the last call of fetch_blob.
   cache::RequestedRanges last_wanted;
+  /// With the last call of find_blob.
+  mutable cache::BlobUse last_use;
+  /// The calls of delivered(), as "<digest> <size>".
+  std::vector<std::string> deliveries;
 
   std::optional<cache::Answer> find_blob(cache::RepositoryRef repository,
                                          const cache::Digest& digest,
-                                         bool /*ranged*/) const override {
+                                         cache::BlobUse use) const override {
+    last_use = use;
     return find(key(repository) + "@" + digest.str());
   }
   std::optional<cache::Answer> find_manifest(cache::RepositoryRef repository,
@@ -63,6 +68,10 @@ class Store final : public cache::ObjectCache {
   void fetch_referrers(cache::Repository repository, const cache::Digest& subject,
                        cache::Requester asker, cache::ListingCallback done) override {
     list(key(repository) + "/referrers/" + subject.str(), asker, std::move(done));
+  }
+
+  void delivered(const cache::Digest& digest, std::uint64_t size, cache::Client) override {
+    deliveries.push_back(digest.str() + " " + std::to_string(size));
   }
 
  private:

@@ -81,3 +81,37 @@ def test_intact_blobs_are_not_fetched_again(start, upstream):
         assert_hit(entrepot.get(blob_target(blob)), blob)
     assert upstream.count("blob") == 0
     entrepot.log.wait_for(r"warn .*the last process did not end in order")
+
+
+def repeated_reads(entrepot) -> float:
+    return entrepot.metrics().sum("cache_repeated_reads_total")
+
+
+def test_a_client_that_requests_a_changed_blob_again_gets_the_right_bytes(start, upstream):
+    entrepot = start(cache={"scrub_rate": 0})
+    blob, = fill(entrepot, upstream, 1, 3 * MIB)
+    flip_a_bit(file_of(entrepot, blob), random.Random(9))
+    upstream.forget()
+    # The client of fill() has received the blob before.
+    assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert repeated_reads(entrepot) == 1
+    assert entrepot.metrics().sum("cache_evictions_total", reason="corrupt") == 1
+    assert upstream.count("blob", method="GET") == 1
+    entrepot.log.wait_for(f"error .*{blob.digest} does not have that digest any more")
+    assert_hit(entrepot.get(blob_target(blob)), blob)
+    assert repeated_reads(entrepot) == 1
+
+
+def test_only_a_repeated_request_for_a_whole_blob_is_a_sign(start, upstream):
+    entrepot = start()
+    blob, = fill(entrepot, upstream, 1, MIB)
+    upstream.forget()
+    for _ in range(2):
+        assert entrepot.request("HEAD", blob_target(blob)).status == 200
+        answer = entrepot.get(blob_target(blob), headers={"Range": "bytes=0-99"})
+        assert answer.body == blob.data[:100]
+    assert repeated_reads(entrepot) == 0
+    for _ in range(3):
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert repeated_reads(entrepot) == 1
+    assert upstream.count() == 0

@@ -160,6 +160,18 @@ class BusyMirror:
             upstream.script(faults.flip_byte(10), times=1, kind="blob", digest=blob.digest)
         self.entrepot.get(blob_target(blob))
 
+    def change_stored_bytes(self) -> None:
+        """A client that has received a changed blob requests it again."""
+        blob = self.new_blob(MIB)
+        name = blob.digest.split(":")[1]
+        file = Path(self.entrepot.config["cache"]["directory"], "blobs", "sha256", name[:2], name)
+        assert self.entrepot.get(blob_target(blob)).status == 200
+        eventually(file.exists, what="the blob is stored")
+        with open(file, "r+b") as opened:
+            opened.write(b"!")
+        for _ in range(2):
+            assert self.entrepot.get(blob_target(blob)).status == 200
+
     def be_limited(self) -> None:
         """429 of the far endpoint for objects that the near one lacks."""
         self.far.script(faults.too_many_requests("1"), times=1, kind="manifest")

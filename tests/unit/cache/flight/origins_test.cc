@@ -103,7 +103,7 @@ TEST_F(OriginsTest, ManifestOfAnotherUpstreamOpensNoBlob) {
     store(blob, team);
     store_manifest(manifest_naming({sha256(blob)}), stranger);
     EXPECT_FALSE(cache->find_blob(stranger, sha256(blob)));
-    EXPECT_FALSE(cache->find_blob(stranger, sha256(blob), /*ranged=*/true));
+    EXPECT_FALSE(cache->find_blob(stranger, sha256(blob), {.ranged = true}));
     expect_fetched(blob, stranger);
     expect_hit(blob, stranger);
     expect_hit(blob, team);

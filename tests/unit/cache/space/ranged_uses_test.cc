@@ -13,7 +13,7 @@ namespace entrepot::cache {
 namespace {
 
 TEST(RangedUses, CountsOneUsePerBlobAndMinute) {
-  const RangedUses uses;
+  RangedUses uses;
   const SteadyTime start{std::chrono::hours(5)};
   const auto one = sha256("one"), other = sha256("other");
   EXPECT_TRUE(uses.counts(one, start));

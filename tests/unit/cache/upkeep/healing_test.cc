@@ -244,5 +244,34 @@ TEST_F(HealingTest, ChecksABlobAfterAReadError) {
   EXPECT_TRUE(read(*cache->find_blob(repo, digest)->content) == large);
 }
 
+TEST_F(HealingTest, ChecksABlobThatAClientRequestsAgain) {
+  const Client client{7}, other{8};
+  const std::string repeated = "entrepot_cache_repeated_reads_total";
+  store(large);
+  flip_a_byte();
+  const auto hit = cache->find_blob(repo, digest, {.reader = client});
+  ASSERT_TRUE(hit);
+  EXPECT_TRUE(read(*hit->content) != large) << "the first client notices";
+  cache->delivered(digest, large.size(), client);
+  EXPECT_TRUE(cache->find_blob(repo, digest, {.reader = other}));
+  EXPECT_TRUE(cache->find_blob(repo, digest, {.ranged = true})) << "of any client";
+  EXPECT_EQ(metric(repeated), "0");
+  EXPECT_FALSE(cache->find_blob(repo, digest, {.reader = client}));
+  EXPECT_EQ(metric(repeated), "1");
+  EXPECT_EQ(pull(), 1U) << "and the same request is answered with the right bytes";
+  EXPECT_EQ(corrupt(), "1");
+  EXPECT_TRUE(cache->find_blob(repo, digest, {.reader = client}));
+  EXPECT_EQ(metric(repeated), "1");
+}
+
+TEST_F(HealingTest, ObjectsInTheIndexAreNotCheckedAgain) {
+  const Client client{7};
+  store("small");
+  ask_blob(sha256("small"));  // into memory
+  cache->delivered(sha256("small"), 5, client);
+  EXPECT_TRUE(cache->find_blob(repo, sha256("small"), {.reader = client}));
+  EXPECT_EQ(metric("entrepot_cache_repeated_reads_total"), "0");
+}
+
 }  // namespace
 }  // namespace entrepot::cache
