@@ -78,6 +78,7 @@ struct EndpointMetrics::Series {
   GaugeSeries rate{std::numeric_limits<double>::quiet_NaN()};
   GaugeSeries ratelimit_remaining{std::numeric_limits<double>::quiet_NaN()};
   GaugeSeries ratelimit_limit{std::numeric_limits<double>::quiet_NaN()};
+  GaugeSeries accounts_denied{0};
 
   bool touched() const {
     std::uint64_t sum = bytes + digest_mismatches + time_to_first_byte.nanoseconds;
@@ -100,6 +101,7 @@ struct EndpointMetrics::Series {
     out.add(Id::hedges, {upstream, name}, hedges);
     out.add(Id::ratelimit_remaining, {upstream, name}, ratelimit_remaining);
     out.add(Id::ratelimit_limit, {upstream, name}, ratelimit_limit);
+    out.add(Id::accounts_denied, {upstream, name}, accounts_denied);
     out.add(Id::digest_mismatches, {upstream, name}, digest_mismatches);
   }
 };
@@ -119,6 +121,7 @@ Counter EndpointMetrics::hedges() const { return Counter(&series_->hedges); }
 Gauge EndpointMetrics::rate() const { return Gauge(&series_->rate); }
 Gauge EndpointMetrics::ratelimit_remaining() const { return Gauge(&series_->ratelimit_remaining); }
 Gauge EndpointMetrics::ratelimit_limit() const { return Gauge(&series_->ratelimit_limit); }
+Gauge EndpointMetrics::accounts_denied() const { return Gauge(&series_->accounts_denied); }
 Counter EndpointMetrics::digest_mismatches() const { return Counter(&series_->digest_mismatches); }
 
 // --- One upstream -----------------------------------------------------------------------------

@@ -33,6 +33,8 @@ class EndpointMetrics {
   Gauge rate() const;
   Gauge ratelimit_remaining() const;
   Gauge ratelimit_limit() const;
+  /// A sum over the fetch loops: each adds its changes.
+  Gauge accounts_denied() const;
   Counter hedges() const;
   Counter digest_mismatches() const;
 

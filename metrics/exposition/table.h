@@ -31,6 +31,7 @@ enum class Id : std::size_t {
   hedges,
   ratelimit_remaining,
   ratelimit_limit,
+  accounts_denied,
   transfers,
   transfers_queued,
   transfers_dropped,

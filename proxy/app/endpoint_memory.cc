@@ -36,12 +36,15 @@ Json or_null(const std::optional<T>& value) {
 std::string_view state_of(const EndpointReport& report) {
   if (report.limited.count() > 0) return "rate-limited";
   if (report.down || report.unasked) return "down";
+  if (report.denied()) return "denied";
   return report.suspect ? "suspect" : "working";
 }
 
 Json json_of(const EndpointReport& report) {
   Json waits = Json::object();
   for (const auto& [user, wait] : report.waits) waits[user] = wait.count();
+  Json denied = Json::object();
+  for (const auto& [user, span] : report.refused) denied[user] = span.count();
   return {{"endpoint", report.endpoint},
           {"region", report.region},
           {"state", state_of(report)},
@@ -56,7 +59,8 @@ Json json_of(const EndpointReport& report) {
           {"accounts", report.accounts},
           {"ratelimit_remaining", or_null(report.remaining)},
           {"limited_seconds", report.limited.count()},
-          {"waits", std::move(waits)}};
+          {"waits", std::move(waits)},
+          {"denied_seconds", std::move(denied)}};
 }
 
 Json json_of(const Reports& reports) {
@@ -135,10 +139,14 @@ void merge(UpstreamReport& into, const UpstreamReport& other) {
     auto waits = mine.waits;
     for (const auto& [user, wait] : other.endpoints[i].waits)
       waits[user] = std::max(waits[user], wait);
+    auto refused = mine.refused;
+    for (const auto& [user, span] : other.endpoints[i].refused)
+      refused[user] = std::max(refused[user], span);
     if (heard_later(other.endpoints[i], mine)) mine = other.endpoints[i];
     mine.bodies = bodies;
     mine.limited = limited;
     mine.waits = std::move(waits);
+    mine.refused = std::move(refused);
   }
 }
 

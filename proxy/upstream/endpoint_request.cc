@@ -63,6 +63,9 @@ void EndpointRequest::no_token(cache::Failure failure) {
   if (failure.given_up) return fail(std::move(failure), {});
   if (failure.kind == cache::FailureKind::rate_limited && trail_.at_endpoint())
     return try_next_account(std::move(failure), EndpointFailure::token);
+  const bool of_account = trail_.at_endpoint() && account_->credential() != nullptr;
+  if (failure.kind == cache::FailureKind::denied && of_account)
+    return find_blame(std::move(failure), EndpointFailure::token);
   const bool retryable = failure.kind == cache::FailureKind::unavailable;
   if (retryable) endpoint_.stats().faulty(Clock::now());
   fail(std::move(failure), EndpointFailure::token, retryable);
@@ -204,8 +207,44 @@ void EndpointRequest::refusal_stands() {
   auto failure = status_failure(what(), head_, std::chrono::system_clock::now(), reason_.text());
   if (status == 429 && !led_away() && !is_share(endpoint_.address(), failure))
     return limited(std::move(failure), failure_reason(status));
+  const bool of_account = account_->credential() != nullptr && login_.as_account();
+  if ((status == 401 || status == 403) && of_account && !led_away())
+    return find_blame(std::move(failure), failure_reason(status));
   const bool retryable = failure.kind == cache::FailureKind::unavailable;
   fail(std::move(failure), failure_reason(status), retryable);
+}
+
+/// The account was refused: whether for this repository or for all shows a check of its login.
+void EndpointRequest::find_blame(cache::Failure failure, EndpointFailure reason) {
+  phase_.enter(RequestPhase::logging_in);
+  refusal_ = {.failure = std::move(failure), .reason = reason};
+  if (const auto known = account_->health().known(Clock::now())) return on_account_verdict(*known);
+  check_wait_ = endpoint_.check_of(*account_).request(*this, login_.tried());
+}
+
+void EndpointRequest::on_account_verdict(AccountVerdict verdict) {
+  auto [failure, reason, retryable, from_redirect, pause] = std::move(refusal_);
+  switch (blame_of(failure.status, verdict)) {
+    case Blame::account:
+      endpoint_.metrics().failure(*reason);
+      account_ = &endpoint_.accounts().pick(spec_.repository);
+      return login();
+    case Blame::unknown:
+      failure.doubtful = true;
+      break;
+    case Blame::repository:
+      break;
+  }
+  fail(std::move(failure), reason);
+}
+
+/// The anonymous user stands in for the accounts: its failure says nothing about the object.
+void EndpointRequest::note_missing_account(cache::Failure& failure) const {
+  if (cache::is_definitive(failure.kind)) failure.doubtful = true;
+  if (failure.kind == cache::FailureKind::denied) failure.kind = cache::FailureKind::unavailable;
+  failure.message +=
+      "; it refuses the configured account, so the request had none: correct the account's "
+      "username or password_file";
 }
 
 void EndpointRequest::limited(cache::Failure failure, EndpointFailure reason) {
@@ -216,7 +255,7 @@ void EndpointRequest::limited(cache::Failure failure, EndpointFailure reason) {
 /// Repeats the request as another account that is not limited, if there is one. Each account is
 /// tried once.
 void EndpointRequest::try_next_account(cache::Failure failure, EndpointFailure reason) {
-  if (++limited_accounts_ >= endpoint_.accounts().size() || endpoint_.accounts().limited())
+  if (++limited_accounts_ >= endpoint_.accounts().senders() || endpoint_.accounts().limited())
     return fail(std::move(failure), reason);
   endpoint_.metrics().failure(reason);
   account_ = &endpoint_.accounts().pick(spec_.repository);
@@ -236,6 +275,9 @@ void EndpointRequest::redirected() {
 
 void EndpointRequest::fail(cache::Failure failure, std::optional<EndpointFailure> reason,
                            bool retryable) {
+  // Not before an account was chosen.
+  const bool instead = account_ != nullptr && endpoint_.accounts().stands_in(*account_);
+  if (instead && !failure.given_up && !led_away()) note_missing_account(failure);
   RequestFailure failed{.failure = std::move(failure),
                         .reason = reason,
                         .retryable = retryable,

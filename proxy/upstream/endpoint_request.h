@@ -62,9 +62,10 @@ struct RequestSpec {
 
 /// One request to one endpoint, until it has a response: the circuit breaker, a token, redirects
 /// and their rules, another token where the endpoint refused one, a return to the endpoint where a
-/// signed URL was refused. No retries. Its states: request_phase.h. Measures the rate of the body.
+/// signed URL was refused, another account or none where the endpoint refuses the account. No
+/// retries. Its states: request_phase.h. Measures the rate of the body.
 /// Loop thread only; destroying it cancels it.
-class EndpointRequest : private TransferSink, private LoginSink {
+class EndpointRequest : private TransferSink, private LoginSink, private AccountCheck::Sink {
  public:
   /// `endpoint` and `sink` outlive this.
   EndpointRequest(Endpoint& endpoint, RequestSpec spec, RequestSink& sink);
@@ -84,6 +85,7 @@ class EndpointRequest : private TransferSink, private LoginSink {
   bool on_data(std::span<const std::byte> data) override;
   void on_end(const TransferEnd& result) override;
   void on_login(LoginResult result) override;
+  void on_account_verdict(AccountVerdict verdict) override;
 
   // Steps. Each ends by sending, by waiting, or by a call to the sink; nothing follows a step.
   void login();
@@ -94,10 +96,12 @@ class EndpointRequest : private TransferSink, private LoginSink {
   void limited(cache::Failure failure, EndpointFailure reason);
   void try_next_account(cache::Failure failure, EndpointFailure reason);
   void no_token(cache::Failure failure);
+  void find_blame(cache::Failure failure, EndpointFailure reason);
   void broken(const TransferEnd& result);
   void fail(cache::Failure failure, std::optional<EndpointFailure> reason, bool retryable = false);
   void end(RequestResult result);
 
+  void note_missing_account(cache::Failure& failure) const;
   void tick();
   /// The endpoint redirected to a place where its own rules do not hold: to another origin, or from
   /// a list of referrers to a page of another kind.
@@ -113,6 +117,8 @@ class EndpointRequest : private TransferSink, private LoginSink {
   Admission admission_;
   Account* account_ = nullptr;  ///< of the endpoint; from start() on
   std::size_t limited_accounts_ = 0;
+  RequestFailure refusal_;  ///< while a check decides whose it is
+  std::unique_ptr<AccountCheck::Wait> check_wait_;
   Waiters waiters_;
   RedirectTrail trail_;
   Login login_;  ///< of the current hop

@@ -67,7 +67,9 @@ cache::Failure FailureTally::failure() const {
     return definiteness(a.second.kind) < definiteness(b.second.kind);
   });
   cache::Failure failure = most->second;
-  failure.doubtful = cache::is_definitive(failure.kind) && final_.size() < endpoints_;
+  const bool doubtful =
+      std::ranges::any_of(last_, [](const auto& last) { return last.second.doubtful; });
+  failure.doubtful = cache::is_definitive(failure.kind) && (doubtful || final_.size() < endpoints_);
   return failure;
 }
 

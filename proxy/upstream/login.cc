@@ -7,8 +7,7 @@
 
 #include "proxy/base/secret.h"
 #include "proxy/upstream/auth/challenge.h"
-#include "proxy/upstream/auth/realm.h"
-#include "proxy/upstream/auth/token_fetch.h"
+#include "proxy/upstream/endpoint/token_request.h"
 #include "proxy/upstream/transfer/failures.h"
 
 namespace entrepot::upstream {
@@ -58,7 +57,7 @@ void Login::begin(Account& account) {
       return sink_.on_login({.kind = LoginResult::Kind::no_token, .failure = std::move(*limit)});
   }
   const AuthScheme* const known = endpoint_.schemes().of(repository_);
-  if (known != nullptr) return follow(*known, Stage::remembered);
+  if (known != nullptr && can_follow(*known)) return follow(*known, Stage::remembered);
   // A mirror challenges nobody on such a path, because engines would answer with the account of the
   // registry.
   if (account_->credential() != nullptr && endpoint_.address().mirror())
@@ -106,21 +105,13 @@ void Login::request_token(const Url& asker) {
 }
 
 std::optional<cache::Failure> Login::choose_key(const Url& asker) {
-  const auto refuse = [this](std::string_view why) { return bad_answer(what_, why, status_); };
-  const auto realm = Url::parse_unencoded(scheme_->realm);
-  if (!realm) return refuse("its token server is not asked: its URL cannot be used");
-  const bool with_credential = stage_ != Stage::hop && account_->credential() != nullptr;
-  if (const auto why =
-          realm_refusal(*realm, asker, endpoint_.address().realm_rules(with_credential)))
-    return refuse("its token server " + realm->shown() + " is not asked: " + *why);
-  auto url =
-      token_url(*realm, scheme_->service,
-                scheme_->scope.empty() ? "repository:" + repository_ + ":pull" : scheme_->scope);
-  if (!url) return refuse("its token server's URL is too long");
-  key_ = TokenKey{.url = std::move(*url),
-                  .plain_http = !realm->https(),
-                  .private_addresses = endpoint_.address().private_addresses(*realm),
-                  .private_redirects = endpoint_.address().internal()};
+  auto key =
+      token_request(endpoint_.address(), *scheme_,
+                    {.asker = asker,
+                     .with_credential = stage_ != Stage::hop && account_->credential() != nullptr,
+                     .scope = "repository:" + repository_ + ":pull"});
+  if (const auto* why = std::get_if<std::string>(&key)) return bad_answer(what_, *why, status_);
+  key_ = std::get<TokenKey>(std::move(key));
   return std::nullopt;
 }
 
@@ -172,7 +163,7 @@ void Login::refused(const ResponseHead& head) {
     // Some answer 401 without a challenge (gcr.io): what they said earlier holds.
     if (with_token && !second) return follow(AuthScheme(*scheme_), Stage::challenged);
     const AuthScheme* const known = endpoint_.schemes().of(repository_);
-    if (authorization_.empty() && !failed_ && known != nullptr)
+    if (authorization_.empty() && !failed_ && known != nullptr && can_follow(*known))
       return follow(*known, Stage::challenged);  // learnt meanwhile
     return request_base_challenge();
   }

@@ -88,6 +88,10 @@ class Login : private TokenSink, private BaseChallenge::Sink {
 
   /// The value to send; empty: none.
   const std::string& authorization() const { return authorization_; }
+  /// The scheme that was tried last; null: none.
+  const AuthScheme* tried() const {
+    return scheme_ ? &*scheme_ : failed_ ? &failed_->scheme : nullptr;
+  }
   /// The current request is the account's, not an anonymous one.
   bool as_account() const {
     return account_->credential() == nullptr || (!authorization_.empty() && !anonymous_);
@@ -111,6 +115,11 @@ class Login : private TokenSink, private BaseChallenge::Sink {
   void on_base_answer(const BaseAnswer& answer) override;
   const cache::Demand* demand() const override { return waiters_.demand; }
   const std::vector<cache::Client>& clients() const override { return waiters_.clients; }
+
+  /// The account has what the scheme needs.
+  bool can_follow(const AuthScheme& scheme) const {
+    return scheme.kind == AuthScheme::Kind::bearer || account_->credential() != nullptr;
+  }
 
   // Steps: nothing follows one.
   void follow(AuthScheme scheme, Stage stage);

@@ -68,7 +68,9 @@ std::vector<Candidate> Upstream::candidates(std::uint64_t bytes, const Endpoints
     const bool out = std::find(excluded.begin(), excluded.end(), endpoint.get()) != excluded.end();
     // Manifests are what is counted; where a blob comes from need not change for them.
     const bool low_on_quota = bytes <= small_object && endpoint->accounts().low_on_quota();
-    candidates.push_back({endpoint->stats().estimate(now), endpoint->open(), out, low_on_quota});
+    // Without its account an endpoint may lack what others have, and anonymous pulls are few.
+    const bool spared = low_on_quota || endpoint->accounts().all_refused();
+    candidates.push_back({endpoint->stats().estimate(now), endpoint->open(), out, spared});
   }
   return candidates;
 }

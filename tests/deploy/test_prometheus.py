@@ -80,10 +80,11 @@ def bad_days(mirror: BusyMirror, prometheus: Prometheus) -> list[dict]:
     mirror.be_limited()
     mirror.spend_the_budget()
     mirror.lose_an_endpoint()
+    mirror.let_a_certificate_end()  # SIGHUP replaces upstreams with accounts
+    mirror.lose_the_account()
     mirror.lose_a_registry()
     mirror.fail_the_disk()
     mirror.slow_a_loop()
-    mirror.let_a_certificate_end()
     held = mirror.take_all_connections()
     prometheus.wait_scraped(2)
     for connection in held:

@@ -70,7 +70,8 @@ def test_a_node_logs_in_to_its_site(start, upstream, image, tmp_path, account, c
     password.write_text("wrong")
     stranger = node_of(start, site, endpoint={
         "credentials": [{"username": account[0], "password_file": str(password)}]})
-    assert stranger.get(manifest_target("latest")).status == 403
+    assert stranger.get(manifest_target("latest")).status == 503
+    assert stranger.metrics().sum("accounts_denied") == 1
 
 
 def test_an_engine_may_name_the_registry_twice(start, upstream, image):

@@ -69,7 +69,8 @@ def test_wrong_password(start, upstream, image, account):
     upstream.role.require_bearer(users={USER: "another"})
     entrepot = start({"registry.test": {"endpoint": upstream, "credentials": account}})
     response = entrepot.get(manifest_target("latest"))
-    assert_error(response, 403, code="DENIED")
+    assert_error(response, 503, code="UNAVAILABLE")
+    assert b"refuses the configured account" in response.body
     assert "WWW-Authenticate" not in response.headers
 
 

@@ -109,7 +109,7 @@ def test_logs_that_the_password_is_wrong(start, upstream, account, scheme):
     upstream.add_image(REPOSITORY, content.image(), "latest")
     entrepot = start({"registry.test": {"endpoint": upstream, "internal": True,
                                         "credentials": account}})
-    assert_error(entrepot.get(manifest_target("latest")), 403)
+    assert_error(entrepot.get(manifest_target("latest")), 503)
     entrepot.log.wait_for("answered 401")
 
 

@@ -41,12 +41,16 @@ class BusyMirror:
         self._authority = Authority(directory / "authority")
         self._certificate = self._authority.leaf("mirror", key_type="ec", days=60)
         tokens = logins.write_tokens(directory / "tokens.json", {"ci": TOKEN})
+        password = directory / "password"
+        password.write_text("old")
+        password.chmod(0o600)
         config = settings(
             directory / "cache",
             {"docker.io": {"endpoints": [{"url": self.near.url}, {"url": self.far.url}],
                            "tags": {"fresh_for": "1h", "rules": [
                                {"match": "^latest$", "fresh_for": "0s"}]}},
-             "ghcr.io": {"endpoint": self.other, "tags": {"fresh_for": "0s"}}},
+             "ghcr.io": {"endpoint": self.other, "tags": {"fresh_for": "0s"},
+                         "credentials": [{"username": "ci", "password_file": str(password)}]}},
             listen=[{"address": "127.0.0.1:0"}, listening(self._certificate),
                     {"address": "127.0.0.1:0", "auth": {"tokens": str(tokens)}}],
             policy={"ghcr.io": {"deny": ["denied/*"]}},
@@ -192,6 +196,12 @@ class BusyMirror:
 
     def _up(self, upstream: ScriptedUpstream) -> float:
         return self.entrepot.metrics().sum("endpoint_up", endpoint=upstream.address)
+
+    def lose_the_account(self) -> None:
+        """The second registry wants another password; its tag is served stale."""
+        self.other.role.require_basic({"ci": "new"})
+        assert self.pull(upstream="ghcr.io")[0] == 200
+        assert self.entrepot.metrics().sum("accounts_denied") == 1
 
     def lose_a_registry(self, questions: int = 12) -> None:
         """Its tags are served stale; objects that are not stored are answered 503."""

@@ -5,36 +5,9 @@
 
 namespace entrepot::upstream {
 
-class BaseChallenge::Waiter : public Wait {
- public:
-  Waiter(std::list<Waiter*>& others, Sink& sink) : others_(&others), sink_(sink) {
-    place_ = others.insert(others.end(), this);
-  }
-  ~Waiter() override {
-    if (others_ != nullptr) others_->erase(place_);
-  }
-  Waiter(const Waiter&) = delete;
-  Waiter& operator=(const Waiter&) = delete;
-
-  /// It waits no more.
-  Sink& leave() {
-    std::exchange(others_, nullptr)->erase(place_);
-    return sink_;
-  }
-
- private:
-  std::list<Waiter*>* others_;  ///< null after leave()
-  Sink& sink_;
-  std::list<Waiter*>::iterator place_;
-};
-
 BaseChallenge::BaseChallenge(CurlMulti& multi, TransferRequest request, const Timeouts& timeouts,
                              const metrics::EndpointMetrics& metrics)
     : multi_(multi), request_(std::move(request)), timeouts_(timeouts), metrics_(metrics) {}
-
-BaseChallenge::~BaseChallenge() {
-  while (!waiters_.empty()) waiters_.front()->leave();
-}
 
 std::optional<BaseAnswer> BaseChallenge::look() const {
   multi_.loop().assert_in_loop();
@@ -49,11 +22,12 @@ std::unique_ptr<BaseChallenge::Wait> BaseChallenge::request(Sink& sink) {
     TransferSink& self = *this;
     transfer_ = multi_.start(request_, self);
   }
-  return std::make_unique<Waiter>(waiters_, sink);
+  return waiters_.add(sink);
 }
 
 Disposition BaseChallenge::on_head(const ResponseHead& head) {
   metrics_.request(metrics::Kind::ping, head.status);
+  answer_.status = head.status;
   answer_.answered = head.status < 500 && head.status != 429;
   if (head.status == 401) answer_.challenges = parse_challenges(head.www_authenticate);
   return Disposition::discard;
@@ -66,7 +40,7 @@ void BaseChallenge::on_end(const TransferEnd& end) {
       Clock::now() + (answer_.answered ? timeouts_.base_challenge : timeouts_.base_failed);
   // A sink may request again from within the call, and then gets the remembered answer.
   const BaseAnswer answer = answer_;
-  while (!waiters_.empty()) waiters_.front()->leave().on_base_answer(answer);
+  waiters_.deliver([&](Sink& sink) { sink.on_base_answer(answer); });
 }
 
 }  // namespace entrepot::upstream

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <chrono>
-#include <list>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "metrics/metrics.h"
 #include "proxy/upstream/auth/challenge.h"
+#include "proxy/upstream/auth/waiter_list.h"
 #include "proxy/upstream/transfer/curl_multi.h"
 #include "proxy/upstream/transfer/timeouts.h"
 #include "proxy/upstream/transfer/transfer.h"
@@ -18,6 +18,7 @@ namespace entrepot::upstream {
 /// The response of an endpoint to `GET /v2/` without an Authorization.
 struct BaseAnswer {
   bool answered = false;                   ///< below 500, and not 429
+  int status = 0;                          ///< 0: no response
   std::vector<Challenge> challenges = {};  ///< of a 401
 };
 
@@ -35,15 +36,11 @@ class BaseChallenge : private TransferSink {
   };
 
   /// A caller that waits; destroying it stops the waiting, not the request.
-  class Wait {
-   public:
-    virtual ~Wait() = default;
-  };
+  using Wait = WaiterList<Sink>::Wait;
 
   /// `multi` outlives this. `request`: for the endpoint's /v2/, without an Authorization.
   BaseChallenge(CurlMulti& multi, TransferRequest request, const Timeouts& timeouts,
                 const metrics::EndpointMetrics& metrics);
-  ~BaseChallenge() override;
   BaseChallenge(const BaseChallenge&) = delete;
   BaseChallenge& operator=(const BaseChallenge&) = delete;
 
@@ -53,7 +50,6 @@ class BaseChallenge : private TransferSink {
   [[nodiscard]] std::unique_ptr<Wait> request(Sink& sink);
 
  private:
-  class Waiter;
   using Clock = std::chrono::steady_clock;
 
   Disposition on_head(const ResponseHead& head) override;
@@ -65,7 +61,7 @@ class BaseChallenge : private TransferSink {
   const metrics::EndpointMetrics metrics_;
   BaseAnswer answer_;
   Clock::time_point known_until_{};
-  std::list<Waiter*> waiters_;
+  WaiterList<Sink> waiters_;
   std::unique_ptr<Transfer> transfer_;
 };
 

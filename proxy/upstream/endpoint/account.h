@@ -5,6 +5,7 @@
 #include <string>
 
 #include "proxy/upstream/auth/tokens.h"
+#include "proxy/upstream/endpoint/account_health.h"
 #include "proxy/upstream/endpoint/rate_budget.h"
 #include "proxy/upstream/endpoint/rate_gate.h"
 #include "proxy/upstream/endpoint/token_gate.h"
@@ -12,8 +13,8 @@
 
 namespace entrepot::upstream {
 
-/// One credential at one endpoint, or the anonymous user: its tokens, its rate limits at the
-/// endpoint and at the token server. Loop thread only.
+/// One credential at one endpoint, or the anonymous user: its tokens, whether it
+/// is accepted, its rate limits at the endpoint and at the token server. Loop thread only.
 class Account {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -23,7 +24,8 @@ class Account {
           const std::string& upstream)
       : credential_(credential),
         tokens_(multi, timeouts, credential, upstream),
-        token_gate_(credential ? credential->username : "the anonymous user") {}
+        token_gate_(credential ? credential->username : "the anonymous user"),
+        health_(timeouts) {}
 
   /// Null: anonymous.
   const Credential* credential() const { return credential_; }
@@ -39,6 +41,10 @@ class Account {
   TokenGate& token_gate() { return token_gate_; }
   const TokenGate& token_gate() const { return token_gate_; }
 
+  /// Whether the endpoint accepts it; meaningless without a credential.
+  AccountHealth& health() { return health_; }
+  const AccountHealth& health() const { return health_; }
+
   RateBudget& budget() { return budget_; }
   const RateBudget& budget() const { return budget_; }
 
@@ -47,6 +53,7 @@ class Account {
   Tokens tokens_;
   RateGate gate_;
   TokenGate token_gate_;
+  AccountHealth health_;
   RateBudget budget_;
 };
 

@@ -28,14 +28,40 @@ Accounts::Accounts(CurlMulti& multi, const Timeouts& timeouts,
     accounts_.push_back(std::make_unique<Account>(multi, timeouts, credential, upstream));
   };
   for (const Credential& credential : credentials) add(&credential);
-  if (accounts_.empty()) add(nullptr);
+  add(nullptr);
+  configured_ = std::max(credentials.size(), std::size_t{1});
+  choose_senders();
+}
+
+void Accounts::choose_senders() {
+  senders_.clear();
+  for (std::size_t i = 0; i < configured_; ++i)
+    if (!accounts_[i]->health().refused()) senders_.push_back(accounts_[i].get());
+  if (senders_.empty()) senders_.push_back(accounts_.back().get());
+}
+
+std::vector<Account*> Accounts::with_credential() const {
+  std::vector<Account*> all;
+  for (const auto& account : accounts_)
+    if (account->credential() != nullptr) all.push_back(account.get());
+  return all;
+}
+
+std::map<std::string, std::chrono::seconds> Accounts::refused(Clock::time_point now) const {
+  multi_.loop().assert_in_loop();
+  std::map<std::string, std::chrono::seconds> refused;
+  for (const auto& account : accounts_)
+    if (account->health().refused())
+      refused[name_of(*account)] =
+          std::chrono::floor<std::chrono::seconds>(now - account->health().since());
+  return refused;
 }
 
 /// The account whose limit ends first.
 const Account& Accounts::first_to_send() const {
   multi_.loop().assert_in_loop();
-  return **std::ranges::min_element(accounts_, {},
-                                    [](const auto& account) { return account->limited_until(); });
+  return **std::ranges::min_element(
+      senders_, {}, [](const Account* account) { return account->limited_until(); });
 }
 
 std::optional<std::chrono::milliseconds> Accounts::pause() const {
@@ -45,7 +71,7 @@ std::optional<std::chrono::milliseconds> Accounts::pause() const {
 bool Accounts::low_on_quota() const {
   multi_.loop().assert_in_loop();
   const Clock::time_point now = Clock::now();
-  return std::all_of(accounts_.begin(), accounts_.end(), [&](const auto& account) {
+  return std::ranges::all_of(senders_, [&](const Account* account) {
     return account->limited(now) || account->budget().low_on_quota(now);
   });
 }
@@ -53,16 +79,16 @@ bool Accounts::low_on_quota() const {
 Account& Accounts::pick(std::string_view repository) const {
   multi_.loop().assert_in_loop();
   const Clock::time_point now = Clock::now();
-  const auto first = std::hash<std::string_view>{}(repository) % accounts_.size();
+  const auto first = std::hash<std::string_view>{}(repository) % senders_.size();
   const auto worth = [&](const Account& account) -> std::uint64_t {
     if (account.limited(now)) return 0;
     if (account.token_gate().closed(now)) return 1;
     if (!account.budget().low_on_quota(now)) return std::numeric_limits<std::uint64_t>::max();
     return 2 + *account.budget().remaining(now);
   };
-  Account* best = accounts_[first].get();
-  for (std::size_t i = 1; i < accounts_.size(); ++i) {
-    Account& next = *accounts_[(first + i) % accounts_.size()];
+  Account* best = senders_[first];
+  for (std::size_t i = 1; i < senders_.size(); ++i) {
+    Account& next = *senders_[(first + i) % senders_.size()];
     if (worth(next) > worth(*best)) best = &next;
   }
   best->gate().sent(now);
@@ -71,7 +97,7 @@ Account& Accounts::pick(std::string_view repository) const {
 
 std::optional<std::uint64_t> Accounts::sum_of(BudgetFigure figure, Clock::time_point now) const {
   std::optional<std::uint64_t> sum;
-  for (const auto& account : accounts_)
+  for (const Account* account : senders_)
     if (const auto count = (account->budget().*figure)(now)) sum = sum.value_or(0) + *count;
   return sum;
 }

@@ -19,7 +19,8 @@
 namespace entrepot::upstream {
 
 /// The accounts of one endpoint, or its one anonymous user: which of them sends a request, and
-/// their rate limits together. Loop thread only.
+/// their rate limits together. The anonymous user also stands in for the accounts while the
+/// endpoint refuses all of them. Loop thread only.
 class Accounts {
  public:
   using Clock = std::chrono::steady_clock;
@@ -32,7 +33,23 @@ class Accounts {
   Accounts(const Accounts&) = delete;
   Accounts& operator=(const Accounts&) = delete;
 
-  std::size_t size() const { return accounts_.size(); }
+  /// Those that may send now: neither refused nor, unless it stands in for them, the anonymous
+  /// user.
+  std::size_t senders() const { return senders_.size(); }
+  /// Accounts with a credential; none of them, or all, may be senders.
+  std::vector<Account*> with_credential() const;
+  /// As configured: credentials, or the one anonymous user.
+  std::size_t configured() const { return configured_; }
+  /// Refused accounts, by user name, with the time since then.
+  std::map<std::string, std::chrono::seconds> refused(Clock::time_point now) const;
+  /// There are accounts, and the endpoint refuses all of them.
+  bool all_refused() const { return stands_in(*senders_.front()); }
+  /// `account` is the anonymous user in place of refused accounts.
+  bool stands_in(const Account& account) const {
+    return account.credential() == nullptr && configured_ < accounts_.size();
+  }
+  /// The AccountHealth of an account has changed.
+  void choose_senders();
   /// The account for a request about `repository` that is sent now: always the same one, so that
   /// its tokens are reused, unless it is limited or has few requests left.
   Account& pick(std::string_view repository) const;
@@ -75,7 +92,9 @@ class Accounts {
   const Timeouts timeouts_;
   const std::string name_;  ///< "upstream: endpoint"
   const metrics::EndpointMetrics& metrics_;
-  std::vector<std::unique_ptr<Account>> accounts_;  ///< never empty
+  std::vector<std::unique_ptr<Account>> accounts_;  ///< never empty; the anonymous user is the last
+  std::size_t configured_ = 1;                      ///< of them, from the first on
+  std::vector<Account*> senders_;                   ///< never empty
   bool published_ = false;  ///< the gauges have a value, which other loops may update
 };
 

@@ -44,6 +44,39 @@ Endpoint::Endpoint(const UpstreamOptions& upstream, const EndpointOptions& optio
                 metrics_),
       anonymous_tokens_(multi, common.timeouts, nullptr, upstream.name) {
   metrics_.up().set(1);
+  for (Account* account : accounts_.with_credential())
+    account_checks_.push_back(std::make_unique<AccountCheck>(
+        AccountCheck::Parts{multi_, address_, base_challenge_, metrics_}, *account,
+        [this](const Account& changed, const std::string& why) { account_changed(changed, why); }));
+}
+
+Endpoint::~Endpoint() {
+  const auto refused = accounts_.refused(Clock::now()).size();
+  metrics_.accounts_denied().add(-static_cast<double>(refused));
+}
+
+AccountCheck& Endpoint::check_of(const Account& account) {
+  multi_.loop().assert_in_loop();
+  return **std::ranges::find_if(account_checks_,
+                                [&](const auto& check) { return &check->account() == &account; });
+}
+
+void Endpoint::account_changed(const Account& account, const std::string& why) {
+  accounts_.choose_senders();
+  const std::string& user = account.credential()->username;
+  if (!account.health().refused()) {
+    metrics_.accounts_denied().add(-1);
+    return log::info("{}: {} accepts the account {} again", address_.upstream(), address_.label(),
+                     user);
+  }
+  metrics_.accounts_denied().add(1);
+  log::error(
+      "{}: {} refuses the account {} ({}); cached objects are served, and others are requested {}; "
+      "correct its username or its password_file and send SIGHUP; the account is tried again after "
+      "{} s, then less often",
+      address_.upstream(), address_.label(), user, why,
+      accounts_.all_refused() ? "without an account" : "as another account",
+      std::chrono::ceil<std::chrono::seconds>(account.health().pause()).count());
 }
 
 bool Endpoint::near_mirror() const {
@@ -60,6 +93,7 @@ bool Endpoint::open() const {
 void Endpoint::maintain() {
   multi_.loop().assert_in_loop();
   accounts_.publish_gauges();
+  for (const auto& check : account_checks_) check->maintain();
   anonymous_tokens_.forget_unused();
   accounts_.forget_unused();
 }
@@ -86,7 +120,8 @@ EndpointReport Endpoint::report() const {
     report.limited = std::chrono::ceil<std::chrono::seconds>(accounts_.limited_until() - now);
   report.waits = accounts_.waits(now);
   report.remaining = accounts_.remaining(now);
-  report.accounts = accounts_.size();
+  report.accounts = accounts_.configured();
+  report.refused = accounts_.refused(now);
   return report;
 }
 

@@ -2,15 +2,18 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cache/base/failure.h"
 #include "metrics/metrics.h"
 #include "proxy/upstream/auth/base_challenge.h"
 #include "proxy/upstream/auth/schemes.h"
 #include "proxy/upstream/auth/tokens.h"
+#include "proxy/upstream/endpoint/account_check.h"
 #include "proxy/upstream/endpoint/accounts.h"
 #include "proxy/upstream/endpoint/breaker.h"
 #include "proxy/upstream/endpoint/endpoint_address.h"
@@ -32,6 +35,7 @@ class Endpoint {
   /// REQUIRES: `url` is what options.url parses to.
   Endpoint(const UpstreamOptions& upstream, const EndpointOptions& options, Url url,
            const Options& common, CurlMulti& multi, const metrics::EndpointMetrics& metrics);
+  ~Endpoint();
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
@@ -45,6 +49,8 @@ class Endpoint {
   HeadSupport& heads() { return heads_; }
   Schemes& schemes() { return schemes_; }
   BaseChallenge& base_challenge() { return base_challenge_; }
+  /// REQUIRES: `account` is one of accounts(), and has a credential.
+  AccountCheck& check_of(const Account& account);
   /// Tokens without a credential, for the targets of its redirects.
   Tokens& anonymous_tokens() { return anonymous_tokens_; }
   CurlMulti& multi() { return multi_; }
@@ -74,6 +80,8 @@ class Endpoint {
   void maintain();
 
  private:
+  void account_changed(const Account& account, const std::string& why);
+
   // Constant after construction.
   const EndpointAddress address_;
   const std::string region_;
@@ -88,6 +96,7 @@ class Endpoint {
   Schemes schemes_;
   BaseChallenge base_challenge_;
   Accounts accounts_;
+  std::vector<std::unique_ptr<AccountCheck>> account_checks_;  // one for each credential
   Tokens anonymous_tokens_;
 };
 

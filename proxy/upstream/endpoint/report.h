@@ -35,6 +35,10 @@ struct EndpointReport {
   /// The remaining wait of each limited account, by user name (empty: anonymous).
   std::map<std::string, std::chrono::seconds> waits = {};
   std::size_t accounts = 0;  ///< credentials, or the anonymous user
+  /// Accounts that the endpoint refuses, by user name, and for how long.
+  std::map<std::string, std::chrono::seconds> refused = {};
+  /// It refuses all accounts that are configured.
+  bool denied() const { return accounts > 0 && refused.size() >= accounts; }
 };
 
 struct UpstreamReport {

@@ -41,6 +41,12 @@ struct Timeouts {
   /// it.
   std::chrono::milliseconds base_challenge{std::chrono::minutes(1)};
   std::chrono::milliseconds base_failed{std::chrono::seconds(5)};
+  /// How long a check of an account that did not find it refused is remembered.
+  std::chrono::milliseconds account_checked{std::chrono::seconds(10)};
+  /// The wait before a refused account is checked again, doubled up to the second: some registries
+  /// lock an account after many wrong passwords.
+  std::chrono::milliseconds account_refused_first{std::chrono::minutes(1)};
+  std::chrono::milliseconds account_refused_longest{std::chrono::minutes(15)};
 };
 
 struct Limits {

@@ -197,9 +197,11 @@ Options options_of(const World& world, bool with_account, bool foreign_is_vetted
   if (foreign_is_vetted) options.upstreams[0].token_hosts = {"localhost"};
   options.limits.tries = 1;
   // Each question meets the world as it is now.
-  for (auto* span : {&options.timeouts.token_denied, &options.timeouts.token_failed,
-                     &options.timeouts.base_challenge, &options.timeouts.base_failed,
-                     &options.timeouts.young_token})
+  for (auto* span :
+       {&options.timeouts.token_denied, &options.timeouts.token_failed,
+        &options.timeouts.base_challenge, &options.timeouts.base_failed,
+        &options.timeouts.young_token, &options.timeouts.account_checked,
+        &options.timeouts.account_refused_first, &options.timeouts.account_refused_longest})
     *span = std::chrono::milliseconds(0);
   return options;
 }
@@ -215,6 +217,7 @@ int ask(World& world, Client& client, int questions) {
     Recorder recorder;
     EXPECT_TRUE(client.run(request, recorder)) << "question " << i;
     answered += recorder.failure ? 0 : 1;
+    client.on_loop([&] { client.curl().publish_gauges(); });  // a refused account is checked again
     client.drop();
   }
   return answered;

@@ -154,7 +154,7 @@ TEST(Token, IsRenewedWhenItIsNoLongerAccepted) {
 
 TEST(Token, FailuresOfItsServerHaveTheirKinds) {
   const std::pair<int, FailureKind> cases[] = {
-      {401, FailureKind::denied},       {403, FailureKind::denied},
+      {401, FailureKind::unavailable},  {403, FailureKind::unavailable},  // the account is refused
       {404, FailureKind::bad_upstream}, {302, FailureKind::bad_upstream},
       {500, FailureKind::unavailable},  {429, FailureKind::rate_limited}};
   for (const auto& [status, kind] : cases) {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "metrics/metrics.h"
+#include "metrics/phase_variable.h"
+#include "proxy/upstream/auth/auth_scheme.h"
+#include "proxy/upstream/auth/base_challenge.h"
+#include "proxy/upstream/auth/token_fetch.h"
+#include "proxy/upstream/auth/waiter_list.h"
+#include "proxy/upstream/endpoint/account.h"
+#include "proxy/upstream/endpoint/account_check_phase.h"
+#include "proxy/upstream/endpoint/account_verdict.h"
+#include "proxy/upstream/endpoint/endpoint_address.h"
+
+namespace entrepot::upstream {
+
+/// Logs an account in at an endpoint as `docker login` does, without a repository, and reports the
+/// result to its AccountHealth: the challenge of /v2/, a new token if it wants one, and /v2/ with
+/// the token or the password. The password goes where Login would send it, nowhere else.
+///
+/// Made on demand, once for all that wait, and by itself while the account is refused
+/// (AccountHealth::check_due). Loop thread only.
+class AccountCheck : private BaseChallenge::Sink, private TransferSink {
+ public:
+  class Sink {
+   public:
+    virtual ~Sink() = default;
+    /// Once, from the top level of the loop.
+    virtual void on_account_verdict(AccountVerdict verdict) = 0;
+  };
+  using Wait = WaiterList<Sink>::Wait;
+
+  /// The parts of an endpoint that it uses; all outlive it.
+  struct Parts {
+    CurlMulti& multi;
+    const EndpointAddress& address;
+    BaseChallenge& base_challenge;
+    const metrics::EndpointMetrics& metrics;
+  };
+  /// Called when the account is refused, or accepted again, before the callers get the verdict.
+  /// `why`: the response that decided, one phrase.
+  using Changed = std::function<void(const Account& account, const std::string& why)>;
+
+  /// `account` has a credential, and outlives this.
+  AccountCheck(const Parts& parts, Account& account, Changed changed);
+  AccountCheck(const AccountCheck&) = delete;
+  AccountCheck& operator=(const AccountCheck&) = delete;
+
+  const Account& account() const { return account_; }
+  /// Waits for a verdict; begins a check unless one runs. `tried`: the scheme by which the account
+  /// was refused, for an endpoint whose /v2/ names none; may be null. The sink outlives the Wait.
+  [[nodiscard]] std::unique_ptr<Wait> request(Sink& sink, const AuthScheme* tried);
+  /// Begins a check if one is due. Called each second.
+  void maintain();
+
+ private:
+  void on_base_answer(const BaseAnswer& answer) override;
+  Disposition on_head(const ResponseHead& head) override;
+  void on_end(const TransferEnd& end) override;
+
+  void begin(const AuthScheme* tried);
+  void request_token(AuthScheme scheme);
+  void on_token(TokenFetch::Result result);
+  void request_base(std::string authorization);
+  void finish();
+
+  const Parts parts_;
+  Account& account_;
+  const Changed changed_;
+  WaiterList<Sink> waiters_;
+
+  PhaseVariable<AccountCheckPhase> phase_{AccountCheckPhase::idle};
+  std::optional<AuthScheme> tried_;
+  AccountEvidence evidence_;  ///< of the running check
+  std::string why_;           ///< the last response
+  std::unique_ptr<BaseChallenge::Wait> base_wait_;
+  std::unique_ptr<TokenFetch> token_;
+  std::unique_ptr<Transfer> transfer_;
+};
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whose fault a refusal is: the account's, or the repository's. Pure; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace entrepot::upstream {
+
+/// What the login of an account at `/v2/` has shown, which is what `docker login` does: it concerns
+/// no repository.
+enum class AccountVerdict : std::uint8_t {
+  accepted,
+  refused,
+  untold,      ///< `/v2/` is open to anybody, and there is no token server that knows passwords
+  unanswered,  ///< the endpoint or its token server did not answer, or not as one does
+};
+
+/// The responses to such a login.
+struct AccountEvidence {
+  /// `GET /v2/` without a login succeeds.
+  bool open = false;
+  /// The status of the token server, which got the password; nullopt: no token is needed. 0: no
+  /// response.
+  std::optional<int> token_status = std::nullopt;
+  /// The token server has given a token for the password.
+  bool granted = false;
+  /// The status of `GET /v2/` with the token or the password; nullopt: not sent. 0: no response.
+  std::optional<int> base_status = std::nullopt;
+};
+
+/// A password or token that is answered with 401 or 403 where no repository is named is refused. A
+/// token server that grants a token has accepted the password; without one, only an `/v2/` that
+/// refuses anonymous requests tells.
+AccountVerdict judge(const AccountEvidence& evidence);
+
+/// Whose refusal a 401 or 403 is that the account got for a request about a repository.
+enum class Blame : std::uint8_t {
+  account,     ///< everything would be refused
+  repository,  ///< this account may not read it; it is the answer
+  unknown,     ///< keep what is stored
+};
+
+/// `status`: of the refusal, by the endpoint or by its token server. An `untold` 401 leaves it
+/// open; a 403 comes after a login that succeeded (RFC 9110 section 15.5.4).
+Blame blame_of(int status, AccountVerdict verdict);
+
+}  // namespace entrepot::upstream

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/endpoint/account_verdict.h"
+
+#include <gtest/gtest.h>
+
+namespace entrepot::upstream {
+namespace {
+
+struct Case {
+  const char* name;
+  AccountEvidence evidence;
+  AccountVerdict verdict;
+};
+
+TEST(AccountVerdict, ByTheResponsesToALogin) {
+  using enum AccountVerdict;
+  const Case cases[] = {
+      // By a token server.
+      {"its 401 to the password", {.token_status = 401}, refused},
+      {"its 403 to the password", {.token_status = 403}, refused},
+      {"its rate limit", {.token_status = 429}, unanswered},
+      {"its error", {.token_status = 503}, unanswered},
+      {"no token server", {.token_status = 0}, unanswered},
+      {"a server that wants a scope", {.token_status = 400}, unanswered},
+      {"a token that is accepted",
+       {.token_status = 200, .granted = true, .base_status = 200},
+       accepted},
+      {"a token that is refused",
+       {.token_status = 200, .granted = true, .base_status = 401},
+       refused},
+      {"403 for everything", {.token_status = 200, .granted = true, .base_status = 403}, refused},
+      {"a token, then an error",
+       {.token_status = 200, .granted = true, .base_status = 503},
+       accepted},
+      {"a token, and no /v2/",
+       {.token_status = 200, .granted = true, .base_status = 404},
+       accepted},
+      // By a password.
+      {"a password that is refused", {.base_status = 401}, refused},
+      {"a password that is refused where others need none",
+       {.open = true, .base_status = 401},
+       refused},
+      {"a password without rights", {.base_status = 403}, refused},
+      {"a password that is accepted", {.base_status = 200}, accepted},
+      {"a /v2/ that is open", {.open = true, .base_status = 200}, untold},
+      {"no /v2/", {.base_status = 404}, untold},
+      {"a redirect of /v2/", {.base_status = 302}, untold},
+      {"a rate limit", {.base_status = 429}, unanswered},
+      {"an error", {.base_status = 500}, unanswered},
+      {"no response", {.base_status = 0}, unanswered},
+      {"nothing to send", {.open = true}, untold},
+  };
+  for (const auto& one : cases) EXPECT_EQ(judge(one.evidence), one.verdict) << one.name;
+}
+
+TEST(AccountVerdict, BlamesTheAccountOrTheRepository) {
+  for (const int status : {401, 403}) {
+    EXPECT_EQ(blame_of(status, AccountVerdict::refused), Blame::account);
+    EXPECT_EQ(blame_of(status, AccountVerdict::accepted), Blame::repository);
+    EXPECT_EQ(blame_of(status, AccountVerdict::unanswered), Blame::unknown);
+  }
+  EXPECT_EQ(blame_of(401, AccountVerdict::untold), Blame::unknown);
+  EXPECT_EQ(blame_of(403, AccountVerdict::untold), Blame::repository);
+}
+
+}  // namespace
+}  // namespace entrepot::upstream
