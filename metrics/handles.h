@@ -7,8 +7,8 @@
 
 namespace entrepot::metrics {
 
-// Handles to one series each: cheap to copy, valid as long as the Metrics that returned them,
-// usable from any thread without a lock.
+// Handles to one series each: cheap to copy, valid as long as the Metrics that returned them (or a
+// copy of the EndpointMetrics), usable from any thread without a lock.
 class Counter {
  public:
   explicit Counter(std::atomic<std::uint64_t>* series) : series_(series) {}

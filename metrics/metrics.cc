@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Families contains all series. It is built once and its shape never changes, so handles are plain
-// pointers into it, and counting needs neither a lock nor a look-up. Scrapes read the same atomics.
+// Families contains all series. It is built once, and only the endpoints of an upstream change,
+// whose series belong to their users as well. So handles are plain pointers, and counting needs
+// neither a lock nor a look-up. Scrapes read the same atomics.
 #include "metrics/metrics.h"
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 #include <map>
 #include <utility>
 
-#include "metrics/exposition/codes.h"
+#include "metrics/exposition/code_series.h"
 #include "metrics/exposition/exposition.h"
 #include "metrics/exposition/process.h"
 #include "metrics/exposition/series.h"
@@ -23,8 +24,6 @@ namespace {
 constexpr std::string_view no_upstream = "none";
 constexpr std::string_view other_endpoint = "other";
 
-using CodeSeries = std::array<CounterSeries, code_count>;
-
 /// Common combinations, which exist at zero so that rates and alerts have a first sample. All
 /// others would add thousands of series that always remain zero.
 bool usual(Kind kind, Outcome outcome, int code) {
@@ -36,21 +35,6 @@ bool usual(Kind kind, Outcome outcome, int code) {
   return code == 200;
 }
 
-bool usual_upstream(Kind kind, int code) {
-  if (kind == Kind::ping || kind == Kind::other) return code == 200 || code == 0;
-  return code == 0 || code == 200 || code == 404 || code == 429 || code == 503;
-}
-
-/// Calls `visit(kind index, code index)` for every cell of a table of kinds and codes.
-template <typename Visit>
-void for_kinds_and_codes(Visit visit) {
-  for (std::size_t kind = 0; kind < count_of<Kind>; ++kind)
-    for (std::size_t code = 0; code < code_count; ++code) visit(kind, code);
-}
-
-int code_at(std::size_t index) { return index == other_code ? -1 : known_codes[index]; }
-
-std::string_view kind_word(std::size_t kind) { return words<Kind>[kind]; }
 std::string_view outcome_word(std::size_t outcome) { return words<Outcome>[outcome]; }
 
 }  // namespace
@@ -64,65 +48,6 @@ void Histogram::observe(std::chrono::nanoseconds duration) const {
     series_->nanoseconds.fetch_add(static_cast<std::uint64_t>(duration.count()),
                                    std::memory_order_relaxed);
 }
-
-// --- One endpoint -----------------------------------------------------------------------------
-
-struct EndpointMetrics::Series {
-  std::array<CodeSeries, count_of<Kind>> requests{};
-  EnumSeries<CounterSeries, EndpointFailure> failures;
-  CounterSeries bytes{0};
-  CounterSeries digest_mismatches{0};
-  HistogramSeries time_to_first_byte;
-  GaugeSeries up{1};
-  CounterSeries hedges{0};
-  GaugeSeries rate{std::numeric_limits<double>::quiet_NaN()};
-  GaugeSeries ratelimit_remaining{std::numeric_limits<double>::quiet_NaN()};
-  GaugeSeries ratelimit_limit{std::numeric_limits<double>::quiet_NaN()};
-  GaugeSeries accounts_denied{0};
-
-  bool touched() const {
-    std::uint64_t sum = bytes + digest_mismatches + time_to_first_byte.nanoseconds;
-    for_kinds_and_codes([&](auto kind, auto code) { sum += requests[kind][code]; });
-    for (const auto& failure : failures.series) sum += failure;
-    return sum > 0;
-  }
-
-  void write(Exposition& out, std::string_view upstream, std::string_view name) const {
-    for_kinds_and_codes([&](auto kind, auto code) {
-      if (requests[kind][code] > 0 || usual_upstream(static_cast<Kind>(kind), code_at(code)))
-        out.add(Id::upstream_requests, {upstream, name, kind_word(kind), code_word(code)},
-                requests[kind][code]);
-    });
-    out.add_each(Id::endpoint_failures, failures, upstream, name);
-    out.add(Id::upstream_bytes, {upstream, name}, bytes);
-    out.add(Id::upstream_time_to_first_byte, {upstream, name}, time_to_first_byte);
-    out.add(Id::endpoint_up, {upstream, name}, up);
-    out.add(Id::endpoint_rate, {upstream, name}, rate);
-    out.add(Id::hedges, {upstream, name}, hedges);
-    out.add(Id::ratelimit_remaining, {upstream, name}, ratelimit_remaining);
-    out.add(Id::ratelimit_limit, {upstream, name}, ratelimit_limit);
-    out.add(Id::accounts_denied, {upstream, name}, accounts_denied);
-    out.add(Id::digest_mismatches, {upstream, name}, digest_mismatches);
-  }
-};
-
-void EndpointMetrics::request(Kind kind, int code) const {
-  series_->requests[index_of(kind)][code_index(code)].fetch_add(1, std::memory_order_relaxed);
-}
-void EndpointMetrics::failure(EndpointFailure reason) const {
-  series_->failures[reason].fetch_add(1, std::memory_order_relaxed);
-}
-Counter EndpointMetrics::bytes() const { return Counter(&series_->bytes); }
-Histogram EndpointMetrics::time_to_first_byte() const {
-  return Histogram(&series_->time_to_first_byte);
-}
-Gauge EndpointMetrics::up() const { return Gauge(&series_->up); }
-Counter EndpointMetrics::hedges() const { return Counter(&series_->hedges); }
-Gauge EndpointMetrics::rate() const { return Gauge(&series_->rate); }
-Gauge EndpointMetrics::ratelimit_remaining() const { return Gauge(&series_->ratelimit_remaining); }
-Gauge EndpointMetrics::ratelimit_limit() const { return Gauge(&series_->ratelimit_limit); }
-Gauge EndpointMetrics::accounts_denied() const { return Gauge(&series_->accounts_denied); }
-Counter EndpointMetrics::digest_mismatches() const { return Counter(&series_->digest_mismatches); }
 
 // --- One upstream -----------------------------------------------------------------------------
 
@@ -250,7 +175,8 @@ struct Metrics::Families {
   struct Upstream {
     UpstreamMetrics metrics;
     EndpointMetrics other;
-    std::map<std::string, EndpointMetrics, std::less<>> endpoints;
+    mutable Mutex mutex;
+    mutable std::map<std::string, EndpointMetrics, std::less<>> endpoints GUARDED_BY(mutex);
   };
 
   std::map<std::string, Upstream, std::less<>> upstreams;
@@ -307,13 +233,25 @@ Metrics::Metrics(const std::vector<UpstreamLabels>& upstreams)
   const auto make = [this](const UpstreamLabels& labels) {
     auto& upstream = families_->upstreams[labels.name];
     upstream.metrics.series_ = std::make_shared<UpstreamMetrics::Series>();
-    upstream.other.series_ = std::make_shared<EndpointMetrics::Series>();
-    for (const auto& endpoint : labels.endpoints)
-      upstream.endpoints[endpoint].series_ = std::make_shared<EndpointMetrics::Series>();
+    set_endpoints(labels.name, labels.endpoints);
     return &upstream;
   };
   families_->none = make({std::string(no_upstream), {}});
   for (const auto& labels : upstreams) make(labels);
+}
+
+void Metrics::set_endpoints(std::string_view upstream,
+                            const std::vector<std::string>& endpoints) const {
+  const auto found = families_->upstreams.find(upstream);
+  if (found == families_->upstreams.end()) return;
+  const auto& entry = found->second;
+  const MutexLock lock(entry.mutex);
+  std::map<std::string, EndpointMetrics, std::less<>> next;
+  for (const auto& endpoint : endpoints) {
+    const auto known = entry.endpoints.find(endpoint);
+    next.emplace(endpoint, known == entry.endpoints.end() ? EndpointMetrics() : known->second);
+  }
+  entry.endpoints = std::move(next);
 }
 
 Metrics::~Metrics() = default;
@@ -322,9 +260,9 @@ const UpstreamMetrics& Metrics::upstream(std::string_view name) const {
   return families_->upstream(name).metrics;
 }
 
-const EndpointMetrics& Metrics::endpoint(std::string_view upstream,
-                                         std::string_view endpoint) const {
+EndpointMetrics Metrics::endpoint(std::string_view upstream, std::string_view endpoint) const {
   const auto& entry = families_->upstream(upstream);
+  const MutexLock lock(entry.mutex);
   const auto found = entry.endpoints.find(endpoint);
   return found == entry.endpoints.end() ? entry.other : found->second;
 }
@@ -362,9 +300,12 @@ std::string Metrics::text() const {
   Exposition out;
   for (const auto& [name, upstream] : families_->upstreams) {
     upstream.metrics.series_->write(out, name);
-    for (const auto& [endpoint, metrics] : upstream.endpoints)
-      metrics.series_->write(out, name, endpoint);
-    if (upstream.other.series_->touched()) upstream.other.series_->write(out, name, other_endpoint);
+    const MutexLock lock(upstream.mutex);
+    for (const auto& [endpoint, metrics] : upstream.endpoints) {
+      metrics.write_counters(out, name, endpoint);
+      metrics.write_gauges(out, name, endpoint);
+    }
+    if (upstream.other.touched()) upstream.other.write_counters(out, name, other_endpoint);
   }
   families_->cache.write(out);
   families_->disk.write(out);

@@ -10,6 +10,7 @@
 
 #include "metrics/cache_metrics.h"
 #include "metrics/client_metrics.h"
+#include "metrics/endpoint_metrics.h"
 #include "metrics/handles.h"
 #include "metrics/labels.h"
 #include "metrics/reasons.h"
@@ -17,32 +18,6 @@
 namespace entrepot::metrics {
 
 class Exposition;
-
-/// Series of one endpoint of an upstream.
-class EndpointMetrics {
- public:
-  /// entrepot_upstream_requests_total; `code` is 0 for an attempt without an answer.
-  void request(Kind kind, int code) const;
-  /// entrepot_endpoint_failures_total.
-  void failure(EndpointFailure reason) const;
-  Counter bytes() const;
-  Histogram time_to_first_byte() const;
-  /// Initially 1: an endpoint is assumed to work until it fails.
-  Gauge up() const;
-  /// NaN until they are set, so that "unknown" differs from 0.
-  Gauge rate() const;
-  Gauge ratelimit_remaining() const;
-  Gauge ratelimit_limit() const;
-  /// A sum over the fetch loops: each adds its changes.
-  Gauge accounts_denied() const;
-  Counter hedges() const;
-  Counter digest_mismatches() const;
-
- private:
-  friend class Metrics;
-  struct Series;
-  std::shared_ptr<Series> series_;
-};
 
 /// Series of one upstream.
 class UpstreamMetrics {
@@ -126,9 +101,10 @@ struct UpstreamLabels {
   std::vector<std::string> endpoints;
 };
 
-/// Every series of the process (documented in table.cc), present at zero from the start. Series
-/// with a `code` exist for common combinations; rarer ones appear when first counted. One object;
-/// created before the threads, destroyed after them.
+/// Every series of the process (documented in table.cc), present at zero from the start, and those
+/// of the endpoints as long as the configuration has them. Series with a `code` exist for common
+/// combinations; rarer ones appear when first counted. One object; created before the threads,
+/// destroyed after them. Thread-safe.
 class Metrics {
  public:
   explicit Metrics(const std::vector<UpstreamLabels>& upstreams);
@@ -138,8 +114,14 @@ class Metrics {
 
   /// Unknown or empty names return the series labelled "none" (requests that name no upstream).
   const UpstreamMetrics& upstream(std::string_view name) const;
-  /// Unknown endpoints return the series labelled "other".
-  const EndpointMetrics& endpoint(std::string_view upstream, std::string_view endpoint) const;
+  /// Unknown endpoints return the series labelled "other", which has counters only: a gauge of
+  /// several endpoints would say that one of them is up. Takes a lock: for the construction of an
+  /// owner, not for each request.
+  EndpointMetrics endpoint(std::string_view upstream, std::string_view endpoint) const;
+  /// Gives the upstream these endpoints: new ones begin at zero, those that it had keep their
+  /// series, and the series of all others disappear. Does nothing for an unknown upstream. Takes a
+  /// lock.
+  void set_endpoints(std::string_view upstream, const std::vector<std::string>& endpoints) const;
   const CacheMetrics& cache() const;
   const DiskMetrics& disk() const;
   const TlsMetrics& tls() const;

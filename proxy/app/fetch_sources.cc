@@ -56,8 +56,16 @@ std::function<void()> FetchSources::prepare(const conf::Config& next,
     return std::find(upstreams.begin(), upstreams.end(), upstream.name) == upstreams.end();
   });
   // A source that nobody uses shows whether libcurl accepts the options, before anything changes.
-  static_cast<void>(upstream::UpstreamSource(unused_loop_, options, metrics_));
+  // It must not touch the series of the endpoints that it shares with those in use.
+  const metrics::Metrics unused_metrics({});
+  static_cast<void>(upstream::UpstreamSource(unused_loop_, options, unused_metrics));
   return [this, options] {
+    for (const auto& upstream : options.upstreams) {
+      std::vector<std::string> labels;
+      for (const auto& endpoint : upstream.endpoints)
+        labels.push_back(upstream::endpoint_label(endpoint.url));
+      metrics_.set_endpoints(upstream.name, labels);
+    }
     for (std::size_t i = 0; i < sources_.size(); ++i)
       threads_.fetch()[i]->post([&source = *sources_[i], options] { source.replace(options); });
   };

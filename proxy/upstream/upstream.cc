@@ -134,6 +134,12 @@ void Upstream::recall(const UpstreamReport& known) {
       if (one.endpoint == endpoint->label()) endpoint->recall(one);
 }
 
+void Upstream::retire() {
+  loop_.assert_in_loop();
+  probes_.clear();
+  for (const auto& endpoint : endpoints_) endpoint->retire();
+}
+
 void Upstream::publish_gauges() {
   loop_.assert_in_loop();
   publish_transfers(multi_.running(), multi_.queued());

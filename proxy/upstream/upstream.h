@@ -51,6 +51,8 @@ class Upstream {
   UpstreamReport report() const;
   /// Restores an earlier report; endpoints that it does not have are ignored.
   void recall(const UpstreamReport& known);
+  /// Another object has its place: sends no more probes and sets no gauges of endpoints.
+  void retire();
   /// Publishes gauges and forgets unused tokens. Called each second.
   void publish_gauges();
   const loop::Loop& loop() const { return loop_; }
@@ -85,7 +87,7 @@ class Upstream {
   std::uint64_t seed_;
   CurlMulti multi_;                                   // outlives the endpoints' tokens
   std::vector<std::unique_ptr<Endpoint>> endpoints_;  // never empty
-  std::vector<std::unique_ptr<Probe>> probes_;        // as endpoints_; none for a single one
+  std::vector<std::unique_ptr<Probe>> probes_;        // as endpoints_; or none
   std::array<std::optional<std::size_t>, sizes> incumbents_;
   std::uint64_t listing_bytes_ = 0;
   double hedges_;  ///< available now; each request adds a share of one

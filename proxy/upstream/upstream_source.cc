@@ -93,6 +93,7 @@ void UpstreamSource::replace(Options options) {
   loop_.assert_in_loop();
   const auto known = report();
   for (auto& [name, upstream] : make(std::move(options))) {
+    if (auto& before = upstreams_[name]) before->retire();
     upstreams_[name] = std::move(upstream);
     for (const auto& one : known)
       if (one.name == name) upstreams_[name]->recall(one);
@@ -139,7 +140,7 @@ std::unique_ptr<cache::Fetch> UpstreamSource::list_referrers(std::string upstrea
 void UpstreamSource::report_mismatch(const std::string& upstream, const std::string& endpoint,
                                      const cache::Digest&) {
   loop_.assert_in_loop();
-  const metrics::EndpointMetrics& series = metrics_.endpoint(upstream, endpoint);
+  const metrics::EndpointMetrics series = metrics_.endpoint(upstream, endpoint);
   series.digest_mismatches().add();
   series.failure(EndpointFailure::digest);
   for (const auto& one : find(upstream)->endpoints())

@@ -50,9 +50,12 @@ Endpoint::Endpoint(const UpstreamOptions& upstream, const EndpointOptions& optio
         [this](const Account& changed, const std::string& why) { account_changed(changed, why); }));
 }
 
-Endpoint::~Endpoint() {
+Endpoint::~Endpoint() { retire(); }
+
+void Endpoint::retire() {
   const auto refused = accounts_.refused(Clock::now()).size();
   metrics_.accounts_denied().add(-static_cast<double>(refused));
+  metrics_.detach_gauges();
 }
 
 AccountCheck& Endpoint::check_of(const Account& account) {

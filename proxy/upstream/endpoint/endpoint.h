@@ -76,6 +76,9 @@ class Endpoint {
   EndpointReport report() const;
   /// Begins with what another process knew.
   void recall(const EndpointReport& known);
+  /// Another object has its place; requests in progress end with this one. It sets no gauges from
+  /// now on.
+  void retire();
   /// Publishes gauges and drops unused tokens. Called each second.
   void maintain();
 
@@ -88,8 +91,8 @@ class Endpoint {
   const Limits limits_;
   const Timeouts timeouts_;
   CurlMulti& multi_;
-  const metrics::EndpointMetrics metrics_;
 
+  metrics::EndpointMetrics metrics_;
   Breaker breaker_;
   EndpointStats stats_;
   HeadSupport heads_;

@@ -92,7 +92,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 61);
+  EXPECT_EQ(families, 62);
 }
 
 TEST(Metrics, HasASeriesForEachPresentCertificate) {
@@ -146,6 +146,50 @@ TEST(Metrics, UnknownEndpointsAreOtherAndShownOnceUsed) {
       metrics.text(),
       HasSubstr(
           R"(endpoint_failures_total{upstream="docker.io",endpoint="other",reason="tls"} 1)"));
+}
+
+TEST(Metrics, OtherEndpointsHaveNoGauges) {
+  const Metrics metrics(sample());
+  metrics.endpoint("docker.io", "nowhere.example").failure(EndpointFailure::tls);
+  EXPECT_THAT(metrics.text(),
+              Not(HasSubstr(R"(endpoint_up{upstream="docker.io",endpoint="other"})")))
+      << "it would say that an endpoint is up";
+}
+
+TEST(Metrics, EndpointsFollowTheConfiguration) {
+  const Metrics metrics(sample());
+  const EndpointMetrics before = metrics.endpoint("quay.io", "quay.io");
+  before.failure(EndpointFailure::tls);
+  before.up().set(0);
+  metrics.set_endpoints("quay.io", {"quay.io", "mirror.example"});
+  std::string text = metrics.text();
+  EXPECT_THAT(text, HasSubstr(R"(endpoint_up{upstream="quay.io",endpoint="quay.io"} 0)"))
+      << "it keeps its series";
+  EXPECT_THAT(text, HasSubstr(R"(endpoint="quay.io",reason="tls"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(endpoint_up{upstream="quay.io",endpoint="mirror.example"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(endpoint="mirror.example",reason="tls"} 0)"));
+
+  metrics.set_endpoints("quay.io", {"mirror.example"});
+  before.failure(EndpointFailure::tls);  // of a request that goes on
+  text = metrics.text();
+  EXPECT_THAT(text, Not(HasSubstr(R"(endpoint="quay.io")")));
+  EXPECT_THAT(text, Not(HasSubstr(R"(endpoint="other")")));
+
+  metrics.set_endpoints("quay.io", {"quay.io"});
+  EXPECT_THAT(metrics.text(), HasSubstr(R"(endpoint="quay.io",reason="tls"} 0)"))
+      << "it comes back as a new one";
+  metrics.set_endpoints("unknown.example", {"x"});
+  EXPECT_THAT(metrics.text(), Not(HasSubstr("unknown.example")));
+}
+
+TEST(Metrics, ReplacedOwnersSetNoGauges) {
+  const Metrics metrics(sample());
+  EndpointMetrics before = metrics.endpoint("quay.io", "quay.io");
+  before.detach_gauges();
+  before.up().set(0);
+  before.failure(EndpointFailure::tls);
+  EXPECT_THAT(metrics.text(), HasSubstr(R"(endpoint_up{upstream="quay.io",endpoint="quay.io"} 1)"));
+  EXPECT_THAT(metrics.text(), HasSubstr(R"(endpoint="quay.io",reason="tls"} 1)"));
 }
 
 TEST(Metrics, CountsReasonsByTheirWords) {

@@ -129,9 +129,7 @@ void Client::drop() {
   on_loop([this] { fetches_.clear(); });
 }
 
-const metrics::EndpointMetrics& Client::series() const {
-  return metrics_->endpoint("test", label_);
-}
+metrics::EndpointMetrics Client::series() const { return metrics_->endpoint("test", label_); }
 
 std::string digest_text(char digit) { return "sha256:" + std::string(64, digit); }
 

@@ -92,7 +92,7 @@ class Client {
 
   cache::Source& source() { return *source_; }
   UpstreamSource& curl() { return *source_; }
-  const metrics::EndpointMetrics& series() const;
+  metrics::EndpointMetrics series() const;
   std::string metrics_text() const { return metrics_->text(); }
 
  private:
