@@ -138,6 +138,23 @@ void check_names(Config& config, Problems& problems) {
                    config.default_upstream + " is not the name or alias of an upstream");
 }
 
+/// Entrepot adds /v2/ itself, so that a registry would answer 404 to everything.
+void check_endpoint_path(const std::string& url, const std::string& path, Problems& problems) {
+  const std::size_t host = url.find("://");
+  const std::size_t begin = host == url.npos ? url.npos : url.find('/', host + 3);
+  if (begin == url.npos) return;
+  std::string rest = url.substr(begin);
+  while (rest.ends_with('/')) rest.pop_back();
+  if (rest.ends_with("/v2"))
+    problems.error(path, "ends with /v2, which Entrepot adds itself; write " +
+                             url.substr(0, begin + rest.size() - 3));
+  else if (rest.find("/v2/") != rest.npos)
+    problems.warn(
+        path,
+        "has /v2/ in its path, and Entrepot adds another one behind it: the path in front "
+        "of the registry's own /v2/ is meant here");
+}
+
 void check_endpoints(const Upstream& upstream, Problems& problems) {
   std::set<std::string> seen;
   bool used = upstream.endpoints.empty();  // true if an endpoint uses the upstream's credentials
@@ -147,6 +164,7 @@ void check_endpoints(const Upstream& upstream, Problems& problems) {
     const auto path = indexed(path_of(upstream) + ".endpoints", i) + ".url";
     if (!seen.insert(url).second && !problems.has_error(path))
       problems.error(path, "given twice; keep one of them");
+    check_endpoint_path(url, path, problems);
     const bool given = !upstream.credentials.empty() && credentials_apply_to(upstream, endpoint);
     used = used || given;
     if ((given || !endpoint.credentials.empty()) && url.starts_with("http://"))

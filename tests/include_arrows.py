@@ -94,6 +94,8 @@ ARROWS = {
     "proxy/app/listeners": ["conf", "proxy/app/command", "proxy/app/handover", "proxy/app/issuer_keys",
                             "proxy/http", "proxy/http/client", "proxy/http/listen", "proxy/http/tls", "proxy/loop",
                             "proxy/registry", "proxy/admission"],
+    "proxy/app/online_check": ["conf", "proxy/app/command", "proxy/loop", "proxy/upstream",
+                               "proxy/upstream/endpoint"],
     "proxy/app/cache_cli": ["cache", "cache/", "conf", "conf/json", "proxy/admin", "proxy/app/command",
                             "proxy/app/engines/setup"],
     "proxy/app": ["cache", "cache/", "conf", "proxy/"],

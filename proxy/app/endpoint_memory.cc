@@ -40,6 +40,15 @@ std::string_view state_of(const EndpointReport& report) {
   return report.suspect ? "suspect" : "working";
 }
 
+Json json_of(const std::optional<upstream::FailureReport>& failure) {
+  if (!failure) return nullptr;
+  return {{"reason", metrics::to_string(failure->reason)},
+          {"text", failure->text},
+          {"since_seconds", failure->since.count()},
+          {"seconds_ago", failure->ago.count()},
+          {"over", failure->over}};
+}
+
 Json json_of(const EndpointReport& report) {
   Json waits = Json::object();
   for (const auto& [user, wait] : report.waits) waits[user] = wait.count();
@@ -60,7 +69,8 @@ Json json_of(const EndpointReport& report) {
           {"ratelimit_remaining", or_null(report.remaining)},
           {"limited_seconds", report.limited.count()},
           {"waits", std::move(waits)},
-          {"denied_seconds", std::move(denied)}};
+          {"denied_seconds", std::move(denied)},
+          {"last_error", json_of(report.last_failure)}};
 }
 
 Json json_of(const Reports& reports) {
@@ -129,6 +139,12 @@ bool heard_later(const EndpointReport& a, const EndpointReport& b) {
   return a.answered_ago && (!b.answered_ago || *a.answered_ago < *b.answered_ago);
 }
 
+const std::optional<upstream::FailureReport>& later(
+    const std::optional<upstream::FailureReport>& a,
+    const std::optional<upstream::FailureReport>& b) {
+  return !a || (b && b->ago < a->ago) ? b : a;
+}
+
 void merge(UpstreamReport& into, const UpstreamReport& other) {
   into.transfers += other.transfers;
   into.queued += other.queued;
@@ -142,11 +158,13 @@ void merge(UpstreamReport& into, const UpstreamReport& other) {
     auto refused = mine.refused;
     for (const auto& [user, span] : other.endpoints[i].refused)
       refused[user] = std::max(refused[user], span);
+    auto failure = later(mine.last_failure, other.endpoints[i].last_failure);
     if (heard_later(other.endpoints[i], mine)) mine = other.endpoints[i];
     mine.bodies = bodies;
     mine.limited = limited;
     mine.waits = std::move(waits);
     mine.refused = std::move(refused);
+    mine.last_failure = std::move(failure);
   }
 }
 

@@ -29,6 +29,7 @@
 #include "proxy/app/handover/predecessor.h"
 #include "proxy/app/handover/successor.h"
 #include "proxy/app/mirror.h"
+#include "proxy/app/online_check/online_check.h"
 #include "proxy/app/process.h"
 #include "proxy/app/token_cli/token_command.h"
 #include "proxy/loop/signals.h"
@@ -148,7 +149,7 @@ int check(const Command& command) {
   for (const auto& warning : warnings) tell_operator(warning);
   std::cout << (command.config ? command.config->string() : "the built-in configuration")
             << ": good\n";
-  return exit_ok;
+  return command.online ? run_online_check(loaded.config, std::cout) : exit_ok;
 }
 
 int work_on_cache(const Command& command) {

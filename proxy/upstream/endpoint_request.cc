@@ -18,6 +18,12 @@ bool is_share(const EndpointAddress& endpoint, const cache::Failure& failure) {
          failure.retry_after <= longest;
 }
 
+/// A failure of the endpoint itself: not a limit, not a refusal, and not this mirror's own.
+bool is_fault(const cache::Failure& failure) {
+  return !failure.given_up && (failure.kind == cache::FailureKind::unavailable ||
+                               failure.kind == cache::FailureKind::bad_upstream);
+}
+
 }  // namespace
 
 using Clock = std::chrono::steady_clock;
@@ -175,9 +181,10 @@ void EndpointRequest::broken(const TransferEnd& result) {
   const bool unanswered = !phase_.is(RequestPhase::delivering);
   if (unanswered) endpoint_.metrics().request(spec_.kind, 0);
   if (admission_.pending() && unanswered && trail_.at_endpoint()) {
-    admission_.failed(result.detail);
+    admission_.failed(result.reason.value_or(EndpointFailure::other), result.detail);
   } else {
     endpoint_.stats().faulty(Clock::now());
+    if (result.reason) endpoint_.faulty(*result.reason, phrase_of(result.detail));
   }
   fail(transport_failure(what(), result), result.reason, worth_retrying(result));
 }
@@ -275,6 +282,12 @@ void EndpointRequest::redirected() {
 
 void EndpointRequest::fail(cache::Failure failure, std::optional<EndpointFailure> reason,
                            bool retryable) {
+  if (reason == EndpointFailure::not_found || reason == EndpointFailure::denied) {
+    endpoint_.worked();
+  } else if (reason && is_fault(failure) && !phase_.is(RequestPhase::awaiting_head) &&
+             !phase_.is(RequestPhase::delivering)) {  // else broken() has reported it
+    endpoint_.faulty(*reason, phrase_of(failure.message));
+  }
   // Not before an account was chosen.
   const bool instead = account_ != nullptr && endpoint_.accounts().stands_in(*account_);
   if (instead && !failure.given_up && !led_away()) note_missing_account(failure);
@@ -300,6 +313,7 @@ void EndpointRequest::fail(cache::Failure failure, std::optional<EndpointFailure
 }
 
 void EndpointRequest::end(RequestResult result) {
+  if (result.kind == RequestResult::Kind::complete) endpoint_.worked();
   phase_.enter(RequestPhase::ended);
   timer_.cancel();
   meter_.stop();
@@ -313,6 +327,15 @@ void EndpointRequest::tick() {
 
 bool EndpointRequest::led_away() const {
   return !trail_.at_endpoint() || (trail_.redirected() && spec_.kind == metrics::Kind::referrers);
+}
+
+/// A message without the names that the log line of the endpoint has, and without the object, which
+/// is another one each time.
+std::string EndpointRequest::phrase_of(std::string_view message) const {
+  for (const std::string& prefix : {what() + ": ", endpoint_.address().upstream() + ": "})
+    if (message.starts_with(prefix)) message.remove_prefix(prefix.size());
+  const auto where = led_away() ? "the target of its redirect: " : "";
+  return where + std::string(message);
 }
 
 std::string EndpointRequest::what() const {

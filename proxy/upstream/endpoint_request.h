@@ -107,6 +107,7 @@ class EndpointRequest : private TransferSink, private LoginSink, private Account
   /// a list of referrers to a page of another kind.
   bool led_away() const;
   void learn(int status);
+  std::string phrase_of(std::string_view message) const;
   std::string what() const;
 
   Endpoint& endpoint_;

@@ -196,8 +196,13 @@ void ObjectFetch::completed(EndpointRequest& request) {
 void ObjectFetch::stopped(EndpointRequest& request) {
   if (progress_.overrun()) return finish(std::nullopt);
   request.endpoint().metrics().failure(EndpointFailure::bad_upstream);
-  if (const auto& rejection = try_of(request).rejection)
+  if (const auto& rejection = try_of(request).rejection) {
+    // Without the object, which is another one each time.
+    const std::string prefix = what(request.endpoint()) + ": ";
+    request.endpoint().faulty(EndpointFailure::bad_upstream,
+                              std::string_view(rejection->message).substr(prefix.size()));
     return failed(request, {.failure = *rejection, .reason = EndpointFailure::bad_upstream});
+  }
   // The sink accepts no more, and no other endpoint has other bytes for it.
   finish(bad_answer(what(request.endpoint()),
                     "sent other bytes than before, or than the cache can take"));

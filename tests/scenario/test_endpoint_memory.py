@@ -42,7 +42,8 @@ def test_the_admin_listener_shows_the_measurements(both):
         "endpoint": far.address, "region": "far", "state": "working", "connect_seconds": None,
         "first_byte_seconds": None, "first_byte_p95_seconds": None, "bytes_per_second": None,
         "failure_rate": 0.0, "measured_seconds_ago": None, "answered_seconds_ago": None,
-        "bodies": 0, "accounts": 1, "ratelimit_remaining": None, "limited_seconds": 0, "waits": {}}
+        "bodies": 0, "accounts": 1, "ratelimit_remaining": None, "limited_seconds": 0, "waits": {},
+        "denied_seconds": {}, "last_error": None}
     near.go_down()
     far.script(faults.field("ratelimit-remaining", "76;w=21600"))
     for _ in range(10):

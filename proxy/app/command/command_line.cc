@@ -23,8 +23,8 @@ namespace entrepot::app {
 namespace {
 
 constexpr const char* footer =
-    "Exit codes: 0 done, 1 not there or found wrong (cache, token), not well (health),\n"
-    "refused (access), not reached (client-config), 64 wrong usage, 75 try again later,\n"
+    "Exit codes: 0 done, 1 not there or found wrong (cache, token, check --online), not well\n"
+    "(health), refused (access), not reached (client-config), 64 wrong usage, 75 try again later,\n"
     "78 fix the configuration, 70 a bug.\n"
     "Without --config, /etc/entrepot/entrepot.json is used if it exists, else the built-in\n"
     "configuration: conf/entrepot.json.";
@@ -241,6 +241,13 @@ void add_serve_options(CLI::App& app, Command& result) {
                "Take the place of the running process with the same cache, if there is one");
 }
 
+void add_check_options(CLI::App& check, Command& result) {
+  add_configuration(check, result);
+  check.add_flag("--online", result.online,
+                 "Try each endpoint, too: its name and certificate, each account, and the first "
+                 "step of a pull");
+}
+
 void add_commands(CLI::App& app, Command& result) {
   app.require_subcommand(1);
   const auto add = [&](const char* name, const char* help, Action action) -> CLI::App& {
@@ -249,7 +256,7 @@ void add_commands(CLI::App& app, Command& result) {
     return *command;
   };
   add_serve_options(add("serve", "Run the mirror until SIGTERM", Action::serve), result);
-  add_configuration(add("check", "Load a configuration, tell what is wrong with it", Action::check),
+  add_check_options(add("check", "Load a configuration, tell what is wrong with it", Action::check),
                     result);
   add("version", "Print the version", Action::version);
   add_cache_commands(

@@ -47,6 +47,9 @@ struct Command {
   std::optional<std::filesystem::path> config;
   std::vector<std::string> overrides;  ///< "key=value", in order
 
+  /// `check`: tries each endpoint.
+  bool online = false;
+
   /// `serve`: takes the place of the running process.
   bool replace = false;
 

@@ -10,6 +10,7 @@ inline constexpr int exit_ok = 0;
 /// `entrepot access explain`: the client is refused.
 /// `entrepot client-config --check`: an engine does not reach the mirror for a registry.
 /// `entrepot health`: the process is not healthy.
+/// `entrepot check --online`: an endpoint is not good.
 inline constexpr int exit_found = 1;
 /// The command line was not understood.
 inline constexpr int exit_usage = 64;

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "proxy/upstream/transfer/failures.h"
+
 namespace entrepot::upstream {
 
 BaseChallenge::BaseChallenge(CurlMulti& multi, TransferRequest request, const Timeouts& timeouts,
@@ -28,6 +30,7 @@ std::unique_ptr<BaseChallenge::Wait> BaseChallenge::request(Sink& sink) {
 Disposition BaseChallenge::on_head(const ResponseHead& head) {
   metrics_.request(metrics::Kind::ping, head.status);
   answer_.status = head.status;
+  answer_.page = is_page(head);
   answer_.answered = head.status < 500 && head.status != 429;
   if (head.status == 401) answer_.challenges = parse_challenges(head.www_authenticate);
   return Disposition::discard;
@@ -36,6 +39,7 @@ Disposition BaseChallenge::on_head(const ResponseHead& head) {
 void BaseChallenge::on_end(const TransferEnd& end) {
   const std::unique_ptr<Transfer> ended = std::move(transfer_);
   if (!answer_.answered && end.reason) metrics_.failure(*end.reason);
+  if (answer_.status == 0) answer_.failure = end.detail + "; " + advice(end);
   known_until_ =
       Clock::now() + (answer_.answered ? timeouts_.base_challenge : timeouts_.base_failed);
   // A sink may request again from within the call, and then gets the remembered answer.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "metrics/metrics.h"
@@ -19,6 +20,8 @@ namespace entrepot::upstream {
 struct BaseAnswer {
   bool answered = false;                   ///< below 500, and not 429
   int status = 0;                          ///< 0: no response
+  bool page = false;                       ///< HTML, and no field of a registry
+  std::string failure = {};                ///< without a response: why, and what to do
   std::vector<Challenge> challenges = {};  ///< of a 401
 };
 

@@ -52,6 +52,8 @@ class AccountCheck : private BaseChallenge::Sink, private TransferSink {
   AccountCheck& operator=(const AccountCheck&) = delete;
 
   const Account& account() const { return account_; }
+  /// The response that decided the last check, one phrase; empty where there was none.
+  const std::string& why() const { return why_; }
   /// Waits for a verdict; begins a check unless one runs. `tried`: the scheme by which the account
   /// was refused, for an endpoint whose /v2/ names none; may be null. The sink outlives the Wait.
   [[nodiscard]] std::unique_ptr<Wait> request(Sink& sink, const AuthScheme* tried);

@@ -33,8 +33,8 @@ class Admission {
   void answered() {
     if (std::exchange(pending_, false)) endpoint_.answered();
   }
-  void failed(std::string_view why) {
-    if (std::exchange(pending_, false)) endpoint_.failed(why);
+  void failed(EndpointFailure reason, std::string_view why) {
+    if (std::exchange(pending_, false)) endpoint_.failed(reason, why);
   }
   void abandon() {
     if (std::exchange(pending_, false)) endpoint_.abandoned();

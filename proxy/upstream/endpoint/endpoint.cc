@@ -19,6 +19,10 @@ std::uint64_t random_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
+std::int64_t whole_seconds(Endpoint::Clock::duration span) {
+  return std::chrono::floor<std::chrono::seconds>(span).count();
+}
+
 /// The request for the challenge of /v2/.
 TransferRequest base_request(const EndpointAddress& address) {
   TransferRequest request{.url = address.of("/v2/")};
@@ -125,6 +129,13 @@ EndpointReport Endpoint::report() const {
   report.remaining = accounts_.remaining(now);
   report.accounts = accounts_.configured();
   report.refused = accounts_.refused(now);
+  if (const auto& last = trouble_.last())
+    report.last_failure =
+        FailureReport{.reason = last->reason,
+                      .text = last->text,
+                      .since = std::chrono::floor<std::chrono::seconds>(now - last->since),
+                      .ago = std::chrono::floor<std::chrono::seconds>(now - last->at),
+                      .over = last->over};
   return report;
 }
 
@@ -158,15 +169,19 @@ std::optional<cache::Failure> Endpoint::admit() {
   if (wait.count() == 0) return std::nullopt;
   failure.kind = cache::FailureKind::unavailable;
   failure.retry_after = std::chrono::ceil<std::chrono::seconds>(wait);
-  failure.message = address_.upstream() + ": " + address_.label() +
-                    " did not answer lately; not asked for another " +
-                    std::to_string(wait.count()) + " ms; check the network if this goes on";
+  failure.message = address_.upstream() + ": " + address_.label() + " did not answer lately";
+  if (const auto& last = trouble_.last())
+    failure.message +=
+        " (" + last->text + "; since " + std::to_string(whole_seconds(now - last->since)) + " s)";
+  failure.message += "; not asked for another " + std::to_string(wait.count()) +
+                     " ms; check the network if this goes on";
   return failure;
 }
 
 void Endpoint::answered() {
   multi_.loop().assert_in_loop();
   if (breaker_.open()) {
+    static_cast<void>(trouble_.succeeded());
     metrics_.up().set(1);
     log::info("{}: {} answers again", address_.upstream(), address_.label());
   }
@@ -174,18 +189,37 @@ void Endpoint::answered() {
   stats_.answers(Clock::now());
 }
 
-void Endpoint::failed(std::string_view why) {
+void Endpoint::failed(EndpointFailure reason, std::string_view why) {
   multi_.loop().assert_in_loop();
-  stats_.unreachable(Clock::now());
+  const Clock::time_point now = Clock::now();
+  stats_.unreachable(now);
   const bool was_open = breaker_.open();
-  breaker_.failed(Clock::now());
-  if (was_open || !breaker_.open()) return;
-  metrics_.up().set(0);
-  log::warn(
-      "{}: {} does not answer ({}); cached objects are served, and it is tried again at "
-      "intervals of {} s at most",
-      address_.upstream(), address_.label(), why,
-      std::chrono::ceil<std::chrono::seconds>(breaker_.longest()).count());
+  breaker_.failed(now);
+  const bool opens = !was_open && breaker_.open();
+  if (opens) metrics_.up().set(0);
+  log_line(trouble_.failed(reason, why, opens, now), why);
+}
+
+void Endpoint::faulty(EndpointFailure reason, std::string_view why) {
+  multi_.loop().assert_in_loop();
+  log_line(trouble_.failed(reason, why, false, Clock::now()), why);
+}
+
+void Endpoint::worked() {
+  multi_.loop().assert_in_loop();
+  if (trouble_.succeeded()) log::info("{}: {} works again", address_.upstream(), address_.label());
+}
+
+void Endpoint::log_line(Trouble::Line line, std::string_view why) {
+  if (line == Trouble::Line::none) return;
+  const std::string_view how = line == Trouble::Line::changed ? "fails for another reason now"
+                               : breaker_.open()              ? "does not answer"
+                                                              : "answers, but its answers fail";
+  const auto longest = std::chrono::ceil<std::chrono::seconds>(breaker_.longest()).count();
+  log::warn("{}: {} {} ({}); cached objects are served, and it is tried again{}",
+            address_.upstream(), address_.label(), how, why,
+            breaker_.open() ? " at intervals of " + std::to_string(longest) + " s at most"
+                            : " with each request");
 }
 
 void Endpoint::abandoned() {

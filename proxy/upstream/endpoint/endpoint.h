@@ -21,6 +21,8 @@
 #include "proxy/upstream/endpoint/head_support.h"
 #include "proxy/upstream/endpoint/options.h"
 #include "proxy/upstream/endpoint/report.h"
+#include "proxy/upstream/endpoint/trouble.h"
+#include "proxy/upstream/transfer/transfer.h"
 #include "proxy/upstream/wire/url.h"
 
 namespace entrepot::upstream {
@@ -69,9 +71,16 @@ class Endpoint {
   /// (Admission does).
   std::optional<cache::Failure> admit();
   void answered();
-  /// `why`: one phrase for the log, which gets a line when the circuit opens.
-  void failed(std::string_view why);
+  /// No response. `why`: one phrase for the log, which gets a line when the circuit opens, and when
+  /// the reason changes.
+  void failed(EndpointFailure reason, std::string_view why);
   void abandoned();
+
+  // What requests came to.
+  /// A response that cannot be used, or none in time: as failed(), but for the circuit.
+  void faulty(EndpointFailure reason, std::string_view why);
+  /// A request succeeded, or its object does not exist or may not be read.
+  void worked();
 
   EndpointReport report() const;
   /// Begins with what another process knew.
@@ -84,6 +93,7 @@ class Endpoint {
 
  private:
   void account_changed(const Account& account, const std::string& why);
+  void log_line(Trouble::Line line, std::string_view why);
 
   // Constant after construction.
   const EndpointAddress address_;
@@ -94,6 +104,7 @@ class Endpoint {
 
   metrics::EndpointMetrics metrics_;
   Breaker breaker_;
+  Trouble trouble_;
   EndpointStats stats_;
   HeadSupport heads_;
   Schemes schemes_;

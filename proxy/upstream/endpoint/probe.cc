@@ -5,7 +5,6 @@
 #include <string>
 
 #include "proxy/upstream/endpoint/backoff.h"
-#include "proxy/upstream/wire/media_type.h"
 #include "proxy/upstream/wire/retry_after.h"
 
 namespace entrepot::upstream {
@@ -25,9 +24,7 @@ constexpr std::chrono::minutes success_counts_for{5};
 
 ProbeVerdict judge_probe(const ResponseHead& head) {
   if (head.status >= 500 || head.status == 429) return ProbeVerdict::down;
-  const bool page = head.status == 200 && head.api_version.empty() &&
-                    parse_media_type(head.content_type) == "text/html";
-  return page ? ProbeVerdict::unclear : ProbeVerdict::up;
+  return head.status == 200 && is_page(head) ? ProbeVerdict::unclear : ProbeVerdict::up;
 }
 
 Probe::Probe(event_base* base, Endpoint& endpoint, std::uint64_t seed)
@@ -95,7 +92,8 @@ void Probe::learn(const ResponseHead& head) {
   }
   const ProbeVerdict verdict = judge_probe(head);
   if (verdict == ProbeVerdict::down) {
-    failed("its /v2/ answers " + std::to_string(head.status) + ", not as a registry does",
+    failed(EndpointFailure::server_error,
+           "its /v2/ answers " + std::to_string(head.status) + ", not as a registry does",
            Clock::now() - success_counts_for);
     return;
   }
@@ -113,15 +111,17 @@ void Probe::on_end(const TransferEnd& end) {
   transfer_.reset();
   if (!settled_) {
     endpoint_.metrics().request(metrics::Kind::ping, 0);
-    endpoint_.metrics().failure(end.reason.value_or(EndpointFailure::other));
-    failed(end.detail, asked_at_);
+    const auto reason = end.reason.value_or(EndpointFailure::other);
+    endpoint_.metrics().failure(reason);
+    failed(reason, end.detail, asked_at_);
   }
   wait();
 }
 
-void Probe::failed(std::string_view why, Clock::time_point unless_works_since) {
+void Probe::failed(EndpointFailure reason, std::string_view why,
+                   Clock::time_point unless_works_since) {
   ++failures_;
-  if (!endpoint_.stats().works_since(unless_works_since)) endpoint_.failed(why);
+  if (!endpoint_.stats().works_since(unless_works_since)) endpoint_.failed(reason, why);
 }
 
 void Probe::wait() {

@@ -38,7 +38,7 @@ class Probe : private TransferSink {
   void due();
   void ask();
   void learn(const ResponseHead& head);
-  void failed(std::string_view why, Clock::time_point unless_works_since);
+  void failed(EndpointFailure reason, std::string_view why, Clock::time_point unless_works_since);
   void wait();
 
   Endpoint& endpoint_;

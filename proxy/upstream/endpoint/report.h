@@ -11,7 +11,18 @@
 #include <string>
 #include <vector>
 
+#include "metrics/reasons.h"
+
 namespace entrepot::upstream {
+
+/// The last failure of an endpoint: see Trouble.
+struct FailureReport {
+  metrics::EndpointFailure reason = metrics::EndpointFailure::other;
+  std::string text = {};
+  std::chrono::seconds since{0};  ///< how long ago the first one like it was
+  std::chrono::seconds ago{0};    ///< how long ago it was
+  bool over = false;              ///< a request has succeeded since
+};
 
 struct EndpointReport {
   std::string endpoint = {};  ///< its label
@@ -34,6 +45,7 @@ struct EndpointReport {
   std::optional<std::uint64_t> remaining = std::nullopt;  ///< requests that all accounts have left
   /// The remaining wait of each limited account, by user name (empty: anonymous).
   std::map<std::string, std::chrono::seconds> waits = {};
+  std::optional<FailureReport> last_failure = std::nullopt;
   std::size_t accounts = 0;  ///< credentials, or the anonymous user
   /// Accounts that the endpoint refuses, by user name, and for how long.
   std::map<std::string, std::chrono::seconds> refused = {};

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "proxy/base/text.h"
+#include "proxy/upstream/wire/media_type.h"
 
 namespace entrepot::upstream {
 namespace {
@@ -130,6 +131,11 @@ bool HeadReader::store(std::string_view name, std::string_view value) {
     }
   }
   return true;
+}
+
+bool is_page(const ResponseHead& head) {
+  return parse_media_type(head.content_type) == "text/html" && head.api_version.empty() &&
+         head.docker_content_digest.empty();
 }
 
 }  // namespace entrepot::upstream

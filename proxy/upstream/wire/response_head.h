@@ -28,6 +28,10 @@ struct ResponseHead {
   std::vector<std::string> link;
 };
 
+/// An HTML page without a field of a registry: the login page of a network, or a web site. A
+/// registry that labels its content wrongly sends such a field all the same. Pure; any thread.
+bool is_page(const ResponseHead& head);
+
 /// Builds a ResponseHead from header lines as curl hands them out, and refuses what must not be
 /// used: more than 64 KiB of header lines, more than 20 interim responses, a 101 (we ask for no
 /// other protocol, RFC 9110 section 15.2.2, and libcurl ends the head there), NUL or a bare CR, a

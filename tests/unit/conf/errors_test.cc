@@ -220,6 +220,14 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({ "upstreams": { "docker.io": { "endpoints":
              [ { "url": "https://x" }, { "url": "https://x" } ] } } })",
              "f.json: upstreams.docker.io.endpoints[1].url: given twice; keep one of them"},
+        Case{R"({ "upstreams": { "docker.io": { "endpoints":
+             [ { "url": "https://x.io/v2/" } ] } } })",
+             "f.json: upstreams.docker.io.endpoints[0].url: ends with /v2, which Entrepot adds "
+             "itself; write https://x.io"},
+        Case{R"({ "upstreams": { "docker.io": { "endpoints":
+             [ { "url": "https://x.io/repository/v2" } ] } } })",
+             "f.json: upstreams.docker.io.endpoints[0].url: ends with /v2, which Entrepot adds "
+             "itself; write https://x.io/repository"},
         Case{R"({ "upstreams": { "docker.io": { "endpoints": [ { "url": "https://x" } ],
              "access": "private" } } })",
              "f.json: upstreams.docker.io.access: \"private\" is not one of public, restricted"},

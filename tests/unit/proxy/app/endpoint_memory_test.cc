@@ -144,6 +144,47 @@ TEST(Merged, TheLatestReplyOfAnyLoopCounts) {
   }
 }
 
+TEST(Merged, ARefusalOfAnyLoopAndTheLatestFailureCount) {
+  EndpointReport one = known();
+  one.refused = {{"robot", seconds(60)}};
+  one.last_failure = upstream::FailureReport{.text = "older", .ago = seconds(9)};
+  EndpointReport two = known();
+  two.refused = {{"robot", seconds(70)}, {"other", seconds(1)}};
+  two.last_failure = upstream::FailureReport{.text = "newer", .ago = seconds(3)};
+  const EndpointReport three = known();
+  for (const auto& order : {std::vector{one, two, three}, std::vector{three, two, one}}) {
+    std::vector<Reports> by_loop;
+    for (const auto& report : order) by_loop.push_back({{.name = "a", .endpoints = {report}}});
+    const auto merged_report = merged(by_loop)[0].endpoints[0];
+    EXPECT_EQ(merged_report.refused,
+              (std::map<std::string, seconds>{{"other", seconds(1)}, {"robot", seconds(70)}}));
+    EXPECT_EQ(merged_report.last_failure->text, "newer");
+  }
+}
+
+TEST(ReportsJson, NamesRefusedAccounts) {
+  EndpointReport report{.endpoint = "e"};
+  report.accounts = 2;
+  report.refused = {{"robot", seconds(5)}};
+  const auto text = [&] { return reports_json({{.name = "a", .endpoints = {report}}}); };
+  EXPECT_THAT(text(), HasSubstr(R"("state":"working")")) << "one is left";
+  EXPECT_THAT(text(), HasSubstr(R"("denied_seconds":{"robot":5})"));
+  report.accounts = 1;
+  EXPECT_THAT(text(), HasSubstr(R"("state":"denied")"));
+}
+
+TEST(ReportsJson, NamesTheLastError) {
+  EndpointReport report{.endpoint = "e"};
+  const auto text = [&] { return reports_json({{.name = "a", .endpoints = {report}}}); };
+  EXPECT_THAT(text(), HasSubstr(R"("last_error":null)"));
+  report.last_failure = upstream::FailureReport{.reason = metrics::EndpointFailure::tls,
+                                                .text = "certificate has expired",
+                                                .since = seconds(60),
+                                                .ago = seconds(2)};
+  EXPECT_THAT(text(), HasSubstr(R"("last_error":{"reason":"tls","text":"certificate has expired",)"
+                                R"("since_seconds":60,"seconds_ago":2,"over":false})"));
+}
+
 TEST(ReportsJson, NamesTheState) {
   const auto state = [](const EndpointReport& report) {
     return reports_json({{.name = "a", .endpoints = {report}}});

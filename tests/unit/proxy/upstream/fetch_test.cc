@@ -105,14 +105,32 @@ TEST(Fetch, ChunkedHasNoSize) {
 }
 
 TEST(Fetch, HidesMediaTypesThatAreNoManifests) {
-  ScriptedServer server([](const Received&, Reply& reply) {
-    reply.send(200, {"Content-Type: text/html"}, "<html>");
-  });
+  ScriptedServer server(
+      [](const Received&, Reply& reply) { reply.send(200, {"Content-Type: text/plain"}, "text"); });
   Client client(quick_options(server.url()));
   Recorder recorder;
   ASSERT_TRUE(client.run(manifest_request(), recorder));
   EXPECT_EQ(recorder.heads.at(0).media_type, "");
-  EXPECT_EQ(recorder.body, "<html>");
+  EXPECT_EQ(recorder.body, "text");
+}
+
+TEST(Fetch, CallsAPageWhatItIs) {
+  std::atomic<bool> registry{false};
+  ScriptedServer server([&](const Received&, Reply& reply) {
+    std::vector<std::string> fields{"Content-Type: text/html"};
+    if (registry) fields.push_back("Docker-Distribution-Api-Version: registry/2.0");
+    reply.send(200, fields, "<html>");
+  });
+  Client client(quick_options(server.url()));
+  Recorder page;
+  ASSERT_TRUE(client.run(manifest_request(), page));
+  ASSERT_TRUE(page.failure);
+  EXPECT_EQ(page.failure->kind, cache::FailureKind::bad_upstream);
+  EXPECT_THAT(page.failure->message, ::testing::HasSubstr("login page"));
+  registry = true;
+  Recorder mislabelled;
+  ASSERT_TRUE(client.run(manifest_request(), mislabelled));
+  EXPECT_FALSE(mislabelled.failure) << "the digest will decide";
 }
 
 // The digest is that of the bytes as sent.

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream/endpoint/trouble.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "metrics/word_table.h"
+
+namespace entrepot::upstream {
+namespace {
+
+/// What makes two failures the same: times and the like differ each time.
+std::string without_numbers(metrics::EndpointFailure reason, std::string_view text) {
+  std::string key(metrics::to_string(reason));
+  key += ' ';
+  for (const char c : text)
+    if (c < '0' || c > '9') key += c;
+  return key;
+}
+
+}  // namespace
+
+Trouble::Line Trouble::failed(metrics::EndpointFailure reason, std::string_view text, bool opens,
+                              Time now) {
+  const std::string key = without_numbers(reason, text);
+  const bool same = present() && last_ && without_numbers(last_->reason, last_->text) == key;
+  last_ = Last{
+      .reason = reason, .text = std::string(text), .since = same ? last_->since : now, .at = now};
+  if (state_.is(TroubleState::none)) {
+    state_.enter(TroubleState::noted);
+    in_a_row_ = 0;
+  }
+  ++in_a_row_;
+  if (state_.is(TroubleState::noted)) {
+    if (!opens && in_a_row_ < failures_before_line) return Line::none;
+    state_.enter(TroubleState::told);
+    told_ = key;
+    return Line::begun;
+  }
+  if (told_ == key || !take_line(now)) return Line::none;
+  told_ = key;
+  return Line::changed;
+}
+
+bool Trouble::take_line(Time now) {
+  const auto earned = (now - lines_at_) / line_again;
+  if (earned > 0) {
+    lines_ = static_cast<int>(std::min<std::int64_t>(lines_ + earned, most_lines));
+    lines_at_ = now;
+  }
+  if (lines_ == 0) return false;
+  --lines_;
+  return true;
+}
+
+bool Trouble::succeeded() {
+  if (state_.is(TroubleState::none)) return false;
+  const bool told = state_.is(TroubleState::told);
+  state_.enter(TroubleState::none);
+  if (last_) last_->over = true;
+  return told;
+}
+
+}  // namespace entrepot::upstream

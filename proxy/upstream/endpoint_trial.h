@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "metrics/phase_variable.h"
+#include "proxy/upstream/endpoint/account_check.h"
+#include "proxy/upstream/endpoint_request.h"
+#include "proxy/upstream/upstream.h"
+
+namespace entrepot::upstream {
+
+/// State of an EndpointTrial: each phase is a step, in this order; `account` comes once for each
+/// account, perhaps never.
+enum class TrialPhase : std::uint8_t { created, connection, account, pull, ended };
+
+/// True when a phase may follow another one. Pure; any thread.
+constexpr bool may_follow(TrialPhase from, TrialPhase to) {
+  return to > from || (from == TrialPhase::account && to == TrialPhase::account);
+}
+
+constexpr std::string_view to_string(TrialPhase phase) {
+  using enum TrialPhase;
+  switch (phase) {
+    case created:
+      return "created";
+    case connection:
+      return "connection";
+    case account:
+      return "account";
+    case pull:
+      return "pull";
+    case ended:
+      return "ended";
+  }
+  return "unknown";
+}
+
+constexpr std::string_view machine_of(TrialPhase) { return "the trial of an endpoint"; }
+
+/// The result of one step.
+struct TrialResult {
+  std::string step;  ///< "connection", "account robot", "pull"
+  bool good = false;
+  std::string text;  ///< the response, and the remedy if it is not good; no secret
+};
+
+/// Tries the first endpoint of an upstream: requests its /v2/ (name, connection, certificate), logs
+/// each account in, and requests the head of a manifest, which need not exist. Ends after a
+/// connection that is not good. Loop thread only; destroying it ends it without a call.
+class EndpointTrial : private BaseChallenge::Sink, private AccountCheck::Sink, private RequestSink {
+ public:
+  /// Called once, from the top level of the loop. Must not destroy the trial.
+  using Done = std::function<void(std::vector<TrialResult> results)>;
+
+  /// The repository and the tag of the manifest: small, and most public registries answer for it.
+  static constexpr std::string_view repository = "library/hello-world";
+  static constexpr std::string_view tag = "latest";
+
+  /// `upstream` outlives this.
+  EndpointTrial(Upstream& upstream, Done done);
+  EndpointTrial(const EndpointTrial&) = delete;
+  EndpointTrial& operator=(const EndpointTrial&) = delete;
+
+ private:
+  void on_base_answer(const BaseAnswer& answer) override;
+  void on_account_verdict(AccountVerdict verdict) override;
+  Disposition on_head(EndpointRequest& request, const ResponseHead& head) override;
+  bool on_data(EndpointRequest& request, std::span<const std::byte> data) override;
+  void on_end(EndpointRequest& request, RequestResult result) override;
+
+  void next_account();
+  void pull();
+  void add(std::string step, bool good, std::string text);
+  void end();
+
+  Endpoint& endpoint_;
+  const Done done_;
+  PhaseVariable<TrialPhase> phase_{TrialPhase::created};
+  std::vector<TrialResult> results_;
+  const std::vector<Account*> accounts_;
+  std::size_t tried_accounts_ = 0;
+  int pull_status_ = 0;
+  bool page_ = false;  ///< the response to the pull is one
+  std::unique_ptr<BaseChallenge::Wait> base_wait_;
+  std::unique_ptr<AccountCheck::Wait> account_wait_;
+  std::unique_ptr<EndpointRequest> request_;
+};
+
+}  // namespace entrepot::upstream
