@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metrics/endpoint_metrics.h"
-
 #include <limits>
 
 #include "metrics/exposition/code_series.h"
 #include "metrics/exposition/exposition.h"
+#include "metrics/metrics.h"
 
 namespace entrepot::metrics {
 namespace {
@@ -24,13 +23,6 @@ struct EndpointMetrics::Series {
   CounterSeries digest_mismatches{0};
   HistogramSeries time_to_first_byte;
   CounterSeries hedges{0};
-
-  bool touched() const {
-    std::uint64_t sum = bytes + digest_mismatches + time_to_first_byte.nanoseconds;
-    for_kinds_and_codes([&](auto kind, auto code) { sum += requests[kind][code]; });
-    for (const auto& failure : failures.series) sum += failure;
-    return sum > 0;
-  }
 
   void write(Exposition& out, std::string_view upstream, std::string_view name) const {
     for_kinds_and_codes([&](auto kind, auto code) {
@@ -65,15 +57,9 @@ struct EndpointMetrics::Gauges {
 EndpointMetrics::EndpointMetrics()
     : series_(std::make_shared<Series>()), gauges_(std::make_shared<Gauges>()) {}
 
-bool EndpointMetrics::touched() const { return series_->touched(); }
-
-void EndpointMetrics::write_counters(Exposition& out, std::string_view upstream,
-                                     std::string_view name) const {
+void EndpointMetrics::write(Exposition& out, std::string_view upstream,
+                            std::string_view name) const {
   series_->write(out, upstream, name);
-}
-
-void EndpointMetrics::write_gauges(Exposition& out, std::string_view upstream,
-                                   std::string_view name) const {
   gauges_->write(out, upstream, name);
 }
 

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <map>
 #include <utility>
 
@@ -22,7 +21,6 @@ namespace entrepot::metrics {
 namespace {
 
 constexpr std::string_view no_upstream = "none";
-constexpr std::string_view other_endpoint = "other";
 
 /// Common combinations, which exist at zero so that rates and alerts have a first sample. All
 /// others would add thousands of series that always remain zero.
@@ -57,6 +55,13 @@ struct UpstreamMetrics::Series {
   EnumSeries<CounterSeries, AnswerReason> not_hit;
   GaugeSeries transfers{0}, transfers_queued{0};
   EnumSeries<CounterSeries, TransferDrop> transfers_dropped;
+  Mutex mutex;
+  std::map<std::string, EndpointMetrics, std::less<>> endpoints GUARDED_BY(mutex);
+
+  void write_endpoints(Exposition& out, std::string_view upstream) {
+    const MutexLock lock(mutex);
+    for (const auto& [label, metrics] : endpoints) metrics.write(out, upstream, label);
+  }
 
   void write(Exposition& out, std::string_view upstream) const {
     for_kinds_and_codes([&](auto kind, auto code) {
@@ -92,6 +97,17 @@ Gauge UpstreamMetrics::transfers_queued() const { return Gauge(&series_->transfe
 
 Counter UpstreamMetrics::transfers_dropped(TransferDrop reason) const {
   return Counter(&series_->transfers_dropped[reason]);
+}
+
+void UpstreamMetrics::set_endpoints(const std::vector<std::string>& endpoints) const {
+  const MutexLock lock(series_->mutex);
+  auto& present = series_->endpoints;
+  std::map<std::string, EndpointMetrics, std::less<>> next;
+  for (const auto& endpoint : endpoints) {
+    const auto known = present.find(endpoint);
+    next.emplace(endpoint, known == present.end() ? EndpointMetrics() : known->second);
+  }
+  present = std::move(next);
 }
 
 // --- TLS of the listeners ---------------------------------------------------------------------
@@ -172,15 +188,8 @@ void ForwardingMetrics::write(Exposition& out) const {
 // --- The process ------------------------------------------------------------------------------
 
 struct Metrics::Families {
-  struct Upstream {
-    UpstreamMetrics metrics;
-    EndpointMetrics other;
-    mutable Mutex mutex;
-    mutable std::map<std::string, EndpointMetrics, std::less<>> endpoints GUARDED_BY(mutex);
-  };
-
-  std::map<std::string, Upstream, std::less<>> upstreams;
-  Upstream* none = nullptr;
+  std::map<std::string, UpstreamMetrics, std::less<>> upstreams;
+  UpstreamMetrics* none = nullptr;
 
   std::array<HistogramSeries, count_of<Outcome>> request_duration, time_to_first_byte;
   CacheMetrics cache;
@@ -196,7 +205,7 @@ struct Metrics::Families {
   EnumSeries<CounterSeries, HandoverResult> handovers;
   EnumSeries<CounterSeries, ReloadResult> reloads;
 
-  const Upstream& upstream(std::string_view name) const {
+  const UpstreamMetrics& upstream(std::string_view name) const {
     const auto found = upstreams.find(name);
     return found == upstreams.end() ? *none : found->second;
   }
@@ -232,39 +241,25 @@ Metrics::Metrics(const std::vector<UpstreamLabels>& upstreams)
     : families_(std::make_unique<Families>()) {
   const auto make = [this](const UpstreamLabels& labels) {
     auto& upstream = families_->upstreams[labels.name];
-    upstream.metrics.series_ = std::make_shared<UpstreamMetrics::Series>();
-    set_endpoints(labels.name, labels.endpoints);
+    upstream.series_ = std::make_shared<UpstreamMetrics::Series>();
+    upstream.set_endpoints(labels.endpoints);
     return &upstream;
   };
   families_->none = make({std::string(no_upstream), {}});
   for (const auto& labels : upstreams) make(labels);
 }
 
-void Metrics::set_endpoints(std::string_view upstream,
-                            const std::vector<std::string>& endpoints) const {
-  const auto found = families_->upstreams.find(upstream);
-  if (found == families_->upstreams.end()) return;
-  const auto& entry = found->second;
-  const MutexLock lock(entry.mutex);
-  std::map<std::string, EndpointMetrics, std::less<>> next;
-  for (const auto& endpoint : endpoints) {
-    const auto known = entry.endpoints.find(endpoint);
-    next.emplace(endpoint, known == entry.endpoints.end() ? EndpointMetrics() : known->second);
-  }
-  entry.endpoints = std::move(next);
-}
-
 Metrics::~Metrics() = default;
 
 const UpstreamMetrics& Metrics::upstream(std::string_view name) const {
-  return families_->upstream(name).metrics;
+  return families_->upstream(name);
 }
 
 EndpointMetrics Metrics::endpoint(std::string_view upstream, std::string_view endpoint) const {
-  const auto& entry = families_->upstream(upstream);
-  const MutexLock lock(entry.mutex);
-  const auto found = entry.endpoints.find(endpoint);
-  return found == entry.endpoints.end() ? entry.other : found->second;
+  auto& series = *families_->upstream(upstream).series_;
+  const MutexLock lock(series.mutex);
+  const auto found = series.endpoints.find(endpoint);
+  return found == series.endpoints.end() ? EndpointMetrics() : found->second;
 }
 
 const CacheMetrics& Metrics::cache() const { return families_->cache; }
@@ -299,13 +294,8 @@ Counter Metrics::job_failures(JobPool pool) const {
 std::string Metrics::text() const {
   Exposition out;
   for (const auto& [name, upstream] : families_->upstreams) {
-    upstream.metrics.series_->write(out, name);
-    const MutexLock lock(upstream.mutex);
-    for (const auto& [endpoint, metrics] : upstream.endpoints) {
-      metrics.write_counters(out, name, endpoint);
-      metrics.write_gauges(out, name, endpoint);
-    }
-    if (upstream.other.touched()) upstream.other.write_counters(out, name, other_endpoint);
+    upstream.series_->write(out, name);
+    upstream.series_->write_endpoints(out, name);
   }
   families_->cache.write(out);
   families_->disk.write(out);

@@ -10,7 +10,6 @@
 
 #include "metrics/cache_metrics.h"
 #include "metrics/client_metrics.h"
-#include "metrics/endpoint_metrics.h"
 #include "metrics/handles.h"
 #include "metrics/labels.h"
 #include "metrics/reasons.h"
@@ -18,6 +17,43 @@
 namespace entrepot::metrics {
 
 class Exposition;
+
+/// Series of one endpoint of an upstream. A copy writes into the same series. Series that
+/// UpstreamMetrics::set_endpoints() has removed can still be written, and nobody sees them.
+/// Thread-safe except detach_gauges().
+class EndpointMetrics {
+ public:
+  /// From now on this copy sets gauges that nobody sees: another owner sets those of the endpoint.
+  void detach_gauges();
+
+  /// entrepot_upstream_requests_total; `code` is 0 for an attempt without an answer.
+  void request(Kind kind, int code) const;
+  /// entrepot_endpoint_failures_total.
+  void failure(EndpointFailure reason) const;
+  Counter bytes() const;
+  Histogram time_to_first_byte() const;
+  /// Initially 1: an endpoint is assumed to work until it fails.
+  Gauge up() const;
+  /// NaN until they are set, so that "unknown" differs from 0.
+  Gauge rate() const;
+  Gauge ratelimit_remaining() const;
+  Gauge ratelimit_limit() const;
+  /// A sum over the fetch loops: each adds its changes.
+  Gauge accounts_denied() const;
+  Counter hedges() const;
+  Counter digest_mismatches() const;
+
+ private:
+  friend class Metrics;
+  friend class UpstreamMetrics;
+  EndpointMetrics();
+  void write(Exposition& out, std::string_view upstream, std::string_view name) const;
+
+  struct Series;
+  struct Gauges;
+  std::shared_ptr<Series> series_;
+  std::shared_ptr<Gauges> gauges_;
+};
 
 /// Series of one upstream.
 class UpstreamMetrics {
@@ -31,6 +67,9 @@ class UpstreamMetrics {
   Gauge transfers() const;
   Gauge transfers_queued() const;
   Counter transfers_dropped(TransferDrop reason) const;
+  /// Gives the upstream these endpoints: new ones begin at zero, those that it had keep their
+  /// series, and the series of all others disappear. Takes a lock.
+  void set_endpoints(const std::vector<std::string>& endpoints) const;
 
  private:
   friend class Metrics;
@@ -114,14 +153,10 @@ class Metrics {
 
   /// Unknown or empty names return the series labelled "none" (requests that name no upstream).
   const UpstreamMetrics& upstream(std::string_view name) const;
-  /// Unknown endpoints return the series labelled "other", which has counters only: a gauge of
-  /// several endpoints would say that one of them is up. Takes a lock: for the construction of an
-  /// owner, not for each request.
+  /// For an endpoint that the upstream does not have, or has no more, series that nobody sees: the
+  /// next reload may take an endpoint away before its owner is constructed. Takes a lock: for the
+  /// construction of an owner, not for each request.
   EndpointMetrics endpoint(std::string_view upstream, std::string_view endpoint) const;
-  /// Gives the upstream these endpoints: new ones begin at zero, those that it had keep their
-  /// series, and the series of all others disappear. Does nothing for an unknown upstream. Takes a
-  /// lock.
-  void set_endpoints(std::string_view upstream, const std::vector<std::string>& endpoints) const;
   const CacheMetrics& cache() const;
   const DiskMetrics& disk() const;
   const TlsMetrics& tls() const;

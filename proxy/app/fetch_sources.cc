@@ -64,7 +64,7 @@ std::function<void()> FetchSources::prepare(const conf::Config& next,
       std::vector<std::string> labels;
       for (const auto& endpoint : upstream.endpoints)
         labels.push_back(upstream::endpoint_label(endpoint.url));
-      metrics_.set_endpoints(upstream.name, labels);
+      metrics_.upstream(upstream.name).set_endpoints(labels);
     }
     for (std::size_t i = 0; i < sources_.size(); ++i)
       threads_.fetch()[i]->post([&source = *sources_[i], options] { source.replace(options); });

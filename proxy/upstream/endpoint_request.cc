@@ -24,6 +24,24 @@ bool is_fault(const cache::Failure& failure) {
                                failure.kind == cache::FailureKind::bad_upstream);
 }
 
+/// The anonymous user stands in for the accounts: its failure says nothing about the object.
+void note_missing_account(cache::Failure& failure) {
+  if (cache::is_definitive(failure.kind)) failure.doubtful = true;
+  if (failure.kind == cache::FailureKind::denied) failure.kind = cache::FailureKind::unavailable;
+  failure.message +=
+      "; it refuses the configured account, so the request had none: correct the account's "
+      "username or password_file";
+}
+
+/// A message without the names that the log line of the endpoint has, and without the object, which
+/// is another one each time. `what`: how the message may begin.
+std::string phrase_of(std::string_view message, const std::string& what,
+                      const EndpointAddress& endpoint) {
+  for (const std::string& prefix : {what + ": ", endpoint.upstream() + ": "})
+    if (message.starts_with(prefix)) message.remove_prefix(prefix.size());
+  return std::string(message);
+}
+
 }  // namespace
 
 using Clock = std::chrono::steady_clock;
@@ -40,7 +58,10 @@ EndpointRequest::EndpointRequest(Endpoint& endpoint, RequestSpec spec, RequestSi
               .plain_http = endpoint.address().plain_http()}),
       login_(endpoint, spec_.repository, what(), waiters_, *this),
       meter_(endpoint.stats(), endpoint.metrics()),
-      timer_(endpoint.multi().loop().base(), [this] { tick(); }) {}
+      timer_(endpoint.multi().loop().base(), [this] {
+        timer_.set(BodyMeter::interval);
+        if (const auto rate = meter_.second(Clock::now())) sink_.on_second(*this, *rate);
+      }) {}
 
 void EndpointRequest::start() {
   endpoint_.multi().loop().assert_in_loop();
@@ -184,7 +205,7 @@ void EndpointRequest::broken(const TransferEnd& result) {
     admission_.failed(result.reason.value_or(EndpointFailure::other), result.detail);
   } else {
     endpoint_.stats().faulty(Clock::now());
-    if (result.reason) endpoint_.faulty(*result.reason, phrase_of(result.detail));
+    if (result.reason) endpoint_.trouble().failed(*result.reason, result.detail);
   }
   fail(transport_failure(what(), result), result.reason, worth_retrying(result));
 }
@@ -212,8 +233,10 @@ void EndpointRequest::refusal_stands() {
     return fail(std::move(failure), EndpointFailure::denied);
   }
   auto failure = status_failure(what(), head_, std::chrono::system_clock::now(), reason_.text());
-  if (status == 429 && !led_away() && !is_share(endpoint_.address(), failure))
-    return limited(std::move(failure), failure_reason(status));
+  if (status == 429 && !led_away() && !is_share(endpoint_.address(), failure)) {
+    endpoint_.accounts().rate_limited(*account_, failure.retry_after);
+    return try_next_account(std::move(failure), failure_reason(status));
+  }
   const bool of_account = account_->credential() != nullptr && login_.as_account();
   if ((status == 401 || status == 403) && of_account && !led_away())
     return find_blame(std::move(failure), failure_reason(status));
@@ -226,37 +249,23 @@ void EndpointRequest::find_blame(cache::Failure failure, EndpointFailure reason)
   phase_.enter(RequestPhase::logging_in);
   refusal_ = {.failure = std::move(failure), .reason = reason};
   if (const auto known = account_->health().known(Clock::now())) return on_account_verdict(*known);
-  check_wait_ = endpoint_.check_of(*account_).request(*this, login_.tried());
+  check_wait_ = endpoint_.account_checks().of(*account_).request(*this, login_.tried());
 }
 
 void EndpointRequest::on_account_verdict(AccountVerdict verdict) {
-  auto [failure, reason, retryable, from_redirect, pause] = std::move(refusal_);
-  switch (blame_of(failure.status, verdict)) {
+  RequestFailure refusal = std::move(refusal_);
+  switch (blame_of(refusal.failure.status, verdict)) {
     case Blame::account:
-      endpoint_.metrics().failure(*reason);
+      endpoint_.metrics().failure(*refusal.reason);
       account_ = &endpoint_.accounts().pick(spec_.repository);
       return login();
     case Blame::unknown:
-      failure.doubtful = true;
+      refusal.failure.doubtful = true;
       break;
     case Blame::repository:
       break;
   }
-  fail(std::move(failure), reason);
-}
-
-/// The anonymous user stands in for the accounts: its failure says nothing about the object.
-void EndpointRequest::note_missing_account(cache::Failure& failure) const {
-  if (cache::is_definitive(failure.kind)) failure.doubtful = true;
-  if (failure.kind == cache::FailureKind::denied) failure.kind = cache::FailureKind::unavailable;
-  failure.message +=
-      "; it refuses the configured account, so the request had none: correct the account's "
-      "username or password_file";
-}
-
-void EndpointRequest::limited(cache::Failure failure, EndpointFailure reason) {
-  endpoint_.accounts().rate_limited(*account_, failure.retry_after);
-  try_next_account(std::move(failure), reason);
+  fail(std::move(refusal.failure), refusal.reason);
 }
 
 /// Repeats the request as another account that is not limited, if there is one. Each account is
@@ -283,10 +292,12 @@ void EndpointRequest::redirected() {
 void EndpointRequest::fail(cache::Failure failure, std::optional<EndpointFailure> reason,
                            bool retryable) {
   if (reason == EndpointFailure::not_found || reason == EndpointFailure::denied) {
-    endpoint_.worked();
+    endpoint_.trouble().worked();
   } else if (reason && is_fault(failure) && !phase_.is(RequestPhase::awaiting_head) &&
              !phase_.is(RequestPhase::delivering)) {  // else broken() has reported it
-    endpoint_.faulty(*reason, phrase_of(failure.message));
+    endpoint_.trouble().failed(*reason,
+                               (led_away() ? "the target of its redirect: " : "") +
+                                   phrase_of(failure.message, what(), endpoint_.address()));
   }
   // Not before an account was chosen.
   const bool instead = account_ != nullptr && endpoint_.accounts().stands_in(*account_);
@@ -313,29 +324,15 @@ void EndpointRequest::fail(cache::Failure failure, std::optional<EndpointFailure
 }
 
 void EndpointRequest::end(RequestResult result) {
-  if (result.kind == RequestResult::Kind::complete) endpoint_.worked();
+  if (result.kind == RequestResult::Kind::complete) endpoint_.trouble().worked();
   phase_.enter(RequestPhase::ended);
   timer_.cancel();
   meter_.stop();
   sink_.on_end(*this, std::move(result));
 }
 
-void EndpointRequest::tick() {
-  timer_.set(BodyMeter::interval);
-  if (const auto rate = meter_.second(Clock::now())) sink_.on_second(*this, *rate);
-}
-
 bool EndpointRequest::led_away() const {
   return !trail_.at_endpoint() || (trail_.redirected() && spec_.kind == metrics::Kind::referrers);
-}
-
-/// A message without the names that the log line of the endpoint has, and without the object, which
-/// is another one each time.
-std::string EndpointRequest::phrase_of(std::string_view message) const {
-  for (const std::string& prefix : {what() + ": ", endpoint_.address().upstream() + ": "})
-    if (message.starts_with(prefix)) message.remove_prefix(prefix.size());
-  const auto where = led_away() ? "the target of its redirect: " : "";
-  return where + std::string(message);
 }
 
 std::string EndpointRequest::what() const {

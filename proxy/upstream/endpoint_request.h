@@ -93,7 +93,6 @@ class EndpointRequest : private TransferSink, private LoginSink, private Account
   void refused();
   void refusal_stands();
   void redirected();
-  void limited(cache::Failure failure, EndpointFailure reason);
   void try_next_account(cache::Failure failure, EndpointFailure reason);
   void no_token(cache::Failure failure);
   void find_blame(cache::Failure failure, EndpointFailure reason);
@@ -101,13 +100,10 @@ class EndpointRequest : private TransferSink, private LoginSink, private Account
   void fail(cache::Failure failure, std::optional<EndpointFailure> reason, bool retryable = false);
   void end(RequestResult result);
 
-  void note_missing_account(cache::Failure& failure) const;
-  void tick();
   /// The endpoint redirected to a place where its own rules do not hold: to another origin, or from
   /// a list of referrers to a page of another kind.
   bool led_away() const;
   void learn(int status);
-  std::string phrase_of(std::string_view message) const;
   std::string what() const;
 
   Endpoint& endpoint_;

@@ -127,11 +127,11 @@ void Login::on_token(const TokenResult& result) {
 }
 
 void Login::use_token(const Grant& grant) {
-  // The same token again is too young for another to be of use.
-  if (stage_ != Stage::hop && grant.serial == refused_) return sink_.on_login(refusal_stands());
   authorization_ = grant.authorization;
   serial_ = grant.serial;
   anonymous_ = grant.anonymous;
+  // The same token again is too young for another to be of use.
+  if (stage_ != Stage::hop && grant.serial == refused_) return sink_.on_login(refusal_stands());
   sink_.on_login({.kind = LoginResult::Kind::send});
 }
 

@@ -66,8 +66,6 @@ class Login : private TokenSink, private BaseChallenge::Sink {
   Login(Endpoint& endpoint, std::string repository, std::string what, const Waiters& waiters,
         LoginSink& sink);
   ~Login() override;
-  Login(const Login&) = delete;
-  Login& operator=(const Login&) = delete;
 
   // Each ends in one call to the sink.
   /// Logs in as `account`: for the first request, after a redirect, or as another account.
@@ -129,7 +127,7 @@ class Login : private TokenSink, private BaseChallenge::Sink {
   void no_token(cache::Failure failure);
 
   Tokens& tokens() {
-    return stage_ == Stage::hop ? endpoint_.anonymous_tokens() : account_->tokens();
+    return stage_ == Stage::hop ? endpoint_.accounts().anonymous().tokens() : account_->tokens();
   }
   /// Sets key_. The failure when the scheme's token server is forbidden. `asker` named the server.
   std::optional<cache::Failure> choose_key(const Url& asker);

@@ -129,7 +129,7 @@ Disposition ObjectFetch::on_head(EndpointRequest& request, const ResponseHead& h
   tally_.answered();
   cache::FetchHead described = describe(request_, current_.part, head, place);
   described.endpoint = request.endpoint().label();
-  described.near_mirror = request.endpoint().near_mirror();
+  described.near_mirror = is_near_mirror(request.endpoint());
   sink_.on_head(described);
   return disposition;
 }
@@ -199,8 +199,8 @@ void ObjectFetch::stopped(EndpointRequest& request) {
   if (const auto& rejection = try_of(request).rejection) {
     // Without the object, which is another one each time.
     const std::string prefix = what(request.endpoint()) + ": ";
-    request.endpoint().faulty(EndpointFailure::bad_upstream,
-                              std::string_view(rejection->message).substr(prefix.size()));
+    request.endpoint().trouble().failed(EndpointFailure::bad_upstream,
+                                        std::string_view(rejection->message).substr(prefix.size()));
     return failed(request, {.failure = *rejection, .reason = EndpointFailure::bad_upstream});
   }
   // The sink accepts no more, and no other endpoint has other bytes for it.

@@ -26,8 +26,6 @@ class Upstream {
   /// Throws std::invalid_argument when there is no endpoint or a URL does not parse, naming both.
   Upstream(loop::Loop& loop, UpstreamOptions options, const Options& common,
            const metrics::Metrics& metrics);
-  Upstream(const Upstream&) = delete;
-  Upstream& operator=(const Upstream&) = delete;
   ~Upstream();
 
   const std::string& name() const { return options_.name; }

@@ -140,11 +140,13 @@ std::unique_ptr<cache::Fetch> UpstreamSource::list_referrers(std::string upstrea
 void UpstreamSource::report_mismatch(const std::string& upstream, const std::string& endpoint,
                                      const cache::Digest&) {
   loop_.assert_in_loop();
-  const metrics::EndpointMetrics series = metrics_.endpoint(upstream, endpoint);
-  series.digest_mismatches().add();
-  series.failure(EndpointFailure::digest);
-  for (const auto& one : find(upstream)->endpoints())
-    if (one->label() == endpoint) one->stats().mismatched(Endpoint::Clock::now());
+  for (const auto& one : find(upstream)->endpoints()) {
+    if (one->label() != endpoint) continue;
+    one->metrics().digest_mismatches().add();
+    one->metrics().failure(EndpointFailure::digest);
+    one->stats().mismatched(Endpoint::Clock::now());
+    one->trouble().failed(EndpointFailure::digest, "sent other bytes than the digest says");
+  }
 }
 
 Reports UpstreamSource::report() const {

@@ -14,13 +14,11 @@
 #include "metrics/version.h"
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/command/exit_codes.h"
+#include "proxy/app/online_check/endpoint_trial.h"
 #include "proxy/loop/loop.h"
-#include "proxy/upstream/endpoint_trial.h"
 
 namespace entrepot::app {
 namespace {
-
-using upstream::TrialResult;
 
 /// Longer than all steps of an endpoint that answers late each time, short of its own limits.
 constexpr std::chrono::minutes patience{3};
@@ -30,13 +28,13 @@ std::vector<TrialResult> try_endpoint(const upstream::Options& options) {
   const metrics::Metrics metrics({});
   loop::Loop loop("check");
   std::unique_ptr<upstream::Upstream> upstream;
-  std::unique_ptr<upstream::EndpointTrial> trial;
+  std::unique_ptr<EndpointTrial> trial;
   std::promise<std::vector<TrialResult>> results;
   auto future = results.get_future();
   loop.post([&] {
     upstream =
         std::make_unique<upstream::Upstream>(loop, options.upstreams.front(), options, metrics);
-    trial = std::make_unique<upstream::EndpointTrial>(
+    trial = std::make_unique<EndpointTrial>(
         *upstream, [&](std::vector<TrialResult> all) { results.set_value(std::move(all)); });
   });
   loop.start();

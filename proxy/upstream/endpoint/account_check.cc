@@ -30,7 +30,7 @@ void AccountCheck::maintain() {
 
 void AccountCheck::begin(const AuthScheme* tried) {
   phase_.enter(AccountCheckPhase::challenge);
-  // What it wanted before, while a check that runs by itself knows no request.
+  // A check that runs by itself knows no request, and uses the scheme of the one before.
   if (tried != nullptr) tried_ = *tried;
   evidence_ = {};
   why_.clear();

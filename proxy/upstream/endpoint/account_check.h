@@ -8,13 +8,13 @@
 
 #include "metrics/metrics.h"
 #include "metrics/phase_variable.h"
+#include "proxy/upstream/account/account.h"
+#include "proxy/upstream/account/account_check_phase.h"
+#include "proxy/upstream/account/account_verdict.h"
 #include "proxy/upstream/auth/auth_scheme.h"
 #include "proxy/upstream/auth/base_challenge.h"
 #include "proxy/upstream/auth/token_fetch.h"
 #include "proxy/upstream/auth/waiter_list.h"
-#include "proxy/upstream/endpoint/account.h"
-#include "proxy/upstream/endpoint/account_check_phase.h"
-#include "proxy/upstream/endpoint/account_verdict.h"
 #include "proxy/upstream/endpoint/endpoint_address.h"
 
 namespace entrepot::upstream {

@@ -43,52 +43,23 @@ Endpoint::Endpoint(const UpstreamOptions& upstream, const EndpointOptions& optio
       multi_(multi),
       metrics_(metrics),
       breaker_(common.breaker, random_seed()),
+      trouble_(address_, breaker_),
       base_challenge_(multi, base_request(address_), common.timeouts, metrics),
       accounts_(multi, common.timeouts, options.credentials, upstream.name, address_.label(),
                 metrics_),
-      anonymous_tokens_(multi, common.timeouts, nullptr, upstream.name) {
+      account_checks_({multi_, address_, base_challenge_, metrics_}, accounts_) {
   metrics_.up().set(1);
-  for (Account* account : accounts_.with_credential())
-    account_checks_.push_back(std::make_unique<AccountCheck>(
-        AccountCheck::Parts{multi_, address_, base_challenge_, metrics_}, *account,
-        [this](const Account& changed, const std::string& why) { account_changed(changed, why); }));
 }
 
-Endpoint::~Endpoint() { retire(); }
+bool is_near_mirror(const Endpoint& endpoint) {
+  return endpoint.address().mirror() &&
+         endpoint.stats().connect_time().mean().value_or(nearby) < nearby;
+}
 
 void Endpoint::retire() {
-  const auto refused = accounts_.refused(Clock::now()).size();
-  metrics_.accounts_denied().add(-static_cast<double>(refused));
+  multi_.loop().assert_in_loop();
+  account_checks_.retire();
   metrics_.detach_gauges();
-}
-
-AccountCheck& Endpoint::check_of(const Account& account) {
-  multi_.loop().assert_in_loop();
-  return **std::ranges::find_if(account_checks_,
-                                [&](const auto& check) { return &check->account() == &account; });
-}
-
-void Endpoint::account_changed(const Account& account, const std::string& why) {
-  accounts_.choose_senders();
-  const std::string& user = account.credential()->username;
-  if (!account.health().refused()) {
-    metrics_.accounts_denied().add(-1);
-    return log::info("{}: {} accepts the account {} again", address_.upstream(), address_.label(),
-                     user);
-  }
-  metrics_.accounts_denied().add(1);
-  log::error(
-      "{}: {} refuses the account {} ({}); cached objects are served, and others are requested {}; "
-      "correct its username or its password_file and send SIGHUP; the account is tried again after "
-      "{} s, then less often",
-      address_.upstream(), address_.label(), user, why,
-      accounts_.all_refused() ? "without an account" : "as another account",
-      std::chrono::ceil<std::chrono::seconds>(account.health().pause()).count());
-}
-
-bool Endpoint::near_mirror() const {
-  multi_.loop().assert_in_loop();
-  return address_.mirror() && stats_.connect_time().mean().value_or(nearby) < nearby;
 }
 
 bool Endpoint::open() const {
@@ -100,8 +71,7 @@ bool Endpoint::open() const {
 void Endpoint::maintain() {
   multi_.loop().assert_in_loop();
   accounts_.publish_gauges();
-  for (const auto& check : account_checks_) check->maintain();
-  anonymous_tokens_.forget_unused();
+  account_checks_.maintain();
   accounts_.forget_unused();
 }
 
@@ -181,7 +151,7 @@ std::optional<cache::Failure> Endpoint::admit() {
 void Endpoint::answered() {
   multi_.loop().assert_in_loop();
   if (breaker_.open()) {
-    static_cast<void>(trouble_.succeeded());
+    trouble_.answered();
     metrics_.up().set(1);
     log::info("{}: {} answers again", address_.upstream(), address_.label());
   }
@@ -197,29 +167,7 @@ void Endpoint::failed(EndpointFailure reason, std::string_view why) {
   breaker_.failed(now);
   const bool opens = !was_open && breaker_.open();
   if (opens) metrics_.up().set(0);
-  log_line(trouble_.failed(reason, why, opens, now), why);
-}
-
-void Endpoint::faulty(EndpointFailure reason, std::string_view why) {
-  multi_.loop().assert_in_loop();
-  log_line(trouble_.failed(reason, why, false, Clock::now()), why);
-}
-
-void Endpoint::worked() {
-  multi_.loop().assert_in_loop();
-  if (trouble_.succeeded()) log::info("{}: {} works again", address_.upstream(), address_.label());
-}
-
-void Endpoint::log_line(Trouble::Line line, std::string_view why) {
-  if (line == Trouble::Line::none) return;
-  const std::string_view how = line == Trouble::Line::changed ? "fails for another reason now"
-                               : breaker_.open()              ? "does not answer"
-                                                              : "answers, but its answers fail";
-  const auto longest = std::chrono::ceil<std::chrono::seconds>(breaker_.longest()).count();
-  log::warn("{}: {} {} ({}); cached objects are served, and it is tried again{}",
-            address_.upstream(), address_.label(), how, why,
-            breaker_.open() ? " at intervals of " + std::to_string(longest) + " s at most"
-                            : " with each request");
+  trouble_.failed(reason, why, opens);
 }
 
 void Endpoint::abandoned() {

@@ -2,26 +2,24 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "cache/base/failure.h"
 #include "metrics/metrics.h"
+#include "proxy/upstream/account/accounts.h"
 #include "proxy/upstream/auth/base_challenge.h"
 #include "proxy/upstream/auth/schemes.h"
 #include "proxy/upstream/auth/tokens.h"
-#include "proxy/upstream/endpoint/account_check.h"
-#include "proxy/upstream/endpoint/accounts.h"
+#include "proxy/upstream/endpoint/account_checks.h"
 #include "proxy/upstream/endpoint/breaker.h"
 #include "proxy/upstream/endpoint/endpoint_address.h"
 #include "proxy/upstream/endpoint/endpoint_stats.h"
 #include "proxy/upstream/endpoint/head_support.h"
 #include "proxy/upstream/endpoint/options.h"
 #include "proxy/upstream/endpoint/report.h"
-#include "proxy/upstream/endpoint/trouble.h"
+#include "proxy/upstream/endpoint/trouble_log.h"
 #include "proxy/upstream/transfer/transfer.h"
 #include "proxy/upstream/wire/url.h"
 
@@ -37,9 +35,6 @@ class Endpoint {
   /// REQUIRES: `url` is what options.url parses to.
   Endpoint(const UpstreamOptions& upstream, const EndpointOptions& options, Url url,
            const Options& common, CurlMulti& multi, const metrics::EndpointMetrics& metrics);
-  ~Endpoint();
-  Endpoint(const Endpoint&) = delete;
-  Endpoint& operator=(const Endpoint&) = delete;
 
   // Its parts.
   const EndpointAddress& address() const { return address_; }
@@ -51,17 +46,14 @@ class Endpoint {
   HeadSupport& heads() { return heads_; }
   Schemes& schemes() { return schemes_; }
   BaseChallenge& base_challenge() { return base_challenge_; }
-  /// REQUIRES: `account` is one of accounts(), and has a credential.
-  AccountCheck& check_of(const Account& account);
-  /// Tokens without a credential, for the targets of its redirects.
-  Tokens& anonymous_tokens() { return anonymous_tokens_; }
+  AccountChecks& account_checks() { return account_checks_; }
+  /// Failures of requests, which the log may have to mention. The circuit breaker reports those of
+  /// requests without a response.
+  TroubleLog& trouble() { return trouble_; }
   CurlMulti& multi() { return multi_; }
   const metrics::EndpointMetrics& metrics() const { return metrics_; }
   const Limits& limits() const { return limits_; }
   const Timeouts& timeouts() const { return timeouts_; }
-
-  /// It is another mirror in the same site: one connection to it is as fast as several.
-  bool near_mirror() const;
 
   // The circuit breaker.
   /// admit() would allow a request now; changes nothing.
@@ -76,12 +68,6 @@ class Endpoint {
   void failed(EndpointFailure reason, std::string_view why);
   void abandoned();
 
-  // What requests came to.
-  /// A response that cannot be used, or none in time: as failed(), but for the circuit.
-  void faulty(EndpointFailure reason, std::string_view why);
-  /// A request succeeded, or its object does not exist or may not be read.
-  void worked();
-
   EndpointReport report() const;
   /// Begins with what another process knew.
   void recall(const EndpointReport& known);
@@ -92,9 +78,6 @@ class Endpoint {
   void maintain();
 
  private:
-  void account_changed(const Account& account, const std::string& why);
-  void log_line(Trouble::Line line, std::string_view why);
-
   // Constant after construction.
   const EndpointAddress address_;
   const std::string region_;
@@ -104,14 +87,17 @@ class Endpoint {
 
   metrics::EndpointMetrics metrics_;
   Breaker breaker_;
-  Trouble trouble_;
+  TroubleLog trouble_;
   EndpointStats stats_;
   HeadSupport heads_;
   Schemes schemes_;
   BaseChallenge base_challenge_;
   Accounts accounts_;
-  std::vector<std::unique_ptr<AccountCheck>> account_checks_;  // one for each credential
-  Tokens anonymous_tokens_;
+  AccountChecks account_checks_;
 };
+
+/// It is another mirror in the same site: one connection to it is as fast as several. Loop thread
+/// only.
+bool is_near_mirror(const Endpoint& endpoint);
 
 }  // namespace entrepot::upstream

@@ -10,7 +10,7 @@
 
 namespace entrepot::upstream {
 
-/// Who needs a token, and for what.
+/// The purpose of a token.
 struct TokenNeed {
   const Url& asker;      ///< of the challenge that named the token server
   bool with_credential;  ///< the token server gets the password

@@ -9,7 +9,7 @@
 namespace entrepot::upstream {
 namespace {
 
-/// What makes two failures the same: times and the like differ each time.
+/// Equal for two failures of the same reason: times and the like differ each time.
 std::string without_numbers(metrics::EndpointFailure reason, std::string_view text) {
   std::string key(metrics::to_string(reason));
   key += ' ';

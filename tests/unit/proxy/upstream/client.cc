@@ -83,6 +83,7 @@ Client::Client(Options options) : label_(endpoint_label(options.upstreams[0].end
   for (const auto& endpoint : options.upstreams[0].endpoints)
     labels.endpoints.push_back(endpoint_label(endpoint.url));
   metrics_ = std::make_unique<metrics::Metrics>(std::vector{labels});
+  series_ = metrics_->endpoint("test", label_);
   source_ = std::make_unique<UpstreamSource>(loop_, std::move(options), *metrics_);
   loop_.start();
 }
@@ -128,8 +129,6 @@ bool Client::list_referrers(const cache::Digest& subject, ListingRecorder& recor
 void Client::drop() {
   on_loop([this] { fetches_.clear(); });
 }
-
-metrics::EndpointMetrics Client::series() const { return metrics_->endpoint("test", label_); }
 
 std::string digest_text(char digit) { return "sha256:" + std::string(64, digit); }
 

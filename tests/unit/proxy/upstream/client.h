@@ -92,13 +92,15 @@ class Client {
 
   cache::Source& source() { return *source_; }
   UpstreamSource& curl() { return *source_; }
-  metrics::EndpointMetrics series() const;
+  /// The metrics of the first endpoint; valid as long as this.
+  const metrics::EndpointMetrics& series() const { return *series_; }
   std::string metrics_text() const { return metrics_->text(); }
 
  private:
   const std::string label_;
   loop::Loop loop_{"test-fetch"};
   std::unique_ptr<metrics::Metrics> metrics_;
+  std::optional<metrics::EndpointMetrics> series_;
   std::unique_ptr<UpstreamSource> source_;              // loop thread
   std::vector<std::unique_ptr<cache::Fetch>> fetches_;  // loop thread
 };

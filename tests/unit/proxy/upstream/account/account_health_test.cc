@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/upstream/endpoint/account_health.h"
+#include "proxy/upstream/account/account_health.h"
 
 #include <gtest/gtest.h>
 
-#include "proxy/upstream/endpoint/account_check_phase.h"
+#include "proxy/upstream/account/account_check_phase.h"
 
 namespace entrepot::upstream {
 namespace {
@@ -14,7 +14,7 @@ using Verdict = AccountVerdict;
 
 class AccountHealthTest : public ::testing::Test {
  protected:
-  const Timeouts timeouts;
+  const Timeouts timeouts{};
   AccountHealth health{timeouts};
   AccountHealth::Time now = AccountHealth::Time() + std::chrono::hours(1);
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/upstream/endpoint/rate_budget.h"
+#include "proxy/upstream/account/rate_budget.h"
 
 #include <algorithm>
 

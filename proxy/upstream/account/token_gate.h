@@ -7,7 +7,7 @@
 #include <string>
 
 #include "cache/base/failure.h"
-#include "proxy/upstream/endpoint/rate_gate.h"
+#include "proxy/upstream/account/rate_gate.h"
 #include "proxy/upstream/transfer/timeouts.h"
 
 namespace entrepot::upstream {

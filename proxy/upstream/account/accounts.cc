@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/upstream/endpoint/accounts.h"
+#include "proxy/upstream/account/accounts.h"
 
 #include <algorithm>
 #include <functional>

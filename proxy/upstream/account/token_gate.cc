@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/upstream/endpoint/token_gate.h"
+#include "proxy/upstream/account/token_gate.h"
 
 #include <algorithm>
 

@@ -12,8 +12,9 @@
 #include <vector>
 
 #include "metrics/metrics.h"
-#include "proxy/upstream/endpoint/account.h"
-#include "proxy/upstream/endpoint/options.h"
+#include "proxy/upstream/account/account.h"
+#include "proxy/upstream/transfer/timeouts.h"
+#include "proxy/upstream/wire/credential.h"
 #include "proxy/upstream/wire/response_head.h"
 
 namespace entrepot::upstream {
@@ -30,12 +31,12 @@ class Accounts {
   Accounts(CurlMulti& multi, const Timeouts& timeouts, const std::vector<Credential>& credentials,
            const std::string& upstream, const std::string& endpoint,
            const metrics::EndpointMetrics& metrics);
-  Accounts(const Accounts&) = delete;
-  Accounts& operator=(const Accounts&) = delete;
 
-  /// Those that may send now: neither refused nor, unless it stands in for them, the anonymous
-  /// user.
+  /// The number of those that may send now: neither refused nor, unless it stands in for them, the
+  /// anonymous user.
   std::size_t senders() const { return senders_.size(); }
+  /// The anonymous user, which may be no sender.
+  Account& anonymous() { return *accounts_.back(); }
   /// Accounts with a credential; none of them, or all, may be senders.
   std::vector<Account*> with_credential() const;
   /// As configured: credentials, or the one anonymous user.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/upstream/endpoint/rate_gate.h"
+#include "proxy/upstream/account/rate_gate.h"
 
 #include <gtest/gtest.h>
 

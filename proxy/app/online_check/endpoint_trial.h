@@ -14,7 +14,7 @@
 #include "proxy/upstream/endpoint_request.h"
 #include "proxy/upstream/upstream.h"
 
-namespace entrepot::upstream {
+namespace entrepot::app {
 
 /// State of an EndpointTrial: each phase is a step, in this order; `account` comes once for each
 /// account, perhaps never.
@@ -54,7 +54,9 @@ struct TrialResult {
 /// Tries the first endpoint of an upstream: requests its /v2/ (name, connection, certificate), logs
 /// each account in, and requests the head of a manifest, which need not exist. Ends after a
 /// connection that is not good. Loop thread only; destroying it ends it without a call.
-class EndpointTrial : private BaseChallenge::Sink, private AccountCheck::Sink, private RequestSink {
+class EndpointTrial : private upstream::BaseChallenge::Sink,
+                      private upstream::AccountCheck::Sink,
+                      private upstream::RequestSink {
  public:
   /// Called once, from the top level of the loop. Must not destroy the trial.
   using Done = std::function<void(std::vector<TrialResult> results)>;
@@ -63,34 +65,35 @@ class EndpointTrial : private BaseChallenge::Sink, private AccountCheck::Sink, p
   static constexpr std::string_view repository = "library/hello-world";
   static constexpr std::string_view tag = "latest";
 
-  /// `upstream` outlives this.
-  EndpointTrial(Upstream& upstream, Done done);
+  /// `tried` outlives this.
+  EndpointTrial(upstream::Upstream& tried, Done done);
   EndpointTrial(const EndpointTrial&) = delete;
   EndpointTrial& operator=(const EndpointTrial&) = delete;
 
  private:
-  void on_base_answer(const BaseAnswer& answer) override;
-  void on_account_verdict(AccountVerdict verdict) override;
-  Disposition on_head(EndpointRequest& request, const ResponseHead& head) override;
-  bool on_data(EndpointRequest& request, std::span<const std::byte> data) override;
-  void on_end(EndpointRequest& request, RequestResult result) override;
+  void on_base_answer(const upstream::BaseAnswer& answer) override;
+  void on_account_verdict(upstream::AccountVerdict verdict) override;
+  upstream::Disposition on_head(upstream::EndpointRequest& request,
+                                const upstream::ResponseHead& head) override;
+  bool on_data(upstream::EndpointRequest& request, std::span<const std::byte> data) override;
+  void on_end(upstream::EndpointRequest& request, upstream::RequestResult result) override;
 
   void next_account();
   void pull();
   void add(std::string step, bool good, std::string text);
   void end();
 
-  Endpoint& endpoint_;
+  upstream::Endpoint& endpoint_;
   const Done done_;
   PhaseVariable<TrialPhase> phase_{TrialPhase::created};
   std::vector<TrialResult> results_;
-  const std::vector<Account*> accounts_;
+  const std::vector<upstream::Account*> accounts_;
   std::size_t tried_accounts_ = 0;
   int pull_status_ = 0;
   bool page_ = false;  ///< the response to the pull is one
-  std::unique_ptr<BaseChallenge::Wait> base_wait_;
-  std::unique_ptr<AccountCheck::Wait> account_wait_;
-  std::unique_ptr<EndpointRequest> request_;
+  std::unique_ptr<upstream::BaseChallenge::Wait> base_wait_;
+  std::unique_ptr<upstream::AccountCheck::Wait> account_wait_;
+  std::unique_ptr<upstream::EndpointRequest> request_;
 };
 
-}  // namespace entrepot::upstream
+}  // namespace entrepot::app

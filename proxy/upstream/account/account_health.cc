@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/upstream/endpoint/account_health.h"
+#include "proxy/upstream/account/account_health.h"
 
 #include <algorithm>
 

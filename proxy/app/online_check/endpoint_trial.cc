@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/upstream/endpoint_trial.h"
+#include "proxy/app/online_check/endpoint_trial.h"
 
 #include <utility>
 
 #include "proxy/upstream/wire/media_type.h"
 
-namespace entrepot::upstream {
+namespace entrepot::app {
 namespace {
 
 constexpr std::string_view page_text =
@@ -19,8 +19,8 @@ std::string answers(int status) { return "answers " + std::to_string(status); }
 
 }  // namespace
 
-EndpointTrial::EndpointTrial(Upstream& upstream, Done done)
-    : endpoint_(*upstream.endpoints().front()),
+EndpointTrial::EndpointTrial(upstream::Upstream& tried, Done done)
+    : endpoint_(*tried.endpoints().front()),
       done_(std::move(done)),
       accounts_(endpoint_.accounts().with_credential()) {
   endpoint_.multi().loop().assert_in_loop();
@@ -32,7 +32,7 @@ void EndpointTrial::add(std::string step, bool good, std::string text) {
   results_.push_back({std::move(step), good, std::move(text)});
 }
 
-void EndpointTrial::on_base_answer(const BaseAnswer& answer) {
+void EndpointTrial::on_base_answer(const upstream::BaseAnswer& answer) {
   const auto fail = [&](std::string text) {
     add("connection", false, std::move(text));
     end();
@@ -48,25 +48,25 @@ void EndpointTrial::on_base_answer(const BaseAnswer& answer) {
 void EndpointTrial::next_account() {
   if (tried_accounts_ == accounts_.size()) return pull();
   phase_.enter(TrialPhase::account);
-  Account& account = *accounts_[tried_accounts_];
-  account_wait_ = endpoint_.check_of(account).request(*this, nullptr);
+  upstream::Account& account = *accounts_[tried_accounts_];
+  account_wait_ = endpoint_.account_checks().of(account).request(*this, nullptr);
 }
 
-void EndpointTrial::on_account_verdict(AccountVerdict verdict) {
-  const Account& account = *accounts_[tried_accounts_++];
-  const std::string& why = endpoint_.check_of(account).why();
+void EndpointTrial::on_account_verdict(upstream::AccountVerdict verdict) {
+  const upstream::Account& account = *accounts_[tried_accounts_++];
+  const std::string& why = endpoint_.account_checks().of(account).why();
   const std::string step = "account " + account.credential()->username;
   switch (verdict) {
-    case AccountVerdict::accepted:
+    case upstream::AccountVerdict::accepted:
       add(step, true, "accepted");
       break;
-    case AccountVerdict::refused:
+    case upstream::AccountVerdict::refused:
       add(step, false, "refused: " + why + "; correct its username or its password_file");
       break;
-    case AccountVerdict::untold:
+    case upstream::AccountVerdict::untold:
       add(step, true, "/v2/ needs no login, so nothing shows whether it is accepted");
       break;
-    case AccountVerdict::unanswered:
+    case upstream::AccountVerdict::unanswered:
       add(step, false,
           "its login got no answer that tells" + (why.empty() ? "" : ": " + why) +
               "; check the token server, and token_hosts");
@@ -77,31 +77,33 @@ void EndpointTrial::on_account_verdict(AccountVerdict verdict) {
 
 void EndpointTrial::pull() {
   phase_.enter(TrialPhase::pull);
-  RequestSpec spec{.kind = metrics::Kind::manifest,
-                   .head = true,
-                   .repository = std::string(repository),
-                   .url = endpoint_.address().of("/v2/" + std::string(repository) + "/manifests/" +
-                                                 std::string(tag)),
-                   .headers = {"Accept: " + std::string(manifest_accept)}};
-  RequestSink& self = *this;
-  request_ = std::make_unique<EndpointRequest>(endpoint_, std::move(spec), self);
+  upstream::RequestSpec spec{.kind = metrics::Kind::manifest,
+                             .head = true,
+                             .repository = std::string(repository),
+                             .url = endpoint_.address().of("/v2/" + std::string(repository) +
+                                                           "/manifests/" + std::string(tag)),
+                             .headers = {"Accept: " + std::string(upstream::manifest_accept)}};
+  upstream::RequestSink& self = *this;
+  request_ = std::make_unique<upstream::EndpointRequest>(endpoint_, std::move(spec), self);
   request_->start();
 }
 
-Disposition EndpointTrial::on_head(EndpointRequest& /*request*/, const ResponseHead& head) {
+upstream::Disposition EndpointTrial::on_head(upstream::EndpointRequest& /*request*/,
+                                             const upstream::ResponseHead& head) {
   pull_status_ = head.status;
-  page_ = is_page(head);
-  return Disposition::discard;
+  page_ = upstream::is_page(head);
+  return upstream::Disposition::discard;
 }
 
-bool EndpointTrial::on_data(EndpointRequest& /*request*/, std::span<const std::byte> /*data*/) {
+bool EndpointTrial::on_data(upstream::EndpointRequest& /*request*/,
+                            std::span<const std::byte> /*data*/) {
   return false;
 }
 
-void EndpointTrial::on_end(EndpointRequest& /*request*/, RequestResult result) {
+void EndpointTrial::on_end(upstream::EndpointRequest& /*request*/, upstream::RequestResult result) {
   const std::string name = std::string(repository) + ":" + std::string(tag);
   const cache::Failure& failure = result.failure.failure;
-  if (result.kind == RequestResult::Kind::complete) {
+  if (result.kind == upstream::RequestResult::Kind::complete) {
     add("pull", !page_, page_ ? std::string(page_text) : answers(pull_status_) + " for " + name);
   } else if (cache::is_definitive(failure.kind) || refuses_head(failure.status)) {
     add("pull", true,
@@ -117,4 +119,4 @@ void EndpointTrial::end() {
   done_(std::exchange(results_, {}));
 }
 
-}  // namespace entrepot::upstream
+}  // namespace entrepot::app

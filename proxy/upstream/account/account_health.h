@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "metrics/phase_variable.h"
-#include "proxy/upstream/endpoint/account_verdict.h"
+#include "proxy/upstream/account/account_verdict.h"
 #include "proxy/upstream/transfer/timeouts.h"
 
 namespace entrepot::upstream {

@@ -4,11 +4,11 @@
 #include <chrono>
 #include <string>
 
+#include "proxy/upstream/account/account_health.h"
+#include "proxy/upstream/account/rate_budget.h"
+#include "proxy/upstream/account/rate_gate.h"
+#include "proxy/upstream/account/token_gate.h"
 #include "proxy/upstream/auth/tokens.h"
-#include "proxy/upstream/endpoint/account_health.h"
-#include "proxy/upstream/endpoint/rate_budget.h"
-#include "proxy/upstream/endpoint/rate_gate.h"
-#include "proxy/upstream/endpoint/token_gate.h"
 #include "proxy/upstream/wire/credential.h"
 
 namespace entrepot::upstream {

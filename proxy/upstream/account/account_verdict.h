@@ -7,7 +7,7 @@
 
 namespace entrepot::upstream {
 
-/// What the login of an account at `/v2/` has shown, which is what `docker login` does: it concerns
+/// The result of a login of an account at `/v2/`, which is what `docker login` does: it concerns
 /// no repository.
 enum class AccountVerdict : std::uint8_t {
   accepted,
