@@ -217,8 +217,8 @@ void ListingFlights::forget_old() {
 /// A denied list may be allowed as soon as the operator has changed the credentials.
 void ListingFlights::remember_failure(const Flight& flight, const Failure& failure) {
   if (failure.kind == FailureKind::denied || failure.given_up) return;
-  const bool definitive =
-      failure.kind == FailureKind::not_found || failure.kind == FailureKind::bad_upstream;
+  const bool definitive = !failure.doubtful && (failure.kind == FailureKind::not_found ||
+                                                failure.kind == FailureKind::bad_upstream);
   const auto now = environment_.clock.steady();
   failed_.put(flight.key, first_client(flight.waiting), failure,
               now + (definitive ? environment_.options.negative_manifest

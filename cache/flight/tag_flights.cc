@@ -216,7 +216,7 @@ void TagFlights::failed(const TagFlight& flight, const StatePtr& known,
     if (known || !failure.doubtful)
       return answer_stale(known, waiting, AnswerReason::upstream_unreachable, failure);
   }
-  if (failure.kind == FailureKind::not_found) {
+  if (failure.kind == FailureKind::not_found && !failure.doubtful) {
     negative_.put(negative_key(key, flight.sent().accept), first_client(waiting), failure,
                   now + context_.environment.options.negative_manifest);
   }
