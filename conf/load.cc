@@ -93,20 +93,23 @@ Loaded load_text(std::string_view text, std::string_view name,
   return load_document(*document, name, overrides, std::move(problems), folder);
 }
 
-void forget_passwords(Config& config) {
-  const auto forget_one = [](Credential& credential) {
-    ::explicit_bzero(credential.password.data(), credential.password.size());
-    credential.password.clear();
-  };
-  const auto forget = [&](std::vector<Credential>& credentials) {
-    for (auto& credential : credentials) forget_one(credential);
+void for_each_password(Config& config, const std::function<void(std::string& password)>& change) {
+  const auto change_all = [&](std::vector<Credential>& credentials) {
+    for (auto& credential : credentials) change(credential.password);
   };
   for (auto& upstream : config.upstreams) {
-    forget(upstream.credentials);
+    change_all(upstream.credentials);
     for (auto* server : {&upstream.proxy.for_https, &upstream.proxy.for_http})
-      if (server->account) forget_one(*server->account);
-    for (auto& endpoint : upstream.endpoints) forget(endpoint.credentials);
+      if (server->account) change(server->account->password);
+    for (auto& endpoint : upstream.endpoints) change_all(endpoint.credentials);
   }
+}
+
+void forget_passwords(Config& config) {
+  for_each_password(config, [](std::string& password) {
+    ::explicit_bzero(password.data(), password.size());
+    password.clear();
+  });
 }
 
 }  // namespace entrepot::conf

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -50,6 +51,8 @@ Loaded load_text(std::string_view text, std::string_view name,
                  const std::vector<std::string>& overrides,
                  const std::filesystem::path& folder = {});
 
+/// Calls `change` for every password.
+void for_each_password(Config& config, const std::function<void(std::string& password)>& change);
 /// Overwrites every password. Call it once the components have received them.
 void forget_passwords(Config& config);
 

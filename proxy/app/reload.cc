@@ -21,8 +21,15 @@ Reload::Reload(const conf::Config& config, std::function<conf::Loaded()> load, P
       sources_(sources),
       cache_(cache),
       metrics_(metrics),
-      current_(config) {
-  conf::forget_passwords(current_);
+      current_(marked(config)) {}
+
+conf::Config Reload::marked(conf::Config config) const {
+  conf::for_each_password(config, [this](std::string& password) {
+    const auto mark = marks_.of(password);
+    wipe(password);
+    password = mark;
+  });
+  return config;
 }
 
 bool Reload::run() {
@@ -31,8 +38,7 @@ bool Reload::run() {
     auto loaded = load_();
     for (const auto& warning : loaded.warnings) log::warn("{}", warning);
     apply(loaded.config);
-    conf::forget_passwords(loaded.config);
-    current_ = std::move(loaded.config);
+    current_ = marked(std::move(loaded.config));
     metrics_.reloads(metrics::ReloadResult::done).add();
     return true;
   } catch (const conf::ConfigError& error) {
@@ -48,7 +54,7 @@ bool Reload::run() {
 /// Throws, before it changes anything, if an upstream, an address or a certificate cannot be used
 /// as configured.
 void Reload::apply(const conf::Config& next) {
-  const auto changes = changes_between(current_, next);
+  const auto changes = changes_between(current_, marked(next));
   const auto use_sources = sources_.prepare(next, changes.upstreams);
   const auto listeners = prepare_(next);
   for (const auto& warning : listeners.warnings) log::warn("{}", warning);

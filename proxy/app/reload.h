@@ -9,6 +9,7 @@
 #include "metrics/metrics.h"
 #include "proxy/app/fetch_sources.h"
 #include "proxy/app/listeners/prepared_listeners.h"
+#include "proxy/base/secret.h"
 
 namespace entrepot::app {
 
@@ -35,6 +36,8 @@ class Reload {
 
  private:
   void apply(const conf::Config& next);
+  /// `config` with the mark of each password in its place, so that changes_between() sees a change.
+  conf::Config marked(conf::Config config) const;
 
   const std::function<conf::Loaded()> load_;
   const Prepare prepare_;
@@ -42,7 +45,8 @@ class Reload {
   FetchSources& sources_;
   cache::Cache& cache_;
   const metrics::Metrics& metrics_;
-  conf::Config current_;  // without passwords
+  const SecretMarks marks_;
+  conf::Config current_;  // with marks in place of the passwords
 };
 
 }  // namespace entrepot::app
