@@ -38,7 +38,7 @@ class EndpointMetrics {
   Gauge rate() const;
   Gauge ratelimit_remaining() const;
   Gauge ratelimit_limit() const;
-  /// A sum over the fetch loops: each adds its changes.
+  /// A sum over the accounts of the endpoint.
   Gauge accounts_denied() const;
   Counter hedges() const;
   Counter digest_mismatches() const;

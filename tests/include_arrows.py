@@ -54,7 +54,7 @@ ARROWS = {
     "proxy/upstream/transfer": ["proxy/base", "proxy/loop", "cache/base", "proxy/upstream/wire"],
     "proxy/upstream/auth": ["proxy/base", "cache/base", "proxy/upstream/transfer",
                             "proxy/upstream/wire"],
-    "proxy/upstream/account": ["proxy/base", "cache/base", "proxy/upstream/auth",
+    "proxy/upstream/account": ["proxy/base", "proxy/loop", "cache/base", "proxy/upstream/auth",
                                "proxy/upstream/transfer", "proxy/upstream/wire"],
     "proxy/upstream/endpoint": ["proxy/base", "cache/base", "cache/api", "proxy/upstream/account",
                                 "proxy/upstream/auth", "proxy/upstream/transfer", "proxy/upstream/wire"],

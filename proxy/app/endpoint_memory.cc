@@ -34,7 +34,8 @@ Json or_null(const std::optional<T>& value) {
 }
 
 std::string_view state_of(const EndpointReport& report) {
-  if (report.limited.count() > 0) return "rate-limited";
+  // The limit may be that of the anonymous user, who stands in for the refused accounts.
+  if (report.limited.count() > 0 && !report.denied()) return "rate-limited";
   if (report.down || report.unasked) return "down";
   if (report.denied()) return "denied";
   return report.suspect ? "suspect" : "working";

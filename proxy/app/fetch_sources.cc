@@ -25,10 +25,11 @@ FetchSources::FetchSources(const conf::Config& config, std::string id, Threads& 
         std::make_unique<upstream::UpstreamSource>(*loop, options_of(config), metrics_));
 }
 
-upstream::Options FetchSources::options_of(const conf::Config& config) const {
+upstream::Options FetchSources::options_of(const conf::Config& config) {
   auto options = upstream_options(config);
   options.id = id_;
   options.readers = &threads_.store_pool();
+  options.account_records = &account_records_;
   return options;
 }
 
@@ -56,9 +57,12 @@ std::function<void()> FetchSources::prepare(const conf::Config& next,
     return std::find(upstreams.begin(), upstreams.end(), upstream.name) == upstreams.end();
   });
   // A source that nobody uses shows whether libcurl accepts the options, before anything changes.
-  // It must not touch the series of the endpoints that it shares with those in use.
+  // It must not touch the series of the endpoints that it shares with those in use, nor what is
+  // known of their accounts.
   const metrics::Metrics unused_metrics({});
-  static_cast<void>(upstream::UpstreamSource(unused_loop_, options, unused_metrics));
+  auto unused_options = options;
+  unused_options.account_records = nullptr;
+  static_cast<void>(upstream::UpstreamSource(unused_loop_, unused_options, unused_metrics));
   return [this, options] {
     for (const auto& upstream : options.upstreams) {
       std::vector<std::string> labels;

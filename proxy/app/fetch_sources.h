@@ -12,6 +12,7 @@
 #include "metrics/metrics.h"
 #include "proxy/app/loop_lag.h"
 #include "proxy/app/threads.h"
+#include "proxy/upstream/account/account_record.h"
 #include "proxy/upstream/upstream_source.h"
 
 namespace entrepot::app {
@@ -49,10 +50,11 @@ class FetchSources {
   upstream::Reports final_reports() const;
 
  private:
-  upstream::Options options_of(const conf::Config& config) const;
+  upstream::Options options_of(const conf::Config& config);
 
   const std::string id_;
   Threads& threads_;
+  upstream::AccountRecords account_records_;
   const metrics::Metrics& metrics_;
   // For prepare(). It never runs. Made at the start, because libevent ends the process if it finds
   // no descriptor for a loop.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/loop/loop.h"
+#include "proxy/upstream/account/doubtful.h"
 #include "proxy/upstream/transfer/failures.h"
 
 namespace entrepot::upstream {
@@ -24,15 +25,6 @@ bool is_fault(const cache::Failure& failure) {
                                failure.kind == cache::FailureKind::bad_upstream);
 }
 
-/// The anonymous user stands in for the accounts: its failure says nothing about the object.
-void note_missing_account(cache::Failure& failure) {
-  if (cache::is_definitive(failure.kind)) failure.doubtful = true;
-  if (failure.kind == cache::FailureKind::denied) failure.kind = cache::FailureKind::unavailable;
-  failure.message +=
-      "; it refuses the configured account, so the request had none: correct the account's "
-      "username or password_file";
-}
-
 /// A message without the names that the log line of the endpoint has, and without the object, which
 /// is another one each time. `what`: how the message may begin.
 std::string phrase_of(std::string_view message, const std::string& what,
@@ -40,6 +32,16 @@ std::string phrase_of(std::string_view message, const std::string& what,
   for (const std::string& prefix : {what + ": ", endpoint.upstream() + ": "})
     if (message.starts_with(prefix)) message.remove_prefix(prefix.size());
   return std::string(message);
+}
+
+/// Reports a failure of the endpoint. A doubtful one concerns more than the object.
+void note_trouble(Endpoint& endpoint, const std::string& what, EndpointFailure reason,
+                  const cache::Failure& failure, std::string_view where = {}) {
+  // A refusal by the token server is one all the same.
+  if (failure.doubtful && reason == EndpointFailure::token) reason = EndpointFailure::denied;
+  endpoint.trouble().failed(
+      reason, std::string(where) + phrase_of(failure.message, what, endpoint.address()),
+      failure.doubtful);
 }
 
 }  // namespace
@@ -81,6 +83,12 @@ void EndpointRequest::on_login(LoginResult result) {
       return send();
     case LoginResult::Kind::refusal_stands:
       return refusal_stands();
+    case LoginResult::Kind::account_unsent: {
+      auto failure =
+          status_failure(what(), head_, std::chrono::system_clock::now(), reason_.text());
+      doubt_of_everybody(failure);
+      return fail(std::move(failure), EndpointFailure::denied);
+    }
     case LoginResult::Kind::no_token:
       return no_token(std::move(result.failure));
   }
@@ -237,6 +245,9 @@ void EndpointRequest::refusal_stands() {
     endpoint_.accounts().rate_limited(*account_, failure.retry_after);
     return try_next_account(std::move(failure), failure_reason(status));
   }
+  // A page says nothing about the account either.
+  if ((status == 403 || status == 404) && is_page(head_) && !led_away())
+    return fail(page_failure(what(), status), EndpointFailure::bad_upstream);
   const bool of_account = account_->credential() != nullptr && login_.as_account();
   if ((status == 401 || status == 403) && of_account && !led_away())
     return find_blame(std::move(failure), failure_reason(status));
@@ -248,20 +259,34 @@ void EndpointRequest::refusal_stands() {
 void EndpointRequest::find_blame(cache::Failure failure, EndpointFailure reason) {
   phase_.enter(RequestPhase::logging_in);
   refusal_ = {.failure = std::move(failure), .reason = reason};
-  if (const auto known = account_->health().known(Clock::now())) return on_account_verdict(*known);
+  if (const auto known = account_->record().known(Clock::now())) return on_account_verdict(*known);
   check_wait_ = endpoint_.account_checks().of(*account_).request(*this, login_.tried());
 }
 
 void EndpointRequest::on_account_verdict(AccountVerdict verdict) {
-  RequestFailure refusal = std::move(refusal_);
-  switch (blame_of(refusal.failure.status, verdict)) {
+  RequestFailure refusal = std::exchange(refusal_, {});
+  Blame blame = blame_of(refusal.failure.status, verdict);
+  // Each account can be refused once; the verdicts of other loops may change in between.
+  if (blame == Blame::account && ++refused_accounts_ > endpoint_.accounts().configured())
+    blame = Blame::unknown;
+  switch (blame) {
     case Blame::account:
       endpoint_.metrics().failure(*refusal.reason);
+      endpoint_.accounts().choose_senders();  // another loop may have found out
       account_ = &endpoint_.accounts().pick(spec_.repository);
       return login();
     case Blame::unknown:
-      refusal.failure.doubtful = true;
-      break;
+      if (verdict == AccountVerdict::everybody) {
+        doubt_of_everybody(refusal.failure);
+        break;
+      }
+      // The anonymous user is the last resort. If it fails as well, this refusal is the result.
+      doubt_of_account(refusal.failure);
+      note_trouble(endpoint_, what(), EndpointFailure::denied, refusal.failure);
+      endpoint_.metrics().failure(*refusal.reason);
+      refusal_ = std::move(refusal);
+      account_ = &endpoint_.accounts().anonymous();
+      return login();
     case Blame::repository:
       break;
   }
@@ -291,17 +316,24 @@ void EndpointRequest::redirected() {
 
 void EndpointRequest::fail(cache::Failure failure, std::optional<EndpointFailure> reason,
                            bool retryable) {
-  if (reason == EndpointFailure::not_found || reason == EndpointFailure::denied) {
-    endpoint_.trouble().worked();
-  } else if (reason && is_fault(failure) && !phase_.is(RequestPhase::awaiting_head) &&
-             !phase_.is(RequestPhase::delivering)) {  // else broken() has reported it
-    endpoint_.trouble().failed(*reason,
-                               (led_away() ? "the target of its redirect: " : "") +
-                                   phrase_of(failure.message, what(), endpoint_.address()));
-  }
+  const bool doubted = failure.doubtful;
   // Not before an account was chosen.
   const bool instead = account_ != nullptr && endpoint_.accounts().stands_in(*account_);
-  if (instead && !failure.given_up && !led_away()) note_missing_account(failure);
+  const bool of_object = reason == EndpointFailure::not_found || reason == EndpointFailure::denied;
+  if (of_object && !doubted) {
+    if (!instead) endpoint_.trouble().worked();
+  } else if (reason && (doubted || is_fault(failure)) && !phase_.is(RequestPhase::awaiting_head) &&
+             !phase_.is(RequestPhase::delivering)) {  // else broken() has reported it
+    note_trouble(endpoint_, what(), *reason, failure,
+                 led_away() ? "the target of its redirect: " : "");
+  }
+  if (instead && refusal_.reason && !led_away()) {  // on_account_verdict()
+    failure = std::move(refusal_.failure);
+    reason = refusal_.reason;
+    retryable = false;
+  } else if (instead && !failure.given_up && !led_away() && !doubted) {
+    doubt_without_account(failure);
+  }
   RequestFailure failed{.failure = std::move(failure),
                         .reason = reason,
                         .retryable = retryable,
@@ -324,7 +356,9 @@ void EndpointRequest::fail(cache::Failure failure, std::optional<EndpointFailure
 }
 
 void EndpointRequest::end(RequestResult result) {
-  if (result.kind == RequestResult::Kind::complete) endpoint_.trouble().worked();
+  // That public content can be had says nothing about the account.
+  if (result.kind == RequestResult::Kind::complete && !endpoint_.accounts().stands_in(*account_))
+    endpoint_.trouble().worked();
   phase_.enter(RequestPhase::ended);
   timer_.cancel();
   meter_.stop();

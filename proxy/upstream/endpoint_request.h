@@ -62,10 +62,10 @@ struct RequestSpec {
 
 /// One request to one endpoint, until it has a response: the circuit breaker, a token, redirects
 /// and their rules, another token where the endpoint refused one, a return to the endpoint where a
-/// signed URL was refused, another account or none where the endpoint refuses the account. No
-/// retries. Its states: request_phase.h. Measures the rate of the body.
+/// signed URL was refused, another account or none where the endpoint refuses the account, or may
+/// refuse it. No retries. Its states: request_phase.h. Measures the rate of the body.
 /// Loop thread only; destroying it cancels it.
-class EndpointRequest : private TransferSink, private LoginSink, private AccountCheck::Sink {
+class EndpointRequest : private TransferSink, private LoginSink, private VerdictSink {
  public:
   /// `endpoint` and `sink` outlive this.
   EndpointRequest(Endpoint& endpoint, RequestSpec spec, RequestSink& sink);
@@ -114,7 +114,9 @@ class EndpointRequest : private TransferSink, private LoginSink, private Account
   Admission admission_;
   Account* account_ = nullptr;  ///< of the endpoint; from start() on
   std::size_t limited_accounts_ = 0;
-  RequestFailure refusal_;  ///< while a check decides whose it is
+  std::size_t refused_accounts_ = 0;
+  /// The refusal of an account, while it is checked, and while the anonymous user is tried.
+  RequestFailure refusal_;
   std::unique_ptr<AccountCheck::Wait> check_wait_;
   Waiters waiters_;
   RedirectTrail trail_;

@@ -15,6 +15,27 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// It names no login, and does not say that none is needed. `status`: of the refusal. A 404 without
+/// an answer of /v2/ stands: it is more often true than not.
+bool hides_login(const BaseAnswer& answer, int status) {
+  return (!answer.answered && status != 404) || answer.status == 403 ||
+         (answer.status == 401 && !choose_scheme(answer.challenges, true));
+}
+
+PasswordEnd end_of(const TokenResult& result) {
+  if (const auto* grant = std::get_if<Grant>(&result))
+    return grant->anonymous ? PasswordEnd::unanswered : PasswordEnd::accepted;
+  const auto& failure = std::get<cache::Failure>(result);
+  if (failure.given_up) return PasswordEnd::abandoned;
+  return failure.kind == cache::FailureKind::denied ? PasswordEnd::refused
+                                                    : PasswordEnd::unanswered;
+}
+
+/// The account has what the scheme needs.
+bool can_follow(const Account& account, const AuthScheme& scheme) {
+  return scheme.kind == AuthScheme::Kind::bearer || account.credential() != nullptr;
+}
+
 LoginResult refusal_stands() { return {.kind = LoginResult::Kind::refusal_stands}; }
 
 /// The scheme to follow; nullopt if none of the challenges can be met.
@@ -39,9 +60,10 @@ Login::Login(Endpoint& endpoint, std::string repository, std::string what, const
       repository_(std::move(repository)),
       what_(std::move(what)),
       waiters_(waiters),
-      sink_(sink) {}
+      sink_(sink),
+      turn_(endpoint.account_checks(), *this) {}
 
-Login::~Login() { wipe(authorization_); }
+Login::~Login() { wipe(sent_.authorization); }
 
 void Login::begin(Account& account) {
   endpoint_.multi().loop().assert_in_loop();
@@ -51,13 +73,14 @@ void Login::begin(Account& account) {
     failed_.reset();
   }
   hop_token_ = false;
+  turn_.drop();
   const TokenGate& gate = account_->token_gate();
   if (gate.needs_token(repository_)) {
     if (auto limit = gate.refusal(what_, Clock::now()))
       return sink_.on_login({.kind = LoginResult::Kind::no_token, .failure = std::move(*limit)});
   }
   const AuthScheme* const known = endpoint_.schemes().of(repository_);
-  if (known != nullptr && can_follow(*known)) return follow(*known, Stage::remembered);
+  if (known != nullptr && can_follow(*account_, *known)) return follow(*known, Stage::remembered);
   // A mirror challenges nobody on such a path, because engines would answer with the account of the
   // registry.
   if (account_->credential() != nullptr && endpoint_.address().mirror())
@@ -68,11 +91,11 @@ void Login::begin(Account& account) {
 
 void Login::leave() {
   endpoint_.multi().loop().assert_in_loop();
-  wipe(authorization_);
+  wipe(sent_.authorization);
   key_.reset();
   scheme_.reset();
-  serial_ = 0;
-  anonymous_ = false;
+  sent_.serial = 0;
+  sent_.anonymous = false;
   stage_ = Stage::bare;
 }
 
@@ -80,16 +103,40 @@ void Login::follow(AuthScheme scheme, Stage stage) {
   leave();
   stage_ = stage;
   scheme_ = std::move(scheme);
-  if (scheme_->kind == AuthScheme::Kind::basic) {
-    authorization_ = account_->credential()->basic();
-    return sink_.on_login({.kind = LoginResult::Kind::send});
-  }
-  request_token(endpoint_.address().url());
+  if (scheme_->kind == AuthScheme::Kind::bearer) return request_token(endpoint_.address().url());
+  // Others do not wait for the first one, which may take as long as a pull of another mirror.
+  if (!my_turn(false)) return;
+  sent_.authorization = account_->credential()->basic();
+  sink_.on_login({.kind = LoginResult::Kind::send});
 }
+
+bool Login::my_turn(bool may_lead) {
+  switch (turn_.take(*account_, *scheme_, may_lead)) {
+    case PasswordTurn::Answer::go:
+      return true;
+    case PasswordTurn::Answer::wait:
+      return false;
+    case PasswordTurn::Answer::refused:
+      break;
+  }
+  auto failure = bad_answer(what_, "it refuses the account", 401);
+  failure.kind = cache::FailureKind::denied;
+  sink_.on_login({.kind = LoginResult::Kind::no_token, .failure = std::move(failure)});
+  return false;
+}
+
+void Login::on_password_turn() { follow(AuthScheme(*scheme_), stage_); }
 
 /// Requests the token of scheme_, whose token server `asker` named.
 void Login::request_token(const Url& asker) {
-  if (auto why = choose_key(asker)) return no_token(std::move(*why));
+  auto key =
+      token_request(endpoint_.address(), *scheme_,
+                    {.asker = asker,
+                     .with_credential = stage_ != Stage::hop && account_->credential() != nullptr,
+                     .scope = "repository:" + repository_ + ":pull"});
+  if (const auto* why = std::get_if<std::string>(&key))
+    return no_token(bad_answer(what_, *why, status_));
+  key_ = std::get<TokenKey>(std::move(key));
   // A request that failed just now would fail again.
   const bool same = failed_ && failed_->key && failed_->key->url.text() == key_->url.text();
   if (same && stage_ != Stage::hop) return no_token(failed_->failure);
@@ -100,23 +147,16 @@ void Login::request_token(const Url& asker) {
     if (limit) return no_token(std::move(*limit));
   }
   if (known) return no_token(std::get<cache::Failure>(*known));
-  if (stage_ != Stage::hop) account_->token_gate().sent(Clock::now());
+  if (stage_ != Stage::hop) {
+    if (account_->credential() != nullptr && !my_turn(true)) return;
+    account_->token_gate().sent(Clock::now());
+  }
   wait_ = tokens().request(*key_, *this);
-}
-
-std::optional<cache::Failure> Login::choose_key(const Url& asker) {
-  auto key =
-      token_request(endpoint_.address(), *scheme_,
-                    {.asker = asker,
-                     .with_credential = stage_ != Stage::hop && account_->credential() != nullptr,
-                     .scope = "repository:" + repository_ + ":pull"});
-  if (const auto* why = std::get_if<std::string>(&key)) return bad_answer(what_, *why, status_);
-  key_ = std::get<TokenKey>(std::move(key));
-  return std::nullopt;
 }
 
 void Login::on_token(const TokenResult& result) {
   const bool for_account = stage_ != Stage::hop;
+  turn_.ended(end_of(result));
   if (const auto* failure = std::get_if<cache::Failure>(&result)) {
     if (for_account && failure->kind == cache::FailureKind::rate_limited)
       account_->token_gate().limited(*failure, endpoint_.timeouts());
@@ -127,9 +167,7 @@ void Login::on_token(const TokenResult& result) {
 }
 
 void Login::use_token(const Grant& grant) {
-  authorization_ = grant.authorization;
-  serial_ = grant.serial;
-  anonymous_ = grant.anonymous;
+  sent_ = grant;
   // The same token again is too young for another to be of use.
   if (stage_ != Stage::hop && grant.serial == refused_) return sink_.on_login(refusal_stands());
   sink_.on_login({.kind = LoginResult::Kind::send});
@@ -150,20 +188,22 @@ void Login::no_token(cache::Failure failure) {
 void Login::refused(const ResponseHead& head) {
   endpoint_.multi().loop().assert_in_loop();
   status_ = head.status;
-  const bool with_token = !authorization_.empty() && key_;
+  if (!key_) turn_.ended(PasswordEnd::refused);
+  const bool with_token = !sent_.authorization.empty() && key_;
   const bool second = with_token && refused_ != 0;  // one new token for each question
   if (with_token) {
-    if (!second) tokens().refused(*key_, serial_);
-    refused_ = serial_;
+    if (!second) tokens().refused(*key_, sent_.serial);
+    refused_ = sent_.serial;
   }
-  if (!authorization_.empty() && !key_) basic_refused_ = true;
+  if (!sent_.authorization.empty() && !key_) basic_refused_ = true;
   const auto challenges = parse_challenges(head.www_authenticate);
   auto scheme = usable_scheme(challenges, account_->credential() != nullptr, basic_refused_);
   if (!scheme && !choose_scheme(challenges, true)) {
     // Some answer 401 without a challenge (gcr.io): what they said earlier holds.
     if (with_token && !second) return follow(AuthScheme(*scheme_), Stage::challenged);
     const AuthScheme* const known = endpoint_.schemes().of(repository_);
-    if (authorization_.empty() && !failed_ && known != nullptr && can_follow(*known))
+    if (sent_.authorization.empty() && !failed_ && known != nullptr &&
+        can_follow(*account_, *known))
       return follow(*known, Stage::challenged);  // learnt meanwhile
     return request_base_challenge();
   }
@@ -177,7 +217,7 @@ void Login::hidden(const ResponseHead& head) {
   endpoint_.multi().loop().assert_in_loop();
   status_ = head.status;
   if (as_account()) return sink_.on_login(refusal_stands());
-  if (anonymous_)
+  if (sent_.anonymous)
     return sink_.on_login(
         {.kind = LoginResult::Kind::no_token,
          .failure =
@@ -205,11 +245,16 @@ void Login::on_base_answer(const BaseAnswer& answer) {
   if (failed_ && (!answer.answered || status_ == 401))
     return sink_.on_login({.kind = LoginResult::Kind::no_token, .failure = failed_->failure});
   forget_failed();
+  if (account_->credential() != nullptr && sent_.authorization.empty() &&
+      hides_login(answer, status_))
+    return sink_.on_login({.kind = LoginResult::Kind::account_unsent});
   sink_.on_login(refusal_stands());
 }
 
 void Login::answered(int status) {
   endpoint_.multi().loop().assert_in_loop();
+  if (!key_ && status != 401)  // of a password; see refused()
+    turn_.ended(status < 400 ? PasswordEnd::accepted : PasswordEnd::unanswered);
   if (status == 401 || status == 403 || status == 429 || status >= 500) return;
   if (stage_ == Stage::challenged) {
     endpoint_.schemes().learn(repository_, *scheme_);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cache/base/failure.h"
+#include "proxy/upstream/account/password_turn.h"
 #include "proxy/upstream/auth/base_challenge.h"
 #include "proxy/upstream/auth/tokens.h"
 #include "proxy/upstream/endpoint/endpoint.h"
@@ -32,6 +33,7 @@ struct LoginResult {
   enum class Kind : std::uint8_t {
     send,            ///< send the request, with Login::authorization()
     refusal_stands,  ///< no other login would change the response
+    account_unsent,  ///< as well, but to the anonymous user: /v2/ fails and names no login
     no_token,        ///< the request cannot be sent: see `failure`
   };
   Kind kind = Kind::send;
@@ -58,8 +60,9 @@ class LoginSink {
 ///
 /// A scheme is remembered once it led to a response, and forgotten when it gives no token and the
 /// endpoint does not name it again. A password goes to the endpoint's origin and to a realm that
-/// realm_refusal() allows (realm.h), nowhere else. Loop thread only; destroying it ends all calls.
-class Login : private TokenSink, private BaseChallenge::Sink {
+/// realm_refusal() allows (realm.h), nowhere else, and only when it is its turn (PasswordTurn).
+/// Loop thread only; destroying it ends all calls.
+class Login : private TokenSink, private BaseChallenge::Sink, private PasswordTurn::Sink {
  public:
   /// All references outlive this. `repository`: the scope of the token. `what` names the request in
   /// messages.
@@ -85,14 +88,14 @@ class Login : private TokenSink, private BaseChallenge::Sink {
   void wanted_by(cache::Client client);
 
   /// The value to send; empty: none.
-  const std::string& authorization() const { return authorization_; }
+  const std::string& authorization() const { return sent_.authorization; }
   /// The scheme that was tried last; null: none.
   const AuthScheme* tried() const {
     return scheme_ ? &*scheme_ : failed_ ? &failed_->scheme : nullptr;
   }
   /// The current request is the account's, not an anonymous one.
   bool as_account() const {
-    return account_->credential() == nullptr || (!authorization_.empty() && !anonymous_);
+    return account_->credential() == nullptr || (!sent_.authorization.empty() && !sent_.anonymous);
   }
 
  private:
@@ -111,17 +114,15 @@ class Login : private TokenSink, private BaseChallenge::Sink {
 
   void on_token(const TokenResult& result) override;
   void on_base_answer(const BaseAnswer& answer) override;
+  void on_password_turn() override;
   const cache::Demand* demand() const override { return waiters_.demand; }
   const std::vector<cache::Client>& clients() const override { return waiters_.clients; }
-
-  /// The account has what the scheme needs.
-  bool can_follow(const AuthScheme& scheme) const {
-    return scheme.kind == AuthScheme::Kind::bearer || account_->credential() != nullptr;
-  }
 
   // Steps: nothing follows one.
   void follow(AuthScheme scheme, Stage stage);
   void request_token(const Url& asker);
+  /// True: the password may be sent now. False: a step has been taken.
+  bool my_turn(bool may_lead);
   void use_token(const Grant& grant);
   void request_base_challenge();
   void no_token(cache::Failure failure);
@@ -129,8 +130,6 @@ class Login : private TokenSink, private BaseChallenge::Sink {
   Tokens& tokens() {
     return stage_ == Stage::hop ? endpoint_.accounts().anonymous().tokens() : account_->tokens();
   }
-  /// Sets key_. The failure when the scheme's token server is forbidden. `asker` named the server.
-  std::optional<cache::Failure> choose_key(const Url& asker);
   void forget_failed();
 
   Endpoint& endpoint_;
@@ -143,17 +142,16 @@ class Login : private TokenSink, private BaseChallenge::Sink {
   Stage stage_ = Stage::bare;
   std::optional<AuthScheme> scheme_;  ///< of the Authorization; nullopt: none
   std::optional<TokenKey> key_;       ///< of its token
-  std::string authorization_;
-  std::uint64_t serial_ = 0;    ///< of the token in it
-  bool anonymous_ = false;      ///< Grant::anonymous of it
-  int status_ = 0;              ///< of the response that is judged
-  std::uint64_t refused_ = 0;   ///< serial of the token the endpoint did not accept
-  bool basic_refused_ = false;  ///< the password was refused
-  bool base_known_ = false;     ///< the challenge of /v2/ was used
-  bool hop_token_ = false;      ///< an anonymous token for a hop was requested
+  Grant sent_;                        ///< the Authorization; serial 0: no token is in it
+  int status_ = 0;                    ///< of the response that is judged
+  std::uint64_t refused_ = 0;         ///< serial of the token the endpoint did not accept
+  bool basic_refused_ = false;        ///< the password was refused
+  bool base_known_ = false;           ///< the challenge of /v2/ was used
+  bool hop_token_ = false;            ///< an anonymous token for a hop was requested
   std::optional<NoToken> failed_;
   std::unique_ptr<Tokens::Wait> wait_;
   std::unique_ptr<BaseChallenge::Wait> base_wait_;
+  PasswordTurn turn_;
 };
 
 }  // namespace entrepot::upstream

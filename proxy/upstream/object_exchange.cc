@@ -58,10 +58,7 @@ RequestSpec object_spec(const cache::FetchRequest& request, const RequestedPart&
 std::variant<ObjectPlace, std::string> place_of(const ResponseHead& head, const RequestedPart& part,
                                                 const cache::FetchRequest& request) {
   const bool manifest = request.resource == cache::Resource::manifest;
-  if (manifest && is_page(head))
-    return std::string(
-        "answered with an HTML page: the login page of a network, or a web site; check the "
-        "endpoint's url, which must not have the /v2/ of the registry's API");
+  if (manifest && is_page(head)) return "answered with " + std::string(page_phrase);
   if (head.status == 200) {
     // Some registries answer HEAD with a length of 0.
     const bool unknown =

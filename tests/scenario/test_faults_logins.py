@@ -230,15 +230,18 @@ def test_the_anonymous_user_finds_the_challenge_at_the_base(begin, upstream, ima
     assert upstream.count("ping") == 1
 
 
-@pytest.mark.parametrize("status, base", [
-    (401, faults.challenge("")), (401, faults.redirect("/login")), (403, faults.status(200)),
-    (404, faults.status(404)), (404, faults.status(500)), (404, faults.reset_after(0))])
-def test_a_base_without_a_challenge_gets_one_request(begin, upstream, images, status, base):
+@pytest.mark.parametrize("status, base, answer", [
+    (401, faults.challenge(""), 503), (401, faults.redirect("/login"), 403),
+    (403, faults.status(200), 403), (403, faults.status(403), 503), (403, faults.status(500), 503),
+    (404, faults.status(404), 404), (404, faults.status(500), 404),
+    (404, faults.reset_after(0), 404)])
+def test_a_base_without_a_challenge_gets_one_request(begin, upstream, images, status, base, answer):
+    """503 where the endpoint refuses its base as well: it names no login for the account."""
     upstream.script(base, kind="ping")
     hide(upstream, status)
     entrepot = begin()
     for name in images:
-        assert_error(entrepot.get(manifest_target("latest", name)), 404 if status == 404 else 403)
+        assert_error(entrepot.get(manifest_target("latest", name)), answer)
     assert upstream.count("ping") == 1
     assert bare(upstream) == len(images)
 

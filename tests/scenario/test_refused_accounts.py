@@ -5,13 +5,14 @@ is none of the account."""
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support import content, faults, logins
 from support.account import BASIC, PASSWORD, USER
 from support.checks import (REPOSITORY, assert_error, assert_whole, blob_target, manifest_target)
-from support.gate import eventually
+from support.gate import Gate, eventually
 from support.reload import reload
 
 LATEST = manifest_target("latest")
@@ -107,16 +108,74 @@ def test_by_password(start, upstream, image, account):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refusal_of_everything(entrepot, upstream, image, status):
+def test_a_refusal_of_everything(entrepot, upstream, image, status, tmp_path):
+    """A 401 is the account's; a 403 is everybody's, and ends by itself."""
     rule = upstream.script(faults.status(status))
     for _ in range(2):
         assert_whole(entrepot.get(LATEST), image.manifest)
     wait_stored(entrepot)
     assert state(entrepot)["state"] == "denied"
+    assert len(refusals(entrepot)) == (1 if status == 401 else 0)
     rule.cancel()
-    reload(entrepot)
-    assert_whole(entrepot.get(LATEST), image.manifest)
+    if status == 401:
+        upstream.role.users = {USER: "new password"}
+        (tmp_path / "password").write_text("new password")
+        reload(entrepot)
+    assert entrepot.get(manifest_target("other")).status == 404
     assert state(entrepot)["state"] == "working"
+
+
+def test_a_reload_forgets_no_refusal(start, upstream, image, account):
+    """Nor its pause. Each fetch loop would count the account, log it and check it on its own."""
+    upstream.role.require_bearer(users={USER: "another"})
+    entrepot = start({"docker.io": {"endpoint": upstream, "credentials": account, **DUE}},
+                     threads={"serve": 2, "fetch": 4, "store": 2})
+    for number in range(12):
+        entrepot.get(manifest_target("latest", f"library/r{number}"))
+    tried = sum(request.authorization == BASIC for request in upstream.requests("token"))
+    assert tried <= 2, "by the first request, and by the check"
+    reload(entrepot, "nothing has changed")
+    entrepot.config["upstreams"]["docker.io"]["token_hosts"] = ["token.example.net"]
+    reload(entrepot, "upstreams changed: docker.io")
+    for number in range(12):
+        entrepot.get(manifest_target("latest", f"library/r{number}"))
+    assert sum(request.authorization == BASIC for request in upstream.requests("token")) == tried
+    assert len(refusals(entrepot)) == 1
+    assert entrepot.metrics().sum("accounts_denied") == 1
+    assert state(entrepot)["state"] == "denied"
+
+
+@pytest.mark.parametrize("fetch", [1, 4])
+def test_a_burst_of_requests_sends_a_wrong_password_twice(start, upstream, account, fetch):
+    upstream.role.require_bearer(users={USER: "another"})
+    gate = Gate()
+    upstream.script(faults.hold(gate), kind="token")
+    entrepot = start({"docker.io": {"endpoint": upstream, "credentials": account, **DUE}},
+                     threads={"serve": 2, "fetch": fetch, "store": 2})
+    with ThreadPoolExecutor(20) as pool:
+        answers = [pool.submit(entrepot.get, manifest_target("latest", f"library/r{number}"))
+                   for number in range(20)]
+        eventually(lambda: upstream.count("manifest") == 20, what="the challenge of each request")
+        gate.open()
+        assert {answer.result().status for answer in answers} == {503}
+    with_password = [r for r in upstream.requests("token") if r.authorization == BASIC]
+    assert len(with_password) == 2, "by the first request, and by the check"
+    assert len(refusals(entrepot)) == 1 and entrepot.metrics().sum("accounts_denied") == 1
+
+
+@pytest.mark.parametrize("fetch", [1, 4])
+def test_a_burst_of_requests_with_the_right_password(start, upstream, account, fetch):
+    """The requests that wait for the first one go on."""
+    upstream.role.require_bearer(users={USER: PASSWORD})
+    images = [upstream.add_image(f"library/r{number}", content.image(seed=number), "latest")
+              for number in range(12)]
+    entrepot = start({"docker.io": {"endpoint": upstream, "credentials": account, **DUE}},
+                     threads={"serve": 2, "fetch": fetch, "store": 2})
+    with ThreadPoolExecutor(12) as pool:
+        answers = [pool.submit(entrepot.get, manifest_target("latest", f"library/r{number}"))
+                   for number in range(12)]
+        for image, answer in zip(images, answers):
+            assert_whole(answer.result(), image.manifest)
 
 
 def test_one_repository_is_refused_for_itself(entrepot, upstream, image):

@@ -61,6 +61,8 @@ void EndpointTrial::on_account_verdict(upstream::AccountVerdict verdict) {
       add(step, true, "accepted");
       break;
     case upstream::AccountVerdict::refused:
+    case upstream::AccountVerdict::forbidden:
+    case upstream::AccountVerdict::everybody:
       add(step, false, "refused: " + why + "; correct its username or its password_file");
       break;
     case upstream::AccountVerdict::untold:

@@ -8,12 +8,14 @@ namespace entrepot::upstream {
 
 /// State of an AccountCheck:
 ///
+///   idle → elsewhere → idle
 ///   idle → challenge ─→ token ─→ base → idle
 ///               │ │       └────────────→ idle   (no token)
 ///               │ └──────────────→ base         (a password is sent to the endpoint itself)
 ///               └─────────────────────→ idle    (nothing can be asked)
 enum class AccountCheckPhase : std::uint8_t {
   idle,
+  elsewhere,  ///< waits for a check of another fetch loop
   challenge,  ///< waits for the challenge of /v2/
   token,      ///< waits for a token
   base,       ///< waits for the response to /v2/ with a login
@@ -25,6 +27,7 @@ constexpr bool may_follow(AccountCheckPhase from, AccountCheckPhase to) {
   switch (to) {
     case idle:
       return from != idle;
+    case elsewhere:
     case challenge:
       return from == idle;
     case token:
@@ -40,6 +43,8 @@ constexpr std::string_view to_string(AccountCheckPhase phase) {
   switch (phase) {
     case idle:
       return "idle";
+    case elsewhere:
+      return "elsewhere";
     case challenge:
       return "challenge";
     case token:

@@ -12,17 +12,33 @@
 
 namespace entrepot::upstream {
 
-/// State of an AccountHealth: working ⇄ refused.
+/// State of an AccountHealth:
+///
+///   working ⇄ suspected → refused
+///      ↑ └─────────────────→ │
+///      └─────────────────────┘
 enum class AccountState : std::uint8_t {
-  working,  ///< accepted, or not known to be refused
-  refused,  ///< the endpoint refuses its password or token: nothing is sent on its behalf
+  working,    ///< accepted, or not known to be refused
+  suspected,  ///< a check was answered with 403: the next one decides
+  refused,    ///< the endpoint refuses its password or token: nothing is sent on its behalf
 };
 
 /// True when there is an arrow `from` → `to`. Pure; any thread.
-constexpr bool may_follow(AccountState from, AccountState to) { return from != to; }
+constexpr bool may_follow(AccountState from, AccountState to) {
+  return from != to && !(from == AccountState::refused && to == AccountState::suspected);
+}
 
 constexpr std::string_view to_string(AccountState state) {
-  return state == AccountState::working ? "working" : "refused";
+  using enum AccountState;
+  switch (state) {
+    case working:
+      return "working";
+    case suspected:
+      return "suspected";
+    case refused:
+      return "refused";
+  }
+  return "unknown";
 }
 
 constexpr std::string_view machine_of(AccountState) { return "the account of an endpoint"; }
@@ -36,6 +52,7 @@ class AccountHealth {
 
   explicit AccountHealth(const Timeouts& timeouts)
       : checked_for_(timeouts.account_checked),
+        confirmed_after_(timeouts.account_confirmed_after),
         first_(timeouts.account_refused_first),
         longest_(timeouts.account_refused_longest) {}
 
@@ -44,15 +61,18 @@ class AccountHealth {
   Time since() const { return since_; }
   /// The verdict that still holds; nullopt: a check has to be made.
   std::optional<AccountVerdict> known(Time now) const;
-  /// A check has ended. True if the state has changed.
+  /// A check has ended. True if the account is refused now and was not before, or the reverse.
   bool judged(AccountVerdict verdict, Time now);
-  /// It is refused, and may be checked again.
-  bool check_due(Time now) const { return refused() && now >= next_check_; }
+  /// It is suspected or refused, and may be checked again.
+  bool check_due(Time now) const { return !state_.is(AccountState::working) && now >= next_check_; }
   /// The time between the last check that refused it and the next one.
   std::chrono::milliseconds pause() const { return pause_; }
 
  private:
-  const std::chrono::milliseconds checked_for_, first_, longest_;
+  bool refuses(AccountVerdict verdict) const;
+  void suspect(bool on, Time now);
+
+  const std::chrono::milliseconds checked_for_, confirmed_after_, first_, longest_;
   PhaseVariable<AccountState> state_{AccountState::working};
   Time since_{};
   AccountVerdict verdict_ = AccountVerdict::untold;  ///< of the last check

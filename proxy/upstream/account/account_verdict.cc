@@ -4,22 +4,33 @@
 namespace entrepot::upstream {
 namespace {
 
-constexpr bool refuses(int status) { return status == 401 || status == 403; }
+constexpr bool succeeds(int status) { return status >= 200 && status < 300; }
 
 /// No response, or one that says nothing about the request.
 constexpr bool unanswered(int status) { return status == 0 || status == 429 || status >= 500; }
+
+/// `status`: of a response to the password or token. nullopt: no refusal.
+std::optional<AccountVerdict> refusal(int status, const AccountEvidence& evidence) {
+  if (status == 401) return AccountVerdict::refused;
+  if (status != 403) return std::nullopt;
+  if (evidence.anonymous_status == 403) return AccountVerdict::everybody;
+  return evidence.page ? AccountVerdict::unanswered : AccountVerdict::forbidden;
+}
 
 }  // namespace
 
 AccountVerdict judge(const AccountEvidence& evidence) {
   if (evidence.token_status && !evidence.granted)
-    return refuses(*evidence.token_status) ? AccountVerdict::refused : AccountVerdict::unanswered;
-  if (evidence.base_status && refuses(*evidence.base_status)) return AccountVerdict::refused;
+    return refusal(*evidence.token_status, evidence).value_or(AccountVerdict::unanswered);
+  if (evidence.base_status)
+    if (const auto verdict = refusal(*evidence.base_status, evidence)) return *verdict;
   if (evidence.granted) return AccountVerdict::accepted;
-  if (!evidence.base_status) return AccountVerdict::untold;
+  if (!evidence.base_status)
+    return evidence.anonymous_status == 403 ? AccountVerdict::everybody : AccountVerdict::untold;
   if (unanswered(*evidence.base_status)) return AccountVerdict::unanswered;
-  const bool success = *evidence.base_status >= 200 && *evidence.base_status < 300;
-  return success && !evidence.open ? AccountVerdict::accepted : AccountVerdict::untold;
+  return succeeds(*evidence.base_status) && !succeeds(evidence.anonymous_status)
+             ? AccountVerdict::accepted
+             : AccountVerdict::untold;
 }
 
 Blame blame_of(int status, AccountVerdict verdict) {
@@ -30,6 +41,8 @@ Blame blame_of(int status, AccountVerdict verdict) {
       return Blame::account;
     case AccountVerdict::untold:
       return status == 401 ? Blame::unknown : Blame::repository;
+    case AccountVerdict::forbidden:
+    case AccountVerdict::everybody:
     case AccountVerdict::unanswered:
       break;
   }

@@ -22,10 +22,15 @@ std::string name_of(const Account& account) {
 
 Accounts::Accounts(CurlMulti& multi, const Timeouts& timeouts,
                    const std::vector<Credential>& credentials, const std::string& upstream,
-                   const std::string& endpoint, const metrics::EndpointMetrics& metrics)
+                   const std::string& endpoint, const metrics::EndpointMetrics& metrics,
+                   AccountRecords* records)
     : multi_(multi), timeouts_(timeouts), name_(upstream + ": " + endpoint), metrics_(metrics) {
   const auto add = [&](const Credential* credential) {
-    accounts_.push_back(std::make_unique<Account>(multi, timeouts, credential, upstream));
+    auto record = records != nullptr && credential != nullptr
+                      ? records->of(upstream, endpoint, *credential, timeouts)
+                      : std::make_shared<AccountRecord>(timeouts);
+    accounts_.push_back(
+        std::make_unique<Account>(multi, timeouts, credential, upstream, std::move(record)));
   };
   for (const Credential& credential : credentials) add(&credential);
   add(nullptr);
@@ -36,7 +41,7 @@ Accounts::Accounts(CurlMulti& multi, const Timeouts& timeouts,
 void Accounts::choose_senders() {
   senders_.clear();
   for (std::size_t i = 0; i < configured_; ++i)
-    if (!accounts_[i]->health().refused()) senders_.push_back(accounts_[i].get());
+    if (!accounts_[i]->record().refused()) senders_.push_back(accounts_[i].get());
   if (senders_.empty()) senders_.push_back(accounts_.back().get());
 }
 
@@ -51,9 +56,9 @@ std::map<std::string, std::chrono::seconds> Accounts::refused(Clock::time_point 
   multi_.loop().assert_in_loop();
   std::map<std::string, std::chrono::seconds> refused;
   for (const auto& account : accounts_)
-    if (account->health().refused())
+    if (account->record().refused())
       refused[name_of(*account)] =
-          std::chrono::floor<std::chrono::seconds>(now - account->health().since());
+          std::chrono::floor<std::chrono::seconds>(now - account->record().since());
   return refused;
 }
 

@@ -27,10 +27,10 @@ class Accounts {
   using Clock = std::chrono::steady_clock;
 
   /// `credentials`, `multi` and `metrics` outlive this. `upstream` and `endpoint` are names for
-  /// messages.
+  /// messages, and with `records`, which may be null, those of the accounts that loops share.
   Accounts(CurlMulti& multi, const Timeouts& timeouts, const std::vector<Credential>& credentials,
            const std::string& upstream, const std::string& endpoint,
-           const metrics::EndpointMetrics& metrics);
+           const metrics::EndpointMetrics& metrics, AccountRecords* records = nullptr);
 
   /// The number of those that may send now: neither refused nor, unless it stands in for them, the
   /// anonymous user.
@@ -49,7 +49,7 @@ class Accounts {
   bool stands_in(const Account& account) const {
     return account.credential() == nullptr && configured_ < accounts_.size();
   }
-  /// The AccountHealth of an account has changed.
+  /// The record of an account may have changed.
   void choose_senders();
   /// The account for a request about `repository` that is sent now: always the same one, so that
   /// its tokens are reused, unless it is limited or has few requests left.

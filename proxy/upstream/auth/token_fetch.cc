@@ -124,7 +124,8 @@ TokenFetch::Result TokenFetch::judge(const TransferEnd& end) const {
   if (given_up(end)) return failed(transport_failure(request_.upstream + ": " + url_.shown(), end));
   if (head_.status == 0)
     return failed(failure(kind_of(end), "gave no answer (" + end.detail + "); " + advice(end)));
-  if (auto refusal = status_refusal()) return failed(std::move(*refusal));
+  if (auto refusal = status_refusal())
+    return {.reply = {}, .failure = std::move(refusal), .page = is_page(head_)};
   if (end.kind == TransferEnd::Kind::refused)
     return failed(failure(Kind::bad_upstream, "sent more than 64 KiB; that is no token"));
   if (end.kind != TransferEnd::Kind::complete)

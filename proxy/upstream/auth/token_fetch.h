@@ -35,6 +35,7 @@ class TokenFetch : private TransferSink {
     std::optional<TokenReply> reply;
     std::optional<cache::Failure> failure;
     bool anonymous = false;  ///< it was granted without the credential
+    bool page = false;       ///< the response is an HTML page (is_page), of no token server
   };
   using Done = std::function<void(Result)>;
 

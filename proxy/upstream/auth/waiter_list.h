@@ -47,6 +47,13 @@ class WaiterList {
   [[nodiscard]] std::unique_ptr<Wait> add(Sink& sink) {
     return std::make_unique<Wait>(waiters_, sink);
   }
+  bool empty() const { return waiters_.empty(); }
+  /// As deliver(), but not to callers that it adds.
+  template <typename Deliver>
+  void deliver_present(Deliver deliver) {
+    for (auto left = waiters_.size(); left > 0 && !waiters_.empty(); --left)
+      deliver(waiters_.front()->leave());
+  }
   /// Removes each caller and passes its sink to `deliver`, which may remove others and add new
   /// ones.
   template <typename Deliver>

@@ -15,6 +15,11 @@ using Clock = std::chrono::steady_clock;
 AccountCheck::AccountCheck(const Parts& parts, Account& account, Changed changed)
     : parts_(parts), account_(account), changed_(std::move(changed)) {}
 
+AccountCheck::~AccountCheck() {
+  if (!phase_.is(AccountCheckPhase::idle) && !phase_.is(AccountCheckPhase::elsewhere))
+    account_.record().abandon_check();
+}
+
 std::unique_ptr<AccountCheck::Wait> AccountCheck::request(Sink& sink, const AuthScheme* tried) {
   parts_.multi.loop().assert_in_loop();
   auto wait = waiters_.add(sink);
@@ -24,14 +29,25 @@ std::unique_ptr<AccountCheck::Wait> AccountCheck::request(Sink& sink, const Auth
 
 void AccountCheck::maintain() {
   parts_.multi.loop().assert_in_loop();
-  if (phase_.is(AccountCheckPhase::idle) && account_.health().check_due(Clock::now()))
+  if (phase_.is(AccountCheckPhase::idle) && account_.record().check_due(Clock::now()))
     begin(nullptr);
 }
 
+void AccountCheck::noted() {
+  if (!phase_.is(AccountCheckPhase::elsewhere) || account_.record().checking()) return;
+  phase_.enter(AccountCheckPhase::idle);
+  if (waiters_.empty()) return;
+  // Without a verdict the other check was given up.
+  const auto verdict = account_.record().known(Clock::now());
+  if (!verdict) return begin(nullptr);
+  waiters_.deliver([&](Sink& sink) { sink.on_account_verdict(*verdict); });
+}
+
 void AccountCheck::begin(const AuthScheme* tried) {
-  phase_.enter(AccountCheckPhase::challenge);
   // A check that runs by itself knows no request, and uses the scheme of the one before.
   if (tried != nullptr) tried_ = *tried;
+  if (!account_.record().begin_check()) return phase_.enter(AccountCheckPhase::elsewhere);
+  phase_.enter(AccountCheckPhase::challenge);
   evidence_ = {};
   why_.clear();
   // Also if the answer is remembered: a verdict comes from the top level of the loop.
@@ -40,7 +56,7 @@ void AccountCheck::begin(const AuthScheme* tried) {
 
 void AccountCheck::on_base_answer(const BaseAnswer& answer) {
   base_wait_.reset();
-  evidence_.open = answer.status >= 200 && answer.status < 300;
+  evidence_.anonymous_status = answer.status;
   auto scheme = choose_scheme(answer.challenges, true);
   if (!scheme) scheme = tried_;
   // A mirror names none: see Login.
@@ -81,6 +97,7 @@ void AccountCheck::on_token(TokenFetch::Result result) {
   // A token for the anonymous user says nothing about the password.
   if (result.failure || result.anonymous) {
     evidence_.token_status = result.failure ? result.failure->status : 0;
+    evidence_.page = result.page;
     why_ = "its token server answered " + std::to_string(*evidence_.token_status);
     return finish();
   }
@@ -106,6 +123,7 @@ void AccountCheck::request_base(std::string authorization) {
 Disposition AccountCheck::on_head(const ResponseHead& head) {
   parts_.metrics.request(metrics::Kind::ping, head.status);
   evidence_.base_status = head.status;
+  evidence_.page = is_page(head);
   why_ = "it answered " + std::to_string(head.status) + " to GET /v2/ with its login";
   return Disposition::discard;
 }
@@ -118,7 +136,7 @@ void AccountCheck::on_end(const TransferEnd& /*end*/) {
 void AccountCheck::finish() {
   phase_.enter(AccountCheckPhase::idle);
   const AccountVerdict verdict = judge(evidence_);
-  if (account_.health().judged(verdict, Clock::now())) changed_(account_, why_);
+  if (account_.record().end_check(verdict, Clock::now())) changed_(account_, why_);
   waiters_.deliver([&](Sink& sink) { sink.on_account_verdict(verdict); });
 }
 

@@ -11,6 +11,7 @@
 #include "proxy/upstream/account/account.h"
 #include "proxy/upstream/account/account_check_phase.h"
 #include "proxy/upstream/account/account_verdict.h"
+#include "proxy/upstream/account/password_turn.h"
 #include "proxy/upstream/auth/auth_scheme.h"
 #include "proxy/upstream/auth/base_challenge.h"
 #include "proxy/upstream/auth/token_fetch.h"
@@ -20,20 +21,15 @@
 namespace entrepot::upstream {
 
 /// Logs an account in at an endpoint as `docker login` does, without a repository, and reports the
-/// result to its AccountHealth: the challenge of /v2/, a new token if it wants one, and /v2/ with
+/// result to its AccountRecord: the challenge of /v2/, a new token if it wants one, and /v2/ with
 /// the token or the password. The password goes where Login would send it, nowhere else.
 ///
-/// Made on demand, once for all that wait, and by itself while the account is refused
-/// (AccountHealth::check_due). Loop thread only.
+/// Made on demand, once for all that wait on any loop, and by itself while the account is refused
+/// or suspected (AccountHealth::check_due). Loop thread only.
 class AccountCheck : private BaseChallenge::Sink, private TransferSink {
  public:
-  class Sink {
-   public:
-    virtual ~Sink() = default;
-    /// Once, from the top level of the loop.
-    virtual void on_account_verdict(AccountVerdict verdict) = 0;
-  };
-  using Wait = WaiterList<Sink>::Wait;
+  using Sink = VerdictSink;
+  using Wait = VerdictWait;
 
   /// The parts of an endpoint that it uses; all outlive it.
   struct Parts {
@@ -48,10 +44,13 @@ class AccountCheck : private BaseChallenge::Sink, private TransferSink {
 
   /// `account` has a credential, and outlives this.
   AccountCheck(const Parts& parts, Account& account, Changed changed);
+  ~AccountCheck() override;
   AccountCheck(const AccountCheck&) = delete;
   AccountCheck& operator=(const AccountCheck&) = delete;
 
-  const Account& account() const { return account_; }
+  Account& account() const { return account_; }
+  /// The record of the account may have changed: a check of another loop may have ended.
+  void noted();
   /// The response that decided the last check, one phrase; empty where there was none.
   const std::string& why() const { return why_; }
   /// Waits for a verdict; begins a check unless one runs. `tried`: the scheme by which the account

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <utility>
 
 #include "metrics/log.h"
@@ -11,10 +12,15 @@ namespace entrepot::upstream {
 
 AccountChecks::AccountChecks(const AccountCheck::Parts& parts, Accounts& accounts)
     : parts_(parts), accounts_(accounts) {
-  for (Account* account : accounts_.with_credential())
+  for (Account* account : accounts_.with_credential()) {
     checks_.push_back(std::make_unique<AccountCheck>(
         parts_, *account,
         [this](const Account& one, const std::string& why) { changed(one, why); }));
+    listeners_.push_back(std::make_shared<const std::function<void()>>(
+        [this, &check = *checks_.back()] { noted(check); }));
+    account->record().join(parts_.metrics);
+    account->record().listen(parts_.multi.loop(), listeners_.back());
+  }
 }
 
 AccountCheck& AccountChecks::of(const Account& account) {
@@ -28,7 +34,14 @@ void AccountChecks::maintain() {
 }
 
 void AccountChecks::retire() {
-  parts_.metrics.accounts_denied().add(-std::exchange(published_, 0));
+  if (std::exchange(retired_, true)) return;
+  for (const auto& check : checks_) check->account().record().leave();
+}
+
+void AccountChecks::noted(AccountCheck& check) {
+  accounts_.choose_senders();
+  check.noted();
+  check.account().turns().deliver_present([](Account::TurnSink& sink) { sink.on_turn(); });
 }
 
 void AccountChecks::changed(const Account& account, const std::string& why) {
@@ -36,10 +49,7 @@ void AccountChecks::changed(const Account& account, const std::string& why) {
   const std::string& upstream = parts_.address.upstream();
   const std::string& label = parts_.address.label();
   const std::string& user = account.credential()->username;
-  const int change = account.health().refused() ? 1 : -1;
-  published_ += change;
-  parts_.metrics.accounts_denied().add(change);
-  if (!account.health().refused())
+  if (!account.record().refused())
     return log::info("{}: {} accepts the account {} again", upstream, label, user);
   log::error(
       "{}: {} refuses the account {} ({}); cached objects are served, and others are requested {}; "
@@ -47,7 +57,7 @@ void AccountChecks::changed(const Account& account, const std::string& why) {
       "{} s, then less often",
       upstream, label, user, why,
       accounts_.all_refused() ? "without an account" : "as another account",
-      std::chrono::ceil<std::chrono::seconds>(account.health().pause()).count());
+      std::chrono::ceil<std::chrono::seconds>(account.record().pause()).count());
 }
 
 }  // namespace entrepot::upstream

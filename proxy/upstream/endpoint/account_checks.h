@@ -12,27 +12,37 @@
 namespace entrepot::upstream {
 
 /// The checks of all accounts of one endpoint. Logs that an account is refused, or accepted again,
-/// publishes the number of refused ones, and lets the accounts choose who sends. Loop thread only.
-class AccountChecks {
+/// and lets the accounts choose who sends when a check ends, on this loop or another. Loop thread
+/// only.
+class AccountChecks : public AccountChecker {
  public:
   /// All outlive this.
   AccountChecks(const AccountCheck::Parts& parts, Accounts& accounts);
-  ~AccountChecks() { retire(); }
+  ~AccountChecks() override { retire(); }
+  AccountChecks(const AccountChecks&) = delete;
+  AccountChecks& operator=(const AccountChecks&) = delete;
 
   /// REQUIRES: `account` is one of the accounts, and has a credential.
   AccountCheck& of(const Account& account);
+  std::unique_ptr<VerdictWait> check(const Account& account, VerdictSink& sink,
+                                     const AuthScheme* tried) override {
+    return of(account).request(sink, tried);
+  }
   /// See AccountCheck::maintain().
   void maintain();
-  /// Withdraws the published number: another endpoint object publishes its own.
+  /// Its accounts no longer count in the metrics: another endpoint object has its place.
   void retire();
 
  private:
   void changed(const Account& account, const std::string& why);
 
+  void noted(AccountCheck& check);
+
   const AccountCheck::Parts parts_;
   Accounts& accounts_;
-  int published_ = 0;                                  ///< our share of the gauge, of all loops
+  bool retired_ = false;
   std::vector<std::unique_ptr<AccountCheck>> checks_;  ///< one for each credential
+  std::vector<AccountRecord::Listener> listeners_;     ///< as checks_
 };
 
 }  // namespace entrepot::upstream

@@ -46,7 +46,7 @@ Endpoint::Endpoint(const UpstreamOptions& upstream, const EndpointOptions& optio
       trouble_(address_, breaker_),
       base_challenge_(multi, base_request(address_), common.timeouts, metrics),
       accounts_(multi, common.timeouts, options.credentials, upstream.name, address_.label(),
-                metrics_),
+                metrics_, common.account_records),
       account_checks_({multi_, address_, base_challenge_, metrics_}, accounts_) {
   metrics_.up().set(1);
 }

@@ -13,6 +13,8 @@
 
 namespace entrepot::upstream {
 
+class AccountRecords;
+
 /// One URL under which an upstream's content is served.
 struct EndpointOptions {
   std::string url;     ///< "https://registry-1.docker.io", maybe with a path in front of /v2/
@@ -46,6 +48,9 @@ struct Options {
   std::string user_agent;
   /// Our name in the Via of requests to endpoints (registry::Options::id); empty: none is sent.
   std::string id;
+  /// The records of accounts that the sources of all fetch loops share; outlives the source. Null:
+  /// each source has its own.
+  AccountRecords* account_records = nullptr;
   /// Runs the reading of responses that would delay a loop. Outlives the source. Null: the loop
   /// reads all.
   cache::JobQueue* readers = nullptr;

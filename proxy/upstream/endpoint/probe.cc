@@ -24,7 +24,9 @@ constexpr std::chrono::minutes success_counts_for{5};
 
 ProbeVerdict judge_probe(const ResponseHead& head) {
   if (head.status >= 500 || head.status == 429) return ProbeVerdict::down;
-  return head.status == 200 && is_page(head) ? ProbeVerdict::unclear : ProbeVerdict::up;
+  // Web servers send their redirects and their 401 with an HTML page, too.
+  const bool no_page = head.status == 401 || (head.status >= 300 && head.status < 400);
+  return !no_page && is_page(head) ? ProbeVerdict::unclear : ProbeVerdict::up;
 }
 
 Probe::Probe(event_base* base, Endpoint& endpoint, std::uint64_t seed)

@@ -20,7 +20,7 @@ std::string without_numbers(metrics::EndpointFailure reason, std::string_view te
 
 }  // namespace
 
-Trouble::Line Trouble::failed(metrics::EndpointFailure reason, std::string_view text, bool opens,
+Trouble::Line Trouble::failed(metrics::EndpointFailure reason, std::string_view text, bool certain,
                               Time now) {
   const std::string key = without_numbers(reason, text);
   const bool same = present() && last_ && without_numbers(last_->reason, last_->text) == key;
@@ -32,7 +32,8 @@ Trouble::Line Trouble::failed(metrics::EndpointFailure reason, std::string_view 
   }
   ++in_a_row_;
   if (state_.is(TroubleState::noted)) {
-    if (!opens && in_a_row_ < failures_before_line) return Line::none;
+    if (!certain && in_a_row_ < failures_before_line) return Line::none;
+    if (!take_line(now)) return Line::none;
     state_.enter(TroubleState::told);
     told_ = key;
     return Line::begun;

@@ -75,14 +75,15 @@ class Trouble {
 
   /// Failures in a row that need a line, where the circuit stays closed: an endpoint that answers.
   static constexpr int failures_before_line = 4;
-  /// Lines about a changed reason at once, and the time after which there may be one more: a
-  /// reason may change with each request.
+  /// Lines at once, and the time after which there may be one more: trouble may begin, end and
+  /// change its reason with each request.
   static constexpr int most_lines = 10;
   static constexpr std::chrono::minutes line_again{1};
 
-  /// A request, or a probe, has failed. `opens`: its circuit has just opened. Reasons differ if
+  /// A request, or a probe, has failed. `certain`: it concerns more than one request, because its
+  /// circuit has just opened, or a check says so. Reasons differ if
   /// their words do; numbers in `text`, such as times, do not count.
-  Line failed(metrics::EndpointFailure reason, std::string_view text, bool opens, Time now);
+  Line failed(metrics::EndpointFailure reason, std::string_view text, bool certain, Time now);
   /// A request has succeeded. True if the log told of trouble, which is over.
   bool succeeded();
   /// nullopt before the first failure.

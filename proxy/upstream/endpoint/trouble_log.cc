@@ -5,8 +5,8 @@
 
 namespace entrepot::upstream {
 
-void TroubleLog::failed(metrics::EndpointFailure reason, std::string_view why, bool opens) {
-  const auto line = trouble_.failed(reason, why, opens, Trouble::Time::clock::now());
+void TroubleLog::failed(metrics::EndpointFailure reason, std::string_view why, bool certain) {
+  const auto line = trouble_.failed(reason, why, certain, Trouble::Time::clock::now());
   if (line == Trouble::Line::none) return;
   const std::string_view how = line == Trouble::Line::changed ? "fails for another reason now"
                                : breaker_.open()              ? "does not answer"

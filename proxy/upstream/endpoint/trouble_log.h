@@ -18,8 +18,8 @@ class TroubleLog {
   TroubleLog(const EndpointAddress& address, const Breaker& breaker)
       : address_(address), breaker_(breaker) {}
 
-  /// A request, or a probe, has failed. `why`: one phrase. `opens`: its circuit has just opened.
-  void failed(metrics::EndpointFailure reason, std::string_view why, bool opens = false);
+  /// A request, or a probe, has failed. `why`: one phrase. `certain`: see Trouble::failed().
+  void failed(metrics::EndpointFailure reason, std::string_view why, bool certain = false);
   /// A request succeeded, or its object does not exist or may not be read.
   void worked();
   /// The circuit closes, which has a line of its own.

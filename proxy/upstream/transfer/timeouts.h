@@ -43,6 +43,9 @@ struct Timeouts {
   std::chrono::milliseconds base_failed{std::chrono::seconds(5)};
   /// How long a check of an account that did not find it refused is remembered.
   std::chrono::milliseconds account_checked{std::chrono::seconds(10)};
+  /// The wait before an account whose check was answered with 403 is checked again: a firewall may
+  /// answer it for a moment.
+  std::chrono::milliseconds account_confirmed_after{std::chrono::seconds(2)};
   /// The wait before a refused account is checked again, doubled up to the second: some registries
   /// lock an account after many wrong passwords.
   std::chrono::milliseconds account_refused_first{std::chrono::minutes(1)};

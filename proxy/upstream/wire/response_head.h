@@ -32,6 +32,11 @@ struct ResponseHead {
 /// registry that labels its content wrongly sends such a field all the same. Pure; any thread.
 bool is_page(const ResponseHead& head);
 
+/// The name of such a response in messages, and what to check.
+inline constexpr std::string_view page_phrase =
+    "an HTML page: the login page of a network, a firewall, or a web site; check the endpoint's "
+    "url, which must not have the /v2/ of the registry's API";
+
 /// Builds a ResponseHead from header lines as curl hands them out, and refuses what must not be
 /// used: more than 64 KiB of header lines, more than 20 interim responses, a 101 (we ask for no
 /// other protocol, RFC 9110 section 15.2.2, and libcurl ends the head there), NUL or a bare CR, a

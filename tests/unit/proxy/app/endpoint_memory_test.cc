@@ -171,6 +171,25 @@ TEST(ReportsJson, NamesRefusedAccounts) {
   EXPECT_THAT(text(), HasSubstr(R"("denied_seconds":{"robot":5})"));
   report.accounts = 1;
   EXPECT_THAT(text(), HasSubstr(R"("state":"denied")"));
+  report.limited = seconds(60);
+  EXPECT_THAT(text(), HasSubstr(R"("state":"denied")")) << "the limit of the anonymous user";
+  report.down = true;
+  EXPECT_THAT(text(), HasSubstr(R"("state":"down")"));
+  report.down = false;
+  report.refused.clear();
+  EXPECT_THAT(text(), HasSubstr(R"("state":"rate-limited")"));
+}
+
+TEST(ReportsJson, NamesTheRefusalOfEverybody) {
+  EndpointReport report{.endpoint = "e", .accounts = 1};
+  const auto text = [&] { return reports_json({{.name = "a", .endpoints = {report}}}); };
+  report.last_failure = upstream::FailureReport{.reason = metrics::EndpointFailure::denied};
+  EXPECT_THAT(text(), HasSubstr(R"("state":"denied")"));
+  report.last_failure->ago = seconds(300);
+  EXPECT_THAT(text(), HasSubstr(R"("state":"working")"));
+  report.last_failure->ago = seconds(0);
+  report.last_failure->over = true;
+  EXPECT_THAT(text(), HasSubstr(R"("state":"working")"));
 }
 
 TEST(ReportsJson, NamesTheLastError) {

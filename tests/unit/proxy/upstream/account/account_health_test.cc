@@ -60,13 +60,39 @@ TEST_F(AccountHealthTest, ARefusedAccountIsCheckedLessAndLessOften) {
   EXPECT_EQ(health.pause(), minutes(1)) << "from the beginning";
 }
 
+TEST_F(AccountHealthTest, OneForbiddenLoginIsNoProof) {
+  EXPECT_FALSE(health.judged(Verdict::forbidden, now));
+  EXPECT_FALSE(health.refused());
+  EXPECT_EQ(health.known(now + std::chrono::hours(9)), Verdict::forbidden);
+  EXPECT_FALSE(health.check_due(now + timeouts.account_confirmed_after - seconds(1)));
+  now += timeouts.account_confirmed_after;
+  EXPECT_TRUE(health.check_due(now));
+  EXPECT_TRUE(health.judged(Verdict::forbidden, now));
+  EXPECT_TRUE(health.refused());
+  EXPECT_FALSE(health.check_due(now + minutes(1) - seconds(1)));
+  EXPECT_FALSE(health.judged(Verdict::forbidden, now + minutes(1)));
+  EXPECT_EQ(health.pause(), minutes(2));
+}
+
+TEST_F(AccountHealthTest, AnyOtherVerdictEndsTheSuspicion) {
+  for (const auto verdict :
+       {Verdict::accepted, Verdict::everybody, Verdict::untold, Verdict::unanswered}) {
+    EXPECT_FALSE(health.judged(Verdict::forbidden, now));
+    EXPECT_FALSE(health.judged(verdict, now));
+    EXPECT_EQ(health.known(now), verdict);
+    EXPECT_FALSE(health.check_due(now + std::chrono::hours(1)));
+  }
+}
+
 TEST(AccountCheckPhase, HasTheArrowsOfItsDiagram) {
   using enum AccountCheckPhase;
-  constexpr AccountCheckPhase all[] = {idle, challenge, token, base};
+  constexpr AccountCheckPhase all[] = {idle, elsewhere, challenge, token, base};
   const auto follows = [](AccountCheckPhase from, AccountCheckPhase to) {
     switch (from) {
       case idle:
-        return to == challenge;
+        return to == challenge || to == elsewhere;
+      case elsewhere:
+        return to == idle;
       case challenge:
         return to == token || to == base || to == idle;
       case token:

@@ -147,8 +147,16 @@ TEST_P(RefusedAccount, ACheckWithoutAnAnswerKeepsWhatIsStored) {
   registry.answers_base = false;
   const auto failure = ask(client);
   ASSERT_TRUE(failure);
-  EXPECT_EQ(failure->kind, FailureKind::denied);
-  EXPECT_TRUE(failure->doubtful);
+  EXPECT_EQ(failure->kind, FailureKind::unavailable);
+  EXPECT_TRUE(cache::stale_may_cover(*failure));
+  EXPECT_TRUE(report(client).refused.empty());
+  EXPECT_EQ(report(client).last_failure->reason, EndpointFailure::denied);
+  EXPECT_TRUE(report(client).denied());
+  registry.is_public = true;  // the anonymous user is the last resort
+  EXPECT_FALSE(ask(client, "c/d"));
+  EXPECT_TRUE(report(client).denied()) << "that says nothing about the account";
+  registry.account_may = true;
+  EXPECT_FALSE(ask(client, "e/f"));
   EXPECT_FALSE(report(client).denied());
 }
 

@@ -15,10 +15,10 @@ using Line = Trouble::Line;
 
 class TroubleTest : public ::testing::Test {
  protected:
-  Line fail(const std::string& text, bool opens = false,
+  Line fail(const std::string& text, bool certain = false,
             EndpointFailure reason = EndpointFailure::tls) {
     now += seconds(1);
-    return trouble.failed(reason, text, opens, now);
+    return trouble.failed(reason, text, certain, now);
   }
   Trouble trouble;
   Trouble::Time now = Trouble::Time() + std::chrono::hours(1);
@@ -39,7 +39,7 @@ TEST_F(TroubleTest, AFewFailuresMayBeChance) {
   EXPECT_TRUE(trouble.succeeded());
 }
 
-TEST_F(TroubleTest, ACircuitThatOpensNeedsALine) { EXPECT_EQ(fail("refused", true), Line::begun); }
+TEST_F(TroubleTest, ACertainFailureNeedsALine) { EXPECT_EQ(fail("refused", true), Line::begun); }
 
 TEST_F(TroubleTest, AChangedReasonNeedsALine) {
   EXPECT_EQ(fail("self-signed certificate", true), Line::begun);
@@ -63,6 +63,16 @@ TEST_F(TroubleTest, AReasonThatChangesEachTimeDoesNotFillTheLog) {
   for (int i = 0; i < 600; ++i) lines += fail(i % 2 == 0 ? "a" : "b") == Line::changed ? 1 : 0;
   EXPECT_GE(lines, Trouble::most_lines);
   EXPECT_LE(lines, Trouble::most_lines + 600 / 60 + 1);
+}
+
+TEST_F(TroubleTest, TroubleThatComesAndGoesDoesNotFillTheLog) {
+  int lines = 0;
+  for (int i = 0; i < 300; ++i) {
+    lines += fail("refused", true) == Line::none ? 0 : 1;
+    trouble.succeeded();
+  }
+  EXPECT_GE(lines, Trouble::most_lines);
+  EXPECT_LE(lines, Trouble::most_lines + 300 / 60 + 1);
 }
 
 TEST_F(TroubleTest, KnowsSinceWhenAndWhetherItIsOver) {

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "metrics/metrics.h"
+#include "metrics/mutex.h"
+#include "proxy/base/secret.h"
+#include "proxy/loop/loop.h"
+#include "proxy/upstream/account/account_health.h"
+#include "proxy/upstream/account/password_proof.h"
+#include "proxy/upstream/wire/credential.h"
+
+namespace entrepot::upstream {
+
+/// The knowledge of all fetch loops about one account at one endpoint: whether it is refused, who
+/// checks it, and who may send its password. So a refused account counts once, and is checked once.
+/// It survives a reload that leaves name and password as they were. Thread-safe.
+class AccountRecord {
+ public:
+  using Time = AccountHealth::Time;
+  /// Called on its loop after each change; dropped once the owner has destroyed it.
+  using Listener = std::shared_ptr<const std::function<void()>>;
+
+  explicit AccountRecord(const Timeouts& timeouts) : health_(timeouts) {}
+  AccountRecord(const AccountRecord&) = delete;
+  AccountRecord& operator=(const AccountRecord&) = delete;
+
+  /// An endpoint object uses it from now on, and no longer. While one does, a refused account
+  /// counts in `metrics`, those of the first.
+  void join(const metrics::EndpointMetrics& metrics);
+  void leave();
+  /// `loop` outlives the listener.
+  void listen(loop::Loop& loop, const Listener& listener);
+
+  // See AccountHealth.
+  bool refused() const;
+  Time since() const;
+  std::chrono::milliseconds pause() const;
+  std::optional<AccountVerdict> known(Time now) const;
+  bool check_due(Time now) const;
+
+  /// True: the caller checks the account now, and ends with end_check() or abandon_check(). False:
+  /// another one does; the listener hears of its end.
+  bool begin_check();
+  /// True: as AccountHealth::judged().
+  bool end_check(AccountVerdict verdict, Time now);
+  void abandon_check();
+  bool checking() const;
+
+  /// See PasswordProof. nullopt: the account is refused.
+  std::optional<PasswordProof::Step> next_step(bool may_lead);
+  void password_ended(bool leads, PasswordEnd end, Time now);
+
+ private:
+  void notify() REQUIRES(mutex_);
+  void publish() REQUIRES(mutex_);
+
+  mutable Mutex mutex_;
+  AccountHealth health_ GUARDED_BY(mutex_);
+  PasswordProof proof_ GUARDED_BY(mutex_);
+  bool checking_ GUARDED_BY(mutex_) = false;
+  int users_ GUARDED_BY(mutex_) = 0;
+  int published_ GUARDED_BY(mutex_) = 0;  ///< our share of the gauge: 0 or 1
+  std::optional<metrics::EndpointMetrics> metrics_ GUARDED_BY(mutex_);
+  std::vector<std::pair<loop::Loop*, std::weak_ptr<const std::function<void()>>>> listeners_
+      GUARDED_BY(mutex_);
+};
+
+/// The records of all accounts that are in use, for the sources of all fetch loops. Holds no
+/// password. Thread-safe.
+class AccountRecords {
+ public:
+  /// The record of this credential at the endpoint with this label: the same one as long as a
+  /// pointer to it exists.
+  std::shared_ptr<AccountRecord> of(const std::string& upstream, const std::string& endpoint,
+                                    const Credential& credential, const Timeouts& timeouts);
+
+ private:
+  struct Key {
+    std::string upstream, endpoint, username, password_mark;
+    auto operator<=>(const Key&) const = default;
+  };
+
+  const SecretMarks marks_;
+  Mutex mutex_;
+  std::map<Key, std::weak_ptr<AccountRecord>> records_ GUARDED_BY(mutex_);
+};
+
+}  // namespace entrepot::upstream
