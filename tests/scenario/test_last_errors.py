@@ -179,6 +179,35 @@ def token_server_down(upstream, _authority):
     return f"account {USER}: BAD: ", "answered 500"
 
 
+def page_of_an_error(status):
+    def trouble(upstream, _authority):
+        upstream.script(faults.html_page(status))
+        return "connection: BAD: ", "HTML page"
+    trouble.__name__ = f"page_with_{status}"
+    return trouble
+
+
+def refused_to_everybody(upstream, _authority):
+    upstream.script(faults.status(403))
+    return "connection: BAD: ", "block this machine"
+
+
+def no_registry(upstream, _authority):
+    upstream.script(faults.status(404))
+    return "pull: BAD: ", "no registry is there"
+
+
+def no_manifest(upstream, _authority):
+    upstream.script(faults.status(200, b"{}"))
+    return "pull: BAD: ", "with no manifest"
+
+
+def wrong_password_where_the_base_is_open(upstream, _authority):
+    upstream.role.require_basic({USER: "another"})
+    upstream.role.open = {""}
+    return "pull: BAD: ", "whether the account or this repository is refused"
+
+
 def server_error(upstream, _authority):
     upstream.script(faults.status(503), kind="manifest")
     return "pull: BAD: ", "answered 503"
@@ -186,7 +215,9 @@ def server_error(upstream, _authority):
 
 @pytest.mark.parametrize("trouble", [
     dead, expired, unknown_authority, page, page_for_content, wrong_password,
-    wrong_basic_password, token_server_down, server_error], ids=lambda trouble: trouble.__name__)
+    wrong_basic_password, token_server_down, server_error, page_of_an_error(403),
+    page_of_an_error(404), refused_to_everybody, no_registry, no_manifest,
+    wrong_password_where_the_base_is_open], ids=lambda trouble: trouble.__name__)
 def test_online_names_the_trouble(check, make_upstream, authority, account, trouble):
     secure = trouble in (expired, unknown_authority)
     upstream = make_upstream(tls=authority.server() if secure else None)
@@ -201,3 +232,23 @@ def test_online_names_the_trouble(check, make_upstream, authority, account, trou
     assert "0 of 1 endpoints are good" in done.stdout
     assert PASSWORD not in done.stdout + done.stderr
 
+
+
+@pytest.mark.parametrize("scheme", ["basic", "bearer"])
+def test_online_misses_an_account(check, upstream, scheme):
+    """A registry that lets nobody in without one."""
+    if scheme == "basic":
+        upstream.role.require_basic({USER: PASSWORD})
+    else:
+        upstream.role.require_bearer(users={USER: PASSWORD})
+    done = check({"docker.io": upstream}, "--online")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "pull: BAD: " in done.stdout and "configure its credentials" in done.stdout
+
+
+def test_online_a_public_registry_without_the_image(check, upstream):
+    """It gives anonymous tokens, and answers 401 for what does not exist."""
+    upstream.role.require_bearer()
+    upstream.role.private.add("library/hello-world")
+    done = check({"docker.io": upstream}, "--online")
+    assert done.returncode == 0, done.stdout + done.stderr

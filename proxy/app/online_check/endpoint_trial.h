@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "metrics/phase_variable.h"
+#include "proxy/app/online_check/trial_rules.h"
 #include "proxy/upstream/endpoint/account_check.h"
 #include "proxy/upstream/endpoint_request.h"
 #include "proxy/upstream/upstream.h"
@@ -80,7 +81,7 @@ class EndpointTrial : private upstream::BaseChallenge::Sink,
 
   void next_account();
   void pull();
-  void add(std::string step, bool good, std::string text);
+  void add(std::string step, TrialJudgement judged);
   void end();
 
   upstream::Endpoint& endpoint_;
@@ -89,8 +90,7 @@ class EndpointTrial : private upstream::BaseChallenge::Sink,
   std::vector<TrialResult> results_;
   const std::vector<upstream::Account*> accounts_;
   std::size_t tried_accounts_ = 0;
-  int pull_status_ = 0;
-  bool page_ = false;  ///< the response to the pull is one
+  PullEvidence pull_;
   std::unique_ptr<upstream::BaseChallenge::Wait> base_wait_;
   std::unique_ptr<upstream::AccountCheck::Wait> account_wait_;
   std::unique_ptr<upstream::EndpointRequest> request_;
