@@ -57,14 +57,19 @@ std::optional<AccountVerdict> AccountRecord::known(Time now) const {
   return health_.known(now);
 }
 
-bool AccountRecord::check_due(Time now) const {
+bool AccountRecord::begin_check(Time now) {
   const MutexLock lock(mutex_);
-  return health_.check_due(now);
+  if (checking_) return false;
+  checking_ = !health_.known(now);
+  if (!checking_) notify();
+  return checking_;
 }
 
-bool AccountRecord::begin_check() {
+bool AccountRecord::begin_due_check(Time now) {
   const MutexLock lock(mutex_);
-  return !std::exchange(checking_, true);
+  if (checking_ || !health_.check_due(now)) return false;
+  checking_ = true;
+  return true;
 }
 
 bool AccountRecord::end_check(AccountVerdict verdict, Time now) {

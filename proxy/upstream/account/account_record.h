@@ -46,11 +46,12 @@ class AccountRecord {
   Time since() const;
   std::chrono::milliseconds pause() const;
   std::optional<AccountVerdict> known(Time now) const;
-  bool check_due(Time now) const;
-
   /// True: the caller checks the account now, and ends with end_check() or abandon_check(). False:
-  /// another one does; the listener hears of its end.
-  bool begin_check();
+  /// another one does, or has just done it; the listener hears of the end.
+  bool begin_check(Time now);
+  /// The same for a check that is due (AccountHealth::check_due). False: none is, or another one
+  /// makes it.
+  bool begin_due_check(Time now);
   /// True: as AccountHealth::judged().
   bool end_check(AccountVerdict verdict, Time now);
   void abandon_check();

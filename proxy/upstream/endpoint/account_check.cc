@@ -29,8 +29,8 @@ std::unique_ptr<AccountCheck::Wait> AccountCheck::request(Sink& sink, const Auth
 
 void AccountCheck::maintain() {
   parts_.multi.loop().assert_in_loop();
-  if (phase_.is(AccountCheckPhase::idle) && account_.record().check_due(Clock::now()))
-    begin(nullptr);
+  if (phase_.is(AccountCheckPhase::idle) && account_.record().begin_due_check(Clock::now()))
+    request_base_challenge();
 }
 
 void AccountCheck::noted() {
@@ -46,7 +46,12 @@ void AccountCheck::noted() {
 void AccountCheck::begin(const AuthScheme* tried) {
   // A check that runs by itself knows no request, and uses the scheme of the one before.
   if (tried != nullptr) tried_ = *tried;
-  if (!account_.record().begin_check()) return phase_.enter(AccountCheckPhase::elsewhere);
+  if (!account_.record().begin_check(Clock::now()))
+    return phase_.enter(AccountCheckPhase::elsewhere);
+  request_base_challenge();
+}
+
+void AccountCheck::request_base_challenge() {
   phase_.enter(AccountCheckPhase::challenge);
   evidence_ = {};
   why_.clear();

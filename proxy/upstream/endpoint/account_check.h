@@ -65,6 +65,7 @@ class AccountCheck : private BaseChallenge::Sink, private TransferSink {
   void on_end(const TransferEnd& end) override;
 
   void begin(const AuthScheme* tried);
+  void request_base_challenge();
   void request_token(AuthScheme scheme);
   void on_token(TokenFetch::Result result);
   void request_base(std::string authorization);

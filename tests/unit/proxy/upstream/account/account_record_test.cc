@@ -59,15 +59,21 @@ TEST_F(AccountRecordTest, CountsOnceWhileItIsUsed) {
 }
 
 TEST_F(AccountRecordTest, OneChecksAtATime) {
-  EXPECT_TRUE(record->begin_check());
-  EXPECT_FALSE(record->begin_check());
+  EXPECT_TRUE(record->begin_check(now));
+  EXPECT_FALSE(record->begin_check(now));
   EXPECT_TRUE(record->checking());
   record->abandon_check();
   EXPECT_FALSE(record->checking());
   EXPECT_FALSE(record->known(now)) << "no verdict";
-  EXPECT_TRUE(record->begin_check());
-  record->end_check(AccountVerdict::accepted, now);
-  EXPECT_EQ(record->known(now), AccountVerdict::accepted);
+  EXPECT_FALSE(record->begin_due_check(now)) << "it is not refused";
+  EXPECT_TRUE(record->begin_check(now));
+  record->end_check(AccountVerdict::refused, now);
+  EXPECT_EQ(record->known(now), AccountVerdict::refused);
+  EXPECT_FALSE(record->begin_check(now)) << "another loop has just done it";
+  EXPECT_FALSE(record->begin_due_check(now));
+  now += minutes(1);
+  EXPECT_TRUE(record->begin_due_check(now));
+  EXPECT_FALSE(record->begin_due_check(now));
 }
 
 TEST_F(AccountRecordTest, ARefusedAccountSendsNoPassword) {

@@ -189,6 +189,28 @@ TEST_P(RefusedAccount, IsNotCheckedBeforeItsTime) {
   EXPECT_EQ(registry.with_password(), before);
 }
 
+TEST_P(RefusedAccount, IsKnownToAllLoops) {
+  registry.knows_account = false;
+  registry.is_public = false;
+  AccountRecords records;
+  Options shared = options();
+  shared.account_records = &records;
+  shared.timeouts.account_refused_first = std::chrono::milliseconds(0);
+  Client one(shared);
+  Client two(shared);
+  EXPECT_TRUE(ask(one));
+  const int before = registry.with_password();
+  EXPECT_TRUE(ask(two, "c/d"));
+  EXPECT_TRUE(report(two).denied());
+  EXPECT_EQ(registry.with_password(), before) << "the other loop has found out";
+  registry.knows_account = true;
+  const auto deadline = std::chrono::steady_clock::now() + test_deadline;
+  while (report(one).denied() && std::chrono::steady_clock::now() < deadline)
+    one.on_loop([&] { one.curl().publish_gauges(); });
+  EXPECT_FALSE(ask(two, "c/d"));
+  EXPECT_FALSE(report(two).denied());
+}
+
 TEST_P(RefusedAccount, GivesWayToAnother) {
   registry.is_public = false;
   Options several = options();
