@@ -12,6 +12,7 @@ EndpointTrial::EndpointTrial(upstream::Upstream& tried, Done done)
       done_(std::move(done)),
       accounts_(endpoint_.accounts().with_credential()) {
   pull_.name = std::string(repository) + ":" + std::string(tag);
+  pull_.mirror = endpoint_.address().mirror();
   pull_.has_account = !accounts_.empty();
   endpoint_.multi().loop().assert_in_loop();
   phase_.enter(TrialPhase::connection);
@@ -24,7 +25,7 @@ void EndpointTrial::add(std::string step, TrialJudgement judged) {
 
 void EndpointTrial::on_base_answer(const upstream::BaseAnswer& answer) {
   pull_.base = answer;
-  add("connection", judge_connection(answer));
+  add("connection", judge_connection(answer, pull_.mirror));
   if (!results_.back().good) return end();
   next_account();
 }

@@ -24,6 +24,7 @@ TrialJudgement bad(std::string text) { return {.good = false, .text = std::move(
 
 /// Only an account gets in: by password, or because the token server wants one.
 bool wants_account(const PullEvidence& pull) {
+  if (pull.base.status == 403 && pull.mirror) return true;
   if (pull.base.status != 401) return false;
   const auto scheme = upstream::choose_scheme(pull.base.challenges, true);
   if (scheme && scheme->kind == AuthScheme::Kind::basic) return true;
@@ -41,7 +42,7 @@ TrialJudgement judge_success(const PullEvidence& pull, const upstream::ResponseH
 
 }  // namespace
 
-TrialJudgement judge_connection(const upstream::BaseAnswer& answer) {
+TrialJudgement judge_connection(const upstream::BaseAnswer& answer, bool mirror) {
   if (answer.status == 0) return bad(answer.failure);
   const std::string what = answers(answer.status) + " to /v2/";
   if (answer.status == 401) {
@@ -52,6 +53,7 @@ TrialJudgement judge_connection(const upstream::BaseAnswer& answer) {
   if (answer.page && !redirects(answer.status)) return bad(page_text());
   if (succeeds(answer.status)) return good(what);
   if (!answer.answered) return bad(what + ", not as a registry does; ask again later");
+  if (answer.status == 403 && mirror) return good(what + ", as a mirror with logins does");
   if (answer.status == 403)
     return bad(what + ", whoever asks: it, or a firewall, may block this machine");
   if (answer.status == 404 || redirects(answer.status))

@@ -19,7 +19,8 @@ struct TrialJudgement {
 
 /// `GET /v2/` without a login. A registry answers 200, or 401 with a login that Entrepot knows;
 /// what answers 404 or redirects may be one all the same, which the pull shows.
-TrialJudgement judge_connection(const upstream::BaseAnswer& answer);
+/// `mirror`: it is another mirror, which answers 403 to requests without a login.
+TrialJudgement judge_connection(const upstream::BaseAnswer& answer, bool mirror);
 
 /// `why`: AccountCheck::why().
 TrialJudgement judge_account(upstream::AccountVerdict verdict, const std::string& why);
@@ -28,6 +29,7 @@ TrialJudgement judge_account(upstream::AccountVerdict verdict, const std::string
 struct PullEvidence {
   std::string name;
   upstream::BaseAnswer base;                        ///< of /v2/
+  bool mirror = false;                              ///< it is another mirror
   bool has_account = false;                         ///< one is configured
   std::optional<upstream::ResponseHead> head = {};  ///< of a success
   upstream::RequestFailure failure = {};            ///< without a success

@@ -13,6 +13,7 @@ constexpr bool unanswered(int status) { return status == 0 || status == 429 || s
 std::optional<AccountVerdict> refusal(int status, const AccountEvidence& evidence) {
   if (status == 401) return AccountVerdict::refused;
   if (status != 403) return std::nullopt;
+  if (evidence.mirror && !evidence.page) return AccountVerdict::refused;
   if (evidence.anonymous_status == 403) return AccountVerdict::everybody;
   return evidence.page ? AccountVerdict::unanswered : AccountVerdict::forbidden;
 }

@@ -20,6 +20,9 @@ enum class AccountVerdict : std::uint8_t {
 
 /// The responses to such a login.
 struct AccountEvidence {
+  /// The endpoint is another mirror: it sends no challenge, and refuses a wrong login, or none, by
+  /// 403 (docs/configuration.md).
+  bool mirror = false;
   /// The status of `GET /v2/` without a login; 0: no response.
   int anonymous_status = 0;
   /// The status of the token server, which got the password; nullopt: no token is needed. 0: no

@@ -53,7 +53,7 @@ void AccountCheck::begin(const AuthScheme* tried) {
 
 void AccountCheck::request_base_challenge() {
   phase_.enter(AccountCheckPhase::challenge);
-  evidence_ = {};
+  evidence_ = {.mirror = parts_.address.mirror()};
   why_.clear();
   // Also if the answer is remembered: a verdict comes from the top level of the loop.
   base_wait_ = parts_.base_challenge.request(*this);

@@ -50,9 +50,11 @@ TEST(TrialRules, Connection) {
       {"none", base(0), false},
   };
   for (const auto& one : cases) {
-    const auto judged = judge_connection(one.answer);
+    const auto judged = judge_connection(one.answer, false);
     EXPECT_EQ(judged.good, one.good) << one.name << ": " << judged.text;
   }
+  EXPECT_TRUE(judge_connection(base(403), true).good) << "a mirror with logins";
+  EXPECT_FALSE(judge_connection(base(403, {}, true), true).good) << "a page before it";
 }
 
 TEST(TrialRules, Account) {
@@ -88,6 +90,15 @@ struct Refusal {
   EndpointFailure reason = EndpointFailure::denied;
   bool doubtful = false;
 };
+
+TEST(TrialRules, AMirrorWithLoginsWantsAnAccount) {
+  PullEvidence pull{.name = "a:b", .base = base(403), .mirror = true};
+  pull.failure.failure.kind = FailureKind::denied;
+  pull.failure.failure.status = 403;
+  EXPECT_FALSE(judge_pull(pull).good);
+  pull.has_account = true;
+  EXPECT_TRUE(judge_pull(pull).good) << "the rules of the mirror may not allow this image";
+}
 
 TEST(TrialRules, APullThatIsRefused) {
   const auto denied = FailureKind::denied;
