@@ -127,7 +127,8 @@ def test_every_file_is_used():
                  *(name.rpartition("=")[2] for generator in document.get("configMapGenerator", [])
                    for name in generator["files"])]
         used |= {kustomization.parent / name for name in names}
-    assert used == {file for file in MANIFESTS.rglob("*") if file.is_file()}
+    printed = {MANIFESTS / "monitoring" / "objects.sh"}  # by itself
+    assert used | printed == {file for file in MANIFESTS.rglob("*") if file.is_file()}
 
 
 def test_both_holds_the_nodes_and_the_site(rendered):

@@ -30,6 +30,9 @@ QUERIES = {query.name: query for query in DASHBOARD.queries}
 ALERTS = {rule["alert"]: rule for group in yaml.safe_load(RULES.read_text())["groups"]
           for rule in group["rules"]}
 
+# Stands for the address under which an operator reads the documents.
+HOME = "https://example.com/entrepot"
+
 # Metrics that no panel shows, with the reason.
 NOT_SHOWN = {
     "entrepot_request_duration_seconds": "it is the clients' speed; the first byte is ours",
@@ -156,7 +159,7 @@ def test_alert_is_tested_and_explained(name):
     tests = (DEPLOY / "prometheus" / "entrepot.rules_test.yml").read_text()
     assert f'alertname="{name}",alertstate="firing"' in tests, "promtool never sees it fire"
     assert ALERTS[name]["labels"]["severity"] in ("critical", "warning")
-    assert ALERTS[name]["annotations"]["runbook"] == f"docs/operations.md#{name.lower()}"
+    assert ALERTS[name]["annotations"]["runbook_url"] == f"{HOME}/docs/operations.md#{name.lower()}"
     assert f"\n### {name}\n" in OPERATIONS.read_text()
 
 

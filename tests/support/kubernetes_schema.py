@@ -36,6 +36,9 @@ _VALUES = {
     ("V1StatefulSetUpdateStrategy", "type"): {"RollingUpdate", "OnDelete"},
     ("V1Toleration", "operator"): {"Exists", "Equal"},
     ("V1Toleration", "effect"): {"NoSchedule", "PreferNoSchedule", "NoExecute"},
+    ("V1NodeSelectorRequirement", "operator"): {"In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"},
+    ("V1HTTPIngressPath", "pathType"): {"Exact", "Prefix", "ImplementationSpecific"},
+    ("V1ServiceSpec", "externalTrafficPolicy"): {"Cluster", "Local"},
     ("V1ServiceSpec", "type"): {"ClusterIP", "NodePort", "LoadBalancer", "ExternalName"},
     ("V1PriorityClass", "preemptionPolicy"): {"PreemptLowerPriority", "Never"},
 }
@@ -51,8 +54,8 @@ _FORMS = {
 _INT_OR_STRING = {"port", "targetPort", "maxUnavailable", "minAvailable", "maxSurge"}
 _PLAIN = {"str": str, "int": int, "bool": bool}
 
-# Prometheus' operator: the used part of monitoring.coreos.com_servicemonitors.yaml. A leaf is a
-# type, a list has one form for each item, "!" marks a required one.
+# Prometheus' operator: the used part of monitoring.coreos.com_servicemonitors.yaml and
+# …_prometheusrules.yaml. A leaf is a type, a list has one form for each item, "!" marks a required one.
 _STRINGS = {"*": str}
 _CUSTOM = {
     ("monitoring.coreos.com/v1", "ServiceMonitor"): {
@@ -64,6 +67,13 @@ _CUSTOM = {
             "honorLabels": bool,
             "relabelings": [{"sourceLabels": [str], "separator": str, "targetLabel": str,
                              "regex": str, "replacement": str, "action": str}],
+        }],
+    },
+    ("monitoring.coreos.com/v1", "PrometheusRule"): {
+        "groups!": [{
+            "name!": str, "interval": str,
+            "rules!": [{"alert": str, "record": str, "expr!": str, "for": str, "keep_firing_for": str,
+                        "labels": _STRINGS, "annotations": _STRINGS}],
         }],
     },
 }
