@@ -79,7 +79,7 @@ BROKEN = [
     ("spec.template.spec.containers[1].ports[0].containerPort", "5000", "is no int"),
     ("spec.template.spec.containers[1].ports[0].name", "a-name-of-17-long", "no such name"),
     ("spec.template.spec.containers[1].livenessProbe.exec", {"command": ["true"]}, "2 handlers"),
-    ("spec.template.spec.containers[1].readinessProbe.httpGet.port", None, "missing"),
+    ("spec.template.spec.containers[1].readinessProbe.tcpSocket.port", None, "missing"),
     ("spec.template.spec.containers[1].resources.limits.memory", "512MB", "no quantity"),
     ("spec.template.spec.containers[1].command", "entrepot", "not a list"),
     ("spec.template.spec.securityContext.runAsNonRoot", "true", "is no bool"),
@@ -308,6 +308,15 @@ def test_network_policies(both):
         assert not may_pass(both, workload, "egress", 6443, namespace="default")
 
 
+def test_virtual_nodes_are_left_out(rendered):
+    """Pods with host paths never start there, and a DaemonSet would wait for them for ever."""
+    for objects in (rendered["."], rendered["nodes"], rendered["cleanup"]):
+        affinity = pod_of(node(objects))["affinity"]["nodeAffinity"]
+        term, = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        assert {(one["key"], one["operator"], *one["values"]) for one in term["matchExpressions"]} == {
+            ("type", "NotIn", "virtual-kubelet"), ("eks.amazonaws.com/compute-type", "NotIn", "fargate")}
+
+
 def test_the_disruption_budget_allows_drains(both):
     budget = both.one("PodDisruptionBudget")["spec"]
     replicas = site(both)["spec"]["replicas"]
@@ -463,12 +472,13 @@ def test_it_runs_and_answers_its_probes(rendered, folder, kind):
     workload = objects.one(kind)
     with running(objects, workload) as pod:
         one = container(workload, "entrepot")
-        probes = [one[name]["httpGet"] for name in ("startupProbe", "livenessProbe",
-                                                    "readinessProbe")]
-        assert [probe["path"] for probe in probes] == ["/healthz", "/healthz", "/readyz"]
-        for probe in probes:
+        for name in ("startupProbe", "livenessProbe"):
+            probe = one[name]["httpGet"]
+            assert probe["path"] == "/healthz"
             eventually(lambda p=probe: client.get(pod.ports[p["port"]], p["path"]).status == 200,
                        what=f"{probe['path']} of the admin port")
+        # Not /readyz, which also looks at the disk: a cache whose disk fails still serves.
+        assert one["readinessProbe"]["tcpSocket"] == {"port": "registry"}
         assert client.get(pod.ports["registry"], "/v2/").status == 200
         assert client.get(pod.ports["admin"], "/metrics").status == 200
         files = list(pod.cache.rglob("*"))
