@@ -117,6 +117,11 @@ def test_version_is_the_one_of_cmake(file, pattern):
     assert set(re.findall(pattern, (PROJECT / file).read_text())) == {version}
 
 
+def test_the_version_has_upgrade_notes():
+    version = re.search(r"project\(entrepot VERSION (\S+)", (PROJECT / "CMakeLists.txt").read_text())[1]
+    assert f"\n## {version}\n" in (PROJECT / "docs/upgrades.md").read_text()
+
+
 # --- The documents.
 
 
