@@ -46,7 +46,8 @@ install(DIRECTORY DESTINATION /etc/entrepot/credentials ${system}
 install(FILES deploy/systemd/entrepot.service DESTINATION /usr/lib/systemd/system ${system})
 install(FILES "${packaging}/entrepot.8.gz" DESTINATION share/man/man8 ${system})
 # In the folders of the repository, so that their links lead somewhere.
-install(FILES deploy/debian/copyright README.md CHANGELOG.md DESTINATION share/doc/entrepot ${system})
+install(FILES deploy/debian/copyright README.md README.zh-CN.md CHANGELOG.md
+        DESTINATION share/doc/entrepot ${system})
 foreach(folder IN ITEMS docs docs/design docs/howto)
   file(GLOB documents CONFIGURE_DEPENDS ${folder}/*.md)
   install(FILES ${documents} DESTINATION share/doc/entrepot/${folder} ${system})

@@ -110,6 +110,8 @@ def test_default_is_the_shipped_one(key):
     ("deploy/kubernetes/site/kustomization.yaml", r"newName: .*/entrepot\n *newTag: (.*)"),
     ("docs/install.md", r"/entrepot:([\d.]+)"),
     ("README.md", r"This is version ([\d.]+):"),
+    ("README.zh-CN.md", r"这是版本 ([\d.]+)"),
+    ("docs/install.zh-CN.md", r"/entrepot:([\d.]+)"),
 ])
 def test_version_is_the_one_of_cmake(file, pattern):
     """deploy/set_version.sh writes all of them."""
@@ -169,6 +171,32 @@ def test_readme_is_short_and_has_the_two_commands():
     for command in ("deploy/quickstart.sh", "tests/run.sh"):
         assert lines[lines.index(command) - 1] == "```sh"
         assert os.access(PROJECT / command, os.X_OK)
+
+
+def outline(document: Path) -> dict[str, list]:
+    """The parts of a document that have no language: the levels of its headings, its blocks of code, its
+    spans of code, the rows of its tables and the targets of its links; those of one section each, since
+    another language has another order of words."""
+    text = document.read_text().replace(".zh-CN.md", ".md")
+    blocks = re.findall(r"(?ms)^```.*?^```$", text)
+    sections = re.split(r"(?m)^(#+) .*$", re.sub(r"(?ms)^```.*?^```$", "", text))
+    links = [[link.partition("#")[0] or link for link in re.findall(r"\]\(([^)\s]+)\)", one)] for one in sections]
+    return {"headings": sections[1::2], "blocks": blocks,
+            "spans": [sorted(re.findall(r"`([^`]+)`", one)) for one in sections],
+            "rows": [len(re.findall(r"(?m)^\|", one)) for one in sections],
+            "items": [len(re.findall(r"(?m)^- ", one)) for one in sections],
+            "links": [sorted(one) for one in links]}
+
+
+@pytest.mark.parametrize("english", ["README.md", "docs/install.md"])
+@pytest.mark.parametrize("part", ["headings", "blocks", "spans", "rows", "items", "links"])
+def test_chinese_document_is_in_step(english, part):
+    """A change of one is a change of the other."""
+    one = PROJECT / english
+    other = one.with_suffix(".zh-CN.md")
+    assert outline(one)[part] == outline(other)[part]
+    for document, link in ((one, other.name), (other, one.name)):
+        assert f"]({link})" in document.read_text().partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
