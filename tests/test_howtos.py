@@ -8,11 +8,13 @@ import json
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
-from support.howtos import HOWTOS, commands, configurations
+from support.howtos import HOWTOS, code_blocks, commands, configurations
 from support.tls import Authority
 
 
@@ -79,7 +81,16 @@ def test_the_product_knows_the_command(words):
         assert re.search(rf"(?m)^  (?:-\w,)?{re.escape(option)}\b|^  {re.escape(option)},", help_text), option
 
 
-def test_every_howto_has_a_configuration_or_a_command():
-    assert len(HOWTOS) >= 7
-    for document in HOWTOS:
-        assert configurations(document) or commands(document) or document.stem == "kubernetes", document
+@pytest.mark.parametrize("document", HOWTOS, ids=lambda document: document.stem)
+def test_blocks_of_code_can_be_read(document):
+    """Also those for other programs."""
+    blocks = code_blocks(document)
+    assert blocks and {language for language, _ in blocks} <= {"json", "sh", "toml", "yaml"}
+    for language, text in blocks:
+        if language == "toml":
+            tomllib.loads(text)
+        elif language == "yaml":
+            assert all(isinstance(one, dict) for one in yaml.safe_load_all(text))
+        elif language == "sh":
+            done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 0, done.stderr
