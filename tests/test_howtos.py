@@ -85,7 +85,7 @@ def test_the_product_knows_the_command(words):
 def test_blocks_of_code_can_be_read(document):
     """Also those for other programs."""
     blocks = code_blocks(document)
-    assert blocks and {language for language, _ in blocks} <= {"json", "sh", "toml", "yaml"}
+    assert blocks and {language for language, _ in blocks} <= {"", "json", "sh", "toml", "yaml"}
     for language, text in blocks:
         if language == "toml":
             tomllib.loads(text)
