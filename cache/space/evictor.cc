@@ -110,6 +110,7 @@ std::uint64_t Evictor::evict_manifest(metrics::EvictionReason reason) {
 std::uint64_t Evictor::count_victim(metrics::EvictionReason reason, const Index::Victim& victim) {
   environment_.metrics.cache().evictions(reason).add();
   environment_.metrics.cache().evicted_bytes().add(victim.size);
+  report_.add(reason, victim.size);
   if (!victim.is_inline) return size_on_disk(victim.size);
   index_room_.compact_if_due();
   return size_in_index(victim.size);

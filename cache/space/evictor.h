@@ -7,6 +7,7 @@
 
 #include "cache/base/clock.h"
 #include "cache/index/index.h"
+#include "cache/space/eviction_report.h"
 #include "cache/space/index_room.h"
 #include "cache/store/blob_files.h"
 #include "cache/store/blob_store.h"
@@ -38,6 +39,8 @@ class Evictor {
   std::uint64_t evict_blob(metrics::EvictionReason reason, Candidates among = Candidates::all);
   /// Removes the oldest partial file. Returns its bytes on disk, 0 if there is none.
   std::uint64_t evict_partial();
+  /// The evictions of complete objects, for the log.
+  EvictionReport& report() { return report_; }
 
  private:
   /// Delays the next search after one that found no victim. Such a search visits all objects of a
@@ -63,6 +66,7 @@ class Evictor {
   const FillNotes& notes_;
   const Pins& pins_;
   IndexRoom& index_room_;
+  EvictionReport report_;
   Rest blobs_rest_{std::chrono::seconds(1)};
   Rest manifests_rest_{std::chrono::minutes(1)};
 };

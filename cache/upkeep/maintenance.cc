@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/upkeep/maintenance.h"
 
+#include <string>
 #include <utility>
 
 #include "cache/upkeep/startup.h"
@@ -14,6 +15,7 @@ namespace {
 // In seconds.
 constexpr unsigned gauges_every = 5;
 constexpr unsigned alive_every = 60;
+constexpr unsigned report_every = 60;
 constexpr unsigned sweep_every = 6 * 3600;
 constexpr unsigned first_sweep_after = 600;
 constexpr unsigned restart_after = 15;
@@ -66,6 +68,8 @@ void Maintenance::work(unsigned second) {
   storage_.index_room.compact_if_due();
   storage_.budget.trim();
   storage_.budget.publish_gauges();
+  if (second % report_every == 0)
+    for (const std::string& line : storage_.evictor.report().take()) log::info("cache: {}", line);
   if (!storage_.rocks.health().accepts_writes()) return;
   if (second % alive_every == 0) {
     Startup::note_alive(storage_);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/space/evictor.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/cache/storage_fixture.h"
@@ -24,7 +25,24 @@ TEST_F(EvictorTest, EvictsABlobFromIndexDiskAndRocksDb) {
   EXPECT_FALSE(storage.rocks.blob(blob));
 }
 
-TEST_F(EvictorTest, EvictsNothingFromAnEmptyCache) { EXPECT_EQ(evict(), 0U); }
+TEST_F(EvictorTest, EvictsNothingFromAnEmptyCache) {
+  EXPECT_EQ(evict(), 0U);
+  EXPECT_THAT(storage.evictor.report().take(), testing::IsEmpty());
+}
+
+TEST_F(EvictorTest, ReportsEvictionsByReason) {
+  store_blob(pattern(10'000));
+  store_blob(pattern(20'000));
+  store_blob(pattern(30'000));
+  for (int i = 0; i < 2; ++i) ASSERT_GT(evict(), 0U);
+  ASSERT_GT(storage.evictor.evict_one(metrics::EvictionReason::reserve), 0U);
+  EXPECT_THAT(
+      storage.evictor.report().take(),
+      testing::ElementsAre("evicted 2 objects (30000 bytes): cache.max_size is reached",
+                           "evicted 1 object (30000 bytes): the file system has less free than "
+                           "cache.reserve_free, or few free inodes"));
+  EXPECT_THAT(storage.evictor.report().take(), testing::IsEmpty()) << "since the last call";
+}
 
 TEST_F(EvictorTest, SparesPinnedObjects) {
   storage.pins.set_commanded({"library/alpine"});
