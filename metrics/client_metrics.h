@@ -20,10 +20,9 @@ enum class Engine : std::uint8_t {
   containerd,
   buildkit,
   cri_o,
-  podman,
   buildah,
   skopeo,
-  containers,  ///< another program with the library containers/image
+  containers,  ///< podman, or another program that names only the library containers/image
   crane,       ///< or another program with go-containerregistry
   oras,
   helm,
@@ -48,7 +47,6 @@ inline constexpr auto words<Engine> = make_words<Engine>({
     {Engine::containerd, "containerd"},
     {Engine::buildkit, "buildkit"},
     {Engine::cri_o, "cri-o"},
-    {Engine::podman, "podman"},
     {Engine::buildah, "buildah"},
     {Engine::skopeo, "skopeo"},
     {Engine::containers, "containers"},

@@ -54,6 +54,11 @@ class Site:
             assert gets, f"the mirror was bypassed: no {kind} requested"
             assert set(gets.values()) == {1}, gets
 
+    def engines_seen(self) -> set[str]:
+        """The programs of clients that the mirror has recognised."""
+        return {labels["engine"] for name, labels, value in self.entrepot.metrics().samples
+                if name == "entrepot_last_request_timestamp_seconds" and value > 0}
+
     @property
     def mirror(self) -> str:
         return f"http://{self.entrepot.address}"

@@ -55,6 +55,7 @@ def test_all_platforms(plain_site, containerd):
     hosts = containerd.hosts(mirror=plain_site.mirror)
     containerd.ctr("images", "pull", "--hosts-dir", hosts, "--all-platforms", MULTI)
     plain_site.assert_fetched_once()
+    assert plain_site.engines_seen() == {"containerd"}
     assert len(plain_site.registry.gets("manifests")) == 3  # the index and both images
 
 

@@ -41,6 +41,7 @@ def test_second_engine_costs_the_upstream_nothing(plain_site, engine):
     for docker in (engine(plain_site.mirror), engine(plain_site.mirror)):
         docker("pull", f"{rootfs.DEBIAN}:latest")
     plain_site.assert_fetched_once()
+    assert plain_site.engines_seen() == {"docker"}
 
 
 def test_mirror_with_a_path(plain_site, engine):

@@ -60,6 +60,7 @@ def test_skopeo_inspect_and_list(plain_site, podman_of):
     name = f"docker://{plain_site.entrepot.address}/docker.io/{rootfs.MULTI}"
     assert '"latest"' in podman.skopeo("list-tags", "--tls-verify=false", name).stdout
     raw = podman.skopeo("inspect", "--raw", f"docker://{MULTI}").stdout
+    assert plain_site.engines_seen() == {"skopeo"}
     assert raw.encode() == plain_site.entrepot.get(f"/v2/{rootfs.MULTI}/manifests/latest").body
 
 
@@ -69,6 +70,7 @@ def test_explicit_reference(plain_site, podman_of):
     podman.pull(name, "--tls-verify=false")
     assert podman.run(name) == rootfs.BUSYBOX_SAYS + "\n"
     plain_site.assert_fetched_once()
+    assert plain_site.engines_seen() == {"containers"}  # podman does not name itself
 
 
 def test_twenty_clients_at_once(plain_site, podman_of):

@@ -27,7 +27,7 @@ def state(entrepot) -> dict:
 
 
 def loud(entrepot) -> list[str]:
-    return [line for line in entrepot.log.lines if "its answers fail" in line]
+    return [line for line in entrepot.log_now() if "its answers fail" in line]
 
 
 def wait_stored(entrepot, tags: int = 1) -> None:
@@ -96,7 +96,7 @@ def test_a_moment_of_403_does_not_turn_the_account_off(entrepot, upstream, image
     assert entrepot.metrics().sum("accounts_denied") == 0
     upstream.role.private.add("library/other")
     assert entrepot.get(OTHER).status == 200
-    assert not any(f"refuses the account {USER}" in line for line in entrepot.log.lines)
+    assert not any(f"refuses the account {USER}" in line for line in entrepot.log_now())
 
 
 def test_a_moment_of_403_for_the_account_is_confirmed(entrepot, upstream, image):
@@ -106,7 +106,7 @@ def test_a_moment_of_403_for_the_account_is_confirmed(entrepot, upstream, image)
     rule.cancel()
     assert entrepot.metrics().sum("accounts_denied") == 0
     eventually(lambda: entrepot.get(OTHER).status == 200, what="the next check")
-    assert not any(f"refuses the account {USER}" in line for line in entrepot.log.lines)
+    assert not any(f"refuses the account {USER}" in line for line in entrepot.log_now())
 
 
 def test_403_for_the_account_in_the_long_run(entrepot, upstream, image):

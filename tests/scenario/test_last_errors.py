@@ -31,7 +31,7 @@ def ask_until(entrepot, pattern: str) -> None:
 
 
 def lines(entrepot, text: str) -> list[str]:
-    return [line for line in entrepot.log.lines if text in line and " warn " in line]
+    return [line for line in entrepot.log_now() if text in line and " warn " in line]
 
 
 def test_a_changed_reason_is_a_new_line(start, make_upstream, authority, tmp_path):

@@ -32,7 +32,7 @@ def wait_stored(entrepot, tags: int = 1) -> None:
 
 
 def refusals(entrepot) -> list[str]:
-    return [line for line in entrepot.log.lines if "refuses the account" in line]
+    return [line for line in entrepot.log_now() if "refuses the account" in line]
 
 
 def refuse_by_token(upstream) -> None:

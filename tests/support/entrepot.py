@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -142,6 +143,7 @@ class Entrepot:
         self.ports: list[int] = []  # of each listener in the order of the configuration; 0: none
         self.host = "127.0.0.1"
         self._earlier_logs: list[Log] = []
+        self._marks = itertools.count(1)
 
     def start(self, *under: str, replace: bool = False, passed: list[int] = ()) -> "Entrepot":
         """`under`: a command that executes the binary in its own place, such as strace -D. `passed`:
@@ -257,6 +259,14 @@ class Entrepot:
 
     def get(self, target: str, **options) -> client.Response:
         return client.get(self.port, target, **options)
+
+    def log_now(self) -> list[str]:
+        """The lines of the log about everything that has happened: behind them stands the line of a request of
+        this method."""
+        mark = f"/v2/mark-{next(self._marks)}/manifests/latest?ns=unknown.test"
+        self.get(mark)
+        self.log.wait_for(re.escape(mark.partition("?")[0]))
+        return self.log.lines
 
     def head(self, target: str, **options) -> client.Response:
         return client.head(self.port, target, **options)

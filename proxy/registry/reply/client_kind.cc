@@ -15,14 +15,12 @@ using metrics::Engine;
 
 constexpr std::size_t most_read = 512;
 
-/// Names of products. docs/engines.md has the versions that they were seen with.
+/// Names of products. docs/engines.md has those that were seen on the wire.
 constexpr auto products = std::to_array<std::pair<std::string_view, Engine>>({
     {"containerd", Engine::containerd},
     {"docker", Engine::docker},
     {"buildkit", Engine::buildkit},
     {"cri-o", Engine::cri_o},
-    {"libpod", Engine::podman},
-    {"podman", Engine::podman},
     {"buildah", Engine::buildah},
     {"skopeo", Engine::skopeo},
     {"containers", Engine::containers},

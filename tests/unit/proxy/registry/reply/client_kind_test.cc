@@ -17,7 +17,7 @@ TEST(EngineOf, TakesTheFirstProduct) {
   EXPECT_EQ(engine_of("containerd/1.6.20~ds1"), Engine::containerd);
   EXPECT_EQ(engine_of("Helm/3.12.0"), Engine::helm);
   EXPECT_EQ(engine_of("cri-o/1.28.0 go/go1.21 os/linux arch/amd64"), Engine::cri_o);
-  EXPECT_EQ(engine_of("libpod/4.3.1"), Engine::podman);
+  EXPECT_EQ(engine_of("Buildah/1.39.3"), Engine::buildah);
   EXPECT_EQ(engine_of("containers/5.23.1 (github.com/containers/image)"), Engine::containers);
   EXPECT_EQ(engine_of("skopeo"), Engine::skopeo);
   EXPECT_EQ(engine_of("entrepot/1.0.0"), Engine::entrepot);
