@@ -154,9 +154,10 @@ std::optional<Answer> Cache::find_object(Resource resource, RepositoryRef reposi
   return Answer{Outcome::hit, {}, std::move(content), {}};
 }
 
-void Cache::delivered(const Digest& digest, std::uint64_t size, Client client) {
-  if (parts_->storage.store.in_index(Resource::blob, size)) return;
-  parts_->repeated_reads.delivered(client, digest, parts_->storage.environment.clock.steady());
+void Cache::delivered(const Digest& digest, const Delivery& delivery) {
+  if (parts_->storage.store.in_index(Resource::blob, delivery.size)) return;
+  parts_->repeated_reads.delivered(delivery.client, digest, delivery.verified,
+                                   parts_->storage.environment.clock.steady());
 }
 
 std::optional<Answer> Cache::find_tag(RepositoryRef repository, std::string_view tag) const {

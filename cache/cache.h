@@ -63,7 +63,7 @@ class Cache final : public ObjectCache, public ObjectRouter {
   void fetch_tags(Repository repository, Requester requester, ListingCallback done) override;
   void fetch_referrers(Repository repository, const Digest& subject, Requester requester,
                        ListingCallback done) override;
-  void delivered(const Digest& digest, std::uint64_t size, Client client) override;
+  void delivered(const Digest& digest, const Delivery& delivery) override;
 
   /// For the homes: passes a request to the home of its digest or tag. Any thread.
   void route(ObjectRequest request) override;

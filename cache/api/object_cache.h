@@ -56,9 +56,13 @@ class ObjectCache {
   virtual void fetch_referrers(Repository repository, const Digest& subject, Requester requester,
                                ListingCallback done) = 0;
 
-  /// `client` has received all bytes of this blob of `size` bytes in one reply. Any thread; never
-  /// blocks.
-  virtual void delivered(const Digest& digest, std::uint64_t size, Client client) = 0;
+  /// A client has received a whole blob in one reply. Any thread; never blocks.
+  struct Delivery {
+    Client client;
+    std::uint64_t size;
+    bool verified;  ///< while the bytes arrived from an upstream
+  };
+  virtual void delivered(const Digest& digest, const Delivery& delivery) = 0;
 };
 
 }  // namespace entrepot::cache

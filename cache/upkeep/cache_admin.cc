@@ -11,6 +11,7 @@
 #include "cache/space/storage.h"
 #include "cache/store/file_digest.h"
 #include "cache/upkeep/startup.h"
+#include "metrics/log.h"
 
 namespace entrepot::cache {
 namespace {
@@ -207,10 +208,22 @@ CacheAdmin::Verification CacheAdmin::verify(std::string_view from, std::uint64_t
     // Ignore objects that were evicted or replaced during the check.
     if (verdict == Finding::right || is_removed(digest)) continue;
     result.bad.push_back({digest, record.size, verdict});
-    if (repair) storage_.store.drop_blob(digest, verdict == Finding::unreadable);
+    if (repair) remove_bad(result.bad.back());
   }
   if (repair) run_in_write_order(storage_, [] {});
   return result;
+}
+
+void CacheAdmin::remove_bad(const Checked& bad) {
+  if (!storage_.store.drop_blob(bad.digest, bad.verdict == Finding::unreadable)) return;
+  if (bad.verdict == Finding::missing) return;
+  storage_.environment.metrics.cache().evictions(metrics::EvictionReason::corrupt).add();
+  log::error(
+      "cache: a verification found that {} {}; it is removed, and fetched again when a client "
+      "requests it. Check the disk under {}",
+      bad.digest.str(),
+      bad.verdict == Finding::wrong ? "does not have that digest any more" : "cannot be read",
+      storage_.environment.options.directory.string());
 }
 
 bool CacheAdmin::is_removed(const Digest& digest) const {

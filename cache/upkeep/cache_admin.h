@@ -87,6 +87,8 @@ class CacheAdmin {
   PinChange unpin(std::string_view pattern);
 
  private:
+  /// Removes the blob, counts it and logs it.
+  void remove_bad(const Checked& bad);
   bool is_removed(const Digest& digest) const;
   Finding check(const Digest& digest, const BlobRecord& record) const;
   PinChange set_pins(std::vector<std::string> patterns);

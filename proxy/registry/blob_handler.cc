@@ -85,8 +85,9 @@ void BlobHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
         *exchange, call,
         {{400, ErrorCode::digest_invalid, "invalid or unsupported digest"}, RefusalReason::digest});
   const DigestText digest(*call.digest);
-  if (const auto found =
-          cache_.find_blob(call.repository_ref(), *call.digest, use_of(*exchange, call, digest)))
+  const cache::BlobUse use = use_of(*exchange, call, digest);
+  call.reader = use.reader;
+  if (const auto found = cache_.find_blob(call.repository_ref(), *call.digest, use))
     return answer(*exchange, call, *found);
   if (!begin_wait(*exchange, call)) return;
   const bool no_body =
@@ -99,16 +100,16 @@ void BlobHandler::handle(const http::ExchangePtr& exchange, Call& call) const {
       no_body ? cache::RequestedRanges{} : requested_ranges_of(call, digest));
 }
 
-void BlobHandler::finished(const http::Exchange& exchange, const Call& call,
-                           const http::ReplyStats& stats) const {
-  if (stats.status != 200 || !stats.complete || exchange.request().is_head()) return;
-  cache_.delivered(*call.digest, stats.body_bytes, client_of(exchange));
+void BlobHandler::finished(const Call& call, const http::ReplyStats& stats) const {
+  if (stats.status != 200 || !stats.complete || call.reader == cache::Client::nobody) return;
+  cache_.delivered(*call.digest, {call.reader, stats.body_bytes, call.is_arriving});
 }
 
 void BlobHandler::answer(http::Exchange& exchange, Call& call, const cache::Answer& answer) const {
   call.outcome = answer.outcome;
   call.reason = answer.reason;
   if (!answer.content) return fail(exchange, call, answer.failure);
+  call.is_arriving = answer.content->progress != nullptr;
 
   const DigestText digest(answer.content->digest);
   const bool not_modified = client_has_it(exchange.request(), call, digest);

@@ -22,8 +22,7 @@ class BlobHandler {
   /// accepted `call`.
   void handle(const http::ExchangePtr& exchange, Call& call) const;
   /// The reply to a request for a blob has ended.
-  void finished(const http::Exchange& exchange, const Call& call,
-                const http::ReplyStats& stats) const;
+  void finished(const Call& call, const http::ReplyStats& stats) const;
 
  private:
   void answer(http::Exchange& exchange, Call& call, const cache::Answer& answer) const;

@@ -192,7 +192,7 @@ void Registry::dispatch(const http::ExchangePtr& exchange, Call& call) const {
 void Registry::finished(const http::Exchange& exchange, const http::ReplyStats& stats) {
   const Call& call = call_of(exchange);
   if (call.left) call.left->store(true, std::memory_order_relaxed);
-  if (call.kind == metrics::Kind::blob) blobs_.finished(exchange, call, stats);
+  if (call.kind == metrics::Kind::blob) blobs_.finished(call, stats);
   reporter_.finished(exchange, call, stats);
 }
 

@@ -28,7 +28,7 @@ class Store final : public cache::ObjectCache {
   cache::RequestedRanges last_wanted;
   /// With the last call of find_blob.
   mutable cache::BlobUse last_use;
-  /// The calls of delivered(), as "<digest> <size>".
+  /// The calls of delivered(), as "<digest> <size>", and " verified" if it was.
   std::vector<std::string> deliveries;
 
   std::optional<cache::Answer> find_blob(cache::RepositoryRef repository,
@@ -70,8 +70,9 @@ class Store final : public cache::ObjectCache {
     list(key(repository) + "/referrers/" + subject.str(), asker, std::move(done));
   }
 
-  void delivered(const cache::Digest& digest, std::uint64_t size, cache::Client) override {
-    deliveries.push_back(digest.str() + " " + std::to_string(size));
+  void delivered(const cache::Digest& digest, const Delivery& delivery) override {
+    deliveries.push_back(digest.str() + " " + std::to_string(delivery.size) +
+                         (delivery.verified ? " verified" : ""));
   }
 
  private:

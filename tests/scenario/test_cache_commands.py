@@ -136,6 +136,9 @@ def test_verify_finds_and_repairs(entrepot, upstream, image):
     assert found["objects"] == len(image.blobs)
     text = command(entrepot, "verify", "--repair", code=EXIT_FOUND).stdout
     assert blob.digest in text and "dropped" in text
+    if not entrepot.is_stopped:
+        entrepot.log.wait_for(f"error .*{blob.digest} does not have that digest any more; it is removed")
+        assert entrepot.metrics().sum("cache_evictions_total", reason="corrupt") == 1
     assert not file_of(entrepot, blob).exists()
     assert as_json(entrepot, "verify")["bad"] == []
     upstream.forget()

@@ -6,12 +6,15 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from support import content
+import pytest
+
+from support import content, logins
 from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target
 from support.gate import eventually
 
 KIB, MIB = content.KIB, content.MIB
 COUNT = 100
+TOKEN = "entrepot_" + "t" * 43
 
 
 def file_of(entrepot, blob) -> Path:
@@ -87,25 +90,40 @@ def repeated_reads(entrepot) -> float:
     return entrepot.metrics().sum("cache_repeated_reads_total")
 
 
-def test_a_client_that_requests_a_changed_blob_again_gets_the_right_bytes(start, upstream):
-    entrepot = start(cache={"scrub_rate": 0})
-    blob, = fill(entrepot, upstream, 1, 3 * MIB)
+@pytest.mark.parametrize("login", [False, True])
+def test_a_client_that_requests_a_changed_blob_again_gets_the_right_bytes(start, upstream, tmp_path, login):
+    tokens = logins.write_tokens(tmp_path / "tokens.json", {"node": TOKEN})
+    listen = {"address": "127.0.0.1:0", **({"auth": {"tokens": str(tokens)}} if login else {})}
+    headers = logins.bearer(TOKEN) if login else {}
+
+    def get():
+        return entrepot.get(blob_target(blob), headers=headers)
+    blob = upstream.add_blob(REPOSITORY, content.blob(3 * MIB, seed=5))
+    entrepot = start(cache={"scrub_rate": 0}, listen=[listen])
+    assert_whole(get(), blob)
+    eventually(file_of(entrepot, blob).exists, what="stored")
+    entrepot.restart()
     flip_a_bit(file_of(entrepot, blob), random.Random(9))
     upstream.forget()
-    # The client of fill() has received the blob before.
-    assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert get().body != blob.data, "the client notices by the digest"
+    assert_whole(get(), blob)
     assert repeated_reads(entrepot) == 1
     assert entrepot.metrics().sum("cache_evictions_total", reason="corrupt") == 1
     assert upstream.count("blob", method="GET") == 1
     entrepot.log.wait_for(f"error .*{blob.digest} does not have that digest any more")
-    assert_hit(entrepot.get(blob_target(blob)), blob)
+    assert_hit(get(), blob)
     assert repeated_reads(entrepot) == 1
 
 
 def test_only_a_repeated_request_for_a_whole_blob_is_a_sign(start, upstream):
     entrepot = start()
     blob, = fill(entrepot, upstream, 1, MIB)
+    for _ in range(2):
+        assert_whole(entrepot.get(blob_target(blob)), blob)
+    assert repeated_reads(entrepot) == 0, "verified while it arrived"
+    entrepot.restart()
     upstream.forget()
+    assert_whole(entrepot.get(blob_target(blob)), blob)
     for _ in range(2):
         assert entrepot.request("HEAD", blob_target(blob)).status == 200
         answer = entrepot.get(blob_target(blob), headers={"Range": "bytes=0-99"})

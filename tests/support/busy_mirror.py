@@ -13,7 +13,7 @@ from .checks import REPOSITORY, blob_target, manifest_target
 from .client import Connection, download_together, get
 from .config import settings
 from .daemon import Daemon
-from .entrepot import Entrepot
+from .entrepot import Entrepot, run
 from .gate import eventually
 from .https import listening
 from .tls import Authority
@@ -165,7 +165,7 @@ class BusyMirror:
         self.entrepot.get(blob_target(blob))
 
     def change_stored_bytes(self) -> None:
-        """A client that has received a changed blob requests it again."""
+        """A verification finds a changed blob."""
         blob = self.new_blob(MIB)
         name = blob.digest.split(":")[1]
         file = Path(self.entrepot.config["cache"]["directory"], "blobs", "sha256", name[:2], name)
@@ -173,8 +173,12 @@ class BusyMirror:
         eventually(file.exists, what="the blob is stored")
         with open(file, "r+b") as opened:
             opened.write(b"!")
-        for _ in range(2):
-            assert self.entrepot.get(blob_target(blob)).status == 200
+
+        def finds() -> bool:
+            """A file has its name a moment before the index has its record."""
+            done = run("cache", "verify", "--repair", "--config", str(self.entrepot.config_path))
+            return done.returncode == 1
+        eventually(finds, what="a changed blob")
 
     def be_limited(self) -> None:
         """429 of the far endpoint for objects that the near one lacks."""

@@ -8,6 +8,7 @@
 
 #include "cache/api/answer.h"
 #include "cache/api/requester.h"
+#include "cache/base/client.h"
 #include "cache/base/digest.h"
 #include "metrics/labels.h"
 #include "metrics/reasons.h"
@@ -43,6 +44,11 @@ struct Call {
   std::string ns;               ///< the value of OCI-Namespace; empty: no such field
   /// Set for references that are digests.
   std::optional<cache::Digest> digest;
+
+  /// For a request for a whole blob: the client, which has another identity once the exchange has
+  /// ended (http::Exchange::client()).
+  cache::Client reader = cache::Client::nobody;
+  bool is_arriving = false;  ///< the body comes from an upstream, and is verified meanwhile
 
   /// Set while the call waits for the cache; becomes true when the exchange ends
   /// (cache::Requester).

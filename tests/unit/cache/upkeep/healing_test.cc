@@ -252,7 +252,7 @@ TEST_F(HealingTest, ChecksABlobThatAClientRequestsAgain) {
   const auto hit = cache->find_blob(repo, digest, {.reader = client});
   ASSERT_TRUE(hit);
   EXPECT_TRUE(read(*hit->content) != large) << "the first client notices";
-  cache->delivered(digest, large.size(), client);
+  cache->delivered(digest, {client, large.size(), false});
   EXPECT_TRUE(cache->find_blob(repo, digest, {.reader = other}));
   EXPECT_TRUE(cache->find_blob(repo, digest, {.ranged = true})) << "of any client";
   EXPECT_EQ(metric(repeated), "0");
@@ -268,7 +268,7 @@ TEST_F(HealingTest, ObjectsInTheIndexAreNotCheckedAgain) {
   const Client client{7};
   store("small");
   ask_blob(sha256("small"));  // into memory
-  cache->delivered(sha256("small"), 5, client);
+  cache->delivered(sha256("small"), {client, 5, false});
   EXPECT_TRUE(cache->find_blob(repo, sha256("small"), {.reader = client}));
   EXPECT_EQ(metric("entrepot_cache_repeated_reads_total"), "0");
 }
