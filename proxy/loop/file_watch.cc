@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -36,9 +37,9 @@ FileWatch::~FileWatch() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void FileWatch::watch(const std::vector<std::filesystem::path>& files) {
+bool FileWatch::watch(const std::vector<std::filesystem::path>& files) {
   loop_.assert_in_loop();
-  if (fd_ < 0) return;
+  if (fd_ < 0) return false;
   std::map<int, std::set<std::string>> names;
   for (const auto& file : files) {
     const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
@@ -51,7 +52,10 @@ void FileWatch::watch(const std::vector<std::filesystem::path>& files) {
   }
   for (const auto& [watch, unused] : names_)
     if (names.count(watch) == 0) ::inotify_rm_watch(fd_, watch);
+  const bool is_new =
+      std::ranges::any_of(names, [this](const auto& one) { return !names_.contains(one.first); });
   names_ = std::move(names);
+  return is_new;
 }
 
 bool FileWatch::concerns(int watch, const std::string& name) const {

@@ -31,8 +31,9 @@ class FileWatch {
   FileWatch& operator=(const FileWatch&) = delete;
 
   /// Watches these files instead of the ones before. Logs a warning for a folder that cannot be
-  /// watched.
-  void watch(const std::vector<std::filesystem::path>& files);
+  /// watched. Returns true if a folder was not watched before: earlier changes in it are not
+  /// reported, so the caller reads its files again.
+  bool watch(const std::vector<std::filesystem::path>& files);
 
  private:
   /// Whether an event of this watch and name concerns a file.

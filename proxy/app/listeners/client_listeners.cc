@@ -248,12 +248,10 @@ void ClientListeners::watch_files() {
   parts_.control.assert_in_loop();
   const auto watched = files_of(current_);
   if (watched.empty()) return file_watch_.reset();
-  const bool first = file_watch_ == nullptr;
-  if (first)
+  if (!file_watch_)
     file_watch_ = std::make_unique<loop::FileWatch>(parts_.control, [this] { read_again(); });
-  file_watch_->watch(watched);
-  // They may have changed since they were read for the start.
-  if (first) read_again();
+  // The files of a new folder may have changed since they were read.
+  if (file_watch_->watch(watched)) read_again();
 }
 
 void ClientListeners::start() {

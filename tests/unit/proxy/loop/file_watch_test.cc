@@ -68,8 +68,11 @@ class FileWatchTest : public testing::Test {
 };
 
 TEST_F(FileWatchTest, ReportsFilesThatAreWrittenTogetherOnce) {
-  write(folder_ / "tls.crt");
-  write(folder_ / "tls.key");
+  // On the loop: however long the second one takes, the loop has seen neither.
+  run([this] {
+    write(folder_ / "tls.crt");
+    write(folder_ / "tls.key");
+  });
   wait_reports(1);
 }
 
@@ -83,6 +86,15 @@ TEST_F(FileWatchTest, ReportsALinkOfAVolume) {
   fs::create_directory_symlink(folder_ / "first", folder_ / "..data_tmp");
   fs::rename(folder_ / "..data_tmp", folder_ / "..data");
   wait_reports(1);
+}
+
+TEST_F(FileWatchTest, TellsOfANewFolder) {
+  run([this] {
+    EXPECT_FALSE(watch_->watch({folder_ / "tls.crt"}));
+    EXPECT_TRUE(watch_->watch({folder_ / "tls.crt", folder_ / "first" / "tls.crt"}));
+    EXPECT_FALSE(watch_->watch({folder_ / "first" / "tls.key"}));
+    EXPECT_TRUE(watch_->watch({folder_ / "tls.crt"})) << "it was not watched meanwhile";
+  });
 }
 
 TEST_F(FileWatchTest, ReportsNoOtherFileAndNoEarlierOne) {
