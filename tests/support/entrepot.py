@@ -86,12 +86,13 @@ class Log:
                 return match
         return None
 
-    def wait_for(self, pattern, timeout: float = DEADLINE) -> re.Match:
+    def wait_for(self, pattern, timeout: float = DEADLINE, after: int = 0) -> re.Match:
+        """The first line like `pattern` behind the first `after` lines."""
         found = None
 
         def look() -> bool:
             nonlocal found
-            found = next((m for m in (re.search(pattern, line) for line in self._lines) if m), None)
+            found = next((match for line in self._lines[after:] if (match := re.search(pattern, line))), None)
             return found is not None or self._ended
         with self._condition:
             self._condition.wait_for(look, timeout)

@@ -8,13 +8,13 @@ import os
 import signal
 
 from .entrepot import Entrepot
-from .gate import eventually
 
 
 def reload(entrepot: Entrepot, expect: str = r"SIGHUP: the new configuration is in force") -> None:
-    """Writes the changed configuration, and waits for the log line that reports the result."""
+    """Writes the changed configuration, and waits for the log lines of this reload: the expected one, and one
+    that reports the result."""
     said = len(entrepot.log.lines)
     entrepot.config_path.write_text(json.dumps(entrepot.config))
     os.kill(entrepot.pid, signal.SIGHUP)
-    eventually(lambda: any("SIGHUP" in line for line in entrepot.log.lines[said:]), what="an answer")
-    entrepot.log.wait_for(expect)
+    entrepot.log.wait_for("SIGHUP", after=said)
+    entrepot.log.wait_for(expect, after=said)
