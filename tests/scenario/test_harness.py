@@ -34,7 +34,7 @@ def test_content_is_delivered_and_logged(upstream, blob):
     assert (response.status, response.complete, response.sha256) == (200, True, blob.digest)
     assert response.body == blob.data
     assert upstream.count("blob", method="GET", reference=blob.digest) == 1
-    assert upstream.body_bytes() == blob.size
+    upstream.assert_sent(blob.size)
 
 
 def test_ranges(upstream, blob):

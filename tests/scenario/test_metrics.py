@@ -141,8 +141,8 @@ def test_counts(start, upstream, image):
         3 * image.manifest.size + layer.size)
     assert metrics.sum("request_duration_seconds_count") == 11
     assert metrics.sum("request_duration_seconds_count", outcome="hit") >= 4
-    assert metrics.sum("upstream_bytes_total", **hub) == (
-        sum(r.bytes_sent for r in upstream.requests() if r.reference != "nope"))
+    upstream.assert_sent(metrics.sum("upstream_bytes_total", **hub),
+                         [r for r in upstream.requests() if r.reference != "nope"])
     assert metrics.sum("upstream_requests_total", **hub) == upstream.count()
     assert metrics.sum("upstream_requests_total", **hub, kind="blob", code=200) == 1
     assert metrics.sum("endpoint_up", **hub) == 1
@@ -292,15 +292,19 @@ def test_the_process(start):
 
 
 def test_ratelimit_of_the_upstream(start, upstream, image):
+    window = 3600
+
     def limited(_request, reply):
-        reply.set("ratelimit-limit", "100;w=2")
-        reply.set("ratelimit-remaining", "76;w=2")
+        reply.set("ratelimit-limit", f"100;w={window}")
+        reply.set("ratelimit-remaining", f"76;w={window}")
     upstream.script(limited, kind="manifest")
     entrepot = start()
     assert_whole(entrepot.get(LATEST), image.manifest)
     metrics = entrepot.metrics()
     assert metrics.sum("ratelimit_remaining") == 76
     assert metrics.sum("ratelimit_limit") == 100
+    window = 1
+    assert_error(entrepot.get(manifest_target("another")), 404)
 
     def unknown(name: str) -> bool:
         ((_, value),) = entrepot.metrics().named(name)
@@ -319,7 +323,7 @@ def test_failures_of_an_endpoint(start, upstream, image):
 
 
 def test_loss_and_return_of_an_endpoint_are_logged_once(start, upstream, image):
-    entrepot = start(timeouts={"connect": "500ms"})
+    entrepot = start()
     upstream.go_down()
     for number in range(6):
         assert_error(entrepot.get(manifest_target(f"tag-{number}")), 503)

@@ -128,7 +128,7 @@ def test_a_whole_download_fetches_only_the_rest(entrepot, upstream, blob):
     for first, last in places:
         get_piece(entrepot, blob, first, last)
     assert_whole(entrepot.get(blob_target(blob)), blob)
-    assert upstream.body_bytes() == blob.size, "every byte once"
+    upstream.assert_sent(blob.size)  # every byte once
     eventually(lambda: "; hit" in entrepot.get(blob_target(blob)).outcome, what="a hit")
     assert_hit(entrepot.get(blob_target(blob)), blob)
     assert not file_in(entrepot, blob).exists()
@@ -194,7 +194,7 @@ def test_a_wrong_piece_is_found_with_the_whole(entrepot, upstream, blob):
     assert entrepot.metrics().sum("digest_mismatches_total") == 1
     upstream.forget()
     assert_whole(entrepot.get(blob_target(blob)), blob)
-    assert upstream.body_bytes() == blob.size
+    upstream.assert_sent(blob.size)
 
 
 def test_an_upstream_without_ranges(entrepot, upstream, blob):
@@ -291,7 +291,7 @@ def test_open_ranges_by_many_connections(entrepot, upstream):
         worker.close()
     assert first.finish().received == blob.size
     assert upstream.count("blob", method="GET") == 1
-    assert upstream.body_bytes() == blob.size
+    upstream.assert_sent(blob.size)
 
 
 def test_random_pieces_for_many_clients(entrepot, upstream, blob):

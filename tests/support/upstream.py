@@ -18,7 +18,7 @@ from typing import Callable
 from . import wire
 from .content import Blob, Image, Manifest
 from .faults import Fault
-from .gate import DEADLINE, Gate
+from .gate import DEADLINE, Gate, eventually
 from .registry_role import RegistryRole
 from .server import Server
 from .wire import Reply, Request
@@ -139,6 +139,13 @@ class ScriptedUpstream:
 
     def body_bytes(self, kind: str = "blob") -> int:
         return sum(r.bytes_sent for r in self.requests(kind))
+
+    def assert_sent(self, count: float, requests: list[Request] | None = None) -> None:
+        """Requires that so many bytes of bodies were sent, by default of all blobs. A thread counts bytes after it
+        has sent them, so that a client may have them before."""
+        of = self.requests("blob") if requests is None else requests
+        eventually(lambda: sum(request.bytes_sent for request in of) >= count, what=f"{count} sent bytes")
+        assert sum(request.bytes_sent for request in of) == count
 
     def wait_requests(self, count: int, timeout: float = DEADLINE, **match) -> list[Request]:
         def enough():
