@@ -49,10 +49,10 @@ def test_index_log_fails(start, upstream, image, failing):
     there after a restart."""
     entrepot = with_image(start(), image)
     tracer = break_the_index(entrepot, upstream, image, failing)
-    before = entrepot.metrics().sum("cache_objects", kind="blob")
     # The process exits for a restart 15 s after its start at the earliest: on a slow machine in the
     # middle of the test.
     with may_ask_for_restart(entrepot):
+        before = entrepot.metrics().sum("cache_objects", kind="blob")
         for blob in image.layers:
             assert_hit(entrepot.get(blob_target(blob)), blob)
         for _ in range(2):
@@ -75,7 +75,8 @@ def test_index_log_can_be_written_again(start, upstream, image, failing):
     worthwhile."""
     entrepot = with_image(start(), image)
     tracer = break_the_index(entrepot, upstream, image, failing)
-    assert_alive(entrepot)
+    with may_ask_for_restart(entrepot):
+        assert_alive(entrepot)
     tracer.stop()
     eventually(lambda: not entrepot.running, 2 * DEADLINE, "an end that asks for a restart")
     restart_if_asked(entrepot)

@@ -178,10 +178,19 @@ def test_a_token_in_the_place_of_the_user_is_not_logged(entrepot, key):
 def test_a_token_ends_on_a_kept_connection(start, image, issuer, key):
     entrepot = start(listen=[{"address": "127.0.0.1:0",
                               "auth": {"jwt": [{**issuer, "leeway": "0s"}]}}])
-    token = key.token(claims(exp=int(time.time()) + 3))
-    assert ping(entrepot, token) == 200
+    token = a_token_that_ends_soon(entrepot, key)
+    refused = results(entrepot, "jwt-expired")
     eventually(lambda: ping(entrepot, token) == 401, what="the end of the token")
-    assert results(entrepot, "jwt-expired") == 1
+    assert results(entrepot, "jwt-expired") == refused + 1
+
+
+def a_token_that_ends_soon(entrepot, key) -> str:
+    """It has been accepted. A busy machine may take longer for a request than the first one is valid."""
+    for seconds in (3, 6, 12, 24):
+        token = key.token(claims(exp=int(time.time()) + seconds))
+        if ping(entrepot, token) == 200:
+            return token
+    raise AssertionError("no token was accepted")
 
 
 def test_a_large_token(entrepot, key):

@@ -75,10 +75,12 @@ def test_only_requests_that_need_a_name_wait_for_it(start, upstream, names):
     assert_whole(entrepot.get(of_other(stored)), stored)
     waiting = entrepot.download(blob_target(wanted), keep=True)
     assert server.asked.wait(DEADLINE)
-    for _ in range(100):
-        assert_hit(entrepot.get(of_other(stored)), stored)
     assert_whole(entrepot.get(of_other(others[0])), others[0])
     assert waiting.is_alive(), "the name was resolved"
+    for number in range(100):
+        assert_hit(entrepot.get(of_other(stored)), stored)
+        # A busy machine may need longer for all of them than the connect timeout is.
+        assert waiting.is_alive() or number >= 10, "hits wait for the name"
     assert_error(waiting.finish(), 503)
     assert_whole(entrepot.get(of_other(others[1])), others[1])
     entrepot.terminate()

@@ -68,10 +68,10 @@ def test_feeds_the_watchdog_twice_per_interval(manage, start):
     start(environ=manager.environ)
     manager.wait_silence(0.05)
     manager.hear_of("WATCHDOG")
-    begun = time.monotonic()
+    begun = manager.sent_at
     for _ in range(8):
         assert manager.hear_of("WATCHDOG")["WATCHDOG"] == "1"
-    took = time.monotonic() - begun
+    took = manager.sent_at - begun  # however late the test has heard them
     assert took > 5 * WATCHDOG / 2, f"8 times in {took:.2f} s is too often"
 
 

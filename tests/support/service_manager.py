@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import array
 import os
 import socket
+import struct
 import time
 from pathlib import Path
 
 from .gate import DEADLINE
+
+_SO_TIMESTAMPNS = 35  # of Linux; the notes have the same number
 
 
 class ServiceManager:
@@ -17,6 +21,8 @@ class ServiceManager:
     def __init__(self, path: Path, watchdog: float | None = None):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self.sent_at = 0.0  # the last message that was heard, as the kernel noted it, in seconds
         self.environ = {"NOTIFY_SOCKET": str(path)}
         self.stored: list[int] = []  # descriptors, as systemd keeps them for the next process
         if watchdog:
@@ -35,13 +41,20 @@ class ServiceManager:
         """The assignments of the next message; None when none comes in time."""
         self._socket.settimeout(timeout)
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._socket, 65536, 253)
+            data, notes, _, _ = self._socket.recvmsg(65536, 4096)
         except (TimeoutError, BlockingIOError):
             return None
+        descriptors = array.array("i")
+        for level, kind, note in notes:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                descriptors.frombytes(note)
+            elif (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
+                seconds, nanoseconds = struct.unpack("qq", note)
+                self.sent_at = seconds + nanoseconds / 1e9
         message = dict(line.split("=", 1) for line in data.decode().split("\n"))
         if "FDSTOREREMOVE" in message:
             self._drop_stored()
-        self.stored += descriptors
+        self.stored += list(descriptors)
         return message
 
     def hear_of(self, name: str, timeout: float = DEADLINE) -> dict[str, str]:
