@@ -62,6 +62,9 @@ class CurlTransfer {
   /// True when the CurlMulti should give the handle to libcurl once more: nothing was sent, and
   /// another connection, address or name resolution may work. `result` is how libcurl ended.
   bool try_again(CURLcode result, const LastAddresses& known);
+  /// Lets libcurl go on to the next address, if it has skipped a dead one and waits. Not within a
+  /// callback.
+  void dial_on() const;
   /// Notes the address that answered, if one has.
   void remember_address(LastAddresses& known) const;
   /// Translates libcurl's result, with the phase and the dialled addresses, to an end.

@@ -32,7 +32,8 @@ curl_socket_t DialPolicy::open(const curl_sockaddr& address, Time now) {
     }
   }
   if (!dials_dead_ && sockets_.dead(address, now)) {
-    skipped_ = true;
+    skipped_ = stands_ = true;
+    sockets_.note_skip();
     errno = ETIMEDOUT;
     return CURL_SOCKET_BAD;
   }
@@ -45,6 +46,7 @@ curl_socket_t DialPolicy::open(const curl_sockaddr& address, Time now) {
 /// another one after that, or when an address of the other family, dialled a moment later
 /// (RFC 8305), connects first. libcurl does not wait for the addresses in between.
 void DialPolicy::count_dial(const curl_sockaddr& address, Time now) {
+  stands_ = false;
   if (++dials_ == 1) {
     first_key_ = Sockets::key_of(address);
     first_ip_ = Sockets::ip_of(address);
@@ -62,6 +64,7 @@ bool DialPolicy::may_send(std::string_view remote_ip, int remote_port, int local
 }
 
 DialPolicy::Retry DialPolicy::after(const Outcome& outcome) {
+  stands_ = false;
   if (std::exchange(unclean_, false)) return Retry::new_connection;
   if (has_other_addresses(outcome)) return Retry::other_addresses;
   if (dialled_) return Retry::none;

@@ -49,6 +49,8 @@ class DialPolicy {
   /// Tells whether a request may go out on the connection with these ends. False when the
   /// connection was kept and holds unread bytes; after() then returns Retry::new_connection.
   bool may_send(std::string_view remote_ip, int remote_port, int local_port, Time now);
+  /// True while the last address of this try was skipped, and libcurl has not come to the next one.
+  bool has_skipped() const { return stands_; }
   /// Chooses what to do after a failed try. Counts: a transfer gets a bounded number of retries.
   Retry after(const Outcome& outcome);
 
@@ -73,6 +75,7 @@ class DialPolicy {
   Time first_at_{};             ///< when it was dialled
   bool found_dead_ = false;     ///< the first address of this try is dead
   bool skipped_ = false;        ///< a dead address was not dialled
+  bool stands_ = false;         ///< it was the last one of this try
   bool dials_dead_ = false;     ///< dead addresses are dialled as well
 };
 

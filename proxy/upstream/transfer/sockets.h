@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace entrepot::upstream {
 
@@ -40,12 +41,17 @@ class Sockets {
   /// The address accepted no connection.
   void note_dead(const std::string& key, Time now);
   bool dead(const curl_sockaddr& address, Time now) const;
+  /// A transfer has skipped a dead address.
+  void note_skip() { skipped_ = true; }
+  /// True if one has since the last call.
+  bool take_skip() { return std::exchange(skipped_, false); }
 
   std::size_t size() const { return requests_.size(); }
 
  private:
   std::unordered_map<curl_socket_t, std::uint64_t> requests_;  ///< sent so far, by socket
   std::map<std::string, Time> dead_until_;
+  bool skipped_ = false;
 };
 
 }  // namespace entrepot::upstream

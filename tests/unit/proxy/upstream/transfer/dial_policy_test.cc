@@ -244,5 +244,27 @@ TEST_F(DialPolicyTest, DialsOnlyThePortOfTheProxy) {
   EXPECT_EQ(other.only_forbidden(), "direct");
 }
 
+TEST_F(DialPolicyTest, StandsAfterASkippedAddressUntilTheNextOne) {
+  note_dead("192.0.2.1");
+  DialPolicy policy(true, {}, sockets_);
+  EXPECT_FALSE(policy.has_skipped());
+  EXPECT_FALSE(sockets_.take_skip());
+  EXPECT_FALSE(dials(policy, "192.0.2.1"));
+  EXPECT_TRUE(policy.has_skipped());
+  EXPECT_TRUE(sockets_.take_skip());
+  EXPECT_FALSE(sockets_.take_skip()) << "taken";
+  EXPECT_TRUE(dials(policy, "192.0.2.2"));
+  EXPECT_FALSE(policy.has_skipped());
+  EXPECT_FALSE(sockets_.take_skip());
+}
+
+TEST_F(DialPolicyTest, ANewTryStandsNowhere) {
+  note_dead("192.0.2.1");
+  DialPolicy policy(true, {}, sockets_);
+  EXPECT_FALSE(dials(policy, "192.0.2.1"));
+  policy.after(no_connection);
+  EXPECT_FALSE(policy.has_skipped());
+}
+
 }  // namespace
 }  // namespace entrepot::upstream
