@@ -13,6 +13,7 @@ class Counter {
  public:
   explicit Counter(std::atomic<std::uint64_t>* series) : series_(series) {}
   void add(std::uint64_t n = 1) const { series_->fetch_add(n, std::memory_order_relaxed); }
+  std::uint64_t value() const { return series_->load(std::memory_order_relaxed); }
 
  private:
   std::atomic<std::uint64_t>* series_;
@@ -22,6 +23,7 @@ class Gauge {
   explicit Gauge(std::atomic<double>* series) : series_(series) {}
   void set(double value) const { series_->store(value, std::memory_order_relaxed); }
   void add(double delta) const { series_->fetch_add(delta, std::memory_order_relaxed); }
+  double value() const { return series_->load(std::memory_order_relaxed); }
 
  private:
   std::atomic<double>* series_;

@@ -33,6 +33,13 @@ bool usual(Kind kind, Outcome outcome, int code) {
   return code == 200;
 }
 
+bool is_content(Kind kind) { return kind != Kind::ping && kind != Kind::other; }
+
+/// As the hit ratio of the dashboard.
+bool from_store(Outcome outcome) {
+  return outcome == Outcome::hit || outcome == Outcome::revalidated || outcome == Outcome::stale;
+}
+
 std::string_view outcome_word(std::size_t outcome) { return words<Outcome>[outcome]; }
 
 }  // namespace
@@ -57,6 +64,14 @@ struct UpstreamMetrics::Series {
   EnumSeries<CounterSeries, TransferDrop> transfers_dropped;
   Mutex mutex;
   std::map<std::string, EndpointMetrics, std::less<>> endpoints GUARDED_BY(mutex);
+  Counts gone GUARDED_BY(mutex);  // of the endpoints that it has no more
+
+  static void add(Counts& counts, const EndpointMetrics& endpoint) {
+    counts.fetched_bytes += endpoint.bytes().value();
+    counts.mismatches += endpoint.digest_mismatches().value();
+  }
+
+  Counts counts();
 
   void write_endpoints(Exposition& out, std::string_view upstream) {
     const MutexLock lock(mutex);
@@ -81,6 +96,23 @@ struct UpstreamMetrics::Series {
     out.add_each(Id::transfers_dropped, transfers_dropped, upstream);
   }
 };
+
+Counts UpstreamMetrics::Series::counts() {
+  const MutexLock lock(mutex);
+  Counts counts = gone;
+  for (const auto& [label, endpoint] : endpoints) add(counts, endpoint);
+  for_kinds_and_codes([&](auto kind, auto code) {
+    if (!is_content(static_cast<Kind>(kind))) return;
+    for (std::size_t outcome = 0; outcome < count_of<Outcome>; ++outcome) {
+      const auto number = requests[kind][outcome][code].load(std::memory_order_relaxed);
+      counts.requests += number;
+      if (from_store(static_cast<Outcome>(outcome))) counts.hits += number;
+      if (code_at(code) >= 500) counts.errors += number;
+    }
+  });
+  for (const auto& series : bytes) counts.served_bytes += series.load(std::memory_order_relaxed);
+  return counts;
+}
 
 void UpstreamMetrics::request(Kind kind, Outcome outcome, int code) const {
   series_->requests[index_of(kind)][index_of(outcome)][code_index(code)].fetch_add(
@@ -107,6 +139,8 @@ void UpstreamMetrics::set_endpoints(const std::vector<std::string>& endpoints) c
     const auto known = present.find(endpoint);
     next.emplace(endpoint, known == present.end() ? EndpointMetrics() : known->second);
   }
+  for (const auto& [label, endpoint] : present)
+    if (!next.contains(label)) Series::add(series_->gone, endpoint);
   present = std::move(next);
 }
 
@@ -289,6 +323,37 @@ Counter Metrics::reloads(ReloadResult result) const { return Counter(&families_-
 
 Counter Metrics::job_failures(JobPool pool) const {
   return Counter(&families_->job_failures[pool]);
+}
+
+Counts& Counts::operator+=(const Counts& other) {
+  requests += other.requests;
+  hits += other.hits;
+  errors += other.errors;
+  served_bytes += other.served_bytes;
+  fetched_bytes += other.fetched_bytes;
+  disk_errors += other.disk_errors;
+  mismatches += other.mismatches;
+  return *this;
+}
+
+Counts& Counts::operator-=(const Counts& other) {
+  requests -= other.requests;
+  hits -= other.hits;
+  errors -= other.errors;
+  served_bytes -= other.served_bytes;
+  fetched_bytes -= other.fetched_bytes;
+  disk_errors -= other.disk_errors;
+  mismatches -= other.mismatches;
+  return *this;
+}
+
+Counts counts_of(const Metrics& metrics) {
+  Counts counts;
+  for (const auto& [name, upstream] : metrics.families_->upstreams)
+    counts += upstream.series_->counts();
+  for (std::size_t i = 0; i < count_of<DiskOperation>; ++i)
+    counts.disk_errors += metrics.disk().errors(static_cast<DiskOperation>(i)).value();
+  return counts;
 }
 
 std::string Metrics::text() const {

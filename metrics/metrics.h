@@ -10,6 +10,7 @@
 
 #include "metrics/cache_metrics.h"
 #include "metrics/client_metrics.h"
+#include "metrics/counts.h"
 #include "metrics/handles.h"
 #include "metrics/labels.h"
 #include "metrics/reasons.h"
@@ -73,6 +74,7 @@ class UpstreamMetrics {
 
  private:
   friend class Metrics;
+  friend Counts counts_of(const Metrics& metrics);
   struct Series;
   std::shared_ptr<Series> series_;
 };
@@ -183,6 +185,7 @@ class Metrics {
   std::string text() const;
 
  private:
+  friend Counts counts_of(const Metrics& metrics);
   struct Families;
   std::unique_ptr<Families> families_;
 };

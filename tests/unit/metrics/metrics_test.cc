@@ -20,6 +20,48 @@ std::vector<UpstreamLabels> sample() {
   return {{"docker.io", {"registry-1.docker.io", "mirror.example"}}, {"quay.io", {"quay.io"}}};
 }
 
+TEST(Counts, AddUpAllUpstreams) {
+  const Metrics metrics(sample());
+  EXPECT_EQ(counts_of(metrics), Counts());
+  for (const char* name : {"docker.io", "quay.io"}) {
+    const auto& upstream = metrics.upstream(name);
+    upstream.request(Kind::blob, Outcome::hit, 200);
+    upstream.request(Kind::manifest, Outcome::stale, 200);
+    upstream.request(Kind::tags, Outcome::revalidated, 200);
+    upstream.request(Kind::blob, Outcome::miss, 206);
+    upstream.request(Kind::referrers, Outcome::error, 404);
+    upstream.request(Kind::blob, Outcome::error, 503);
+    upstream.request(Kind::blob, Outcome::error, 599);
+    upstream.response_bytes(Outcome::hit).add(10);
+    upstream.response_bytes(Outcome::miss).add(1);
+  }
+  metrics.upstream({}).request(Kind::ping, Outcome::hit, 200);
+  metrics.upstream({}).request(Kind::other, Outcome::refused, 404);
+  metrics.endpoint("docker.io", "mirror.example").bytes().add(3);
+  metrics.endpoint("quay.io", "quay.io").bytes().add(4);
+  metrics.endpoint("quay.io", "quay.io").digest_mismatches().add(1);
+  metrics.disk().errors(DiskOperation::read).add(2);
+  metrics.disk().errors(DiskOperation::index).add(1);
+  EXPECT_EQ(counts_of(metrics), (Counts{.requests = 14,
+                                        .hits = 6,
+                                        .errors = 2,
+                                        .served_bytes = 22,
+                                        .fetched_bytes = 7,
+                                        .disk_errors = 3,
+                                        .mismatches = 1}));
+}
+
+TEST(Counts, NeverFall) {
+  const Metrics metrics(sample());
+  metrics.endpoint("docker.io", "mirror.example").bytes().add(3);
+  metrics.upstream("docker.io").set_endpoints({"registry-1.docker.io"});
+  EXPECT_EQ(counts_of(metrics).fetched_bytes, 3U) << "an endpoint went";
+  metrics.upstream("docker.io").set_endpoints({"registry-1.docker.io", "mirror.example"});
+  EXPECT_EQ(counts_of(metrics).fetched_bytes, 3U) << "and came back at zero";
+  metrics.endpoint("docker.io", "mirror.example").bytes().add(4);
+  EXPECT_EQ(counts_of(metrics).fetched_bytes, 7U);
+}
+
 /// One series of every metric, with its mandatory labels.
 class MetricsFromTheStart : public testing::TestWithParam<const char*> {};
 
