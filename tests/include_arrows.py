@@ -75,8 +75,8 @@ ARROWS = {
                     "proxy/loop"],
 
     "proxy/app/command": ["cache/api", "conf", "conf/json", "proxy/access", "proxy/access/jwt",
-                          "proxy/access/login", "proxy/admin", "proxy/admission", "proxy/base",
-                          "proxy/http", "proxy/http/client", "proxy/http/peer", "proxy/http/tls",
+                          "proxy/access/login", "proxy/admin", "proxy/admission",
+                          "proxy/app/completion", "proxy/base", "proxy/http", "proxy/http/client", "proxy/http/peer", "proxy/http/tls",
                           "proxy/registry/request", "proxy/upstream/endpoint"],
     "proxy/app/engines/files": ["cache/base", "conf/json", "proxy/app/command"],
     "proxy/app/engines/setup": ["conf", "conf/json", "proxy/app/command", "proxy/app/engines/files",
@@ -100,6 +100,9 @@ ARROWS = {
                                "proxy/upstream", "proxy/upstream/"],
     "proxy/app/cache_cli": ["cache", "cache/", "conf", "conf/json", "proxy/admin", "proxy/app/command",
                             "proxy/app/engines/setup"],
+    "proxy/app/completion": [],
+    "proxy/app/status": ["cache/base", "cache/upkeep", "proxy/upstream/endpoint"],
+    "proxy/app/status_cli": ["conf", "proxy/admin", "proxy/app/cache_cli", "proxy/app/command"],
     "proxy/app": ["cache", "cache/", "conf", "proxy/"],
 }
 
@@ -114,7 +117,8 @@ LIBRARIES = {
                   "proxy/access/login/token_file.cc", "proxy/access/jwt/",
                   "proxy/admin/cache_api.cc", "proxy/app/cache_cli/",
                   "proxy/app/engines/check/documents.", "proxy/app/engines/files/record.cc",
-                  "proxy/app/endpoint_memory.cc"]),
+                  "proxy/app/endpoint_memory.cc", "proxy/app/status/",
+                  "proxy/app/status_cli/"]),
     "rocksdb": (r"rocksdb/", ["cache/index/rocks_"]),
     "libevent": (r"(event2/|event\.h|evutil\.h)",
                  ["proxy/loop/", "proxy/http/", "proxy/upstream/"]),

@@ -26,11 +26,12 @@ std::optional<Index::Stored> Index::find(const Digest& digest) const {
   return stored;
 }
 
-std::uint16_t Index::hits(const Digest& digest) const {
-  std::uint16_t hits = 0;
-  with_entry(digest,
-             [&](const Entry& entry) { hits = entry.hits.load(std::memory_order_relaxed); });
-  return hits;
+Index::Uses Index::uses(const Digest& digest) const {
+  Uses found;
+  with_entry(digest, [&](const Entry& entry) {
+    found = {entry.hits.load(std::memory_order_relaxed), unused_for(entry)};
+  });
+  return found;
 }
 
 void Index::use(const Digest& digest) const {

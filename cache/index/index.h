@@ -44,8 +44,12 @@ class Index {
 
   std::optional<Stored> find(const Digest& digest) const;
   bool has(const Digest& digest) const { return find(digest).has_value(); }
-  /// Hits since the start of the process; saturates at the largest number.
-  std::uint16_t hits(const Digest& digest) const;
+  /// The uses of an object since the start of the process.
+  struct Uses {
+    std::uint16_t hits = 0;         ///< saturates at the largest number
+    std::chrono::minutes since{0};  ///< the time since the last hit, to a step of the clock
+  };
+  Uses uses(const Digest& digest) const;
 
   /// Adds or replaces.
   void put(const Digest& digest, const Stored& stored);

@@ -126,12 +126,13 @@ bool RocksIndex::for_each_manifest(
   return store_->for_each_digest(manifests_family, after, decode_manifest, visit);
 }
 
-bool RocksIndex::for_each_tag(
-    const std::function<bool(std::string_view, const TagRecord&)>& visit) const {
-  return store_->for_each(tags_family, {}, [&visit](std::string_view key, std::string_view value) {
-    const auto record = decode_tag(value);
-    return !record || visit(key, *record);
-  });
+bool RocksIndex::for_each_tag(const std::function<bool(std::string_view, const TagRecord&)>& visit,
+                              std::string_view from) const {
+  return store_->for_each(tags_family, from,
+                          [&visit](std::string_view key, std::string_view value) {
+                            const auto record = decode_tag(value);
+                            return !record || visit(key, *record);
+                          });
 }
 
 bool RocksIndex::for_each_link(

@@ -71,7 +71,9 @@ class RocksIndex {
   bool for_each_manifest(
       const std::optional<Digest>& after,
       const std::function<bool(const Digest&, const ManifestRecord&)>& visit) const;
-  bool for_each_tag(const std::function<bool(std::string_view key, const TagRecord&)>& visit) const;
+  /// From the key `from` on.
+  bool for_each_tag(const std::function<bool(std::string_view key, const TagRecord&)>& visit,
+                    std::string_view from = {}) const;
   bool for_each_link(
       const std::function<bool(std::string_view key, const LinkRecord&)>& visit) const;
   bool for_each_link_of(RepositoryRef repository,

@@ -94,6 +94,8 @@ CacheAdmin::Stats CacheAdmin::stats() const {
   storage_.index_room.measure();
   stats.used = storage_.budget.used();
   stats.max_size = storage_.budget.bound();
+  stats.free = storage_.disk.free_bytes();
+  stats.reserve = storage_.limits.reserve_free;
   stats.blobs = storage_.store.blobs().count();
   stats.blob_bytes = storage_.store.blobs().bytes();
   stats.manifests = storage_.store.manifests().count();
@@ -128,7 +130,7 @@ CacheAdmin::Page CacheAdmin::list(std::string_view from, std::size_t limit) cons
                             is_manifest,
                             record.size,
                             record.stored_at,
-                            index.hits(digest),
+                            index.uses(digest).hits,
                             storage_.pins.contains(digest),
                             {}});
     return true;
@@ -146,6 +148,11 @@ CacheAdmin::Page CacheAdmin::list(std::string_view from, std::size_t limit) cons
   }
   name_repositories(page.objects);
   return page;
+}
+
+ImagePage CacheAdmin::images(std::string_view pattern, std::string_view from,
+                             std::size_t limit) const {
+  return list_images(storage_, pattern, from, limit);
 }
 
 /// Links are ordered by repository, so all of them are scanned once per page.

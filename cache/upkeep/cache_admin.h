@@ -13,6 +13,7 @@
 #include "cache/base/clock.h"
 #include "cache/base/digest.h"
 #include "cache/index/records.h"
+#include "cache/upkeep/image_list.h"
 
 namespace entrepot::cache {
 
@@ -25,8 +26,9 @@ class CacheAdmin {
   explicit CacheAdmin(Storage& storage) : storage_(storage) {}
 
   struct Stats {
-    std::uint64_t used = 0;      ///< bytes on disk, including reserved ones
-    std::uint64_t max_size = 0;  ///< as configured, or less on a smaller disk
+    std::uint64_t used = 0;               ///< bytes on disk, including reserved ones
+    std::uint64_t max_size = 0;           ///< as configured, or less on a smaller disk
+    std::uint64_t free = 0, reserve = 0;  ///< of the file system; `reserve_free`
     std::uint64_t blobs = 0, blob_bytes = 0;
     std::uint64_t manifests = 0, manifest_bytes = 0;
     std::uint64_t tags = 0;
@@ -53,6 +55,9 @@ class CacheAdmin {
   };
   /// `from`: empty, or the `next` of the previous page.
   Page list(std::string_view from, std::size_t limit) const;
+
+  /// A page of list_images() (image_list.h).
+  ImagePage images(std::string_view pattern, std::string_view from, std::size_t limit) const;
 
   enum class Finding : std::uint8_t { right, wrong, unreadable, missing };
   struct Checked {

@@ -34,8 +34,8 @@ void AdminHandler::handle(const http::ExchangePtr& exchange) {
     answer_api(exchange);
   } else if (path != "/metrics" && !is_probe) {
     answer(*exchange, http::ReplyHead(404), plain,
-           "nothing here; there are /metrics, /healthz, /readyz, /api/v1/upstreams and "
-           "/api/v1/cache\n");
+           "nothing here; there are /metrics, /healthz, /readyz, /api/v1/status, "
+           "/api/v1/upstreams and /api/v1/cache\n");
   } else if (request.method() != http::Method::get && !request.is_head()) {
     http::ReplyHead head(405);
     head.add("Allow", "GET, HEAD");
@@ -56,22 +56,21 @@ void AdminHandler::answer_metrics(http::Exchange& exchange) const {
 
 void AdminHandler::answer_api(const http::ExchangePtr& exchange) const {
   const auto& request = exchange->request();
-  const bool taken = options_.work([this, held = exchange, method = request.method(),
-                                    path = std::string(request.path()),
-                                    query = std::string(request.query())]() mutable {
-    auto& executor = held->executor();
-    executor.post([held = std::move(held), done = ask_api(method, path, query)] {
-      answer(*held, http::ReplyHead(done.status), json, done.body);
-    });
-  });
+  const bool taken = options_.work(
+      [this, held = exchange, path = std::string(request.path()),
+       work = options_.api(request.method(), request.path(), request.query())]() mutable {
+        auto& executor = held->executor();
+        executor.post([held = std::move(held), made = done(work, path)] {
+          answer(*held, http::ReplyHead(made.status), json, made.body);
+        });
+      });
   if (!taken)
     answer(*exchange, http::ReplyHead(503), json, "{\"error\":\"too many requests wait\"}\n");
 }
 
-ApiAnswer AdminHandler::ask_api(http::Method method, std::string_view path,
-                                std::string_view query) const {
+ApiAnswer AdminHandler::done(const ApiWork& work, const std::string& path) const {
   try {
-    return options_.api(method, path, query);
+    return work();
   } catch (...) {
     count_failed_job("the answer to " + printable(path),
                      metrics_.job_failures(metrics::JobPool::admin));

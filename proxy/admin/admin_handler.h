@@ -11,15 +11,18 @@
 
 namespace entrepot::admin {
 
-/// Sources of the admin listener's answers. All functions except `api` are called on the admin loop
-/// and must not block.
+/// Makes an answer of the API. May block.
+using ApiWork = std::function<ApiAnswer()>;
+
+/// Sources of the admin listener's answers. All functions are called on the admin loop and must not
+/// block.
 struct Options {
   /// The reason why the process is not ready for requests ("draining"); empty if it is.
   std::function<std::string_view()> unready;
   /// Updates the gauges that are computed on demand; called before each scrape.
   std::function<void()> before_scrape;
-  /// Answers requests below /api/v1/; may block.
-  std::function<ApiAnswer(http::Method, std::string_view path, std::string_view query)> api;
+  /// The work that answers a request below /api/v1/; for another thread.
+  std::function<ApiWork(http::Method, std::string_view path, std::string_view query)> api;
   /// Runs a job on a thread that may block; false if too many jobs wait already.
   std::function<bool(std::function<void()>)> work;
 };
@@ -39,8 +42,8 @@ class AdminHandler final : public http::Handler {
  private:
   void answer_metrics(http::Exchange& exchange) const;
   void answer_api(const http::ExchangePtr& exchange) const;
-  /// The answer of options_.api; 500 if it throws, so that the client always gets an answer.
-  ApiAnswer ask_api(http::Method method, std::string_view path, std::string_view query) const;
+  /// The answer of `work`; 500 if it throws, so that the client always gets an answer.
+  ApiAnswer done(const ApiWork& work, const std::string& path) const;
   void answer_ready(http::Exchange& exchange) const;
 
   const Options options_;

@@ -18,6 +18,8 @@ using http::Method;
 constexpr std::string_view root = "/api/v1/cache";
 constexpr std::size_t largest_page = 50'000;
 constexpr std::size_t usual_page = 1'000;
+/// Their manifests are read: about a second.
+constexpr std::size_t most_images = 2'000;
 /// Read for one piece of a check: about a second.
 constexpr std::uint64_t verified_at_once = 256ULL << 20;
 
@@ -44,6 +46,8 @@ ApiAnswer stats(const CacheAdmin& inspection) {
   const auto stats = inspection.stats();
   return answer({{"used_bytes", stats.used},
                  {"max_bytes", stats.max_size},
+                 {"free_bytes", stats.free},
+                 {"reserve_bytes", stats.reserve},
                  {"blobs", stats.blobs},
                  {"blob_bytes", stats.blob_bytes},
                  {"manifests", stats.manifests},
@@ -56,14 +60,22 @@ ApiAnswer stats(const CacheAdmin& inspection) {
                  {"complete", stats.complete}});
 }
 
-ApiAnswer objects(const CacheAdmin& inspection, std::string_view query) {
+/// The value of `limit`, `most` at most; nullopt if it is no number from 1.
+std::optional<std::size_t> limit_of(std::string_view query, std::size_t most) {
   std::size_t limit = usual_page;
   if (const auto text = value_of(query, "limit"); !text.empty()) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-    if (error != std::errc() || end != text.data() + text.size() || limit == 0)
-      return refuse(400, "limit: expected a number from 1");
+    if (error != std::errc() || end != text.data() + text.size() || limit == 0) return std::nullopt;
   }
-  const auto page = inspection.list(value_of(query, "from"), std::min(limit, largest_page));
+  return std::min(limit, most);
+}
+
+ApiAnswer refuse_limit() { return refuse(400, "limit: expected a number from 1"); }
+
+ApiAnswer objects(const CacheAdmin& inspection, std::string_view query) {
+  const auto limit = limit_of(query, largest_page);
+  if (!limit) return refuse_limit();
+  const auto page = inspection.list(value_of(query, "from"), *limit);
   Json list = Json::array();
   for (const auto& object : page.objects) {
     list.push_back({{"digest", object.digest.str()},
@@ -75,6 +87,31 @@ ApiAnswer objects(const CacheAdmin& inspection, std::string_view query) {
                     {"repositories", object.repositories}});
   }
   return answer({{"objects", std::move(list)}, {"next", next_of(page.next)}});
+}
+
+ApiAnswer images(const CacheAdmin& inspection, std::string_view query) {
+  const auto limit = limit_of(query, most_images);
+  if (!limit) return refuse_limit();
+  const auto pattern = value_of(query, "pattern");
+  if (!cache::is_image_pattern(pattern))
+    return refuse(400, "expected a pattern such as alpine:3* or ghcr.io/acme/*");
+  const auto page = inspection.images(pattern, value_of(query, "from"), *limit);
+  Json list = Json::array();
+  for (const auto& image : page.images) {
+    const auto pulled = image.pulled_at;
+    list.push_back(
+        {{"repository", image.repository},
+         {"tag", image.tag},
+         {"digest", image.digest.str()},
+         {"state", metrics::to_string(image.state)},
+         {"bytes", image.bytes},
+         {"missing", image.missing},
+         {"images", image.images},
+         {"images_here", image.images_here},
+         {"checked_at_ms", image.checked_at.time_since_epoch().count()},
+         {"pulled_at_ms", pulled ? Json(pulled->time_since_epoch().count()) : Json(nullptr)}});
+  }
+  return answer({{"images", std::move(list)}, {"next", next_of(page.next)}});
 }
 
 std::string_view word_of(CacheAdmin::Finding verdict) {
@@ -157,6 +194,7 @@ ApiAnswer route(CacheAdmin& inspection, Method method, std::string_view path,
   constexpr std::string_view one_object = "/objects/", one_repository = "/repositories/";
   if (rest.empty()) return reads ? stats(inspection) : refuse_method();
   if (rest == "/objects") return reads ? objects(inspection, query) : refuse_method();
+  if (rest == "/images") return reads ? images(inspection, query) : refuse_method();
   if (rest == "/verify")
     return method == Method::post ? verify(inspection, query) : refuse_method();
   if (rest == "/pins" && reads) return pin_list(inspection);

@@ -20,6 +20,7 @@ struct ApiAnswer {
 ///
 ///   GET    /api/v1/cache                                  sizes and counts
 ///   GET    /api/v1/cache/objects?from=F&limit=N           a piece of the list, and `next`
+///   GET    /api/v1/cache/images?pattern=P&from=F&limit=N  a piece of the list of tags, and `next`
 ///   POST   /api/v1/cache/verify?from=F&repair=true        a piece of the check, and `next`
 ///   DELETE /api/v1/cache/objects/DIGEST
 ///   DELETE /api/v1/cache/repositories/UPSTREAM/REPOSITORY[?tag=TAG]

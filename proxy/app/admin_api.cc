@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/admin_api.h"
 
+#include <chrono>
 #include <utility>
 #include <vector>
 
 #include "proxy/app/command/component_options.h"
-#include "proxy/app/endpoint_memory.h"
 #include "proxy/app/listeners/client_listener.h"
+#include "proxy/app/status/reports_json.h"
+#include "proxy/app/status/status.h"
 
 namespace entrepot::app {
 namespace {
 
 /// One piece of a check of the cache takes about a second.
 constexpr std::size_t max_queued_jobs = 100;
+
+admin::ApiWork refusal(int status, const char* why) {
+  return [status, why] {
+    return admin::ApiAnswer{status, "{\"error\":\"" + std::string(why) + "\"}\n"};
+  };
+}
 
 }  // namespace
 
@@ -31,7 +39,7 @@ admin::Options AdminApi::handler_options() {
   return {.unready = state_.unready,
           .before_scrape = [this] { update_gauges(); },
           .api = [this](http::Method method, std::string_view path,
-                        std::string_view query) { return answer(method, path, query); },
+                        std::string_view query) { return work_for(method, path, query); },
           .work = [this](std::function<void()> job) { return run_on_admin_pool(std::move(job)); }};
 }
 
@@ -85,17 +93,48 @@ void AdminApi::update_gauges() const {
   metrics_.store_jobs_queued().set(static_cast<double>(threads_.store_pool().queued()));
 }
 
-admin::ApiAnswer AdminApi::answer(http::Method method, std::string_view path,
+void AdminApi::note_figures() {
+  const auto now = std::chrono::steady_clock::now();
+  if (hour_.due(now)) hour_.add(now, metrics::counts_of(metrics_));
+}
+
+admin::ApiWork AdminApi::work_for(http::Method method, std::string_view path,
                                   std::string_view query) {
   const bool reads = method == http::Method::get || method == http::Method::head;
   if (!reads && state_.read_only())
-    return {503, "{\"error\":\"another process has the cache; ask that one\"}\n"};
-  if (path != "/api/v1/upstreams")
-    return admin::answer_cache_api(cache_.admin(), method, path, query);
-  if (!reads) return {405, "{\"error\":\"only GET and HEAD\"}\n"};
-  if (const auto reports = sources_.reports()) return {200, reports_json(*reports)};
-  return {503,
-          "{\"error\":\"the fetch loops do not answer; the process is ending or overloaded\"}\n"};
+    return refusal(503, "another process has the cache; ask that one");
+  const bool is_status = path == "/api/v1/status";
+  if (!is_status && path != "/api/v1/upstreams")
+    return [this, method, path = std::string(path), query = std::string(query)] {
+      return admin::answer_cache_api(cache_.admin(), method, path, query);
+    };
+  if (!reads) return refusal(405, "only GET and HEAD");
+  return is_status ? status() : upstreams();
+}
+
+admin::ApiWork AdminApi::upstreams() {
+  return [this]() -> admin::ApiAnswer {
+    if (const auto reports = sources_.reports()) return {200, reports_json(*reports)};
+    return refusal(503, "the fetch loops do not answer; the process is ending or overloaded")();
+  };
+}
+
+admin::ApiWork AdminApi::status() {
+  const auto now = std::chrono::steady_clock::now();
+  Status status{
+      .unready = std::string(state_.unready()),
+      .uptime = std::chrono::duration_cast<std::chrono::seconds>(now - started_at_),
+      .listeners = state_.listeners(),
+      .admin = address_,
+      .connections = state_.connections(),
+      .flights = metrics_.flights().value(),
+      .hour = hour_.until(now, metrics::counts_of(metrics_)),
+  };
+  return [this, status = std::move(status)]() mutable -> admin::ApiAnswer {
+    status.cache = cache_.admin().stats();
+    status.upstreams = sources_.reports();
+    return {200, status_json(status)};
+  };
 }
 
 }  // namespace entrepot::app

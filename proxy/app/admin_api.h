@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "proxy/app/fetch_sources.h"
 #include "proxy/app/handover/handover.h"
 #include "proxy/app/handover/inherited_sockets.h"
+#include "proxy/app/status/hour_figures.h"
 #include "proxy/app/threads.h"
 #include "proxy/http/server.h"
 
@@ -36,6 +38,8 @@ class AdminApi {
     std::function<bool()> read_only;
     /// Open connections of clients.
     std::function<std::size_t()> connections;
+    /// The addresses of the listeners for clients.
+    std::function<std::vector<std::string>()> listeners;
   };
 
   /// Binds nothing yet. The functions of `state` are called on the control loop, from listen() and
@@ -56,6 +60,8 @@ class AdminApi {
   void use(const AdminSettings& settings);
   /// The logins of its clients, apart from those of the other listeners.
   admission::Logins& logins() { return logins_; }
+  /// Keeps the figures of the last hour. Control loop only, at least once a minute.
+  void note_figures();
   /// Begins to accept. Any thread.
   void start();
   /// The listening socket, for another process; open until drain() or end(). Empty without a
@@ -73,7 +79,10 @@ class AdminApi {
 
  private:
   admin::Options handler_options();
-  admin::ApiAnswer answer(http::Method method, std::string_view path, std::string_view query);
+  /// Each of these is called on the control loop; what they return runs on the admin pool.
+  admin::ApiWork work_for(http::Method method, std::string_view path, std::string_view query);
+  admin::ApiWork upstreams();
+  admin::ApiWork status();
   bool run_on_admin_pool(std::function<void()> job);
   void update_gauges() const;
 
@@ -85,6 +94,8 @@ class AdminApi {
   admission::Logins logins_;
   admin::AdminHandler handler_;
   admin::AdminGuard guard_;
+  const cache::SteadyTime started_at_ = std::chrono::steady_clock::now();
+  HourFigures hour_{started_at_};  // control loop only
   std::unique_ptr<http::Server> server_;
   std::string configured_;  // the address before a port was chosen
   std::string address_;

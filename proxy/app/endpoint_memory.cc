@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "metrics/log.h"
+#include "proxy/app/status/reports_json.h"
 
 namespace entrepot::app {
 namespace {
@@ -27,66 +28,6 @@ constexpr double longest_wait = 600;
 constexpr double longest_ago = 24 * 3600;
 constexpr double highest_rate = 1e12;
 constexpr double last_time = 1e11;
-
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-std::string_view state_of(const EndpointReport& report) {
-  // The limit may be that of the anonymous user, who stands in for the refused accounts.
-  if (report.limited.count() > 0 && !report.denied()) return "rate-limited";
-  if (report.down || report.unasked) return "down";
-  if (report.denied()) return "denied";
-  return report.suspect ? "suspect" : "working";
-}
-
-Json json_of(const std::optional<upstream::FailureReport>& failure) {
-  if (!failure) return nullptr;
-  return {{"reason", metrics::to_string(failure->reason)},
-          {"text", failure->text},
-          {"since_seconds", failure->since.count()},
-          {"seconds_ago", failure->ago.count()},
-          {"over", failure->over}};
-}
-
-Json json_of(const EndpointReport& report) {
-  Json waits = Json::object();
-  for (const auto& [user, wait] : report.waits) waits[user] = wait.count();
-  Json denied = Json::object();
-  for (const auto& [user, span] : report.refused) denied[user] = span.count();
-  return {{"endpoint", report.endpoint},
-          {"region", report.region},
-          {"state", state_of(report)},
-          {"connect_seconds", or_null(report.connect)},
-          {"first_byte_seconds", or_null(report.first_byte)},
-          {"first_byte_p95_seconds", or_null(report.late_first_byte)},
-          {"bytes_per_second", or_null(report.rate)},
-          {"failure_rate", report.failure_rate},
-          {"measured_seconds_ago", or_null(report.rate_ago)},
-          {"answered_seconds_ago", or_null(report.answered_ago)},
-          {"bodies", report.bodies},
-          {"accounts", report.accounts},
-          {"ratelimit_remaining", or_null(report.remaining)},
-          {"limited_seconds", report.limited.count()},
-          {"waits", std::move(waits)},
-          {"denied_seconds", std::move(denied)},
-          {"last_error", json_of(report.last_failure)}};
-}
-
-Json json_of(const Reports& reports) {
-  Json all = Json::array();
-  for (const UpstreamReport& report : reports) {
-    Json endpoints = Json::array();
-    for (const EndpointReport& endpoint : report.endpoints) endpoints.push_back(json_of(endpoint));
-    all.push_back({{"name", report.name},
-                   {"proxy", report.proxy.empty() ? Json(nullptr) : Json(report.proxy)},
-                   {"transfers", report.transfers},
-                   {"queued", report.queued},
-                   {"endpoints", std::move(endpoints)}});
-  }
-  return {{"upstreams", std::move(all)}};
-}
 
 /// A number from 0 to `most`; null for anything else that a damaged file may hold.
 std::optional<double> number(const Json& json, double most) {
@@ -132,10 +73,6 @@ Reports reports_of(const Json& json, std::chrono::seconds age) {
   return reports;
 }
 
-std::string text_of(const Json& json) {
-  return json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
-}
-
 bool heard_later(const EndpointReport& a, const EndpointReport& b) {
   return a.answered_ago && (!b.answered_ago || *a.answered_ago < *b.answered_ago);
 }
@@ -149,6 +86,7 @@ const std::optional<upstream::FailureReport>& later(
 void merge(UpstreamReport& into, const UpstreamReport& other) {
   into.transfers += other.transfers;
   into.queued += other.queued;
+  into.oldest = std::max(into.oldest, other.oldest);
   for (std::size_t i = 0; i < std::min(into.endpoints.size(), other.endpoints.size()); ++i) {
     EndpointReport& mine = into.endpoints[i];
     const int bodies = mine.bodies + other.endpoints[i].bodies;
@@ -180,15 +118,13 @@ Reports merged(const std::vector<Reports>& by_loop) {
   return all;
 }
 
-std::string reports_json(const Reports& reports) { return text_of(json_of(reports)); }
-
 void save_reports(const std::filesystem::path& file, const Reports& reports, cache::WallTime now) {
-  Json json = json_of(reports);
+  Json json = {{"upstreams", reports_as_json(reports)}};
   json[saved_at] = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   auto part = file;
   part += ".new";
   std::ofstream out(part);
-  out << text_of(json);
+  out << json.dump(-1, ' ', true, Json::error_handler_t::replace) << "\n";
   out.close();
   std::error_code error;
   if (out) {

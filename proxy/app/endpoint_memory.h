@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The measurements of endpoints as JSON: for /api/v1/upstreams, and in a file for the next process.
+// The measurements of endpoints in a file, for the next process.
 #pragma once
 
 #include <filesystem>
@@ -18,9 +18,6 @@ namespace entrepot::app {
 /// Merges the reports of several loops: the measurements of an endpoint are those of the loop that
 /// received its latest answer; transfers are added up. Pure.
 upstream::Reports merged(const std::vector<upstream::Reports>& by_loop);
-
-/// `{"upstreams": […]}` and a line break. Pure.
-std::string reports_json(const upstream::Reports& reports);
 
 /// Replaces `file` with `reports`, dated `now`. Blocks; logs a failure and keeps the old file then.
 void save_reports(const std::filesystem::path& file, const upstream::Reports& reports,

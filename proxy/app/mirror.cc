@@ -93,7 +93,8 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       logins_(threads_.login_pool(), metrics),
       admin_({.unready = [this] { return unready(); },
               .read_only = [this] { return gave_up(); },
-              .connections = [this] { return listeners_->connections(); }},
+              .connections = [this] { return listeners_->connections(); },
+              .listeners = [this] { return listeners_->addresses(); }},
              threads_, sources_, cache_, metrics),
       signals_(threads_.control(), [this](int signal) { on_signal(signal); }),
       notifier_(std::move(notify)),
@@ -110,7 +111,7 @@ void Mirror::assemble(const metrics::Metrics& metrics, InheritedSockets& inherit
   sources_.recall(memory_.load());
   for (const auto& loop : threads_.serve()) loop_lag_.watch(*loop, metrics::LoopRole::serve);
   sources_.watch(loop_lag_);
-  loop_lag_.watch(threads_.control(), metrics::LoopRole::admin);
+  loop_lag_.watch(threads_.control(), metrics::LoopRole::admin, [this] { admin_.note_figures(); });
   listeners_ = std::make_unique<ClientListeners>(
       config_, inherited,
       ListenerParts{.control = threads_.control(),

@@ -117,12 +117,14 @@ double Upstream::expected_seconds(const Endpoint& endpoint, std::uint64_t bytes)
 
 UpstreamReport Upstream::report() const {
   loop_.assert_in_loop();
+  const auto load = multi_.load();
   UpstreamReport report{.name = name(),
                         .proxy = options_.proxy.for_https.url.empty()
                                      ? options_.proxy.for_http.url
                                      : options_.proxy.for_https.url,
-                        .transfers = multi_.running(),
-                        .queued = multi_.queued()};
+                        .transfers = load.running,
+                        .queued = load.queued,
+                        .oldest = std::chrono::duration<double>(multi_.oldest()).count()};
   for (const auto& endpoint : endpoints_) report.endpoints.push_back(endpoint->report());
   return report;
 }
@@ -142,7 +144,8 @@ void Upstream::retire() {
 
 void Upstream::publish_gauges() {
   loop_.assert_in_loop();
-  publish_transfers(multi_.running(), multi_.queued());
+  const auto load = multi_.load();
+  publish_transfers(load.running, load.queued);
   publish_dropped();
   for (const auto& endpoint : endpoints_) {
     endpoint->maintain();

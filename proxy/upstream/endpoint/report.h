@@ -63,6 +63,7 @@ struct UpstreamReport {
   std::string proxy = {};  ///< URL of the outgoing proxy, that for https if there are two; or empty
   std::size_t transfers = 0;  ///< running
   std::size_t queued = 0;
+  double oldest = 0;  ///< for how long the oldest transfer has been running, in seconds
   std::vector<EndpointReport> endpoints = {};
 };
 

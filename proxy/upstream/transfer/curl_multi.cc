@@ -84,6 +84,13 @@ CurlMulti::CurlMulti(loop::Loop& loop, TransferOptions options, const TransferQu
   open();
 }
 
+std::chrono::nanoseconds CurlMulti::oldest() const {
+  std::chrono::nanoseconds oldest{0};
+  for (const auto& [running, owned] : active_)
+    oldest = std::max(oldest, running->timing().running.value_or(std::chrono::nanoseconds(0)));
+  return oldest;
+}
+
 CurlMulti::~CurlMulti() {
   check(active_.empty() && queue_.empty(), "a transfer outlives its multi");
   curl_multi_cleanup(multi_);  // calls back for the sockets it closes: uses watches_ and timer_

@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -42,8 +43,13 @@ class CurlMulti : private CurlTransfer::Deadlines {
   /// reported an error of the multi handle itself. Not from within a sink.
   void reset(const std::string& reason);
 
-  std::size_t running() const { return active_.size(); }
-  std::size_t queued() const { return queue_.size(); }
+  /// Numbers of transfers.
+  struct Load {
+    std::size_t running = 0, queued = 0;
+  };
+  Load load() const { return {active_.size(), queue_.size()}; }
+  /// For how long the oldest running transfer has been running; 0 if none is.
+  std::chrono::nanoseconds oldest() const;
   /// A client waits for a transfer that cannot start before another ends.
   bool crowded() const { return queue_.crowded(); }
   /// Number of transfers that this mirror gave up since the start.

@@ -123,9 +123,9 @@ TEST_F(IndexTest, CountsHitsAndRecentUses) {
   for (int i = 0; i < 3; ++i) index.use(named(2));
   static_cast<void>(index.find(named(1)));
   index.use(named(3));  // absent: no effect
-  EXPECT_EQ(index.hits(named(1)), 0);
-  EXPECT_EQ(index.hits(named(2)), 3);
-  EXPECT_EQ(index.hits(named(3)), 0);
+  EXPECT_EQ(index.uses(named(1)).hits, 0);
+  EXPECT_EQ(index.uses(named(2)).hits, 3);
+  EXPECT_EQ(index.uses(named(3)).hits, 0);
   const auto unused = [](const Digest&, bool used_lately) { return !used_lately; };
   EXPECT_EQ(index.evict(0, unused)->digest, named(1));
   EXPECT_FALSE(index.evict(0, unused));

@@ -31,8 +31,10 @@ class AdminHandlerTest : public testing::Test {
   metrics::Metrics metrics_{{{"docker.io", {"registry-1.docker.io"}}}};
   AdminHandler handler_{{[this] { return unready_; }, [this] { metrics_.connections().set(7); },
                          [](http::Method, std::string_view path, std::string_view query) {
-                           if (path == "/api/v1/throws") throw std::runtime_error("no bread");
-                           return ApiAnswer{202, std::string(path) + "?" + std::string(query)};
+                           return [path = std::string(path), query = std::string(query)] {
+                             if (path == "/api/v1/throws") throw std::runtime_error("no bread");
+                             return ApiAnswer{202, path + "?" + query};
+                           };
                          },
                          [this](std::function<void()> job) {
                            if (work_.size() == 2) return false;

@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 
+#include "proxy/app/status/reports_json.h"
 #include "proxy/loop/store_pool.h"
 #include "tests/unit/proxy/app/scratch.h"
 

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/app/status/status.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "metrics/version.h"
+#include "proxy/app/status/reports_json.h"
+
+namespace entrepot::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using upstream::EndpointReport;
+using upstream::UpstreamReport;
+
+std::string seconds_text(std::chrono::seconds span) { return std::to_string(span.count()) + " s"; }
+
+/// The last failure as the cause of a present problem.
+std::string cause(const EndpointReport& endpoint) {
+  const auto& failure = endpoint.last_failure;
+  return failure && !failure->over ? ": " + failure->text : "";
+}
+
+std::optional<std::chrono::seconds> since(const EndpointReport& endpoint) {
+  const auto& failure = endpoint.last_failure;
+  return failure && !failure->over ? std::optional(failure->since) : std::nullopt;
+}
+
+bool can_be_asked(const EndpointReport& endpoint) {
+  const auto state = state_of(endpoint);
+  return state == EndpointState::working || state == EndpointState::suspect;
+}
+
+/// The problem of an endpoint without a look at the others; nullopt if it has none.
+std::optional<std::string> trouble(const EndpointReport& endpoint) {
+  switch (state_of(endpoint)) {
+    case EndpointState::down:
+      return "does not answer" + cause(endpoint);
+    case EndpointState::rate_limited:
+      return "limits the rate of requests, and is asked again in " + seconds_text(endpoint.limited);
+    case EndpointState::denied:
+      return "refuses every account, or everybody" + cause(endpoint);
+    case EndpointState::suspect:
+      return "has sent wrong bytes lately" + cause(endpoint);
+    case EndpointState::working:
+      break;
+  }
+  if (endpoint.refused.empty()) return std::nullopt;
+  const auto& user = endpoint.refused.begin()->first;
+  return "refuses the account \"" + user + "\"" + cause(endpoint);
+}
+
+void add_upstream(const UpstreamReport& upstream, std::vector<Problem>& problems) {
+  const bool served = std::any_of(upstream.endpoints.begin(), upstream.endpoints.end(),
+                                  [](const auto& one) { return can_be_asked(one); });
+  for (const auto& endpoint : upstream.endpoints) {
+    const auto text = trouble(endpoint);
+    if (!text) continue;
+    // Another endpoint does not make the account of this one good.
+    const bool grave =
+        !served || state_of(endpoint) == EndpointState::denied || !endpoint.refused.empty();
+    problems.push_back({grave ? Gravity::fault : Gravity::warning,
+                        upstream.name + ": " + endpoint.endpoint, *text, since(endpoint)});
+  }
+}
+
+void add_disk(const Status& status, std::vector<Problem>& problems) {
+  const auto add = [&](Gravity gravity, std::string text) {
+    problems.push_back({gravity, "cache", std::move(text)});
+  };
+  if (const auto errors = status.hour.counts.disk_errors; errors > 0)
+    add(Gravity::fault, std::to_string(errors) +
+                            " operations in its directory failed in the last hour; the log names "
+                            "the files");
+  if (status.cache.max_size == 0)
+    add(Gravity::fault,
+        "there is room for nothing: see cache.max_size and cache.reserve_free, and what else fills "
+        "the disk");
+  else if (status.cache.free < status.cache.reserve)
+    add(Gravity::warning,
+        "less than cache.reserve_free is free, so that stored objects have to go");
+  if (!status.cache.complete) add(Gravity::warning, "its index is still being loaded");
+}
+
+Json json_of(const HourFigures::Figures& hour) {
+  const auto& counts = hour.counts;
+  const auto saved = counts.served_bytes - std::min(counts.served_bytes, counts.fetched_bytes);
+  return {{"seconds", hour.span.count()},
+          {"requests", counts.requests},
+          {"hits", counts.hits},
+          {"errors", counts.errors},
+          {"served_bytes", counts.served_bytes},
+          {"fetched_bytes", counts.fetched_bytes},
+          {"saved_bytes", saved},
+          {"disk_errors", counts.disk_errors},
+          {"digest_mismatches", counts.mismatches}};
+}
+
+Json json_of(const std::vector<Problem>& problems) {
+  Json list = Json::array();
+  for (const auto& problem : problems)
+    list.push_back(
+        {{"gravity", metrics::to_string(problem.gravity)},
+         {"what", problem.what},
+         {"text", problem.text},
+         {"since_seconds", problem.since ? Json(problem.since->count()) : Json(nullptr)}});
+  return list;
+}
+
+Json running_json(const Status& status) {
+  std::size_t transfers = 0, queued = 0;
+  double oldest = 0;
+  for (const auto& upstream : status.upstreams.value_or(upstream::Reports())) {
+    transfers += upstream.transfers;
+    queued += upstream.queued;
+    oldest = std::max(oldest, upstream.oldest);
+  }
+  return {{"connections", status.connections},
+          {"flights", status.flights},
+          {"fills", status.cache.fills},
+          {"transfers", transfers},
+          {"queued", queued},
+          {"oldest_transfer_seconds", oldest}};
+}
+
+}  // namespace
+
+std::vector<Problem> problems_of(const Status& status) {
+  std::vector<Problem> problems;
+  if (!status.unready.empty())
+    problems.push_back({Gravity::fault, "process", "takes no clients: " + status.unready});
+  if (!status.upstreams)
+    problems.push_back(
+        {Gravity::fault, "process", "its fetch loops do not answer: it is ending or overloaded"});
+  else
+    for (const auto& upstream : *status.upstreams) add_upstream(upstream, problems);
+  add_disk(status, problems);
+  if (const auto wrong = status.hour.counts.mismatches; wrong > 0)
+    problems.push_back({Gravity::warning, "upstreams",
+                        std::to_string(wrong) +
+                            " bodies with another digest came in the last hour, and were not "
+                            "served; the log names the endpoints"});
+  std::stable_sort(problems.begin(), problems.end(),
+                   [](const Problem& a, const Problem& b) { return a.gravity < b.gravity; });
+  return problems;
+}
+
+std::string status_json(const Status& status) {
+  const auto problems = problems_of(status);
+  const bool well = problems.empty() || problems.front().gravity != Gravity::fault;
+  const Json json = {{"well", well},
+                     {"problems", json_of(problems)},
+                     {"version", version()},
+                     {"commit", commit()},
+                     {"uptime_seconds", status.uptime.count()},
+                     {"listeners", status.listeners},
+                     {"admin", status.admin},
+                     {"upstreams", reports_as_json(status.upstreams.value_or(upstream::Reports()))},
+                     {"last_hour", json_of(status.hour)},
+                     {"disk",
+                      {{"used_bytes", status.cache.used},
+                       {"max_bytes", status.cache.max_size},
+                       {"free_bytes", status.cache.free},
+                       {"reserve_bytes", status.cache.reserve}}},
+                     {"running", running_json(status)}};
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace entrepot::app
