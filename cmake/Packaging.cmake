@@ -37,7 +37,15 @@ find_program(GZIP gzip REQUIRED)
 add_custom_command(OUTPUT "${packaging}/entrepot.8.gz"
   COMMAND "${GZIP}" -9nc "${PROJECT_SOURCE_DIR}/deploy/man/entrepot.8" > "${packaging}/entrepot.8.gz"
   DEPENDS "${PROJECT_SOURCE_DIR}/deploy/man/entrepot.8" VERBATIM)
-add_custom_target(packaging ALL DEPENDS "${packaging}/entrepot.8.gz" entrepot)
+# The program knows its commands itself. A cross build runs it with CMAKE_CROSSCOMPILING_EMULATOR.
+set(completions)
+foreach(shell IN ITEMS bash zsh fish)
+  set(completion "${packaging}/completion.${shell}")
+  add_custom_command(OUTPUT "${completion}"
+    COMMAND entrepot completion ${shell} > "${completion}" DEPENDS entrepot VERBATIM)
+  list(APPEND completions "${completion}")
+endforeach()
+add_custom_target(packaging ALL DEPENDS "${packaging}/entrepot.8.gz" ${completions} entrepot)
 
 set(system COMPONENT system EXCLUDE_FROM_ALL)
 install(FILES "${packaging}/entrepot.json" DESTINATION /etc/entrepot ${system})
@@ -45,6 +53,12 @@ install(DIRECTORY DESTINATION /etc/entrepot/credentials ${system}
         DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
 install(FILES deploy/systemd/entrepot.service DESTINATION /usr/lib/systemd/system ${system})
 install(FILES "${packaging}/entrepot.8.gz" DESTINATION share/man/man8 ${system})
+install(FILES "${packaging}/completion.bash" DESTINATION share/bash-completion/completions
+        RENAME entrepot ${system})
+install(FILES "${packaging}/completion.zsh" DESTINATION share/zsh/vendor-completions
+        RENAME _entrepot ${system})
+install(FILES "${packaging}/completion.fish" DESTINATION share/fish/vendor_completions.d
+        RENAME entrepot.fish ${system})
 # In the folders of the repository, so that their links lead somewhere.
 install(FILES deploy/debian/copyright README.md README.zh-CN.md CHANGELOG.md
         DESTINATION share/doc/entrepot ${system})

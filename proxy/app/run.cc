@@ -31,6 +31,7 @@
 #include "proxy/app/mirror.h"
 #include "proxy/app/online_check/online_check.h"
 #include "proxy/app/process.h"
+#include "proxy/app/status_cli/status_command.h"
 #include "proxy/app/token_cli/token_command.h"
 #include "proxy/loop/signals.h"
 #include "proxy/loop/thread.h"
@@ -186,6 +187,19 @@ int health(const Command& command) {
   return exit_found;
 }
 
+/// With an address it reads no configuration, as health().
+int show_status(const Command& command) {
+  if (!command.address.empty())
+    return run_status_command(command, target_at(command.address, command.admin_access));
+  auto loaded = conf::load(command.config, command.overrides);
+  conf::forget_passwords(loaded.config);
+  if (!loaded.config.admin)
+    throw std::runtime_error(
+        "the configuration has no admin listener (\"admin\": null), so the process cannot be "
+        "asked");
+  return run_status_command(command, target_of(*loaded.config.admin, command.admin_access));
+}
+
 int configure_client(const Command& command) {
   // A broken configuration does not keep engines from leaving the mirror.
   if (command.undo) return run_client_undo(command);
@@ -211,6 +225,8 @@ int run(const Command& command) {
         return check(command);
       case Action::cache:
         return work_on_cache(command);
+      case Action::status:
+        return show_status(command);
       case Action::health:
         return health(command);
       case Action::client_config:

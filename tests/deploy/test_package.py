@@ -96,7 +96,16 @@ def test_names(package):
         "entrepot.json", "entrepot.rules.yml", "logrotate/entrepot", "tls_check.sh")} <= names
     assert not [name for name in names if not re.match(
         r"/(etc/|usr/|usr/bin/|usr/lib/|usr/lib/systemd/|usr/lib/systemd/system/|usr/share/|"
-        r"usr/share/doc/|usr/share/man/|usr/share/man/man8/|.*entrepot.*)$", name)]
+        r"usr/share/doc/|usr/share/man/|usr/share/man/man8/|usr/share/bash-completion/(completions/)?|"
+        r"usr/share/zsh/(vendor-completions/)?|usr/share/fish/(vendor_completions.d/)?|.*entrepot.*)$", name)]
+
+
+@pytest.mark.parametrize("shell,file", [
+    ("bash", "bash-completion/completions/entrepot"), ("zsh", "zsh/vendor-completions/_entrepot"),
+    ("fish", "fish/vendor_completions.d/entrepot.fish")])
+def test_completions_are_those_of_the_program(tree, shell, file):
+    made = run_command(Path(os.environ["ENTREPOT_BUILD_DIR"]) / "entrepot", "completion", shell)
+    assert (tree / "usr/share" / file).read_text() == made.stdout
 
 
 def test_the_binary_is_small_and_stripped(package, tree):

@@ -84,24 +84,39 @@ int print(const Command& command, const std::optional<Json>& json,
   return exit_ok;
 }
 
-int list(Cache& cache, const Command& command) {
+/// All pages of a list: the elements of `key`. nullopt, after telling why, when it was refused.
+std::optional<Json> whole_list(Cache& cache, const std::string& path, const std::string& query,
+                               const char* key) {
   Json all = Json::array();
   std::string from;
   for (bool more = true; more;) {
-    std::string query = "limit=20000";
-    if (!from.empty()) query.append("&from=").append(from);
-    const auto page = cache.ask("GET", http::Method::get, root + "/objects", query);
-    if (!page) return exit_found;
-    for (const auto& object : (*page)["objects"]) all.push_back(object);
+    const auto page = cache.ask("GET", http::Method::get, root + path,
+                                from.empty() ? query : query + "&from=" + from);
+    if (!page) return std::nullopt;
+    for (const auto& element : (*page)[key]) all.push_back(element);
     more = !(*page)["next"].is_null();
     if (more) from = (*page)["next"];
   }
+  return all;
+}
+
+int images(Cache& cache, const Command& command) {
+  const auto all = whole_list(cache, "/images", "limit=2000&pattern=" + command.argument, "images");
+  const int code = print(command, all, print_images);
+  // As for an object that is not there.
+  return all && all->empty() && !command.argument.empty() ? exit_found : code;
+}
+
+int list(Cache& cache, const Command& command) {
+  auto listed = whole_list(cache, "/objects", "limit=20000", "objects");
+  if (!listed) return exit_found;
+  Json& all = *listed;
   const std::string key = command.sort == "age" ? "stored_at_ms" : command.sort;
   const bool oldest_first = command.sort == "age";
   std::stable_sort(all.begin(), all.end(), [&](const Json& one, const Json& other) {
     return oldest_first ? one[key] < other[key] : one[key] > other[key];
   });
-  return print(command, all, print_objects);
+  return print(command, listed, print_objects);
 }
 
 int verify(Cache& cache, const Command& command) {
@@ -173,6 +188,8 @@ int run_cache_command(const Command& command, const conf::Config& config) {
   switch (command.cache_action) {
     case CacheAction::stats:
       return print(command, cache.ask("GET", http::Method::get, root), print_stats);
+    case CacheAction::images:
+      return images(cache, command);
     case CacheAction::list:
       return list(cache, command);
     case CacheAction::verify:

@@ -24,6 +24,24 @@ void line(std::ostream& out, const char* name, const std::string& value) {
   out << std::left << std::setw(22) << name << value << "\n";
 }
 
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// "present", "present, 2 of 9" for an image index, "partial, 3 missing"
+std::string state_of_image(const Json& image) {
+  std::string text = printable(image.at("state").get<std::string>());
+  const auto number = [&](const char* key) {
+    return std::to_string(image.at(key).get<std::uint64_t>());
+  };
+  if (image.at("images") != 0)
+    text.append(", ").append(number("images_here")).append(" of ").append(number("images"));
+  if (image.at("missing") != 0) text.append(", ").append(number("missing")).append(" missing");
+  return text;
+}
+
 std::string counted(const Json& json, const char* count, const char* bytes) {
   return std::to_string(json.at(count).get<std::uint64_t>()) + " (" + size_of(json, bytes) + ")";
 }
@@ -57,6 +75,11 @@ void print_stats(std::ostream& out, const Json& stats) {
   line(out, "used",
        human_size(used) + " of " + human_size(max) + " (" + std::to_string(used * 100 / max) +
            " %)");
+  // A running process of an earlier version does not tell these.
+  if (stats.contains("free_bytes") && stats.contains("reserve_bytes"))
+    line(out, "free on the disk",
+         size_of(stats, "free_bytes") + ", of which " + size_of(stats, "reserve_bytes") +
+             " are kept free");
   line(out, "blobs", counted(stats, "blobs", "blob_bytes"));
   line(out, "manifests", counted(stats, "manifests", "manifest_bytes"));
   line(out, "tags", std::to_string(stats.at("tags").get<std::uint64_t>()));
@@ -67,10 +90,32 @@ void print_stats(std::ostream& out, const Json& stats) {
   if (!stats.at("complete").get<bool>()) out << "(the index is still being loaded)\n";
 }
 
+void print_images(std::ostream& out, const Json& images) {
+  const auto now = now_ms();
+  std::size_t width = 5;
+  const auto name = [](const Json& image) {
+    return printable(image.at("repository").get<std::string>() + ":" +
+                     image.at("tag").get<std::string>());
+  };
+  for (const auto& image : images) width = std::max(width, name(image).size());
+  const auto column = static_cast<int>(width + 2);
+  out << std::left << std::setw(column) << "IMAGE" << std::right << std::setw(11) << "SIZE"
+      << std::setw(9) << "PULLED"
+      << "  " << std::left << std::setw(24) << "STATE"
+      << "DIGEST\n";
+  for (const auto& image : images) {
+    const auto& pulled = image.at("pulled_at_ms");
+    out << std::left << std::setw(column) << name(image) << std::right << std::setw(11)
+        << size_of(image, "bytes") << std::setw(9)
+        << (pulled.is_null() ? "-" : human_age(now - pulled.get<std::int64_t>())) << "  "
+        << std::left << std::setw(24) << state_of_image(image)
+        << printable(image.at("digest").get<std::string>()) << "\n";
+  }
+  if (images.empty()) out << "no known tag is called so\n";
+}
+
 void print_objects(std::ostream& out, const Json& objects) {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count();
+  const auto now = now_ms();
   out << std::left << std::setw(73) << "DIGEST" << std::setw(10) << "KIND" << std::right
       << std::setw(11) << "SIZE" << std::setw(9) << "AGE" << std::setw(7) << "HITS"
       << "  HELD BY\n";

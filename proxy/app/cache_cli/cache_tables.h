@@ -16,6 +16,7 @@ std::string human_age(std::int64_t milliseconds);
 
 void print_stats(std::ostream& out, const nlohmann::ordered_json& stats);
 void print_objects(std::ostream& out, const nlohmann::ordered_json& objects);
+void print_images(std::ostream& out, const nlohmann::ordered_json& images);
 void print_verification(std::ostream& out, const nlohmann::ordered_json& result);
 void print_removed(std::ostream& out, const nlohmann::ordered_json& removed);
 void print_pins(std::ostream& out, const nlohmann::ordered_json& pins);

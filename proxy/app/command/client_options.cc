@@ -7,6 +7,7 @@
 
 #include "proxy/access/user_name.h"
 #include "proxy/app/command/client_mirror.h"
+#include "proxy/app/completion/command_tree.h"
 
 namespace entrepot::app {
 namespace {
@@ -17,6 +18,12 @@ std::map<std::string, Enum> values() {
   for (std::size_t i = 0; i < metrics::count_of<Enum>; ++i)
     values.emplace(metrics::words<Enum>[i], static_cast<Enum>(i));
   return values;
+}
+
+template <typename Enum>
+CLI::Validator is_word_of() {
+  const auto& known = metrics::words<Enum>;
+  return one_of({known.begin(), known.end()});
 }
 
 /// "docker, containerd or podman"
@@ -38,7 +45,7 @@ CLI::Option* add_choice(CLI::App& client, const char* name, std::optional<Enum>&
       .add_option_function<std::string>(
           name, [&value](const std::string& word) { value = known.at(word); }, help)
       ->type_name("WHICH")
-      ->check(CLI::IsMember(known).description(""));
+      ->check(is_word_of<Enum>());
 }
 
 }  // namespace
@@ -76,7 +83,7 @@ void add_client_options(CLI::App& client, Command& result) {
           names<Engine>())
       ->required()
       ->type_name("")
-      ->check(CLI::IsMember(known).description(""));
+      ->check(is_word_of<Engine>());
   auto* mirror =
       client
           .add_option("--mirror", result.mirror,

@@ -17,17 +17,22 @@
 #include "proxy/app/command/client_options.h"
 #include "proxy/app/command/exit_codes.h"
 #include "proxy/app/command/unknown_word.h"
+#include "proxy/app/completion/command_tree.h"
+#include "proxy/app/completion/scripts.h"
 #include "proxy/base/text.h"
 
 namespace entrepot::app {
 namespace {
 
 constexpr const char* footer =
-    "Exit codes: 0 done, 1 not there or found wrong (cache, token, check --online), not well\n"
-    "(health), refused (access), not reached (client-config), 64 wrong usage, 75 try again later,\n"
-    "78 fix the configuration, 70 a bug.\n"
+    "Exit codes: 0 done, 1 not there or found wrong (cache, images, token, check --online), not\n"
+    "well (health, status), refused (access), not reached (client-config), 64 wrong usage, 75 try\n"
+    "again later, 78 fix the configuration, 70 a bug.\n"
     "Without --config, /etc/entrepot/entrepot.json is used if it exists, else the built-in\n"
     "configuration: conf/entrepot.json.";
+
+/// The admin listener without a configuration.
+constexpr const char* health_address = "127.0.0.1:5080";
 
 /// The configuration of the packages.
 constexpr const char* default_configuration = "/etc/entrepot/entrepot.json";
@@ -76,7 +81,7 @@ void add_cache_commands(CLI::App& cache, Command& result) {
   add("stats", "Sizes and counts", CacheAction::stats);
   add("ls", "What is stored: size, age, hits, and which repositories hold it", CacheAction::list)
       ->add_option("--sort", result.sort, "By size (largest first), age (oldest) or hits (most)")
-      ->check(CLI::IsMember({"size", "age", "hits"}));
+      ->check(one_of({"size", "age", "hits"}));
   add("verify", "Compare every stored blob with its digest", CacheAction::verify)
       ->add_flag("--repair", result.repair, "Drop what is wrong, to be fetched again");
   auto* rm = add("rm", "Forget an object, a tag or a repository", CacheAction::remove);
@@ -225,14 +230,39 @@ void add_token_commands(CLI::App& token, Command& result) {
   add_name(add("revoke", "Remove a token", TokenAction::revoke));
 }
 
-void add_health_options(CLI::App& health, Command& result) {
-  health
-      .add_option("-a,--address", result.address,
-                  "Its admin listener; or https://NAME:PORT, or unix:/PATH")
+CLI::Option* add_address(CLI::App& command, Command& result, const std::string& help) {
+  add_access_options(command, result.admin_access, "command");
+  return command.add_option("-a,--address", result.address, help)
       ->type_name("ADDRESS:PORT")
-      ->check(CLI::Validator(fault_of_socket, ""))
-      ->capture_default_str();
-  add_access_options(health, result.admin_access, "command");
+      ->check(CLI::Validator(fault_of_socket, ""));
+}
+
+void add_health_options(CLI::App& health, Command& result) {
+  add_address(health, result, "Its admin listener; or https://NAME:PORT, or unix:/PATH")
+      ->default_str(health_address);
+}
+
+void add_status_options(CLI::App& status, Command& result) {
+  add_configuration(status, result);
+  add_address(status, result,
+              "Its admin listener, or https://NAME:PORT, or unix:/PATH; without it, that of the "
+              "configuration");
+  status.add_flag("--json", result.json, "Print JSON");
+}
+
+void add_images_options(CLI::App& images, Command& result) {
+  add_configuration(images, result);
+  add_access_options(images, result.admin_access, "command");
+  images.add_flag("--json", result.json, "Print JSON");
+  images
+      .add_option("PATTERN", result.argument,
+                  "Which, such as alpine, alpine:3* or ghcr.io/acme/*; without it, all")
+      ->type_name("")
+      ->check(a_name);
+  images.callback([&result] {
+    result.action = Action::cache;
+    result.cache_action = CacheAction::images;
+  });
 }
 
 void add_serve_options(CLI::App& app, Command& result) {
@@ -259,6 +289,12 @@ void add_commands(CLI::App& app, Command& result) {
   add_check_options(add("check", "Load a configuration, tell what is wrong with it", Action::check),
                     result);
   add("version", "Print the version", Action::version);
+  add_status_options(
+      add("status", "Ask a running process how it is, and what it does", Action::status), result);
+  add_images_options(
+      add("images", "List the stored tags: size, last pull, and whether all is there",
+          Action::cache),
+      result);
   add_cache_commands(
       add("cache", "Look at the cache and change it, whether a process uses it or not",
           Action::cache),
@@ -285,9 +321,25 @@ void add_help_command(CLI::App& app, std::optional<std::vector<std::string>>& to
       ->type_name("");
 }
 
+/// `shell`: the argument of `completion`; nullopt without it.
+void add_completion_command(CLI::App& app, std::optional<Shell>& shell) {
+  const auto& words = metrics::words<Shell>;
+  app.add_subcommand("completion", "Print the script with which a shell completes these commands")
+      ->add_option_function<std::string>(
+          "SHELL",
+          [&shell, &words](const std::string& word) {
+            shell = static_cast<Shell>(std::find(words.begin(), words.end(), word) - words.begin());
+          },
+          "bash, zsh or fish")
+      ->required()
+      ->type_name("")
+      ->check(one_of({words.begin(), words.end()}));
+}
+
 /// The help of `help WORDS`.
 Farewell help_of(CLI::App& app, const std::vector<std::string>& words) {
   if (auto fault = fault_of_words(app, words)) return {exit_usage, *fault};
+  app.clear();  // else CLI11 takes `help` for the command whose help is wanted
   CLI::App* command = &app;
   std::string before;
   for (const std::string& word : words) {
@@ -318,12 +370,16 @@ std::variant<Command, Farewell> parse_command_line(int argc, const char* const* 
   add_commands(app, result);
   std::optional<std::vector<std::string>> topic;
   add_help_command(app, topic);
+  std::optional<Shell> shell;
+  add_completion_command(app, shell);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return farewell(app, error, words);
   }
   if (topic) return help_of(app, *topic);
+  if (shell) return Farewell{exit_ok, completion_script(command_tree(app), *shell)};
+  if (result.action == Action::health && result.address.empty()) result.address = health_address;
   std::error_code none;
   if (!result.config && std::filesystem::exists(default_configuration, none))
     result.config = default_configuration;

@@ -15,8 +15,18 @@
 
 namespace entrepot::app {
 
-enum class Action { serve, check, version, cache, health, client_config, token, access };
-enum class CacheAction { stats, list, verify, remove, pins, pin, unpin };
+enum class Action {
+  serve,
+  check,
+  version,
+  status,
+  cache,  ///< `images`, too
+  health,
+  client_config,
+  token,
+  access,
+};
+enum class CacheAction { stats, images, list, verify, remove, pins, pin, unpin };
 enum class TokenAction { create, list, revoke };
 
 /// The client and the repository of `access explain`.
@@ -59,13 +69,14 @@ struct Command {
   bool repair = false;
   bool yes = false;           ///< remove a repository without a question
   std::string sort = "size";  ///< "size", "age", "hits"
-  std::string argument;       ///< the object to remove, or the pattern to pin
+  std::string argument;       ///< the object to remove, or the pattern to pin or to list
 
-  // Arguments of `health`.
-  /// The admin listener: "ADDRESS:PORT", "https://NAME:PORT" or "unix:/path".
-  std::string address = "127.0.0.1:5080";
+  // Arguments of `health` and `status`.
+  /// The admin listener: "ADDRESS:PORT", "https://NAME:PORT" or "unix:/path". Empty for
+  /// `status`: that of the configuration.
+  std::string address;
 
-  // Arguments of `cache` and `health`.
+  // Arguments of `cache`, `health` and `status`.
   AccessOptions admin_access;
 
   // Arguments of `client-config`.

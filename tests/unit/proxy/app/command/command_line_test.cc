@@ -65,6 +65,49 @@ TEST(CommandLine, Health) {
   EXPECT_EQ(command({"cache", "ls", "--token-file", "b"}).admin_access.token_file, "b");
 }
 
+TEST(CommandLine, Status) {
+  const auto plain = command({"status", "--config", "e.json"});
+  EXPECT_EQ(plain.action, Action::status);
+  EXPECT_EQ(plain.address, "") << "of the configuration";
+  EXPECT_EQ(plain.config, "e.json");
+  EXPECT_FALSE(plain.json);
+  const auto full = command({"status", "-a", "https://a:1", "--json", "--token-file", "t"});
+  EXPECT_EQ(full.address, "https://a:1");
+  EXPECT_TRUE(full.json);
+  EXPECT_EQ(full.admin_access.token_file, "t");
+}
+
+TEST(CommandLine, Images) {
+  const auto all = command({"images", "--json"});
+  EXPECT_EQ(all.action, Action::cache);
+  EXPECT_EQ(all.cache_action, CacheAction::images);
+  EXPECT_EQ(all.argument, "");
+  EXPECT_TRUE(all.json);
+  EXPECT_EQ(command({"images", "alpine:3*", "-s", "a=1"}).argument, "alpine:3*");
+  for (const char* bad : {"a b", "a?b", "a&limit=1", "a#", "\xc3\xa4", "a%20", "a\x7f"})
+    EXPECT_EQ(farewell({"images", bad}).exit_code, 64) << bad;
+  EXPECT_EQ(farewell({"images", "a", "b"}).exit_code, 64);
+}
+
+TEST(CommandLine, HelpWithoutAWordIsThatOfAllCommands) {
+  EXPECT_EQ(farewell({"help"}).text, farewell({"--help"}).text);
+  EXPECT_THAT(farewell({"help"}).text, HasSubstr("client-config"));
+  EXPECT_THAT(farewell({"help", "cache"}).text, HasSubstr("Usage: entrepot cache"));
+}
+
+/// Each command and option that the help tells has its place in the scripts.
+TEST(CommandLine, CompletionKnowsTheWholeHelp) {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const auto script = farewell({"completion", shell});
+    EXPECT_EQ(script.exit_code, 0);
+    for (const char* word : {"'cache|verify'", "'|status'", "repair", "|client-config'",
+                             "graphdriver", "apptainer", "'token create|--file'"})
+      EXPECT_THAT(script.text, HasSubstr(word)) << shell;
+  }
+  EXPECT_EQ(farewell({"completion", "tcsh"}).exit_code, 64);
+  EXPECT_EQ(farewell({"completion"}).exit_code, 64);
+}
+
 TEST(CommandLine, ClientConfig) {
   const auto plain = command({"client-config", "podman"});
   EXPECT_EQ(plain.action, Action::client_config);
