@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "metrics/client_metrics.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 
@@ -32,6 +33,20 @@ void ClientMetrics::requested(Engine engine, ClientNetwork network, Time now) co
   const auto time = seconds_of(now);
   // Loops share the cache line, and most requests change nothing.
   if (last.load(std::memory_order_relaxed) < time) last.store(time, std::memory_order_relaxed);
+}
+
+std::optional<ClientMetrics::Latest> ClientMetrics::latest(Time now) const {
+  std::int64_t latest = 0;
+  std::optional<Latest> found;
+  for (std::size_t engine = 0; engine < count_of<Engine>; ++engine)
+    for (std::size_t network = 0; network < count_of<ClientNetwork>; ++network) {
+      const auto last = series_->last[engine][network].load(std::memory_order_relaxed);
+      if (last <= latest) continue;
+      latest = last;
+      found = {static_cast<Engine>(engine), static_cast<ClientNetwork>(network),
+               seconds(std::max<std::int64_t>(seconds_of(now) - last, 0))};
+    }
+  return found;
 }
 
 Counter ClientMetrics::limited(ClientLimit limit) const {

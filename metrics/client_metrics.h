@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "metrics/handles.h"
 #include "metrics/reasons.h"
@@ -77,6 +78,13 @@ class ClientMetrics {
 
   /// entrepot_last_request_timestamp_seconds: a client has requested content at `now`.
   void requested(Engine engine, ClientNetwork network, Time now) const;
+  /// The latest of these requests; nullopt if there was none.
+  struct Latest {
+    Engine engine;
+    ClientNetwork network;
+    std::chrono::seconds ago;
+  };
+  std::optional<Latest> latest(Time now) const;
   /// entrepot_clients_limited_total.
   Counter limited(ClientLimit limit) const;
 

@@ -127,6 +127,7 @@ admin::ApiWork AdminApi::status() {
       .listeners = state_.listeners(),
       .admin = address_,
       .connections = state_.connections(),
+      .last_request = metrics_.clients().latest(now),
       .flights = metrics_.flights().value(),
       .hour = hour_.until(now, metrics::counts_of(metrics_)),
   };

@@ -128,16 +128,22 @@ def test_requests_are_answered_as_described(start, upstream, make_upstream, imag
             target = target.replace(name, value)
         reply = entrepot.admin(target + query, method=method)
         assert reply.status == 200, (method, target, reply.body)
-        if section:
+        if section == "Status":
+            fields = leaves(fields_of(reply.json() | {"upstreams": []}))
+            assert fields == fields_described(section)
+            assert leaves(fields_of({"upstreams": reply.json()["upstreams"]})) == fields_described("Upstreams")
+        elif section:
             assert leaves(fields_of(reply.json())) == fields_described(section), target
         if path not in ("/api/v1/cache/pins", "/api/v1/cache/objects"):
             assert entrepot.admin(target, method="PUT").status == 405, path
 
     for path in ("/healthz", "/readyz", "/metrics"):
         ask("GET", path)
+    ask("GET", "/api/v1/status", section="Status")
     ask("GET", "/api/v1/upstreams", section="Upstreams")
     ask("GET", "/api/v1/cache", section="Cache")
     ask("GET", "/api/v1/cache/objects", section="Objects")
+    ask("GET", "/api/v1/cache/images", section="Images")
     ask("POST", "/api/v1/cache/verify", section="Verification")
     ask("PUT", "/api/v1/cache/pins", query="?pattern=library/*", section="Pins")
     ask("GET", "/api/v1/cache/pins", section="Pins")

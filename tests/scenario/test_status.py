@@ -51,6 +51,7 @@ def pull(entrepot, image) -> None:
 
 def test_all_is_well(start, upstream, image):
     entrepot = start()
+    assert status(entrepot)["last_request"] is None
     for _ in range(3):
         pull(entrepot, image)
     eventually(lambda: problems(entrepot) == [], what="the index is loaded")
@@ -61,6 +62,7 @@ def test_all_is_well(start, upstream, image):
     assert document["listeners"] == [entrepot.address]
     assert document["admin"] == address_of(entrepot)
     assert document["version"] in run("version").stdout
+    assert document["last_request"]["network"] == "host" and "last request " in done.stdout
     assert 0 <= document["uptime_seconds"] and document["disk"]["free_bytes"] > 0
     (docker,) = document["upstreams"]
     assert docker == json.loads(entrepot.admin("/api/v1/upstreams").body)["upstreams"][0] | {

@@ -109,6 +109,13 @@ Json json_of(const std::vector<Problem>& problems) {
   return list;
 }
 
+Json json_of(const std::optional<metrics::ClientMetrics::Latest>& request) {
+  if (!request) return nullptr;
+  return {{"seconds_ago", request->ago.count()},
+          {"engine", metrics::to_string(request->engine)},
+          {"network", metrics::to_string(request->network)}};
+}
+
 Json running_json(const Status& status) {
   std::size_t transfers = 0, queued = 0;
   double oldest = 0;
@@ -159,6 +166,7 @@ std::string status_json(const Status& status) {
                      {"admin", status.admin},
                      {"upstreams", reports_as_json(status.upstreams.value_or(upstream::Reports()))},
                      {"last_hour", json_of(status.hour)},
+                     {"last_request", json_of(status.last_request)},
                      {"disk",
                       {{"used_bytes", status.cache.used},
                        {"max_bytes", status.cache.max_size},

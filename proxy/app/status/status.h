@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cache/upkeep/cache_admin.h"
+#include "metrics/client_metrics.h"
 #include "metrics/word_table.h"
 #include "proxy/app/status/hour_figures.h"
 #include "proxy/upstream/endpoint/report.h"
@@ -23,7 +24,8 @@ struct Status {
   std::vector<std::string> listeners = {};  ///< their addresses
   std::string admin = {};                   ///< the address of the admin listener
   std::size_t connections = 0;              ///< of clients
-  double flights = 0;                       ///< entrepot_flights
+  std::optional<metrics::ClientMetrics::Latest> last_request = {};  ///< nullopt: none yet
+  double flights = 0;                                               ///< entrepot_flights
   HourFigures::Figures hour = {};
   cache::CacheAdmin::Stats cache = {};
   std::optional<upstream::Reports> upstreams = {};  ///< nullopt: the fetch loops do not answer

@@ -110,6 +110,15 @@ void print_hour(std::ostream& out, const StatusJson& hour) {
       << bytes_in(hour, "saved_bytes") << "\n";
 }
 
+void print_last_request(std::ostream& out, const StatusJson& request) {
+  out << "clients     ";
+  if (request.empty())
+    out << "none has asked for content since the start\n";
+  else
+    out << "last request " << seconds_in(request, "seconds_ago") << " ago (engine "
+        << word_in(request, "engine") << ", network " << word_in(request, "network") << ")\n";
+}
+
 void print_disk(std::ostream& out, const StatusJson& disk) {
   out << "disk        " << bytes_in(disk, "used_bytes") << " of " << bytes_in(disk, "max_bytes")
       << share(number_in(disk, "used_bytes"), number_in(disk, "max_bytes")) << "; "
@@ -119,7 +128,7 @@ void print_disk(std::ostream& out, const StatusJson& disk) {
 
 void print_running(std::ostream& out, const StatusJson& running) {
   out << "running     " << count_in(running, "connections") << " connections, "
-      << count_in(running, "fills") << " fills, " << count_in(running, "transfers")
+      << count_in(running, "flights") << " flights, " << count_in(running, "transfers")
       << " requests upstream";
   if (number_in(running, "transfers") > 0)
     out << " (the oldest for " << seconds_in(running, "oldest_transfer_seconds") << ")";
@@ -151,6 +160,7 @@ void print_status(std::ostream& out, const nlohmann::ordered_json& status) {
   print_rows(out, endpoint_rows(part(status, "upstreams")));
   out << "\n";
   print_hour(out, part(status, "last_hour"));
+  print_last_request(out, part(status, "last_request"));
   print_disk(out, part(status, "disk"));
   print_running(out, part(status, "running"));
   out << "listening   on " << listeners_text(status) << "; admin on " << word_in(status, "admin")

@@ -20,6 +20,21 @@ std::vector<UpstreamLabels> sample() {
   return {{"docker.io", {"registry-1.docker.io", "mirror.example"}}, {"quay.io", {"quay.io"}}};
 }
 
+TEST(ClientMetrics, KnowsTheLatestRequest) {
+  const ClientMetrics clients;
+  const ClientMetrics::Time start{24h};
+  EXPECT_FALSE(clients.latest(start));
+  clients.requested(Engine::podman, ClientNetwork::host, start);
+  clients.requested(Engine::docker, ClientNetwork::local, start + 10s);
+  clients.requested(Engine::podman, ClientNetwork::host, start + 5s);
+  const auto latest = clients.latest(start + 12s);
+  ASSERT_TRUE(latest);
+  EXPECT_EQ(latest->engine, Engine::docker);
+  EXPECT_EQ(latest->network, ClientNetwork::local);
+  EXPECT_EQ(latest->ago, 2s);
+  EXPECT_EQ(clients.latest(start)->ago, 0s) << "counted by another thread a moment later";
+}
+
 TEST(Counts, AddUpAllUpstreams) {
   const Metrics metrics(sample());
   EXPECT_EQ(counts_of(metrics), Counts());

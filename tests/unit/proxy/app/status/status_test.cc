@@ -176,6 +176,10 @@ TEST(Status, AsJson) {
                             "digest_mismatches":0})"));
   EXPECT_EQ(json["disk"], Json::parse(R"({"used_bytes":10,"max_bytes":1000,"free_bytes":100,
                             "reserve_bytes":50})"));
+  EXPECT_EQ(json["last_request"], nullptr);
+  status.last_request = {metrics::Engine::containerd, metrics::ClientNetwork::local, seconds(3)};
+  EXPECT_EQ(Json::parse(status_json(status))["last_request"],
+            Json::parse(R"({"seconds_ago":3,"engine":"containerd","network":"local"})"));
   EXPECT_EQ(json["listeners"], Json::parse(R"(["127.0.0.1:5000"])"));
   EXPECT_EQ(json["upstreams"].size(), 2U);
   status.hour.counts.fetched_bytes = 6;

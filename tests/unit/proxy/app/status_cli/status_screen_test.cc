@@ -30,8 +30,9 @@ constexpr const char* example = R"({
                     "over": true}}]}],
   "last_hour": {"seconds": 3600, "requests": 200, "hits": 150, "errors": 2,
                 "served_bytes": 3145728, "fetched_bytes": 1048576, "saved_bytes": 2097152},
+  "last_request": {"seconds_ago": 12, "engine": "containerd", "network": "local"},
   "disk": {"used_bytes": 1024, "max_bytes": 4096, "free_bytes": 2048, "reserve_bytes": 512},
-  "running": {"connections": 3, "fills": 2, "transfers": 4, "queued": 1,
+  "running": {"connections": 3, "flights": 2.0, "fills": 9, "transfers": 4, "queued": 1,
               "oldest_transfer_seconds": 12.7}})";
 
 std::string screen(const Json& status) {
@@ -50,8 +51,9 @@ docker.io  a.example  down     connect: Connection refused (for 5 min, last 3 s 
 docker.io  b.example  working  tls: expired (over; 10 min ago)
 
 last hour   200 requests, 150 hits (75 %), 2 errors; served 3.0 MiB, fetched 1.0 MiB, saved 2.0 MiB
+clients     last request 12 s ago (engine containerd, network local)
 disk        1.0 KiB of 4.0 KiB (25 %); 2.0 KiB free, of which 512 B are kept free
-running     3 connections, 2 fills, 4 requests upstream (the oldest for 12 s), 1 queued
+running     3 connections, 2 flights, 4 requests upstream (the oldest for 12 s), 1 queued
 listening   on 127.0.0.1:5000, unix:/run/mirror; admin on 127.0.0.1:5080
 version     1.2.3 (abc), up for 2 h
 )");
@@ -64,6 +66,8 @@ TEST(StatusScreen, AllIsWell) {
   status["last_hour"]["seconds"] = 90;
   status["upstreams"][0]["endpoints"][0]["last_error"] = nullptr;
   EXPECT_THAT(screen(status), StartsWith("well\n\nUPSTREAM"));
+  status["last_request"] = nullptr;
+  EXPECT_THAT(screen(status), HasSubstr("\nclients     none has asked for content"));
   EXPECT_THAT(screen(status), HasSubstr("\nlast 90 s:  200 requests"));
   EXPECT_THAT(screen(status), HasSubstr("a.example  down     -\n"));
 }
@@ -96,7 +100,8 @@ TEST(StatusScreen, TakesMembersThatAreMissingOrOdd) {
       if (is_well(changed)) screen(changed);
     }
   }
-  for (const char* key : {"problems", "upstreams", "listeners", "last_hour", "disk", "running"}) {
+  for (const char* key :
+       {"problems", "upstreams", "listeners", "last_hour", "last_request", "disk", "running"}) {
     for (const auto& other : odd) {
       auto changed = whole;
       changed[key] = other;
