@@ -70,7 +70,7 @@ class Cache final : public ObjectCache, public ObjectRouter {
   void route(TagRequest request) override;
 
   /// Takes over what can change while the process runs: max_size, reserve_free, scrub_rate, pins,
-  /// and how long tags are believed. Any thread.
+  /// max_blob, transfers_per_blob, and how long tags are believed. Any thread.
   void reconfigure(const Options& changed);
 
   /// Lets another process open the directory: nothing in it changes from now on. Stored objects are

@@ -156,10 +156,24 @@ struct Upstream {
   bool operator==(const Upstream&) const = default;
 };
 
+/// A size, or a part of the file system of the cache's directory.
+struct DiskSize {
+  // NOLINTNEXTLINE(google-explicit-constructor): bytes are what most sizes are
+  DiskSize(std::uint64_t size = 0) : bytes(size) {}
+  static DiskSize part(int percent) {
+    DiskSize size;
+    size.percent = percent;
+    return size;
+  }
+  std::uint64_t bytes;  ///< without percent
+  int percent = 0;      ///< 1 to 100, or 0: the size is in bytes
+  bool operator==(const DiskSize&) const = default;
+};
+
 struct Cache {
   std::filesystem::path directory;
-  std::uint64_t max_size = 100ULL << 30;
-  std::uint64_t reserve_free = 5ULL << 30;
+  DiskSize max_size = 100ULL << 30;
+  DiskSize reserve_free = 5ULL << 30;
   std::vector<std::string> pin;           ///< globs of repositories that are never evicted
   std::uint64_t scrub_rate = 4ULL << 20;  ///< bytes per second; 0: never
   bool operator==(const Cache&) const = default;

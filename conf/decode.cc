@@ -111,8 +111,8 @@ Cache read_cache(ObjectReader& in) {
   std::string directory;
   if (in.find("directory") != nullptr) required(in, "directory", directory, nullptr);
   cache.directory = directory;
-  in.size("max_size", cache.max_size, 1);
-  in.size("reserve_free", cache.reserve_free, 0);
+  read_disk_size(in, "max_size", cache.max_size, 1);
+  read_disk_size(in, "reserve_free", cache.reserve_free, 0);
   in.size("scrub_rate", cache.scrub_rate, 0);
   in.texts("pin", [&](const std::string& pattern, const std::string& path) {
     const bool printable =

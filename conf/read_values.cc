@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "conf/read_values.h"
 
+#include "conf/json/units.h"
+
 namespace entrepot::conf {
 
 void add_error(Problems& problems, const std::string& path, const Fault& fault) {
@@ -25,6 +27,21 @@ std::optional<std::filesystem::path> read_file_name(ObjectReader& in, std::strin
   required(in, key, file, nullptr);
   if (file.empty()) return std::nullopt;
   return file;
+}
+
+void read_disk_size(ObjectReader& in, std::string_view key, DiskSize& value, std::uint64_t least) {
+  const auto* found = in.find(key);
+  const bool percent =
+      found != nullptr && found->is_string() && found->get_ref<const std::string&>().ends_with('%');
+  if (!percent) return in.size(key, value.bytes, least);
+  const auto part = parse_percent(found->get_ref<const std::string&>());
+  if (!part || (*part == 0 && least > 0))
+    return in.problems().error(in.path(key),
+                               shown(*found) +
+                                   " is not a part of a file system: give a whole number "
+                                   "from " +
+                                   std::to_string(least > 0 ? 1 : 0) + " to 100, such as \"80%\"");
+  value = *part == 0 ? DiskSize() : DiskSize::part(*part);
 }
 
 void read_texts(ObjectReader& in, std::string_view key, std::vector<std::string>& texts) {

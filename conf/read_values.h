@@ -23,6 +23,10 @@ void required(ObjectReader& in, std::string_view key, std::string& value,
 /// Reads an optional file; nullopt for null as well.
 std::optional<std::filesystem::path> read_file_name(ObjectReader& in, std::string_view key);
 
+/// Reads a size, or a percentage such as "80%", of at least `least` (of a percentage: 1 % for a
+/// `least` above 0).
+void read_disk_size(ObjectReader& in, std::string_view key, DiskSize& value, std::uint64_t least);
+
 /// Appends the entries of a list of texts.
 void read_texts(ObjectReader& in, std::string_view key, std::vector<std::string>& texts);
 

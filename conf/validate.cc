@@ -247,10 +247,12 @@ void check_proxy(OutgoingProxy& proxy, const std::string& path, Problems& proble
 
 void check_size(const Cache& cache, Problems& problems) {
   constexpr std::uint64_t small = 1 << 20;
-  if (cache.max_size < small)
+  if (cache.max_size.percent == 0 && cache.max_size.bytes < small)
     problems.warn("cache.max_size",
-                  std::to_string(cache.max_size) +
+                  std::to_string(cache.max_size.bytes) +
                       " bytes hold no layer; was a unit forgotten, as in 100GiB?");
+  if (cache.reserve_free.percent == 100)
+    problems.error("cache.reserve_free", "100% of the file system leave nothing for the cache");
 }
 
 /// $XDG_CACHE_HOME/entrepot, else ~/.cache/entrepot (XDG Base Directory Specification: relative

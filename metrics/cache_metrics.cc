@@ -10,6 +10,7 @@ struct CacheMetrics::Series {
   GaugeSeries bytes{0}, max_bytes{0}, scrub_progress{0};
   CounterSeries evicted_bytes{0}, fills_resumed{0}, repeated_reads{0}, scrubbed_bytes{0};
   EnumSeries<GaugeSeries, StoredKind> objects;
+  EnumSeries<GaugeSeries, NoRoom> no_room;
   EnumSeries<CounterSeries, EvictionReason> evictions;
   EnumSeries<CounterSeries, BypassReason> bypass;
 };
@@ -25,6 +26,7 @@ void CacheMetrics::write(Exposition& out) const {
   out.add(Id::scrubbed_bytes, {}, series_->scrubbed_bytes);
   out.add(Id::scrub_progress, {}, series_->scrub_progress);
   out.add_each(Id::cache_objects, series_->objects);
+  out.add_each(Id::cache_no_room, series_->no_room);
   out.add_each(Id::cache_evictions, series_->evictions);
   out.add_each(Id::bypass, series_->bypass);
 }
@@ -32,6 +34,7 @@ void CacheMetrics::write(Exposition& out) const {
 Gauge CacheMetrics::bytes() const { return Gauge(&series_->bytes); }
 Gauge CacheMetrics::max_bytes() const { return Gauge(&series_->max_bytes); }
 Gauge CacheMetrics::objects(StoredKind kind) const { return Gauge(&series_->objects[kind]); }
+Gauge CacheMetrics::no_room(NoRoom reason) const { return Gauge(&series_->no_room[reason]); }
 Counter CacheMetrics::evictions(EvictionReason reason) const {
   return Counter(&series_->evictions[reason]);
 }

@@ -19,6 +19,7 @@ class CacheMetrics {
   Gauge bytes() const;
   Gauge max_bytes() const;
   Gauge objects(StoredKind kind) const;
+  Gauge no_room(NoRoom reason) const;  ///< 1 while it is so
   Counter evictions(EvictionReason reason) const;
   Counter evicted_bytes() const;
   Counter bypass(BypassReason reason) const;

@@ -30,6 +30,7 @@ enum class AnswerReason : std::uint8_t {
   index,
   too_large,
   other_upstream,
+  no_room,
   other,  ///< metrics only: without a reason, because the process ends
 };
 
@@ -42,6 +43,14 @@ enum class BypassReason : std::uint8_t {
   index,           ///< the index accepts no new records
   too_large,       ///< larger than one object may be
   other_upstream,  ///< the same blob arrives for an upstream whose transfer is not shared
+  no_room,         ///< the configured sizes leave no room for anything, see NoRoom
+};
+
+/// Why the cache can store nothing: label `reason` of entrepot_cache_no_room.
+enum class NoRoom : std::uint8_t {
+  max_size,      ///< cache.max_size is less than any layer has
+  reserve_disk,  ///< cache.reserve_free is all of the file system, or more
+  reserve_free,  ///< cache.reserve_free is more than what is free, and the cache is empty
 };
 
 /// The reason that the mirror refused a request: access log.
@@ -216,6 +225,7 @@ inline constexpr auto words<AnswerReason> = make_words<AnswerReason>({
     {AnswerReason::index, "index"},
     {AnswerReason::too_large, "too-large"},
     {AnswerReason::other_upstream, "other-upstream"},
+    {AnswerReason::no_room, "no-room"},
     {AnswerReason::other, "other"},
 });
 
@@ -234,6 +244,8 @@ constexpr AnswerReason answer_reason(BypassReason reason) {
       return AnswerReason::too_large;
     case BypassReason::other_upstream:
       return AnswerReason::other_upstream;
+    case BypassReason::no_room:
+      return AnswerReason::no_room;
   }
   return AnswerReason::other;
 }
@@ -246,6 +258,14 @@ inline constexpr auto words<BypassReason> = make_words<BypassReason>({
     {BypassReason::index, to_string(AnswerReason::index)},
     {BypassReason::too_large, to_string(AnswerReason::too_large)},
     {BypassReason::other_upstream, to_string(AnswerReason::other_upstream)},
+    {BypassReason::no_room, to_string(AnswerReason::no_room)},
+});
+
+template <>
+inline constexpr auto words<NoRoom> = make_words<NoRoom>({
+    {NoRoom::max_size, "max-size"},
+    {NoRoom::reserve_disk, "reserve-disk"},
+    {NoRoom::reserve_free, "reserve-free"},
 });
 
 template <>

@@ -37,6 +37,8 @@ struct Options {
 
   /// Bound of the disk space of blobs, growing files and the index together. Bytes.
   std::uint64_t max_size = 100ULL << 30;
+  /// The same as a part of the file system of the directory, 1 to 100 %; 0: max_size counts.
+  int max_size_percent = 0;
   /// Patterns of repositories whose objects are never evicted (pins.h).
   std::vector<std::string> pins;
   /// Rate at which stored files are read again to verify their digests, in bytes per second; 0:
@@ -44,6 +46,8 @@ struct Options {
   std::uint64_t scrub_rate = 4ULL << 20;
   /// Space that must stay free on the file system of the directory. Bytes.
   std::uint64_t reserve_free = 0;
+  /// The same as a part of the file system, 1 to 99 %; 0: reserve_free counts.
+  int reserve_free_percent = 0;
   /// Larger blobs are rejected. Bytes.
   std::uint64_t max_blob = 64ULL << 30;
   /// Maximum number of concurrent transfers for one blob; 1: no parallel transfers.

@@ -72,11 +72,12 @@ struct FillSubject {
   bool ranges_ignored = false;           ///< the upstream has answered a range with the whole blob
   bool near_mirror = false;              ///< the latest answer came from a mirror nearby
   std::set<std::string> endpoints = {};  ///< that have delivered bytes
+  /// The bound at the beginning: another configuration does not end the fill. Bytes.
+  const std::uint64_t max_blob = context.environment.limits.max_blob;
 
   /// The longest object that is accepted. Bytes.
   std::uint64_t max_size() const {
-    const auto& options = context.environment.options;
-    return resource == Resource::manifest ? options.max_manifest : options.max_blob;
+    return resource == Resource::manifest ? context.environment.options.max_manifest : max_blob;
   }
   /// True if clients of `other` may read the bytes.
   bool open_to(std::string_view other) const {

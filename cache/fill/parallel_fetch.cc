@@ -9,7 +9,7 @@
 namespace entrepot::cache {
 
 void ParallelFetch::watch() {
-  if (parallelism_ || subject_.context.environment.options.transfers_per_blob < 2 || !allowed())
+  if (parallelism_ || subject_.context.environment.limits.transfers_per_blob < 2 || !allowed())
     return;
   parallelism_ = std::make_unique<Parallelism>();
   share_ = std::make_unique<ExtraTransfers::Share>(subject_.context.extra_transfers);
@@ -32,7 +32,7 @@ void ParallelFetch::look_at_speed() {
   const auto available = allowed() ? file_->writer().extents().bytes() : size;
   if (available >= size) return stay_with_one();
   const auto most =
-      std::min(subject_.context.environment.options.transfers_per_blob, 1 + share_->most());
+      std::min(subject_.context.environment.limits.transfers_per_blob.load(), 1 + share_->most());
   share_->hold(parallelism_->step(available, size - available, most) - 1);
   look_later();
   if (active()) request_segments();

@@ -26,7 +26,7 @@ LinkProof::~LinkProof() { environment_.metrics.flights().add(-1); }
 
 void LinkProof::start(std::string_view stored_type) {
   const auto max_size = resource_ == Resource::manifest ? environment_.options.max_manifest
-                                                        : environment_.options.max_blob;
+                                                        : environment_.limits.max_blob.load();
   FetchRequest request{repository_.upstream, repository_.name, resource_, digest_.str(),
                        /*head=*/true,        /*offset=*/0,     max_size};
   request.via = sent_.via;

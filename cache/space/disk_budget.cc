@@ -31,6 +31,11 @@ constexpr std::uint64_t reserved_inodes = 16;
 /// Blobs are evicted for inodes only if the cache uses at least this part (1/8) of all inodes.
 constexpr std::uint64_t inodes_part = 8;
 
+/// The reason for which a file has no room: `otherwise`, unless nothing has any.
+DiskBudget::Room refused(const DiskBudget& budget, BypassReason otherwise) {
+  return {nullptr, no_room(budget.numbers()) ? BypassReason::no_room : otherwise};
+}
+
 }  // namespace
 
 DiskBudget::DiskBudget(const Environment& environment, const Disk& disk, BlobStore& store,
@@ -83,7 +88,7 @@ DiskBudget::Room DiskBudget::reserve_among(Candidates among, std::uint64_t bytes
     return {std::make_unique<Reservation>(*this, bytes, bytes), {}};
   }
   if (bytes > environment_.limits.max_size / max_blob_part)
-    return {nullptr, BypassReason::too_large};
+    return refused(*this, BypassReason::too_large);
   if (health_.distrusted()) return {nullptr, BypassReason::disk_error};
   if (!environment_.rocks.health().accepts_writes()) return {nullptr, BypassReason::index};
   if (!inode_left()) return {nullptr, BypassReason::inodes};
@@ -92,7 +97,7 @@ DiskBudget::Room DiskBudget::reserve_among(Candidates among, std::uint64_t bytes
   if (!take(bytes, present, among)) {
     trim();
     const bool too_large = bytes - present > reachable_size() && !crowded();
-    return {nullptr, too_large ? BypassReason::too_large : BypassReason::disk_full};
+    return refused(*this, too_large ? BypassReason::too_large : BypassReason::disk_full);
   }
   files_reserved_.fetch_add(1, std::memory_order_relaxed);
   auto reservation = std::make_unique<Reservation>(*this, bytes, present);
@@ -109,7 +114,15 @@ DiskBudget::Room DiskBudget::reserve_first(std::uint64_t announced, std::uint64_
   if (first == announced || may_hold(announced))
     return reserve_among(Candidates::probation, first, present);
   const bool too_large = announced > environment_.limits.max_size / max_blob_part || !crowded();
-  return {nullptr, too_large ? BypassReason::too_large : BypassReason::disk_full};
+  return refused(*this, too_large ? BypassReason::too_large : BypassReason::disk_full);
+}
+
+Numbers DiskBudget::numbers() const {
+  return {.total = disk_.total_bytes(),
+          .free = disk_.free_bytes(),
+          .used = in_files(),
+          .max_size = environment_.limits.max_size,
+          .reserve_free = environment_.limits.reserve_free};
 }
 
 std::uint64_t DiskBudget::step(std::uint64_t arrived) const {

@@ -8,6 +8,7 @@
 #include "cache/base/clock.h"
 #include "cache/space/evictor.h"
 #include "cache/space/index_room.h"
+#include "cache/space/room.h"
 #include "cache/store/blob_files.h"
 #include "cache/store/blob_store.h"
 #include "cache/store/disk.h"
@@ -85,6 +86,8 @@ class DiskBudget {
   std::uint64_t used() const;
   /// Number of growing files.
   std::uint64_t reserved_files() const { return files_reserved_.load(std::memory_order_relaxed); }
+  /// For no_room(). Queries the disk.
+  Numbers numbers() const;
   /// Sets the metric of bound(), and logs a warning if the disk is smaller than max_size.
   void publish_bound() const;
   /// Sets the gauges of sizes and object counts. Queries RocksDB; call it on the store pool.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cache/index/layout.h"
+#include "cache/space/room.h"
 
 namespace entrepot::cache {
 namespace {
@@ -21,7 +22,7 @@ std::vector<std::string> upstream_names(const Options& options, bool restricted)
 
 Storage::Storage(Options options_in, const Clock& clock, const metrics::Metrics& metrics,
                  JobQueue& store_pool)
-    : options(std::move(options_in)),
+    : options(with_sizes(std::move(options_in))),
       limits(options),
       origins(upstream_names(options, true), upstream_names(options, false)),
       pins(options.pins),

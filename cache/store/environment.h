@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "cache/api/options.h"
@@ -10,6 +11,7 @@
 #include "cache/base/executor.h"
 #include "cache/index/rocks_index.h"
 #include "metrics/metrics.h"
+#include "metrics/mutex.h"
 
 namespace entrepot::cache {
 
@@ -32,21 +34,55 @@ struct Lifecycle {
   WallTime doubtful_since = WallTime::max();
 };
 
+/// The bytes of `percent` of a file system of `total` bytes, rounded down.
+constexpr std::uint64_t part_of(std::uint64_t total, int percent) {
+  const auto part = static_cast<std::uint64_t>(percent);
+  return total / 100 * part + total % 100 * part / 100;
+}
+
 /// The limits that a reload of the configuration changes (Options).
 struct Limits {
   explicit Limits(const Options& options)
       : max_size(options.max_size),
         reserve_free(options.reserve_free),
-        scrub_rate(options.scrub_rate) {}
-  void set(const Options& changed) {
-    max_size = changed.max_size;
-    reserve_free = changed.reserve_free;
+        scrub_rate(options.scrub_rate),
+        max_blob(options.max_blob),
+        transfers_per_blob(options.transfers_per_blob),
+        max_size_percent(options.max_size_percent),
+        reserve_free_percent(options.reserve_free_percent) {}
+  /// `total`: bytes of the file system.
+  void set(const Options& changed, std::uint64_t total) {
+    {
+      const MutexLock lock(mutex);
+      max_size_percent = changed.max_size_percent;
+      reserve_free_percent = changed.reserve_free_percent;
+      if (max_size_percent == 0) max_size = changed.max_size;
+      if (reserve_free_percent == 0) reserve_free = changed.reserve_free;
+    }
+    follow(total);
     scrub_rate = changed.scrub_rate;
+    max_blob = changed.max_blob;
+    transfers_per_blob = changed.transfers_per_blob;
+  }
+
+  /// Adapts percentages to a file system that has `total` bytes now. True: a size has changed.
+  bool follow(std::uint64_t total) {
+    const MutexLock lock(mutex);
+    const auto adapt = [total](std::atomic<std::uint64_t>& bytes, int percent) {
+      return percent > 0 && bytes.exchange(part_of(total, percent)) != part_of(total, percent);
+    };
+    const bool grown = adapt(max_size, max_size_percent);
+    return adapt(reserve_free, reserve_free_percent) || grown;
   }
 
   std::atomic<std::uint64_t> max_size;      ///< bytes
   std::atomic<std::uint64_t> reserve_free;  ///< bytes
   std::atomic<std::uint64_t> scrub_rate;    ///< bytes per second
+  std::atomic<std::uint64_t> max_blob;      ///< bytes
+  std::atomic<std::size_t> transfers_per_blob;
+
+  Mutex mutex;  // so that an old percentage does not follow a new one
+  int max_size_percent GUARDED_BY(mutex) = 0, reserve_free_percent GUARDED_BY(mutex) = 0;
 };
 
 /// References to the state above and to the services of the process. All must outlive every part of

@@ -96,6 +96,7 @@ CacheAdmin::Stats CacheAdmin::stats() const {
   stats.max_size = storage_.budget.bound();
   stats.free = storage_.disk.free_bytes();
   stats.reserve = storage_.limits.reserve_free;
+  stats.no_room = no_room(storage_.budget.numbers());
   stats.blobs = storage_.store.blobs().count();
   stats.blob_bytes = storage_.store.blobs().bytes();
   stats.manifests = storage_.store.manifests().count();

@@ -14,6 +14,7 @@
 #include "cache/base/digest.h"
 #include "cache/index/records.h"
 #include "cache/upkeep/image_list.h"
+#include "metrics/reasons.h"
 
 namespace entrepot::cache {
 
@@ -26,9 +27,10 @@ class CacheAdmin {
   explicit CacheAdmin(Storage& storage) : storage_(storage) {}
 
   struct Stats {
-    std::uint64_t used = 0;               ///< bytes on disk, including reserved ones
-    std::uint64_t max_size = 0;           ///< as configured, or less on a smaller disk
-    std::uint64_t free = 0, reserve = 0;  ///< of the file system; `reserve_free`
+    std::optional<metrics::NoRoom> no_room;  ///< why nothing can be stored
+    std::uint64_t used = 0;                  ///< bytes on disk, including reserved ones
+    std::uint64_t max_size = 0;              ///< as configured, or less on a smaller disk
+    std::uint64_t free = 0, reserve = 0;     ///< of the file system; `reserve_free`
     std::uint64_t blobs = 0, blob_bytes = 0;
     std::uint64_t manifests = 0, manifest_bytes = 0;
     std::uint64_t tags = 0;

@@ -58,9 +58,29 @@ void Maintenance::measure() {
       static_cast<double>(storage_.rocks.usage().memory_bytes()));
 }
 
+/// The disk grows, other programs fill it, and a reload gives other sizes.
+void Maintenance::look_for_room() {
+  if (storage_.limits.follow(storage_.disk.total_bytes())) storage_.budget.publish_bound();
+  const auto numbers = storage_.budget.numbers();
+  const auto reason = no_room(numbers);
+  const auto& cache = storage_.environment.metrics.cache();
+  for (std::size_t i = 0; i < metrics::count_of<metrics::NoRoom>; ++i)
+    cache.no_room(static_cast<metrics::NoRoom>(i))
+        .set(reason && static_cast<std::size_t>(*reason) == i ? 1 : 0);
+  if (reason == no_room_) return;
+  no_room_ = reason;
+  const auto& directory = storage_.options.directory;
+  if (reason)
+    log::error("cache: {}. Pulls go on, each from its registry",
+               no_room_text(*reason, numbers, directory));
+  else
+    log::info("cache: there is room in {} again", directory.string());
+}
+
 void Maintenance::work(unsigned second) {
   if (storage_.lifecycle.stopping) return;
   measure();
+  look_for_room();
   check_disk(second);
   if (!storage_.lifecycle.loaded && second > 0 && storage_.lifecycle.load_failed.exchange(false))
     load_();

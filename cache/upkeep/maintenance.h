@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "cache/base/executor.h"
 #include "cache/space/storage.h"
@@ -30,6 +31,8 @@ class Maintenance {
   void tick();
   /// On the store pool, one after another.
   void measure();
+  /// Reports sizes that leave no room, and follows a file system that grows.
+  void look_for_room();
   void work(unsigned second);
   void check_disk(unsigned second);
 
@@ -47,6 +50,7 @@ class Maintenance {
   // Working job only.
   bool restart_requested_ = false;
   int failed_recoveries_ = 0;
+  std::optional<metrics::NoRoom> no_room_;  // as reported
 };
 
 }  // namespace entrepot::cache

@@ -41,6 +41,14 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   return parse(text, size_units, std::numeric_limits<std::int64_t>::max());
 }
 
+std::optional<int> parse_percent(std::string_view text) {
+  if (!text.ends_with('%')) return std::nullopt;
+  text.remove_suffix(1);
+  const auto number = parse(text, std::span(size_units).first(1), 100);
+  if (!number) return std::nullopt;
+  return static_cast<int>(*number);
+}
+
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   const auto ms = parse(text, time_units, max_ms);
   if (!ms) return std::nullopt;

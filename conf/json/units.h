@@ -12,6 +12,9 @@ namespace entrepot::conf {
 /// else and for numbers out of range.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 
+/// Parses "0%" to "100%": a whole number; nullopt for anything else.
+std::optional<int> parse_percent(std::string_view text);
+
 /// Parses "250ms", "60s", "5m", "24h", "7d": a whole number with its unit, at most ten years;
 /// nullopt for anything else.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);

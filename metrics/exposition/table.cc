@@ -142,6 +142,12 @@ constexpr std::array<Description, id_count> table = {{
      {},
      "Maximum size of stored content (cache.max_size, or less on a smaller disk)."},
     {Id::cache_objects, "entrepot_cache_objects", Type::gauge, {"kind"}, "Stored objects."},
+    {Id::cache_no_room,
+     "entrepot_cache_no_room",
+     Type::gauge,
+     {"reason"},
+     "1 while the cache can store nothing, because cache.max_size or cache.reserve_free leave no "
+     "room."},
     {Id::disk_free_bytes,
      "entrepot_disk_free_bytes",
      Type::gauge,

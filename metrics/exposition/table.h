@@ -38,6 +38,7 @@ enum class Id : std::size_t {
   cache_bytes,
   cache_max_bytes,
   cache_objects,
+  cache_no_room,
   disk_free_bytes,
   disk_reserve_bytes,
   index_memory_bytes,

@@ -48,6 +48,7 @@ ApiAnswer stats(const CacheAdmin& inspection) {
                  {"max_bytes", stats.max_size},
                  {"free_bytes", stats.free},
                  {"reserve_bytes", stats.reserve},
+                 {"no_room", stats.no_room ? Json(metrics::to_string(*stats.no_room)) : Json()},
                  {"blobs", stats.blobs},
                  {"blob_bytes", stats.blob_bytes},
                  {"manifests", stats.manifests},

@@ -14,6 +14,7 @@
 
 #include "cache/api/options.h"
 #include "cache/base/open_error.h"
+#include "cache/space/room.h"
 #include "conf/load.h"
 #include "metrics/log.h"
 #include "metrics/printable.h"
@@ -148,6 +149,7 @@ int check(const Command& command) {
   const auto warnings = verify(loaded.config);
   for (const auto& warning : loaded.warnings) tell_operator(warning);
   for (const auto& warning : warnings) tell_operator(warning);
+  if (const auto fault = cache::fault_of_room(cache_options(loaded.config))) tell_operator(*fault);
   std::cout << (command.config ? command.config->string() : "the built-in configuration")
             << ": good\n";
   return command.online ? run_online_check(loaded.config, std::cout) : exit_ok;

@@ -70,16 +70,20 @@ std::string human_age(std::int64_t milliseconds) {
 }
 
 void print_stats(std::ostream& out, const Json& stats) {
-  const auto max = std::max<std::uint64_t>(stats.at("max_bytes").get<std::uint64_t>(), 1);
+  const auto max = stats.at("max_bytes").get<std::uint64_t>();
   const auto used = stats.at("used_bytes").get<std::uint64_t>();
-  line(out, "used",
-       human_size(used) + " of " + human_size(max) + " (" + std::to_string(used * 100 / max) +
-           " %)");
+  const std::string part =
+      used > max ? "more than it may have" : std::to_string(max > 0 ? used * 100 / max : 0) + " %";
+  line(out, "used", human_size(used) + " of " + human_size(max) + " (" + part + ")");
   // A running process of an earlier version does not tell these.
   if (stats.contains("free_bytes") && stats.contains("reserve_bytes"))
     line(out, "free on the disk",
          size_of(stats, "free_bytes") + ", of which " + size_of(stats, "reserve_bytes") +
              " are kept free");
+  if (const auto reason = stats.find("no_room"); reason != stats.end() && reason->is_string())
+    line(out, "no room",
+         "nothing can be stored (" + printable(reason->get<std::string>()) +
+             "): see cache.max_size and cache.reserve_free");
   line(out, "blobs", counted(stats, "blobs", "blob_bytes"));
   line(out, "manifests", counted(stats, "manifests", "manifest_bytes"));
   line(out, "tags", std::to_string(stats.at("tags").get<std::uint64_t>()));

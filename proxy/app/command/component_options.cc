@@ -69,7 +69,8 @@ upstream::UpstreamOptions one_upstream(const conf::Upstream& configured) {
 }  // namespace
 
 log::Options log_options(const conf::Config& config) {
-  const bool file = config.log.access && config.log.access_file;
+  // Also without access lines: SIGHUP may begin them.
+  const bool file = config.log.access_file.has_value();
   return {.level = config.log.level,
           .json = config.log.json,
           .access_file = file ? config.log.access_file->string() : std::string()};
@@ -90,8 +91,10 @@ cache::Options cache_options(const conf::Config& config) {
   options.directory = config.cache.directory;
   options.max_blob = config.limits.max_blob;
   options.transfers_per_blob = config.limits.transfers_per_blob;
-  options.max_size = config.cache.max_size;
-  options.reserve_free = config.cache.reserve_free;
+  options.max_size = config.cache.max_size.bytes;
+  options.max_size_percent = config.cache.max_size.percent;
+  options.reserve_free = config.cache.reserve_free.bytes;
+  options.reserve_free_percent = config.cache.reserve_free.percent;
   options.pins = config.cache.pin;
   options.scrub_rate = config.cache.scrub_rate;
   for (const auto& upstream : config.upstreams)

@@ -24,6 +24,14 @@ TEST(Units, RejectsInvalidSizes) {
     EXPECT_FALSE(parse_size(text)) << text;
 }
 
+TEST(Units, ParsesPercentages) {
+  EXPECT_EQ(parse_percent("0%"), 0);
+  EXPECT_EQ(parse_percent("80%"), 80);
+  EXPECT_EQ(parse_percent("100%"), 100);
+  for (const auto* text : {"", "%", "80", "101%", "-1%", "1.5%", "80 %", "80%%", " 80%", "1KiB%"})
+    EXPECT_FALSE(parse_percent(text)) << text;
+}
+
 TEST(Units, ParsesDurations) {
   EXPECT_EQ(parse_duration("0s"), 0ms);
   EXPECT_EQ(parse_duration("250ms"), 250ms);
