@@ -120,7 +120,8 @@ bool in_sample(unsigned every) {
 }  // namespace
 
 void AccessLog::write(const AccessLine& line) const {
-  if (!enabled_ || (sample_ > 1 && is_common(line) && !in_sample(sample_))) return;
+  const unsigned sample = sample_.load(std::memory_order_relaxed);
+  if (!enabled() || (sample > 1 && is_common(line) && !in_sample(sample))) return;
   if (AccessFile* const file = access_file()) return write_to_file(*file, line);
   spdlog::memory_buf_t payload;
   append_payload(payload, line, json());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string_view>
@@ -37,20 +38,27 @@ struct AccessLine {
 class AccessFile;
 
 /// The access log: one line for each exchange, in the format of the log; to its own file if
-/// Options::access_file names one, else through the queue of the log. Constant after construction;
-/// any thread; never blocks.
+/// Options::access_file names one, else through the queue of the log. Any thread; never blocks.
 class AccessLog {
  public:
   /// One of `sample` whole replies from the cache gets a line (1: each).
   explicit AccessLog(bool enabled, unsigned sample = 1) : enabled_(enabled), sample_(sample) {}
+  AccessLog(const AccessLog& other) : AccessLog(other.enabled_, other.sample_) {}
+  AccessLog& operator=(const AccessLog&) = delete;
+
+  /// The same for the exchanges that end from now on.
+  void set(bool enabled, unsigned sample) {
+    sample_.store(sample, std::memory_order_relaxed);
+    enabled_.store(enabled, std::memory_order_relaxed);
+  }
 
   /// If false, the caller need not fill a line.
-  bool enabled() const { return enabled_; }
+  bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
   void write(const AccessLine& line) const;
 
  private:
-  const bool enabled_;
-  const unsigned sample_;
+  std::atomic<bool> enabled_;
+  std::atomic<unsigned> sample_;
 };
 
 // Defined in log.cc, used by access_log.cc.

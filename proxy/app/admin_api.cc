@@ -62,8 +62,9 @@ void AdminApi::listen(const conf::Config& config, InheritedSockets& inherited,
   log_certificates(address_, settings->context.get());
 }
 
-void AdminApi::use(const AdminSettings& settings) {
+void AdminApi::use(const AdminSettings& settings, const conf::Config& config) {
   guard_.use(settings.doors);
+  server_->bound(admin_options(config, configured_));
   if (settings.context) server_->renew(settings.context);
 }
 
@@ -104,11 +105,13 @@ admin::ApiWork AdminApi::work_for(http::Method method, std::string_view path,
   if (!reads && state_.read_only())
     return refusal(503, "another process has the cache; ask that one");
   const bool is_status = path == "/api/v1/status";
-  if (!is_status && path != "/api/v1/upstreams")
+  const bool is_restart_keys = path == "/api/v1/restart-keys";
+  if (!is_status && !is_restart_keys && path != "/api/v1/upstreams")
     return [this, method, path = std::string(path), query = std::string(query)] {
       return admin::answer_cache_api(cache_.admin(), method, path, query);
     };
   if (!reads) return refusal(405, "only GET and HEAD");
+  if (is_restart_keys) return [this]() -> admin::ApiAnswer { return {200, state_.fixed_keys}; };
   return is_status ? status() : upstreams();
 }
 

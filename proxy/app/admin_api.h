@@ -40,6 +40,8 @@ class AdminApi {
     std::function<std::size_t()> connections;
     /// The addresses of the listeners for clients.
     std::function<std::vector<std::string>()> listeners;
+    /// The answer of /api/v1/restart-keys.
+    std::string fixed_keys;
   };
 
   /// Binds nothing yet. The functions of `state` are called on the control loop, from listen() and
@@ -55,9 +57,9 @@ class AdminApi {
   /// `settings`: of it. Throws http::ListenError.
   void listen(const conf::Config& config, InheritedSockets& inherited,
               const std::optional<AdminSettings>& settings);
-  /// Decides about requests by `settings` from now on, and uses its certificates for new
-  /// connections. Control loop only. REQUIRES: listen(), and TLS as before.
-  void use(const AdminSettings& settings);
+  /// Decides about requests by `settings` from now on, and uses its certificates and the timeouts
+  /// of `config` for new connections. Control loop only. REQUIRES: listen(), and TLS as before.
+  void use(const AdminSettings& settings, const conf::Config& config);
   /// The logins of its clients, apart from those of the other listeners.
   admission::Logins& logins() { return logins_; }
   /// Keeps the figures of the last hour. Control loop only, at least once a minute.

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "proxy/app/listeners/listener_plan.h"
-
 namespace entrepot::app {
 namespace {
 
@@ -20,54 +18,31 @@ void compare_upstreams(const conf::Config& now, const conf::Config& next, Change
     return std::tie(timeouts.connect, timeouts.first_byte, timeouts.stall);
   };
   const bool all = transfers(now.timeouts) != transfers(next.timeouts);
+  // Names say which endpoints get the credentials.
   const auto asked = [](const conf::Upstream& upstream) {
     return std::tie(upstream.endpoints, upstream.credentials, upstream.ca_file, upstream.proxy,
-                    upstream.internal, upstream.token_hosts);
-  };
-  const auto known = [](const conf::Upstream& upstream) {
-    return std::tie(upstream.aliases, upstream.restricted);
+                    upstream.internal, upstream.token_hosts, upstream.aliases);
   };
   for (const auto& upstream : next.upstreams) {
-    const std::string key = "upstreams." + upstream.name;
     const auto* const before = find(now, upstream.name);
-    if (before == nullptr) {
-      changes.later.push_back(key);
-      continue;
-    }
+    if (before == nullptr) continue;
     if (all || asked(*before) != asked(upstream)) changes.upstreams.push_back(upstream.name);
-    if (known(*before) != known(upstream)) changes.later.push_back(key + " (aliases, access)");
     changes.cache = changes.cache || before->tags != upstream.tags;
   }
-  for (const auto& upstream : now.upstreams)
-    if (find(next, upstream.name) == nullptr) changes.later.push_back("upstreams." + upstream.name);
 }
 
 }  // namespace
 
 Changes changes_between(const conf::Config& now, const conf::Config& next) {
   Changes changes;
-  auto cache = now.cache;  // but for the directory
-  cache.directory = next.cache.directory;
-  changes.cache = cache != next.cache;
+  const auto transfers = [](const conf::Limits& limits) {
+    return std::tie(limits.max_blob, limits.transfers_per_blob);
+  };
+  changes.cache = now.cache != next.cache || transfers(now.limits) != transfers(next.limits);
   changes.log_level = now.log.level != next.log.level;
-  const auto later = [&](const char* key, bool differs) {
-    if (differs) changes.later.emplace_back(key);
-  };
-  later("admin (address, mode, TLS on or off; until then all of it stays)",
-        !same_admin_server(now.admin, next.admin));
-  later("default_upstream", now.default_upstream != next.default_upstream);
-  later("registry", now.registry != next.registry);
-  later("cache.directory", now.cache.directory != next.cache.directory);
-  later("threads", now.threads != next.threads);
-  const auto clients = [](const conf::Timeouts& timeouts) {
-    return std::tie(timeouts.header, timeouts.idle, timeouts.send, timeouts.drain);
-  };
-  later("timeouts (header, idle, send, drain)", clients(now.timeouts) != clients(next.timeouts));
-  later("limits", now.limits != next.limits);
-  auto log = now.log;  // but for the level
-  log.level = next.log.level;
-  later("log (format, access, access_file, access_sample)", log != next.log);
   compare_upstreams(now, next, changes);
+  changes.keys = conf::differences(conf::key_values(now), conf::key_values(next));
+  std::erase_if(changes.keys, [](const conf::Difference& one) { return one.key == "listen"; });
   return changes;
 }
 

@@ -5,23 +5,24 @@
 #include <vector>
 
 #include "conf/config.h"
+#include "conf/differences.h"
 
 namespace entrepot::app {
 
-/// The differences between two configurations, by the work that a running process has to do;
+/// The differences between two configurations of one process, by the work that it has to do;
 /// ListenerPlan has those of `listen`.
 struct Changes {
-  bool cache = false;  ///< sizes, pins, scrub, tag rules
+  bool cache = false;  ///< sizes, pins, scrub, tag rules, bounds of transfers
   bool log_level = false;
-  /// Upstreams with other endpoints, credentials, authorities or timeouts.
+  /// Upstreams with other endpoints, names, credentials, authorities or timeouts.
   std::vector<std::string> upstreams;
-  /// Changed keys that take effect at the next start only.
-  std::vector<std::string> later;
-  bool none() const { return !cache && !log_level && upstreams.empty() && later.empty(); }
+  /// The keys, for the log. Listeners that come and go are not among them, because
+  /// PreparedListeners names them.
+  std::vector<conf::Difference> keys;
 };
 
-/// `now` may lack its passwords: an upstream with credentials then counts as changed, because the
-/// passwords may differ.
+/// REQUIRES: the same upstreams (until_restart()). `now` may lack its passwords: an upstream with
+/// credentials then counts as changed, because the passwords may differ. Pure.
 Changes changes_between(const conf::Config& now, const conf::Config& next);
 
 }  // namespace entrepot::app

@@ -11,6 +11,7 @@
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/joined.h"
 #include "proxy/app/process.h"
+#include "proxy/app/restart_keys/restart_keys.h"
 #include "proxy/http/listen/unix_socket.h"
 #include "proxy/registry/request/via.h"
 
@@ -89,21 +90,26 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       sources_(config, id, threads_, metrics),
       memory_(cache::Layout(config.cache.directory).endpoints(), clock_, threads_.control(),
               threads_.admin_pool(), [this] { return sources_.reports(); }),
-      registry_(options_of_registry(config, id), cache_, metrics),
+      registry_(options_of_registry(config, id), cache_, metrics, threads_.serve_loops()),
       logins_(threads_.login_pool(), metrics),
       admin_({.unready = [this] { return unready(); },
               .read_only = [this] { return gave_up(); },
               .connections = [this] { return listeners_->connections(); },
-              .listeners = [this] { return listeners_->addresses(); }},
+              .listeners = [this] { return listeners_->addresses(); },
+              .fixed_keys = restart_keys_json(restart_keys(config))},
              threads_, sources_, cache_, metrics),
       signals_(threads_.control(), [this](int signal) { on_signal(signal); }),
       notifier_(std::move(notify)),
       cache_(cache_options(config), clock_, metrics, threads_.store_pool(), sources_.homes(),
              [this] { threads_.control().post([this] { restart(); }); }),
-      reload_(
-          config, std::move(load),
-          [this](const conf::Config& next) { return listeners_->prepare(next); },
-          threads_.control(), sources_, cache_, metrics) {}
+      reload_(config, std::move(load),
+              {.control = threads_.control(),
+               .workers = threads_.worker_loops(),
+               .prepare = [this](const conf::Config& next) { return listeners_->prepare(next); },
+               .sources = sources_,
+               .cache = cache_,
+               .registry = registry_,
+               .metrics = metrics}) {}
 
 Mirror::~Mirror() { take_down(); }
 
@@ -122,7 +128,9 @@ void Mirror::assemble(const metrics::Metrics& metrics, InheritedSockets& inherit
                     .logins = logins_,
                     .operators = admin_.logins(),
                     .metrics = metrics,
-                    .use_for_admin = [this](const auto& settings) { admin_.use(settings); }});
+                    .use_for_admin = [this](const auto& settings, const auto& config) {
+                      admin_.use(settings, config);
+                    }});
   admin_.listen(config_, inherited, listeners_->admin());
   inherited.remove_files();
   handover_ = std::make_unique<Handover>(threads_.control(), config_.cache.directory,
@@ -253,10 +261,12 @@ void Mirror::reload() {
         "one");
   notifier_.reloading();
   const auto sockets = stored_sockets(listeners());
-  const bool done = reload_.run();
+  reload_.run([this](bool done) {
+    if (!phase_.is(Phase::serving)) return;
+    notifier_.ready(done ? status() : status() + "; the last SIGHUP was refused, see the log");
+  });
   // The service manager would keep the socket of a removed listener open.
   if (auto now = stored_sockets(listeners()); now != sockets) notifier_.store(now);
-  notifier_.ready(done ? status() : status() + "; the last SIGHUP was refused, see the log");
   listeners_->watch_files();
 }
 
@@ -283,9 +293,10 @@ void Mirror::drain_listeners(Phase phase) {
   const auto next = handover_->has_next() ? http::Next::listens : http::Next::none;
   listeners_->end_fetching();
   handover_->stop();
-  log::info("draining: replies in progress have {} ms", config_.timeouts.drain.count());
-  drain_timer_ = threads_.control().after(config_.timeouts.drain,
-                                          [this] { end_flights("the time to drain is over"); });
+  const auto time = listeners_->drain_time();
+  log::info("draining: replies in progress have {} ms", time.count());
+  drain_timer_ =
+      threads_.control().after(time, [this] { end_flights("the time to drain is over"); });
   listeners_->drain(next, [this] { end_flights({}); });
 }
 

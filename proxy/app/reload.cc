@@ -1,27 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/reload.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <exception>
 #include <string>
 #include <utility>
 
 #include "metrics/log.h"
-#include "proxy/app/changes.h"
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/joined.h"
+#include "proxy/app/restart_keys/restart_keys.h"
+#include "proxy/loop/after_all.h"
 
 namespace entrepot::app {
+namespace {
 
-Reload::Reload(const conf::Config& config, std::function<conf::Loaded()> load, Prepare prepare,
-               loop::Loop& control, FetchSources& sources, cache::Cache& cache,
-               const metrics::Metrics& metrics)
-    : load_(std::move(load)),
-      prepare_(std::move(prepare)),
-      control_(control),
-      sources_(sources),
-      cache_(cache),
-      metrics_(metrics),
-      current_(marked(config)) {}
+/// The lines of one reload; a file that is another one altogether would hide all other lines.
+constexpr std::size_t most_lines = 50;
+
+template <typename Tell>
+void tell_each(const std::vector<conf::Difference>& changes, Tell tell) {
+  const auto told = std::min(changes.size(), most_lines);
+  for (std::size_t i = 0; i < told; ++i) tell(conf::text_of(changes[i]));
+  if (told < changes.size()) tell("and " + std::to_string(changes.size() - told) + " more keys");
+}
+
+bool has(const conf::Config& config, const std::string& upstream) {
+  return std::any_of(config.upstreams.begin(), config.upstreams.end(),
+                     [&](const auto& one) { return one.name == upstream; });
+}
+
+/// Logs a line for each key that differs. `config`: what the process has of `next`. Returns how
+/// many keys need a restart.
+std::size_t tell_changes(const Changes& changes, const conf::Config& config,
+                         const conf::Config& next) {
+  tell_each(changes.keys, [](const std::string& text) { log::info("SIGHUP: {}", text); });
+  const auto later = conf::differences(conf::key_values(config), conf::key_values(next));
+  tell_each(later, [](const std::string& text) {
+    log::warn("SIGHUP: takes effect at the next start: {}", text);
+  });
+  return later.size();
+}
+
+std::string summary(const Changes& changes, const PreparedListeners& listeners, std::size_t later) {
+  const bool none = changes.keys.empty() && !listeners.changed();
+  std::string line = none ? "nothing has changed" : "the new configuration is in force";
+  if (!changes.upstreams.empty()) line += "; upstreams changed: " + joined(changes.upstreams);
+  if (listeners.changed()) line += "; " + listeners.text();
+  if (later > 0) line += "; keys that need a restart: " + std::to_string(later);
+  return line;
+}
+
+}  // namespace
+
+Reload::Reload(const conf::Config& config, Load load, Parts parts)
+    : load_(std::move(load)), parts_(std::move(parts)), current_(marked(config)) {}
 
 conf::Config Reload::marked(conf::Config config) const {
   conf::for_each_password(config, [this](std::string& password) {
@@ -32,43 +66,52 @@ conf::Config Reload::marked(conf::Config config) const {
   return config;
 }
 
-bool Reload::run() {
-  control_.assert_in_loop();
+void Reload::run(const Ended& ended) {
+  parts_.control.assert_in_loop();
   try {
     auto loaded = load_();
     for (const auto& warning : loaded.warnings) log::warn("{}", warning);
-    apply(loaded.config);
-    current_ = marked(std::move(loaded.config));
-    metrics_.reloads(metrics::ReloadResult::done).add();
-    return true;
+    const auto line = apply(loaded.config);
+    conf::forget_passwords(loaded.config);
+    return loop::after_all(parts_.workers, parts_.control, [this, line, ended] {
+      log::info("SIGHUP: {}", line);
+      parts_.metrics.reloads(metrics::ReloadResult::done).add();
+      ended(true);
+    });
   } catch (const conf::ConfigError& error) {
     for (const auto& line : error.lines()) log::error("{}", line);
     log::error("SIGHUP: the configuration is invalid; the previous one stays in force");
   } catch (const std::exception& error) {
     log::error("SIGHUP: {}; the previous configuration stays in force", error.what());
   }
-  metrics_.reloads(metrics::ReloadResult::refused).add();
-  return false;
+  parts_.metrics.reloads(metrics::ReloadResult::refused).add();
+  ended(false);
 }
 
 /// Throws, before it changes anything, if an upstream, an address or a certificate cannot be used
 /// as configured.
-void Reload::apply(const conf::Config& next) {
-  const auto changes = changes_between(current_, marked(next));
-  const auto use_sources = sources_.prepare(next, changes.upstreams);
-  const auto listeners = prepare_(next);
+std::string Reload::apply(const conf::Config& next) {
+  auto config = until_restart(current_, next);
+  const auto next_marked = marked(next);
+  auto config_marked = until_restart(current_, next_marked);
+  auto changes = changes_between(current_, config_marked);
+  // Upstreams that are to go at the next start have lost their passwords here.
+  std::erase_if(changes.upstreams, [&](const std::string& name) { return !has(next, name); });
+  const auto use_sources = parts_.sources.prepare(config, changes.upstreams);
+  const auto names_options = registry_options(config);
+  const auto names = parts_.registry.prepare(names_options);
+  const auto listeners = parts_.prepare(config);
   for (const auto& warning : listeners.warnings) log::warn("{}", warning);
   // First, because it may throw: the kernel can refuse to listen.
   listeners.use();
   use_sources();
-  if (changes.cache) cache_.reconfigure(cache_options(next));
-  if (changes.log_level) log::set_level(next.log.level);
-  if (!changes.later.empty())
-    log::warn("SIGHUP: these changes take effect at the next start: {}", joined(changes.later));
-  const bool none = changes.none() && !listeners.changed();
-  log::info("SIGHUP: {}{}{}", none ? "nothing has changed" : "the new configuration is in force",
-            changes.upstreams.empty() ? "" : "; upstreams changed: " + joined(changes.upstreams),
-            listeners.changed() ? "; " + listeners.text() : "");
+  parts_.registry.use(names, names_options);
+  if (changes.cache) parts_.cache.reconfigure(cache_options(config));
+  const auto later = tell_changes(changes, config_marked, next_marked);
+  if (changes.log_level) log::set_level(config.log.level);
+  current_ = std::move(config_marked);
+  conf::forget_passwords(config);
+  return summary(changes, listeners, later);
 }
 
 }  // namespace entrepot::app

@@ -47,7 +47,8 @@ Arrivals::Arrivals(loop::Loop& loop, const ServerOptions& options, Handler& hand
       handler_(handler),
       clients_(clients),
       calls_(std::move(calls)),
-      proxies_(options.trusted_proxies) {}
+      proxies_(options.trusted_proxies),
+      timeouts_(options) {}
 
 Arrivals::~Arrivals() { close(); }
 
@@ -77,8 +78,7 @@ void Arrivals::failed(Forwarding reason, const Peer& proxy) {
 }
 
 void Arrivals::wait(int fd, Peer proxy, Clients::Share share) {
-  waits_.push_back(
-      {this, fd, std::move(proxy), std::move(share), Clock::now() + options_.header_timeout});
+  waits_.push_back({this, fd, std::move(proxy), std::move(share), Clock::now() + timeouts_.header});
   Wait& wait = waits_.back();
   wait.place = std::prev(waits_.end());
   const auto on_ready = [](int, short, void* waiting) {

@@ -47,6 +47,9 @@ class Arrivals {
   void accepted(int fd, Peer peer);
   /// Trusts `proxies` from now on; null: none.
   void trust(std::shared_ptr<const TrustedProxies> proxies);
+  /// The timeouts of the connections that arrive from now on.
+  void set_timeouts(const ServerTimeouts& timeouts) { timeouts_ = timeouts; }
+  const ServerTimeouts& timeouts() const { return timeouts_; }
   /// Null: none is trusted. Valid in this turn of the loop.
   const TrustedProxies* proxies() const { return proxies_.get(); }
   /// Counts a connection or a request of a trusted proxy that does not name its client, and tells
@@ -92,7 +95,9 @@ class Arrivals {
   Clients& clients_;
   const Calls calls_;
   std::shared_ptr<const TrustedProxies> proxies_;
-  std::list<Wait> waits_;                     // the earliest deadline first
+  ServerTimeouts timeouts_;
+  // The earliest deadline first, but after another timeout, when some may end late by its change.
+  std::list<Wait> waits_;
   std::unique_ptr<loop::Loop::Timer> timer_;  // null without waits
 };
 

@@ -42,8 +42,8 @@ Connection::Connection(LoopServer& server, std::unique_ptr<Socket> socket, Peer 
       socket_(std::move(socket)),
       peer_(std::make_shared<const Peer>(std::move(peer))),
       since_(Clock::now()),
-      reader_(socket_->input(), {server.options().header_timeout, server.options().idle_timeout},
-              since_),
+      reader_(socket_->input(),
+              {server.arrivals().timeouts().header, server.arrivals().timeouts().idle}, since_),
       sender_(server, socket_->output()),
       bounds_(server.options()) {}
 

@@ -14,9 +14,8 @@ namespace {
 using std::chrono::milliseconds;
 
 /// Keeps the shortest deadline to within a quarter of its length.
-milliseconds sweep_interval(const ServerOptions& options) {
-  const milliseconds shortest =
-      std::min({options.header_timeout, options.idle_timeout, options.send_timeout});
+milliseconds sweep_interval(const ServerTimeouts& timeouts) {
+  const milliseconds shortest = std::min({timeouts.header, timeouts.idle, timeouts.send});
   return std::clamp(shortest / 4, milliseconds(5), milliseconds(250));
 }
 
@@ -52,7 +51,7 @@ LoopServer::LoopServer(loop::Loop& loop, const ServerOptions& options, Handler& 
       options_(options),
       handler_(handler),
       clients_(clients),
-      sweep_every_(sweep_interval(options)),
+      sweep_every_(sweep_interval(ServerTimeouts(options))),
       tls_(options.tls),
       head_writer_(options.common_fields),
       listener_(
@@ -183,6 +182,8 @@ void LoopServer::remove(Connection& connection) {
 }
 
 void LoopServer::sweep_later() {
+  // Open connections may have shorter timeouts than the present ones.
+  sweep_every_ = std::min(sweep_every_, sweep_interval(arrivals_.timeouts()));
   sweep_due_ = Connection::Clock::now() + sweep_every_;
   sweep_timer_ = loop_.after(sweep_every_, [this] { sweep(); });
 }

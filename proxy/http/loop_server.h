@@ -49,6 +49,7 @@ class LoopServer {
 
   // For connections.
   loop::Loop& loop() { return loop_; }
+  /// As of the start; Arrivals::timeouts() are the present ones.
   const ServerOptions& options() const { return options_; }
   Handler& handler() { return handler_; }
   HeadWriter& head_writer() { return head_writer_; }
@@ -81,9 +82,9 @@ class LoopServer {
   const ServerOptions& options_;
   Handler& handler_;
   Clients& clients_;
-  const std::chrono::milliseconds sweep_every_;
   LoopServer* next_ = this;
 
+  std::chrono::milliseconds sweep_every_;
   std::shared_ptr<const tls::Context> tls_;  // null: plain TCP
   HeadWriter head_writer_;
   Listener listener_;

@@ -21,7 +21,7 @@ bool body_allowed(const Request& request, int status) {
 }  // namespace
 
 ReplySender::ReplySender(LoopServer& server, Output& output)
-    : server_(server), output_(output), progress_(server.options().send_timeout) {}
+    : server_(server), output_(output), progress_(server.arrivals().timeouts().send) {}
 
 ConnectionExchange& ReplySender::open(Connection& connection,
                                       const std::shared_ptr<const Peer>& peer) {

@@ -64,6 +64,12 @@ class Server::Impl {
     on_each_loop([proxies](LoopServer& part) { part.arrivals().trust(proxies); });
   }
 
+  void bound(const ServerOptions& next) {
+    clients_.limit(next.limits);
+    const ServerTimeouts timeouts(next);
+    on_each_loop([timeouts](LoopServer& part) { part.arrivals().set_timeouts(timeouts); });
+  }
+
   void drain(Next next, const std::function<void()>& drained) {
     if (next == Next::listens && file_) file_->leave();
     remove_file();
@@ -146,6 +152,8 @@ void Server::drain(Next next, const std::function<void()>& drained) { impl_->dra
 void Server::renew(const std::shared_ptr<const tls::Context>& context) { impl_->renew(context); }
 
 void Server::trust(const std::shared_ptr<const TrustedProxies>& proxies) { impl_->trust(proxies); }
+
+void Server::bound(const ServerOptions& next) { impl_->bound(next); }
 
 void Server::close() { impl_->close(); }
 

@@ -97,6 +97,13 @@ struct ServerOptions {
   loop::StorePool* readers = nullptr;
 };
 
+/// The times that a server may change (ServerOptions).
+struct ServerTimeouts {
+  explicit ServerTimeouts(const ServerOptions& options)
+      : header(options.header_timeout), idle(options.idle_timeout), send(options.send_timeout) {}
+  std::chrono::milliseconds header, idle, send;
+};
+
 /// Listening on an address failed. what() is one line with the address and the reason.
 class ListenError : public std::runtime_error {
  public:
@@ -142,6 +149,9 @@ class Server {
   /// Trusts `proxies` (ServerOptions::trusted_proxies): connections that are accepted from now on,
   /// and requests that arrive from now on. Any thread, as renew().
   void trust(const std::shared_ptr<const TrustedProxies>& proxies);
+  /// Uses the timeouts and the limits of connections in `next` for the connections that are
+  /// accepted from now on. Any thread, as renew().
+  void bound(const ServerOptions& next);
   /// Closes the listeners and all connections. Any thread. REQUIRES: the loops run.
   void close();
 

@@ -68,14 +68,35 @@ Refusal too_many_requests() {
 
 }  // namespace
 
-Registry::Registry(Options options, cache::ObjectCache& cache, const metrics::Metrics& metrics)
-    : options_(std::move(options)),
-      upstreams_(options_, metrics),
+struct Registry::Names {
+  UpstreamTable upstreams;
+  bool catalog;
+};
+
+Registry::Registry(const Options& options, cache::ObjectCache& cache,
+                   const metrics::Metrics& metrics, std::vector<loop::Loop*> loops)
+    : id_(options.id),
+      metrics_(metrics),
+      names_(prepare(options), std::move(loops)),
       manifests_(cache),
       blobs_(cache),
       tags_(cache),
       referrers_(cache),
-      reporter_(log::AccessLog(options_.access_log, options_.access_sample), metrics) {}
+      reporter_(log::AccessLog(options.access_log, options.access_sample), metrics) {}
+
+Registry::~Registry() = default;
+
+Registry::NamesPtr Registry::prepare(const Options& options) const {
+  return std::make_shared<const Names>(
+      Names{UpstreamTable(options, metrics_, known_), options.catalog});
+}
+
+void Registry::use(NamesPtr names, const Options& options) {
+  names_.replace(std::move(names));
+  reporter_.set_access_log(options.access_log, options.access_sample);
+}
+
+const UpstreamTable& Registry::upstreams() const { return names_.get().upstreams; }
 
 void Registry::handle(const http::ExchangePtr& exchange) {
   Call* call = begin(*exchange);
@@ -108,17 +129,17 @@ Call* Registry::begin(http::Exchange& exchange) const {
 }
 
 bool Registry::is_direct(const http::Request& request, const Call& call) const {
-  return names_registry(upstreams_, request, call.route);
+  return names_registry(upstreams(), request, call.route);
 }
 
 std::optional<Refusal> Registry::select(const http::Exchange& exchange, Call& call) const {
   const http::Request& request = exchange.request();
-  if (call.fields.via && is_loop(via_of(request, call.fields), options_.id)) return loop_detected();
-  return select_target(upstreams_, request, call);
+  if (call.fields.via && is_loop(via_of(request, call.fields), id_)) return loop_detected();
+  return select_target(upstreams(), request, call);
 }
 
 bool Registry::known_prefix(const Call& call) const {
-  return call.route.prefix.empty() || upstreams_.find(call.route.prefix) != nullptr;
+  return call.route.prefix.empty() || upstreams().find(call.route.prefix) != nullptr;
 }
 
 bool Registry::is_local(const Call& call) const {
@@ -158,7 +179,7 @@ void Registry::answer_ping(http::Exchange& exchange, Call& call) const {
 }
 
 void Registry::answer_catalog(http::Exchange& exchange, Call& call) const {
-  if (!options_.catalog)
+  if (!names_.get().catalog)
     return refuse(
         exchange, call,
         {{404, ErrorCode::unsupported, "this mirror offers no catalog"}, RefusalReason::catalog});

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cache/api/object_cache.h"
 #include "metrics/access_log.h"
 #include "metrics/metrics.h"
 #include "proxy/http/exchange.h"
+#include "proxy/loop/published.h"
 #include "proxy/registry/blob_handler.h"
 #include "proxy/registry/manifest_handler.h"
 #include "proxy/registry/referrers_handler.h"
@@ -23,16 +26,26 @@ namespace entrepot::registry {
 
 /// The registry API for clients. Routes each request to the handler of its resource, answers the
 /// others itself, and reports the end of each exchange to log and metrics. One object serves all
-/// loops: it is constant after construction.
+/// loops.
 class Registry final : public http::Handler {
  public:
   /// Throws std::invalid_argument for contradictory upstreams (UpstreamTable). `cache` and
   /// `metrics` must outlive the registry. The registry must outlive the server that calls it and
-  /// all pending answers of the cache.
-  Registry(Options options, cache::ObjectCache& cache, const metrics::Metrics& metrics);
-  // The handlers refer to the options.
+  /// all pending answers of the cache. `loops`: of the servers that call it; they outlive it.
+  Registry(const Options& options, cache::ObjectCache& cache, const metrics::Metrics& metrics,
+           std::vector<loop::Loop*> loops = {});
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
+  ~Registry() override;
+
+  /// The settings that a reload replaces: names of upstreams, the default one, and the catalog.
+  struct Names;
+  using NamesPtr = std::shared_ptr<const Names>;
+  /// Throws as the constructor. `options`: with the upstreams of the constructor. One thread at a
+  /// time, the same for use().
+  NamesPtr prepare(const Options& options) const;
+  /// Answers by `names` from now on, and writes the access log as `options` say.
+  void use(NamesPtr names, const Options& options);
 
   /// Answers without asking who sent the request. Guard takes the same steps one by one.
   void handle(const http::ExchangePtr& exchange) override;
@@ -60,13 +73,17 @@ class Registry final : public http::Handler {
   void answer_ping(http::Exchange& exchange, Call& call) const;
   void answer_catalog(http::Exchange& exchange, Call& call) const;
 
-  const Options options_;
-  const UpstreamTable upstreams_;
+  const UpstreamTable& upstreams() const;
+
+  const std::string id_;
+  const metrics::Metrics& metrics_;
+  const std::shared_ptr<KnownUpstreams> known_ = std::make_shared<KnownUpstreams>();
+  loop::Published<Names> names_;
   const ManifestHandler manifests_;
   const BlobHandler blobs_;
   const TagsHandler tags_;
   const ReferrersHandler referrers_;
-  const Reporter reporter_;
+  Reporter reporter_;
 };
 
 }  // namespace entrepot::registry

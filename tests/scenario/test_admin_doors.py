@@ -336,7 +336,7 @@ def test_tls_needs_a_restart_and_brings_the_logins_with_it(start, server, auth):
     """A login must not be asked for before the TLS that was configured with it."""
     entrepot = start()
     entrepot.config["admin"] = {**https.listening(server), "auth": auth}
-    reload(entrepot, r"take effect at the next start: admin \(address, mode, TLS")
+    reload(entrepot, r"takes effect at the next start: admin\.(address|mode|tls)")
     assert statuses(asking(entrepot)) == ALL
 
 

@@ -410,11 +410,11 @@ def test_few_descriptors_are_left(start):
                          (limit_with_free(descriptors(entrepot), free), limits[1]))
         for upstream in entrepot.config["upstreams"].values():
             upstream["endpoints"].append({"url": f"http://127.0.0.1:{free + 1}"})
-        listen(entrepot, FREE, *[FREE] * (free % 2), expect="SIGHUP: ")
+        listen(entrepot, FREE, *[FREE] * (free % 2), expect=r"SIGHUP: .*in force")
         resource.prlimit(entrepot.pid, resource.RLIMIT_NOFILE, limits)
         assert entrepot.admin("/healthz").status == 200
     assert entrepot.log.search("error .*SIGHUP: .* the previous")
-    listen(entrepot, FREE, FREE, expect="in force|nothing has changed")
+    listen(entrepot, FREE, FREE, expect=r"SIGHUP: (the new configuration is in force|nothing has changed)")
     listen(entrepot, FREE, expect="listeners removed")
     eventually(lambda: len(descriptors(entrepot)) <= len(settled) + 5, what="no more descriptors")
 

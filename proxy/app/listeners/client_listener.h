@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "conf/config.h"
 #include "metrics/metrics.h"
 #include "proxy/admission/logins.h"
 #include "proxy/app/command/admin_settings.h"
@@ -30,8 +31,9 @@ struct ListenerParts {
   admission::Logins& logins;
   admission::Logins& operators;  ///< the logins of the admin listener
   const metrics::Metrics& metrics;
-  /// Uses other settings for the admin listener. Called on the control loop.
-  std::function<void(const AdminSettings&)> use_for_admin;
+  /// Uses other settings, and the timeouts of another configuration, for the admin listener. Called
+  /// on the control loop.
+  std::function<void(const AdminSettings&, const conf::Config&)> use_for_admin;
 };
 
 /// One listener for clients: an http::Server on one address, and the registry::Guard that decides
@@ -55,6 +57,8 @@ class ClientListener {
   /// Decides about requests by `rules` from now on, uses `context` for new connections, and trusts
   /// `proxies` (http::Server::trust()). REQUIRES: TLS as before.
   void use(const Rules& rules, const Context& context, const Proxies& proxies);
+  /// As http::Server::bound().
+  void bound(const http::ServerOptions& next) { server_.bound(next); }
   /// Gives the file of a unix socket other permissions; the log says if that fails. Does nothing on
   /// a port.
   void set_mode(unsigned mode) const;

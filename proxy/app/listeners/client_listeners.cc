@@ -108,8 +108,6 @@ PreparedListeners ClientListeners::prepare(const conf::Config& next) {
   parts_.control.assert_in_loop();
   conf::Config config = next;
   conf::forget_passwords(config);
-  config.limits = current_.limits;
-  config.timeouts = current_.timeouts;
   config.admin = admin_until_restart(current_.admin, next.admin);
   const auto plan = plan_listeners(current_.listen, config.listen);
   auto loaded = load_settings(config, tickets_, issuer_keys_.keys());
@@ -204,6 +202,8 @@ void ClientListeners::use(const ListenerPlan& plan, const conf::Config& config,
   const auto settings_before = std::exchange(settings_, settings);
   const auto listen_before = std::exchange(current_, config).listen;
   issuer_keys_.use(all_listeners(current_));
+  shares_.set_limits(share_limits(current_));
+  retired_.set_longest(current_.timeouts.drain);
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     const auto& entry = plan.entries[i];
     auto& listener = listeners_[i];
@@ -217,6 +217,7 @@ void ClientListeners::use(const ListenerPlan& plan, const conf::Config& config,
     }
     listener = std::move(before[entry.before]);
     listener->use(settings_.rules[i].rules, settings_.contexts[i], settings_.proxies[i]);
+    listener->bound(server_options(current_, current_.listen[i].address));
     if (listen_before[entry.before].mode != current_.listen[i].mode)
       listener->set_mode(current_.listen[i].mode);
     const auto& context = settings_before.contexts[entry.before];
@@ -224,7 +225,7 @@ void ClientListeners::use(const ListenerPlan& plan, const conf::Config& config,
   }
   for (const auto removed : plan.removed)
     retired_.add(std::move(before[removed]), http::Next::none);
-  if (settings_.admin) parts_.use_for_admin(*settings_.admin);
+  if (settings_.admin) parts_.use_for_admin(*settings_.admin, current_);
   publish();
 }
 

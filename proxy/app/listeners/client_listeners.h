@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -31,7 +32,7 @@ class ClientListeners {
  public:
   /// Takes over the `inherited` sockets of its addresses and binds the others. Throws
   /// http::ListenError, and conf::ConfigError for a certificate or a file of logins that cannot be
-  /// used. Limits and timeouts of clients stay those of `config`, for later listeners too.
+  /// used.
   ClientListeners(const conf::Config& config, InheritedSockets& inherited, ListenerParts parts);
   ClientListeners(const ClientListeners&) = delete;
   ClientListeners& operator=(const ClientListeners&) = delete;
@@ -42,6 +43,8 @@ class ClientListeners {
   /// control loop, which may be after this object is destroyed. Control loop only, once; no other
   /// use afterwards but close() and connections().
   void drain(http::Next next, std::function<void()> drained);
+  /// `timeouts.drain` of the present configuration. Control loop only, once it runs.
+  std::chrono::milliseconds drain_time() const { return current_.timeouts.drain; }
   /// Closes all connections now. Control loop only, after drain().
   void close();
   /// The listening sockets by configured address, open until drain(). Control loop only.
@@ -112,7 +115,7 @@ class ClientListeners {
   // Main thread before the loops run, then control loop only.
   ListenerTickets tickets_;
   ListenerSettings settings_;  // in use
-  conf::Config current_;  // of the settings, without passwords; limits and timeouts of the start
+  conf::Config current_;       // of the settings, without passwords
   bool started_ = false;
   Made listeners_;  // in the order of the configuration
   std::vector<std::string> addresses_;

@@ -33,6 +33,8 @@ class RetiredListeners {
   RetiredListeners(const RetiredListeners&) = delete;
   RetiredListeners& operator=(const RetiredListeners&) = delete;
 
+  /// The time to drain of listeners that are added from now on.
+  void set_longest(std::chrono::milliseconds longest) { longest_ = longest; }
   /// Drains `listener`. `next`: whether another one listens on its sockets. REQUIRES: reloading.
   void add(std::unique_ptr<ClientListener> listener, http::Next next);
   /// Drains the `last` listeners, too. Calls `ended` on the control loop once no listener has a
@@ -65,7 +67,7 @@ class RetiredListeners {
   void cut(Id id);
 
   loop::Loop& control_;
-  const std::chrono::milliseconds longest_;
+  std::chrono::milliseconds longest_;
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>(Shared{this, 0, {}});
   std::map<Id, Entry> entries_;
   Id last_id_ = 0;

@@ -24,7 +24,21 @@ std::string in_quotes(std::string_view name) {
 }  // namespace
 
 ClientShares::ClientShares(const ShareLimits& limits)
-    : limits_(limits), seed_(std::random_device()()) {}
+    : requests_each_(limits.requests_each),
+      misses_each_(limits.misses_each),
+      bandwidth_each_(limits.bandwidth_each),
+      seed_(std::random_device()()) {}
+
+void ClientShares::set_limits(const ShareLimits& limits) {
+  requests_each_ = limits.requests_each;
+  misses_each_ = limits.misses_each;
+  if (bandwidth_each_.exchange(limits.bandwidth_each) == limits.bandwidth_each) return;
+  // enter() reads the rate under the same lock, so no entry misses it.
+  for (Shard& shard : shards_) {
+    const MutexLock lock(shard.mutex);
+    for (auto& [key, entry] : shard.entries) entry.pace.set_rate(limits.bandwidth_each);
+  }
+}
 
 ClientAddress ClientShares::client_of(const Key& key) const {
   if (key.name.empty()) return key.address;
@@ -53,7 +67,7 @@ ClientShares::Entries::value_type& ClientShares::enter(Key key) {
   Entry& entry = found->second;
   if (is_new) {
     entry.client = client_of(found->first);
-    if (limits_.bandwidth_each > 0) entry.pace.emplace(limits_.bandwidth_each);
+    entry.pace.set_rate(bandwidth_each_);
   }
   ++entry.holds;
   return *found;
@@ -64,14 +78,14 @@ void ClientShares::leave(Entries::value_type& entry) {
   Shard& shard = shard_of(entry.first);
   const MutexLock lock(shard.mutex);
   if (--entry.second.holds > 0) return;
-  if (entry.second.pace && !entry.second.pace->rested(Clock::now())) return;
+  if (entry.second.pace.rate() > 0 && !entry.second.pace.rested(Clock::now())) return;
   shard.entries.erase(shard.entries.find(entry.first));
 }
 
 void ClientShares::sweep(Entries& entries) {
   const Clock::time_point now = Clock::now();
   std::erase_if(entries, [now](const auto& entry) {
-    return entry.second.holds == 0 && entry.second.pace->rested(now);
+    return entry.second.holds == 0 && entry.second.pace.rested(now);
   });
 }
 
@@ -100,7 +114,7 @@ bool ClientShares::Hold::begin_request(ClientAddress address, std::string_view n
     release();
     entry_ = &shares_->enter({name.empty() ? address : ClientAddress(), std::string(name)});
   }
-  const std::size_t most = shares_->limits_.requests_each;
+  const std::size_t most = shares_->requests_each_.load(std::memory_order_relaxed);
   if (count(entry_->second.requests, most)) return request_ = true;
   tell(*entry_, most, "requests in progress", "limits.requests_per_client");
   return false;
@@ -108,7 +122,7 @@ bool ClientShares::Hold::begin_request(ClientAddress address, std::string_view n
 
 bool ClientShares::Hold::begin_miss() {
   if (!request_ || miss_) return true;
-  const std::size_t most = shares_->limits_.misses_each;
+  const std::size_t most = shares_->misses_each_.load(std::memory_order_relaxed);
   if (count(entry_->second.misses, most)) return miss_ = true;
   tell(*entry_, most, "requests in progress that wait for an upstream", "limits.misses_per_client");
   return false;
@@ -126,7 +140,7 @@ void ClientShares::Hold::release() {
 }
 
 Pace* ClientShares::Hold::pace() const {
-  return request_ && entry_->second.pace ? &*entry_->second.pace : nullptr;
+  return request_ && entry_->second.pace.rate() > 0 ? &entry_->second.pace : nullptr;
 }
 
 }  // namespace entrepot::http

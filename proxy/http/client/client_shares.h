@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -41,6 +40,9 @@ class ClientShares {
   ClientShares(const ClientShares&) = delete;
   ClientShares& operator=(const ClientShares&) = delete;
 
+  /// Other limits, from the next request or part of a reply on. One thread at a time.
+  void set_limits(const ShareLimits& limits);
+
   /// Clients that are known at present.
   std::size_t size() const;
 
@@ -62,8 +64,8 @@ class ClientShares {
     ClientAddress client;   // ClientAddress::of_name() for a name
     std::atomic<std::size_t> requests{0};
     std::atomic<std::size_t> misses{0};
-    std::optional<Pace> pace;  // with ShareLimits::bandwidth_each
-    log::LogInterval lines;    // about this client
+    Pace pace{0};            // ShareLimits::bandwidth_each
+    log::LogInterval lines;  // about this client
   };
   using Entries = std::unordered_map<Key, Entry, KeyHash>;  // with stable addresses
   struct Shard {
@@ -86,7 +88,8 @@ class ClientShares {
   static void tell(Entries::value_type& entry, std::size_t most, std::string_view things,
                    std::string_view key);
 
-  const ShareLimits limits_;
+  std::atomic<std::size_t> requests_each_, misses_each_;
+  std::atomic<std::uint64_t> bandwidth_each_;
   const std::size_t seed_;  // of the numbers of names
   std::array<Shard, shard_count> shards_;
 };

@@ -11,13 +11,15 @@ namespace entrepot::http {
 
 Clients::Admission Clients::admit(ClientAddress address, Role role) {
   const std::size_t others = open_.fetch_add(1, std::memory_order_relaxed);
+  const std::size_t most_of_all = most_.load(std::memory_order_relaxed);
   Verdict verdict = Verdict::full;
-  if (others < limits_.connections) {
+  if (others < most_of_all) {
     Shard& shard = shard_of(address);
     const MutexLock lock(shard.mutex);
     Entry& entry = shard.entries[address];
-    const std::size_t free = limits_.connections - others;
-    const std::size_t most = std::max({limits_.connections_each, free, std::size_t{1}});
+    const std::size_t free = most_of_all - others;
+    const std::size_t most =
+        std::max({most_each_.load(std::memory_order_relaxed), free, std::size_t{1}});
     if (role == Role::proxy || entry.connections < most) {
       ++entry.all;
       if (role == Role::client) ++entry.connections;
@@ -28,7 +30,7 @@ Clients::Admission Clients::admit(ClientAddress address, Role role) {
       log::warn(
           "client {} holds {} of {} connections and gets no more while so few are free "
           "(limits.connections_per_client)",
-          address.text(), entry.connections, limits_.connections);
+          address.text(), entry.connections, most_of_all);
   }
   open_.fetch_sub(1, std::memory_order_relaxed);
   const bool told = leaving_.fetch_add(1, std::memory_order_relaxed) < most_told;
@@ -66,7 +68,7 @@ Clients::Verdict Clients::Share::hold_head(std::size_t bytes) {
   const std::size_t more = bytes - head_;  // modulo 2^64 if it is less
   const std::size_t all = clients_->heads_.fetch_add(more, std::memory_order_relaxed) + more;
   const std::size_t own = entry_->heads.fetch_add(more, std::memory_order_relaxed) + more;
-  const std::size_t most = clients_->limits_.heads;
+  const std::size_t most = clients_->most_heads_;
   const bool own_fits = role_ == Role::proxy || own <= most / 2;
   if (bytes < head_ || (all <= most && own_fits)) {
     head_ = bytes;

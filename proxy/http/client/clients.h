@@ -48,10 +48,16 @@ class Clients {
   /// flood costs little.
   static constexpr std::size_t most_told = 128;
 
-  explicit Clients(const ClientLimits& limits) : limits_(limits) {}
+  explicit Clients(const ClientLimits& limits)
+      : most_(limits.connections), most_each_(limits.connections_each), most_heads_(limits.heads) {}
   Clients(const Clients&) = delete;
   Clients& operator=(const Clients&) = delete;
 
+  /// Other bounds of connections, for new ones; those of heads stay. Any thread.
+  void limit(const ClientLimits& limits) {
+    most_.store(limits.connections, std::memory_order_relaxed);
+    most_each_.store(limits.connections_each, std::memory_order_relaxed);
+  }
   /// Decides about a new connection from `address`.
   Admission admit(ClientAddress address, Role role = Role::client);
   /// Open connections, including the refused ones that get an answer.
@@ -78,7 +84,8 @@ class Clients {
   }
   void leave(ClientAddress address, Role role);
 
-  const ClientLimits limits_;
+  std::atomic<std::size_t> most_, most_each_;  // connections
+  const std::size_t most_heads_;               // bytes
   std::atomic<std::size_t> open_{0};
   std::atomic<std::size_t> leaving_{0};  // refused connections
   std::atomic<std::size_t> heads_{0};    // bytes

@@ -19,8 +19,12 @@ class Pace {
   /// SendProgress::least_rate on each of them.
   static constexpr std::uint64_t least_rate = 64 * 1024;
 
-  /// `rate`: bytes per second. REQUIRES: at least least_rate.
-  explicit Pace(std::uint64_t rate);
+  /// `rate`: bytes per second, at least least_rate; or 0: all bytes depart at once.
+  explicit Pace(std::uint64_t rate) : rate_(rate) {}
+
+  std::uint64_t rate() const { return rate_.load(std::memory_order_relaxed); }
+  /// Reservations keep the times that they have.
+  void set_rate(std::uint64_t rate) { rate_.store(rate, std::memory_order_relaxed); }
 
   /// Reserves the next time for `bytes`, and returns when they may be sent: now or earlier for at
   /// once. They have to be sent then, or given back.
@@ -36,10 +40,11 @@ class Pace {
  private:
   using Nanoseconds = std::chrono::nanoseconds;
 
-  Nanoseconds time_of(std::uint64_t bytes) const;
+  static Nanoseconds time_of(std::uint64_t bytes, std::uint64_t rate);
+  /// The time of the bytes that depart at once after a rest.
+  static Nanoseconds burst(std::uint64_t rate);
 
-  const std::uint64_t rate_;
-  const Nanoseconds burst_;
+  std::atomic<std::uint64_t> rate_;
   /// When all that is reserved will have departed and be paid for by time, on Clock.
   std::atomic<Nanoseconds::rep> paid_{0};
 };

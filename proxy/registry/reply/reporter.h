@@ -18,6 +18,8 @@ class Reporter {
   /// `metrics` must outlive the reporter.
   Reporter(const log::AccessLog& access_log, const metrics::Metrics& metrics);
 
+  /// As log::AccessLog::set().
+  void set_access_log(bool enabled, unsigned sample) { access_log_.set(enabled, sample); }
   void finished(const http::Exchange& exchange, const Call& call,
                 const http::ReplyStats& stats) const;
   /// Reports a request that was rejected before it became an exchange.
@@ -33,8 +35,8 @@ class Reporter {
   void tls_on_plain_port(const http::Peer& peer) const;
   void plain_on_tls_port(int status, const http::Peer& peer) const;
 
+  log::AccessLog access_log_;
   // Constant after construction.
-  const log::AccessLog access_log_;
   const metrics::UpstreamMetrics& no_upstream_;
   const metrics::ClientMetrics& clients_;
   // Indexed by outcome.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "proxy/base/text.h"
 
@@ -13,12 +14,18 @@ constexpr std::size_t max_host = 255;
 
 }  // namespace
 
-UpstreamTable::UpstreamTable(const Options& options, const metrics::Metrics& metrics) {
-  upstreams_.reserve(options.upstreams.size());  // by_name_ points into it
+const Upstream& KnownUpstreams::remember(const Upstream& upstream) {
+  const auto found = std::find(all_.begin(), all_.end(), upstream);
+  return found != all_.end() ? *found : all_.emplace_back(upstream);
+}
+
+UpstreamTable::UpstreamTable(const Options& options, const metrics::Metrics& metrics,
+                             std::shared_ptr<KnownUpstreams> known)
+    : known_(std::move(known)) {
   for (const UpstreamOptions& configured : options.upstreams) {
-    const Upstream& upstream = upstreams_.emplace_back(
-        Upstream{configured.name, configured.docker_hub, configured.restricted,
-                 &metrics.upstream(configured.name)});
+    const Upstream& upstream =
+        known_->remember({configured.name, configured.docker_hub, configured.restricted,
+                          &metrics.upstream(configured.name)});
     std::vector<std::string> names = configured.aliases;
     names.push_back(configured.name);
     for (const std::string& name : names) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -18,6 +20,18 @@ struct Upstream {
   bool docker_hub;
   bool restricted;
   const metrics::UpstreamMetrics* metrics;  ///< owned by the Metrics of the process
+  bool operator==(const Upstream&) const = default;
+};
+
+/// All upstreams of a process, also those that are no longer configured, because requests in
+/// progress refer to them. There are few: an upstream that comes again is the same one. One thread
+/// at a time, but for the upstreams, which are constant.
+class KnownUpstreams {
+ public:
+  const Upstream& remember(const Upstream& upstream);
+
+ private:
+  std::deque<Upstream> all_;  // with stable addresses
 };
 
 /// The configured upstreams by name and alias. A name from a client is only a key of this table,
@@ -25,8 +39,10 @@ struct Upstream {
 class UpstreamTable {
  public:
   /// Throws std::invalid_argument, naming it, if a name belongs to two upstreams or the default to
-  /// none.
-  UpstreamTable(const Options& options, const metrics::Metrics& metrics);
+  /// none. `known`: of the tables before it; the upstreams live as long as the last of these
+  /// tables.
+  UpstreamTable(const Options& options, const metrics::Metrics& metrics,
+                std::shared_ptr<KnownUpstreams> known = std::make_shared<KnownUpstreams>());
 
   /// Finds an upstream by the exact name or alias in lower case, as in a path. Returns null if
   /// unknown.
@@ -46,7 +62,7 @@ class UpstreamTable {
     }
   };
 
-  std::vector<Upstream> upstreams_;
+  const std::shared_ptr<KnownUpstreams> known_;
   std::unordered_map<std::string, const Upstream*, Hash, std::equal_to<>> by_name_;
   const Upstream* default_ = nullptr;
 };

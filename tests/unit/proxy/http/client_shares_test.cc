@@ -28,6 +28,24 @@ TEST(ClientSharesTest, TheRequestsOfOneClientAreBounded) {
   EXPECT_FALSE(first.begin_request(address(1), ""));
 }
 
+TEST(ClientSharesTest, OtherLimitsCountForTheNextRequest) {
+  ClientShares shares({.requests_each = 2, .misses_each = 2});
+  Hold first(&shares), second(&shares);
+  EXPECT_TRUE(first.begin_request(address(1), ""));
+  EXPECT_EQ(first.pace(), nullptr);
+  shares.set_limits({.requests_each = 1, .misses_each = 1, .bandwidth_each = 1 << 20});
+  ASSERT_NE(first.pace(), nullptr) << "a known client has the rate, too";
+  EXPECT_EQ(first.pace()->rate(), 1U << 20);
+  EXPECT_FALSE(second.begin_request(address(1), ""));
+  EXPECT_TRUE(second.begin_request(address(2), ""));
+  EXPECT_EQ(second.pace()->rate(), 1U << 20);
+  shares.set_limits({.requests_each = 3, .misses_each = 0, .bandwidth_each = 0});
+  EXPECT_EQ(first.pace(), nullptr);
+  Hold third(&shares);
+  EXPECT_TRUE(third.begin_request(address(1), ""));
+  EXPECT_FALSE(third.begin_miss());
+}
+
 TEST(ClientSharesTest, AnEndedConnectionReturnsItsRequest) {
   ClientShares shares({.requests_each = 1, .misses_each = 1});
   {

@@ -44,6 +44,18 @@ TEST_F(ClientsTest, OneClientGetsHalfOfThePlaces) {
   EXPECT_EQ(clients.admit(client(2)).verdict, Clients::Verdict::admitted);
 }
 
+TEST_F(ClientsTest, OtherBoundsCountForNewConnections) {
+  Clients clients({.connections = 10, .connections_each = 2});
+  auto greedy = take_all(clients, 1);
+  EXPECT_THAT(greedy, SizeIs(5));
+  clients.limit({.connections = 20, .connections_each = 2});
+  EXPECT_THAT(take_all(clients, 1), SizeIs(5)) << "ten of twenty";
+  clients.limit({.connections = 4, .connections_each = 2});
+  EXPECT_EQ(clients.admit(client(2)).verdict, Clients::Verdict::full) << "five are open";
+  greedy.clear();
+  EXPECT_EQ(clients.admit(client(2)).verdict, Clients::Verdict::admitted);
+}
+
 TEST_F(ClientsTest, SeveralClientsLeaveAsManyPlacesAsEachHas) {
   Clients clients({.connections = 1000, .connections_each = 10});
   std::vector<std::vector<Clients::Share>> held(9);

@@ -71,6 +71,25 @@ TEST_F(PaceTest, PartsAreSmallForASlowRate) {
   EXPECT_EQ(Pace(std::uint64_t{1} << 40).part(), 256U * 1024);
 }
 
+TEST_F(PaceTest, WithoutARateAllBytesDepartAtOnce) {
+  Pace pace(0);
+  EXPECT_EQ(pace.reserve(1000 * mib, now), now);
+  EXPECT_EQ(pace.reserve(1000 * mib, now), now);
+  EXPECT_TRUE(pace.rested(now));
+  EXPECT_EQ(pace.part(), 256U * 1024);
+}
+
+TEST_F(PaceTest, AnotherRateCountsFromTheNextReservationOn) {
+  Pace pace(mib);
+  EXPECT_LE(pace.reserve(mib, now), now);
+  pace.set_rate(4 * mib);
+  EXPECT_EQ(pace.reserve(4 * mib, now), now + milliseconds(750))
+      << "the time that is reserved stays";
+  EXPECT_EQ(pace.reserve(1, now), now + milliseconds(1750));
+  pace.set_rate(0);
+  EXPECT_EQ(pace.reserve(mib, now), now);
+}
+
 // If all bytes are sent at their departures, no period has more than its rate and one burst.
 TEST_F(PaceTest, NeverExceedsTheRateAndABurst) {
   std::mt19937 random(7);
