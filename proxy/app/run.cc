@@ -32,6 +32,7 @@
 #include "proxy/app/mirror.h"
 #include "proxy/app/online_check/online_check.h"
 #include "proxy/app/process.h"
+#include "proxy/app/restart_keys/against_running.h"
 #include "proxy/app/status_cli/status_command.h"
 #include "proxy/app/token_cli/token_command.h"
 #include "proxy/loop/signals.h"
@@ -152,6 +153,10 @@ int check(const Command& command) {
   if (const auto fault = cache::fault_of_room(cache_options(loaded.config))) tell_operator(*fault);
   std::cout << (command.config ? command.config->string() : "the built-in configuration")
             << ": good\n";
+  if (command.against_running) {
+    const int code = compare_with_running(loaded.config, command.admin_access, std::cout);
+    if (code != exit_ok) return code;
+  }
   return command.online ? run_online_check(loaded.config, std::cout) : exit_ok;
 }
 

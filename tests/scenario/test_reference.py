@@ -141,6 +141,7 @@ def test_requests_are_answered_as_described(start, upstream, make_upstream, imag
         ask("GET", path)
     ask("GET", "/api/v1/status", section="Status")
     ask("GET", "/api/v1/upstreams", section="Upstreams")
+    ask("GET", "/api/v1/restart-keys", section="Keys that need a restart")
     ask("GET", "/api/v1/cache", section="Cache")
     ask("GET", "/api/v1/cache/objects", section="Objects")
     ask("GET", "/api/v1/cache/images", section="Images")

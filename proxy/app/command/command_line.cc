@@ -276,6 +276,9 @@ void add_check_options(CLI::App& check, Command& result) {
   check.add_flag("--online", result.online,
                  "Try each endpoint, too: its name and certificate, each account, and the first "
                  "step of a pull");
+  check.add_flag("--against-running", result.against_running,
+                 "Ask the running process, too, which keys it cannot change without a restart");
+  add_access_options(check, result.admin_access, "command");
 }
 
 void add_commands(CLI::App& app, Command& result) {

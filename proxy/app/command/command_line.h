@@ -57,8 +57,9 @@ struct Command {
   std::optional<std::filesystem::path> config;
   std::vector<std::string> overrides;  ///< "key=value", in order
 
-  /// `check`: tries each endpoint.
-  bool online = false;
+  // Arguments of `check`.
+  bool online = false;           ///< tries each endpoint
+  bool against_running = false;  ///< asks the running process which keys it cannot change
 
   /// `serve`: takes the place of the running process.
   bool replace = false;
@@ -76,7 +77,7 @@ struct Command {
   /// `status`: that of the configuration.
   std::string address;
 
-  // Arguments of `cache`, `health` and `status`.
+  // Arguments of `cache`, `health`, `status` and `check`.
   AccessOptions admin_access;
 
   // Arguments of `client-config`.
