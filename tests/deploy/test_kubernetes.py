@@ -361,6 +361,16 @@ def test_configuration_and_manifest_agree(objects):
                     + gibibytes(config["cache"]["reserve_free"])) <= volume
 
 
+@pytest.mark.parametrize("folder", [".", "nodes"])
+def test_the_cache_of_a_node_fits_a_small_disk(rendered, folder):
+    """Parts of the disk, whatever it has, that leave the kubelet more than the 15 % below which it removes
+    images and pods, and most of the rest."""
+    objects = rendered[folder]
+    cache = without_comments(objects.config(node(objects))["entrepot.json"])["cache"]
+    parts = {key: int(re.fullmatch(r"(\d+)%", cache[key])[1]) for key in ("max_size", "reserve_free")}
+    assert parts["reserve_free"] > 15 and parts["max_size"] <= 100 - 15 - 50
+
+
 def gibibytes(text: str) -> int:
     return int(re.fullmatch(r"(\d+)GiB?", text)[1])
 
