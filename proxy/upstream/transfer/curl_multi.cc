@@ -228,7 +228,11 @@ void CurlMulti::settle() {
   for (CurlTransfer* running : std::exchange(detached_, {})) remove(*running);
   std::vector<Ended> ended;
   collect(ended);
-  dial_on();
+  if (sockets_.take_skip()) {
+    in_curl_ = true;
+    for (const auto& [running, owned] : active_) running->dial_on();
+    in_curl_ = false;
+  }
   admit();
   for (Ended& one : ended) one.running->finish(one.end);
 }
@@ -254,13 +258,6 @@ void CurlMulti::collect(std::vector<Ended>& ended) {
     TransferEnd end = running->judge(result);
     ended.push_back({.running = remove(*running), .end = std::move(end)});
   }
-}
-
-void CurlMulti::dial_on() {
-  if (!sockets_.take_skip()) return;
-  in_curl_ = true;
-  for (const auto& [running, owned] : active_) running->dial_on();
-  in_curl_ = false;
 }
 
 void CurlMulti::expired(CurlTransfer& running, TransferEnd end) {

@@ -72,8 +72,6 @@ class CurlMulti : private CurlTransfer::Deadlines {
   void open();
   void act(curl_socket_t fd, int mask);
   void settle();
-  /// Lets transfers that have skipped dead addresses go on (CurlTransfer::dial_on).
-  void dial_on();
   void admit();
   void begin(std::unique_ptr<TransferQueue::Waiting> waiting);
   void review();

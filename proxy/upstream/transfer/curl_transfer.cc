@@ -12,6 +12,9 @@
 namespace entrepot::upstream {
 namespace {
 
+/// "name:port"
+std::string host_of(const Url& url) { return url.host() + ":" + std::to_string(url.port()); }
+
 /// In bytes. Reading a longer body costs more than a new connection.
 constexpr std::uint64_t max_discarded = 64 * 1024;
 
@@ -168,9 +171,11 @@ bool CurlTransfer::try_again(CURLcode result, const LastAddresses& known) {
       if (handle_.through_proxy()) return false;
       break;
   }
-  const std::string entry = known.resolve_entry(host(), std::chrono::steady_clock::now());
+  const std::string entry =
+      known.resolve_entry(host_of(request_.url), std::chrono::steady_clock::now());
   if (!handle_.resolve_by(entry)) return false;
-  log::warn("the name of {} cannot be resolved; the address it answered from last is used", host());
+  log::warn("the name of {} cannot be resolved; the address it answered from last is used",
+            host_of(request_.url));
   return true;
 }
 
@@ -182,14 +187,10 @@ void CurlTransfer::dial_on() const {
   curl_easy_pause(easy(), CURLPAUSE_CONT);
 }
 
-std::string CurlTransfer::host() const {
-  return request_.url.host() + ":" + std::to_string(request_.url.port());
-}
-
 void CurlTransfer::remember_address(LastAddresses& known) const {
   if (!has_head() || handle_.through_proxy()) return;
   if (const auto address = handle_.peer_ip(); !address.empty())
-    known.answered(host(), address, std::chrono::steady_clock::now());
+    known.answered(host_of(request_.url), address, std::chrono::steady_clock::now());
 }
 
 bool CurlTransfer::has_head() const {

@@ -77,8 +77,6 @@ class CurlTransfer {
   static std::size_t write_callback(char* data, std::size_t size, std::size_t count, void* self);
 
   void set_callbacks(Sockets& sockets);
-  /// "name:port"
-  std::string host() const;
   /// A final head has arrived, and the sink has decided about its body.
   bool has_head() const;
   bool refused_by_proxy() const;
