@@ -326,12 +326,13 @@ void add_help_command(CLI::App& app, std::optional<std::vector<std::string>>& to
 
 /// `shell`: the argument of `completion`; nullopt without it.
 void add_completion_command(CLI::App& app, std::optional<Shell>& shell) {
-  const auto& words = metrics::words<Shell>;
+  constexpr auto& words = metrics::words<Shell>;
   app.add_subcommand("completion", "Print the script with which a shell completes these commands")
       ->add_option_function<std::string>(
           "SHELL",
-          [&shell, &words](const std::string& word) {
-            shell = static_cast<Shell>(std::find(words.begin(), words.end(), word) - words.begin());
+          [&shell](const std::string& word) {
+            const auto& known = metrics::words<Shell>;
+            shell = static_cast<Shell>(std::find(known.begin(), known.end(), word) - known.begin());
           },
           "bash, zsh or fish")
       ->required()
