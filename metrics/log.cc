@@ -95,7 +95,7 @@ void check_level(const std::string& level) {
 }  // namespace
 
 void set_level(const std::string& level) {
-  check_level(level);
+  if (level != "off") check_level(level);
   current().messages->set_level(spdlog::level::from_str(level));
 }
 

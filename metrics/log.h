@@ -22,7 +22,7 @@ struct Options {
 /// thread. Main thread, before any other thread exists. Throws std::invalid_argument for an unknown
 /// level, and std::runtime_error that names the access log if it cannot be opened.
 void start(const Options& options);
-/// Changes the level. Any thread. Throws as start() does.
+/// Changes the level; "off": no line at all. Any thread. Throws as start() does.
 void set_level(const std::string& level);
 /// Opens the access log again, after its file was renamed. Returns false if there is none. Any
 /// thread; the result is logged later. After a failure, the file before it stays in use.

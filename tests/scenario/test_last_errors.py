@@ -179,6 +179,18 @@ def token_server_down(upstream, _authority):
     return f"account {USER}: BAD: ", "answered 500"
 
 
+def token_server_closes(upstream, _authority):
+    upstream.role.require_bearer(users={USER: PASSWORD})
+    upstream.script(faults.raw(b""), kind="token")
+    return f"account {USER}: BAD: ", "its token server gave no response"
+
+
+def page_of_a_token_server(upstream, _authority):
+    upstream.role.require_bearer(users={USER: PASSWORD})
+    upstream.script(faults.html_page(), kind="token")
+    return f"account {USER}: BAD: ", "its token server answered 200 without a token"
+
+
 def page_of_an_error(status):
     def trouble(upstream, _authority):
         upstream.script(faults.html_page(status))
@@ -215,7 +227,8 @@ def server_error(upstream, _authority):
 
 @pytest.mark.parametrize("trouble", [
     dead, expired, unknown_authority, page, page_for_content, wrong_password,
-    wrong_basic_password, token_server_down, server_error, page_of_an_error(403),
+    wrong_basic_password, token_server_down, token_server_closes, page_of_a_token_server,
+    server_error, page_of_an_error(403),
     page_of_an_error(404), refused_to_everybody, no_registry, no_manifest,
     wrong_password_where_the_base_is_open], ids=lambda trouble: trouble.__name__)
 def test_online_names_the_trouble(check, make_upstream, authority, account, trouble):
@@ -231,6 +244,7 @@ def test_online_names_the_trouble(check, make_upstream, authority, account, trou
     assert f"docker.io: {upstream.address}: {step}" in line and text in line, done.stdout
     assert "0 of 1 endpoints are good" in done.stdout
     assert PASSWORD not in done.stdout + done.stderr
+    assert "SIGHUP" not in done.stderr, "no server runs"
 
 
 

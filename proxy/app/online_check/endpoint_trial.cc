@@ -19,13 +19,24 @@ EndpointTrial::EndpointTrial(upstream::Upstream& tried, Done done)
   base_wait_ = endpoint_.base_challenge().request(*this);
 }
 
-void EndpointTrial::add(std::string step, TrialJudgement judged) {
-  results_.push_back({std::move(step), judged.good, std::move(judged.text)});
+/// The name of the present one.
+std::string EndpointTrial::step() const {
+  if (!phase_.is(TrialPhase::account)) return std::string(to_string(phase_.get()));
+  return "account " + accounts_[tried_accounts_]->credential()->username;
+}
+
+void EndpointTrial::add(TrialJudgement judged) {
+  results_.push_back({step(), judged.good, std::move(judged.text)});
+}
+
+std::vector<TrialResult> EndpointTrial::give_up(std::string text) {
+  add({.good = false, .text = std::move(text)});
+  return std::exchange(results_, {});
 }
 
 void EndpointTrial::on_base_answer(const upstream::BaseAnswer& answer) {
   pull_.base = answer;
-  add("connection", judge_connection(answer, pull_.mirror));
+  add(judge_connection(answer, pull_.mirror));
   if (!results_.back().good) return end();
   next_account();
 }
@@ -38,9 +49,9 @@ void EndpointTrial::next_account() {
 }
 
 void EndpointTrial::on_account_verdict(upstream::AccountVerdict verdict) {
-  const upstream::Account& account = *accounts_[tried_accounts_++];
-  const std::string& why = endpoint_.account_checks().of(account).why();
-  add("account " + account.credential()->username, judge_account(verdict, why));
+  const std::string& why = endpoint_.account_checks().of(*accounts_[tried_accounts_]).why();
+  add(judge_account(verdict, why));
+  ++tried_accounts_;
   next_account();
 }
 
@@ -71,7 +82,7 @@ bool EndpointTrial::on_data(upstream::EndpointRequest& /*request*/,
 void EndpointTrial::on_end(upstream::EndpointRequest& /*request*/, upstream::RequestResult result) {
   if (result.kind != upstream::RequestResult::Kind::complete) pull_.head.reset();
   pull_.failure = std::move(result.failure);
-  add("pull", judge_pull(pull_));
+  add(judge_pull(pull_));
   end();
 }
 

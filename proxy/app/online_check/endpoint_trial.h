@@ -71,6 +71,10 @@ class EndpointTrial : private upstream::BaseChallenge::Sink,
   EndpointTrial(const EndpointTrial&) = delete;
   EndpointTrial& operator=(const EndpointTrial&) = delete;
 
+  /// The results so far, and one that is not good for the step that has none yet, with this text.
+  /// REQUIRES: Done was not called, and the loop has ended. The last call.
+  std::vector<TrialResult> give_up(std::string text);
+
  private:
   void on_base_answer(const upstream::BaseAnswer& answer) override;
   void on_account_verdict(upstream::AccountVerdict verdict) override;
@@ -79,9 +83,10 @@ class EndpointTrial : private upstream::BaseChallenge::Sink,
   bool on_data(upstream::EndpointRequest& request, std::span<const std::byte> data) override;
   void on_end(upstream::EndpointRequest& request, upstream::RequestResult result) override;
 
+  std::string step() const;
   void next_account();
   void pull();
-  void add(std::string step, TrialJudgement judged);
+  void add(TrialJudgement judged);
   void end();
 
   upstream::Endpoint& endpoint_;

@@ -73,12 +73,12 @@ TrialJudgement judge_account(upstream::AccountVerdict verdict, const std::string
       return bad(
           "the endpoint answers 403 with it and without a login: it, or a firewall, may "
           "block this machine");
-    case untold:
+    case undetermined:
       return good("/v2/ needs no login, so nothing shows whether it is accepted");
     case unanswered:
       break;
   }
-  return bad("its login got no answer that tells" + (why.empty() ? "" : ": " + why) +
+  return bad("its login had no result" + (why.empty() ? "" : ": " + why) +
              "; check the token server, and token_hosts");
 }
 

@@ -75,7 +75,7 @@ class AccountHealth {
   const std::chrono::milliseconds checked_for_, confirmed_after_, first_, longest_;
   PhaseVariable<AccountState> state_{AccountState::working};
   Time since_{};
-  AccountVerdict verdict_ = AccountVerdict::untold;  ///< of the last check
+  AccountVerdict verdict_ = AccountVerdict::undetermined;  ///< of the last check
   Time verdict_until_{};
   std::chrono::milliseconds pause_{0};
   Time next_check_{};

@@ -27,11 +27,12 @@ AccountVerdict judge(const AccountEvidence& evidence) {
     if (const auto verdict = refusal(*evidence.base_status, evidence)) return *verdict;
   if (evidence.granted) return AccountVerdict::accepted;
   if (!evidence.base_status)
-    return evidence.anonymous_status == 403 ? AccountVerdict::everybody : AccountVerdict::untold;
+    return evidence.anonymous_status == 403 ? AccountVerdict::everybody
+                                            : AccountVerdict::undetermined;
   if (unanswered(*evidence.base_status)) return AccountVerdict::unanswered;
   return succeeds(*evidence.base_status) && !succeeds(evidence.anonymous_status)
              ? AccountVerdict::accepted
-             : AccountVerdict::untold;
+             : AccountVerdict::undetermined;
 }
 
 Blame blame_of(int status, AccountVerdict verdict) {
@@ -40,7 +41,7 @@ Blame blame_of(int status, AccountVerdict verdict) {
       return Blame::repository;
     case AccountVerdict::refused:
       return Blame::account;
-    case AccountVerdict::untold:
+    case AccountVerdict::undetermined:
       return status == 401 ? Blame::unknown : Blame::repository;
     case AccountVerdict::forbidden:
     case AccountVerdict::everybody:

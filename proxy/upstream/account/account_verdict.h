@@ -12,10 +12,10 @@ namespace entrepot::upstream {
 enum class AccountVerdict : std::uint8_t {
   accepted,
   refused,
-  forbidden,   ///< 403, perhaps of a firewall: refused if a second check says so
-  everybody,   ///< 403, which the anonymous user gets as well: it says nothing about the account
-  untold,      ///< `/v2/` is open to anybody, and there is no token server that knows passwords
-  unanswered,  ///< the endpoint or its token server did not answer, or not as one does
+  forbidden,     ///< 403, perhaps of a firewall: refused if a second check says so
+  everybody,     ///< 403, which the anonymous user gets as well: it says nothing about the account
+  undetermined,  ///< `/v2/` is open to anybody, and there is no token server that knows passwords
+  unanswered,    ///< the endpoint or its token server did not answer, or not as one does
 };
 
 /// The responses to such a login.
@@ -39,7 +39,7 @@ struct AccountEvidence {
 /// A password or token that is answered with 401 where no repository is named is refused. A 403 is
 /// `forbidden`, unless it is an HTML page or the anonymous user gets it as well. A token server
 /// that grants a token has accepted the password; without one, only an `/v2/` that refuses
-/// anonymous requests tells.
+/// anonymous requests shows whether it is accepted.
 AccountVerdict judge(const AccountEvidence& evidence);
 
 /// Whose refusal a 401 or 403 is that the account got for a request about a repository.
@@ -50,7 +50,7 @@ enum class Blame : std::uint8_t {
 };
 
 /// `status`: of the refusal, by the endpoint or by its token server. `forbidden` and `everybody`
-/// leave it open, and so does a missing answer. An `untold` 401 leaves it
+/// leave it open, and so does a missing answer. An `undetermined` 401 leaves it
 /// open; a 403 comes after a login that succeeded (RFC 9110 section 15.5.4).
 Blame blame_of(int status, AccountVerdict verdict);
 

@@ -61,7 +61,8 @@ TEST(TrialRules, Account) {
   using enum upstream::AccountVerdict;
   for (const auto verdict : {refused, forbidden, everybody, unanswered})
     EXPECT_FALSE(judge_account(verdict, "why").good);
-  for (const auto verdict : {accepted, untold}) EXPECT_TRUE(judge_account(verdict, "why").good);
+  for (const auto verdict : {accepted, undetermined})
+    EXPECT_TRUE(judge_account(verdict, "why").good);
   EXPECT_THAT(judge_account(refused, "it answered 401").text, HasSubstr("it answered 401"));
 }
 

@@ -34,7 +34,7 @@ TEST_F(AccountHealthTest, ARefusalHoldsUntilACheckEndsIt) {
   EXPECT_TRUE(health.refused());
   EXPECT_EQ(health.since(), now);
   EXPECT_EQ(health.known(now + std::chrono::hours(9)), Verdict::refused);
-  for (const auto verdict : {Verdict::refused, Verdict::untold, Verdict::unanswered}) {
+  for (const auto verdict : {Verdict::refused, Verdict::undetermined, Verdict::unanswered}) {
     EXPECT_FALSE(health.judged(verdict, now + minutes(1)));
     EXPECT_EQ(health.known(now + std::chrono::hours(9)), Verdict::refused);
   }
@@ -76,7 +76,7 @@ TEST_F(AccountHealthTest, OneForbiddenLoginIsNoProof) {
 
 TEST_F(AccountHealthTest, AnyOtherVerdictEndsTheSuspicion) {
   for (const auto verdict :
-       {Verdict::accepted, Verdict::everybody, Verdict::untold, Verdict::unanswered}) {
+       {Verdict::accepted, Verdict::everybody, Verdict::undetermined, Verdict::unanswered}) {
     EXPECT_FALSE(health.judged(Verdict::forbidden, now));
     EXPECT_FALSE(health.judged(verdict, now));
     EXPECT_EQ(health.known(now), verdict);

@@ -71,13 +71,13 @@ TEST(AccountVerdict, ByTheResponsesToALogin) {
        unanswered},
       {"403 for everybody, and no login is named", {.anonymous_status = 403}, everybody},
       {"a password that is accepted", {.base_status = 200}, accepted},
-      {"a /v2/ that is open", {.anonymous_status = 200, .base_status = 200}, untold},
-      {"no /v2/", {.base_status = 404}, untold},
-      {"a redirect of /v2/", {.base_status = 302}, untold},
+      {"a /v2/ that is open", {.anonymous_status = 200, .base_status = 200}, undetermined},
+      {"no /v2/", {.base_status = 404}, undetermined},
+      {"a redirect of /v2/", {.base_status = 302}, undetermined},
       {"a rate limit", {.base_status = 429}, unanswered},
       {"an error", {.base_status = 500}, unanswered},
       {"no response", {.base_status = 0}, unanswered},
-      {"nothing to send", {.anonymous_status = 200}, untold},
+      {"nothing to send", {.anonymous_status = 200}, undetermined},
   };
   for (const auto& one : cases) EXPECT_EQ(judge(one.evidence), one.verdict) << one.name;
 }
@@ -90,8 +90,8 @@ TEST(AccountVerdict, BlamesTheAccountOrTheRepository) {
          {AccountVerdict::unanswered, AccountVerdict::forbidden, AccountVerdict::everybody})
       EXPECT_EQ(blame_of(status, verdict), Blame::unknown);
   }
-  EXPECT_EQ(blame_of(401, AccountVerdict::untold), Blame::unknown);
-  EXPECT_EQ(blame_of(403, AccountVerdict::untold), Blame::repository);
+  EXPECT_EQ(blame_of(401, AccountVerdict::undetermined), Blame::unknown);
+  EXPECT_EQ(blame_of(403, AccountVerdict::undetermined), Blame::repository);
 }
 
 }  // namespace
