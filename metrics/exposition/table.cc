@@ -113,7 +113,7 @@ constexpr std::array<Description, id_count> table = {{
      "entrepot_accounts_denied",
      Type::gauge,
      {"upstream", "endpoint"},
-     "Accounts whose credentials the endpoint refuses, summed over the fetch loops."},
+     "Accounts whose credentials the endpoint refuses, each counted once for all fetch loops."},
     {Id::transfers,
      "entrepot_transfers",
      Type::gauge,

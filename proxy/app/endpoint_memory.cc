@@ -97,12 +97,15 @@ void merge(UpstreamReport& into, const UpstreamReport& other) {
     auto refused = mine.refused;
     for (const auto& [user, span] : other.endpoints[i].refused)
       refused[user] = std::max(refused[user], span);
+    const auto refused_accounts =
+        std::max(mine.refused_accounts, other.endpoints[i].refused_accounts);
     auto failure = later(mine.last_failure, other.endpoints[i].last_failure);
     if (heard_later(other.endpoints[i], mine)) mine = other.endpoints[i];
     mine.bodies = bodies;
     mine.limited = limited;
     mine.waits = std::move(waits);
     mine.refused = std::move(refused);
+    mine.refused_accounts = refused_accounts;
     mine.last_failure = std::move(failure);
   }
 }

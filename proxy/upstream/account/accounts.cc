@@ -184,10 +184,11 @@ void Accounts::rate_limited(Account& account, std::chrono::seconds wait) {
 
 std::string Accounts::limited_line(const Account& account) const {
   const auto span = std::chrono::ceil<std::chrono::seconds>(account.limited_until() - Clock::now());
-  return name_ + " limits our rate (429) and is not asked for " + std::to_string(span.count()) +
-         " s" +
-         (account.credential() == nullptr ? "; credentials would raise the limit"
-                                          : " as " + account.credential()->username);
+  const std::string line =
+      name_ + " limits our rate (429) and is not asked for " + std::to_string(span.count()) + " s";
+  if (account.credential() != nullptr) return line + " as " + account.credential()->username;
+  return line + (stands_in(account) ? " without an account: it refuses the configured ones"
+                                    : "; credentials would raise the limit");
 }
 
 }  // namespace entrepot::upstream

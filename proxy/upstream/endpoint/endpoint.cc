@@ -99,6 +99,8 @@ EndpointReport Endpoint::report() const {
   report.remaining = accounts_.remaining(now);
   report.accounts = accounts_.configured();
   report.refused = accounts_.refused(now);
+  for (const Account* account : accounts_.with_credential())
+    report.refused_accounts += account->record().refused() ? 1 : 0;
   if (const auto& last = trouble_.last())
     report.last_failure =
         FailureReport{.reason = last->reason,

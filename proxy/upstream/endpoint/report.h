@@ -49,10 +49,11 @@ struct EndpointReport {
   std::size_t accounts = 0;  ///< credentials, or the anonymous user
   /// Accounts that the endpoint refuses, by user name, and for how long.
   std::map<std::string, std::chrono::seconds> refused = {};
+  std::size_t refused_accounts = 0;  ///< their number; two of them may have one user name
   /// It refuses all accounts that are configured; or it lately refused everybody, or nothing showed
   /// which. Another fetch loop may have had a success since.
   bool denied() const {
-    return (accounts > 0 && refused.size() >= accounts) ||
+    return (accounts > 0 && refused_accounts >= accounts) ||
            (last_failure && !last_failure->over && last_failure->ago < std::chrono::minutes(5) &&
             last_failure->reason == metrics::EndpointFailure::denied);
   }

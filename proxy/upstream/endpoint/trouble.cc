@@ -27,19 +27,19 @@ Trouble::Line Trouble::failed(metrics::EndpointFailure reason, std::string_view 
   last_ = Last{
       .reason = reason, .text = std::string(text), .since = same ? last_->since : now, .at = now};
   if (state_.is(TroubleState::none)) {
-    state_.enter(TroubleState::noted);
+    state_.enter(TroubleState::counted);
     in_a_row_ = 0;
   }
   ++in_a_row_;
-  if (state_.is(TroubleState::noted)) {
+  if (state_.is(TroubleState::counted)) {
     if (!certain && in_a_row_ < failures_before_line) return Line::none;
     if (!take_line(now)) return Line::none;
-    state_.enter(TroubleState::told);
-    told_ = key;
+    state_.enter(TroubleState::logged);
+    logged_ = key;
     return Line::begun;
   }
-  if (told_ == key || !take_line(now)) return Line::none;
-  told_ = key;
+  if (logged_ == key || !take_line(now)) return Line::none;
+  logged_ = key;
   return Line::changed;
 }
 
@@ -56,10 +56,10 @@ bool Trouble::take_line(Time now) {
 
 bool Trouble::succeeded() {
   if (state_.is(TroubleState::none)) return false;
-  const bool told = state_.is(TroubleState::told);
+  const bool logged = state_.is(TroubleState::logged);
   state_.enter(TroubleState::none);
   if (last_) last_->over = true;
-  return told;
+  return logged;
 }
 
 }  // namespace entrepot::upstream

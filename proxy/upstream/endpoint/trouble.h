@@ -14,13 +14,13 @@ namespace entrepot::upstream {
 
 /// State of a Trouble:
 ///
-///   none ──failure──> noted ──failures in a row, or its circuit opens──> told
+///   none ──failure──> counted ──failures in a row, or its circuit opens──> logged
 ///    ↑                  │                                                 │
 ///    └─────success──────┴─────────────────────success─────────────────────┘
 enum class TroubleState : std::uint8_t {
   none,
-  noted,  ///< failures since the last success, which may be chance
-  told,   ///< the log has a line about them
+  counted,  ///< failures since the last success, which may be chance
+  logged,   ///< the log has a line about them
 };
 
 /// True when the diagram has an arrow `from` → `to`. Pure; any thread.
@@ -29,10 +29,10 @@ constexpr bool may_follow(TroubleState from, TroubleState to) {
   switch (to) {
     case none:
       return from != none;
-    case noted:
+    case counted:
       return from == none;
-    case told:
-      return from == noted;
+    case logged:
+      return from == counted;
   }
   return false;
 }
@@ -42,10 +42,10 @@ constexpr std::string_view to_string(TroubleState state) {
   switch (state) {
     case none:
       return "none";
-    case noted:
-      return "noted";
-    case told:
-      return "told";
+    case counted:
+      return "counted";
+    case logged:
+      return "logged";
   }
   return "unknown";
 }
@@ -84,7 +84,7 @@ class Trouble {
   /// circuit has just opened, or a check says so. Reasons differ if
   /// their words do; numbers in `text`, such as times, do not count.
   Line failed(metrics::EndpointFailure reason, std::string_view text, bool certain, Time now);
-  /// A request has succeeded. True if the log told of trouble, which is over.
+  /// A request has succeeded. True if the log has a line about trouble, which is over.
   bool succeeded();
   /// nullopt before the first failure.
   const std::optional<Last>& last() const { return last_; }
@@ -96,7 +96,7 @@ class Trouble {
 
   PhaseVariable<TroubleState> state_{TroubleState::none};
   std::optional<Last> last_;
-  std::string told_;  ///< the reason that the log has told, without its numbers
+  std::string logged_;  ///< the reason in the last line, without its numbers
   int in_a_row_ = 0;
   int lines_ = most_lines;
   Time lines_at_{};

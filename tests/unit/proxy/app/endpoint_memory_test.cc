@@ -148,9 +148,11 @@ TEST(Merged, TheLatestReplyOfAnyLoopCounts) {
 TEST(Merged, ARefusalOfAnyLoopAndTheLatestFailureCount) {
   EndpointReport one = known();
   one.refused = {{"robot", seconds(60)}};
+  one.refused_accounts = 1;
   one.last_failure = upstream::FailureReport{.text = "older", .ago = seconds(9)};
   EndpointReport two = known();
   two.refused = {{"robot", seconds(70)}, {"other", seconds(1)}};
+  two.refused_accounts = 2;
   two.last_failure = upstream::FailureReport{.text = "newer", .ago = seconds(3)};
   const EndpointReport three = known();
   for (const auto& order : {std::vector{one, two, three}, std::vector{three, two, one}}) {
@@ -159,6 +161,7 @@ TEST(Merged, ARefusalOfAnyLoopAndTheLatestFailureCount) {
     const auto merged_report = merged(by_loop)[0].endpoints[0];
     EXPECT_EQ(merged_report.refused,
               (std::map<std::string, seconds>{{"other", seconds(1)}, {"robot", seconds(70)}}));
+    EXPECT_EQ(merged_report.refused_accounts, 2U);
     EXPECT_EQ(merged_report.last_failure->text, "newer");
   }
 }
@@ -167,17 +170,19 @@ TEST(ReportsJson, NamesRefusedAccounts) {
   EndpointReport report{.endpoint = "e"};
   report.accounts = 2;
   report.refused = {{"robot", seconds(5)}};
+  report.refused_accounts = 1;
   const auto text = [&] { return reports_json({{.name = "a", .endpoints = {report}}}); };
   EXPECT_THAT(text(), HasSubstr(R"("state":"working")")) << "one is left";
   EXPECT_THAT(text(), HasSubstr(R"("denied_seconds":{"robot":5})"));
-  report.accounts = 1;
-  EXPECT_THAT(text(), HasSubstr(R"("state":"denied")"));
+  report.refused_accounts = 2;
+  EXPECT_THAT(text(), HasSubstr(R"("state":"denied")")) << "both have one user name";
   report.limited = seconds(60);
   EXPECT_THAT(text(), HasSubstr(R"("state":"denied")")) << "the limit of the anonymous user";
   report.down = true;
   EXPECT_THAT(text(), HasSubstr(R"("state":"down")"));
   report.down = false;
   report.refused.clear();
+  report.refused_accounts = 0;
   EXPECT_THAT(text(), HasSubstr(R"("state":"rate-limited")"));
 }
 

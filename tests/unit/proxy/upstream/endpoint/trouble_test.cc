@@ -94,10 +94,10 @@ TEST_F(TroubleTest, KnowsSinceWhenAndWhetherItIsOver) {
 
 TEST(TroubleState, HasTheArrowsOfItsDiagram) {
   using enum TroubleState;
-  constexpr TroubleState all[] = {none, noted, told};
+  constexpr TroubleState all[] = {none, counted, logged};
   for (const auto from : all)
     for (const auto to : all) {
-      const bool arrow = (from == none && to == noted) || (from == noted && to == told) ||
+      const bool arrow = (from == none && to == counted) || (from == counted && to == logged) ||
                          (from != none && to == none);
       EXPECT_EQ(may_follow(from, to), arrow) << to_string(from) << " to " << to_string(to);
     }
