@@ -25,6 +25,12 @@ bool is_fault(const cache::Failure& failure) {
                                failure.kind == cache::FailureKind::bad_upstream);
 }
 
+/// Engines find a registry there.
+bool is_registry(const BaseAnswer& answer) {
+  if (answer.status == 401) return choose_scheme(answer.challenges, true).has_value();
+  return answer.status >= 200 && answer.status < 300 && !answer.page;
+}
+
 /// A message without the names that the log line of the endpoint has, and without the object, which
 /// is another one each time. `what`: how the message may begin.
 std::string phrase_of(std::string_view message, const std::string& what,
@@ -88,6 +94,12 @@ void EndpointRequest::on_login(LoginResult result) {
           status_failure(what(), head_, std::chrono::system_clock::now(), reason_.text());
       doubt_of_everybody(failure);
       return fail(std::move(failure), EndpointFailure::denied);
+    }
+    case LoginResult::Kind::login_unknown: {
+      auto failure =
+          status_failure(what(), head_, std::chrono::system_clock::now(), reason_.text());
+      doubt_of_missing(failure);
+      return fail(std::move(failure), EndpointFailure::not_found);
     }
     case LoginResult::Kind::no_token:
       return no_token(std::move(result.failure));
@@ -246,8 +258,20 @@ void EndpointRequest::refusal_stands() {
     return try_next_account(std::move(failure), failure_reason(status));
   }
   // A page says nothing about the account either.
-  if ((status == 403 || status == 404) && is_page(head_) && !led_away())
-    return fail(page_failure(what(), status), EndpointFailure::bad_upstream);
+  if (is_page(head_) && !led_away()) {
+    if (status == 403) return fail(page_failure(what(), 403), EndpointFailure::bad_upstream);
+    if (status == 404) {
+      phase_.enter(RequestPhase::logging_in);
+      const auto judge = [this](const BaseAnswer& answer) {
+        // Some registries answer so for what they do not have.
+        fail(page_failure(what(), 404),
+             is_registry(answer) ? EndpointFailure::not_found : EndpointFailure::bad_upstream);
+      };
+      if (const auto known = endpoint_.base_challenge().look()) return judge(*known);
+      trial_.base = std::make_unique<BaseAnswerWait>(endpoint_.base_challenge(), judge);
+      return;
+    }
+  }
   const bool of_account = account_->credential() != nullptr && login_.as_account();
   if ((status == 401 || status == 403) && of_account && !led_away())
     return find_blame(std::move(failure), failure_reason(status));
@@ -258,13 +282,24 @@ void EndpointRequest::refusal_stands() {
 /// The account was refused: whether for this repository or for all shows a check of its login.
 void EndpointRequest::find_blame(cache::Failure failure, EndpointFailure reason) {
   phase_.enter(RequestPhase::logging_in);
-  refusal_ = {.failure = std::move(failure), .reason = reason};
-  if (const auto known = account_->record().known(Clock::now())) return on_account_verdict(*known);
-  check_wait_ = endpoint_.account_checks().of(*account_).request(*this, login_.tried());
+  // An older check says nothing where the password or the token itself may be refused.
+  const bool of_login = failure.status == 401 || reason == EndpointFailure::token;
+  trial_.from = of_login ? Clock::now() : Clock::time_point();
+  trial_.refusal = {.failure = std::move(failure), .reason = reason};
+  const auto known = account_->record().known(Clock::now(), trial_.from);
+  if (known) return on_account_verdict(*known);
+  trial_.wait =
+      endpoint_.account_checks().of(*account_).request(*this, login_.tried(), trial_.from);
 }
 
 void EndpointRequest::on_account_verdict(AccountVerdict verdict) {
-  RequestFailure refusal = std::exchange(refusal_, {});
+  AccountCheck& check = endpoint_.account_checks().of(*account_);
+  if (verdict == AccountVerdict::accepted && !account_->record().accepted_since(trial_.from)) {
+    // It is that of a check which ran when the refusal came.
+    trial_.wait = check.request(*this, login_.tried(), trial_.from);
+    return;
+  }
+  RequestFailure refusal = std::exchange(trial_.refusal, {});
   Blame blame = blame_of(refusal.failure.status, verdict);
   // Each account can be refused once; the verdicts of other loops may change in between.
   if (blame == Blame::account && ++refused_accounts_ > endpoint_.accounts().configured())
@@ -284,7 +319,7 @@ void EndpointRequest::on_account_verdict(AccountVerdict verdict) {
       doubt_of_account(refusal.failure);
       note_trouble(endpoint_, what(), EndpointFailure::denied, refusal.failure);
       endpoint_.metrics().failure(*refusal.reason);
-      refusal_ = std::move(refusal);
+      trial_.refusal = std::move(refusal);
       account_ = &endpoint_.accounts().anonymous();
       return login();
     case Blame::repository:
@@ -322,14 +357,15 @@ void EndpointRequest::fail(cache::Failure failure, std::optional<EndpointFailure
   const bool of_object = reason == EndpointFailure::not_found || reason == EndpointFailure::denied;
   if (of_object && !doubted) {
     if (!instead) endpoint_.trouble().worked();
-  } else if (reason && (doubted || is_fault(failure)) && !phase_.is(RequestPhase::awaiting_head) &&
+  } else if (reason && reason != EndpointFailure::not_found && (doubted || is_fault(failure)) &&
+             !phase_.is(RequestPhase::awaiting_head) &&
              !phase_.is(RequestPhase::delivering)) {  // else broken() has reported it
     note_trouble(endpoint_, what(), *reason, failure,
                  led_away() ? "the target of its redirect: " : "");
   }
-  if (instead && refusal_.reason && !led_away()) {  // on_account_verdict()
-    failure = std::move(refusal_.failure);
-    reason = refusal_.reason;
+  if (instead && trial_.refusal.reason && !led_away()) {  // on_account_verdict()
+    failure = std::move(trial_.refusal.failure);
+    reason = trial_.refusal.reason;
     retryable = false;
   } else if (instead && !failure.given_up && !led_away() && !doubted) {
     doubt_without_account(failure);

@@ -81,6 +81,16 @@ class EndpointRequest : private TransferSink, private LoginSink, private Verdict
   Endpoint& endpoint() const { return endpoint_; }
 
  private:
+  /// A refusal, and the checks that decide about it.
+  struct Trial {
+    /// The refusal of an account, while it is checked, and while the anonymous user is tried.
+    RequestFailure refusal = {};
+    /// An `accepted` of a check that began earlier does not count.
+    std::chrono::steady_clock::time_point from = {};
+    std::unique_ptr<AccountCheck::Wait> wait = nullptr;
+    std::unique_ptr<BaseAnswerWait> base = nullptr;  ///< of a 404 with a page
+  };
+
   Disposition on_head(const ResponseHead& head) override;
   bool on_data(std::span<const std::byte> data) override;
   void on_end(const TransferEnd& result) override;
@@ -115,9 +125,7 @@ class EndpointRequest : private TransferSink, private LoginSink, private Verdict
   Account* account_ = nullptr;  ///< of the endpoint; from start() on
   std::size_t limited_accounts_ = 0;
   std::size_t refused_accounts_ = 0;
-  /// The refusal of an account, while it is checked, and while the anonymous user is tried.
-  RequestFailure refusal_;
-  std::unique_ptr<AccountCheck::Wait> check_wait_;
+  Trial trial_;
   Waiters waiters_;
   RedirectTrail trail_;
   Login login_;  ///< of the current hop

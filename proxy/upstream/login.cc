@@ -15,10 +15,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// It names no login, and does not say that none is needed. `status`: of the refusal. A 404 without
-/// an answer of /v2/ stands: it is more often true than not.
-bool hides_login(const BaseAnswer& answer, int status) {
-  return (!answer.answered && status != 404) || answer.status == 403 ||
+/// It names no login, and does not say that none is needed.
+bool hides_login(const BaseAnswer& answer) {
+  return !answer.answered || answer.status == 403 ||
          (answer.status == 401 && !choose_scheme(answer.challenges, true));
 }
 
@@ -27,8 +26,8 @@ PasswordEnd end_of(const TokenResult& result) {
     return grant->anonymous ? PasswordEnd::unanswered : PasswordEnd::accepted;
   const auto& failure = std::get<cache::Failure>(result);
   if (failure.given_up) return PasswordEnd::abandoned;
-  return failure.kind == cache::FailureKind::denied ? PasswordEnd::refused
-                                                    : PasswordEnd::unanswered;
+  if (failure.kind != cache::FailureKind::denied) return PasswordEnd::unanswered;
+  return failure.status == 403 ? PasswordEnd::forbidden : PasswordEnd::refused;
 }
 
 /// The account has what the scheme needs.
@@ -61,7 +60,8 @@ Login::Login(Endpoint& endpoint, std::string repository, std::string what, const
       what_(std::move(what)),
       waiters_(waiters),
       sink_(sink),
-      turn_(endpoint.account_checks(), *this) {}
+      turn_(endpoint.multi().loop().base(), password_wait(endpoint.timeouts()),
+            endpoint.account_checks(), *this) {}
 
 Login::~Login() { wipe(sent_.authorization); }
 
@@ -104,14 +104,13 @@ void Login::follow(AuthScheme scheme, Stage stage) {
   stage_ = stage;
   scheme_ = std::move(scheme);
   if (scheme_->kind == AuthScheme::Kind::bearer) return request_token(endpoint_.address().url());
-  // Others do not wait for the first one, which may take as long as a pull of another mirror.
-  if (!my_turn(false)) return;
+  if (!my_turn()) return;
   sent_.authorization = account_->credential()->basic();
   sink_.on_login({.kind = LoginResult::Kind::send});
 }
 
-bool Login::my_turn(bool may_lead) {
-  switch (turn_.take(*account_, *scheme_, may_lead)) {
+bool Login::my_turn() {
+  switch (turn_.take(*account_, *scheme_)) {
     case PasswordTurn::Answer::go:
       return true;
     case PasswordTurn::Answer::wait:
@@ -148,7 +147,7 @@ void Login::request_token(const Url& asker) {
   }
   if (known) return no_token(std::get<cache::Failure>(*known));
   if (stage_ != Stage::hop) {
-    if (account_->credential() != nullptr && !my_turn(true)) return;
+    if (account_->credential() != nullptr && !my_turn()) return;
     account_->token_gate().sent(Clock::now());
   }
   wait_ = tokens().request(*key_, *this);
@@ -177,7 +176,7 @@ void Login::no_token(cache::Failure failure) {
   if (stage_ == Stage::challenged && failure.kind == cache::FailureKind::rate_limited)
     account_->token_gate().note_needs_token(repository_);
   // The endpoint may not want now, or for this repository, the scheme that it wanted before: the
-  // request without a token tells.
+  // request without a token shows it.
   if (stage_ != Stage::remembered || failure.given_up)
     return sink_.on_login({.kind = LoginResult::Kind::no_token, .failure = std::move(failure)});
   failed_ = NoToken{.scheme = std::move(*scheme_), .key = key_, .failure = std::move(failure)};
@@ -245,16 +244,23 @@ void Login::on_base_answer(const BaseAnswer& answer) {
   if (failed_ && (!answer.answered || status_ == 401))
     return sink_.on_login({.kind = LoginResult::Kind::no_token, .failure = failed_->failure});
   forget_failed();
-  if (account_->credential() != nullptr && sent_.authorization.empty() &&
-      hides_login(answer, status_))
-    return sink_.on_login({.kind = LoginResult::Kind::account_unsent});
+  if (account_->credential() != nullptr && sent_.authorization.empty() && hides_login(answer)) {
+    const bool missing = status_ == 404 && !answer.answered;
+    return sink_.on_login(
+        {.kind = missing ? LoginResult::Kind::login_unknown : LoginResult::Kind::account_unsent});
+  }
   sink_.on_login(refusal_stands());
 }
 
 void Login::answered(int status) {
   endpoint_.multi().loop().assert_in_loop();
-  if (!key_ && status != 401)  // of a password; see refused()
-    turn_.ended(status < 400 ? PasswordEnd::accepted : PasswordEnd::unanswered);
+  if (!key_ && status != 401) {  // of a password; see refused()
+    // A mirror refuses a wrong password by 403.
+    const bool forbidden = status == 403 && endpoint_.address().mirror();
+    turn_.ended(status < 400 ? PasswordEnd::accepted
+                : forbidden  ? PasswordEnd::forbidden
+                             : PasswordEnd::unanswered);
+  }
   if (status == 401 || status == 403 || status == 429 || status >= 500) return;
   if (stage_ == Stage::challenged) {
     endpoint_.schemes().learn(repository_, *scheme_);

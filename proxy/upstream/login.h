@@ -34,6 +34,7 @@ struct LoginResult {
     send,            ///< send the request, with Login::authorization()
     refusal_stands,  ///< no other login would change the response
     account_unsent,  ///< as well, but to the anonymous user: /v2/ fails and names no login
+    login_unknown,   ///< a 404 to the anonymous user, and /v2/, which may name a login, fails
     no_token,        ///< the request cannot be sent: see `failure`
   };
   Kind kind = Kind::send;
@@ -122,7 +123,7 @@ class Login : private TokenSink, private BaseChallenge::Sink, private PasswordTu
   void follow(AuthScheme scheme, Stage stage);
   void request_token(const Url& asker);
   /// True: the password may be sent now. False: a step has been taken.
-  bool my_turn(bool may_lead);
+  bool my_turn();
   void use_token(const Grant& grant);
   void request_base_challenge();
   void no_token(cache::Failure failure);

@@ -77,7 +77,7 @@ def test_everything_is_refused_after_a_restart(entrepot, upstream, image, other,
     rule = upstream.script(faults.status(status, b'{"errors":[{"code":"DENIED"}]}'))
     for _ in range(2):
         assert_whole(entrepot.get(LATEST), image.manifest)
-    wait_stored(entrepot)
+    assert_whole(entrepot.get(LATEST), image.manifest)
     assert state(entrepot)["state"] == "denied"
     assert_named(entrepot, f"answered {status}", "names no login")
     assert_error(entrepot.get(OTHER), 503, code="UNAVAILABLE")
@@ -114,7 +114,7 @@ def test_403_for_the_account_in_the_long_run(entrepot, upstream, image):
     assert_whole(entrepot.get(LATEST), image.manifest)
     eventually(lambda: entrepot.metrics().sum("accounts_denied") == 1, what="the second check")
     assert state(entrepot)["state"] == "denied" and set(state(entrepot)["denied_seconds"]) == {USER}
-    wait_stored(entrepot)
+    assert_whole(entrepot.get(LATEST), image.manifest)
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -125,7 +125,7 @@ def test_a_page_takes_no_tag(start, upstream, image, status):
     wait_stored(entrepot)
     rule = upstream.script(faults.html_page(status))
     assert_whole(entrepot.get(LATEST), image.manifest)
-    wait_stored(entrepot)
+    assert_whole(entrepot.get(LATEST), image.manifest)
     assert entrepot.get(OTHER).status == (503 if status == 403 else 404)
     assert_named(entrepot, "HTML page", str(status))
     rule.cancel()
@@ -177,3 +177,43 @@ def test_an_account_that_no_check_can_judge(entrepot, upstream, image, other, st
     assert_whole(entrepot.get(LATEST), image.manifest)
     wait_stored(entrepot, 2)
     assert len(loud(entrepot)) == 1, "once"
+
+
+@pytest.mark.parametrize("fault", [faults.status(500), faults.too_many_requests(),
+                                   faults.raw(b"")], ids=["500", "429", "closed"])
+def test_a_hidden_image_while_no_login_is_known(entrepot, upstream, image, fault):
+    """After a restart: the anonymous user gets 404, and /v2/, which names the login, fails."""
+    def hide_from_anonymous(request, reply: Reply) -> None:
+        if reply.status == 401 and not request.authorization:
+            hidden = error(404, "NAME_UNKNOWN")
+            reply.status, reply.fields = 404, hidden.fields
+            reply.replace_body(hidden.body, "application/json")
+    upstream.role.private.add(REPOSITORY)
+    upstream.script(hide_from_anonymous, kind="manifest")
+    entrepot.terminate()
+    entrepot.start()
+    upstream.script(fault, kind="ping")
+    for _ in range(2):
+        assert entrepot.get(LATEST).status in (200, 404, 503)
+    upstream.go_down()
+    assert_whole(entrepot.get(LATEST), image.manifest)
+
+
+def test_a_registry_may_answer_404_with_a_page(start, upstream, image):
+    """To one request, while its /v2/ is that of a registry: no trouble, but no tag is removed."""
+    upstream.role.referrers_supported = False
+    upstream.script(lambda request, reply: faults.html_page(404)(request, reply)
+                    if reply.status == 404 else None)
+    entrepot = start({"docker.io": {"endpoint": upstream, **DUE}})
+    assert_whole(entrepot.get(LATEST), image.manifest)
+    wait_stored(entrepot)
+    assert entrepot.get(f"/v2/{REPOSITORY}/referrers/{image.manifest.digest}").status == 200
+    for number in range(5):
+        assert entrepot.get(manifest_target(f"missing{number}")).status == 404
+    assert state(entrepot)["last_error"] is None and not loud(entrepot)
+    failures = {labels["reason"]: count for labels, count
+                in entrepot.metrics().named("endpoint_failures_total") if count}
+    assert set(failures) == {"not-found"}
+    upstream.delete_tag(REPOSITORY, "latest")
+    for _ in range(2):
+        assert_whole(entrepot.get(LATEST), image.manifest)

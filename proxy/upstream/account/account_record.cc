@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/upstream/account/account_record.h"
 
+#include <utility>
+
 namespace entrepot::upstream {
 
 void AccountRecord::join(const metrics::EndpointMetrics& metrics) {
   const MutexLock lock(mutex_);
-  if (users_++ > 0) return;
+  ++users_;
+  // The series of the endpoint may have ended and begun again since another one joined.
+  if (std::exchange(published_, 0) == 1) metrics_->accounts_denied().add(-1);
   metrics_ = metrics;
   publish();
 }
@@ -52,15 +56,27 @@ std::chrono::milliseconds AccountRecord::pause() const {
   return health_.pause();
 }
 
-std::optional<AccountVerdict> AccountRecord::known(Time now) const {
+std::optional<AccountVerdict> AccountRecord::known(Time now, Time since) const {
   const MutexLock lock(mutex_);
-  return health_.known(now);
+  return known_since(now, since);
 }
 
-bool AccountRecord::begin_check(Time now) {
+std::optional<AccountVerdict> AccountRecord::known_since(Time now, Time since) const {
+  const auto verdict = health_.known(now);
+  const bool older = verdict == AccountVerdict::accepted && (!accepted_ || *accepted_ < since);
+  return older ? std::nullopt : verdict;
+}
+
+bool AccountRecord::accepted_since(Time since) const {
+  const MutexLock lock(mutex_);
+  return accepted_ && *accepted_ >= since;
+}
+
+bool AccountRecord::begin_check(Time now, Time since) {
   const MutexLock lock(mutex_);
   if (checking_) return false;
-  checking_ = !health_.known(now);
+  checking_ = !known_since(now, since);
+  check_began_ = now;
   if (!checking_) notify();
   return checking_;
 }
@@ -69,12 +85,14 @@ bool AccountRecord::begin_due_check(Time now) {
   const MutexLock lock(mutex_);
   if (checking_ || !health_.check_due(now)) return false;
   checking_ = true;
+  check_began_ = now;
   return true;
 }
 
 bool AccountRecord::end_check(AccountVerdict verdict, Time now) {
   const MutexLock lock(mutex_);
   checking_ = false;
+  accepted_ = verdict == AccountVerdict::accepted ? std::optional(check_began_) : std::nullopt;
   const bool changed = health_.judged(verdict, now);
   proof_.judged(verdict);
   publish();
@@ -93,15 +111,15 @@ bool AccountRecord::checking() const {
   return checking_;
 }
 
-std::optional<PasswordProof::Step> AccountRecord::next_step(bool may_lead) {
+std::optional<PasswordProof::Step> AccountRecord::next_step() {
   const MutexLock lock(mutex_);
   if (health_.refused()) return std::nullopt;
-  return proof_.next(may_lead);
+  return proof_.next();
 }
 
 void AccountRecord::password_ended(bool leads, PasswordEnd end, Time now) {
   const MutexLock lock(mutex_);
-  if (proof_.ended(leads, end, health_.known(now))) notify();
+  if (proof_.ended(leads, end, known_since(now, now))) notify();
 }
 
 std::shared_ptr<AccountRecord> AccountRecords::of(const std::string& upstream,

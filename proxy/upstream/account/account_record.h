@@ -35,7 +35,7 @@ class AccountRecord {
   AccountRecord& operator=(const AccountRecord&) = delete;
 
   /// An endpoint object uses it from now on, and no longer. While one does, a refused account
-  /// counts in `metrics`, those of the first.
+  /// counts in `metrics`, those of the last one that joined.
   void join(const metrics::EndpointMetrics& metrics);
   void leave();
   /// `loop` outlives the listener.
@@ -45,10 +45,14 @@ class AccountRecord {
   bool refused() const;
   Time since() const;
   std::chrono::milliseconds pause() const;
-  std::optional<AccountVerdict> known(Time now) const;
+  /// `accepted` only if accepted_since(`since`).
+  std::optional<AccountVerdict> known(Time now, Time since = {}) const;
+  /// The last check accepted the account, and began at `since` or later. A verdict older than a
+  /// refusal says nothing about that refusal: the password may have been changed in between.
+  bool accepted_since(Time since) const;
   /// True: the caller checks the account now, and ends with end_check() or abandon_check(). False:
-  /// another one does, or has just done it; the listener hears of the end.
-  bool begin_check(Time now);
+  /// another one does, or known(`now`, `since`) has the verdict; the listener is called at the end.
+  bool begin_check(Time now, Time since = {});
   /// The same for a check that is due (AccountHealth::check_due). False: none is, or another one
   /// makes it.
   bool begin_due_check(Time now);
@@ -58,17 +62,20 @@ class AccountRecord {
   bool checking() const;
 
   /// See PasswordProof. nullopt: the account is refused.
-  std::optional<PasswordProof::Step> next_step(bool may_lead);
+  std::optional<PasswordProof::Step> next_step();
   void password_ended(bool leads, PasswordEnd end, Time now);
 
  private:
   void notify() REQUIRES(mutex_);
   void publish() REQUIRES(mutex_);
+  std::optional<AccountVerdict> known_since(Time now, Time since) const REQUIRES(mutex_);
 
   mutable Mutex mutex_;
   AccountHealth health_ GUARDED_BY(mutex_);
   PasswordProof proof_ GUARDED_BY(mutex_);
   bool checking_ GUARDED_BY(mutex_) = false;
+  Time check_began_ GUARDED_BY(mutex_){};            ///< of the running check
+  std::optional<Time> accepted_ GUARDED_BY(mutex_);  ///< begin of the last check, if it accepted
   int users_ GUARDED_BY(mutex_) = 0;
   int published_ GUARDED_BY(mutex_) = 0;  ///< our share of the gauge: 0 or 1
   std::optional<metrics::EndpointMetrics> metrics_ GUARDED_BY(mutex_);

@@ -32,6 +32,11 @@ void doubt_of_everybody(cache::Failure& failure) {
         "firewall, may block this machine; check the endpoint with entrepot check --online");
 }
 
+void doubt_of_missing(cache::Failure& failure) {
+  doubt(failure, failure.kind,
+        "its /v2/ fails, so no login is known, and the request had no account");
+}
+
 void doubt_of_account(cache::Failure& failure) {
   doubt(failure, FailureKind::unavailable,
         "no login without a repository shows whether the account or this repository is refused; "

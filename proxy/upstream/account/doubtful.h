@@ -18,6 +18,11 @@ void doubt_without_account(cache::Failure& failure);
 /// the anonymous user gets.
 void doubt_of_everybody(cache::Failure& failure);
 
+/// The endpoint does not have it for the anonymous user, and its /v2/ fails, which may name a
+/// login: a registry may hide by 404 what only the account may read. It stays a 404 for the client,
+/// for whom it is more often true than not.
+void doubt_of_missing(cache::Failure& failure);
+
 /// Nothing shows whether the account is refused or the repository.
 void doubt_of_account(cache::Failure& failure);
 

@@ -3,14 +3,13 @@
 
 namespace entrepot::upstream {
 
-PasswordProof::Step PasswordProof::next(bool may_lead) {
+PasswordProof::Step PasswordProof::next() {
   switch (state_.get()) {
     case PasswordState::unproven:
-      if (!may_lead) return Step::follow;
       state_.enter(PasswordState::tried);
       return Step::lead;
     case PasswordState::tried:
-      return may_lead ? Step::wait : Step::follow;
+      return Step::wait;
     case PasswordState::doubted:
       return Step::check;
     case PasswordState::open:
@@ -23,6 +22,10 @@ bool PasswordProof::ended(bool leads, PasswordEnd end, std::optional<AccountVerd
   switch (end) {
     case PasswordEnd::accepted:
       return enter(PasswordState::open);
+    case PasswordEnd::forbidden:
+      // One repository must not delay the others of an account that was accepted.
+      if (!leads && state_.is(PasswordState::open)) return false;
+      [[fallthrough]];
     case PasswordEnd::refused:
       if (!known) return enter(PasswordState::doubted);
       // Another check would have the same result. Without a verdict the others try one by one.

@@ -21,7 +21,7 @@ namespace entrepot::upstream {
 enum class PasswordState : std::uint8_t {
   unproven,  ///< it may be wrong: one request goes first
   tried,     ///< that request has no response yet; others wait for it
-  open,      ///< it was accepted, or there was no response that tells
+  open,      ///< it was accepted, or the first request got no answer about it
   doubted,   ///< it was refused: a check decides whether for one repository or for all
 };
 
@@ -50,13 +50,15 @@ constexpr std::string_view machine_of(PasswordState) { return "the password of a
 /// How a request with a password ended.
 enum class PasswordEnd : std::uint8_t {
   accepted,
-  refused,     ///< 401, or 403 of a token server
+  refused,     ///< 401
+  forbidden,   ///< 403 of a token server or a mirror: it refuses the password, or one repository
   unanswered,  ///< any other response, or none
   abandoned,   ///< nobody waits for it any more
 };
 
 /// Decides who may send the password of an account, so that a wrong one is sent once and then by
-/// checks only (AccountCheck): registries lock accounts after many wrong passwords. A value type.
+/// checks only (AccountCheck): registries lock accounts after many wrong passwords. A login waits
+/// for another's result no longer than password_wait() (PasswordTurn). A value type.
 class PasswordProof {
  public:
   enum class Step : std::uint8_t {
@@ -66,11 +68,10 @@ class PasswordProof {
     check,   ///< wait for a check of the account, then ask again
   };
 
-  /// For a request that is about to be sent. `may_lead`: false: it does not wait for another
-  /// request.
-  Step next(bool may_lead);
-  /// A request has ended. `known`: the verdict of a recent check, if there is one. True: those that
-  /// wait should ask again.
+  /// For a request that is about to be sent.
+  Step next();
+  /// A request has ended. `known`: the verdict of a check, if there is one that holds for this
+  /// result (AccountRecord::known). True: those that wait should ask again.
   bool ended(bool leads, PasswordEnd end, std::optional<AccountVerdict> known);
   /// A check has ended.
   void judged(AccountVerdict verdict);

@@ -6,21 +6,21 @@
 
 namespace entrepot::upstream {
 
-PasswordTurn::Answer PasswordTurn::take(Account& account, const AuthScheme& tried, bool may_lead) {
-  drop();
-  const auto step = account.record().next_step(may_lead);
-  if (!step) return Answer::refused;
-  switch (*step) {
-    case PasswordProof::Step::wait:
+PasswordTurn::Answer PasswordTurn::take(Account& account, const AuthScheme& tried) {
+  release();
+  const auto step = account.record().next_step();
+  const bool waits = step == PasswordProof::Step::wait || step == PasswordProof::Step::check;
+  if (waits && patience_ != Patience::over) {
+    if (step == PasswordProof::Step::wait)
       turn_wait_ = account.turns().add(*this);
-      return Answer::wait;
-    case PasswordProof::Step::check:
+    else
       check_wait_ = checks_.check(account, *this, &tried);
-      return Answer::wait;
-    case PasswordProof::Step::lead:
-    case PasswordProof::Step::follow:
-      break;
+    wait();
+    return Answer::wait;
   }
+  timer_.cancel();
+  patience_ = Patience::fresh;
+  if (!step) return Answer::refused;
   account_ = &account;
   leads_ = *step == PasswordProof::Step::lead;
   return Answer::go;
@@ -33,6 +33,18 @@ void PasswordTurn::ended(PasswordEnd end) {
 }
 
 void PasswordTurn::drop() {
+  release();
+  timer_.cancel();
+  patience_ = Patience::fresh;
+}
+
+/// The time of all waits for one right counts.
+void PasswordTurn::wait() {
+  if (patience_ == Patience::fresh) timer_.set(longest_);
+  patience_ = Patience::waiting;
+}
+
+void PasswordTurn::release() {
   ended(PasswordEnd::abandoned);
   turn_wait_.reset();
   check_wait_.reset();

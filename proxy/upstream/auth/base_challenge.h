@@ -2,9 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "metrics/metrics.h"
@@ -66,6 +68,26 @@ class BaseChallenge : private TransferSink {
   Clock::time_point known_until_{};
   WaiterList<Sink> waiters_;
   std::unique_ptr<Transfer> transfer_;
+};
+
+/// One wait for that response, with a function in place of a sink. Loop thread only; destroying it
+/// stops the waiting.
+class BaseAnswerWait : private BaseChallenge::Sink {
+ public:
+  using Done = std::function<void(const BaseAnswer& answer)>;
+
+  /// `done` is called once, from the top level of the loop, and may destroy this.
+  BaseAnswerWait(BaseChallenge& base, Done done)
+      : done_(std::move(done)), wait_(base.request(*this)) {}
+
+ private:
+  void on_base_answer(const BaseAnswer& answer) override {
+    const Done done = done_;
+    done(answer);
+  }
+
+  const Done done_;
+  const std::unique_ptr<BaseChallenge::Wait> wait_;
 };
 
 }  // namespace entrepot::upstream

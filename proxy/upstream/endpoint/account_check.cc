@@ -12,6 +12,19 @@ namespace entrepot::upstream {
 
 using Clock = std::chrono::steady_clock;
 
+namespace {
+
+/// The response of a token server that has not accepted the password.
+std::string phrase_of(const TokenFetch::Result& result) {
+  if (result.anonymous) return "its token server redirects to where no password is sent";
+  const int status = result.failure->status;
+  if (status == 0) return "its token server gave no response";
+  if (status == 200) return "its token server answered 200 without a token";
+  return "its token server answered " + std::to_string(status);
+}
+
+}  // namespace
+
 AccountCheck::AccountCheck(const Parts& parts, Account& account, Changed changed)
     : parts_(parts), account_(account), changed_(std::move(changed)) {}
 
@@ -20,10 +33,11 @@ AccountCheck::~AccountCheck() {
     account_.record().abandon_check();
 }
 
-std::unique_ptr<AccountCheck::Wait> AccountCheck::request(Sink& sink, const AuthScheme* tried) {
+std::unique_ptr<AccountCheck::Wait> AccountCheck::request(Sink& sink, const AuthScheme* tried,
+                                                          AccountRecord::Time since) {
   parts_.multi.loop().assert_in_loop();
   auto wait = waiters_.add(sink);
-  if (phase_.is(AccountCheckPhase::idle)) begin(tried);
+  if (phase_.is(AccountCheckPhase::idle)) begin(tried, since);
   return wait;
 }
 
@@ -33,20 +47,20 @@ void AccountCheck::maintain() {
     request_base_challenge();
 }
 
-void AccountCheck::noted() {
+void AccountCheck::record_changed() {
   if (!phase_.is(AccountCheckPhase::elsewhere) || account_.record().checking()) return;
   phase_.enter(AccountCheckPhase::idle);
   if (waiters_.empty()) return;
   // Without a verdict the other check was given up.
   const auto verdict = account_.record().known(Clock::now());
-  if (!verdict) return begin(nullptr);
-  waiters_.deliver([&](Sink& sink) { sink.on_account_verdict(*verdict); });
+  if (!verdict) return begin(nullptr, {});
+  waiters_.deliver_present([&](Sink& sink) { sink.on_account_verdict(*verdict); });
 }
 
-void AccountCheck::begin(const AuthScheme* tried) {
+void AccountCheck::begin(const AuthScheme* tried, AccountRecord::Time since) {
   // A check that runs by itself knows no request, and uses the scheme of the one before.
   if (tried != nullptr) tried_ = *tried;
-  if (!account_.record().begin_check(Clock::now()))
+  if (!account_.record().begin_check(Clock::now(), since))
     return phase_.enter(AccountCheckPhase::elsewhere);
   request_base_challenge();
 }
@@ -103,7 +117,7 @@ void AccountCheck::on_token(TokenFetch::Result result) {
   if (result.failure || result.anonymous) {
     evidence_.token_status = result.failure ? result.failure->status : 0;
     evidence_.page = result.page;
-    why_ = "its token server answered " + std::to_string(*evidence_.token_status);
+    why_ = phrase_of(result);
     return finish();
   }
   evidence_.token_status = 200;
@@ -142,7 +156,7 @@ void AccountCheck::finish() {
   phase_.enter(AccountCheckPhase::idle);
   const AccountVerdict verdict = judge(evidence_);
   if (account_.record().end_check(verdict, Clock::now())) changed_(account_, why_);
-  waiters_.deliver([&](Sink& sink) { sink.on_account_verdict(verdict); });
+  waiters_.deliver_present([&](Sink& sink) { sink.on_account_verdict(verdict); });
 }
 
 }  // namespace entrepot::upstream

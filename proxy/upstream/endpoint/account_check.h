@@ -50,12 +50,16 @@ class AccountCheck : private BaseChallenge::Sink, private TransferSink {
 
   Account& account() const { return account_; }
   /// The record of the account may have changed: a check of another loop may have ended.
-  void noted();
+  void record_changed();
   /// The response that decided the last check, one phrase; empty where there was none.
   const std::string& why() const { return why_; }
   /// Waits for a verdict; begins a check unless one runs. `tried`: the scheme by which the account
-  /// was refused, for an endpoint whose /v2/ names none; may be null. The sink outlives the Wait.
-  [[nodiscard]] std::unique_ptr<Wait> request(Sink& sink, const AuthScheme* tried);
+  /// was refused, for an endpoint whose /v2/ names none; may be null. `since`: an `accepted` of a
+  /// check that began earlier does not do (AccountRecord::known); but one that runs already is
+  /// waited for, so that the caller looks at AccountRecord::accepted_since(). The sink outlives the
+  /// Wait.
+  [[nodiscard]] std::unique_ptr<Wait> request(Sink& sink, const AuthScheme* tried,
+                                              AccountRecord::Time since = {});
   /// Begins a check if one is due. Called each second.
   void maintain();
 
@@ -64,7 +68,7 @@ class AccountCheck : private BaseChallenge::Sink, private TransferSink {
   Disposition on_head(const ResponseHead& head) override;
   void on_end(const TransferEnd& end) override;
 
-  void begin(const AuthScheme* tried);
+  void begin(const AuthScheme* tried, AccountRecord::Time since);
   void request_base_challenge();
   void request_token(AuthScheme scheme);
   void on_token(TokenFetch::Result result);

@@ -17,7 +17,7 @@ AccountChecks::AccountChecks(const AccountCheck::Parts& parts, Accounts& account
         parts_, *account,
         [this](const Account& one, const std::string& why) { changed(one, why); }));
     listeners_.push_back(std::make_shared<const std::function<void()>>(
-        [this, &check = *checks_.back()] { noted(check); }));
+        [this, &check = *checks_.back()] { record_changed(check); }));
     account->record().join(parts_.metrics);
     account->record().listen(parts_.multi.loop(), listeners_.back());
   }
@@ -38,9 +38,9 @@ void AccountChecks::retire() {
   for (const auto& check : checks_) check->account().record().leave();
 }
 
-void AccountChecks::noted(AccountCheck& check) {
+void AccountChecks::record_changed(AccountCheck& check) {
   accounts_.choose_senders();
-  check.noted();
+  check.record_changed();
   check.account().turns().deliver_present([](Account::TurnSink& sink) { sink.on_turn(); });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,7 +27,7 @@ class AccountChecks : public AccountChecker {
   AccountCheck& of(const Account& account);
   std::unique_ptr<VerdictWait> check(const Account& account, VerdictSink& sink,
                                      const AuthScheme* tried) override {
-    return of(account).request(sink, tried);
+    return of(account).request(sink, tried, std::chrono::steady_clock::now());
   }
   /// See AccountCheck::maintain().
   void maintain();
@@ -36,7 +37,7 @@ class AccountChecks : public AccountChecker {
  private:
   void changed(const Account& account, const std::string& why);
 
-  void noted(AccountCheck& check);
+  void record_changed(AccountCheck& check);
 
   const AccountCheck::Parts parts_;
   Accounts& accounts_;

@@ -52,6 +52,11 @@ struct Timeouts {
   std::chrono::milliseconds account_refused_longest{std::chrono::minutes(15)};
 };
 
+/// The longest wait of a login for the result of another one that sends the same password.
+constexpr std::chrono::milliseconds password_wait(const Timeouts& timeouts) {
+  return timeouts.first_byte / 10;
+}
+
 struct Limits {
   /// Transfers at once per upstream; the rest queue, token requests excepted.
   int transfers = 50;

@@ -34,8 +34,9 @@ bool is_page(const ResponseHead& head);
 
 /// The name of such a response in messages, and what to check.
 inline constexpr std::string_view page_phrase =
-    "an HTML page: the login page of a network, a firewall, or a web site; check the endpoint's "
-    "url, which must not have the /v2/ of the registry's API";
+    "an HTML page: the login page of a network, a firewall that blocks this machine, or a web "
+    "site; "
+    "open the endpoint's url, with /v2/ behind it, on this machine";
 
 /// Builds a ResponseHead from header lines as curl hands them out, and refuses what must not be
 /// used: more than 64 KiB of header lines, more than 20 interim responses, a 101 (we ask for no

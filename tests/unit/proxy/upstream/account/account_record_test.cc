@@ -58,6 +58,18 @@ TEST_F(AccountRecordTest, CountsOnceWhileItIsUsed) {
   EXPECT_THAT(metrics.text(), HasSubstr(denied(0)));
 }
 
+TEST_F(AccountRecordTest, CountsInTheSeriesOfTheLastUser) {
+  record->join(metrics.endpoint("u", "e"));
+  record->end_check(AccountVerdict::refused, now);
+  // The endpoint went, and came again, while the first user was still there.
+  metrics.upstream("u").set_endpoints({});
+  metrics.upstream("u").set_endpoints({"e"});
+  record->join(metrics.endpoint("u", "e"));
+  EXPECT_THAT(metrics.text(), HasSubstr(denied(1)));
+  record->leave();
+  EXPECT_THAT(metrics.text(), HasSubstr(denied(1)));
+}
+
 TEST_F(AccountRecordTest, OneChecksAtATime) {
   EXPECT_TRUE(record->begin_check(now));
   EXPECT_FALSE(record->begin_check(now));
@@ -76,13 +88,33 @@ TEST_F(AccountRecordTest, OneChecksAtATime) {
   EXPECT_FALSE(record->begin_due_check(now));
 }
 
+TEST_F(AccountRecordTest, AnAcceptedLoginExcusesNoLaterRefusal) {
+  const auto began = now;
+  EXPECT_TRUE(record->begin_check(began));
+  now += std::chrono::seconds(1);
+  record->end_check(AccountVerdict::accepted, now);
+  EXPECT_EQ(record->known(now), AccountVerdict::accepted);
+  EXPECT_EQ(record->known(now, began), AccountVerdict::accepted);
+  EXPECT_TRUE(record->accepted_since(began));
+  const auto refused = began + std::chrono::milliseconds(1);
+  EXPECT_EQ(record->known(now, refused), std::nullopt) << "while the check was running";
+  EXPECT_FALSE(record->accepted_since(refused));
+  EXPECT_EQ(record->next_step(), PasswordProof::Step::follow);
+  record->password_ended(false, PasswordEnd::refused, now);
+  EXPECT_EQ(record->next_step(), PasswordProof::Step::check);
+  EXPECT_FALSE(record->begin_check(now)) << "a verdict is known";
+  EXPECT_TRUE(record->begin_check(now, refused));
+  record->end_check(AccountVerdict::refused, now);
+  EXPECT_EQ(record->known(now, now + std::chrono::hours(1)), AccountVerdict::refused);
+}
+
 TEST_F(AccountRecordTest, ARefusedAccountSendsNoPassword) {
-  EXPECT_EQ(record->next_step(true), PasswordProof::Step::lead);
+  EXPECT_EQ(record->next_step(), PasswordProof::Step::lead);
   record->password_ended(true, PasswordEnd::refused, now);
   record->end_check(AccountVerdict::refused, now);
-  EXPECT_EQ(record->next_step(true), std::nullopt);
+  EXPECT_EQ(record->next_step(), std::nullopt);
   record->end_check(AccountVerdict::accepted, now + minutes(1));
-  EXPECT_EQ(record->next_step(true), PasswordProof::Step::follow);
+  EXPECT_EQ(record->next_step(), PasswordProof::Step::follow);
 }
 
 TEST_F(AccountRecordTest, TellsTheLoopsOfEachChange) {

@@ -12,42 +12,52 @@ using enum PasswordEnd;
 
 TEST(PasswordProof, OneRequestGoesFirst) {
   PasswordProof proof;
-  EXPECT_EQ(proof.next(true), Step::lead);
-  EXPECT_EQ(proof.next(true), Step::wait);
-  EXPECT_EQ(proof.next(false), Step::follow) << "a password for the endpoint itself";
+  EXPECT_EQ(proof.next(), Step::lead);
+  EXPECT_EQ(proof.next(), Step::wait);
   EXPECT_TRUE(proof.ended(true, accepted, {}));
-  EXPECT_EQ(proof.next(true), Step::follow);
+  EXPECT_EQ(proof.next(), Step::follow);
   EXPECT_FALSE(proof.ended(false, accepted, {})) << "nobody waits";
 }
 
 TEST(PasswordProof, AfterARefusalAllWaitForACheck) {
   PasswordProof proof;
-  EXPECT_EQ(proof.next(true), Step::lead);
+  EXPECT_EQ(proof.next(), Step::lead);
   EXPECT_TRUE(proof.ended(true, refused, {}));
-  for (const bool may_lead : {true, false}) EXPECT_EQ(proof.next(may_lead), Step::check);
+  EXPECT_EQ(proof.next(), Step::check);
   proof.judged(Verdict::accepted);
-  EXPECT_EQ(proof.next(true), Step::follow);
+  EXPECT_EQ(proof.next(), Step::follow);
   EXPECT_TRUE(proof.ended(false, refused, {})) << "it was changed at the registry";
-  EXPECT_EQ(proof.next(true), Step::check);
+  EXPECT_EQ(proof.next(), Step::check);
 }
 
 TEST(PasswordProof, ARefusalAfterARecentCheckIsOneRepositorys) {
   PasswordProof proof;
   proof.judged(Verdict::accepted);
   EXPECT_FALSE(proof.ended(false, refused, Verdict::accepted));
-  EXPECT_EQ(proof.next(true), Step::follow);
+  EXPECT_EQ(proof.next(), Step::follow);
+}
+
+TEST(PasswordProof, TheRefusalOfOneRepositoryDelaysNoOther) {
+  PasswordProof proof;
+  proof.judged(Verdict::accepted);
+  EXPECT_FALSE(proof.ended(false, forbidden, {}));
+  EXPECT_EQ(proof.next(), Step::follow);
+  PasswordProof unproven;
+  unproven.next();
+  EXPECT_TRUE(unproven.ended(true, forbidden, {}));
+  EXPECT_EQ(unproven.next(), Step::check);
 }
 
 TEST(PasswordProof, WithoutAVerdictOneTriesAfterTheOther) {
   for (const auto verdict :
-       {Verdict::untold, Verdict::unanswered, Verdict::forbidden, Verdict::everybody}) {
+       {Verdict::undetermined, Verdict::unanswered, Verdict::forbidden, Verdict::everybody}) {
     PasswordProof proof;
-    proof.next(true);
+    proof.next();
     proof.ended(true, refused, {});
     proof.judged(verdict);
     for (int i = 0; i < 3; ++i) {
-      EXPECT_EQ(proof.next(true), Step::lead);
-      EXPECT_EQ(proof.next(true), Step::wait);
+      EXPECT_EQ(proof.next(), Step::lead);
+      EXPECT_EQ(proof.next(), Step::wait);
       EXPECT_TRUE(proof.ended(true, refused, verdict));
     }
   }
@@ -55,18 +65,18 @@ TEST(PasswordProof, WithoutAVerdictOneTriesAfterTheOther) {
 
 TEST(PasswordProof, TheFirstOneMayGetNoAnswer) {
   PasswordProof proof;
-  proof.next(true);
+  proof.next();
   EXPECT_TRUE(proof.ended(true, unanswered, {}));
-  EXPECT_EQ(proof.next(true), Step::follow) << "one by one, each would wait as long";
+  EXPECT_EQ(proof.next(), Step::follow) << "one by one, each would wait as long";
 }
 
 TEST(PasswordProof, TheFirstOneMayBeGivenUp) {
   PasswordProof proof;
-  proof.next(true);
+  proof.next();
   EXPECT_FALSE(proof.ended(false, abandoned, {})) << "not the first one";
-  EXPECT_EQ(proof.next(true), Step::wait);
+  EXPECT_EQ(proof.next(), Step::wait);
   EXPECT_TRUE(proof.ended(true, abandoned, {}));
-  EXPECT_EQ(proof.next(true), Step::lead);
+  EXPECT_EQ(proof.next(), Step::lead);
 }
 
 TEST(PasswordState, OnlyAnUnprovenPasswordIsTried) {
