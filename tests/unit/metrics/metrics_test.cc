@@ -24,9 +24,9 @@ TEST(ClientMetrics, KnowsTheLatestRequest) {
   const ClientMetrics clients;
   const ClientMetrics::Time start{24h};
   EXPECT_FALSE(clients.latest(start));
-  clients.requested(Engine::podman, ClientNetwork::host, start);
+  clients.requested(Engine::containers, ClientNetwork::host, start);
   clients.requested(Engine::docker, ClientNetwork::local, start + 10s);
-  clients.requested(Engine::podman, ClientNetwork::host, start + 5s);
+  clients.requested(Engine::containers, ClientNetwork::host, start + 5s);
   const auto latest = clients.latest(start + 12s);
   ASSERT_TRUE(latest);
   EXPECT_EQ(latest->engine, Engine::docker);
