@@ -133,8 +133,8 @@ TEST_F(MultiTest, ResetEndsWhatRunsAndServesWhatComesAfter) {
   ASSERT_TRUE(server.wait_for("/x", 2));
   mute = false;
   on_loop([this] {
-    EXPECT_EQ(multi_->running(), 2U);
-    EXPECT_EQ(multi_->queued(), 1U);
+    EXPECT_EQ(multi_->load().running, 2U);
+    EXPECT_EQ(multi_->load().queued, 1U);
     multi_->reset("a test");
   });
   EXPECT_EQ(running.wait().kind, TransferEnd::Kind::unreachable);
@@ -233,8 +233,8 @@ TEST_F(QueueTest, UnawaitedTransfersLeaveASlotFree) {
   for (int i = 0; i < 3; ++i) start_of(server, sinks[i], "background", &background);
   ASSERT_TRUE(server.wait_for("/background", 1));
   on_loop([this] {
-    EXPECT_EQ(multi_->running(), 1U) << "of two slots";
-    EXPECT_EQ(multi_->queued(), 2U);
+    EXPECT_EQ(multi_->load().running, 1U) << "of two slots";
+    EXPECT_EQ(multi_->load().queued, 2U);
   });
   start_of(server, sinks[3], "a");
   EXPECT_TRUE(server.wait_for("/a", 1));
@@ -252,7 +252,7 @@ TEST_F(QueueTest, AQueuedTransferCanBeHeldTimedAndDropped) {
     EXPECT_FALSE(transfers_[2]->timing().running);
     transfers_[2]->hold(true);
     transfers_[3].reset();
-    EXPECT_EQ(multi_->queued(), 1U);
+    EXPECT_EQ(multi_->load().queued, 1U);
   });
   go.release(3);
   ASSERT_TRUE(server.wait_for("/held", 1));
