@@ -149,7 +149,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 62);
+  EXPECT_EQ(families, 63);
 }
 
 TEST(Metrics, HasASeriesForEachPresentCertificate) {
