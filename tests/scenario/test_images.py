@@ -40,6 +40,7 @@ def entrepot(request, start, upstream):
             assert_whole(entrepot.get(blob_target(blob, repository)), blob)
     stored = len(whole.blobs) + len(begun.blobs) - 1 + len(platforms[0].blobs)
     eventually(lambda: entrepot.metrics().sum("cache_objects", kind="blob") == stored
+               and entrepot.metrics().sum("cache_objects", kind="manifest") == 4
                and entrepot.metrics().sum("cache_objects", kind="tag") == 3, what="all is stored")
     entrepot.sizes = {
         "docker.io/" + REPOSITORY: whole.manifest.size + sum(b.size for b in whole.blobs),

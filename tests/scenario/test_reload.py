@@ -161,6 +161,7 @@ def test_bounds_of_clients(start, upstream):
     held = upstream.add_blob(REPOSITORY, content.blob(4 * MIB, seed=5))
     small = upstream.add_blob(REPOSITORY, content.blob(KIB, seed=6))
     assert_whole(entrepot.get(blob_target(small)), small)
+    eventually(lambda: "; hit" in entrepot.get(blob_target(small)).outcome, what="stored")
     upstream.script(faults.hold_at(MIB, gate), kind="blob", method="GET")
     download = entrepot.download(blob_target(held))
     download.wait_received(MIB - 300 * KIB)

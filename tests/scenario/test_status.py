@@ -44,9 +44,17 @@ def image(upstream):
 
 
 def pull(entrepot, image) -> None:
+    """Pulls it, and waits until it is stored: a request before that would be no hit."""
     assert_whole(entrepot.get(manifest_target("latest")), image.manifest)
     for blob in image.blobs:
         assert_whole(entrepot.get(blob_target(blob)), blob)
+
+    def stored() -> bool:
+        samples = entrepot.metrics()
+        return (samples.sum("cache_objects", kind="blob") == len(image.blobs)
+                and samples.sum("cache_objects", kind="manifest") == 1
+                and samples.sum("cache_objects", kind="tag") == 1 and samples.sum("flights") == 0)
+    eventually(stored, what="the image is stored")
 
 
 def test_all_is_well(start, upstream, image):
