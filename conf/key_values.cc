@@ -12,6 +12,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
+std::string element_of(std::string list, std::string_view value) {
+  return list.append("[").append(value).append("]");
+}
+
 /// Appends the keys of one object.
 class Writer {
  public:
@@ -58,12 +62,12 @@ class Writer {
   void texts(std::string_view name, const std::vector<std::string>& values) const {
     const auto list = join(key_, name);
     for (const auto& value : values)
-      out_.push_back({list + "[" + value + "]", join(row_, name) + "[]", value, list});
+      out_.push_back({element_of(list, value), join(row_, name) + "[]", value, list});
   }
   /// The list that this object is itself.
   void own_texts(const std::vector<std::string>& values) const {
     for (const auto& value : values)
-      out_.push_back({key_ + "[" + value + "]", row_ + "[]", value, key_});
+      out_.push_back({element_of(key_, value), row_ + "[]", value, key_});
   }
 
  private:

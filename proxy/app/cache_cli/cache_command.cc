@@ -90,8 +90,9 @@ std::optional<Json> whole_list(Cache& cache, const std::string& path, const std:
   Json all = Json::array();
   std::string from;
   for (bool more = true; more;) {
-    const auto page = cache.ask("GET", http::Method::get, root + path,
-                                from.empty() ? query : query + "&from=" + from);
+    std::string rest = query;
+    if (!from.empty()) rest.append("&from=").append(from);
+    const auto page = cache.ask("GET", http::Method::get, root + path, rest);
     if (!page) return std::nullopt;
     for (const auto& element : (*page)[key]) all.push_back(element);
     more = !(*page)["next"].is_null();

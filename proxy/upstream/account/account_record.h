@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -93,10 +94,8 @@ class AccountRecords {
                                     const Credential& credential, const Timeouts& timeouts);
 
  private:
-  struct Key {
-    std::string upstream, endpoint, username, password_mark;
-    auto operator<=>(const Key&) const = default;
-  };
+  /// Upstream, endpoint, user name, and the mark of the password.
+  using Key = std::array<std::string, 4>;
 
   const SecretMarks marks_;
   Mutex mutex_;

@@ -86,10 +86,10 @@ void AccountCheck::on_base_answer(const BaseAnswer& answer) {
   }
   if (scheme->kind == AuthScheme::Kind::basic) return request_base(account_.credential()->basic());
   scheme->scope.clear();  // of another question, if there is one
-  request_token(std::move(*scheme));
+  request_token(*scheme);
 }
 
-void AccountCheck::request_token(AuthScheme scheme) {
+void AccountCheck::request_token(const AuthScheme& scheme) {
   auto key = token_request(
       parts_.address, scheme,
       {.asker = parts_.address.url(), .with_credential = true, .scope = std::string()});

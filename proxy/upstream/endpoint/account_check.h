@@ -70,7 +70,7 @@ class AccountCheck : private BaseChallenge::Sink, private TransferSink {
 
   void begin(const AuthScheme* tried, AccountRecord::Time since);
   void request_base_challenge();
-  void request_token(AuthScheme scheme);
+  void request_token(const AuthScheme& scheme);
   void on_token(TokenFetch::Result result);
   void request_base(std::string authorization);
   void finish();

@@ -9,7 +9,7 @@
 namespace entrepot::upstream {
 
 std::variant<TokenKey, std::string> token_request(const EndpointAddress& endpoint,
-                                                  const AuthScheme& scheme, TokenNeed need) {
+                                                  const AuthScheme& scheme, const TokenNeed& need) {
   const auto realm = Url::parse_unencoded(scheme.realm);
   if (!realm) return "its token server is not asked: its URL cannot be used";
   if (const auto why =

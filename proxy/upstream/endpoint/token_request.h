@@ -20,6 +20,6 @@ struct TokenNeed {
 /// The request for a token of `scheme`, a Bearer scheme, at an endpoint. Otherwise the reason that
 /// its token server gets no request, which continues "<what>: ". Pure; any thread.
 std::variant<TokenKey, std::string> token_request(const EndpointAddress& endpoint,
-                                                  const AuthScheme& scheme, TokenNeed need);
+                                                  const AuthScheme& scheme, const TokenNeed& need);
 
 }  // namespace entrepot::upstream
