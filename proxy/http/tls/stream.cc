@@ -148,11 +148,7 @@ std::vector<std::string> Stream::certificate_names() const {
 std::ptrdiff_t Stream::result_of(int n) {
   const int error = SSL_get_error(connection_.get(), n);
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return blocked;
-  if (error == SSL_ERROR_ZERO_RETURN) {
-    // BIO_eof: of the socket, so that this is no close_notify.
-    ended_abruptly_ = BIO_eof(SSL_get_rbio(connection_.get())) == 1;
-    return ended;
-  }
+  if (error == SSL_ERROR_ZERO_RETURN) return ended;
   open_ = false;
   ERR_clear_error();
   return broken;
@@ -178,10 +174,7 @@ std::ptrdiff_t Stream::write(std::string_view bytes) {
   }
   ERR_clear_error();
   const int n = SSL_write(connection_.get(), bytes.data(), static_cast<int>(bytes.size()));
-  if (n > 0) {
-    has_written_ = true;
-    return n;
-  }
+  if (n > 0) return n;
   const std::ptrdiff_t result = result_of(n);
   return result == ended ? broken : result;
 }
@@ -200,7 +193,7 @@ std::ptrdiff_t Stream::send_file(int fd, std::uint64_t offset, std::size_t lengt
 }
 
 void Stream::notify_close() {
-  if (!std::exchange(open_, false) || (ended_abruptly_ && !has_written_)) return;
+  if (!std::exchange(open_, false)) return;
   ERR_clear_error();
   SSL_shutdown(connection_.get());  // 0 while the client's close_notify is missing; none is needed
   ERR_clear_error();

@@ -58,9 +58,7 @@ class Stream final : public RecordWriter {
   bool kernel_sends() const override;
   std::ptrdiff_t send_file(int fd, std::uint64_t offset, std::size_t length) override;
   void end() override;
-  /// Sends close_notify if the connection is intact. Not to a client that has ended it without one
-  /// and was sent nothing, such as a probe of the port: nothing can have been cut, which is what
-  /// close_notify is for (RFC 8446 section 6.1).
+  /// Sends close_notify if the connection is intact.
   void notify_close();
 
  private:
@@ -76,8 +74,6 @@ class Stream final : public RecordWriter {
   metrics::TlsHandshake result_ = metrics::TlsHandshake::other;
   bool open_ = false;  // the handshake is done, and nothing has failed since
   bool plain_ = false;
-  bool has_written_ = false;     // bytes of the caller
-  bool ended_abruptly_ = false;  // the client has ended without close_notify
 };
 
 }  // namespace entrepot::http::tls

@@ -67,24 +67,6 @@ TEST_F(StreamTest, EndsWithCloseNotifyOrWithoutIt) {
   }
 }
 
-TEST_F(StreamTest, SendsNothingToAClientThatHasEndedAndWasSentNothing) {
-  for (const bool notify : {true, false}) {
-    TlsPair pair(context, client.get());
-    ASSERT_EQ(pair.shake_hands(), Progress::done);
-    pair.received();  // the session ticket
-    if (notify)
-      SSL_shutdown(pair.client());
-    else
-      ::shutdown(pair.client_fd(), SHUT_WR);
-    EXPECT_EQ(read(pair), "");
-    EXPECT_EQ(last, Stream::ended);
-    pair.stream().end();
-    std::array<char, 100> rest{};
-    const ssize_t n = ::recv(pair.client_fd(), rest.data(), rest.size(), 0);
-    EXPECT_EQ(n > 0, notify) << "close_notify answers close_notify";
-  }
-}
-
 TEST_F(StreamTest, GoesOnAfterTheClientHasTakenBytes) {
   TlsPair pair(context, client.get());
   ASSERT_EQ(pair.shake_hands(), Progress::done);
