@@ -76,7 +76,7 @@ def test_no_room_is_loud_and_ends_with_a_reload(start, upstream, tmp_path, reaso
     blob = upstream.add_blob(REPOSITORY, content.blob(MIB, seed=1))
     assert_whole(entrepot.get(blob_target(blob)), blob)
     entrepot.log.wait_for(rf"{blob.digest}.*no-room")
-    assert entrepot.metrics().sum("bypass_total", reason="no-room") > 0
+    eventually(lambda: entrepot.metrics().sum("bypass_total", reason="no-room") > 0, what="the transfer has ended")
     stats = json.loads(entrepot.admin("/api/v1/cache").body)
     assert stats["no_room"] == reason
     done = run("check", "--config", str(entrepot.config_path))
