@@ -15,8 +15,8 @@ namespace entrepot::cache {
 /// Finds the stored blobs whose bytes may have changed on the disk, by what clients do: an engine
 /// compares a blob with its digest, and requests it again if they differ. Says which requests have
 /// to wait for a comparison here: one soon after the same client has received the whole blob, and
-/// the second one that comes later within a day. A blob is compared once in `soon`, or `holds_for`
-/// if requests come later, so a client causes at most one comparison per blob that it has received.
+/// the second one that comes later within a day. A comparison, and the one while a blob arrives,
+/// holds for `soon`, or `holds_for` if requests come later, so no blob is compared more often.
 /// Remembers the last 16,384 deliveries, and may forget one early, and 8,192 blobs. Thread-safe;
 /// lock-free unless a blob was delivered to the client before.
 class RepeatedReads {

@@ -79,6 +79,8 @@ def test_no_room_is_loud_and_ends_with_a_reload(start, upstream, tmp_path, reaso
     eventually(lambda: entrepot.metrics().sum("bypass_total", reason="no-room") > 0, what="the transfer has ended")
     stats = json.loads(entrepot.admin("/api/v1/cache").body)
     assert stats["no_room"] == reason
+    done = run("status", "--address", f"127.0.0.1:{entrepot.admin_port}")
+    assert done.returncode == 1 and f"fault: cache: nothing can be stored ({reason})" in done.stdout
     done = run("check", "--config", str(entrepot.config_path))
     if reason != "reserve-free":  # there it is a cache already, whose files might be evicted
         assert done.returncode == 0 and f"nothing can be stored in {directory}" in done.stderr

@@ -74,10 +74,10 @@ void add_disk(const Status& status, std::vector<Problem>& problems) {
     add(Gravity::fault, std::to_string(errors) +
                             " operations in its directory failed in the last hour; the log names "
                             "the files");
-  if (status.cache.max_size == 0)
-    add(Gravity::fault,
-        "there is room for nothing: see cache.max_size and cache.reserve_free, and what else fills "
-        "the disk");
+  if (const auto& reason = status.cache.no_room)
+    add(Gravity::fault, "nothing can be stored (" + std::string(metrics::to_string(*reason)) +
+                            "): see cache.max_size and cache.reserve_free, and what else fills the "
+                            "disk");
   else if (status.cache.free < status.cache.reserve)
     add(Gravity::warning,
         "less than cache.reserve_free is free, so that stored objects have to go");

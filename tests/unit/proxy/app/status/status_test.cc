@@ -136,8 +136,12 @@ INSTANTIATE_TEST_SUITE_P(
                          "fault process: its fetch loops do not answer"},
                     Case{"DiskErrors", [](Status& status) { status.hour.counts.disk_errors = 3; },
                          "fault cache: 3 operations in its directory failed in the last hour"},
-                    Case{"NoRoom", [](Status& status) { status.cache.max_size = 0; },
-                         "fault cache: there is room for nothing"},
+                    Case{"NoRoom",
+                         [](Status& status) {
+                           status.cache.no_room = metrics::NoRoom::reserve_disk;
+                           status.cache.reserve = 101;
+                         },
+                         "fault cache: nothing can be stored (reserve-disk)"},
                     Case{"Reserve", [](Status& status) { status.cache.reserve = 101; },
                          "warning cache: less than cache.reserve_free is free"},
                     Case{"Loading", [](Status& status) { status.cache.complete = false; },
@@ -150,7 +154,7 @@ TEST(Status, FaultsComeFirst) {
   auto status = status_of({down(), endpoint("second.example")});
   EXPECT_EQ(Json::parse(status_json(status))["well"], true) << "a warning";
   status.cache.complete = false;
-  status.cache.max_size = 0;
+  status.cache.no_room = metrics::NoRoom::max_size;
   EXPECT_THAT(problems(status), ElementsAre(StartsWith("fault cache"), StartsWith("warning docker"),
                                             StartsWith("warning cache")));
   EXPECT_EQ(Json::parse(status_json(status))["well"], false);
