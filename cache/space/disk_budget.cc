@@ -15,10 +15,12 @@ namespace {
 
 /// One blob may use at most a quarter of the cache: a larger one would evict too much for one pull.
 constexpr std::uint64_t max_blob_part = 4;
-/// The first step of a reservation in bytes; the smallest and the largest later step; and the
-/// divisor of the cache size that bounds a step (below the size that the background job keeps
-/// free).
-constexpr std::uint64_t first_step = 64 << 10, min_step = 1 << 20, max_step = 64 << 20;
+/// The smallest and the largest step of a reservation in bytes; the divisor of the arrived bytes
+/// that gives a step: what many unfinished fills have reserved ahead is little of what they hold;
+/// and the divisor of the cache size that bounds a step (below the size that the background job
+/// keeps free).
+constexpr std::uint64_t min_step = 64 << 10, max_step = 64 << 20;
+constexpr std::uint64_t arrived_part = 4;
 constexpr std::uint64_t steps = 128;
 /// The background job keeps 1/100 of the cache free.
 constexpr std::uint64_t headroom_part = 100;
@@ -110,7 +112,7 @@ DiskBudget::Room DiskBudget::reserve_among(Candidates among, std::uint64_t bytes
 }
 
 DiskBudget::Room DiskBudget::reserve_first(std::uint64_t announced, std::uint64_t present) {
-  const auto first = std::min(announced, present + first_step);
+  const auto first = std::min(announced, present + min_step);
   if (first == announced || may_hold(announced))
     return reserve_among(Candidates::probation, first, present);
   const bool too_large = announced > environment_.limits.max_size / max_blob_part || !crowded();
@@ -127,7 +129,7 @@ Numbers DiskBudget::numbers() const {
 
 std::uint64_t DiskBudget::step(std::uint64_t arrived) const {
   const auto part = environment_.limits.max_size / steps;
-  return std::clamp(arrived, min_step, std::max(std::min(part, max_step), min_step));
+  return std::clamp(arrived / arrived_part, min_step, std::max(std::min(part, max_step), min_step));
 }
 
 bool DiskBudget::may_hold(std::uint64_t bytes) const {

@@ -66,7 +66,7 @@ class DiskBudget {
   /// bytes and sends few must not evict objects in use. The first step evicts blobs on probation,
   /// and others only without them. Refused if `announced` bytes exceed any possible size.
   Room reserve_first(std::uint64_t announced, std::uint64_t present = 0);
-  /// Number of bytes to reserve next after `arrived` bytes: at most as many again.
+  /// Number of bytes to reserve next after `arrived` bytes: a quarter of them, at least 64 KiB.
   std::uint64_t step(std::uint64_t arrived) const;
   /// True if a file of this size can be stored after enough evictions.
   bool may_hold(std::uint64_t bytes) const;

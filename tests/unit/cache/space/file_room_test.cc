@@ -27,20 +27,24 @@ TEST_F(FileRoomTest, ReservesAStepAhead) {
   auto file = room(10 * mib, 64 * kib);
   EXPECT_TRUE(file.extend(0, 64 * kib));
   EXPECT_EQ(reserved(), 64 * kib) << "these bytes have room";
-  EXPECT_TRUE(file.extend(64 * kib, 256 * kib));
-  EXPECT_EQ(reserved(), 64 * kib + mib);
+  EXPECT_TRUE(file.extend(64 * kib, kib));
+  EXPECT_EQ(reserved(), 128 * kib) << "the smallest step";
+  EXPECT_TRUE(file.extend(64 * kib, mib));
+  EXPECT_EQ(reserved(), 64 * kib + mib) << "the need";
+  EXPECT_TRUE(file.extend(mib, 65 * kib));
+  EXPECT_EQ(reserved(), 64 * kib + mib + 256 * kib) << "a quarter of what is there";
 }
 
 TEST_F(FileRoomTest, ReservesNoMoreThanTheObjectNeeds) {
-  auto file = room(300 * kib + 1, 64 * kib);
+  auto file = room(100 * kib + 1, 64 * kib);
   EXPECT_TRUE(file.extend(64 * kib, 4 * kib));
-  EXPECT_EQ(reserved(), 304 * kib);
+  EXPECT_EQ(reserved(), 104 * kib);
 }
 
 TEST_F(FileRoomTest, ReservesOnlyTheNeedIfAStepDoesNotFit) {
-  auto file = room(20 * mib, most - 512 * kib);
-  EXPECT_TRUE(file.extend(most - 512 * kib, 256 * kib));
-  EXPECT_EQ(reserved(), most - 256 * kib);
+  auto file = room(20 * mib, most - 256 * kib);
+  EXPECT_TRUE(file.extend(most - 256 * kib, 128 * kib));
+  EXPECT_EQ(reserved(), most - 128 * kib);
 }
 
 TEST_F(FileRoomTest, RefusesMoreThanABlobMayHave) {
