@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "cache/api/requester.h"
 #include "metrics/log.h"
 #include "proxy/base/text.h"
 
@@ -84,8 +83,9 @@ void AdminGuard::handle(const http::ExchangePtr& exchange) {
 void AdminGuard::identify(const http::ExchangePtr& exchange, Right needed) {
   const auto arrival =
       entrance_.identify(*doors_->listener, authorization_of(exchange->request()), [&] {
-        const auto left = std::make_shared<cache::Left>(false);
-        exchange->attachment = left;
+        const auto call = std::make_shared<AdminCall>();
+        exchange->attachment = call;
+        const std::shared_ptr<cache::Left> left(call, &call->left);
         return Logins::Waiter{exchange->peer().address.value(), exchange->executor(), left,
                               [this, exchange, needed](const Logins::Result& late) {
                                 if (!exchange->closed()) verified(exchange, needed, late);
@@ -117,7 +117,11 @@ void AdminGuard::decide(const http::ExchangePtr& exchange, Right needed, std::st
                         const access::Identity* identity) {
   const auto caller = admission::caller_of(exchange->peer(), user, identity);
   const auto lacking = doors_->rights.lacking(needed, caller);
-  if (!lacking) return next_.handle(exchange);
+  if (!lacking) {
+    if (!exchange->attachment) exchange->attachment = std::make_shared<AdminCall>();
+    static_cast<AdminCall*>(exchange->attachment.get())->user = user;
+    return next_.handle(exchange);
+  }
   if (admission::could_log_in(*doors_->listener, user))
     return refuse_login(*exchange, needs(*lacking) + "; log in");
   refuse_right(*exchange, *lacking);
@@ -152,7 +156,7 @@ void AdminGuard::refuse(http::Exchange& exchange, const Refusal& refusal) {
 void AdminGuard::finished(const http::Exchange& exchange, const http::ReplyStats& stats) {
   // The hash of a password for which nobody waits any more is not computed.
   if (exchange.attachment != nullptr)
-    static_cast<cache::Left*>(exchange.attachment.get())->store(true, std::memory_order_relaxed);
+    static_cast<AdminCall*>(exchange.attachment.get())->left.store(true, std::memory_order_relaxed);
   next_.finished(exchange, stats);
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/api/requester.h"
 #include "metrics/metrics.h"
 #include "metrics/reasons.h"
 #include "proxy/access/jwt/identity.h"
@@ -29,6 +30,13 @@ struct Doors {
   /// Host names in lower case that the Host field may contain besides addresses and "localhost";
   /// "*.example.com" stands for every name with one label in the place of the asterisk.
   std::vector<std::string> hosts = {};
+};
+
+/// The knowledge of the guard about a request that it passes on: Exchange::attachment, which is
+/// null if there is nothing to know.
+struct AdminCall {
+  cache::Left left{false};  ///< becomes true when the exchange ends
+  std::string user;         ///< the name of the verified login, token or JWT; empty without one
 };
 
 /// The handler of the admin listener: decides whether the sender of a request may have an answer,

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "metrics/exception.h"
+#include "metrics/log.h"
 #include "metrics/printable.h"
+#include "proxy/admin/admin_guard.h"
 #include "proxy/loop/loop.h"
 
 namespace entrepot::admin {
@@ -19,6 +21,20 @@ void answer(http::Exchange& exchange, http::ReplyHead head, std::string_view typ
   // Health and counters are of this moment.
   head.add("Content-Type", type).add("Cache-Control", "no-store");
   exchange.reply(head, body);
+}
+
+/// "alice from 10.0.0.7:51234". Behind a proxy, with the proxy.
+std::string client_of(const http::Exchange& exchange) {
+  const auto& peer = exchange.peer();
+  const auto* call = static_cast<const AdminCall*>(exchange.attachment.get());
+  std::string who = "a client without a login";
+  if (call != nullptr && !call->user.empty()) {
+    who = printable(call->user);
+  } else if (peer.certificate && !peer.certificate->empty()) {
+    who = "the certificate " + printable(peer.certificate->front());
+  }
+  who += " from " + peer.name;
+  return peer.via.empty() ? who : who + " by way of " + peer.via;
 }
 
 }  // namespace
@@ -56,11 +72,15 @@ void AdminHandler::answer_metrics(http::Exchange& exchange) const {
 
 void AdminHandler::answer_api(const http::ExchangePtr& exchange) const {
   const auto& request = exchange->request();
+  const bool reads = request.method() == http::Method::get || request.is_head();
   const bool taken = options_.work(
       [this, held = exchange, path = std::string(request.path()),
+       client = reads ? std::string() : client_of(*exchange),
        work = options_.api(request.method(), request.path(), request.query())]() mutable {
         auto& executor = held->executor();
-        executor.post([held = std::move(held), made = done(work, path)] {
+        auto made = done(work, path);
+        if (!made.change.empty()) log::info("cache: {}, at the request of {}", made.change, client);
+        executor.post([held = std::move(held), made = std::move(made)] {
           answer(*held, http::ReplyHead(made.status), json, made.body);
         });
       });

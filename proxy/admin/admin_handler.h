@@ -29,7 +29,8 @@ struct Options {
 
 /// The answers of the admin listener to those that AdminGuard lets in: /metrics, /healthz (the
 /// process and its loops run), /readyz (ready for requests of clients), and /api/v1/. All but the
-/// API accept GET and HEAD only. Immutable after construction; called on the admin loop.
+/// API accept GET and HEAD only. Each change through the API has a line of the log, which names the
+/// client. Immutable after construction; called on the admin loop.
 class AdminHandler final : public http::Handler {
  public:
   /// `metrics` outlives it.

@@ -27,6 +27,15 @@ constexpr std::uint64_t verified_at_once = 256ULL << 20;
 ApiAnswer answer(const Json& json, int status = 200) {
   return {status, json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n"};
 }
+ApiAnswer changed(const Json& json, std::string change) {
+  auto made = answer(json);
+  made.change = std::move(change);
+  return made;
+}
+/// "3 objects", "1 object"
+std::string counted(std::size_t count, const std::string& noun) {
+  return std::to_string(count) + ' ' + noun + (count == 1 ? "" : "s");
+}
 ApiAnswer refuse(int status, const std::string& why) { return answer({{"error", why}}, status); }
 
 /// The value of a key of a query; empty where it is not.
@@ -130,17 +139,20 @@ std::string_view word_of(CacheAdmin::Finding verdict) {
 }
 
 ApiAnswer verify(CacheAdmin& inspection, std::string_view query) {
-  const auto done = inspection.verify(value_of(query, "from"), verified_at_once,
-                                      value_of(query, "repair") == "true");
+  const bool repair = value_of(query, "repair") == "true";
+  const auto done = inspection.verify(value_of(query, "from"), verified_at_once, repair);
   Json bad = Json::array();
   for (const auto& checked : done.bad)
     bad.push_back({{"digest", checked.digest.str()},
                    {"size", checked.size},
                    {"verdict", word_of(checked.verdict)}});
-  return answer({{"objects", done.objects},
-                 {"bytes", done.bytes},
-                 {"bad", std::move(bad)},
-                 {"next", next_of(done.next)}});
+  const std::size_t repaired = repair ? done.bad.size() : 0;
+  return changed(
+      {{"objects", done.objects},
+       {"bytes", done.bytes},
+       {"bad", std::move(bad)},
+       {"next", next_of(done.next)}},
+      repaired == 0 ? "" : "removed " + counted(repaired, "bad object") + " (verify --repair)");
 }
 
 ApiAnswer remove_object(CacheAdmin& inspection, std::string_view text) {
@@ -148,7 +160,7 @@ ApiAnswer remove_object(CacheAdmin& inspection, std::string_view text) {
   if (!digest) return refuse(400, "not a digest: " + std::string(text));
   const auto removed = inspection.remove(*digest);
   if (removed == 0) return refuse(404, digest->str() + " is not stored");
-  return answer({{"tags", 0}, {"objects", removed}});
+  return changed({{"tags", 0}, {"objects", removed}}, "removed " + digest->str());
 }
 
 ApiAnswer remove_repository(CacheAdmin& inspection, std::string_view name, std::string_view query) {
@@ -159,10 +171,11 @@ ApiAnswer remove_repository(CacheAdmin& inspection, std::string_view name, std::
   const auto removed =
       inspection.remove({name.substr(0, slash), name.substr(slash + 1)},
                         tag.empty() ? std::nullopt : std::optional<std::string_view>(tag));
-  if (removed.tags + removed.objects == 0)
-    return refuse(404, "nothing is stored of " + std::string(name) +
-                           (tag.empty() ? "" : ":" + std::string(tag)));
-  return answer({{"tags", removed.tags}, {"objects", removed.objects}});
+  const auto what = std::string(name) + (tag.empty() ? "" : ":" + std::string(tag));
+  if (removed.tags + removed.objects == 0) return refuse(404, "nothing is stored of " + what);
+  return changed({{"tags", removed.tags}, {"objects", removed.objects}},
+                 "removed " + printable(what) + " (" + counted(removed.tags, "tag") + ", " +
+                     counted(removed.objects, "object") + ")");
 }
 
 ApiAnswer pin_list(const CacheAdmin& inspection) {
@@ -172,8 +185,13 @@ ApiAnswer pin_list(const CacheAdmin& inspection) {
 
 ApiAnswer change_pins(CacheAdmin& inspection, Method method, std::string_view query) {
   const auto pattern = value_of(query, "pattern");
-  switch (method == Method::put ? inspection.pin(pattern) : inspection.unpin(pattern)) {
-    case CacheAdmin::PinChange::done:
+  const bool pins = method == Method::put;
+  switch (pins ? inspection.pin(pattern) : inspection.unpin(pattern)) {
+    case CacheAdmin::PinChange::done: {
+      auto list = pin_list(inspection);
+      list.change = (pins ? "pinned " : "unpinned ") + printable(pattern);
+      return list;
+    }
     case CacheAdmin::PinChange::unchanged:
       return pin_list(inspection);
     case CacheAdmin::PinChange::invalid:

@@ -13,6 +13,8 @@ namespace entrepot::admin {
 struct ApiAnswer {
   int status = 200;
   std::string body;
+  /// The change that the request has made, for the log, such as "pinned library/*"; empty: nothing.
+  std::string change = {};
 };
 
 /// The operations of `entrepot cache`. A running process serves them on its admin listener; the

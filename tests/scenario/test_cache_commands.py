@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 from pathlib import Path
 
@@ -158,15 +159,25 @@ def test_rm_digest(entrepot, upstream, image, which):
     blob = image.blobs[which]
     assert as_json(entrepot, "rm", blob.digest)["objects"] == 1
     command(entrepot, "rm", blob.digest, code=EXIT_FOUND)
+    assert_noted(entrepot, f"removed {blob.digest}")
     upstream.forget()
     assert_whole(served(entrepot).get(blob_target(blob)), blob)
     assert upstream.count("blob", method="GET") == 1
+
+
+def assert_noted(entrepot, change: str) -> None:
+    """The log of a process has one line about this change; a command on a stopped cache has none."""
+    if not entrepot.is_stopped:
+        line = f"info .*cache: {change}, at the request of a client without a login from 127\\.0\\.0\\.1:"
+        entrepot.log.wait_for(line)
+        assert len([one for one in entrepot.log.lines if re.search(line, one)]) == 1
 
 
 def test_rm_tag(entrepot, upstream, image):
     name = REPOSITORY.removeprefix("library/")
     assert as_json(entrepot, "rm", f"{name}:latest") == {"tags": 1, "objects": 0}
     command(entrepot, "rm", f"{name}:latest", code=EXIT_FOUND)
+    assert_noted(entrepot, rf"removed docker\.io/{REPOSITORY}:latest \(1 tag, 0 objects\)")
     upstream.forget()
     assert_whole(served(entrepot).get(manifest_target("latest")), image.manifest)
     assert upstream.count("manifest") >= 1
@@ -176,6 +187,7 @@ def test_rm_tag(entrepot, upstream, image):
 def test_rm_repository(entrepot, upstream, image):
     removed = as_json(entrepot, "rm", f"docker.io/{REPOSITORY}")
     assert removed == {"tags": 1, "objects": len(image.blobs) + 1}
+    assert_noted(entrepot, rf"removed docker\.io/{REPOSITORY} \(1 tag, {len(image.blobs) + 1} objects\)")
     assert as_json(entrepot, "ls") == []
     assert as_json(entrepot, "stats")["blobs"] == 0
     upstream.forget()
@@ -243,6 +255,7 @@ def test_pins(entrepot):
     assert as_json(entrepot, "pins") == {"configured": [], "commanded": []}
     assert as_json(entrepot, "pin", "library/*")["commanded"] == ["library/*"]
     assert as_json(entrepot, "pin", "library/*")["commanded"] == ["library/*"]
+    assert_noted(entrepot, r"pinned library/\*")
     assert all(o["pinned"] for o in as_json(entrepot, "ls"))
     # The pin holds after the next start, whether the command or the process wrote it.
     if entrepot.is_stopped:
@@ -256,6 +269,7 @@ def test_pins(entrepot):
     assert as_json(entrepot, "pins")["commanded"] == ["library/*"]
     assert all(o["pinned"] for o in as_json(entrepot, "ls"))
     assert as_json(entrepot, "unpin", "library/*")["commanded"] == []
+    assert_noted(entrepot, r"unpinned library/\*")
     assert not any(o["pinned"] for o in as_json(entrepot, "ls"))
 
 

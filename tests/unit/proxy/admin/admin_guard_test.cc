@@ -29,6 +29,8 @@ constexpr char alice_wrong[] = "Authorization: Basic YWxpY2U6d3Jvbmc=\r\n";
 class Answering final : public http::Handler {
  public:
   void handle(const http::ExchangePtr& exchange) override {
+    const auto* call = static_cast<const AdminCall*>(exchange->attachment.get());
+    user = call != nullptr ? call->user : "";
     exchange->reply(http::ReplyHead(204), "");
   }
   void finished(const http::Exchange&, const http::ReplyStats&) override { ++ended; }
@@ -36,6 +38,7 @@ class Answering final : public http::Handler {
     return std::string(reason);
   }
   int ended = 0;
+  std::string user;  ///< of the last request
 };
 
 class AdminGuardTest : public testing::Test {
@@ -198,6 +201,14 @@ TEST_F(AdminGuardTest, AnOpenRightDoesNotWaitForAPassword) {
   EXPECT_TRUE(begin("GET", "/healthz", alice_wrong)->replied());
   EXPECT_TRUE(begin("GET", "/metrics", alice_wrong)->replied());
   EXPECT_FALSE(begin("GET", "/api/v1/cache", alice_right)->replied());
+}
+
+TEST_F(AdminGuardTest, PassesTheVerifiedUserOn) {
+  demand_logins();
+  EXPECT_EQ(status("PUT", "/api/v1/cache/pins", alice_right), 204);
+  EXPECT_EQ(answering.user, "alice");
+  EXPECT_EQ(status("GET", "/healthz", alice_right), 204);
+  EXPECT_EQ(answering.user, "") << "nobody has verified it";
 }
 
 TEST_F(AdminGuardTest, DecidesByTheDoorsAtTheEndOfTheHash) {
