@@ -9,6 +9,7 @@
 #include "proxy/upstream/account/account_record.h"
 #include "proxy/upstream/account/rate_budget.h"
 #include "proxy/upstream/account/rate_gate.h"
+#include "proxy/upstream/account/saving_watch.h"
 #include "proxy/upstream/account/token_gate.h"
 #include "proxy/upstream/auth/tokens.h"
 #include "proxy/upstream/auth/waiter_list.h"
@@ -58,6 +59,7 @@ class Account {
 
   RateBudget& budget() { return budget_; }
   const RateBudget& budget() const { return budget_; }
+  SavingWatch& saving() { return saving_; }
 
  private:
   const Credential* const credential_;
@@ -67,6 +69,7 @@ class Account {
   const std::shared_ptr<AccountRecord> record_;
   WaiterList<TurnSink> turns_;
   RateBudget budget_;
+  SavingWatch saving_;  ///< of budget_
 };
 
 }  // namespace entrepot::upstream

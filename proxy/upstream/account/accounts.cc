@@ -18,6 +18,35 @@ std::string name_of(const Account& account) {
   return account.credential() == nullptr ? std::string() : account.credential()->username;
 }
 
+/// "9 of 100 requests"
+std::string left_of(const RateBudget& budget, RateBudget::Time now) {
+  std::string text = std::to_string(budget.remaining(now).value_or(0));
+  if (const auto limit = budget.limit(now)) text += " of " + std::to_string(*limit);
+  return text + " requests";
+}
+
+/// Logs the begin and the end of saving the rate limit of `account`. `name`: "upstream: endpoint".
+void note_saving(Account& account, const std::string& name, RateBudget::Time now) {
+  const RateBudget& budget = account.budget();
+  const std::string whose =
+      account.credential() == nullptr ? "the anonymous user" : name_of(account);
+  switch (account.saving().look(budget, now)) {
+    case SavingWatch::Change::none:
+      return;
+    case SavingWatch::Change::begins:
+      return log::warn(
+          "{} leaves {} to {}; its rate limit is saved from now on: another account or endpoint is "
+          "preferred, and without one tags are checked less often",
+          name, left_of(budget, now), whose);
+    case SavingWatch::Change::ends:
+      if (!budget.remaining(now))
+        return log::info("{}: the window of the rate limit of {} has ended; it is no longer saved",
+                         name, whose);
+      return log::info("{} leaves {} to {}; its rate limit is no longer saved", name,
+                       left_of(budget, now), whose);
+  }
+}
+
 }  // namespace
 
 Accounts::Accounts(CurlMulti& multi, const Timeouts& timeouts,
@@ -123,6 +152,7 @@ void Accounts::answered(Account& account, const ResponseHead& head) {
 void Accounts::publish_gauges() {
   multi_.loop().assert_in_loop();
   const Clock::time_point now = Clock::now();
+  for (const auto& account : accounts_) note_saving(*account, name_, now);
   const bool known_now = remaining(now).has_value();
   if (!std::exchange(published_, known_now) && !known_now) return;
   const auto known = [](std::optional<std::uint64_t> count) {

@@ -76,7 +76,7 @@ class Accounts {
   /// Restores what waits() returned in another process.
   void restore(const std::map<std::string, std::chrono::seconds>& waits, Clock::time_point now);
 
-  /// Publishes what is left of the rate limits.
+  /// Publishes what is left of the rate limits, and reports a window that has ended.
   void publish_gauges();
   /// Drops tokens that were not used for long. Called each second.
   void forget_unused();

@@ -38,8 +38,10 @@ bool RateBudget::spent(Time now) const {
   return remaining_ == 0 && until_ - now > std::chrono::minutes(1);
 }
 
-bool RateBudget::low_on_quota(Time now) const {
-  return now < until_ && remaining_ <= (limit_ ? *limit_ / few_share : few_of_unknown);
-}
+std::uint64_t RateBudget::few() const { return limit_ ? *limit_ / few_share : few_of_unknown; }
+
+bool RateBudget::low_on_quota(Time now) const { return now < until_ && remaining_ <= few(); }
+
+bool RateBudget::ample(Time now) const { return now >= until_ || remaining_ > 2 * few(); }
 
 }  // namespace entrepot::upstream

@@ -24,10 +24,14 @@ class RateBudget {
   std::optional<std::uint64_t> limit(Time now) const;
   /// A tenth or less is left; of an unknown limit, ten or fewer.
   bool low_on_quota(Time now) const;
+  /// More than twice as many are left as make it low, or nothing is known.
+  bool ample(Time now) const;
   /// Nothing is left for more than a minute, so a refusal will last.
   bool spent(Time now) const;
 
  private:
+  std::uint64_t few() const;
+
   std::uint64_t remaining_ = 0;
   std::optional<std::uint64_t> limit_;
   Time until_{};
