@@ -58,6 +58,8 @@ ARROWS = {
                                "proxy/upstream/transfer", "proxy/upstream/wire"],
     "proxy/upstream/endpoint": ["proxy/base", "cache/base", "cache/api", "proxy/upstream/account",
                                 "proxy/upstream/auth", "proxy/upstream/transfer", "proxy/upstream/wire"],
+    "proxy/upstream/refusal": ["proxy/base", "cache/base", "proxy/upstream/account", "proxy/upstream/auth",
+                               "proxy/upstream/endpoint", "proxy/upstream/transfer", "proxy/upstream/wire"],
     "proxy/upstream": ["proxy/base", "proxy/loop", "cache/base", "cache/api", "proxy/upstream/"],
 
     "proxy/admission": ["proxy/access", "proxy/access/jwt", "proxy/access/login", "proxy/base",

@@ -6,6 +6,7 @@
 
 #include "proxy/loop/loop.h"
 #include "proxy/upstream/account/doubtful.h"
+#include "proxy/upstream/refusal/trouble_note.h"
 #include "proxy/upstream/transfer/failures.h"
 
 namespace entrepot::upstream {
@@ -31,25 +32,6 @@ bool is_registry(const BaseAnswer& answer) {
   return answer.status >= 200 && answer.status < 300 && !answer.page;
 }
 
-/// A message without the names that the log line of the endpoint has, and without the object, which
-/// is another one each time. `what`: how the message may begin.
-std::string phrase_of(std::string_view message, const std::string& what,
-                      const EndpointAddress& endpoint) {
-  for (const std::string& prefix : {what + ": ", endpoint.upstream() + ": "})
-    if (message.starts_with(prefix)) message.remove_prefix(prefix.size());
-  return std::string(message);
-}
-
-/// Reports a failure of the endpoint. A doubtful one concerns more than the object.
-void note_trouble(Endpoint& endpoint, const std::string& what, EndpointFailure reason,
-                  const cache::Failure& failure, std::string_view where = {}) {
-  // A refusal by the token server is one all the same.
-  if (failure.doubtful && reason == EndpointFailure::token) reason = EndpointFailure::denied;
-  endpoint.trouble().failed(
-      reason, std::string(where) + phrase_of(failure.message, what, endpoint.address()),
-      failure.doubtful);
-}
-
 }  // namespace
 
 using Clock = std::chrono::steady_clock;
@@ -65,6 +47,7 @@ EndpointRequest::EndpointRequest(Endpoint& endpoint, RequestSpec spec, RequestSi
               .returns = endpoint.limits().cdn_returns,
               .plain_http = endpoint.address().plain_http()}),
       login_(endpoint, spec_.repository, what(), waiters_, *this),
+      trial_(endpoint, spec_.repository, *this),
       meter_(endpoint.stats(), endpoint.metrics()),
       timer_(endpoint.multi().loop().base(), [this] {
         timer_.set(BodyMeter::interval);
@@ -268,7 +251,7 @@ void EndpointRequest::refusal_stands() {
              is_registry(answer) ? EndpointFailure::not_found : EndpointFailure::bad_upstream);
       };
       if (const auto known = endpoint_.base_challenge().look()) return judge(*known);
-      trial_.base = std::make_unique<BaseAnswerWait>(endpoint_.base_challenge(), judge);
+      base_wait_ = std::make_unique<BaseAnswerWait>(endpoint_.base_challenge(), judge);
       return;
     }
   }
@@ -282,50 +265,15 @@ void EndpointRequest::refusal_stands() {
 /// The account was refused: whether for this repository or for all shows a check of its login.
 void EndpointRequest::find_blame(cache::Failure failure, EndpointFailure reason) {
   phase_.enter(RequestPhase::logging_in);
-  // An older check says nothing where the password or the token itself may be refused.
-  const bool of_login = failure.status == 401 || reason == EndpointFailure::token;
-  trial_.from = of_login ? Clock::now() : Clock::time_point();
-  trial_.refusal = {.failure = std::move(failure), .reason = reason};
-  const auto known = account_->record().known(Clock::now(), trial_.from);
-  if (known) return on_account_verdict(*known);
-  trial_.wait =
-      endpoint_.account_checks().of(*account_).request(*this, login_.tried(), trial_.from);
+  trial_.begin(*account_, login_.tried(), what(),
+               Refusal{.failure = std::move(failure), .reason = reason});
 }
 
-void EndpointRequest::on_account_verdict(AccountVerdict verdict) {
-  AccountCheck& check = endpoint_.account_checks().of(*account_);
-  if (verdict == AccountVerdict::accepted && !account_->record().accepted_since(trial_.from)) {
-    // It is that of a check which ran when the refusal came.
-    trial_.wait = check.request(*this, login_.tried(), trial_.from);
-    return;
-  }
-  RequestFailure refusal = std::exchange(trial_.refusal, {});
-  Blame blame = blame_of(refusal.failure.status, verdict);
-  // Each account can be refused once; the verdicts of other loops may change in between.
-  if (blame == Blame::account && ++refused_accounts_ > endpoint_.accounts().configured())
-    blame = Blame::unknown;
-  switch (blame) {
-    case Blame::account:
-      endpoint_.metrics().failure(*refusal.reason);
-      endpoint_.accounts().choose_senders();  // another loop may have found out
-      account_ = &endpoint_.accounts().pick(spec_.repository);
-      return login();
-    case Blame::unknown:
-      if (verdict == AccountVerdict::everybody) {
-        doubt_of_everybody(refusal.failure);
-        break;
-      }
-      // The anonymous user is the last resort. If it fails as well, this refusal is the result.
-      doubt_of_account(refusal.failure);
-      note_trouble(endpoint_, what(), EndpointFailure::denied, refusal.failure);
-      endpoint_.metrics().failure(*refusal.reason);
-      trial_.refusal = std::move(refusal);
-      account_ = &endpoint_.accounts().anonymous();
-      return login();
-    case Blame::repository:
-      break;
-  }
-  fail(std::move(refusal.failure), refusal.reason);
+void EndpointRequest::on_trial(AccountTrial::Result result) {
+  if (result.account == nullptr)
+    return fail(std::move(result.refusal.failure), result.refusal.reason);
+  account_ = result.account;
+  login();
 }
 
 /// Repeats the request as another account that is not limited, if there is one. Each account is
@@ -363,9 +311,10 @@ void EndpointRequest::fail(cache::Failure failure, std::optional<EndpointFailure
     note_trouble(endpoint_, what(), *reason, failure,
                  led_away() ? "the target of its redirect: " : "");
   }
-  if (instead && trial_.refusal.reason && !led_away()) {  // on_account_verdict()
-    failure = std::move(trial_.refusal.failure);
-    reason = trial_.refusal.reason;
+  auto refusal = instead && !led_away() ? trial_.take_refusal() : std::optional<Refusal>();
+  if (refusal) {
+    failure = std::move(refusal->failure);
+    reason = refusal->reason;
     retryable = false;
   } else if (instead && !failure.given_up && !led_away() && !doubted) {
     doubt_without_account(failure);

@@ -17,7 +17,8 @@
 #include "proxy/upstream/endpoint/admission.h"
 #include "proxy/upstream/endpoint/endpoint.h"
 #include "proxy/upstream/login.h"
-#include "proxy/upstream/refusal_reason.h"
+#include "proxy/upstream/refusal/account_trial.h"
+#include "proxy/upstream/refusal/refusal_reason.h"
 #include "proxy/upstream/request_phase.h"
 #include "proxy/upstream/request_result.h"
 #include "proxy/upstream/transfer/timer.h"
@@ -65,7 +66,7 @@ struct RequestSpec {
 /// signed URL was refused, another account or none where the endpoint refuses the account, or may
 /// refuse it. No retries. Its states: request_phase.h. Measures the rate of the body.
 /// Loop thread only; destroying it cancels it.
-class EndpointRequest : private TransferSink, private LoginSink, private VerdictSink {
+class EndpointRequest : private TransferSink, private LoginSink, private AccountTrial::Sink {
  public:
   /// `endpoint` and `sink` outlive this.
   EndpointRequest(Endpoint& endpoint, RequestSpec spec, RequestSink& sink);
@@ -81,21 +82,11 @@ class EndpointRequest : private TransferSink, private LoginSink, private Verdict
   Endpoint& endpoint() const { return endpoint_; }
 
  private:
-  /// A refusal, and the checks that decide about it.
-  struct Trial {
-    /// The refusal of an account, while it is checked, and while the anonymous user is tried.
-    RequestFailure refusal = {};
-    /// An `accepted` of a check that began earlier does not count.
-    std::chrono::steady_clock::time_point from = {};
-    std::unique_ptr<AccountCheck::Wait> wait = nullptr;
-    std::unique_ptr<BaseAnswerWait> base = nullptr;  ///< of a 404 with a page
-  };
-
   Disposition on_head(const ResponseHead& head) override;
   bool on_data(std::span<const std::byte> data) override;
   void on_end(const TransferEnd& result) override;
   void on_login(LoginResult result) override;
-  void on_account_verdict(AccountVerdict verdict) override;
+  void on_trial(AccountTrial::Result result) override;
 
   // Steps. Each ends by sending, by waiting, or by a call to the sink; nothing follows a step.
   void login();
@@ -124,11 +115,11 @@ class EndpointRequest : private TransferSink, private LoginSink, private Verdict
   Admission admission_;
   Account* account_ = nullptr;  ///< of the endpoint; from start() on
   std::size_t limited_accounts_ = 0;
-  std::size_t refused_accounts_ = 0;
-  Trial trial_;
   Waiters waiters_;
   RedirectTrail trail_;
-  Login login_;  ///< of the current hop
+  Login login_;                                ///< of the current hop
+  AccountTrial trial_;                         ///< of an account that was refused
+  std::unique_ptr<BaseAnswerWait> base_wait_;  ///< of a 404 with a page
 
   ResponseHead head_;     ///< while reading_refusal
   RefusalReason reason_;  ///< in its body

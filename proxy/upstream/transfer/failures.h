@@ -26,7 +26,7 @@ cache::Failure transport_failure(const std::string& what, const TransferEnd& end
 
 /// The failure an answer's status means: 404 and 410 not_found, 401, 402, 403, 412 and 451 denied,
 /// 429 rate_limited with its Retry-After, 408 and 5xx unavailable, anything else bad_upstream.
-/// `reason`: the registry's own words (refusal_reason.h).
+/// `reason`: the registry's own words (refusal/refusal_reason.h).
 cache::Failure status_failure(const std::string& what, const ResponseHead& head,
                               std::chrono::system_clock::time_point now, std::string reason = {});
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "proxy/upstream/refusal_reason.h"
+#include "proxy/upstream/refusal/refusal_reason.h"
 
 namespace entrepot::upstream {
 namespace {

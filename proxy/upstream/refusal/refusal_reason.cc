@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/upstream/refusal_reason.h"
+#include "proxy/upstream/refusal/refusal_reason.h"
 
 #include <algorithm>
 
