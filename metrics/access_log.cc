@@ -35,6 +35,101 @@ void append_quoted(spdlog::memory_buf_t& out, std::string_view before, std::stri
   out.push_back('"');
 }
 
+/// The fields that explain an exchange, of a text or of a JSON object.
+class Explanation {
+ public:
+  Explanation(spdlog::memory_buf_t& out, bool json) : out_(out), json_(json) {}
+
+  void write(const AccessLine& line) {
+    static const UpstreamWork none;
+    const UpstreamWork& work = line.work == nullptr ? none : *line.work;
+    if (line.duration < slow_exchange && !is_odd(work)) return;
+    wait("login_ms", line.login_wait);
+    if (!work.endpoints.empty()) endpoints(work);
+    count("kept", work.kept);
+    wait("queue_ms", work.queued);
+    wait("head_ms", work.awaited);
+    wait("body_ms", line.waits.upstream);
+    count("stalls", work.stalls);
+    if (work.stalls > 0) time("stalled_ms", work.stalled);
+    count("resumes", work.resumes);
+    count("moves", work.moves);
+    if (!work.first_moves.empty()) moves(work);
+    if (work.transfers > 1) count("transfers", work.transfers);
+    wait("disk_ms", line.waits.disk);
+    wait("pace_ms", line.waits.pace);
+    wait("client_ms", line.waits.client);
+  }
+
+ private:
+  static bool is_odd(const UpstreamWork& work) {
+    return work.kept + work.stalls + work.resumes + work.moves > 0 || work.transfers > 1;
+  }
+
+  void name(std::string_view name) {
+    append(out_, json_ ? ",\"" : " ");
+    append(out_, name);
+    append(out_, json_ ? "\":" : "=");
+  }
+  void count(std::string_view field, std::uint64_t number) {
+    if (number == 0) return;
+    name(field);
+    append_number(out_, number);
+  }
+  void time(std::string_view field, std::chrono::nanoseconds time) {
+    name(field);
+    append_ms(out_, time);
+  }
+  void wait(std::string_view field, std::chrono::nanoseconds waited) {
+    if (waited >= least_wait) time(field, waited);
+  }
+
+  /// endpoints="a.example,b.example"
+  void endpoints(const UpstreamWork& work) {
+    name("endpoints");
+    append(out_, json_ ? "[" : "\"");
+    for (const std::string& endpoint : work.endpoints) {
+      if (&endpoint != &work.endpoints.front()) append(out_, ",");
+      json_ ? quoted(endpoint) : append_json(out_, bounded(endpoint));
+    }
+    append(out_, json_ ? "]" : "\"");
+  }
+  /// moved="a.example>b.example slow,b.example>c.example reset"
+  void moves(const UpstreamWork& work) {
+    name("moved");
+    append(out_, json_ ? "[" : "\"");
+    for (const auto& move : work.first_moves) {
+      if (&move != &work.first_moves.front()) append(out_, ",");
+      const auto reason =
+          move.failure ? metrics::to_string(*move.failure) : metrics::to_string(move.reason);
+      json_ ? move_object(move, reason) : move_text(move, reason);
+    }
+    append(out_, json_ ? "]" : "\"");
+  }
+  void move_text(const UpstreamWork::Move& move, std::string_view reason) {
+    append_json(out_, bounded(move.from));
+    append(out_, ">");
+    append_json(out_, bounded(move.to));
+    append(out_, " ");
+    append(out_, reason);
+  }
+  void move_object(const UpstreamWork::Move& move, std::string_view reason) {
+    append(out_, "{\"from\":");
+    quoted(move.from);
+    append(out_, ",\"to\":");
+    quoted(move.to);
+    append(out_, ",\"reason\":");
+    quoted(reason);
+    append(out_, "}");
+  }
+  void quoted(std::string_view text) { append_quoted(out_, "\"", bounded(text)); }
+  /// A name of a host has 253 characters at most, and its port five.
+  static std::string_view bounded(std::string_view text) { return text.substr(0, 260); }
+
+  spdlog::memory_buf_t& out_;
+  const bool json_;
+};
+
 /// access 10.0.0.7:51234 "GET /v2/library/alpine/manifests/3" 200 hit - docker.io manifest …
 void append_text(spdlog::memory_buf_t& out, const AccessLine& line) {
   append(out, "access ");
@@ -59,6 +154,7 @@ void append_text(spdlog::memory_buf_t& out, const AccessLine& line) {
   if (!line.via.empty()) append(out, " via=");
   append_plain(out, line.via);
   if (!line.user.empty()) append_quoted(out, " user=\"", line.user);
+  Explanation(out, /*json=*/false).write(line);
   if (!line.error.empty()) append_quoted(out, " error=\"", line.error);
 }
 
@@ -88,6 +184,7 @@ void append_fields(spdlog::memory_buf_t& out, const AccessLine& line) {
   append(out, ",\"first_ms\":");
   append_ms(out, line.first_byte);
   append(out, line.complete ? ",\"complete\":true" : ",\"complete\":false");
+  Explanation(out, /*json=*/true).write(line);
   if (!line.error.empty()) append_quoted(out, ",\"error\":\"", line.error);
 }
 

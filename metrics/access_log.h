@@ -4,15 +4,51 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "metrics/labels.h"
+#include "metrics/reasons.h"
 
 namespace spdlog {
 class logger;
 }
 
 namespace entrepot::log {
+
+/// The waits of a reply while it was sent, each in sum.
+struct ReplyWaits {
+  std::chrono::nanoseconds client{0};    ///< the client took no bytes, and there were some
+  std::chrono::nanoseconds pace{0};      ///< held back by limits.bandwidth_per_client
+  std::chrono::nanoseconds disk{0};      ///< bytes that were not in the page cache
+  std::chrono::nanoseconds upstream{0};  ///< bytes that had not arrived yet
+};
+
+/// The events of the upstream work for a request: all transfers together, also for clients that
+/// have joined later.
+struct UpstreamWork {
+  /// A transfer went on at another endpoint.
+  struct Move {
+    std::string from, to;
+    metrics::MoveReason reason = metrics::MoveReason::failed;
+    /// With MoveReason::failed: what failed at `from`.
+    std::optional<metrics::EndpointFailure> failure = std::nullopt;
+  };
+
+  std::vector<std::string> endpoints;  ///< that have delivered, in this order; the first few
+  std::uint64_t kept = 0;              ///< bytes that an earlier fetch had left
+  std::chrono::nanoseconds queued{0};  ///< waits for one of the upstream's transfer slots
+  /// Waits for the response head, tokens and redirects included.
+  std::chrono::nanoseconds awaited{0};
+  std::uint64_t stalls = 0;             ///< pauses of a body for a second or longer
+  std::chrono::nanoseconds stalled{0};  ///< in these
+  std::uint64_t resumes = 0;            ///< bodies that broke and went on
+  std::uint64_t moves = 0;
+  std::vector<Move> first_moves;  ///< the first few
+  std::uint64_t transfers = 1;    ///< the most at once, if a blob was fetched in parallel
+};
 
 /// The fields of one line. Views are read during AccessLog::write() only.
 struct AccessLine {
@@ -30,7 +66,10 @@ struct AccessLine {
   std::uint64_t bytes = 0;  ///< size of the body
   std::chrono::nanoseconds duration{0};
   std::chrono::nanoseconds first_byte{0};
-  bool complete = true;  ///< false: the client disconnected, or the body failed
+  bool complete = true;                    ///< false: the client disconnected, or the body failed
+  std::chrono::nanoseconds login_wait{0};  ///< for the check of its login, behind those of others
+  ReplyWaits waits = {};
+  const UpstreamWork* work = nullptr;  ///< null: none was needed
   /// the error message for the client, if the mirror or the upstream caused it
   std::string_view error;
 };
@@ -38,7 +77,8 @@ struct AccessLine {
 class AccessFile;
 
 /// The access log: one line for each exchange, in the format of the log; to its own file if
-/// Options::access_file names one, else through the queue of the log. Any thread; never blocks.
+/// Options::access_file names one, else through the queue of the log. The line of a slow or odd
+/// exchange explains it (docs/operations.md). Any thread; never blocks.
 class AccessLog {
  public:
   /// One of `sample` whole replies from the cache gets a line (1: each).
@@ -60,6 +100,12 @@ class AccessLog {
   std::atomic<bool> enabled_;
   std::atomic<unsigned> sample_;
 };
+
+/// The lines of such exchanges have fields that explain them: of those that took this long, and of
+/// those whose upstream work was not the usual one.
+inline constexpr std::chrono::seconds slow_exchange{1};
+/// Shorter waits have no field.
+inline constexpr std::chrono::milliseconds least_wait{100};
 
 // Defined in log.cc, used by access_log.cc.
 spdlog::logger& access_logger();

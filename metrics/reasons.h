@@ -105,6 +105,14 @@ enum class EndpointFailure : std::uint8_t {
   other,     ///< a probe was not sent
 };
 
+/// The reason that a transfer went on at another endpoint: the access log.
+enum class MoveReason : std::uint8_t {
+  slow,     ///< another one is much faster
+  late,     ///< another one, which was asked as well, answered first
+  unasked,  ///< nothing was sent: it is known to be down, or limits our rate
+  failed,   ///< see EndpointFailure
+};
+
 /// A limit that was enforced on a client: label `reason` of entrepot_clients_limited_total.
 enum class ClientLimit : std::uint8_t {
   connections,  ///< limits.connections_per_client
@@ -318,6 +326,14 @@ inline constexpr auto words<EndpointFailure> = make_words<EndpointFailure>({
     {EndpointFailure::token, "token"},
     {EndpointFailure::digest, "digest"},
     {EndpointFailure::other, "other"},
+});
+
+template <>
+inline constexpr auto words<MoveReason> = make_words<MoveReason>({
+    {MoveReason::slow, "slow"},
+    {MoveReason::late, "late"},
+    {MoveReason::unasked, "unasked"},
+    {MoveReason::failed, "failed"},
 });
 
 template <>

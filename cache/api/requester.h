@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "cache/api/fetch_record.h"
 #include "cache/base/client.h"
 #include "cache/base/executor.h"
 
@@ -37,6 +38,9 @@ struct Requester {
   std::string accept = {};
   /// Null: the client stays. Shared, because the exchange may be destroyed before the request ends.
   std::shared_ptr<const Left> left;
+  /// Gathers what happens upstream for this request, for its line in the access log. Null: nobody
+  /// asks. Shared as `left` is.
+  std::shared_ptr<WorkForRequest> work = nullptr;
 };
 
 }  // namespace entrepot::cache

@@ -37,6 +37,10 @@ class ReplyTo {
   const std::string& accept() const { return requester_.accept; }
   const Requester& requester() const { return requester_; }
   Client client() const { return requester_.client; }
+  /// The request waits for the work that is recorded there.
+  void waits_for(const std::shared_ptr<const FetchRecord>& record) const {
+    if (requester_.work) requester_.work->add(record);
+  }
   /// False once the client has disconnected: the answer would not be received.
   bool awaited() const {
     return !requester_.left || !requester_.left->load(std::memory_order_relaxed);

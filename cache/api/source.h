@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 
+#include "cache/api/fetch_record.h"
 #include "cache/api/listing.h"
 #include "cache/base/client.h"
 #include "cache/base/demand.h"
@@ -56,6 +57,10 @@ struct FetchRequest {
   Client client = Client::nobody;
   /// Must outlive the fetch. Null: a client waits throughout.
   const Demand* demand = nullptr;
+  /// Gets what happens to the fetch. Null: nobody reads it.
+  std::shared_ptr<FetchRecord> record = nullptr;
+  /// Other transfers of the same object deliver meanwhile: the waits of this one are not recorded.
+  bool beside_others = false;
 };
 
 /// The requester of a listing; members as in FetchRequest.

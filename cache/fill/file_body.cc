@@ -60,6 +60,7 @@ void FileBody::on_head(const FetchHead& head) {
   const FillContext& context = subject_.context;
   if (file_.is_open()) {
     context.environment.metrics.cache().fills_resumed().add();
+    subject_.record->kept(file_->writer().extents().bytes());
     file_->pass_over();
   }
   if (head.size && *head.size <= context.environment.options.tail)

@@ -53,6 +53,7 @@ Demand::Level Fill::level() const {
 void Fill::join(ObjectRequest request) {
   subject_.home.assert_in_thread();
   subject_.client = request.reply.client();
+  request.reply.waits_for(subject_.record);
   if (phase_.is(FillPhase::keeping)) {
     // On its way to the disk: as good as stored.
     ++uses_;

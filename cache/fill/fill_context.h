@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -72,6 +73,7 @@ struct FillSubject {
   bool ranges_ignored = false;           ///< the upstream has answered a range with the whole blob
   bool near_mirror = false;              ///< the latest answer came from a mirror nearby
   std::set<std::string> endpoints = {};  ///< that have delivered bytes
+  const std::shared_ptr<FetchRecord> record = std::make_shared<FetchRecord>();
   /// The bound at the beginning: another configuration does not end the fill. Bytes.
   const std::uint64_t max_blob = context.environment.limits.max_blob;
 
@@ -92,6 +94,7 @@ struct FillSubject {
     request.accept = sent.accept;
     request.client = client;
     request.demand = &demand;
+    request.record = record;
     return request;
   }
   /// The upstream has answered for this repository, which proves the link. A blob's is added after

@@ -34,6 +34,7 @@ void ParallelFetch::look_at_speed() {
   const auto most =
       std::min(subject_.context.environment.limits.transfers_per_blob.load(), 1 + share_->most());
   share_->hold(parallelism_->step(available, size - available, most) - 1);
+  subject_.record->transfers(parallelism_->transfers());
   look_later();
   if (active()) request_segments();
 }

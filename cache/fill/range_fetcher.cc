@@ -26,6 +26,7 @@ class RangeFetcher::Transfer final : public FetchSink,
     auto request = fetcher.request_;
     request.offset = span.begin;
     request.end = span.end;
+    request.beside_others = segment;
     fetch_ = fetcher.source_.fetch(std::move(request), *this);
   }
 

@@ -34,11 +34,13 @@ void LinkProof::start(std::string_view stored_type) {
   request.client = client_;
   request.demand = this;
   request.patient = !had_link_;
+  request.record = record_;
   fetch_ = source_.fetch(std::move(request), *this);
 }
 
 void LinkProof::join(ObjectRequest request) {
   const Client client = request.reply.client();
+  request.reply.waits_for(record_);
   add_waiting(waiting_, std::move(request));
   if (fetch_) fetch_->wanted_by(client);
 }

@@ -63,6 +63,7 @@ class LinkProof : public FetchSink, public Demand, public std::enable_shared_fro
   const SentAs sent_;
   const Client client_;
   const bool had_link_;
+  const std::shared_ptr<FetchRecord> record_ = std::make_shared<FetchRecord>();
   std::unique_ptr<Fetch> fetch_;
   FetchHead head_;
   std::vector<ObjectRequest> waiting_;

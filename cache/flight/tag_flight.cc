@@ -47,6 +47,7 @@ void TagFlight::start(bool with_head, const TagRequest& first, bool background) 
 void TagFlight::join(TagRequest request) {
   home_.assert_in_thread();
   const Client client = request.reply.client();
+  request.reply.waits_for(record_);
   add_waiting(waiting_, std::move(request));
   if (fetch_) fetch_->wanted_by(client);
   if (impatient_) answer_stale();
@@ -75,6 +76,7 @@ void TagFlight::ask(bool with_head) {
   request.client = client_;
   request.demand = this;
   request.patient = !known_;
+  request.record = record_;
   fetch_ = source_.fetch(std::move(request), *this);
 }
 

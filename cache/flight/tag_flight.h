@@ -96,6 +96,7 @@ class TagFlight : public FetchSink, public Demand, public std::enable_shared_fro
   const std::string key_;
   const std::shared_ptr<const TagState> known_;  // null: no record
 
+  const std::shared_ptr<FetchRecord> record_ = std::make_shared<FetchRecord>();
   SentAs sent_;
   Client client_ = Client::nobody;
   bool background_ = false;

@@ -68,6 +68,11 @@ BodyPump::Result BodyPump::run() {
   return Result::again;
 }
 
+BodyWait BodyPump::waits_for() const {
+  if (*waiting_) return growing_ ? BodyWait::upstream : BodyWait::disk;
+  return output_.empty() ? BodyWait::pace : BodyWait::client;
+}
+
 BodyPump::Result BodyPump::end() {
   body_->passed(end_);
   return Result::done;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "proxy/http/body.h"
+#include "proxy/http/body_wait.h"
 #include "proxy/http/socket/output.h"
 
 namespace entrepot::loop {
@@ -52,6 +53,8 @@ class BodyPump {
   Result run();
   /// Reports to the body that reading its file failed. Returns `failed`.
   Result file_failed();
+  /// The cause of the wait, after run() returned `blocked` or `waiting`.
+  BodyWait waits_for() const;
   /// True if a byte can be sent now.
   bool ready() const {
     const std::uint64_t first = pieces_.list.front().offset;

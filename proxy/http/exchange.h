@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cache/base/executor.h"
+#include "metrics/access_log.h"
 #include "metrics/reasons.h"
 #include "proxy/http/body.h"
 #include "proxy/http/client/client_address.h"
@@ -46,6 +47,7 @@ struct ReplyStats {
   std::uint64_t body_bytes = 0;  ///< bytes of the body that the kernel took
   std::chrono::steady_clock::time_point started, first_byte, finished;
   bool complete = false;  ///< false: the client left, or the body failed
+  log::ReplyWaits waits;  ///< between the first byte and the last
 };
 
 /// One client request and its reply. Shared by its connection and the code that prepares the reply.

@@ -114,17 +114,24 @@ void ReplySender::reply_head(const ReplyHead& head, std::uint64_t content_length
 
 BodyPump::Result ReplySender::run() {
   if (!replied()) return BodyPump::Result::waiting;
-  if (delayed_) {
-    const std::uint64_t bytes = pace_->allow(0);
-    if (bytes == 0) return BodyPump::Result::blocked;
-    pace_->sent(bytes);
-    const Delayed delayed = *std::exchange(delayed_, std::nullopt);
-    exchange_->stats().first_byte = Clock::now();
-    broken_ = !output_.write(delayed.head, delayed.texts);
-    if (broken_) return BodyPump::Result::failed;
-  }
-  if (pump_) return pump_->run();
-  return output_.empty() ? BodyPump::Result::done : BodyPump::Result::blocked;
+  waits_.end();
+  const auto send_more = [this] {
+    if (delayed_) {
+      const std::uint64_t bytes = pace_->allow(0);
+      if (bytes == 0) return BodyPump::Result::blocked;
+      pace_->sent(bytes);
+      const Delayed delayed = *std::exchange(delayed_, std::nullopt);
+      exchange_->stats().first_byte = Clock::now();
+      broken_ = !output_.write(delayed.head, delayed.texts);
+      if (broken_) return BodyPump::Result::failed;
+    }
+    if (pump_) return pump_->run();
+    return output_.empty() ? BodyPump::Result::done : BodyPump::Result::blocked;
+  };
+  const BodyPump::Result result = send_more();
+  if (result == BodyPump::Result::blocked || result == BodyPump::Result::waiting)
+    waits_.begin(pump_ ? pump_->waits_for() : output_.empty() ? BodyWait::pace : BodyWait::client);
+  return result;
 }
 
 void ReplySender::file_failed() {
@@ -137,6 +144,8 @@ std::shared_ptr<ConnectionExchange> ReplySender::end(bool complete) {
   ReplyStats& stats = exchange->stats();
   stats.finished = Clock::now();
   stats.complete = complete;
+  waits_.end();
+  stats.waits = std::exchange(waits_, {}).waits();
   const std::uint64_t sent = stats.status != 0 ? output_.sent() : 0;
   stats.body_bytes = sent - std::min<std::uint64_t>(sent, head_size_);
   exchange->detach();

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "proxy/http/body_pump.h"
+#include "proxy/http/body_wait.h"
 #include "proxy/http/client/paced_reply.h"
 #include "proxy/http/connection_exchange.h"
 #include "proxy/http/exchange.h"
@@ -106,6 +107,7 @@ class ReplySender {
   std::optional<Delayed> delayed_;
   std::optional<BodyPump> pump_;
   SendProgress progress_;
+  WaitMeter waits_;            // of the present reply
   std::size_t head_size_ = 0;  // bytes
   bool last_ = false;
   bool broken_ = false;

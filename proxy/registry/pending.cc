@@ -21,6 +21,7 @@ bool begin_wait(http::Exchange& exchange, Call& call) {
   call.outcome = metrics::Outcome::miss;
   call.reason = metrics::AnswerReason::client_left;
   call.left = std::make_shared<cache::Left>(false);
+  call.work = std::make_shared<cache::WorkForRequest>();
   return true;
 }
 

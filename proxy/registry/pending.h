@@ -27,8 +27,11 @@ inline cache::Client client_of(const http::Exchange& exchange) {
 
 /// The requester for fetch_*.
 inline cache::Requester requester_of(const http::Exchange& exchange, const Call& call) {
-  return {exchange.executor(), forwarded_via(via_of(exchange.request(), call.fields)),
-          client_of(exchange), call.left};
+  cache::Requester requester{exchange.executor(),
+                             forwarded_via(via_of(exchange.request(), call.fields)),
+                             client_of(exchange), call.left};
+  requester.work = call.work;
+  return requester;
 }
 
 /// For the callback of fetch_*: the call to answer, or null if the client has disconnected.

@@ -141,6 +141,7 @@ void EndpointRequest::learn(int status) {
   EndpointStats& stats = endpoint_.stats();
   if (timing.connect.count() > 0) stats.connected(timing.connect, now);
   waited_ += timing.first_byte;
+  if (timing.running) queued_ += now - sent_ - *timing.running;
   // The client's Via caused the loop (508): it says nothing about the endpoint.
   if (status == 508 && !spec_.via.empty()) return;
   if (status >= 500) {
@@ -151,10 +152,11 @@ void EndpointRequest::learn(int status) {
   }
 }
 
-std::optional<std::chrono::nanoseconds> EndpointRequest::waited() const {
+EndpointRequest::Waits EndpointRequest::waits() const {
   endpoint_.multi().loop().assert_in_loop();
-  if (!phase_.is(RequestPhase::awaiting_head)) return std::nullopt;
-  return transfer_->timing().running;
+  Waits waits{.response = std::nullopt, .queue = queued_};
+  if (phase_.is(RequestPhase::awaiting_head)) waits.response = transfer_->timing().running;
+  return waits;
 }
 
 Disposition EndpointRequest::on_head(const ResponseHead& head) {

@@ -73,8 +73,13 @@ class EndpointRequest : private TransferSink, private LoginSink, private Account
 
   /// Begins. May call the sink before it returns, when the circuit is open.
   void start();
-  /// Time since the request was sent; nullopt before that and once there is a response.
-  std::optional<std::chrono::nanoseconds> waited() const;
+  struct Waits {
+    /// Since the request was sent; nullopt before that and once there is a response.
+    std::optional<std::chrono::nanoseconds> response;
+    /// For transfer slots of the upstream: of all hops that have a response.
+    std::chrono::nanoseconds queue{0};
+  };
+  Waits waits() const;
   /// See cache::Fetch::hold().
   void hold(bool on);
   /// See cache::Fetch::wanted_by().
@@ -125,6 +130,7 @@ class EndpointRequest : private TransferSink, private LoginSink, private Account
   RefusalReason reason_;  ///< in its body
   std::chrono::steady_clock::time_point sent_{};
   std::chrono::microseconds waited_{0};  ///< for the first byte, over all hops
+  std::chrono::nanoseconds queued_{0};
   BodyMeter meter_;
   Timer timer_;  ///< the seconds of meter_
   std::unique_ptr<Transfer> transfer_;

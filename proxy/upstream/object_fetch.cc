@@ -30,6 +30,7 @@ ObjectFetch::ObjectFetch(Upstream& upstream, cache::FetchRequest request, cache:
       resumes_(upstream.limits(), upstream.endpoints().size(), request_.offset,
                upstream.next_seed()),
       moves_(upstream.limits().moves),
+      events_(request_.record, request_.beside_others),
       // One endpoint is left at least: the fetch would have ended otherwise.
       timer_(upstream.base(), [this] { attempt(*upstream_.choose(bytes_left(), tally_.tried())); }),
       hedge_timer_(upstream.base(), [this] { hedge(); }) {
@@ -51,6 +52,8 @@ void ObjectFetch::attempt(Endpoint& endpoint) {
   timer_.cancel();
   phase_.enter(FetchPhase::requesting);
   moves_.restart();
+  if (current_.request) events_.goes_on(current_.request->endpoint(), endpoint);
+  events_.awaits();
   current_ = make_try(endpoint);
   if (upstream_.endpoints().size() > 1)
     hedge_timer_.set(patience(endpoint.stats(), endpoint.timeouts()));
@@ -61,7 +64,7 @@ void ObjectFetch::attempt(Endpoint& endpoint) {
 void ObjectFetch::hedge() {
   Endpoint& late = current_.request->endpoint();
   const auto limit = patience(late.stats(), late.timeouts());
-  const auto waited = current_.request->waited();
+  const auto waited = current_.request->waits().response;
   if (!waited || *waited < limit) {  // it waited in our queue, or for a token
     using std::chrono::milliseconds;
     hedge_timer_.set(waited ? std::chrono::ceil<milliseconds>(limit - *waited) : limit);
@@ -137,10 +140,14 @@ Disposition ObjectFetch::on_head(EndpointRequest& request, const ResponseHead& h
 /// The first response is used; the other request is cancelled.
 void ObjectFetch::use(Try& winner, const ObjectPlace& place, const ResponseHead& head) {
   hedge_timer_.cancel();
-  if (&winner == &hedge_) std::swap(current_, hedge_);
+  if (&winner == &hedge_) {
+    events_.wins(current_.request->endpoint(), hedge_.request->endpoint());
+    std::swap(current_, hedge_);
+  }
+  events_.answered(current_.request->endpoint(), current_.request->waits().queue);
   if (hedge_.request != nullptr) {
     const auto now = std::chrono::steady_clock::now();
-    if (const auto waited = hedge_.request->waited())
+    if (const auto waited = hedge_.request->waits().response)
       hedge_.request->endpoint().stats().lost_race(*waited, now);
     hedge_ = {};
   }
@@ -222,8 +229,12 @@ void ObjectFetch::failed(EndpointRequest& request, const RequestFailure& failure
     return get_instead(request.endpoint(), ended);
   if (resumes_.progressed(progress_.delivered())) tally_.answered();
   tally_.add(request.endpoint(), failure);
+  events_.failed(request.endpoint(), failure.reason);
   if (hedge_.request != nullptr) {  // the other one goes on
-    if (&ended == &current_) std::swap(current_, hedge_);
+    if (&ended == &current_) {
+      events_.goes_on(current_.request->endpoint(), hedge_.request->endpoint());
+      std::swap(current_, hedge_);
+    }
     hedge_ = {};
     return;
   }
@@ -258,6 +269,7 @@ void ObjectFetch::resume() {
     return finish(failure);
   }
   upstream_.fills_resumed().add();
+  if (head_reported_) events_.resumes();
   if (other) return wait(std::chrono::milliseconds(0));
   tally_.next_round();
   wait(resumes_.wait(upstream_.timeouts(), circuit));
@@ -265,6 +277,7 @@ void ObjectFetch::resume() {
 
 void ObjectFetch::wait(std::chrono::milliseconds delay) {
   phase_.enter(FetchPhase::waiting);
+  events_.awaits();
   timer_.set(delay);
 }
 
@@ -276,6 +289,7 @@ void ObjectFetch::finish(std::optional<cache::Failure> failure) {
 
 /// Moves the rest of the body from an endpoint that has become slow to a much faster one.
 void ObjectFetch::on_second(EndpointRequest& request, double rate) {
+  events_.second(rate > 0);
   if (request_.head || manifest() || request_.one_endpoint || moves_.exhausted()) return;
   const std::uint64_t left = bytes_left();
   auto excluded = tally_.tried();
@@ -285,6 +299,7 @@ void ObjectFetch::on_second(EndpointRequest& request, double rate) {
   if (!moves_.second(rate, left, elsewhere)) return;
   log::debug("{} is slow ({:.0f} KiB/s); the rest is asked of {}", what(request.endpoint()),
              rate / 1024, other->label());
+  events_.is_slow();
   attempt(*other);
 }
 

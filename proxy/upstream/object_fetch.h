@@ -12,6 +12,7 @@
 #include "metrics/phase_variable.h"
 #include "proxy/upstream/endpoint_request.h"
 #include "proxy/upstream/failure_tally.h"
+#include "proxy/upstream/fetch_events.h"
 #include "proxy/upstream/fetch_phase.h"
 #include "proxy/upstream/move_rule.h"
 #include "proxy/upstream/object_exchange.h"
@@ -103,6 +104,7 @@ class ObjectFetch : public cache::Fetch, private RequestSink {
   Retry retry_;
   ResumeBudget resumes_;
   MoveRule moves_;
+  FetchEvents events_;
 
   PhaseVariable<FetchPhase> phase_{FetchPhase::waiting};
   Try current_;

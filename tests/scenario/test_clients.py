@@ -10,6 +10,7 @@ import time
 import pytest
 
 from support import content, faults, logins
+from support.access_lines import wait_lines
 from support.checks import (REPOSITORY, assert_error, assert_hit, assert_whole, blob_target,
                             manifest_target)
 from support.content import KIB, MIB
@@ -160,6 +161,7 @@ def test_the_bandwidth_of_a_client(start, upstream, held):
         assert_whole(connection.read_response(), blob)
     assert time.monotonic() - begun >= 2.7  # three at 1 MiB/s, but for the burst of a quarter
     assert limited(entrepot, "bandwidth") >= 1
+    assert max(line.number("pace_ms") for line in wait_lines(entrepot, blob_target(blob), 3)) > 1000
     slow = held(entrepot.connect())
     slow.send_request("GET", blob_target(large))
     assert slow.read_head().status == 200
@@ -234,4 +236,4 @@ def test_a_very_slow_reader_is_cut(start, upstream, held):
             time.sleep(len(data) / 600)  # its pace
     assert received < 24 * KIB
     eventually(lambda: limited(entrepot, "slow") == 1, what="one counted")
-    entrepot.log.wait_for(" cut$")
+    entrepot.log.wait_for(r" cut client_ms=\d{4,}\.\d{3}$")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from support import client, content, faults, ports
+from support.access_lines import wait_lines
 from support.checks import (REPOSITORY, assert_error, assert_hit, assert_whole, blob_target,
                             manifest_target)
 from support.gate import Gate, eventually
@@ -66,6 +67,12 @@ def test_an_endpoint_dies_halfway_through_a_blob(both, upstream, mirror, how):
     # A reset loses the bytes in the buffers of both ends.
     assert brought <= blob.size + 8 * MIB, "stored bytes were fetched again"
     assert entrepot.metrics().sum("fills_resumed_total") == 1
+    # Each client, those that joined too, learns the cause.
+    for line in wait_lines(entrepot, blob_target(blob), len(downloads)):
+        assert line.endpoints == [upstream.address, mirror.address]
+        assert line.number("resumes") == 1
+        assert line.moved[-1] == (upstream.address, mirror.address, "stall" if how == "stall" else "reset")
+        assert (line.number("stalls") >= 1 and line.number("stalled_ms") >= 1000) == (how == "stall")
 
 
 def test_a_dead_first_endpoint_delays_no_later_request(both, mirror):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support import content, faults
+from support.access_lines import wait_lines
 from support.checks import (REPOSITORY, assert_error, assert_hit, assert_never_wrong, assert_whole,
                             blob_target)
 from support.gate import Gate, eventually
@@ -48,6 +49,7 @@ def test_restart(start, upstream, blob, kill):
     assert fill_of(entrepot, blob).stat().st_size >= HALF - MIB
     upstream.forget()
     assert_whole(entrepot.get(blob_target(blob), keep=False), blob)
+    assert wait_lines(entrepot, blob_target(blob))[-1].number("kept") >= HALF - MIB
     assert upstream.body_bytes() <= SIZE - HALF + 2 * MIB, "stored bytes were fetched again"
     assert upstream.count("blob", method="GET") == 1
     assert entrepot.metrics().sum("fills_resumed_total") == 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from support import client, content, faults
+from support.access_lines import wait_lines
 from support.checks import REPOSITORY, assert_hit, assert_whole, blob_target
 from support.gate import eventually
 
@@ -37,6 +38,8 @@ def test_every_byte_once(widening, upstream, blob):
     downloads = client.download_together(entrepot.port, [blob_target(blob)] * 10)
     for download in downloads:
         assert_whole(download.finish(), blob)
+    for line in wait_lines(entrepot, blob_target(blob), len(downloads)):
+        assert 2 <= line.number("transfers") <= 8 and line.endpoints == [upstream.address]
     assert len(segments(upstream)) >= 3, "one transfer fetched the whole blob"
     assert upstream.body_bytes() <= SIZE + 4 * MIB, "fetched twice"
     assert entrepot.metrics().sum("digest_mismatches_total") == 0

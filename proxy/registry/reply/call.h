@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,6 +60,12 @@ struct Call {
   /// The name of the client's login, token or JWT, which Guard has verified; empty without one.
   std::string user;
   std::shared_ptr<const access::Identity> identity;  ///< of a JWT; null without one
+  /// The begin of the wait for the check of the login, and its length once it has ended.
+  std::chrono::steady_clock::time_point login_since{};
+  std::chrono::nanoseconds login_wait{0};
+
+  /// The events of the upstream work, set while the call waits for the cache, and later.
+  std::shared_ptr<cache::WorkForRequest> work;
 
   // For the access log and the metrics.
   metrics::Kind kind = metrics::Kind::other;

@@ -2,6 +2,7 @@
 #include "proxy/registry/reply/reporter.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "metrics/log.h"
 #include "proxy/http/parse/refusal.h"
@@ -114,6 +115,10 @@ void Reporter::write_line(const http::Exchange& exchange, const Call& call,
   line.duration = stats.finished - stats.started;
   line.first_byte = time_to_first_byte(stats);
   line.complete = stats.complete;
+  line.login_wait = call.login_wait;
+  line.waits = stats.waits;
+  std::optional<log::UpstreamWork> work;
+  if (call.work) line.work = &work.emplace(call.work->sum(stats.finished));
   line.error = call.error;
   access_log_.write(line);
 }

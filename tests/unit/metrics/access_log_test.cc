@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+
 #include "metrics/log.h"
 #include "tests/unit/metrics/captured_stderr.h"
 
@@ -79,6 +82,98 @@ TEST(AccessLog, EmptyFieldsAreDashesAndBlanksStayInQuotes) {
   EXPECT_THAT(written(line, false),
               HasSubstr("access - \"- /v2/a\\\" 200 hit\\u000ab\" 404 refused - - other bytes=0 "
                         "ms=0.000 first_ms=0.000 cut\n"));
+}
+
+UpstreamWork odd_work() {
+  UpstreamWork work;
+  work.endpoints = {"a.example", "b\"c"};
+  work.kept = 4096;
+  work.queued = 1s;
+  work.awaited = 99ms;
+  work.stalls = 1;
+  work.stalled = 20s;
+  work.resumes = 2;
+  work.moves = 5;
+  work.first_moves = {
+      {"a.example", "b\"c", metrics::MoveReason::failed, metrics::EndpointFailure::stall},
+      {"b\"c", "a.example", metrics::MoveReason::slow}};
+  work.transfers = 8;
+  return work;
+}
+
+TEST(AccessLog, ExplainsAnOddExchangeBeforeItsError) {
+  const UpstreamWork work = odd_work();
+  AccessLine line = sample();
+  line.user = "alice";
+  line.error = "broken";
+  line.work = &work;
+  line.login_wait = 500ms;
+  line.waits = {.client = 100ms, .pace = 200ms, .disk = 300ms, .upstream = 400ms};
+  EXPECT_THAT(
+      written(line, false),
+      HasSubstr(
+          "first_ms=0.081 user=\"alice\" login_ms=500.000 endpoints=\"a.example,b\\\"c\" kept=4096 "
+          "queue_ms=1000.000 body_ms=400.000 stalls=1 stalled_ms=20000.000 resumes=2 moves=5 "
+          "moved=\"a.example>b\\\"c stall,b\\\"c>a.example slow\" transfers=8 "
+          "disk_ms=300.000 pace_ms=200.000 client_ms=100.000 error=\"broken\"\n"));
+  EXPECT_THAT(
+      written(line, true),
+      HasSubstr(
+          "\"complete\":true,\"login_ms\":500.000,\"endpoints\":[\"a.example\",\"b\\\"c\"],"
+          "\"kept\":4096,"
+          "\"queue_ms\":1000.000,\"body_ms\":400.000,\"stalls\":1,\"stalled_ms\":20000.000,"
+          "\"resumes\":2,\"moves\":5,\"moved\":[{\"from\":\"a.example\",\"to\":\"b\\\"c\","
+          "\"reason\":\"stall\"},{\"from\":\"b\\\"c\",\"to\":\"a.example\",\"reason\":\"slow\"}],"
+          "\"transfers\":8,\"disk_ms\":300.000,\"pace_ms\":200.000,\"client_ms\":100.000,"
+          "\"error\":\"broken\"}}\n"));
+}
+
+TEST(AccessLog, ExplainsASlowExchange) {
+  UpstreamWork work;
+  work.endpoints = {"a.example"};
+  work.awaited = 900ms;
+  AccessLine line = sample();
+  line.work = &work;
+  line.waits.client = 50ms;
+  line.duration = 999ms;
+  EXPECT_THAT(written(line, false), HasSubstr("first_ms=0.081\n")) << "neither slow nor odd";
+  line.duration = 1000ms;
+  EXPECT_THAT(written(line, false), HasSubstr(" endpoints=\"a.example\" head_ms=900.000\n"));
+}
+
+TEST(AccessLog, ExplainsASlowHit) {
+  AccessLine line = sample();
+  line.duration = 30s;
+  line.waits.client = 29s;
+  EXPECT_THAT(written(line, false), HasSubstr("first_ms=0.081 client_ms=29000.000\n"));
+}
+
+TEST(AccessLog, EachKindOfOddWorkIsExplained) {
+  const auto with = [](auto member) {
+    UpstreamWork work;
+    work.*member = 2;
+    return work;
+  };
+  const std::pair<UpstreamWork, const char*> cases[] = {
+      {with(&UpstreamWork::kept), " kept=2\n"},
+      {with(&UpstreamWork::stalls), " stalls=2 stalled_ms=0.000\n"},
+      {with(&UpstreamWork::resumes), " resumes=2\n"},
+      {with(&UpstreamWork::moves), " moves=2\n"},
+      {with(&UpstreamWork::transfers), " transfers=2\n"}};
+  for (const auto& [work, fields] : cases) {
+    AccessLine line = sample();
+    line.work = &work;
+    EXPECT_THAT(written(line, false), HasSubstr(std::string("first_ms=0.081") + fields));
+  }
+}
+
+TEST(AccessLog, LongNamesAreCut) {
+  UpstreamWork work;
+  work.resumes = 1;
+  work.endpoints = {std::string(10'000, 'x')};
+  AccessLine line = sample();
+  line.work = &work;
+  EXPECT_LT(written(line, false).size(), 600U);
 }
 
 TEST(AccessLog, DoesNotDependOnTheLevelOfMessages) {

@@ -25,6 +25,26 @@ TEST_F(FillTest, ManyRequestsMakeOneTransfer) {
   EXPECT_EQ(source.asked.size(), 1U);
 }
 
+TEST_F(FillTest, EachRequestLearnsWhatHappensToTheTransfer) {
+  const auto ask = [&] {
+    Requester requester = executor;
+    requester.work = std::make_shared<WorkForRequest>();
+    cache->fetch_blob(repo, sha256(large), false, requester, [](const Answer&) {}, {});
+    executor.run();
+    return requester.work;
+  };
+  const auto first = ask();
+  last().head(large.size());
+  executor.run();
+  last().request.record->resumed();
+  const auto joined = ask();
+  last().request.record->stalled(std::chrono::seconds(1), true);
+  for (const auto& work : {first, joined}) {
+    EXPECT_EQ(work->sum({}).resumes, 1U);
+    EXPECT_EQ(work->sum({}).stalls, 1U);
+  }
+}
+
 TEST_F(FillTest, LargeBodyIsReadableAsItArrivesButForTheTail) {
   const auto request = ask_blob(sha256(large));
   last().head(large.size());

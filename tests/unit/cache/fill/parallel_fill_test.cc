@@ -64,6 +64,11 @@ class ParallelFillTest : public RangesTest {
     EXPECT_EQ(source.mismatches, 1);
     return pending;
   }
+  static log::UpstreamWork work_of(const fakes::Source::Asked& asked) {
+    log::UpstreamWork work;
+    asked.request.record->add_to(work, {});
+    return work;
+  }
   std::size_t under_way() const {
     return static_cast<std::size_t>(
         std::count_if(source.asked.begin(), source.asked.end(),
@@ -85,6 +90,11 @@ TEST_F(ParallelFillTest, ASegmentBeginsAheadOfTheTransferInOrder) {
   widen();
   ASSERT_EQ(source.asked.size(), 2U);
   EXPECT_EQ(range_of(source.asked[1]), (Span{6 * mib, 10 * mib}));
+  EXPECT_FALSE(source.asked[0].request.beside_others);
+  EXPECT_TRUE(source.asked[1].request.beside_others);
+  ASSERT_EQ(source.asked[0].request.record, source.asked[1].request.record);
+  EXPECT_EQ(work_of(last()).transfers, 2U);
+  EXPECT_EQ(work_of(last()).kept, 0U);
 }
 
 TEST_F(ParallelFillTest, TheTransferInOrderEndsAtTheSegment) {
@@ -247,6 +257,7 @@ TEST_F(ParallelFillTest, ResumedSegmentsAreNotRequestedAgain) {
   ASSERT_EQ(source.asked.size(), before + 1);
   EXPECT_EQ(last().request.end, 6 * mib);
   last().head(blob.size());
+  EXPECT_GE(work_of(last()).kept, 3 * mib);
   finish(pending);
 }
 

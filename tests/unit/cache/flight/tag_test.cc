@@ -7,6 +7,21 @@ namespace {
 
 using std::chrono::seconds;
 
+TEST_F(TagTest, ARequestLearnsWhatHappensToTheCheckAndToTheManifest) {
+  Requester requester = executor;
+  requester.work = std::make_shared<WorkForRequest>();
+  source.few_left = true;  // so that HEAD comes first
+  cache->fetch_tag(repo, "latest", false, false, requester, [](const Answer&) {});
+  executor.run();
+  ASSERT_TRUE(last().request.head);
+  last().request.record->resumed();
+  last().answer(manifest, oci_manifest_type, sha256(manifest));
+  executor.run();
+  ASSERT_EQ(source.asked.size(), 2U);
+  last().request.record->resumed();
+  EXPECT_EQ(requester.work->sum({}).resumes, 2U);
+}
+
 TEST_F(TagTest, ColdGetIsOneRequestByTag) {
   const auto asker = ask_tag("latest");
   ASSERT_EQ(source.asked.size(), 1U);

@@ -66,11 +66,13 @@ TEST(BodyPumpTest, SendsTheRestOfAWindowBeforeBytesThatCameMeanwhile) {
   BodyPump pump(std::make_unique<GrowingBody>(size), {{{0, 5000}}}, output, {loop}, [] {});
   output.room = 100;
   EXPECT_EQ(pump.run(), BodyPump::Result::blocked);
+  EXPECT_EQ(pump.waits_for(), BodyWait::client);
   size = 900;
   output.room = 50;
   EXPECT_EQ(pump.run(), BodyPump::Result::blocked);
   output.room = 10'000;
   EXPECT_EQ(pump.run(), BodyPump::Result::waiting);
+  EXPECT_EQ(pump.waits_for(), BodyWait::upstream);
   EXPECT_EQ(output.parts, (Parts{{0, 400}, {100, 300}, {150, 250}, {400, 500}}));
   EXPECT_EQ(output.sent(), 900U);
 }

@@ -75,7 +75,9 @@ TEST_F(ServerBody, AClientGetsItsRateOnAllItsConnectionsTogether) {
   const double part = static_cast<double>(Pace(rate).part());
   const double least = (4.0 * static_cast<double>(content.size()) - rate / 4.0 - part) / rate;
   EXPECT_GE(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count(), least);
-  server.wait_finished(4);
+  std::chrono::nanoseconds held_back{0};
+  for (const ReplyStats& stats : server.wait_finished(4)) held_back += stats.waits.pace;
+  EXPECT_GT(held_back.count(), 0);
   EXPECT_GE(paced, 1U);
   EXPECT_EQ(none, 0U);
 }
@@ -146,6 +148,51 @@ TEST_F(ServerBody, AWholeFileOfManyWindowsArrivesUnchanged) {
     EXPECT_EQ(file_.bodies(), 0) << "released before finished()";
     server_.reset();
   }
+}
+
+TEST_F(ServerBody, MeasuresTheWaitForAClientThatTakesNothing) {
+  const std::string content = pattern(64 << 20);  // more than the buffers of the kernel hold
+  file_.append(content);
+  file_.set_state(Body::State::whole);
+  serve(0, content.size());
+  RawClient client(server_->port());
+  client.send(get("/"));
+  server_->wait_handled(1);
+  for (int turn = 0; turn < 10; ++turn) server_->on_loop([] {});
+  EXPECT_TRUE(client.reply().body == content);
+  const auto waits = server_->wait_finished(1).front().waits;
+  EXPECT_GT(waits.client.count(), 0);
+  EXPECT_EQ(waits.upstream.count() + waits.pace.count() + waits.disk.count(), 0);
+}
+
+TEST_F(ServerBody, MeasuresTheWaitForBytesThatHaveNotArrived) {
+  const std::string content = pattern(5000);
+  file_.append(content);
+  serve(0, 2 * content.size());
+  RawClient client(server_->port());
+  client.send(get("/"));
+  server_->wait_handled(1);
+  for (int turn = 0; turn < 10; ++turn) server_->on_loop([] {});
+  server_->on_loop([&] {
+    file_.append(content);
+    file_.set_state(Body::State::whole);
+  });
+  EXPECT_TRUE(client.reply().body == content + content);
+  const auto waits = server_->wait_finished(1).front().waits;
+  EXPECT_GT(waits.upstream.count(), 0);
+  EXPECT_EQ(waits.client.count() + waits.pace.count() + waits.disk.count(), 0);
+}
+
+TEST_F(ServerBody, AReplyThatTheKernelTakesAtOnceHasWaitedForNothing) {
+  const std::string content = pattern(5000);
+  file_.append(content);
+  file_.set_state(Body::State::whole);
+  serve(0, content.size());
+  RawClient client(server_->port());
+  client.send(get("/"));
+  EXPECT_TRUE(client.reply().body == content);
+  const auto waits = server_->wait_finished(1).front().waits;
+  EXPECT_EQ((waits.client + waits.pace + waits.disk + waits.upstream).count(), 0);
 }
 
 TEST_F(ServerBody, AReplyOfOnePieceHasItsBytesOnly) {

@@ -59,6 +59,16 @@ bool ListingRecorder::wait() {
   return changed_.wait_for(lock, test_deadline, [this] { return done_; });
 }
 
+Recorded::Recorded() : request(blob_request()) {
+  request.record = std::make_shared<cache::FetchRecord>();
+}
+
+log::UpstreamWork Recorded::work() const {
+  log::UpstreamWork sum;
+  request.record->add_to(sum, std::chrono::steady_clock::now());
+  return sum;
+}
+
 Options quick_options(const std::vector<std::string>& urls) {
   using std::chrono::milliseconds;
   Options options;

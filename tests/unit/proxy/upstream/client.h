@@ -66,6 +66,13 @@ class ListingRecorder : public cache::ListingSink {
   bool done_ = false;
 };
 
+/// A request for a blob, and what happens to it.
+struct Recorded {
+  Recorded();
+  log::UpstreamWork work() const;
+  cache::FetchRequest request;
+};
+
 /// Options with deadlines of milliseconds, for one upstream "test" at `url`.
 Options quick_options(const std::string& url);
 /// For several endpoints, in this order.

@@ -163,7 +163,12 @@ TEST_F(Endpoints, ALateOneIsHedged) {
   auto options = quick_options({late.url(), good.url()});
   options.timeouts.patience = milliseconds(30);
   Client client(options);
-  expect_content(client);
+  Recorder recorder;
+  Recorded recorded;
+  ASSERT_TRUE(client.run(recorded.request, recorder));
+  EXPECT_EQ(recorder.body, content);
+  EXPECT_EQ(recorded.work().moves, 1U);
+  EXPECT_EQ(recorded.work().first_moves.at(0).reason, metrics::MoveReason::late);
   EXPECT_EQ(questions(late), 1);
   expect_content(client);
   EXPECT_EQ(questions(late), 1) << "its lateness has not been learnt";
@@ -241,9 +246,17 @@ TEST_F(Endpoints, ASlowBodyMovesToAFasterOne) {
   options.timeouts.stall = std::chrono::minutes(1);  // it is slow and not still
   Client client(options);
   Recorder recorder;
-  ASSERT_TRUE(client.run(blob_request(), recorder));
+  Recorded recorded;
+  ASSERT_TRUE(client.run(recorded.request, recorder));
   EXPECT_FALSE(recorder.failure.has_value());
   EXPECT_TRUE(recorder.body == body);
+  const auto work = recorded.work();
+  ASSERT_EQ(work.moves, 1U);
+  EXPECT_EQ(work.first_moves[0].from, endpoint_label(slow.url()));
+  EXPECT_EQ(work.first_moves[0].to, endpoint_label(fast.url()));
+  EXPECT_EQ(work.first_moves[0].reason, metrics::MoveReason::slow);
+  EXPECT_EQ(work.endpoints, (std::vector{endpoint_label(slow.url()), endpoint_label(fast.url())}));
+  EXPECT_GE(work.stalls, 1U) << "it stood still before it moved";
   EXPECT_EQ(questions(slow), 1);
   EXPECT_EQ(questions(fast), 1);
 }

@@ -62,10 +62,16 @@ TEST(Resume, GoesOnAfterFinAndAfterReset) {
     ScriptedServer server(cutting(body, 200'000, cut));
     Client client(quick_options(server.url()));
     Recorder recorder;
-    ASSERT_TRUE(client.run(blob_request(), recorder));
+    Recorded recorded;
+    ASSERT_TRUE(client.run(recorded.request, recorder));
     EXPECT_FALSE(recorder.failure.has_value()) << recorder.failure->message;
     EXPECT_TRUE(recorder.body == body);
     EXPECT_THAT(recorder.heads, SizeIs(1));
+    const auto work = recorded.work();
+    EXPECT_EQ(work.resumes, server.received().size() - 1);
+    EXPECT_EQ(work.stalls + work.moves, 0U);
+    EXPECT_EQ(work.endpoints, std::vector{endpoint_label(server.url())});
+    EXPECT_GT(work.awaited.count(), 0);
     EXPECT_TRUE(std::is_sorted(recorder.offsets.begin(), recorder.offsets.end()));
     const auto received = server.received();
     ASSERT_GE(received.size(), 3U);
@@ -336,9 +342,13 @@ TEST(Resume, NoticesAStall) {
   options.timeouts.stall = std::chrono::milliseconds(80);
   Client client(options);
   Recorder recorder;
-  ASSERT_TRUE(client.run(blob_request(), recorder));
+  Recorded recorded;
+  ASSERT_TRUE(client.run(recorded.request, recorder));
   EXPECT_FALSE(recorder.failure.has_value());
   EXPECT_EQ(recorder.body, body);
+  EXPECT_EQ(recorded.work().stalls, 1U);
+  EXPECT_GE(recorded.work().stalled, options.timeouts.stall);
+  EXPECT_EQ(recorded.work().resumes, 1U);
   EXPECT_EQ(server.received().at(1).header("range"), "bytes=400-");
   EXPECT_THAT(client.metrics_text(), HasSubstr("reason=\"stall\"} 1"));
 }

@@ -30,11 +30,13 @@ class ReporterTest : public testing::Test {
     return metrics_.text();
   }
 
-  static http::ReplyStats stats() {
-    http::ReplyStats stats;
+  http::ReplyStats stats() const {
+    http::ReplyStats stats = slow_;
     stats.status = 404;
     return stats;
   }
+
+  http::ReplyStats slow_;
 
   metrics::Metrics metrics_{std::vector<metrics::UpstreamLabels>()};
   fakes::Exchange exchange_{"GET /v2/ HTTP/1.1\r\nHost: mirror:5000\r\n\r\n"};
@@ -52,6 +54,21 @@ TEST_F(ReporterTest, LogsTheReasonOfARefusal) {
   call_.outcome = Outcome::refused;
   call_.refusal = RefusalReason::client_misses;
   EXPECT_THAT(log_line(), HasSubstr(" 404 refused client-misses - "));
+}
+
+TEST_F(ReporterTest, ExplainsASlowExchange) {
+  call_.work = std::make_shared<cache::WorkForRequest>();
+  const auto record = std::make_shared<cache::FetchRecord>();
+  call_.work->add(record);
+  record->delivers("a.example");
+  record->resumed();
+  slow_.finished = std::chrono::steady_clock::now();
+  slow_.started = slow_.finished - std::chrono::seconds(9);
+  slow_.waits.client = std::chrono::seconds(8);
+  call_.login_wait = std::chrono::seconds(1);
+  EXPECT_THAT(
+      log_line(),
+      HasSubstr(" login_ms=1000.000 endpoints=\"a.example\" resumes=1 client_ms=8000.000\n"));
 }
 
 TEST_F(ReporterTest, CountsTheReasonOfAnAnswer) {
