@@ -25,6 +25,7 @@
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/command/exit_codes.h"
 #include "proxy/app/command/listener_settings.h"
+#include "proxy/app/engines/check/containerd_folder.h"
 #include "proxy/app/engines/client_config.h"
 #include "proxy/app/handover/bound_ports.h"
 #include "proxy/app/handover/predecessor.h"
@@ -210,6 +211,7 @@ int show_status(const Command& command) {
 int configure_client(const Command& command) {
   // A broken configuration does not keep engines from leaving the mirror.
   if (command.undo) return run_client_undo(command);
+  if (command.check_folder) return check_folder(command);
   auto loaded = conf::load(command.config, command.overrides);
   conf::forget_passwords(loaded.config);
   return run_client_config(command, loaded.config);

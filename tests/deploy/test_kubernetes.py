@@ -261,8 +261,9 @@ def test_pod_security(both):
     assert spaces[site(both)["metadata"]["namespace"]] == "restricted"
     # Exactly the exceptions that the comment in daemonset.yaml names.
     assert short_of_restricted(pod_of(node(both))) == {
-        "volume cache: hostPath", "volume certs-d: hostPath", "entrepot: hostPort 5000",
-        "own-cache: root", "own-cache: CHOWN", "write-hosts: root", "remove-hosts: root"}
+        "volume cache: hostPath", "volume certs-d: hostPath", "volume containerd: hostPath",
+        "entrepot: hostPort 5000", "own-cache: root", "own-cache: CHOWN", "check-containerd: root",
+        "write-hosts: root", "remove-hosts: root"}
     assert spaces[node(both)["metadata"]["namespace"]] == "privileged"
     for workload in both.workloads:
         assert pod_of(workload)["automountServiceAccountToken"] is False

@@ -22,12 +22,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support import content, ports  # noqa: E402
-from support.daemon import DIES_WITH_THE_TEST  # noqa: E402
+from support import entrepot as process  # noqa: E402
+from support.daemon import DIES_WITH_THE_TEST, run_command  # noqa: E402
 from support.engines import Containerd  # noqa: E402
 from support.entrepot import Entrepot  # noqa: E402
 from support.gate import DEADLINE, eventually  # noqa: E402
-from support.kubernetes import (Objects, container, environment_of,  # noqa: E402
-                                without_comments)
+from support.kubernetes import (ROOT, Objects, container, environment_of,  # noqa: E402
+                                pod_of, render, without_comments)
 from support.upstream import ScriptedUpstream  # noqa: E402
 
 MIRROR = "http://127.0.0.1:5000"
@@ -297,6 +298,41 @@ def test_a_file_is_whole_or_as_before(node):
     (node.certs_d / left.pop()).write_text("half")
     node.end_of_pod()
     assert node.state() == {}
+
+
+# --- Whether containerd reads the folder.
+
+
+@pytest.mark.parametrize("folder, root", [
+    (".", "/etc/containerd"), ("options", "/var/lib/rancher/k3s/agent/etc/containerd")])
+def test_the_status_tells_whether_containerd_reads_the_folder(tmp_path, folder, root):
+    objects = Objects.of(".") if folder == "." else Objects(render(ROOT / "deploy/kubernetes-options"))
+    pod = pod_of(objects.one("DaemonSet"))
+    one = container(objects.one("DaemonSet"), "check-containerd")
+    mount, = one["volumeMounts"]
+    paths = {volume["name"]: volume["hostPath"]["path"] for volume in pod["volumes"]
+             if "hostPath" in volume}
+    assert mount["readOnly"] and mount["mountPath"] == f"/host{paths['containerd']}" == f"/host{root}"
+    assert f"--check-folder={paths['certs-d']}" in one["command"]
+    # Before the files are written: none names a mirror whose image the node cannot pull.
+    names = [each["name"] for each in pod["initContainers"]]
+    assert names.index("check-containerd") < names.index("write-hosts")
+    config = tmp_path / "host" / root[1:] / "config.toml"
+    config.parent.mkdir(parents=True)
+
+    def message() -> str:
+        report = tmp_path / "termination-log"
+        words = [word.replace("=/host", f"={tmp_path}/host").replace("/dev/termination-log", str(report))
+                 for word in one["command"][1:]]
+        run_command(process.binary(), *words, env=process.environment())  # exit code 0, or it fails
+        return report.read_text()
+
+    assert "config.toml does not exist" in message()
+    table = 'version = 3\n[plugins."io.containerd.cri.v1.images".registry]\n'
+    config.write_text(f'{table}config_path = "{root}/certs.d:/etc/docker/certs.d"\n')
+    assert message().startswith(f"containerd does not read {root}/certs.d: ")
+    config.write_text(f'{table}config_path = "{root}/certs.d"\n')
+    assert message().startswith(f"containerd reads {root}/certs.d: ")
 
 
 # --- containerd.

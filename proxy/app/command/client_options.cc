@@ -48,6 +48,37 @@ CLI::Option* add_choice(CLI::App& client, const char* name, std::optional<Enum>&
       ->check(is_word_of<Enum>());
 }
 
+/// The root of the system, and the check of a folder, which excludes `others`.
+void add_system_options(CLI::App& client, Command& result,
+                        const std::vector<CLI::Option*>& others) {
+  auto* folder =
+      client
+          .add_option("--check-folder", result.check_folder,
+                      "Tell whether containerd's configuration names this folder of hosts.toml")
+          ->type_name("DIR")
+          ->check(CLI::Validator(
+              [&result](const std::string&) {
+                return result.engine == Engine::containerd ? "" : "it is an option of containerd";
+              },
+              ""));
+  for (auto* option : others) folder->excludes(option);
+  client
+      .add_option("--containerd-config", result.containerd_config,
+                  "The configuration of containerd for --check-folder")
+      ->type_name("FILE")
+      ->needs(folder)
+      ->capture_default_str();
+  client
+      .add_option("--report", result.report,
+                  "Write what --check-folder finds to this file, too, and exit with 0 whatever "
+                  "it is")
+      ->type_name("FILE")
+      ->needs(folder);
+  client.add_option("--root", result.root, "The system whose files are meant")
+      ->type_name("DIR")
+      ->check(CLI::Validator(CLI::ExistingDirectory).description(""));
+}
+
 }  // namespace
 
 std::vector<CLI::Option*> add_access_options(CLI::App& command, AccessOptions& access,
@@ -113,9 +144,7 @@ void add_client_options(CLI::App& client, Command& result) {
                  names<RegistryScope>())
       ->excludes(undo)
       ->excludes(check);
-  client.add_option("--root", result.root, "The system whose files are meant")
-      ->type_name("DIR")
-      ->check(CLI::Validator(CLI::ExistingDirectory).description(""));
+  add_system_options(client, result, {mirror, write, undo, check});
 }
 
 }  // namespace entrepot::app

@@ -90,6 +90,10 @@ struct Command {
   std::optional<DockerStore> store;         ///< of docker only; nullopt: to be found out
   std::optional<RegistryScope> registries;  ///< nullopt: as is usual for the engine
   std::filesystem::path root = "/";         ///< the root of the system whose files are written
+  /// Find out whether containerd reads this folder, and nothing else.
+  std::optional<std::filesystem::path> check_folder;
+  std::filesystem::path containerd_config = "/etc/containerd/config.toml";
+  std::optional<std::filesystem::path> report;  ///< for the finding, which is no failure then
 
   // Arguments of `token`.
   TokenAction token_action = TokenAction::list;

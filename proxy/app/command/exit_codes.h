@@ -9,6 +9,7 @@ inline constexpr int exit_ok = 0;
 /// `entrepot token`: the name exists already (create), or does not exist (revoke).
 /// `entrepot access explain`: the client is refused.
 /// `entrepot client-config --check`: an engine does not reach the mirror for a registry.
+/// `entrepot client-config --check-folder`: containerd does not read it.
 /// `entrepot images`: no tag matches the pattern.
 /// `entrepot health`, `entrepot status`: the process is not well.
 /// `entrepot check --online`: an endpoint is not good.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/engines/check/system.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -25,6 +27,19 @@ std::vector<fs::path> System::files(const fs::path& folder, std::string_view ext
   // As far as it can be read: what cannot be read has no files.
   static_cast<void>(cache::for_each_entry(path_below(root_, folder), [&](const auto& entry) {
     if (entry.path().extension() == extension) files.push_back(folder / entry.path().filename());
+  }));
+  std::ranges::sort(files);
+  return files;
+}
+
+std::optional<std::vector<fs::path>> System::matching(const fs::path& pattern) const {
+  const auto folder = pattern.parent_path();
+  if (!has(folder)) return std::nullopt;
+  std::vector<fs::path> files;
+  static_cast<void>(cache::for_each_entry(path_below(root_, folder), [&](const auto& entry) {
+    const auto name = entry.path().filename();
+    if (::fnmatch(pattern.filename().c_str(), name.c_str(), FNM_PERIOD) == 0)
+      files.push_back(folder / name);
   }));
   std::ranges::sort(files);
   return files;

@@ -27,6 +27,10 @@ class System {
   /// The files of a folder with this extension, in their order; none without the folder.
   std::vector<std::filesystem::path> files(const std::filesystem::path& folder,
                                            std::string_view extension) const;
+  /// The files whose names match the last part of the pattern (glob(7)), in their order; nullopt
+  /// if the folder of the pattern does not exist.
+  std::optional<std::vector<std::filesystem::path>> matching(
+      const std::filesystem::path& pattern) const;
   /// A path below the root, for messages.
   std::string name(const std::filesystem::path& file) const;
 
