@@ -23,16 +23,29 @@ std::int64_t seconds_of(ClientMetrics::Time time) {
 struct ClientMetrics::Series {
   std::array<std::array<std::atomic<std::int64_t>, count_of<ClientNetwork>>, count_of<Engine>>
       last{};
+  std::array<std::atomic<std::int64_t>, count_of<ClientNetwork>> day{};  // since 1970; 0: never
   EnumSeries<CounterSeries, ClientLimit> limited;
 };
 
 ClientMetrics::ClientMetrics() : series_(std::make_shared<Series>()) {}
 
-void ClientMetrics::requested(Engine engine, ClientNetwork network, Time now) const {
+bool ClientMetrics::requested(Engine engine, ClientNetwork network, Time now) const {
   auto& last = series_->last[index_of(engine)][index_of(network)];
   const auto time = seconds_of(now);
   // Loops share the cache line, and most requests change nothing.
-  if (last.load(std::memory_order_relaxed) < time) last.store(time, std::memory_order_relaxed);
+  if (last.load(std::memory_order_relaxed) >= time) return false;
+  last.store(time, std::memory_order_relaxed);
+  return begins_day(network,
+                    std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()));
+}
+
+bool ClientMetrics::begins_day(ClientNetwork network, std::chrono::sys_days day) const {
+  auto& noted = series_->day[index_of(network)];
+  const std::int64_t number = day.time_since_epoch().count();
+  auto before = noted.load(std::memory_order_relaxed);
+  // A loop that read the clock just before midnight comes a day late.
+  if (number == before || number == before - 1) return false;
+  return noted.compare_exchange_strong(before, number, std::memory_order_relaxed);
 }
 
 std::optional<ClientMetrics::Latest> ClientMetrics::latest(Time now) const {

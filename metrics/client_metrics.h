@@ -76,8 +76,12 @@ class ClientMetrics {
 
   ClientMetrics();
 
-  /// entrepot_last_request_timestamp_seconds: a client has requested content at `now`.
-  void requested(Engine engine, ClientNetwork network, Time now) const;
+  /// entrepot_last_request_timestamp_seconds: a client has requested content at `now`. True for the
+  /// first request of a network since the start, or since the UTC day of its last one has ended.
+  bool requested(Engine engine, ClientNetwork network, Time now) const;
+  /// The rule of that: true once for each network and day. After a clock that was ahead has been
+  /// corrected, days count again.
+  bool begins_day(ClientNetwork network, std::chrono::sys_days day) const;
   /// The latest of these requests; nullopt if there was none.
   struct Latest {
     Engine engine;

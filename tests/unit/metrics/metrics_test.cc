@@ -35,6 +35,28 @@ TEST(ClientMetrics, KnowsTheLatestRequest) {
   EXPECT_EQ(clients.latest(start)->ago, 0s) << "counted by another thread a moment later";
 }
 
+TEST(ClientMetrics, TheFirstRequestOfADayFromANetwork) {
+  using std::chrono::days;
+  const ClientMetrics clients;
+  const std::chrono::sys_days today{days(20'000)};
+  const auto begins = [&](std::chrono::sys_days day) {
+    return clients.begins_day(ClientNetwork::local, day);
+  };
+  EXPECT_TRUE(begins(today));
+  EXPECT_FALSE(begins(today));
+  EXPECT_TRUE(clients.begins_day(ClientNetwork::global, today)) << "another network";
+  EXPECT_TRUE(begins(today + days(1)));
+  EXPECT_FALSE(begins(today)) << "a loop that read the clock before midnight";
+  EXPECT_FALSE(begins(today + days(1)));
+  EXPECT_TRUE(begins(today + days(400))) << "a clock that is ahead";
+  EXPECT_TRUE(begins(today + days(2)));
+
+  const ClientMetrics::Time start{24h};
+  const ClientMetrics others;
+  EXPECT_TRUE(others.requested(Engine::docker, ClientNetwork::host, start));
+  EXPECT_FALSE(others.requested(Engine::docker, ClientNetwork::host, start));
+}
+
 TEST(Counts, AddUpAllUpstreams) {
   const Metrics metrics(sample());
   EXPECT_EQ(counts_of(metrics), Counts());

@@ -14,6 +14,7 @@ namespace {
 using metrics::AnswerReason;
 using metrics::Outcome;
 using testing::HasSubstr;
+using testing::Not;
 
 /// Reports the end of one exchange without upstream.
 class ReporterTest : public testing::Test {
@@ -33,6 +34,7 @@ class ReporterTest : public testing::Test {
   http::ReplyStats stats() const {
     http::ReplyStats stats = slow_;
     stats.status = 404;
+    if (stats.finished == http::ReplyStats().finished) stats.finished += std::chrono::hours(1);
     return stats;
   }
 
@@ -69,6 +71,17 @@ TEST_F(ReporterTest, ExplainsASlowExchange) {
   EXPECT_THAT(
       log_line(),
       HasSubstr(" login_ms=1000.000 endpoints=\"a.example\" resumes=1 client_ms=8000.000\n"));
+}
+
+TEST_F(ReporterTest, LogsTheFirstRequestOfADayFromANetwork) {
+  const Upstream upstream{"docker.io", true, false, &metrics_.upstream("docker.io")};
+  const std::string line = "the first request of this day (UTC) from the network ";
+  call_.upstream = &upstream;
+  call_.outcome = Outcome::refused;
+  EXPECT_THAT(log_line(), Not(HasSubstr(line))) << "no use of the mirror";
+  call_.outcome = Outcome::hit;
+  EXPECT_THAT(log_line(), HasSubstr(line + "unknown: by "));
+  EXPECT_THAT(log_line(), Not(HasSubstr(line)));
 }
 
 TEST_F(ReporterTest, CountsTheReasonOfAnAnswer) {
