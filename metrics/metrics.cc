@@ -181,7 +181,7 @@ struct LoginMetrics::Series {
   EnumSeries<CounterSeries, LoginResult> logins;
   EnumSeries<CounterSeries, AccessRefusal> refused;
   EnumSeries<CounterSeries, KeyFetch> key_fetches;
-  GaugeSeries issuers_failing{0};
+  GaugeSeries issuers_failing{0}, denials{0};
 };
 
 LoginMetrics::LoginMetrics() : series_(std::make_shared<Series>()) {}
@@ -197,10 +197,12 @@ Counter LoginMetrics::key_fetches(KeyFetch result) const {
 }
 
 Gauge LoginMetrics::issuers_failing() const { return Gauge(&series_->issuers_failing); }
+Gauge LoginMetrics::denials() const { return Gauge(&series_->denials); }
 
 void LoginMetrics::write(Exposition& out) const {
   out.add_each(Id::logins, series_->logins);
   out.add_each(Id::access_refused, series_->refused);
+  out.add(Id::denials, {}, series_->denials);
   out.add_each(Id::jwt_key_fetches, series_->key_fetches);
   out.add(Id::jwt_issuers_failing, {}, series_->issuers_failing);
 }

@@ -128,6 +128,8 @@ class LoginMetrics {
   /// Fetches of the keys of issuers of JWTs.
   Counter key_fetches(KeyFetch result) const;
   Gauge issuers_failing() const;
+  /// NaN: they could not be read.
+  Gauge denials() const;
 
  private:
   friend class Metrics;

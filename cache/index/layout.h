@@ -7,6 +7,7 @@
 //   <directory>/fills/sha256-abcdef…      growing
 //   <directory>/quarantine/sha256-abcdef… unreadable
 //   <directory>/endpoints.json            endpoint statistics of the last process
+//   <directory>/denials.json              denials of `entrepot deny`
 //
 // RocksDB column families (keys; values are in records.h):
 //   blobs      digest
@@ -41,6 +42,7 @@ class Layout {
   std::filesystem::path blobs() const { return directory_ / "blobs"; }
   std::filesystem::path fills() const { return directory_ / "fills"; }
   std::filesystem::path endpoints() const { return directory_ / "endpoints.json"; }
+  std::filesystem::path denials() const { return directory_ / "denials.json"; }
   /// The folder of a blob (one of 256 per algorithm).
   std::filesystem::path blob_folder(const Digest& digest) const;
   std::filesystem::path blob(const Digest& digest) const;

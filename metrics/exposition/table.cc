@@ -262,6 +262,11 @@ constexpr std::array<Description, id_count> table = {{
      {"reason"},
      "Requests refused because of who sent them: by its network, without a login or with a wrong "
      "one, by the access rules, or by the deny list of the upstream."},
+    {Id::denials,
+     "entrepot_denials",
+     Type::gauge,
+     {},
+     "Patterns of repositories that `entrepot deny` refuses; NaN if their file could not be read."},
     {Id::handovers,
      "entrepot_handovers_total",
      Type::counter,

@@ -61,6 +61,7 @@ enum class Id : std::size_t {
   job_failures,
   logins,
   access_refused,
+  denials,
   handovers,
   reloads,
   jwt_key_fetches,

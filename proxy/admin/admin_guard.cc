@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "metrics/log.h"
+#include "proxy/admin/admin_call.h"
 #include "proxy/base/text.h"
 
 namespace entrepot::admin {
@@ -76,16 +77,16 @@ void AdminGuard::handle(const http::ExchangePtr& exchange) {
                    "certificate"});
   if (needed == Right::change && is_of_browser(request))
     return refuse(*exchange, {403, "not for browsers"});
-  if (doors_->rights.open(needed)) return next_.handle(exchange);
+  if (doors_->rights.open(needed))
+    return pass(exchange, needed, admission::caller_of(exchange->peer(), {}, nullptr));
   identify(exchange, needed);
 }
 
 void AdminGuard::identify(const http::ExchangePtr& exchange, Right needed) {
   const auto arrival =
       entrance_.identify(*doors_->listener, authorization_of(exchange->request()), [&] {
-        const auto call = std::make_shared<AdminCall>();
-        exchange->attachment = call;
-        const std::shared_ptr<cache::Left> left(call, &call->left);
+        const auto left = std::make_shared<cache::Left>(false);
+        AdminCall::of(*exchange).left = left;
         return Logins::Waiter{exchange->peer().address.value(), exchange->executor(), left,
                               [this, exchange, needed](const Logins::Result& late) {
                                 if (!exchange->closed()) verified(exchange, needed, late);
@@ -117,14 +118,20 @@ void AdminGuard::decide(const http::ExchangePtr& exchange, Right needed, std::st
                         const access::Identity* identity) {
   const auto caller = admission::caller_of(exchange->peer(), user, identity);
   const auto lacking = doors_->rights.lacking(needed, caller);
-  if (!lacking) {
-    if (!exchange->attachment) exchange->attachment = std::make_shared<AdminCall>();
-    static_cast<AdminCall*>(exchange->attachment.get())->user = user;
-    return next_.handle(exchange);
-  }
+  if (!lacking) return pass(exchange, needed, caller);
   if (admission::could_log_in(*doors_->listener, user))
     return refuse_login(*exchange, needs(*lacking) + "; log in");
   refuse_right(*exchange, *lacking);
+}
+
+void AdminGuard::pass(const http::ExchangePtr& exchange, Right needed,
+                      const access::Caller& caller) {
+  if (needed == Right::change) {
+    access::Caller named = caller;
+    named.claims = nullptr;  // a line names who it is, not all that is known
+    AdminCall::of(*exchange).by = access::caller_text(named);
+  }
+  next_.handle(exchange);
 }
 
 void AdminGuard::refuse_login(http::Exchange& exchange, std::string message) {
@@ -155,8 +162,8 @@ void AdminGuard::refuse(http::Exchange& exchange, const Refusal& refusal) {
 
 void AdminGuard::finished(const http::Exchange& exchange, const http::ReplyStats& stats) {
   // The hash of a password for which nobody waits any more is not computed.
-  if (exchange.attachment != nullptr)
-    static_cast<AdminCall*>(exchange.attachment.get())->left.store(true, std::memory_order_relaxed);
+  const auto* call = static_cast<const AdminCall*>(exchange.attachment.get());
+  if (call != nullptr && call->left) call->left->store(true, std::memory_order_relaxed);
   next_.finished(exchange, stats);
 }
 

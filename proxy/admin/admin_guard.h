@@ -32,13 +32,6 @@ struct Doors {
   std::vector<std::string> hosts = {};
 };
 
-/// The knowledge of the guard about a request that it passes on: Exchange::attachment, which is
-/// null if there is nothing to know.
-struct AdminCall {
-  cache::Left left{false};  ///< becomes true when the exchange ends
-  std::string user;         ///< the name of the verified login, token or JWT; empty without one
-};
-
 /// The handler of the admin listener: decides whether the sender of a request may have an answer,
 /// before anything is looked up. `next` answers the others.
 ///
@@ -79,6 +72,8 @@ class AdminGuard final : public http::Handler {
   /// The sender is known. `identity`: of its JWT, or null.
   void decide(const http::ExchangePtr& exchange, Right needed, std::string_view user,
               const access::Identity* identity);
+  /// Gives the request to `next_`, with the name of who wants to change something.
+  void pass(const http::ExchangePtr& exchange, Right needed, const access::Caller& caller);
   /// Refuses a request that a login could help.
   void refuse_login(http::Exchange& exchange, std::string message);
   void refuse_right(http::Exchange& exchange, Right lacking);

@@ -6,7 +6,7 @@
 #include "metrics/exception.h"
 #include "metrics/log.h"
 #include "metrics/printable.h"
-#include "proxy/admin/admin_guard.h"
+#include "proxy/admin/admin_call.h"
 #include "proxy/loop/loop.h"
 
 namespace entrepot::admin {
@@ -21,20 +21,6 @@ void answer(http::Exchange& exchange, http::ReplyHead head, std::string_view typ
   // Health and counters are of this moment.
   head.add("Content-Type", type).add("Cache-Control", "no-store");
   exchange.reply(head, body);
-}
-
-/// "alice from 10.0.0.7:51234". Behind a proxy, with the proxy.
-std::string client_of(const http::Exchange& exchange) {
-  const auto& peer = exchange.peer();
-  const auto* call = static_cast<const AdminCall*>(exchange.attachment.get());
-  std::string who = "a client without a login";
-  if (call != nullptr && !call->user.empty()) {
-    who = printable(call->user);
-  } else if (peer.certificate && !peer.certificate->empty()) {
-    who = "the certificate " + printable(peer.certificate->front());
-  }
-  who += " from " + peer.name;
-  return peer.via.empty() ? who : who + " by way of " + peer.via;
 }
 
 }  // namespace
@@ -72,14 +58,13 @@ void AdminHandler::answer_metrics(http::Exchange& exchange) const {
 
 void AdminHandler::answer_api(const http::ExchangePtr& exchange) const {
   const auto& request = exchange->request();
-  const bool reads = request.method() == http::Method::get || request.is_head();
+  const std::string& by = AdminCall::of(*exchange).by;
   const bool taken = options_.work(
-      [this, held = exchange, path = std::string(request.path()),
-       client = reads ? std::string() : client_of(*exchange),
-       work = options_.api(request.method(), request.path(), request.query())]() mutable {
+      [this, held = exchange, path = std::string(request.path()), by,
+       work = options_.api({request.method(), request.path(), request.query(), by})]() mutable {
         auto& executor = held->executor();
         auto made = done(work, path);
-        if (!made.change.empty()) log::info("cache: {}, at the request of {}", made.change, client);
+        if (!made.change.empty()) log::info("cache: {}, at the request of {}", made.change, by);
         executor.post([held = std::move(held), made = std::move(made)] {
           answer(*held, http::ReplyHead(made.status), json, made.body);
         });

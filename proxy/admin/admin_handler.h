@@ -11,6 +11,14 @@
 
 namespace entrepot::admin {
 
+/// A request of the API. Views: valid during the call.
+struct ApiRequest {
+  http::Method method;
+  std::string_view path;
+  std::string_view query;
+  std::string_view by;  ///< who wants to change something, safe for a terminal; empty for GET
+};
+
 /// Makes an answer of the API. May block.
 using ApiWork = std::function<ApiAnswer()>;
 
@@ -22,7 +30,7 @@ struct Options {
   /// Updates the gauges that are computed on demand; called before each scrape.
   std::function<void()> before_scrape;
   /// The work that answers a request below /api/v1/; for another thread.
-  std::function<ApiWork(http::Method, std::string_view path, std::string_view query)> api;
+  std::function<ApiWork(const ApiRequest&)> api;
   /// Runs a job on a thread that may block; false if too many jobs wait already.
   std::function<bool(std::function<void()>)> work;
 };

@@ -2,13 +2,17 @@
 #include "proxy/app/admin_api.h"
 
 #include <chrono>
+#include <limits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "proxy/app/command/component_options.h"
+#include "proxy/app/deny/deny_api.h"
 #include "proxy/app/listeners/client_listener.h"
 #include "proxy/app/status/reports_json.h"
 #include "proxy/app/status/status.h"
+#include "proxy/app/usage/usage_api.h"
 
 namespace entrepot::app {
 namespace {
@@ -38,8 +42,7 @@ AdminApi::AdminApi(State state, Threads& threads, FetchSources& sources, cache::
 admin::Options AdminApi::handler_options() {
   return {.unready = state_.unready,
           .before_scrape = [this] { update_gauges(); },
-          .api = [this](http::Method method, std::string_view path,
-                        std::string_view query) { return work_for(method, path, query); },
+          .api = [this](const admin::ApiRequest& request) { return work_for(request); },
           .work = [this](std::function<void()> job) { return run_on_admin_pool(std::move(job)); }};
 }
 
@@ -91,6 +94,9 @@ bool AdminApi::run_on_admin_pool(std::function<void()> job) {
 
 void AdminApi::update_gauges() const {
   metrics_.connections().set(static_cast<double>(state_.connections()));
+  const auto damaged = !denials_->damage().empty();
+  metrics_.logins().denials().set(damaged ? std::numeric_limits<double>::quiet_NaN()
+                                          : static_cast<double>(denials_->list()->list().size()));
   metrics_.store_jobs_queued().set(static_cast<double>(threads_.store_pool().queued()));
 }
 
@@ -99,20 +105,45 @@ void AdminApi::note_figures() {
   if (hour_.due(now)) hour_.add(now, metrics::counts_of(metrics_));
 }
 
-admin::ApiWork AdminApi::work_for(http::Method method, std::string_view path,
-                                  std::string_view query) {
+void AdminApi::open_denials(const std::filesystem::path& file) {
+  denials_ = std::make_unique<DenialStore>(file, state_.deny);
+}
+
+admin::ApiWork AdminApi::work_for(const admin::ApiRequest& request) {
+  const auto [method, path, query, by] = request;
   const bool reads = method == http::Method::get || method == http::Method::head;
   if (!reads && state_.read_only())
     return refusal(503, "another process has the cache; ask that one");
+  if (path == deny_path) return deny(request);
   const bool is_status = path == "/api/v1/status";
   const bool is_restart_keys = path == "/api/v1/restart-keys";
-  if (!is_status && !is_restart_keys && path != "/api/v1/upstreams")
-    return [this, method, path = std::string(path), query = std::string(query)] {
+  const bool is_usage = path == usage_path;
+  if (!is_status && !is_restart_keys && !is_usage && path != "/api/v1/upstreams")
+    return [this, method = method, path = std::string(path), query = std::string(query)] {
       return admin::answer_cache_api(cache_.admin(), method, path, query);
     };
   if (!reads) return refusal(405, "only GET and HEAD");
+  if (is_usage) return usage(query);
   if (is_restart_keys) return [this]() -> admin::ApiAnswer { return {200, state_.fixed_keys}; };
   return is_status ? status() : upstreams();
+}
+
+admin::ApiWork AdminApi::deny(const admin::ApiRequest& request) {
+  return [this, asked = DenyRequest{request.method, std::string(request.query),
+                                    std::string(request.by), state_.upstreams()}] {
+    return answer_deny_api(*denials_, asked);
+  };
+}
+
+admin::ApiWork AdminApi::usage(std::string_view query) {
+  return [this, query = std::string(query)]() -> admin::ApiAnswer {
+    const auto parsed = parse_usage_query(query);
+    if (const auto* refused = std::get_if<admin::ApiAnswer>(&parsed)) return *refused;
+    const auto& asked = std::get<UsageQuery>(parsed);
+    if (auto report = state_.usage(asked.by, asked.hours))
+      return usage_answer(*std::move(report), asked);
+    return refusal(503, "the serve loops do not answer; the process is ending or overloaded")();
+  };
 }
 
 admin::ApiWork AdminApi::upstreams() {
@@ -131,6 +162,8 @@ admin::ApiWork AdminApi::status() {
       .admin = address_,
       .connections = state_.connections(),
       .last_request = metrics_.clients().latest(now),
+      .denials = denials_->list()->list().size(),
+      .denials_unreadable = denials_->damage(),
       .flights = metrics_.flights().value(),
       .hour = hour_.until(now, metrics::counts_of(metrics_)),
   };

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,12 +18,14 @@
 #include "proxy/admin/admin_handler.h"
 #include "proxy/admission/logins.h"
 #include "proxy/app/command/admin_settings.h"
+#include "proxy/app/deny/denial_store.h"
 #include "proxy/app/fetch_sources.h"
 #include "proxy/app/handover/handover.h"
 #include "proxy/app/handover/inherited_sockets.h"
 #include "proxy/app/status/hour_figures.h"
 #include "proxy/app/threads.h"
 #include "proxy/http/server.h"
+#include "proxy/registry/usage/usage.h"
 
 namespace entrepot::app {
 
@@ -40,6 +43,13 @@ class AdminApi {
     std::function<std::size_t()> connections;
     /// The addresses of the listeners for clients.
     std::function<std::vector<std::string>()> listeners;
+    /// The names of the configured upstreams.
+    std::function<std::vector<std::string>()> upstreams;
+    /// Refuses these repositories from now on; by one thread at a time.
+    std::function<void(std::shared_ptr<const access::Denials>)> deny;
+    /// Registry::usage(). Blocks.
+    std::function<std::optional<registry::Usage::Report>(registry::UsageBy by, std::int64_t hours)>
+        usage;
     /// The answer of /api/v1/restart-keys.
     std::string fixed_keys;
   };
@@ -53,6 +63,9 @@ class AdminApi {
   AdminApi(const AdminApi&) = delete;
   AdminApi& operator=(const AdminApi&) = delete;
 
+  /// Reads the denials of the cache directory, and puts them in force. Blocks; main thread, once,
+  /// before listen(). REQUIRES: this process has the directory.
+  void open_denials(const std::filesystem::path& file);
   /// Takes over the `inherited` socket of the admin address or binds it, if one is configured.
   /// `settings`: of it. Throws http::ListenError.
   void listen(const conf::Config& config, InheritedSockets& inherited,
@@ -82,9 +95,11 @@ class AdminApi {
  private:
   admin::Options handler_options();
   /// Each of these is called on the control loop; what they return runs on the admin pool.
-  admin::ApiWork work_for(http::Method method, std::string_view path, std::string_view query);
+  admin::ApiWork work_for(const admin::ApiRequest& request);
   admin::ApiWork upstreams();
   admin::ApiWork status();
+  admin::ApiWork deny(const admin::ApiRequest& request);
+  admin::ApiWork usage(std::string_view query);
   bool run_on_admin_pool(std::function<void()> job);
   void update_gauges() const;
 
@@ -96,6 +111,7 @@ class AdminApi {
   admission::Logins logins_;
   admin::AdminHandler handler_;
   admin::AdminGuard guard_;
+  std::unique_ptr<DenialStore> denials_;  // from open_denials() on
   const cache::SteadyTime started_at_ = std::chrono::steady_clock::now();
   HourFigures hour_{started_at_};  // control loop only
   std::unique_ptr<http::Server> server_;

@@ -96,6 +96,13 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
               .read_only = [this] { return gave_up(); },
               .connections = [this] { return listeners_->connections(); },
               .listeners = [this] { return listeners_->addresses(); },
+              .upstreams = [this] { return reload_.upstreams(); },
+              .deny = [this](auto denials) { registry_.deny(std::move(denials)); },
+              .usage =
+                  [this](auto by, auto hours) {
+                    return registry_.usage().report(by, hours,
+                                                    [this] { return threads_.ending(); });
+                  },
               .fixed_keys = restart_keys_json(restart_keys(config))},
              threads_, sources_, cache_, metrics),
       signals_(threads_.control(), [this](int signal) { on_signal(signal); }),
@@ -115,6 +122,7 @@ Mirror::~Mirror() { take_down(); }
 
 void Mirror::assemble(const metrics::Metrics& metrics, InheritedSockets& inherited) {
   sources_.recall(memory_.load());
+  admin_.open_denials(cache::Layout(config_.cache.directory).denials());
   for (const auto& loop : threads_.serve()) loop_lag_.watch(*loop, metrics::LoopRole::serve);
   sources_.watch(loop_lag_);
   loop_lag_.watch(threads_.control(), metrics::LoopRole::admin, [this] { admin_.note_figures(); });

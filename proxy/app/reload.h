@@ -42,6 +42,8 @@ class Reload {
   Reload& operator=(const Reload&) = delete;
 
   bool enabled() const { return load_ != nullptr; }
+  /// The names of the upstreams in force.
+  std::vector<std::string> upstreams() const;
   /// Reads the configuration and applies what can change without a restart. The log has a line for
   /// each change, also for those that need a restart, and one at the end, when every loop uses the
   /// new configuration; then `ended(true)` is called on the control loop. `ended(false)`: the

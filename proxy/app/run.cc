@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/app/run.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <exception>
 #include <functional>
@@ -25,6 +27,7 @@
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/command/exit_codes.h"
 #include "proxy/app/command/listener_settings.h"
+#include "proxy/app/deny/deny_command.h"
 #include "proxy/app/engines/check/containerd_folder.h"
 #include "proxy/app/engines/client_config.h"
 #include "proxy/app/handover/bound_ports.h"
@@ -36,6 +39,7 @@
 #include "proxy/app/restart_keys/against_running.h"
 #include "proxy/app/status_cli/status_command.h"
 #include "proxy/app/token_cli/token_command.h"
+#include "proxy/app/usage/usage_command.h"
 #include "proxy/loop/signals.h"
 #include "proxy/loop/thread.h"
 #include "proxy/registry/request/upstream_table.h"
@@ -164,11 +168,13 @@ int check(const Command& command) {
 int work_on_cache(const Command& command) {
   auto loaded = conf::load(command.config, command.overrides);
   conf::forget_passwords(loaded.config);
+  const auto user = ::getuid();
   become_owner_of(loaded.config.cache.directory);
   log::start({.level = "warn", .json = false});
   try {
     loop::require_threads(threads_of_the_index);
-    const int code = run_cache_command(command, loaded.config);
+    const int code = command.action == Action::deny ? run_deny_command(command, loaded.config, user)
+                                                    : run_cache_command(command, loaded.config);
     log::stop();
     return code;
   } catch (...) {
@@ -197,15 +203,16 @@ int health(const Command& command) {
 
 /// With an address it reads no configuration, as health().
 int show_status(const Command& command) {
+  const auto show = command.action == Action::usage ? run_usage_command : run_status_command;
   if (!command.address.empty())
-    return run_status_command(command, target_at(command.address, command.admin_access));
+    return show(command, target_at(command.address, command.admin_access));
   auto loaded = conf::load(command.config, command.overrides);
   conf::forget_passwords(loaded.config);
   if (!loaded.config.admin)
     throw std::runtime_error(
         "the configuration has no admin listener (\"admin\": null), so the process cannot be "
         "asked");
-  return run_status_command(command, target_of(*loaded.config.admin, command.admin_access));
+  return show(command, target_of(*loaded.config.admin, command.admin_access));
 }
 
 int configure_client(const Command& command) {
@@ -233,8 +240,10 @@ int run(const Command& command) {
       case Action::check:
         return check(command);
       case Action::cache:
+      case Action::deny:
         return work_on_cache(command);
       case Action::status:
+      case Action::usage:
         return show_status(command);
       case Action::health:
         return health(command);

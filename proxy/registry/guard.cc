@@ -29,11 +29,8 @@ Refusal outside() {
           RefusalReason::network};
 }
 
-std::string_view message_of(AccessRefusal reason) {
-  return reason == AccessRefusal::deny_list
-             ? "the deny list of this mirror holds the repository"
-             : "the access rules of this mirror do not let this client pull from the repository";
-}
+constexpr std::string_view not_allowed =
+    "the access rules of this mirror do not let this client pull from the repository";
 
 }  // namespace
 
@@ -96,14 +93,20 @@ void Guard::decide(const http::ExchangePtr& exchange, Call& call, const Listener
     return registry_.answer_locally(*exchange, call);
   }
   const auto unknown = registry_.select(*exchange, call);
-  const auto refusal =
-      unknown ? std::nullopt : rules.refusal(caller, call.upstream->name, call.repository);
+  const auto refusal = unknown ? std::nullopt : refusal_of(call, caller, rules);
   if (!unknown && !refusal) return registry_.dispatch(exchange, call);
   if (!rules.serves(caller)) return refuse_everything(*exchange, call, rules);
   if (unknown) return refuse(*exchange, call, *unknown);
-  if (could_log_in(rules, call.user) && *refusal != AccessRefusal::deny_list)
-    return refuse_login(*exchange, call, message_of(*refusal));
-  refuse_access(*exchange, call, *refusal);
+  if (*refusal == AccessRefusal::deny_list) return registry_.refuse_denied(*exchange, call);
+  if (could_log_in(rules, call.user)) return refuse_login(*exchange, call, not_allowed);
+  metrics_.logins().refused(*refusal).add();
+  refuse(*exchange, call, {{403, ErrorCode::denied, not_allowed}, RefusalReason::access});
+}
+
+std::optional<AccessRefusal> Guard::refusal_of(const Call& call, const access::Caller& caller,
+                                               const ListenerRules& rules) const {
+  if (registry_.denies(call)) return AccessRefusal::deny_list;
+  return rules.refusal(caller, call.upstream->name, call.repository);
 }
 
 void Guard::refuse_everything(http::Exchange& exchange, Call& call,
@@ -128,11 +131,6 @@ void Guard::refuse_login(http::Exchange& exchange, Call& call, std::string_view 
         exchange, call,
         {{401, ErrorCode::unauthorized, message, {}, admission::challenge}, RefusalReason::login});
   refuse(exchange, call, {{403, ErrorCode::denied, message}, RefusalReason::login});
-}
-
-void Guard::refuse_access(http::Exchange& exchange, Call& call, AccessRefusal reason) const {
-  metrics_.logins().refused(reason).add();
-  refuse(exchange, call, {{403, ErrorCode::denied, message_of(reason)}, RefusalReason::access});
 }
 
 }  // namespace entrepot::registry

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,7 +59,9 @@ class Guard final : public http::Handler {
                          const admission::ListenerRules& rules) const;
   /// Refuses a request that a login could help.
   void refuse_login(http::Exchange& exchange, Call& call, std::string_view message) const;
-  void refuse_access(http::Exchange& exchange, Call& call, metrics::AccessRefusal reason) const;
+  /// Why the caller may not pull from the selected repository; nullopt: it may.
+  std::optional<metrics::AccessRefusal> refusal_of(const Call& call, const access::Caller& caller,
+                                                   const admission::ListenerRules& rules) const;
 
   Registry& registry_;
   const metrics::Metrics& metrics_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/registry/pending.h"
+#include "proxy/registry/reply/client_kind.h"
 #include "proxy/registry/reply/reply.h"
 #include "proxy/registry/request/via.h"
 
@@ -49,14 +50,7 @@ Refusal loop_detected() {
 
 /// The proven name whose share the request uses; empty: its address has one.
 std::string_view client_name(const http::Exchange& exchange, const Call& call) {
-  if (!call.user.empty()) return call.user;
-  const auto& names = exchange.peer().certificate;
-  if (names == nullptr) return {};
-  // O and OU are those of many clients.
-  for (const std::string_view kind : {"CN=", "URI=", "DNS=", "EMAIL=", "SERIAL="})
-    for (const std::string& name : *names)
-      if (name.starts_with(kind)) return name;
-  return {};
+  return call.user.empty() ? certificate_name(exchange.peer()) : std::string_view(call.user);
 }
 
 Refusal too_many_requests() {
@@ -77,7 +71,9 @@ Registry::Registry(const Options& options, cache::ObjectCache& cache,
                    const metrics::Metrics& metrics, std::vector<loop::Loop*> loops)
     : id_(options.id),
       metrics_(metrics),
-      names_(prepare(options), std::move(loops)),
+      usage_(loops),
+      names_(prepare(options), loops),
+      denials_(std::make_shared<const access::Denials>(), std::move(loops)),
       manifests_(cache),
       blobs_(cache),
       tags_(cache),
@@ -96,6 +92,10 @@ void Registry::use(NamesPtr names, const Options& options) {
   reporter_.set_access_log(options.access_log, options.access_sample);
 }
 
+void Registry::deny(std::shared_ptr<const access::Denials> denials) {
+  denials_.replace(std::move(denials));
+}
+
 const UpstreamTable& Registry::upstreams() const { return names_.get().upstreams; }
 
 void Registry::handle(const http::ExchangePtr& exchange) {
@@ -103,6 +103,7 @@ void Registry::handle(const http::ExchangePtr& exchange) {
   if (call == nullptr) return;
   if (is_local(*call)) return answer_locally(*exchange, *call);
   if (const auto refusal = select(*exchange, *call)) return refuse(*exchange, *call, *refusal);
+  if (denies(*call)) return refuse_denied(*exchange, *call);
   dispatch(exchange, *call);
 }
 
@@ -136,6 +137,13 @@ std::optional<Refusal> Registry::select(const http::Exchange& exchange, Call& ca
   const http::Request& request = exchange.request();
   if (call.fields.via && is_loop(via_of(request, call.fields), id_)) return loop_detected();
   return select_target(upstreams(), request, call);
+}
+
+void Registry::refuse_denied(http::Exchange& exchange, Call& call) const {
+  metrics_.logins().refused(metrics::AccessRefusal::deny_list).add();
+  refuse(exchange, call,
+         {{403, ErrorCode::denied, "the deny list of this mirror holds the repository"},
+          RefusalReason::access});
 }
 
 bool Registry::known_prefix(const Call& call) const {
@@ -215,6 +223,7 @@ void Registry::finished(const http::Exchange& exchange, const http::ReplyStats& 
   if (call.left) call.left->store(true, std::memory_order_relaxed);
   if (call.kind == metrics::Kind::blob) blobs_.finished(call, stats);
   reporter_.finished(exchange, call, stats);
+  usage_.note(exchange, call, stats);
 }
 
 std::string Registry::refused(int status, std::string_view reason, const http::Peer& peer) {

@@ -10,6 +10,7 @@
 #include "cache/api/object_cache.h"
 #include "metrics/access_log.h"
 #include "metrics/metrics.h"
+#include "proxy/access/denials.h"
 #include "proxy/http/exchange.h"
 #include "proxy/loop/published.h"
 #include "proxy/registry/blob_handler.h"
@@ -21,6 +22,7 @@
 #include "proxy/registry/request/options.h"
 #include "proxy/registry/request/upstream_table.h"
 #include "proxy/registry/tags_handler.h"
+#include "proxy/registry/usage/usage.h"
 
 namespace entrepot::registry {
 
@@ -47,11 +49,17 @@ class Registry final : public http::Handler {
   /// Answers by `names` from now on, and writes the access log as `options` say.
   void use(NamesPtr names, const Options& options);
 
+  /// Refuses the repositories of `denials` from now on, on every listener. One thread at a time.
+  void deny(std::shared_ptr<const access::Denials> denials);
+
   /// Answers without asking who sent the request. Guard takes the same steps one by one.
   void handle(const http::ExchangePtr& exchange) override;
   void finished(const http::Exchange& exchange, const http::ReplyStats& stats) override;
   std::string refused(int status, std::string_view reason, const http::Peer& peer) override;
   void forwarding_failed(metrics::Forwarding reason, const http::Peer& proxy) override;
+
+  /// The use by clients.
+  const Usage& usage() const { return usage_; }
 
   // The steps of an answer.
   /// Parses the request into a new Call, which it attaches. Null: it has replied.
@@ -65,7 +73,14 @@ class Registry final : public http::Handler {
   void answer_locally(http::Exchange& exchange, Call& call) const;
   /// Selects the upstream and the repository. REQUIRES: not is_local().
   std::optional<Refusal> select(const http::Exchange& exchange, Call& call) const;
-  /// Answers from the cache. REQUIRES: select() without a refusal.
+  /// Whether an operator has denied the repository by command. REQUIRES: select() without a
+  /// refusal.
+  bool denies(const Call& call) const {
+    return denials_.get().denies(call.upstream->name, call.repository);
+  }
+  /// Refuses a request because of a deny list, and counts it.
+  void refuse_denied(http::Exchange& exchange, Call& call) const;
+  /// Answers from the cache. REQUIRES: select() without a refusal, and not denies().
   void dispatch(const http::ExchangePtr& exchange, Call& call) const;
 
  private:
@@ -78,7 +93,9 @@ class Registry final : public http::Handler {
   const std::string id_;
   const metrics::Metrics& metrics_;
   const std::shared_ptr<KnownUpstreams> known_ = std::make_shared<KnownUpstreams>();
+  Usage usage_;
   loop::Published<Names> names_;
+  loop::Published<access::Denials> denials_;
   const ManifestHandler manifests_;
   const BlobHandler blobs_;
   const TagsHandler tags_;

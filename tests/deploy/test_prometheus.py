@@ -44,7 +44,7 @@ NOT_OURS = {"up", "ALERTS"}
 TOO_SLOW = {"EntrepotHitRatioCollapse", "EntrepotClientLimited", "EntrepotDescriptors",
             "EntrepotJobFailed", "EntrepotLoginsRefused", "EntrepotReplacementFailed",
             "EntrepotIssuerKeys", "EntrepotForwarding", "EntrepotReloadRefused",
-            "EntrepotUnused", "EntrepotCacheNoRoom"}
+            "EntrepotUnused", "EntrepotCacheNoRoom", "EntrepotDenialsUnreadable"}
 
 
 @dataclass

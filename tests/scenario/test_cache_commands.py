@@ -168,7 +168,7 @@ def test_rm_digest(entrepot, upstream, image, which):
 def assert_noted(entrepot, change: str) -> None:
     """The log of a process has one line about this change; a command on a stopped cache has none."""
     if not entrepot.is_stopped:
-        line = f"info .*cache: {change}, at the request of a client without a login from 127\\.0\\.0\\.1:"
+        line = f"info .*cache: {change}, at the request of anonymous, 127\\.0\\.0\\.1$"
         entrepot.log.wait_for(line)
         assert len([one for one in entrepot.log.lines if re.search(line, one)]) == 1
 

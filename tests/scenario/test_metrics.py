@@ -33,6 +33,7 @@ METRICS = {
     "forwarded_clients_total": {"result"},
     "logins_total": {"result"},
     "access_refused_total": {"reason"},
+    "denials": set(),
     "flights": set(),
     "transfers": {"upstream"},
     "transfers_queued": {"upstream"},

@@ -93,10 +93,11 @@ def leaves(fields: set[str]) -> set[str]:
 
 def test_every_path_in_the_sources_is_described():
     described = [path for _, path in requests_described()]
-    sources = [*(PROJECT / "proxy/admin").glob("*.cc"), PROJECT / "proxy/app/admin_api.cc"]
+    sources = [*(PROJECT / "proxy/admin").glob("*.cc"), PROJECT / "proxy/app/admin_api.cc",
+               PROJECT / "proxy/app/deny/deny_api.h", PROJECT / "proxy/app/usage/usage_api.h"]
     found = {literal.rstrip("/") for source in sources
              for literal in re.findall(r'"(/[a-z0-9/]+)"', source.read_text())}
-    assert {"/healthz", "/api/v1/upstreams", "/objects", "/pins"} <= found
+    assert {"/healthz", "/api/v1/upstreams", "/objects", "/pins", "/api/v1/deny", "/api/v1/usage"} <= found
     for literal in found:
         assert any(literal in path for path in described), literal
 
@@ -142,6 +143,11 @@ def test_requests_are_answered_as_described(start, upstream, make_upstream, imag
     ask("GET", "/api/v1/status", section="Status")
     ask("GET", "/api/v1/upstreams", section="Upstreams")
     ask("GET", "/api/v1/restart-keys", section="Keys that need a restart")
+    ask("GET", "/api/v1/usage", query="?by=repository", section="Usage")
+    for pattern in ("docker.io/evil/*", "docker.io/odd/*"):
+        ask("POST", "/api/v1/deny", query=f"?pattern={pattern}&reason=it%20is", section="Denials")
+    ask("GET", "/api/v1/deny", section="Denials")
+    ask("DELETE", "/api/v1/deny", query="?pattern=docker.io/odd/*", section="Denials")
     ask("GET", "/api/v1/cache", section="Cache")
     ask("GET", "/api/v1/cache/objects", section="Objects")
     ask("GET", "/api/v1/cache/images", section="Images")

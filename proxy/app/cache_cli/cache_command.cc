@@ -5,19 +5,14 @@
 
 #include <algorithm>
 #include <iostream>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <stdexcept>
 
-#include "cache/base/open_error.h"
 #include "cache/upkeep/offline.h"
-#include "metrics/log.h"
 #include "metrics/printable.h"
 #include "proxy/admin/cache_api.h"
-#include "proxy/app/cache_cli/admin_client.h"
+#include "proxy/app/cache_cli/asked_cache.h"
 #include "proxy/app/cache_cli/cache_tables.h"
-#include "proxy/app/command/component_options.h"
 #include "proxy/app/command/exit_codes.h"
 
 namespace entrepot::app {
@@ -27,65 +22,8 @@ using Json = nlohmann::ordered_json;
 
 const std::string root = "/api/v1/cache";
 
-/// Executes the operations of the API: the running process, or the cache opened by this one.
-class Cache {
- public:
-  Cache(const conf::Config& config, const AccessOptions& access) {
-    try {
-      offline_ = std::make_unique<cache::OfflineCache>(cache_options(config));
-      std::cerr << "entrepot: no process uses " << config.cache.directory.string()
-                << "; looking at it directly\n";
-    } catch (const cache::OpenLaterError& error) {
-      if (!config.admin)
-        throw std::runtime_error(std::string(error.what()) +
-                                 " (and there is no admin listener in the configuration)");
-      std::cerr << "entrepot: asking the process that uses " << config.cache.directory.string()
-                << ", on " << config.admin->listener.address << "\n";
-      client_ = std::make_unique<AdminClient>(target_of(*config.admin, access));
-    }
-  }
-
-  /// nullopt, after telling why, when it was refused.
-  std::optional<Json> ask(const char* method, http::Method as, const std::string& path,
-                          const std::string& query = {}) {
-    const auto answer = client_ ? ask_process(method, path + (query.empty() ? "" : "?" + query))
-                                : admin::answer_cache_api(offline_->admin(), as, path, query);
-    auto json = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
-    if (json.is_discarded() || !json.is_object())
-      throw std::runtime_error("the admin listener answers with something else; is it Entrepot's?");
-    if (answer.status == 200) return json;
-    std::cerr << "entrepot: "
-              << (client_ ? client_->refusal(answer) : printable(json.value("error", "refused")))
-              << "\n";
-    return std::nullopt;
-  }
-
- private:
-  admin::ApiAnswer ask_process(const char* method, const std::string& target) {
-    try {
-      return client_->ask(method, target);
-    } catch (const std::runtime_error& error) {
-      throw std::runtime_error(std::string("a process uses the cache, and ") + error.what() +
-                               "; name its configuration with --config, or stop it");
-    }
-  }
-
-  std::unique_ptr<cache::OfflineCache> offline_;
-  std::unique_ptr<AdminClient> client_;
-};
-
-int print(const Command& command, const std::optional<Json>& json,
-          void (*as_text)(std::ostream&, const Json&)) {
-  if (!json) return exit_found;
-  if (command.json)
-    std::cout << json->dump(2, ' ', true, Json::error_handler_t::replace) << "\n";
-  else
-    as_text(std::cout, *json);
-  return exit_ok;
-}
-
 /// All pages of a list: the elements of `key`. nullopt, after telling why, when it was refused.
-std::optional<Json> whole_list(Cache& cache, const std::string& path, const std::string& query,
+std::optional<Json> whole_list(AskedCache& cache, const std::string& path, const std::string& query,
                                const char* key) {
   Json all = Json::array();
   std::string from;
@@ -101,14 +39,14 @@ std::optional<Json> whole_list(Cache& cache, const std::string& path, const std:
   return all;
 }
 
-int images(Cache& cache, const Command& command) {
+int images(AskedCache& cache, const Command& command) {
   const auto all = whole_list(cache, "/images", "limit=2000&pattern=" + command.argument, "images");
-  const int code = print(command, all, print_images);
+  const int code = print_answer(command, all, print_images);
   // As for an object that is not there.
   return all && all->empty() && !command.argument.empty() ? exit_found : code;
 }
 
-int list(Cache& cache, const Command& command) {
+int list(AskedCache& cache, const Command& command) {
   auto listed = whole_list(cache, "/objects", "limit=20000", "objects");
   if (!listed) return exit_found;
   Json& all = *listed;
@@ -117,10 +55,10 @@ int list(Cache& cache, const Command& command) {
   std::stable_sort(all.begin(), all.end(), [&](const Json& one, const Json& other) {
     return oldest_first ? one[key] < other[key] : one[key] > other[key];
   });
-  return print(command, listed, print_objects);
+  return print_answer(command, listed, print_objects);
 }
 
-int verify(Cache& cache, const Command& command) {
+int verify(AskedCache& cache, const Command& command) {
   const auto stats = cache.ask("GET", http::Method::get, root);
   if (!stats) return exit_found;
   Progress progress(std::cerr, (*stats)["blob_bytes"], ::isatty(STDERR_FILENO) != 0);
@@ -141,7 +79,7 @@ int verify(Cache& cache, const Command& command) {
   }
   progress.end();
   result["repaired"] = command.repair;
-  print(command, result, print_verification);
+  print_answer(command, result, print_verification);
   return result["bad"].empty() ? exit_ok : exit_found;
 }
 
@@ -158,11 +96,11 @@ bool agreed(const Command& command, const std::string& repository) {
 }
 
 /// DIGEST, or [UPSTREAM/]REPOSITORY[:TAG].
-int remove(Cache& cache, const Command& command, const conf::Config& config) {
+int remove(AskedCache& cache, const Command& command, const conf::Config& config) {
   const std::string& what = command.argument;
   if (cache::Digest::parse(what))
-    return print(command, cache.ask("DELETE", http::Method::del, root + "/objects/" + what),
-                 print_removed);
+    return print_answer(command, cache.ask("DELETE", http::Method::del, root + "/objects/" + what),
+                        print_removed);
   const auto colon = what.rfind(':');
   const auto slash = what.find('/');
   const bool tagged = colon != std::string::npos && what.find('/', colon) == std::string::npos;
@@ -175,20 +113,24 @@ int remove(Cache& cache, const Command& command, const conf::Config& config) {
     repository = config.default_upstream + "/" + repository;
   }
   if (!tagged && !agreed(command, repository)) return exit_found;
-  return print(command,
-               cache.ask("DELETE", http::Method::del, root + "/repositories/" + repository,
-                         tagged ? "tag=" + what.substr(colon + 1) : ""),
-               print_removed);
+  return print_answer(command,
+                      cache.ask("DELETE", http::Method::del, root + "/repositories/" + repository,
+                                tagged ? "tag=" + what.substr(colon + 1) : ""),
+                      print_removed);
 }
 
 }  // namespace
 
 int run_cache_command(const Command& command, const conf::Config& config) {
-  Cache cache(config, command.admin_access);
+  AskedCache cache(config, command.admin_access,
+                   [](cache::OfflineCache& offline, http::Method method, const std::string& path,
+                      const std::string& query) {
+                     return admin::answer_cache_api(offline.admin(), method, path, query);
+                   });
   const std::string pattern = "pattern=" + command.argument;
   switch (command.cache_action) {
     case CacheAction::stats:
-      return print(command, cache.ask("GET", http::Method::get, root), print_stats);
+      return print_answer(command, cache.ask("GET", http::Method::get, root), print_stats);
     case CacheAction::images:
       return images(cache, command);
     case CacheAction::list:
@@ -198,13 +140,13 @@ int run_cache_command(const Command& command, const conf::Config& config) {
     case CacheAction::remove:
       return remove(cache, command, config);
     case CacheAction::pins:
-      return print(command, cache.ask("GET", http::Method::get, root + "/pins"), print_pins);
+      return print_answer(command, cache.ask("GET", http::Method::get, root + "/pins"), print_pins);
     case CacheAction::pin:
-      return print(command, cache.ask("PUT", http::Method::put, root + "/pins", pattern),
-                   print_pins);
+      return print_answer(command, cache.ask("PUT", http::Method::put, root + "/pins", pattern),
+                          print_pins);
     case CacheAction::unpin:
-      return print(command, cache.ask("DELETE", http::Method::del, root + "/pins", pattern),
-                   print_pins);
+      return print_answer(command, cache.ask("DELETE", http::Method::del, root + "/pins", pattern),
+                          print_pins);
   }
   return exit_bug;
 }

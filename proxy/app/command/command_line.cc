@@ -265,6 +265,57 @@ void add_images_options(CLI::App& images, Command& result) {
   });
 }
 
+/// Hours, rounded up; 0 for anything that is not from a second to 24 hours.
+int hours_of(const std::string& text) {
+  using std::chrono::hours;
+  const auto time = conf::parse_duration(text);
+  if (!time || *time < std::chrono::seconds(1) || *time > hours(24)) return 0;
+  return static_cast<int>(std::chrono::ceil<hours>(*time).count());
+}
+
+void add_usage_options(CLI::App& usage, Command& result) {
+  add_status_options(usage, result);
+  usage
+      .add_option_function<std::string>(
+          "--by",
+          [&result](const std::string& word) {
+            result.usage_by = word == "client" ? UsageOf::client : UsageOf::repository;
+          },
+          "By client, or by repository")
+      ->type_name("WHICH")
+      ->required()
+      ->check(one_of({"client", "repository"}));
+  usage
+      .add_option_function<std::string>(
+          "--last", [&result](const std::string& text) { result.usage_hours = hours_of(text); },
+          "The time before now, such as 2h, in whole hours; 24h at most and without it")
+      ->type_name("DURATION")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return hours_of(text) > 0 ? ""
+                                      : printable(text) + " is no time of up to 24h, such as 2h";
+          },
+          ""));
+  usage.add_option("--limit", result.usage_limit, "The number of rows, 1000 at most")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+}
+
+void add_deny_options(CLI::App& deny, Command& result) {
+  add_configuration(deny, result);
+  add_access_options(deny, result.admin_access, "command");
+  deny.add_flag("--json", result.json, "Print JSON");
+  deny.add_option("PATTERN", result.argument,
+                  "Repositories of an upstream, such as docker.io/library/evil or ghcr.io/acme/*; "
+                  "without it, all denials are listed")
+      ->type_name("");
+  auto* remove = deny.add_flag("--remove", result.deny_remove, "Take the denial back");
+  deny.add_option("--reason", result.deny_reason, "Why, for the list and the log")
+      ->type_name("TEXT")
+      ->excludes(remove);
+}
+
 void add_serve_options(CLI::App& app, Command& result) {
   add_configuration(app, result);
   app.add_flag("--replace", result.replace,
@@ -301,6 +352,11 @@ void add_commands(CLI::App& app, Command& result) {
   add_cache_commands(
       add("cache", "Look at the cache and change it, whether a process uses it or not",
           Action::cache),
+      result);
+  add_usage_options(add("usage", "Show who pulls how much, by client or repository", Action::usage),
+                    result);
+  add_deny_options(
+      add("deny", "Deny repositories at once, without a change of the configuration", Action::deny),
       result);
   auto& client =
       add("client-config", "Print or write the configuration with which an engine uses the mirror",

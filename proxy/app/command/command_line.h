@@ -22,11 +22,14 @@ enum class Action {
   status,
   cache,  ///< `images`, too
   health,
+  usage,
+  deny,
   client_config,
   token,
   access,
 };
 enum class CacheAction { stats, images, list, verify, remove, pins, pin, unpin };
+enum class UsageOf { client, repository };
 enum class TokenAction { create, list, revoke };
 
 /// The client and the repository of `access explain`.
@@ -72,9 +75,18 @@ struct Command {
   std::string sort = "size";  ///< "size", "age", "hits"
   std::string argument;       ///< the object to remove, or the pattern to pin or to list
 
-  // Arguments of `health` and `status`.
+  // Arguments of `usage`.
+  UsageOf usage_by = UsageOf::client;
+  int usage_hours = 24;   ///< 1 to 24
+  int usage_limit = 100;  ///< 1 to 1000
+
+  // Arguments of `deny`; the pattern is `argument`, and empty to list all.
+  bool deny_remove = false;
+  std::string deny_reason;
+
+  // Arguments of `health`, `status` and `usage`.
   /// The admin listener: "ADDRESS:PORT", "https://NAME:PORT" or "unix:/path". Empty for
-  /// `status`: that of the configuration.
+  /// `status` and `usage`: that of the configuration.
   std::string address;
 
   // Arguments of `cache`, `health`, `status` and `check`.

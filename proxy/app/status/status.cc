@@ -144,6 +144,11 @@ std::vector<Problem> problems_of(const Status& status) {
   else
     for (const auto& upstream : *status.upstreams) add_upstream(upstream, problems);
   add_disk(status, problems);
+  if (!status.denials_unreadable.empty())
+    problems.push_back({Gravity::fault, "deny",
+                        "the denials of `entrepot deny` are not in force, deny again what has to "
+                        "be denied: " +
+                            status.denials_unreadable});
   if (const auto wrong = status.hour.counts.mismatches; wrong > 0)
     problems.push_back({Gravity::warning, "upstreams",
                         std::to_string(wrong) +
@@ -167,6 +172,7 @@ std::string status_json(const Status& status) {
                      {"upstreams", reports_as_json(status.upstreams.value_or(upstream::Reports()))},
                      {"last_hour", json_of(status.hour)},
                      {"last_request", json_of(status.last_request)},
+                     {"denials", status.denials},
                      {"disk",
                       {{"used_bytes", status.cache.used},
                        {"max_bytes", status.cache.max_size},

@@ -25,7 +25,9 @@ struct Status {
   std::string admin = {};                   ///< the address of the admin listener
   std::size_t connections = 0;              ///< of clients
   std::optional<metrics::ClientMetrics::Latest> last_request = {};  ///< nullopt: none yet
-  double flights = 0;                                               ///< entrepot_flights
+  std::size_t denials = 0;                                          ///< patterns of `entrepot deny`
+  std::string denials_unreadable = {};  ///< why their file could not be read; empty: it could
+  double flights = 0;                   ///< entrepot_flights
   HourFigures::Figures hour = {};
   cache::CacheAdmin::Stats cache = {};
   std::optional<upstream::Reports> upstreams = {};  ///< nullopt: the fetch loops do not answer

@@ -161,6 +161,9 @@ void print_status(std::ostream& out, const nlohmann::ordered_json& status) {
   out << "\n";
   print_hour(out, part(status, "last_hour"));
   print_last_request(out, part(status, "last_request"));
+  if (number_in(status, "denials") > 0)
+    out << "denied      " << count_in(status, "denials")
+        << " patterns of repositories (entrepot deny lists them)\n";
   print_disk(out, part(status, "disk"));
   print_running(out, part(status, "running"));
   out << "listening   on " << listeners_text(status) << "; admin on " << word_in(status, "admin")

@@ -60,6 +60,14 @@ Engine engine_of(std::string_view user_agent) {
   return rest.find("go-containerregistry") == rest.npos ? Engine::other : Engine::crane;
 }
 
+std::string_view certificate_name(const http::Peer& peer) {
+  if (peer.certificate == nullptr) return {};
+  for (const std::string_view kind : {"CN=", "URI=", "DNS=", "EMAIL=", "SERIAL="})
+    for (const std::string& name : *peer.certificate)
+      if (name.starts_with(kind)) return name;
+  return {};
+}
+
 ClientNetwork network_of(const http::Peer& peer) {
   if (peer.uid) return ClientNetwork::host;
   if (!peer.ip.known()) return ClientNetwork::unknown;

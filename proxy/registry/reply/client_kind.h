@@ -16,4 +16,8 @@ metrics::Engine engine_of(std::string_view user_agent);
 
 metrics::ClientNetwork network_of(const http::Peer& peer);
 
+/// The name of the client's certificate that is its own, with its kind: "CN=node-1"; empty without
+/// one. O and OU are those of many clients.
+std::string_view certificate_name(const http::Peer& peer);
+
 }  // namespace entrepot::registry

@@ -171,7 +171,7 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndSeries) {
     }
   }
   EXPECT_FALSE(open);
-  EXPECT_EQ(families, 63);
+  EXPECT_EQ(families, 64);
 }
 
 TEST(Metrics, HasASeriesForEachPresentCertificate) {

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "proxy/admin/admin_call.h"
 #include "proxy/loop/store_pool.h"
 #include "tests/fakes/exchange.h"
 #include "tests/fakes/hand_executor.h"
@@ -29,8 +30,7 @@ constexpr char alice_wrong[] = "Authorization: Basic YWxpY2U6d3Jvbmc=\r\n";
 class Answering final : public http::Handler {
  public:
   void handle(const http::ExchangePtr& exchange) override {
-    const auto* call = static_cast<const AdminCall*>(exchange->attachment.get());
-    user = call != nullptr ? call->user : "";
+    by = AdminCall::of(*exchange).by;
     exchange->reply(http::ReplyHead(204), "");
   }
   void finished(const http::Exchange&, const http::ReplyStats&) override { ++ended; }
@@ -38,7 +38,7 @@ class Answering final : public http::Handler {
     return std::string(reason);
   }
   int ended = 0;
-  std::string user;  ///< of the last request
+  std::string by;  // of the last one
 };
 
 class AdminGuardTest : public testing::Test {
@@ -203,14 +203,6 @@ TEST_F(AdminGuardTest, AnOpenRightDoesNotWaitForAPassword) {
   EXPECT_FALSE(begin("GET", "/api/v1/cache", alice_right)->replied());
 }
 
-TEST_F(AdminGuardTest, PassesTheVerifiedUserOn) {
-  demand_logins();
-  EXPECT_EQ(status("PUT", "/api/v1/cache/pins", alice_right), 204);
-  EXPECT_EQ(answering.user, "alice");
-  EXPECT_EQ(status("GET", "/healthz", alice_right), 204);
-  EXPECT_EQ(answering.user, "") << "nobody has verified it";
-}
-
 TEST_F(AdminGuardTest, DecidesByTheDoorsAtTheEndOfTheHash) {
   demand_logins();
   const auto exchange = begin("GET", "/api/v1/cache", alice_right);
@@ -233,6 +225,17 @@ TEST_F(AdminGuardTest, NoHashForAClientThatHasLeft) {
   EXPECT_FALSE(exchange->replied());
   EXPECT_EQ(answering.ended, 1);
   EXPECT_THAT(metrics.text(), HasSubstr("entrepot_logins_total{result=\"ok\"} 0\n"));
+}
+
+TEST_F(AdminGuardTest, TellsWhoChangesSomething) {
+  peer = http::Peer{.name = "10.0.0.7:1", .address = {}, .ip = *IpAddress::parse("10.0.0.7")};
+  EXPECT_EQ(status("POST", "/api/v1/deny"), 204);
+  EXPECT_EQ(answering.by, "anonymous, 10.0.0.7");
+  EXPECT_EQ(status("GET", "/api/v1/deny"), 204);
+  EXPECT_EQ(answering.by, "") << "it changes nothing";
+  demand_logins();
+  EXPECT_EQ(status("POST", "/api/v1/deny", alice_right), 204);
+  EXPECT_EQ(answering.by, "user alice, 10.0.0.7");
 }
 
 }  // namespace

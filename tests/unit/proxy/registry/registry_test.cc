@@ -72,6 +72,27 @@ TEST(Shares, AMissBeyondTheShareOfItsClientIsNotFetched) {
   EXPECT_THAT(site.store.fetched, IsEmpty());
 }
 
+TEST(Denials, TakeEffectAtTheNextRequest) {
+  Site site;
+  EXPECT_NE(site.get("/v2/acme/evil/tags/list").status, 403);
+  site.registry.deny(std::make_shared<const access::Denials>(
+      std::vector<access::Denial>{{.pattern = "docker.io/acme/*"}}));
+  const auto fetched = site.store.fetched.size();
+  for (const char* target : {"/v2/acme/evil/tags/list", "/v2/docker.io/acme/evil/manifests/latest",
+                             "/v2/hub/acme/evil/manifests/latest"}) {
+    const fakes::Reply reply = site.get(target);
+    EXPECT_EQ(reply.status, 403) << target;
+    EXPECT_EQ(code_of(reply), "DENIED");
+    EXPECT_EQ(site.last_call().refusal, RefusalReason::access);
+  }
+  EXPECT_EQ(site.store.fetched.size(), fetched);
+  EXPECT_THAT(site.metrics.text(),
+              HasSubstr("entrepot_access_refused_total{reason=\"deny-list\"} 3"));
+  EXPECT_NE(site.get("/v2/ghcr.io/acme/evil/tags/list").status, 403) << "another upstream";
+  site.registry.deny(std::make_shared<const access::Denials>());
+  EXPECT_NE(site.get("/v2/acme/evil/tags/list").status, 403);
+}
+
 TEST(Routing, RejectsUnknownResources) {  // corpus case 82
   for (const char* target :
        {"/", "/v2/x", "/v2//", "/v1/", "/unknown/v2/", "/healthz", "/v2/a/tags/list/"}) {

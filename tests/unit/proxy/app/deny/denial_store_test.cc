@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// The denials of `entrepot deny`: their file, their API, and what is in force.
+#include "proxy/app/deny/denial_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "proxy/app/deny/deny_api.h"
+#include "tests/unit/proxy/app/captured_log.h"
+#include "tests/unit/proxy/app/scratch.h"
+
+namespace entrepot::app {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using Json = nlohmann::ordered_json;
+using http::Method;
+
+class DenialStoreTest : public testing::Test {
+ protected:
+  void open() {
+    store_ = std::make_unique<DenialStore>(
+        file_, [this](const DenialStore::List& list) { in_force_ = list; });
+  }
+  admin::ApiAnswer ask(Method method, const std::string& query = {}) {
+    return answer_deny_api(*store_, {method, query, "user alice", {"docker.io", "quay.io"}});
+  }
+  Json json(Method method, const std::string& query = {}) {
+    const auto answer = ask(method, query);
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    return Json::parse(answer.body);
+  }
+  void put(const std::string& text) { std::ofstream(file_) << text; }
+
+  const Scratch scratch_;
+  const std::filesystem::path file_ = scratch_.path() / "denials.json";
+  std::unique_ptr<DenialStore> store_;
+  DenialStore::List in_force_;
+};
+
+TEST_F(DenialStoreTest, ADenialIsInForceAndSurvives) {
+  open();
+  EXPECT_EQ(json(Method::get)["denials"], Json::array());
+  const auto all = json(Method::post, "pattern=docker.io/*/miner*&reason=CVE%2D1%20%e2%98%a0");
+  EXPECT_EQ(all["denials"][0]["pattern"], "docker.io/*/miner*");
+  EXPECT_EQ(all["denials"][0]["reason"], "CVE-1 \u2620");
+  EXPECT_EQ(all["denials"][0]["by"], "user alice");
+  EXPECT_GT(all["denials"][0]["since_ms"], 0);
+  EXPECT_TRUE(in_force_->denies("docker.io", "acme/miner"));
+  open();
+  EXPECT_TRUE(in_force_->denies("docker.io", "acme/miner"));
+  EXPECT_EQ(json(Method::get), all);
+  EXPECT_EQ(json(Method::del, "pattern=docker.io%2F%2A%2Fminer%2A")["denials"], Json::array());
+  EXPECT_FALSE(in_force_->denies("docker.io", "acme/miner"));
+  open();
+  EXPECT_FALSE(in_force_->denies("docker.io", "acme/miner"));
+}
+
+TEST_F(DenialStoreTest, TheLogNamesTheOperator) {
+  CapturedLog log;
+  open();
+  ask(Method::post, "pattern=docker.io/evil&reason=a%E2%80%AEb");
+  ask(Method::del, "pattern=docker.io/evil");
+  EXPECT_THAT(log.text(),
+              HasSubstr("docker.io/evil is denied from now on, by user alice: a\\u202eb"));
+  EXPECT_THAT(log.text(), HasSubstr("docker.io/evil is no longer denied, by user alice"));
+}
+
+TEST_F(DenialStoreTest, TheFirstDenialOfAPatternStays) {
+  open();
+  ask(Method::post, "pattern=quay.io/x&reason=first");
+  const auto all = json(Method::post, "pattern=quay.io/x&reason=second");
+  ASSERT_EQ(all["denials"].size(), 1U);
+  EXPECT_EQ(all["denials"][0]["reason"], "first");
+}
+
+TEST_F(DenialStoreTest, RefusalsNameTheCure) {
+  open();
+  EXPECT_EQ(ask(Method::post).status, 400);
+  EXPECT_THAT(ask(Method::post, "pattern=ghcr.io/x").body, HasSubstr("no upstream"));
+  EXPECT_EQ(ask(Method::post, "pattern=quay.io/%zz").status, 400);
+  EXPECT_EQ(ask(Method::post, "pattern=quay.io/%ff").status, 400);
+  EXPECT_EQ(ask(Method::post, "pattern=quay.io/a&pattern=quay.io/b").status, 400);
+  EXPECT_EQ(ask(Method::post, "pattern=quay.io/a&reason=" + std::string(513, 'x')).status, 400);
+  EXPECT_EQ(ask(Method::post, "pattern=quay.io/a&reason=a%0ab").status, 400);
+  EXPECT_EQ(ask(Method::del, "pattern=quay.io/a").status, 404);
+  EXPECT_EQ(ask(Method::put, "pattern=quay.io/a").status, 405);
+  EXPECT_FALSE(std::filesystem::exists(file_));
+}
+
+TEST_F(DenialStoreTest, AnUpstreamThatIsGoneCanBeTakenBack) {
+  put(R"({"version":1,"denials":[{"pattern":"gone/x","reason":"","by":"","since_ms":1}]})");
+  open();
+  EXPECT_TRUE(in_force_->denies("gone", "x"));
+  EXPECT_EQ(json(Method::del, "pattern=gone/x")["denials"], Json::array());
+}
+
+TEST_F(DenialStoreTest, ItIsBounded) {
+  Json list = Json::array();
+  for (int i = 0; i < 1000; ++i)
+    list.push_back(
+        {{"pattern", "quay.io/" + std::to_string(i)}, {"reason", ""}, {"by", ""}, {"since_ms", 1}});
+  put(Json{{"version", 1}, {"denials", list}}.dump());
+  open();
+  EXPECT_EQ(store_->list()->list().size(), 1000U);
+  EXPECT_EQ(ask(Method::post, "pattern=quay.io/more").status, 409);
+  EXPECT_EQ(ask(Method::del, "pattern=quay.io/7").status, 200);
+  EXPECT_EQ(ask(Method::post, "pattern=quay.io/more").status, 200);
+}
+
+TEST_F(DenialStoreTest, ADamagedFileIsNamedAndKept) {
+  for (const std::string text :
+       {"", "{", "[]", R"({"version":2,"denials":[]})", R"({"version":1})",
+        R"({"version":1,"denials":[{"pattern":"docker.io/*"}]})",
+        R"({"version":1,"denials":[{"pattern":"*","reason":"","by":"","since_ms":1}]})"}) {
+    put(text);
+    CapturedLog log;
+    open();
+    EXPECT_THAT(log.text(), HasSubstr(file_.string() + " cannot be read: ")) << text;
+    EXPECT_FALSE(in_force_->denies("docker.io", "x"));
+    EXPECT_THAT(json(Method::get)["unreadable"], HasSubstr("cannot be read"));
+    EXPECT_THAT(store_->damage(), Not(testing::IsEmpty()));
+    EXPECT_EQ(json(Method::post, "pattern=docker.io/x")["unreadable"], nullptr);
+    EXPECT_EQ(store_->damage(), "");
+    std::ifstream kept(file_.string() + ".damaged");
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(kept), {}), text);
+    open();
+    EXPECT_TRUE(in_force_->denies("docker.io", "x"));
+  }
+}
+
+TEST_F(DenialStoreTest, NothingChangesIfTheFileCannotBeWritten) {
+  open();
+  ask(Method::post, "pattern=docker.io/x");
+  // A folder in the place of the file fails for root, too.
+  std::filesystem::remove(file_);
+  std::filesystem::create_directories(file_ / "full");
+  CapturedLog log;
+  EXPECT_EQ(ask(Method::post, "pattern=docker.io/y").status, 503);
+  EXPECT_EQ(ask(Method::del, "pattern=docker.io/x").status, 503);
+  EXPECT_THAT(log.text(), HasSubstr("nothing is changed, because"));
+  EXPECT_TRUE(in_force_->denies("docker.io", "x"));
+  EXPECT_FALSE(in_force_->denies("docker.io", "y"));
+}
+
+}  // namespace
+}  // namespace entrepot::app
