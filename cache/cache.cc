@@ -241,7 +241,7 @@ void Cache::list(ListingRequest request) {
 void Cache::reconfigure(const Options& changed) {
   Storage& storage = parts_->storage;
   storage.limits.set(changed, storage.disk.total_bytes());
-  storage.tags.set_freshness(changed);
+  use_upstreams(storage, changed);
   storage.pins.set_configured(changed.pins);
   // After the links that are about to be written.
   storage.index_writes.post([&storage, notes = storage.pins.keep_notes()] {

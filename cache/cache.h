@@ -70,7 +70,9 @@ class Cache final : public ObjectCache, public ObjectRouter {
   void route(TagRequest request) override;
 
   /// Takes over what can change while the process runs: max_size, reserve_free, scrub_rate, pins,
-  /// max_blob, transfers_per_blob, and how long tags are believed. Any thread.
+  /// max_blob, transfers_per_blob, and the upstreams, with their access and how long their tags are
+  /// believed. The content of an upstream that goes stays, and is there when it comes back. Any
+  /// thread.
   void reconfigure(const Options& changed);
 
   /// Lets another process open the directory: nothing in it changes from now on. Stored objects are

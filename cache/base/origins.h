@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,27 +21,30 @@ namespace entrepot::cache {
 /// delivers them as well.
 ///
 /// Objects store the number of a set of upstreams, in one byte because there are millions of
-/// objects. This class is the table of these sets. Thread-safe.
+/// objects. This class is the table of these sets. A set keeps all of its names, configured or not,
+/// so that its meaning follows a configuration that changes. Thread-safe.
 class Origins {
  public:
   using Set = std::uint8_t;
-  /// No configured upstream.
+  /// No upstream that is known.
   static constexpr Set nobody = 0;
-  /// At least one upstream that is not restricted: the bytes are public.
-  static constexpr Set everybody = 1;
 
   /// The names of all configured upstreams.
   Origins(std::vector<std::string> restricted, std::vector<std::string> open);
+  /// Takes over those of another configuration: the next open_to() decides by them.
+  void configure(std::vector<std::string> restricted, std::vector<std::string> open);
 
-  /// False if all sets equal everybody.
-  bool any_restricted() const { return !restricted_.empty(); }
+  /// False if every set was open to all upstreams since the start.
+  bool ever_restricted() const { return ever_restricted_.load(std::memory_order_acquire); }
   /// The set after `upstream` alone has delivered the bytes.
   Set of(std::string_view upstream) const;
-  /// Parses the names of a record (add()). Returns everybody if no upstream is restricted.
+  /// Parses the names of a record (add()).
   Set parse(std::string_view names) const;
-  /// The union of both sets. Returns `one` if the table is full (254 sets of restricted upstreams).
+  /// The union of both sets. If the table has no room for it, the one that is open to more.
   Set both(Set one, Set other) const;
-  /// True if the bytes may be served under `upstream` before that upstream has delivered them.
+  /// True if the bytes may be served under `upstream` before that upstream has delivered them: one
+  /// of the set is configured without restriction, or no upstream is restricted, or it has
+  /// delivered them already.
   bool open_to(Set set, std::string_view upstream) const;
   /// True if a version that did not record origins stored the object.
   bool unnoted(Set set) const;
@@ -49,13 +57,23 @@ class Origins {
 
  private:
   using Names = std::vector<std::string>;  // sorted
-  bool contains(Set set, std::string_view name) const;
-  Set number(Names names) const;
+  static constexpr std::size_t most_sets = std::numeric_limits<Set>::max() + std::size_t{1};
 
-  const Names restricted_;
-  const Names open_;
+  bool contains(Set set, std::string_view name) const;
+  /// The set, or a part of it if the table has no room.
+  Set find_or_add(const Names& names) const REQUIRES(mutex_);
+  /// A subset that the table has: to forget a name opens nothing.
+  Set part_of(const Names& names) const REQUIRES(mutex_);
+  bool is_public(const Names& names) const REQUIRES(mutex_);
+
   mutable SharedMutex mutex_;
+  Names restricted_ GUARDED_BY(mutex_);
+  Names open_ GUARDED_BY(mutex_);
   mutable std::vector<Names> sets_ GUARDED_BY(mutex_);  // indexed by number; only grows
+  mutable std::map<std::string, Set, std::less<>> parsed_ GUARDED_BY(mutex_);  // records met before
+  // The result of is_public() for each number: most objects are public, and need no lock.
+  mutable std::array<std::atomic<bool>, most_sets> public_{};
+  std::atomic<bool> ever_restricted_{false};
 };
 
 }  // namespace entrepot::cache

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/index/index_notes.h"
 
+#include <vector>
+
 #include "cache/index/rocks_store.h"
 
 namespace entrepot::cache {
@@ -14,5 +16,14 @@ bool IndexNotes::put(std::string_view name, std::string_view value, bool synced)
 }
 
 bool IndexNotes::erase(std::string_view name) { return store_.erase(meta_family, name); }
+
+void IndexNotes::erase_all(std::string_view begin) {
+  std::vector<std::string> names;
+  store_.for_each(meta_family, begin, [&](std::string_view name, std::string_view) {
+    if (name.starts_with(begin)) names.emplace_back(name);
+    return name.starts_with(begin);
+  });
+  for (const auto& name : names) erase(name);
+}
 
 }  // namespace entrepot::cache

@@ -26,6 +26,8 @@ class IndexNotes {
   std::optional<std::string> get(std::string_view name) const;
   bool put(std::string_view name, std::string_view value, bool synced = false);
   bool erase(std::string_view name);
+  /// Erases all whose names begin with `begin`.
+  void erase_all(std::string_view begin);
 
  private:
   RocksStore& store_;

@@ -42,4 +42,10 @@ Storage::Storage(Options options_in, const Clock& clock, const metrics::Metrics&
   store.set_time(clock.wall());
 }
 
+void use_upstreams(Storage& storage, const Options& options) {
+  storage.tags.set_freshness(options);
+  storage.links.set_upstreams(options);
+  storage.origins.configure(upstream_names(options, true), upstream_names(options, false));
+}
+
 }  // namespace entrepot::cache

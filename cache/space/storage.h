@@ -33,7 +33,7 @@ struct Storage {
   const Options options;
   Lifecycle lifecycle;
   Limits limits;
-  const Origins origins;
+  Origins origins;
   Pins pins;  // before index_writes: jobs that never ran may hold notes of it
   Strand index_writes;
   BlobFiles files;  // before rocks: it takes the lock of the directory
@@ -49,5 +49,9 @@ struct Storage {
   Evictor evictor;
   DiskBudget budget;
 };
+
+/// Takes over the upstreams of another configuration: which ones there are, their access and the
+/// rules of their tags. The next request is answered by them. Any thread.
+void use_upstreams(Storage& storage, const Options& options);
 
 }  // namespace entrepot::cache

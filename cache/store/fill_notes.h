@@ -26,6 +26,9 @@ class FillNotes {
   void discard_file(const Digest& digest) const;
   /// The upstream noted by a previous process. May block.
   Origins::Set origins_of(const Digest& digest) const;
+  /// At the start, removes the notes of earlier processes if no upstream is restricted: nobody
+  /// would keep them up to date. Removed in the background.
+  void drop_unused() const;
 
  private:
   const Environment& environment_;

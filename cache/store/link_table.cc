@@ -31,7 +31,16 @@ LinkTable::LinkTable(const Environment& environment, const Origins& origins, Blo
       origins_(origins),
       store_(store),
       pins_(pins),
-      links_(links_in_memory) {}
+      links_(links_in_memory) {
+  set_upstreams(environment.options);
+}
+
+void LinkTable::set_upstreams(const Options& options) {
+  const WriterLock lock(mutex_);
+  lifetimes_.clear();
+  for (const auto& [name, policy] : options.upstreams)
+    lifetimes_[name] = policy.restricted ? Lifetime(policy.tags.fresh_for) : std::nullopt;
+}
 
 std::optional<KnownLink> LinkTable::find(RepositoryRef repository, const Digest& digest) const {
   thread_local std::string key;
@@ -42,13 +51,17 @@ std::optional<KnownLink> LinkTable::find(RepositoryRef repository, const Digest&
 }
 
 bool LinkTable::is_valid(RepositoryRef repository, const LinkRecord& link) const {
-  const auto& upstreams = environment_.options.upstreams;
-  const auto policy = upstreams.find(repository.upstream);
-  if (policy == upstreams.end()) return false;
+  // Without restricted upstreams a hit needs no lock for this.
+  if (!origins_.ever_restricted()) return true;
+  Lifetime lifetime;
+  {
+    const ReaderLock lock(mutex_);
+    const auto known = lifetimes_.find(repository.upstream);
+    if (known == lifetimes_.end()) return false;
+    lifetime = known->second;
+  }
   // A restricted upstream may withdraw access to a repository, so its proofs expire.
-  const auto lifetime = policy->second.tags.fresh_for;
-  return !policy->second.restricted ||
-         age_of(link.proven_at, environment_.clock.wall(), lifetime) < lifetime;
+  return !lifetime || age_of(link.proven_at, environment_.clock.wall(), *lifetime) < *lifetime;
 }
 
 void LinkTable::add_known(RepositoryRef repository, const Digest& digest, const LinkRecord& record,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +17,7 @@
 #include "cache/store/blob_store.h"
 #include "cache/store/environment.h"
 #include "cache/store/pins.h"
+#include "metrics/mutex.h"
 
 namespace entrepot::cache {
 
@@ -33,6 +36,9 @@ class LinkTable {
  public:
   /// All arguments must outlive this object.
   LinkTable(const Environment& environment, const Origins& origins, BlobStore& store, Pins& pins);
+  /// Takes over which upstreams there are, which of them are restricted, and their fresh_for. The
+  /// next request is answered by them.
+  void set_upstreams(const Options& options);
 
   /// The link in memory, if its proof is still valid.
   std::optional<KnownLink> find(RepositoryRef repository, const Digest& digest) const;
@@ -64,6 +70,9 @@ class LinkTable {
   bool has_manifest_for(RepositoryRef repository, const Digest& digest) const;
 
  private:
+  /// For how long a proof is valid; nullopt: for ever.
+  using Lifetime = std::optional<std::chrono::milliseconds>;
+
   bool is_valid(RepositoryRef repository, const LinkRecord& link) const;
   std::unordered_set<Digest> visible_through(const Content& manifest) const;
 
@@ -71,6 +80,8 @@ class LinkTable {
   const Origins& origins_;
   BlobStore& store_;
   Pins& pins_;
+  mutable SharedMutex mutex_;
+  std::map<std::string, Lifetime, std::less<>> lifetimes_ GUARDED_BY(mutex_);
   BoundedMap<std::string, std::string_view, KnownLink> links_;
 };
 

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "cache/index/layout.h"
-#include "metrics/check.h"
 #include "metrics/mutex.h"
 
 namespace entrepot::cache {
@@ -14,7 +13,10 @@ constexpr std::size_t tags_in_memory = 50'000;
 
 }  // namespace
 
-TagTable::TagTable(const Options& options) : states_(tags_in_memory), tags_(tags_in_memory) {
+TagTable::TagTable(const Options& options)
+    : states_(tags_in_memory),
+      tags_(tags_in_memory),
+      unconfigured_(std::make_shared<const TagFreshness>(TagPolicy())) {
   set_freshness(options);
 }
 
@@ -34,8 +36,7 @@ std::optional<std::string> TagTable::tag_of(RepositoryRef repository, const Dige
 std::shared_ptr<const TagFreshness> TagTable::freshness(std::string_view upstream) const {
   const ReaderLock lock(mutex_);
   const auto found = freshness_.find(upstream);
-  check(found != freshness_.end(), "requests name configured upstreams");
-  return found->second;
+  return found == freshness_.end() ? unconfigured_ : found->second;
 }
 
 TagTable::StatePtr TagTable::state(RepositoryRef repository, std::string_view tag,
@@ -46,6 +47,7 @@ TagTable::StatePtr TagTable::state(RepositoryRef repository, std::string_view ta
 
 void TagTable::set_freshness(const Options& options) {
   const WriterLock lock(mutex_);
+  freshness_.clear();
   for (const auto& [name, policy] : options.upstreams)
     freshness_[name] = std::make_shared<const TagFreshness>(policy.tags);
 }

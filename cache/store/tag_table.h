@@ -39,15 +39,16 @@ class TagTable {
   /// A tag of the repository that names `digest`; nullopt if none is in memory.
   std::optional<std::string> tag_of(RepositoryRef repository, const Digest& digest) const;
 
-  /// The rules of a configured upstream.
+  /// The rules of an upstream; those of an empty TagPolicy if it is not, or no more, configured.
   std::shared_ptr<const TagFreshness> freshness(std::string_view upstream) const;
   StatePtr state(RepositoryRef repository, std::string_view tag, TagRecord record) const;
-  /// Replaces the rules from a new configuration. States in memory keep their fresh_for.
+  /// Replaces all rules by those of a new configuration. States in memory keep their fresh_for.
   void set_freshness(const Options& options);
 
  private:
   BoundedMap<std::string, std::string_view, StatePtr> states_;
   BoundedMap<std::string, std::string_view, std::string> tags_;  // by link_key(); may be outdated
+  const std::shared_ptr<const TagFreshness> unconfigured_;
   mutable SharedMutex mutex_;
   std::map<std::string, std::shared_ptr<const TagFreshness>, std::less<>> freshness_
       GUARDED_BY(mutex_);

@@ -55,6 +55,7 @@ void Startup::begin() {
   read_pins(storage_);
   pinned_since_ = storage_.pins.keep_notes();
   read_partials(storage_);
+  storage_.notes.drop_unused();
 }
 
 void Startup::read_partials(Storage& storage) {

@@ -27,7 +27,6 @@ constexpr std::uint64_t min_links_size = 1 << 20;
 bool tag_is_dead(const Storage& storage, std::string_view key, const TagRecord& record) {
   const auto tag = parse_tag_key(key);
   if (!tag) return true;
-  if (!storage.options.upstreams.contains(tag->repository.upstream)) return true;
   const auto freshness = storage.tags.freshness(tag->repository.upstream);
   return age_of(record.checked_at, storage.environment.clock.wall()) >
          freshness->fresh_for(tag->tag) + freshness->stale_for();

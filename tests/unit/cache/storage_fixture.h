@@ -53,7 +53,7 @@ class StorageTest : public testing::Test {
     EXPECT_NE(storage.files.create_fill(digest, 1 << 20), nullptr);
     Extents extents;
     extents.add({0, arrived});
-    storage.store.partials().add({digest, 1 << 20, extents, Origins::everybody});
+    storage.store.partials().add({digest, 1 << 20, extents, Origins::nobody});
     return digest;
   }
   bool blob_file_exists(const Digest& digest) const {

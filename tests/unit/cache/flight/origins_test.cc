@@ -5,98 +5,10 @@
 
 #include "cache/index/layout.h"
 #include "cache/index/rocks_index.h"
-#include "tests/unit/cache/cache_fixture.h"
+#include "tests/unit/cache/flight/origins_fixture.h"
 
 namespace entrepot::cache {
 namespace {
-
-TEST(Origins, AnObjectOfAnUnrestrictedUpstreamIsOpenToAll) {
-  const Origins origins({"private", "secret"}, {"docker.io"});
-  const auto secret = origins.of("private");
-  EXPECT_EQ(origins.of("docker.io"), Origins::everybody);
-  EXPECT_TRUE(origins.open_to(Origins::everybody, "private"));
-  EXPECT_TRUE(origins.open_to(secret, "private"));
-  EXPECT_FALSE(origins.open_to(secret, "secret"));
-  EXPECT_FALSE(origins.open_to(secret, "docker.io"));
-  EXPECT_FALSE(origins.open_to(Origins::nobody, "docker.io"));
-  const auto two = origins.both(secret, origins.of("secret"));
-  EXPECT_TRUE(origins.open_to(two, "private") && origins.open_to(two, "secret"));
-  EXPECT_FALSE(origins.open_to(two, "docker.io"));
-  EXPECT_EQ(origins.both(two, Origins::everybody), Origins::everybody);
-  EXPECT_EQ(origins.both(secret, secret), secret);
-}
-
-TEST(Origins, RecordsNameOrigins) {
-  const Origins origins({"private", "secret"}, {"docker.io"});
-  const auto names = Origins::add(Origins::add("", "private"), "secret");
-  EXPECT_EQ(Origins::add(names, "private"), names);
-  EXPECT_EQ(origins.parse(names), origins.both(origins.of("private"), origins.of("secret")));
-  EXPECT_EQ(origins.parse(Origins::add(names, "docker.io")), Origins::everybody);
-  EXPECT_EQ(origins.parse("gone.example"), Origins::nobody);
-  EXPECT_EQ(origins.parse(""), Origins::nobody);
-  EXPECT_TRUE(origins.unnoted(origins.parse(Origins::unnoted_name)));
-  EXPECT_FALSE(origins.open_to(origins.parse(Origins::unnoted_name), "private"));
-  std::string many;
-  for (int i = 0; i < 1000; ++i) many = Origins::add(many, "u" + std::to_string(i));
-  EXPECT_LT(many.size(), 100U);
-}
-
-TEST(Origins, HasOneOriginIfNoUpstreamIsRestricted) {
-  const Origins origins({}, {"docker.io"});
-  for (const auto* names : {"", "?", "docker.io", "gone.example"})
-    EXPECT_EQ(origins.parse(names), Origins::everybody);
-}
-
-TEST(Origins, FullTableOpensNothing) {
-  std::vector<std::string> names;
-  for (int i = 0; i < 300; ++i) names.push_back("u" + std::to_string(i));
-  const Origins origins(names, {});
-  for (const auto& name : names) origins.of(name);
-  EXPECT_TRUE(origins.open_to(origins.of("u0"), "u0"));
-  EXPECT_EQ(origins.of("u299"), Origins::nobody);
-  EXPECT_EQ(origins.both(origins.of("u0"), origins.of("u1")), origins.of("u0"));
-}
-
-class OriginsTest : public CacheTest {
- protected:
-  OriginsTest() {
-    options.upstreams["secret"].restricted = true;
-    open();
-  }
-  void store(const std::string& bytes, RepositoryRef repository) {
-    ask_blob(sha256(bytes), repository);
-    last().answer(bytes);
-    executor.run();
-  }
-  void store_manifest(const std::string& bytes, RepositoryRef repository) {
-    ask_manifest(sha256(bytes), repository);
-    last().answer(bytes, oci_manifest_type);
-    executor.run();
-  }
-  /// The blob is requested from its upstream, and served with the upstream's bytes.
-  void expect_fetched(const std::string& bytes, RepositoryRef repository) {
-    const auto before = source.asked.size();
-    const auto asker = ask_blob(sha256(bytes), repository);
-    ASSERT_EQ(source.asked.size(), before + 1);
-    EXPECT_FALSE(asker.answered());
-    EXPECT_FALSE(last().request.head);
-    EXPECT_EQ(last().request.upstream, repository.upstream);
-    EXPECT_EQ(last().request.offset, 0U);
-    last().answer(bytes);
-    executor.run();
-    EXPECT_EQ(read(*asker.answer().content), bytes);
-  }
-  void expect_hit(const std::string& bytes, RepositoryRef repository) {
-    const auto before = source.asked.size();
-    EXPECT_EQ(read(*ask_blob(sha256(bytes), repository).answer().content), bytes);
-    EXPECT_EQ(source.asked.size(), before);
-  }
-
-  const std::string small = pattern(1000), middle = pattern(100'000), large = pattern(300'000);
-  static constexpr RepositoryRef team{"private", "team/app"};
-  static constexpr RepositoryRef stranger{"docker.io", "stranger/app"};
-  static constexpr RepositoryRef third{"secret", "third/app"};
-};
 
 TEST_F(OriginsTest, ManifestOfAnotherUpstreamOpensNoBlob) {
   for (const auto& blob : {small, middle, large}) {

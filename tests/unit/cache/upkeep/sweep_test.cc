@@ -42,10 +42,13 @@ TEST_F(SweepTest, ErasesTagsThatAreTooOldToBeServedStale) {
   EXPECT_FALSE(storage.rocks.tag(old));
 }
 
-TEST_F(SweepTest, ErasesTagsOfUpstreamsThatAreNotConfigured) {
-  const auto key = put_tag({"quay.io", "library/alpine"}, std::chrono::seconds(1));
+TEST_F(SweepTest, KeepsTagsOfUpstreamsThatAreNotConfiguredAsLongAsOthers) {
+  const auto lifetime = std::chrono::seconds(60) + std::chrono::days(7);
+  const auto kept = put_tag({"quay.io", "library/alpine"}, lifetime);
+  const auto old = put_tag({"quay.io", "library/debian"}, lifetime + std::chrono::milliseconds(1));
   sweep_all();
-  EXPECT_FALSE(storage.rocks.tag(key));
+  EXPECT_TRUE(storage.rocks.tag(kept)) << "the upstream may come back";
+  EXPECT_FALSE(storage.rocks.tag(old));
 }
 
 TEST_F(SweepTest, ErasesOldLinksToObjectsThatAreNotStored) {
