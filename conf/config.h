@@ -239,6 +239,13 @@ struct Registry {
   bool operator==(const Registry&) const = default;
 };
 
+/// A file that the service manager has handed over, in the place of the one beside the
+/// configuration (named_files.h).
+struct HandedOver {
+  std::filesystem::path own, copy;
+  bool operator==(const HandedOver&) const = default;
+};
+
 struct Config {
   std::vector<Listener> listen;
   std::optional<Admin> admin;    ///< absent: no admin listener
@@ -251,6 +258,7 @@ struct Config {
   Timeouts timeouts;
   Limits limits;
   Log log;
+  std::vector<HandedOver> handed_over;  ///< no key: what find_named_files() has found
   bool operator==(const Config&) const = default;
 };
 

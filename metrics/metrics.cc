@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Families contains all series. It is built once, and only the endpoints of an upstream change,
+// Families contains all series. It is built once, and only upstreams and their endpoints change,
 // whose series belong to their users as well. So handles are plain pointers, and counting needs
 // neither a lock nor a look-up. Scrapes read the same atomics.
 #include "metrics/metrics.h"
@@ -72,6 +72,7 @@ struct UpstreamMetrics::Series {
   }
 
   Counts counts();
+  void set_endpoints(const std::vector<std::string>& endpoints);
 
   void write_endpoints(Exposition& out, std::string_view upstream) {
     const MutexLock lock(mutex);
@@ -131,17 +132,16 @@ Counter UpstreamMetrics::transfers_dropped(TransferDrop reason) const {
   return Counter(&series_->transfers_dropped[reason]);
 }
 
-void UpstreamMetrics::set_endpoints(const std::vector<std::string>& endpoints) const {
-  const MutexLock lock(series_->mutex);
-  auto& present = series_->endpoints;
+void UpstreamMetrics::Series::set_endpoints(const std::vector<std::string>& labels) {
+  const MutexLock lock(mutex);
   std::map<std::string, EndpointMetrics, std::less<>> next;
-  for (const auto& endpoint : endpoints) {
-    const auto known = present.find(endpoint);
-    next.emplace(endpoint, known == present.end() ? EndpointMetrics() : known->second);
+  for (const auto& label : labels) {
+    const auto known = endpoints.find(label);
+    next.emplace(label, known == endpoints.end() ? EndpointMetrics() : known->second);
   }
-  for (const auto& [label, endpoint] : present)
-    if (!next.contains(label)) Series::add(series_->gone, endpoint);
-  present = std::move(next);
+  for (const auto& [label, endpoint] : endpoints)
+    if (!next.contains(label)) add(gone, endpoint);
+  endpoints = std::move(next);
 }
 
 // --- TLS of the listeners ---------------------------------------------------------------------
@@ -223,10 +223,50 @@ void ForwardingMetrics::write(Exposition& out) const {
 
 // --- The process ------------------------------------------------------------------------------
 
-struct Metrics::Families {
-  std::map<std::string, UpstreamMetrics, std::less<>> upstreams;
-  UpstreamMetrics* none = nullptr;
+/// The upstreams that the process has. Thread-safe.
+class UpstreamTable {
+ public:
+  using Upstreams = std::map<std::string, UpstreamMetrics, std::less<>>;
 
+  void set(std::vector<UpstreamLabels> upstreams) {
+    upstreams.push_back({std::string(no_upstream), {}});
+    const MutexLock lock(mutex_);
+    Upstreams next;
+    for (const auto& labels : upstreams) {
+      auto& series = next[labels.name].series_;
+      const auto known = present_.find(labels.name);
+      series = known != present_.end() ? known->second.series_
+                                       : std::make_shared<UpstreamMetrics::Series>();
+      series->set_endpoints(labels.endpoints);
+    }
+    for (const auto& [name, upstream] : present_)
+      if (!next.contains(name)) gone_ += upstream.series_->counts();
+    present_ = std::move(next);
+  }
+  UpstreamMetrics find(std::string_view name) const {
+    const MutexLock lock(mutex_);
+    const auto found = present_.find(name);
+    return found == present_.end() ? present_.find(no_upstream)->second : found->second;
+  }
+  Upstreams all() const {
+    const MutexLock lock(mutex_);
+    return present_;
+  }
+  Counts counts() const {
+    const MutexLock lock(mutex_);
+    Counts counts = gone_;
+    for (const auto& [name, upstream] : present_) counts += upstream.series_->counts();
+    return counts;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  Upstreams present_ GUARDED_BY(mutex_);  // never without `no_upstream`
+  Counts gone_ GUARDED_BY(mutex_);        // of the upstreams that the process has no more
+};
+
+struct Metrics::Families {
+  UpstreamTable upstreams;
   std::array<HistogramSeries, count_of<Outcome>> request_duration, time_to_first_byte;
   CacheMetrics cache;
   DiskMetrics disk;
@@ -240,11 +280,6 @@ struct Metrics::Families {
   EnumSeries<CounterSeries, JobPool> job_failures;
   EnumSeries<CounterSeries, HandoverResult> handovers;
   EnumSeries<CounterSeries, ReloadResult> reloads;
-
-  const UpstreamMetrics& upstream(std::string_view name) const {
-    const auto found = upstreams.find(name);
-    return found == upstreams.end() ? *none : found->second;
-  }
 
   void write_process(Exposition& out) const;
 };
@@ -275,24 +310,22 @@ void Metrics::Families::write_process(Exposition& out) const {
 
 Metrics::Metrics(const std::vector<UpstreamLabels>& upstreams)
     : families_(std::make_unique<Families>()) {
-  const auto make = [this](const UpstreamLabels& labels) {
-    auto& upstream = families_->upstreams[labels.name];
-    upstream.series_ = std::make_shared<UpstreamMetrics::Series>();
-    upstream.set_endpoints(labels.endpoints);
-    return &upstream;
-  };
-  families_->none = make({std::string(no_upstream), {}});
-  for (const auto& labels : upstreams) make(labels);
+  families_->upstreams.set(upstreams);
 }
 
 Metrics::~Metrics() = default;
 
-const UpstreamMetrics& Metrics::upstream(std::string_view name) const {
-  return families_->upstream(name);
+void set_upstreams(const Metrics& metrics, const std::vector<UpstreamLabels>& upstreams) {
+  metrics.families_->upstreams.set(upstreams);
+}
+
+UpstreamMetrics Metrics::upstream(std::string_view name) const {
+  return families_->upstreams.find(name);
 }
 
 EndpointMetrics Metrics::endpoint(std::string_view upstream, std::string_view endpoint) const {
-  auto& series = *families_->upstream(upstream).series_;
+  const auto owner = families_->upstreams.find(upstream);
+  auto& series = *owner.series_;
   const MutexLock lock(series.mutex);
   const auto found = series.endpoints.find(endpoint);
   return found == series.endpoints.end() ? EndpointMetrics() : found->second;
@@ -350,9 +383,7 @@ Counts& Counts::operator-=(const Counts& other) {
 }
 
 Counts counts_of(const Metrics& metrics) {
-  Counts counts;
-  for (const auto& [name, upstream] : metrics.families_->upstreams)
-    counts += upstream.series_->counts();
+  Counts counts = metrics.families_->upstreams.counts();
   for (std::size_t i = 0; i < count_of<DiskOperation>; ++i)
     counts.disk_errors += metrics.disk().errors(static_cast<DiskOperation>(i)).value();
   return counts;
@@ -360,7 +391,7 @@ Counts counts_of(const Metrics& metrics) {
 
 std::string Metrics::text() const {
   Exposition out;
-  for (const auto& [name, upstream] : families_->upstreams) {
+  for (const auto& [name, upstream] : families_->upstreams.all()) {
     upstream.series_->write(out, name);
     upstream.series_->write_endpoints(out, name);
   }

@@ -20,8 +20,8 @@ namespace entrepot::metrics {
 class Exposition;
 
 /// Series of one endpoint of an upstream. A copy writes into the same series. Series that
-/// UpstreamMetrics::set_endpoints() has removed can still be written, and nobody sees them.
-/// Thread-safe except detach_gauges().
+/// set_upstreams() has removed can still be written, and nobody sees them. Thread-safe except
+/// detach_gauges().
 class EndpointMetrics {
  public:
   /// From now on this copy sets gauges that nobody sees: another owner sets those of the endpoint.
@@ -56,7 +56,8 @@ class EndpointMetrics {
   std::shared_ptr<Gauges> gauges_;
 };
 
-/// Series of one upstream.
+/// Series of one upstream. A copy writes into the same series. Series that set_upstreams() has
+/// removed can still be written, and nobody sees them. Thread-safe.
 class UpstreamMetrics {
  public:
   /// entrepot_requests_total. A few atomic additions; no look-up by string.
@@ -68,12 +69,10 @@ class UpstreamMetrics {
   Gauge transfers() const;
   Gauge transfers_queued() const;
   Counter transfers_dropped(TransferDrop reason) const;
-  /// Gives the upstream these endpoints: new ones begin at zero, those that it had keep their
-  /// series, and the series of all others disappear. Takes a lock.
-  void set_endpoints(const std::vector<std::string>& endpoints) const;
 
  private:
   friend class Metrics;
+  friend class UpstreamTable;
   friend Counts counts_of(const Metrics& metrics);
   struct Series;
   std::shared_ptr<Series> series_;
@@ -145,9 +144,9 @@ struct UpstreamLabels {
 };
 
 /// Every series of the process (documented in table.cc), present at zero from the start, and those
-/// of the endpoints as long as the configuration has them. Series with a `code` exist for common
-/// combinations; rarer ones appear when first counted. One object; created before the threads,
-/// destroyed after them. Thread-safe.
+/// of upstreams and endpoints as long as the configuration has them. Series with a `code` exist for
+/// common combinations; rarer ones appear when first counted. One object; created before the
+/// threads, destroyed after them. Thread-safe.
 class Metrics {
  public:
   explicit Metrics(const std::vector<UpstreamLabels>& upstreams);
@@ -156,7 +155,8 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   /// Unknown or empty names return the series labelled "none" (requests that name no upstream).
-  const UpstreamMetrics& upstream(std::string_view name) const;
+  /// Takes a lock: for the construction of an owner, not for each request.
+  UpstreamMetrics upstream(std::string_view name) const;
   /// For an endpoint that the upstream does not have, or has no more, series that nobody sees: the
   /// next reload may take an endpoint away before its owner is constructed. Takes a lock: for the
   /// construction of an owner, not for each request.
@@ -188,8 +188,13 @@ class Metrics {
 
  private:
   friend Counts counts_of(const Metrics& metrics);
+  friend void set_upstreams(const Metrics& metrics, const std::vector<UpstreamLabels>& upstreams);
   struct Families;
   std::unique_ptr<Families> families_;
 };
+
+/// Gives the process these upstreams with these endpoints: new ones begin at zero, those that it
+/// had keep their series, and the series of all others disappear. Takes a lock. Thread-safe.
+void set_upstreams(const Metrics& metrics, const std::vector<UpstreamLabels>& upstreams);
 
 }  // namespace entrepot::metrics

@@ -124,7 +124,8 @@ admin::ApiWork AdminApi::work_for(const admin::ApiRequest& request) {
     };
   if (!reads) return refusal(405, "only GET and HEAD");
   if (is_usage) return usage(query);
-  if (is_restart_keys) return [this]() -> admin::ApiAnswer { return {200, state_.fixed_keys}; };
+  if (is_restart_keys)
+    return [this]() -> admin::ApiAnswer { return {200, state_.restart_state()}; };
   return is_status ? status() : upstreams();
 }
 

@@ -50,8 +50,8 @@ class AdminApi {
     /// Registry::usage(). Blocks.
     std::function<std::optional<registry::Usage::Report>(registry::UsageBy by, std::int64_t hours)>
         usage;
-    /// The answer of /api/v1/restart-keys.
-    std::string fixed_keys;
+    /// The answer of /api/v1/restart-keys. Called on the admin pool.
+    std::function<std::string()> restart_state;
   };
 
   /// Binds nothing yet. The functions of `state` are called on the control loop, from listen() and

@@ -25,10 +25,17 @@ void compare_upstreams(const conf::Config& now, const conf::Config& next, Change
   };
   for (const auto& upstream : next.upstreams) {
     const auto* const before = find(now, upstream.name);
-    if (before == nullptr) continue;
+    if (before == nullptr) {
+      changes.added.push_back(upstream.name);
+      continue;
+    }
     if (all || asked(*before) != asked(upstream)) changes.upstreams.push_back(upstream.name);
-    changes.cache = changes.cache || before->tags != upstream.tags;
+    changes.cache =
+        changes.cache || before->tags != upstream.tags || before->restricted != upstream.restricted;
   }
+  for (const auto& upstream : now.upstreams)
+    if (find(next, upstream.name) == nullptr) changes.removed.push_back(upstream.name);
+  changes.cache = changes.cache || !changes.added.empty() || !changes.removed.empty();
 }
 
 }  // namespace

@@ -83,31 +83,31 @@ const std::optional<upstream::FailureReport>& later(
   return !a || (b && b->ago < a->ago) ? b : a;
 }
 
+void merge(EndpointReport& mine, const EndpointReport& other) {
+  const int bodies = mine.bodies + other.bodies;
+  const auto limited = std::max(mine.limited, other.limited);
+  auto waits = mine.waits;
+  for (const auto& [user, wait] : other.waits) waits[user] = std::max(waits[user], wait);
+  auto refused = mine.refused;
+  for (const auto& [user, span] : other.refused) refused[user] = std::max(refused[user], span);
+  const auto refused_accounts = std::max(mine.refused_accounts, other.refused_accounts);
+  auto failure = later(mine.last_failure, other.last_failure);
+  if (heard_later(other, mine)) mine = other;
+  mine.bodies = bodies;
+  mine.limited = limited;
+  mine.waits = std::move(waits);
+  mine.refused = std::move(refused);
+  mine.refused_accounts = refused_accounts;
+  mine.last_failure = std::move(failure);
+}
+
 void merge(UpstreamReport& into, const UpstreamReport& other) {
   into.transfers += other.transfers;
   into.queued += other.queued;
   into.oldest = std::max(into.oldest, other.oldest);
-  for (std::size_t i = 0; i < std::min(into.endpoints.size(), other.endpoints.size()); ++i) {
-    EndpointReport& mine = into.endpoints[i];
-    const int bodies = mine.bodies + other.endpoints[i].bodies;
-    const auto limited = std::max(mine.limited, other.endpoints[i].limited);
-    auto waits = mine.waits;
-    for (const auto& [user, wait] : other.endpoints[i].waits)
-      waits[user] = std::max(waits[user], wait);
-    auto refused = mine.refused;
-    for (const auto& [user, span] : other.endpoints[i].refused)
-      refused[user] = std::max(refused[user], span);
-    const auto refused_accounts =
-        std::max(mine.refused_accounts, other.endpoints[i].refused_accounts);
-    auto failure = later(mine.last_failure, other.endpoints[i].last_failure);
-    if (heard_later(other.endpoints[i], mine)) mine = other.endpoints[i];
-    mine.bodies = bodies;
-    mine.limited = limited;
-    mine.waits = std::move(waits);
-    mine.refused = std::move(refused);
-    mine.refused_accounts = refused_accounts;
-    mine.last_failure = std::move(failure);
-  }
+  for (auto& mine : into.endpoints)
+    for (const auto& endpoint : other.endpoints)
+      if (endpoint.endpoint == mine.endpoint) merge(mine, endpoint);
 }
 
 }  // namespace
@@ -115,9 +115,12 @@ void merge(UpstreamReport& into, const UpstreamReport& other) {
 Reports merged(const std::vector<Reports>& by_loop) {
   if (by_loop.empty()) return {};
   Reports all = by_loop.front();
+  // A loop may have, or have lost, an upstream or an endpoint before the others: those of the first
+  // loop count.
   for (std::size_t loop = 1; loop < by_loop.size(); ++loop)
-    for (std::size_t i = 0; i < std::min(all.size(), by_loop[loop].size()); ++i)
-      merge(all[i], by_loop[loop][i]);
+    for (auto& mine : all)
+      for (const auto& upstream : by_loop[loop])
+        if (upstream.name == mine.name) merge(mine, upstream);
   return all;
 }
 

@@ -19,7 +19,10 @@ constexpr std::chrono::milliseconds report_step{50};
 
 FetchSources::FetchSources(const conf::Config& config, std::string id, Threads& threads,
                            const metrics::Metrics& metrics)
-    : id_(std::move(id)), threads_(threads), metrics_(metrics) {
+    : id_(std::move(id)),
+      threads_(threads),
+      metrics_(metrics),
+      uses_(threads.control(), [this](const std::string& upstream) { forget(upstream); }) {
   for (const auto& loop : threads_.fetch())
     sources_.push_back(
         std::make_unique<upstream::UpstreamSource>(*loop, options_of(config), metrics_));
@@ -50,29 +53,43 @@ void FetchSources::recall(const upstream::Reports& known) {
   for (const auto& source : sources_) source->recall(known);
 }
 
-std::function<void()> FetchSources::prepare(const conf::Config& next,
-                                            const std::vector<std::string>& upstreams) {
-  auto options = options_of(next);
-  std::erase_if(options.upstreams, [&](const auto& upstream) {
-    return std::find(upstreams.begin(), upstreams.end(), upstream.name) == upstreams.end();
-  });
-  // A source that nobody uses shows whether libcurl accepts the options, before anything changes.
-  // It must not touch the series of the endpoints that it shares with those in use, nor what is
-  // known of their accounts.
+/// A source that nobody uses shows whether libcurl accepts the options, before anything changes. It
+/// must not touch the series of the endpoints that it shares with those in use, nor what is known
+/// of their accounts.
+void FetchSources::try_out(const upstream::Options& options) {
   const metrics::Metrics unused_metrics({});
   auto unused_options = options;
   unused_options.account_records = nullptr;
   static_cast<void>(upstream::UpstreamSource(unused_loop_, unused_options, unused_metrics));
-  return [this, options] {
-    for (const auto& upstream : options.upstreams) {
-      std::vector<std::string> labels;
-      for (const auto& endpoint : upstream.endpoints)
-        labels.push_back(upstream::endpoint_label(endpoint.url));
-      metrics_.upstream(upstream.name).set_endpoints(labels);
-    }
-    for (std::size_t i = 0; i < sources_.size(); ++i)
-      threads_.fetch()[i]->post([&source = *sources_[i], options] { source.replace(options); });
+}
+
+std::function<void()> FetchSources::prepare(const conf::Config& next, const Changes& changes) {
+  auto options = options_of(next);
+  const auto has = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
   };
+  std::erase_if(options.upstreams, [&](const auto& upstream) {
+    return !has(changes.upstreams, upstream.name) && !has(changes.added, upstream.name);
+  });
+  try_out(options);
+  return [this, options, labels = metric_labels(next), removed = changes.removed] {
+    // New upstreams count in their series from their first request on.
+    metrics::set_upstreams(metrics_, labels);
+    for (std::size_t i = 0; i < sources_.size(); ++i)
+      threads_.fetch()[i]->post([&source = *sources_[i], options, removed] {
+        source.replace(options);
+        source.retire(removed);
+      });
+  };
+}
+
+void FetchSources::hold_for(registry::Options& names) {
+  for (auto& upstream : names.upstreams) upstream.in_use = uses_.of(upstream.name);
+}
+
+void FetchSources::forget(const std::string& upstream) {
+  for (std::size_t i = 0; i < sources_.size(); ++i)
+    threads_.fetch()[i]->post([&source = *sources_[i], upstream] { source.forget(upstream); });
 }
 
 std::optional<upstream::Reports> FetchSources::reports() {

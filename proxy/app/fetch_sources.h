@@ -10,8 +10,11 @@
 #include "cache/cache.h"
 #include "conf/config.h"
 #include "metrics/metrics.h"
+#include "proxy/app/changes.h"
 #include "proxy/app/loop_lag.h"
 #include "proxy/app/threads.h"
+#include "proxy/app/upstream_uses.h"
+#include "proxy/registry/request/options.h"
 #include "proxy/upstream/account/account_record.h"
 #include "proxy/upstream/upstream_source.h"
 
@@ -37,11 +40,13 @@ class FetchSources {
 
   /// Gives each source the measurements of an earlier process. Before the loops start.
   void recall(const upstream::Reports& known);
-  /// Returns the function that replaces the configuration of `upstreams` (names) with that in
-  /// `next`; call it at most once, while this exists. One thread at a time. Throws
+  /// Returns the function that gives the sources and the metrics the upstreams of `next`, which
+  /// differ by `changes`; call it at most once, while this exists. Control loop only. Throws
   /// std::runtime_error if it cannot be used.
-  std::function<void()> prepare(const conf::Config& next,
-                                const std::vector<std::string>& upstreams);
+  std::function<void()> prepare(const conf::Config& next, const Changes& changes);
+  /// Lets requests that begin by `names` use their upstream until they end, whether or not the
+  /// configuration still has it by then. Control loop only, or before it runs.
+  void hold_for(registry::Options& names);
 
   /// The measurements that all sources have of their endpoints, merged. Null if a loop does not
   /// answer within 5 s or the threads end. Blocks; any thread but the loops.
@@ -51,6 +56,9 @@ class FetchSources {
 
  private:
   upstream::Options options_of(const conf::Config& config);
+  /// Throws as prepare().
+  void try_out(const upstream::Options& options);
+  void forget(const std::string& upstream);
 
   const std::string id_;
   Threads& threads_;
@@ -60,6 +68,7 @@ class FetchSources {
   // no descriptor for a loop.
   loop::Loop unused_loop_{"reload"};
   std::vector<std::unique_ptr<upstream::UpstreamSource>> sources_;  // as Threads::fetch()
+  UpstreamUses uses_;
 };
 
 }  // namespace entrepot::app

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cache/index/layout.h"
+#include "conf/named_files.h"
 #include "metrics/log.h"
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/joined.h"
@@ -28,9 +29,11 @@ std::string random_id() {
   return fmt::format("{}{:08x}{:08x}", registry::mirror_prefix, random(), random());
 }
 
-registry::Options options_of_registry(const conf::Config& config, const std::string& id) {
+registry::Options options_of_registry(const conf::Config& config, const std::string& id,
+                                      FetchSources& sources) {
   auto options = registry_options(config);
   options.id = id;
+  sources.hold_for(options);
   return options;
 }
 
@@ -90,7 +93,7 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
       sources_(config, id, threads_, metrics),
       memory_(cache::Layout(config.cache.directory).endpoints(), clock_, threads_.control(),
               threads_.admin_pool(), [this] { return sources_.reports(); }),
-      registry_(options_of_registry(config, id), cache_, metrics, threads_.serve_loops()),
+      registry_(options_of_registry(config, id, sources_), cache_, metrics, threads_.serve_loops()),
       logins_(threads_.login_pool(), metrics),
       admin_({.unready = [this] { return unready(); },
               .read_only = [this] { return gave_up(); },
@@ -103,7 +106,10 @@ Mirror::Mirror(const conf::Config& config, const metrics::Metrics& metrics,
                     return registry_.usage().report(by, hours,
                                                     [this] { return threads_.ending(); });
                   },
-              .fixed_keys = restart_keys_json(restart_keys(config))},
+              .restart_state =
+                  [this] {
+                    return restart_state_json({restart_keys(config_), conf::stale_files(config_)});
+                  }},
              threads_, sources_, cache_, metrics),
       signals_(threads_.control(), [this](int signal) { on_signal(signal); }),
       notifier_(std::move(notify)),

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "conf/named_files.h"
 #include "metrics/log.h"
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/joined.h"
@@ -26,13 +27,8 @@ void tell_each(const std::vector<conf::Difference>& changes, Tell tell) {
   if (told < changes.size()) tell("and " + std::to_string(changes.size() - told) + " more keys");
 }
 
-bool has(const conf::Config& config, const std::string& upstream) {
-  return std::any_of(config.upstreams.begin(), config.upstreams.end(),
-                     [&](const auto& one) { return one.name == upstream; });
-}
-
 /// Logs a line for each key that differs. `config`: what the process has of `next`. Returns how
-/// many keys need a restart.
+/// many keys and files need a restart.
 std::size_t tell_changes(const Changes& changes, const conf::Config& config,
                          const conf::Config& next) {
   tell_each(changes.keys, [](const std::string& text) { log::info("SIGHUP: {}", text); });
@@ -40,13 +36,21 @@ std::size_t tell_changes(const Changes& changes, const conf::Config& config,
   tell_each(later, [](const std::string& text) {
     log::warn("SIGHUP: takes effect at the next start: {}", text);
   });
-  return later.size();
+  const auto stale = conf::stale_files(next);
+  for (const auto& file : stale)
+    log::warn("SIGHUP: takes effect at the next start: {}", text_of_stale(file));
+  return later.size() + stale.size();
 }
 
 std::string summary(const Changes& changes, const PreparedListeners& listeners, std::size_t later) {
   const bool none = changes.keys.empty() && !listeners.changed();
   std::string line = none ? "nothing has changed" : "the new configuration is in force";
-  if (!changes.upstreams.empty()) line += "; upstreams changed: " + joined(changes.upstreams);
+  const auto tell = [&line](std::string_view what, const std::vector<std::string>& names) {
+    if (!names.empty()) line.append("; upstreams ").append(what).append(": ") += joined(names);
+  };
+  tell("added", changes.added);
+  tell("removed", changes.removed);
+  tell("changed", changes.upstreams);
   if (listeners.changed()) line += "; " + listeners.text();
   if (later > 0) line += "; keys that need a restart: " + std::to_string(later);
   return line;
@@ -100,19 +104,20 @@ std::string Reload::apply(const conf::Config& next) {
   auto config = until_restart(current_, next);
   const auto next_marked = marked(next);
   auto config_marked = until_restart(current_, next_marked);
-  auto changes = changes_between(current_, config_marked);
-  // Upstreams that are to go at the next start have lost their passwords here.
-  std::erase_if(changes.upstreams, [&](const std::string& name) { return !has(next, name); });
-  const auto use_sources = parts_.sources.prepare(config, changes.upstreams);
-  const auto names_options = registry_options(config);
-  const auto names = parts_.registry.prepare(names_options);
+  const auto changes = changes_between(current_, config_marked);
+  const auto use_sources = parts_.sources.prepare(config, changes);
+  auto names = registry_options(config);
+  parts_.registry.verify(names);
   const auto listeners = parts_.prepare(config);
   for (const auto& warning : listeners.warnings) log::warn("{}", warning);
   // First, because it may throw: the kernel can refuse to listen.
   listeners.use();
-  use_sources();
-  parts_.registry.use(names, names_options);
+  // In the order in which a request for a new upstream needs them. One that goes is still used by
+  // the requests that have begun.
   if (changes.cache) parts_.cache.reconfigure(cache_options(config));
+  use_sources();
+  parts_.sources.hold_for(names);
+  parts_.registry.use(names);
   const auto later = tell_changes(changes, config_marked, next_marked);
   if (changes.log_level) log::set_level(config.log.level);
   current_ = std::move(config_marked);

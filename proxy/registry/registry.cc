@@ -72,7 +72,7 @@ Registry::Registry(const Options& options, cache::ObjectCache& cache,
     : id_(options.id),
       metrics_(metrics),
       usage_(loops),
-      names_(prepare(options), loops),
+      names_(names_of(options), loops),
       denials_(std::make_shared<const access::Denials>(), std::move(loops)),
       manifests_(cache),
       blobs_(cache),
@@ -82,13 +82,12 @@ Registry::Registry(const Options& options, cache::ObjectCache& cache,
 
 Registry::~Registry() = default;
 
-Registry::NamesPtr Registry::prepare(const Options& options) const {
-  return std::make_shared<const Names>(
-      Names{UpstreamTable(options, metrics_, known_), options.catalog});
+std::shared_ptr<const Registry::Names> Registry::names_of(const Options& options) const {
+  return std::make_shared<const Names>(Names{UpstreamTable(options, metrics_), options.catalog});
 }
 
-void Registry::use(NamesPtr names, const Options& options) {
-  names_.replace(std::move(names));
+void Registry::use(const Options& options) {
+  names_.replace(names_of(options));
   reporter_.set_access_log(options.access_log, options.access_sample);
 }
 

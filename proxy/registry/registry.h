@@ -40,14 +40,12 @@ class Registry final : public http::Handler {
   Registry& operator=(const Registry&) = delete;
   ~Registry() override;
 
-  /// The settings that a reload replaces: names of upstreams, the default one, and the catalog.
-  struct Names;
-  using NamesPtr = std::shared_ptr<const Names>;
-  /// Throws as the constructor. `options`: with the upstreams of the constructor. One thread at a
-  /// time, the same for use().
-  NamesPtr prepare(const Options& options) const;
-  /// Answers by `names` from now on, and writes the access log as `options` say.
-  void use(NamesPtr names, const Options& options);
+  /// Throws as the constructor if use() cannot take `options`. Any thread.
+  void verify(const Options& options) const { static_cast<void>(names_of(options)); }
+  /// Answers by the names of `options` from now on, and writes the access log as they say. Requests
+  /// in progress keep the upstream that they have begun with. REQUIRES: Metrics has the upstreams.
+  /// One thread at a time.
+  void use(const Options& options);
 
   /// Refuses the repositories of `denials` from now on, on every listener. One thread at a time.
   void deny(std::shared_ptr<const access::Denials> denials);
@@ -84,6 +82,10 @@ class Registry final : public http::Handler {
   void dispatch(const http::ExchangePtr& exchange, Call& call) const;
 
  private:
+  /// The settings that a reload replaces: names of upstreams, the default one, and the catalog.
+  struct Names;
+
+  std::shared_ptr<const Names> names_of(const Options& options) const;
   bool known_prefix(const Call& call) const;
   void answer_ping(http::Exchange& exchange, Call& call) const;
   void answer_catalog(http::Exchange& exchange, Call& call) const;
@@ -92,7 +94,6 @@ class Registry final : public http::Handler {
 
   const std::string id_;
   const metrics::Metrics& metrics_;
-  const std::shared_ptr<KnownUpstreams> known_ = std::make_shared<KnownUpstreams>();
   Usage usage_;
   loop::Published<Names> names_;
   loop::Published<access::Denials> denials_;

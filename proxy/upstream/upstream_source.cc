@@ -7,7 +7,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "metrics/check.h"
 #include "metrics/exception.h"
 #include "metrics/version.h"
 #include "proxy/upstream/listing_fetch.h"
@@ -61,6 +60,31 @@ class FetchHandle final : public cache::Fetch {
   std::unique_ptr<cache::Fetch> fetch_;
 };
 
+cache::Failure forgotten(const std::string& upstream) {
+  return {cache::FailureKind::unavailable,
+          "upstream " + upstream + " is in the configuration no more"};
+}
+
+/// A fetch that fails, in a turn of its own.
+class FailedFetch final : public cache::Fetch {
+ public:
+  FailedFetch(loop::Loop& loop, std::function<void()> fail)
+      : fail_(std::make_shared<std::function<void()>>(std::move(fail))) {
+    loop.post([weak = std::weak_ptr(fail_)] {
+      if (const auto alive = weak.lock()) (*alive)();
+    });
+  }
+
+ private:
+  const std::shared_ptr<std::function<void()>> fail_;  // ends with this
+};
+
+std::unique_ptr<cache::Fetch> failed_listing(loop::Loop& loop, const std::string& upstream,
+                                             cache::ListingSink& sink) {
+  return std::make_unique<FailedFetch>(
+      loop, [&sink, upstream] { sink.on_listing(std::nullopt, forgotten(upstream)); });
+}
+
 }  // namespace
 
 UpstreamSource::UpstreamSource(loop::Loop& loop, Options options, const metrics::Metrics& metrics)
@@ -93,6 +117,7 @@ void UpstreamSource::replace(Options options) {
   loop_.assert_in_loop();
   const auto known = report();
   for (auto& [name, upstream] : make(std::move(options))) {
+    retired_.erase(name);
     if (auto& before = upstreams_[name]) before->retire();
     upstreams_[name] = std::move(upstream);
     for (const auto& one : known)
@@ -100,16 +125,35 @@ void UpstreamSource::replace(Options options) {
   }
 }
 
-const std::shared_ptr<Upstream>& UpstreamSource::find(const std::string& name) const {
+void UpstreamSource::retire(const std::vector<std::string>& names) {
   loop_.assert_in_loop();
-  const auto found = upstreams_.find(name);
-  check(found != upstreams_.end(), "an upstream that is not configured is asked");
-  return found->second;
+  for (const auto& name : names) {
+    const auto found = upstreams_.find(name);
+    if (found == upstreams_.end()) continue;
+    found->second->retire();
+    retired_[name] = std::move(found->second);
+    upstreams_.erase(found);
+  }
+}
+
+void UpstreamSource::forget(const std::string& name) {
+  loop_.assert_in_loop();
+  retired_.erase(name);
+}
+
+std::shared_ptr<Upstream> UpstreamSource::find(const std::string& name) const {
+  loop_.assert_in_loop();
+  if (const auto found = upstreams_.find(name); found != upstreams_.end()) return found->second;
+  const auto retired = retired_.find(name);
+  return retired == retired_.end() ? nullptr : retired->second;
 }
 
 std::unique_ptr<cache::Fetch> UpstreamSource::fetch(cache::FetchRequest request,
                                                     cache::FetchSink& sink) {
-  const auto& upstream = find(request.upstream);
+  const auto upstream = find(request.upstream);
+  if (upstream == nullptr)
+    return std::make_unique<FailedFetch>(
+        loop_, [&sink, name = request.upstream] { sink.on_done(forgotten(name)); });
   return std::make_unique<FetchHandle>(
       loop_, upstream, std::make_unique<ObjectFetch>(*upstream, std::move(request), sink));
 }
@@ -118,7 +162,8 @@ std::unique_ptr<cache::Fetch> UpstreamSource::list_tags(std::string upstream_nam
                                                         std::string repository,
                                                         cache::Behalf behalf,
                                                         cache::ListingSink& sink) {
-  const auto& upstream = find(upstream_name);
+  const auto upstream = find(upstream_name);
+  if (upstream == nullptr) return failed_listing(loop_, upstream_name, sink);
   return std::make_unique<FetchHandle>(
       loop_, upstream,
       std::make_unique<ListingFetch>(
@@ -130,7 +175,8 @@ std::unique_ptr<cache::Fetch> UpstreamSource::list_referrers(std::string upstrea
                                                              const cache::Digest& subject,
                                                              cache::Behalf behalf,
                                                              cache::ListingSink& sink) {
-  const auto& upstream = find(upstream_name);
+  const auto upstream = find(upstream_name);
+  if (upstream == nullptr) return failed_listing(loop_, upstream_name, sink);
   return std::make_unique<FetchHandle>(
       loop_, upstream,
       std::make_unique<ListingFetch>(
@@ -139,8 +185,9 @@ std::unique_ptr<cache::Fetch> UpstreamSource::list_referrers(std::string upstrea
 
 void UpstreamSource::report_mismatch(const std::string& upstream, const std::string& endpoint,
                                      const cache::Digest&) {
-  loop_.assert_in_loop();
-  for (const auto& one : find(upstream)->endpoints()) {
+  const auto asked = find(upstream);
+  if (asked == nullptr) return;
+  for (const auto& one : asked->endpoints()) {
     if (one->label() != endpoint) continue;
     one->metrics().digest_mismatches().add();
     one->metrics().failure(EndpointFailure::digest);
@@ -170,17 +217,20 @@ void UpstreamSource::recall(const Reports& known) {
 }
 
 bool UpstreamSource::crowded(const std::string& upstream) const {
-  return find(upstream)->crowded();
+  const auto asked = find(upstream);
+  return asked != nullptr && asked->crowded();
 }
 
 bool UpstreamSource::low_on_quota(const std::string& upstream) const {
-  bool asked = false;
-  for (const auto& endpoint : find(upstream)->endpoints()) {
+  const auto asked = find(upstream);
+  if (asked == nullptr) return false;
+  bool any_open = false;
+  for (const auto& endpoint : asked->endpoints()) {
     if (!endpoint->open()) continue;
     if (!endpoint->accounts().low_on_quota()) return false;
-    asked = true;
+    any_open = true;
   }
-  return asked;
+  return any_open;
 }
 
 }  // namespace entrepot::upstream

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cache/api/source.h"
 #include "metrics/metrics.h"
@@ -21,10 +22,16 @@ class UpstreamSource : public cache::Source {
   /// Throws std::runtime_error naming what to do when libcurl is too old, has no resolver of its
   /// own thread, or an upstream cannot be used as configured.
   UpstreamSource(loop::Loop& loop, Options options, const metrics::Metrics& metrics);
-  /// Replaces the upstreams. The new ones begin without tokens and with closed circuits; running
-  /// fetches end with the old ones. On the loop. Throws as the constructor does, and then nothing
-  /// has changed.
+  /// Replaces or adds the upstreams of `options`. The new ones begin without tokens and with closed
+  /// circuits; running fetches end with the old ones. On the loop. Throws as the constructor does,
+  /// and then nothing has changed.
   void replace(Options options);
+  /// The configuration has these upstreams no more: they send no probes and are in no report.
+  /// Fetches can still begin until forget(). On the loop.
+  void retire(const std::vector<std::string>& names);
+  /// No request that has begun before retire() is left: a further fetch from that upstream fails,
+  /// unless replace() has added it again. On the loop.
+  void forget(const std::string& name);
   /// REQUIRES: every Fetch has been destroyed.
   ~UpstreamSource() override;
   UpstreamSource(const UpstreamSource&) = delete;
@@ -53,11 +60,13 @@ class UpstreamSource : public cache::Source {
   using Upstreams = std::map<std::string, std::shared_ptr<Upstream>>;
 
   Upstreams make(Options options) const;
-  const std::shared_ptr<Upstream>& find(const std::string& name) const;
+  /// Null for one that is forgotten: work that no client waits for may still name it.
+  std::shared_ptr<Upstream> find(const std::string& name) const;
 
   loop::Loop& loop_;
   const metrics::Metrics& metrics_;
   Upstreams upstreams_;
+  Upstreams retired_;
 };
 
 }  // namespace entrepot::upstream

@@ -19,6 +19,7 @@ KIB, MIB = content.KIB, content.MIB
 NAME = "docker.io"
 # 1000: minutes. The memory of a process settles within the short form as well.
 RELOADS = int(os.environ.get("ENTREPOT_RELOADS", "60"))
+GUESTS = 7  # upstreams that come and go
 
 
 @pytest.fixture
@@ -39,6 +40,17 @@ def endpoints(entrepot) -> set[str]:
 def up(entrepot) -> dict[str, float]:
     return {labels["endpoint"]: value
             for labels, value in entrepot.metrics().named("endpoint_up", upstream=NAME)}
+
+
+def toggle_guest(entrepot, number: int, upstream) -> None:
+    """An upstream comes, or goes, or the access of another one changes."""
+    upstreams = entrepot.config["upstreams"]
+    name = f"guest{number % GUESTS}.example"
+    if upstreams.pop(name, None) is None:
+        upstreams[name] = {"endpoints": [{"url": upstream.url}], "tags": {"fresh_for": "0s"}}
+    other = upstreams.get(f"guest{number * 3 % GUESTS}.example")
+    if other:
+        other["access"] = "restricted" if number % 2 else "public"
 
 
 def ask(entrepot, number: int) -> int:
@@ -116,8 +128,9 @@ def test_a_transfer_of_a_removed_endpoint_is_no_ghost(start, upstream, other):
 
 
 def test_a_storm_of_reloads(start, upstream, make_upstream):
-    """Endpoints change while clients pull: no request fails, no series is left behind, and memory
-    stays as it was."""
+    """Endpoints change, and upstreams come, go and change their access while clients pull: no request
+    fails but those to an upstream that is not there, no series is left behind, and memory stays as it
+    was."""
     servers = [upstream, make_upstream(), make_upstream()]
     blobs = [content.blob(200 * KIB, seed=100 + number) for number in range(40)]
     for server in servers:
@@ -127,12 +140,15 @@ def test_a_storm_of_reloads(start, upstream, make_upstream):
     entrepot = start({NAME: {"endpoint": upstream, "tags": {"fresh_for": "0s"}}})
     ended = threading.Event()
     statuses: list[int] = []
+    of_guests: list[tuple[int, str | None]] = []
 
     def pull(first: int) -> None:
         number = first
         while not ended.is_set():
             statuses.append(entrepot.get(manifest_target("latest")).status)
             statuses.append(entrepot.get(blob_target(blobs[number % len(blobs)])).status)
+            guest = entrepot.get(manifest_target("latest") + f"?ns=guest{number % GUESTS}.example")
+            of_guests.append((guest.status, guest.code if guest.status != 200 else None))
             number += 1
     clients = [threading.Thread(target=pull, args=(10 * number,)) for number in range(3)]
     for client in clients:
@@ -141,6 +157,7 @@ def test_a_storm_of_reloads(start, upstream, make_upstream):
         memory = 0
         for number in range(RELOADS):
             point_to(entrepot, *[servers[(number + k) % 3] for k in range(1 + number % 3)])
+            toggle_guest(entrepot, number, servers[number % 3])
             entrepot.config_path.write_text(json.dumps(entrepot.config))
             done = entrepot.metrics().sum("reloads_total", result="done")
             os.kill(entrepot.pid, signal.SIGHUP)
@@ -153,9 +170,14 @@ def test_a_storm_of_reloads(start, upstream, make_upstream):
         for client in clients:
             client.join()
     assert set(statuses) == {200}, {status: statuses.count(status) for status in set(statuses)}
+    assert set(of_guests) == {(200, None), (404, "NAME_UNKNOWN")}
     point_to(entrepot, upstream)
+    entrepot.config["upstreams"] = {NAME: entrepot.config["upstreams"][NAME]}
     reload(entrepot)
     eventually(lambda: endpoints(entrepot) == {upstream.address}, what="no ghost")
+    upstreams = {labels["upstream"] for _, labels, _ in entrepot.metrics().samples
+                 if "upstream" in labels}
+    assert upstreams == {NAME, "none"}
     assert entrepot.metrics().sum("reloads_total", result="refused") == 0
     if not os.environ.get("ENTREPOT_SANITIZE"):  # those keep freed memory
         assert entrepot.memory()["RssAnon"] < memory + 24 * MIB

@@ -63,8 +63,8 @@ std::string joined(const List& list, Text text_of) {
 
 /// "upstream/repository", taken apart.
 struct Target {
-  const registry::Upstream* upstream = nullptr;  ///< null: of no configured upstream
-  std::optional<std::string> repository;         ///< nullopt: no valid name
+  registry::UpstreamPtr upstream;         ///< null: of no configured upstream
+  std::optional<std::string> repository;  ///< nullopt: no valid name
 };
 
 Target target_of(const registry::UpstreamTable& upstreams, std::string_view name) {

@@ -18,8 +18,8 @@ namespace {
 /// A process that is asked here serves, and has the answer in memory.
 constexpr std::chrono::seconds answer_time{5};
 
-/// The keys of the running process. Throws std::runtime_error with the reason why not.
-std::vector<conf::KeyValue> ask_for_keys(const conf::Config& config, const AccessOptions& access) {
+/// The state of the running process. Throws std::runtime_error with the reason why not.
+RestartState ask_for_state(const conf::Config& config, const AccessOptions& access) {
   if (!config.admin) throw std::runtime_error("the configuration has no admin listener");
   AdminClient client(target_of(*config.admin, access), answer_time);
   const auto answer = client.ask("GET", "/api/v1/restart-keys");
@@ -30,28 +30,31 @@ std::vector<conf::KeyValue> ask_for_keys(const conf::Config& config, const Acces
     throw std::runtime_error("the admin listener on " + config.admin->listener.address +
                              " answers " + std::to_string(answer.status) + ": " +
                              client.refusal(answer));
-  auto keys = parse_restart_keys(answer.body);
-  if (!keys)
+  auto state = parse_restart_state(answer.body);
+  if (!state)
     throw std::runtime_error("what answers on " + config.admin->listener.address +
                              " is no Entrepot");
-  return *std::move(keys);
+  return *std::move(state);
 }
 
 }  // namespace
 
 int compare_with_running(const conf::Config& config, const AccessOptions& access,
                          std::ostream& out) {
-  std::vector<conf::KeyValue> running;
+  RestartState running;
   try {
-    running = ask_for_keys(config, access);
+    running = ask_for_state(config, access);
   } catch (const std::runtime_error& error) {
     out << "not compared with the running process: " << error.what() << '\n';
     return exit_ok;
   }
-  const auto found = restart_differences(running, restart_keys(config));
+  const auto found = restart_differences(running.keys, restart_keys(config));
   for (const auto& one : found) out << "needs a restart: " << conf::text_of(one) << '\n';
-  if (found.empty()) out << "the running process can take all of it by SIGHUP\n";
-  return found.empty() ? exit_ok : exit_config;
+  for (const auto& file : running.stale_files)
+    out << "needs a restart: " << text_of_stale(file) << '\n';
+  const bool none = found.empty() && running.stale_files.empty();
+  if (none) out << "the running process can take all of it by SIGHUP\n";
+  return none ? exit_ok : exit_config;
 }
 
 }  // namespace entrepot::app

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "metrics/printable.h"
 #include "proxy/app/listeners/listener_plan.h"
 
 namespace entrepot::app {
@@ -13,20 +14,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 12> restart_rows = {
-    "admin",          "admin.address",         "admin.mode",      "admin.tls",
-    "upstreams.NAME", "upstreams.NAME.access", "cache.directory", "threads.serve",
-    "threads.fetch",  "threads.store",         "log.format",      "log.access_file"};
+constexpr std::array<std::string_view, 10> restart_rows = {
+    "admin",         "admin.address", "admin.mode",    "admin.tls",  "cache.directory",
+    "threads.serve", "threads.fetch", "threads.store", "log.format", "log.access_file"};
 
 std::string member_text(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-const conf::Upstream* find(const std::vector<conf::Upstream>& upstreams, const std::string& name) {
-  const auto found = std::find_if(upstreams.begin(), upstreams.end(),
-                                  [&](const auto& upstream) { return upstream.name == name; });
-  return found == upstreams.end() ? nullptr : &*found;
 }
 
 }  // namespace
@@ -41,15 +35,6 @@ conf::Config until_restart(const conf::Config& now, conf::Config next) {
   next.threads = now.threads;
   next.log.json = now.log.json;
   next.log.access_file = now.log.access_file;
-  std::vector<conf::Upstream> upstreams;
-  for (const auto& upstream : now.upstreams) {
-    const auto* const changed = find(next.upstreams, upstream.name);
-    auto& kept = upstreams.emplace_back(changed != nullptr ? *changed : upstream);
-    kept.restricted = upstream.restricted;
-  }
-  next.upstreams = std::move(upstreams);
-  if (!next.default_upstream.empty() && find(next.upstreams, next.default_upstream) == nullptr)
-    next.default_upstream = now.default_upstream;
   return next;
 }
 
@@ -69,30 +54,35 @@ std::vector<conf::Difference> restart_differences(const std::vector<conf::KeyVal
   return found;
 }
 
-std::string restart_keys_json(const std::vector<conf::KeyValue>& keys) {
+std::string restart_state_json(const RestartState& state) {
   Json list = Json::array();
-  for (const auto& one : keys) {
-    Json entry = {{"key", one.key}, {"value", one.value}};
-    if (!one.list.empty()) entry["list"] = one.list;
-    list.push_back(std::move(entry));
-  }
-  return Json{{"keys", std::move(list)}}.dump(-1, ' ', false, Json::error_handler_t::replace) +
-         "\n";
+  for (const auto& one : state.keys) list.push_back({{"key", one.key}, {"value", one.value}});
+  const Json answer = {{"keys", std::move(list)}, {"stale_files", state.stale_files}};
+  return answer.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::optional<std::vector<conf::KeyValue>> parse_restart_keys(std::string_view json) {
+std::optional<RestartState> parse_restart_state(std::string_view json) {
   const auto answer = Json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!answer.is_object() || !answer.contains("keys") || !answer["keys"].is_array())
     return std::nullopt;
-  std::vector<conf::KeyValue> keys;
+  RestartState state;
   for (const auto& entry : answer["keys"]) {
     if (!entry.is_object() || member_text(entry, "key").empty()) return std::nullopt;
-    keys.push_back({.key = member_text(entry, "key"),
-                    .row = {},
-                    .value = member_text(entry, "value"),
-                    .list = member_text(entry, "list")});
+    state.keys.push_back({.key = member_text(entry, "key"),
+                          .row = {},
+                          .value = member_text(entry, "value"),
+                          .list = {}});
   }
-  return keys;
+  const auto files = answer.find("stale_files");
+  if (files == answer.end() || !files->is_array()) return state;
+  for (const auto& file : *files)
+    if (file.is_string()) state.stale_files.push_back(file.get<std::string>());
+  return state;
+}
+
+std::string text_of_stale(const std::string& file) {
+  return printable(file) +
+         " has changed, and the service may not read it: systemd hands over a copy at the start";
 }
 
 }  // namespace entrepot::app

@@ -17,8 +17,7 @@ namespace entrepot::app {
 bool needs_restart(std::string_view row);
 
 /// The configuration that a process with `now` has after SIGHUP with `next`: keys that need a
-/// restart stay, and so do the upstreams. One that only `next` has is left out, and one that it
-/// lacks is that of `now`. `default_upstream` stays if it would name one that is left out. Pure.
+/// restart stay. Pure.
 conf::Config until_restart(const conf::Config& now, conf::Config next);
 
 /// The keys of `config` that need a restart, with their values. They hold no secrets. Pure.
@@ -29,10 +28,19 @@ std::vector<conf::KeyValue> restart_keys(const conf::Config& config);
 std::vector<conf::Difference> restart_differences(const std::vector<conf::KeyValue>& running,
                                                   const std::vector<conf::KeyValue>& next);
 
-/// The answer of /api/v1/restart-keys: {"keys":[{"key":"threads.serve","value":"4"},…]}. Bytes that
-/// are no UTF-8 are replaced.
-std::string restart_keys_json(const std::vector<conf::KeyValue>& keys);
-/// The reverse; nullopt for a text that is no such answer. Pure.
-std::optional<std::vector<conf::KeyValue>> parse_restart_keys(std::string_view json);
+/// The answer of a process about its restart.
+struct RestartState {
+  std::vector<conf::KeyValue> keys;
+  std::vector<std::string> stale_files;  ///< conf::stale_files()
+};
+
+/// The answer of /api/v1/restart-keys: {"keys":[{"key":"threads.serve","value":"4"},…],
+/// "stale_files":[…]}. Bytes that are no UTF-8 are replaced.
+std::string restart_state_json(const RestartState& state);
+/// The reverse; nullopt for a text that is no such answer. Earlier versions tell no files. Pure.
+std::optional<RestartState> parse_restart_state(std::string_view json);
+
+/// "…/credentials/hub has changed, and only …": for a line of the log, or of a command.
+std::string text_of_stale(const std::string& file);
 
 }  // namespace entrepot::app

@@ -39,7 +39,7 @@ struct Call {
   RequestFields fields;
 
   /// Set by select_target().
-  const Upstream* upstream = nullptr;
+  UpstreamPtr upstream;
   std::string_view repository;  ///< as named by the upstream: "library/alpine"
   std::string inserted;         ///< stores `repository` if `library/` was inserted
   std::string ns;               ///< the value of OCI-Namespace; empty: no such field

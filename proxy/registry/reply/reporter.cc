@@ -77,7 +77,7 @@ Reporter::Reporter(const log::AccessLog& access_log, const metrics::Metrics& met
 
 void Reporter::finished(const http::Exchange& exchange, const Call& call,
                         const http::ReplyStats& stats) const {
-  const metrics::UpstreamMetrics& series = call.upstream ? *call.upstream->metrics : no_upstream_;
+  const metrics::UpstreamMetrics& series = call.upstream ? call.upstream->metrics : no_upstream_;
   const auto outcome = metrics::index_of(call.outcome);
   series.request(call.kind, call.outcome, stats.status);
   if (call.outcome != metrics::Outcome::hit && call.outcome != metrics::Outcome::refused)

@@ -37,7 +37,7 @@ class Reporter {
 
   log::AccessLog access_log_;
   // Constant after construction.
-  const metrics::UpstreamMetrics& no_upstream_;
+  const metrics::UpstreamMetrics no_upstream_;
   const metrics::ClientMetrics& clients_;
   // Indexed by outcome.
   std::vector<metrics::Histogram> durations_;

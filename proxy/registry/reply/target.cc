@@ -39,10 +39,10 @@ bool is_passed_on(const http::Request& request, const Call& call) {
 
 /// Returns the upstream that the path names, and removes that prefix from `name`. Returns null if
 /// the path names none.
-const Upstream* upstream_in_path(const UpstreamTable& upstreams, std::string_view& name) {
+UpstreamPtr upstream_in_path(const UpstreamTable& upstreams, std::string_view& name) {
   const std::size_t slash = name.find('/');
   if (slash == std::string_view::npos) return nullptr;
-  const Upstream* upstream = upstreams.find(name.substr(0, slash));
+  const UpstreamPtr& upstream = upstreams.find(name.substr(0, slash));
   if (upstream != nullptr) name.remove_prefix(slash + 1);
   return upstream;
 }
@@ -73,14 +73,14 @@ std::optional<Refusal> select_target(const UpstreamTable& upstreams, const http:
   if (auto refusal = read_ns(request, ns)) return refusal;
 
   std::string_view name = call.route.name;
-  const Upstream* by_ns = ns.empty() ? nullptr : upstreams.find_host(ns);
+  const UpstreamPtr by_ns = ns.empty() ? nullptr : upstreams.find_host(ns);
   if (!call.route.prefix.empty()) {
     call.upstream = upstreams.find(call.route.prefix);
     if (call.upstream == nullptr) return unknown_upstream("no such registry is mirrored here");
   } else if (by_ns != nullptr && is_passed_on(request, call)) {
     call.upstream = by_ns;
-  } else if (const Upstream* by_path = upstream_in_path(upstreams, name)) {
-    call.upstream = by_path;
+  } else if (UpstreamPtr by_path = upstream_in_path(upstreams, name)) {
+    call.upstream = std::move(by_path);
   } else if (!ns.empty()) {
     if (by_ns == nullptr) return unknown_upstream("the registry named by ns is not mirrored here");
     call.upstream = by_ns;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,9 @@ struct UpstreamOptions {
   bool docker_hub = false;
   /// Marks replies as private to the client (`access: restricted` in the configuration).
   bool restricted = false;
+  /// Lives as long as requests may be for this upstream: while it is configured, and then until the
+  /// last one ends. May be null.
+  std::shared_ptr<const void> in_use = {};
 };
 
 /// The settings of the registry API. proxy/app fills them from the configuration.

@@ -14,25 +14,18 @@ constexpr std::size_t max_host = 255;
 
 }  // namespace
 
-const Upstream& KnownUpstreams::remember(const Upstream& upstream) {
-  const auto found = std::find(all_.begin(), all_.end(), upstream);
-  return found != all_.end() ? *found : all_.emplace_back(upstream);
-}
-
-UpstreamTable::UpstreamTable(const Options& options, const metrics::Metrics& metrics,
-                             std::shared_ptr<KnownUpstreams> known)
-    : known_(std::move(known)) {
+UpstreamTable::UpstreamTable(const Options& options, const metrics::Metrics& metrics) {
   for (const UpstreamOptions& configured : options.upstreams) {
-    const Upstream& upstream =
-        known_->remember({configured.name, configured.docker_hub, configured.restricted,
-                          &metrics.upstream(configured.name)});
+    const auto upstream = std::make_shared<const Upstream>(
+        Upstream{configured.name, configured.docker_hub, configured.restricted,
+                 metrics.upstream(configured.name), configured.in_use});
     std::vector<std::string> names = configured.aliases;
     names.push_back(configured.name);
     for (const std::string& name : names) {
-      const auto [entry, added] = by_name_.try_emplace(lower_case(name), &upstream);
-      if (!added && entry->second != &upstream)
+      const auto [entry, added] = by_name_.try_emplace(lower_case(name), upstream);
+      if (!added && entry->second != upstream)
         throw std::invalid_argument("upstreams: \"" + name + "\" names both " +
-                                    entry->second->name + " and " + upstream.name);
+                                    entry->second->name + " and " + upstream->name);
     }
   }
   if (options.default_upstream.empty()) return;
@@ -42,20 +35,20 @@ UpstreamTable::UpstreamTable(const Options& options, const metrics::Metrics& met
                                 "\" is not one of the upstreams");
 }
 
-const Upstream* UpstreamTable::find(std::string_view name) const {
+const UpstreamPtr& UpstreamTable::find(std::string_view name) const {
   const auto entry = by_name_.find(name);
-  return entry == by_name_.end() ? nullptr : entry->second;
+  return entry == by_name_.end() ? none_ : entry->second;
 }
 
-const Upstream* UpstreamTable::find_host(std::string_view host) const {
-  if (const Upstream* upstream = find(host)) return upstream;
+const UpstreamPtr& UpstreamTable::find_host(std::string_view host) const {
+  if (const UpstreamPtr& upstream = find(host)) return upstream;
   const std::string lowered = lower_case(host);
-  if (const Upstream* upstream = find(lowered)) return upstream;
+  if (const UpstreamPtr& upstream = find(lowered)) return upstream;
   for (const std::string_view port : {":443", ":80"}) {
     if (lowered.ends_with(port))
       return find(std::string_view(lowered).substr(0, lowered.size() - port.size()));
   }
-  return nullptr;
+  return none_;
 }
 
 bool looks_like_host(std::string_view text) {

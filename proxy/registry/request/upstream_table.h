@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,45 +13,35 @@
 
 namespace entrepot::registry {
 
-/// A configured upstream.
+/// A configured upstream. Constant; any thread. A request in progress owns the one that it is for,
+/// which may no longer be configured.
 struct Upstream {
   std::string name;
   bool docker_hub;
   bool restricted;
-  const metrics::UpstreamMetrics* metrics;  ///< owned by the Metrics of the process
-  bool operator==(const Upstream&) const = default;
+  metrics::UpstreamMetrics metrics;
+  std::shared_ptr<const void> in_use;  ///< UpstreamOptions::in_use
 };
-
-/// All upstreams of a process, also those that are no longer configured, because requests in
-/// progress refer to them. There are few: an upstream that comes again is the same one. One thread
-/// at a time, but for the upstreams, which are constant.
-class KnownUpstreams {
- public:
-  const Upstream& remember(const Upstream& upstream);
-
- private:
-  std::deque<Upstream> all_;  // with stable addresses
-};
+using UpstreamPtr = std::shared_ptr<const Upstream>;
 
 /// The configured upstreams by name and alias. A name from a client is only a key of this table,
 /// never an address. Constant after construction; any thread.
 class UpstreamTable {
  public:
   /// Throws std::invalid_argument, naming it, if a name belongs to two upstreams or the default to
-  /// none. `known`: of the tables before it; the upstreams live as long as the last of these
-  /// tables.
-  UpstreamTable(const Options& options, const metrics::Metrics& metrics,
-                std::shared_ptr<KnownUpstreams> known = std::make_shared<KnownUpstreams>());
+  /// none.
+  UpstreamTable(const Options& options, const metrics::Metrics& metrics);
 
+  // The references are valid as long as the table.
   /// Finds an upstream by the exact name or alias in lower case, as in a path. Returns null if
   /// unknown.
-  const Upstream* find(std::string_view name) const;
+  const UpstreamPtr& find(std::string_view name) const;
 
   /// Finds an upstream by a host, as in `ns`. Ignores case and the ports 443 and 80.
-  const Upstream* find_host(std::string_view host) const;
+  const UpstreamPtr& find_host(std::string_view host) const;
 
   /// Null if none is configured.
-  const Upstream* default_upstream() const { return default_; }
+  const UpstreamPtr& default_upstream() const { return default_; }
 
  private:
   struct Hash {
@@ -62,9 +51,9 @@ class UpstreamTable {
     }
   };
 
-  const std::shared_ptr<KnownUpstreams> known_;
-  std::unordered_map<std::string, const Upstream*, Hash, std::equal_to<>> by_name_;
-  const Upstream* default_ = nullptr;
+  const UpstreamPtr none_;
+  std::unordered_map<std::string, UpstreamPtr, Hash, std::equal_to<>> by_name_;
+  UpstreamPtr default_;
 };
 
 /// True for text that has the form of a host with or without a port, whether or not it exists.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -77,6 +78,24 @@ TEST_F(NamedFiles, PrefersCredentialsOfTheServiceManager) {
   EXPECT_EQ(password("credentials/hub"), "handed");
   EXPECT_EQ(password("./credentials/hub"), "handed");
   EXPECT_EQ(password((etc_ / "credentials/hub").string()), "beside") << "absolute path";
+}
+
+/// systemd copies the files when the service starts, and not when it reloads.
+TEST_F(NamedFiles, PrefersAFileThatHasChangedSinceItWasHandedOver) {
+  write(credentials_ / "credentials_hub", "handed\n");
+  set_credentials_directory();
+  EXPECT_EQ(password("credentials/hub"), "handed");
+  // The clock of a file system ticks every few milliseconds.
+  const fs::path beside = etc_ / "credentials/hub";
+  write(beside, "beside\n");
+  while (password("credentials/hub") == "handed") fs::permissions(beside, fs::perms::owner_read);
+  EXPECT_EQ(password("credentials/hub"), "beside");
+  EXPECT_TRUE(stale_files(load(etc_ / "entrepot.json", {}).config).empty());
+  if (::geteuid() == 0) return;  // who may read everything
+  fs::permissions(beside, fs::perms::none);
+  EXPECT_EQ(password("credentials/hub"), "handed") << "only root can read it";
+  EXPECT_EQ(stale_files(load(etc_ / "entrepot.json", {}).config),
+            std::vector<std::string>{beside.string()});
 }
 
 TEST_F(NamedFiles, FallsBackToTheFolderOfTheConfiguration) {

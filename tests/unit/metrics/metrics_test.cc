@@ -91,12 +91,21 @@ TEST(Counts, AddUpAllUpstreams) {
 TEST(Counts, NeverFall) {
   const Metrics metrics(sample());
   metrics.endpoint("docker.io", "mirror.example").bytes().add(3);
-  metrics.upstream("docker.io").set_endpoints({"registry-1.docker.io"});
+  auto fewer = sample();
+  fewer[0].endpoints = {"registry-1.docker.io"};
+  set_upstreams(metrics, fewer);
   EXPECT_EQ(counts_of(metrics).fetched_bytes, 3U) << "an endpoint went";
-  metrics.upstream("docker.io").set_endpoints({"registry-1.docker.io", "mirror.example"});
+  set_upstreams(metrics, sample());
   EXPECT_EQ(counts_of(metrics).fetched_bytes, 3U) << "and came back at zero";
   metrics.endpoint("docker.io", "mirror.example").bytes().add(4);
+  metrics.upstream("docker.io").request(Kind::blob, Outcome::hit, 200);
   EXPECT_EQ(counts_of(metrics).fetched_bytes, 7U);
+  set_upstreams(metrics, {sample()[1]});
+  EXPECT_EQ(counts_of(metrics).fetched_bytes, 7U) << "an upstream went";
+  EXPECT_EQ(counts_of(metrics).requests, 1U);
+  set_upstreams(metrics, sample());
+  metrics.upstream("docker.io").request(Kind::blob, Outcome::hit, 200);
+  EXPECT_EQ(counts_of(metrics).requests, 2U);
 }
 
 /// One series of every metric, with its mandatory labels.
@@ -230,7 +239,7 @@ TEST(Metrics, EndpointsFollowTheConfiguration) {
   const EndpointMetrics before = metrics.endpoint("quay.io", "quay.io");
   before.failure(EndpointFailure::tls);
   before.up().set(0);
-  metrics.upstream("quay.io").set_endpoints({"quay.io", "mirror.example"});
+  set_upstreams(metrics, {{"quay.io", {"quay.io", "mirror.example"}}});
   std::string text = metrics.text();
   EXPECT_THAT(text, HasSubstr(R"(endpoint_up{upstream="quay.io",endpoint="quay.io"} 0)"))
       << "it keeps its series";
@@ -238,14 +247,36 @@ TEST(Metrics, EndpointsFollowTheConfiguration) {
   EXPECT_THAT(text, HasSubstr(R"(endpoint_up{upstream="quay.io",endpoint="mirror.example"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(endpoint="mirror.example",reason="tls"} 0)"));
 
-  metrics.upstream("quay.io").set_endpoints({"mirror.example"});
+  set_upstreams(metrics, {{"quay.io", {"mirror.example"}}});
   before.failure(EndpointFailure::tls);  // of a request that goes on
   text = metrics.text();
   EXPECT_THAT(text, Not(HasSubstr(R"(endpoint="quay.io")")));
 
-  metrics.upstream("quay.io").set_endpoints({"quay.io"});
+  set_upstreams(metrics, {{"quay.io", {"quay.io"}}});
   EXPECT_THAT(metrics.text(), HasSubstr(R"(endpoint="quay.io",reason="tls"} 0)"))
       << "it comes back as a new one";
+}
+
+TEST(Metrics, UpstreamsFollowTheConfiguration) {
+  const Metrics metrics(sample());
+  const UpstreamMetrics quay = metrics.upstream("quay.io");
+  quay.request(Kind::blob, Outcome::hit, 200);
+  metrics.upstream("docker.io").request(Kind::blob, Outcome::hit, 200);
+  set_upstreams(metrics, {sample()[0], {"new.example", {"r.new.example"}}});
+  quay.request(Kind::blob, Outcome::hit, 200);  // that began before
+  quay.transfers().add(1);
+  std::string text = metrics.text();
+  EXPECT_THAT(text, Not(HasSubstr("quay.io")));
+  EXPECT_THAT(text, HasSubstr(R"(upstream="docker.io",kind="blob",outcome="hit",code="200"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(upstream="new.example",kind="blob",outcome="hit",code="200"} 0)"));
+  EXPECT_THAT(text, HasSubstr(R"(endpoint_up{upstream="new.example",endpoint="r.new.example"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"({upstream="none",)"));
+
+  set_upstreams(metrics, sample());
+  metrics.upstream("quay.io").request(Kind::blob, Outcome::hit, 200);
+  text = metrics.text();
+  EXPECT_THAT(text, HasSubstr(R"(upstream="quay.io",kind="blob",outcome="hit",code="200"} 1)"));
+  EXPECT_THAT(text, HasSubstr("entrepot_transfers{upstream=\"quay.io\"} 0"));
 }
 
 TEST(Metrics, ReplacedOwnersSetNoGauges) {

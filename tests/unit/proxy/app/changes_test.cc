@@ -38,6 +38,17 @@ TEST_F(ChangesTest, NamesOnlyChangedUpstreams) {
   EXPECT_FALSE(changes().cache);
 }
 
+TEST_F(ChangesTest, UpstreamsComeAndGo) {
+  next.upstreams[1].name = "ghcr.io";
+  EXPECT_THAT(changes().added, ElementsAre("ghcr.io"));
+  EXPECT_THAT(changes().removed, ElementsAre("quay.io"));
+  EXPECT_THAT(changes().upstreams, IsEmpty());
+  EXPECT_TRUE(changes().cache) << "it has the rules of their tags";
+  next = now;
+  next.upstreams.pop_back();
+  EXPECT_TRUE(changes().cache);
+}
+
 TEST_F(ChangesTest, NamesChangeTheUpstreamWhoseCredentialsFollowThem) {
   next.upstreams[0].aliases = {"hub"};
   EXPECT_THAT(changes().upstreams, ElementsAre("docker.io"));
@@ -60,7 +71,8 @@ TEST_F(ChangesTest, SizesPinsAndTagsChangeTheCache) {
            [this] { next.cache.pin = {"a/*"}; }, [this] { next.cache.scrub_rate = 7; },
            [this] { next.cache.max_size = conf::DiskSize::part(80); },
            [this] { next.limits.max_blob = 7; }, [this] { next.limits.transfers_per_blob = 1; },
-           [this] { next.upstreams[0].tags.fresh_for = 7s; }}) {
+           [this] { next.upstreams[0].tags.fresh_for = 7s; },
+           [this] { next.upstreams[0].restricted = true; }}) {
     next = now;
     change();
     EXPECT_TRUE(changes().cache);

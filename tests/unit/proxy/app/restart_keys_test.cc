@@ -111,11 +111,10 @@ TEST(RestartKeys, EveryOtherKeyTakesEffectAtOnceAndNoneOfThem) {
     differ.insert(row);
   for (const auto& row : rows_of(conf::differences(conf::key_values(now), conf::key_values(taken))))
     EXPECT_FALSE(needs_restart(row)) << row << " is called fixed, and changes";
-  // The server of the admin listener differs, so all of it stays; and "default_upstream" would
-  // name an upstream that is not there yet.
+  // The server of the admin listener differs, so all of it stays.
   for (const auto& row :
        rows_of(conf::differences(conf::key_values(taken), conf::key_values(next))))
-    EXPECT_TRUE(needs_restart(row) || row.starts_with("admin.") || row == "default_upstream")
+    EXPECT_TRUE(needs_restart(row) || row.starts_with("admin."))
         << row << " is called live, and stays";
   for (const auto& [key, word] : reference)
     EXPECT_TRUE(word != "restart" || differ.contains(key)) << key;
@@ -130,26 +129,23 @@ TEST(RestartKeys, TheAdminListenerStaysAsAWholeOrNotAtAll) {
   EXPECT_EQ(until_restart(now, next).admin, now.admin);
 }
 
-TEST(RestartKeys, UpstreamsComeAndGoWithARestart) {
+TEST(RestartKeys, UpstreamsComeAndGoAtOnce) {
   const auto now = whole(false);
   auto next = now;
   next.upstreams[1].name = "c.example";
   next.upstreams[0].restricted = true;
-  next.upstreams[0].internal = true;
   next.default_upstream = "c.example";
   const auto taken = until_restart(now, next);
-  ASSERT_EQ(taken.upstreams.size(), 2U);
-  EXPECT_EQ(taken.upstreams[1], now.upstreams[1]);
-  EXPECT_FALSE(taken.upstreams[0].restricted);
-  EXPECT_TRUE(taken.upstreams[0].internal);
-  EXPECT_EQ(taken.default_upstream, "a.example");
+  EXPECT_EQ(taken.upstreams, next.upstreams);
+  EXPECT_EQ(taken.default_upstream, "c.example");
 }
 
 std::vector<std::string> told(const conf::Config& running, const conf::Config& next) {
-  const auto answer = parse_restart_keys(restart_keys_json(restart_keys(running)));
+  const auto answer = parse_restart_state(restart_state_json({restart_keys(running), {"/f"}}));
   std::vector<std::string> lines;
   if (!answer) return {"no answer"};
-  for (const auto& one : restart_differences(*answer, restart_keys(next)))
+  EXPECT_THAT(answer->stale_files, ElementsAre("/f"));
+  for (const auto& one : restart_differences(answer->keys, restart_keys(next)))
     lines.push_back(conf::text_of(one));
   return lines;
 }
@@ -161,17 +157,22 @@ TEST(RestartKeys, TheAnswerOfAProcessTellsTheDifferences) {
   next.threads.serve = 7;
   next.limits.connections = 7;
   next.upstreams.erase(next.upstreams.begin() + 1);
-  EXPECT_THAT(told(running, next),
-              ElementsAre("threads.serve: 1 -> 7", "upstreams: b.example removed"));
+  EXPECT_THAT(told(running, next), ElementsAre("threads.serve: 1 -> 7"));
   next = running;
   next.admin.reset();
   EXPECT_THAT(told(running, next), ElementsAre("admin: present -> null"));
 }
 
+TEST(RestartKeys, EarlierVersionsTellNoFiles) {
+  const auto answer = parse_restart_state(R"({"keys":[]})");
+  ASSERT_TRUE(answer);
+  EXPECT_THAT(answer->stale_files, IsEmpty());
+}
+
 TEST(RestartKeys, OtherAnswersAreNone) {
   for (const char* text : {"", "[]", "{}", R"({"keys":1})", R"({"keys":[1]})", R"({"keys":[{}]})",
                            R"({"keys":[{"key":1,"value":"x"}]})", "<html>"})
-    EXPECT_FALSE(parse_restart_keys(text)) << text;
+    EXPECT_FALSE(parse_restart_state(text)) << text;
 }
 
 }  // namespace

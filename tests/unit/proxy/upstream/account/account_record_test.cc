@@ -62,8 +62,8 @@ TEST_F(AccountRecordTest, CountsInTheSeriesOfTheLastUser) {
   record->join(metrics.endpoint("u", "e"));
   record->end_check(AccountVerdict::refused, now);
   // The endpoint went, and came again, while the first user was still there.
-  metrics.upstream("u").set_endpoints({});
-  metrics.upstream("u").set_endpoints({"e"});
+  set_upstreams(metrics, {{"u", {}}});
+  set_upstreams(metrics, {{"u", {"e"}}});
   record->join(metrics.endpoint("u", "e"));
   EXPECT_THAT(metrics.text(), HasSubstr(denied(1)));
   record->leave();
