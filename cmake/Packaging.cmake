@@ -50,7 +50,7 @@ add_custom_target(packaging ALL DEPENDS "${packaging}/entrepot.8.gz" ${completio
 set(system COMPONENT system EXCLUDE_FROM_ALL)
 install(FILES "${packaging}/entrepot.json" DESTINATION /etc/entrepot ${system})
 install(DIRECTORY DESTINATION /etc/entrepot/credentials ${system}
-        DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
+        DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE)
 install(FILES deploy/systemd/entrepot.service DESTINATION /usr/lib/systemd/system ${system})
 install(FILES "${packaging}/entrepot.8.gz" DESTINATION share/man/man8 ${system})
 install(FILES "${packaging}/completion.bash" DESTINATION share/bash-completion/completions

@@ -19,6 +19,7 @@ from support.checks import REPOSITORY, assert_whole, blob_target, manifest_targe
 from support.daemon import run_command
 from support.debian_root import Booted, DebianRoot
 from support.gate import eventually
+from support.metrics import Samples
 from support.network import own_network
 from support.upstream import ScriptedUpstream
 
@@ -81,7 +82,7 @@ def tree(package, tmp_path) -> Path:
 def test_modes_and_owners(package):
     assert {(entry[1]) for entry in package.entries.values()} == {"root/root"}
     modes = {name: entry[0] for name, entry in package.entries.items()}
-    assert modes.pop("/etc/entrepot/credentials/") == "drwx------"
+    assert modes.pop("/etc/entrepot/credentials/") == "drwxr-x---"
     assert modes.pop("/usr/bin/entrepot") == "-rwxr-xr-x"
     for name, mode in modes.items():
         assert mode == ("drwxr-xr-x" if name.endswith("/") else "-rw-r--r--"), name
@@ -220,7 +221,7 @@ def test_without_systemd(package, root, upstream, tmp_path):
     root.run("dpkg", "--install", "/opt/first.deb")
     assert mode_and_owner(root, CACHE) == "700 entrepot:entrepot"
     assert mode_and_owner(root, CONFIG) == "644 root:root"
-    assert mode_and_owner(root, "/etc/entrepot/credentials") == "700 root:root"
+    assert mode_and_owner(root, "/etc/entrepot/credentials") == "750 root:entrepot"
     user = root.run("getent", "passwd", "entrepot").stdout.strip().split(":")
     assert user[5:] == [CACHE, "/usr/sbin/nologin"] and int(user[2]) < 1000
     assert "good" in root.run("entrepot", "check", "--config", CONFIG).stdout
@@ -288,6 +289,7 @@ def test_with_systemd(package, root, network, booted, upstream, tmp_path):
     _check_sandbox(booted)
     image = upstream.add_image(REPOSITORY, content.image((1000, MIB)), "latest")
     _check_password_and_pull(root, booted, upstream, image)
+    _check_new_passwords(root, booted, upstream)
     _check_reload(root, booted, status)
     _check_watchdog(root, booted)
     assert_pulls(image)
@@ -386,6 +388,30 @@ def _check_password_and_pull(root: DebianRoot, booted: Booted, upstream: Scripte
     assert_pulls(image)
     strangers = booted.run("find", CACHE, "-not", "-user", "entrepot", "-o", "-perm", "/077").stdout
     assert not strangers
+
+
+def _check_new_passwords(root: DebianRoot, booted: Booted, upstream: ScriptedUpstream) -> None:
+    """A reload reads a changed password if the service may read its file. systemd hands over a copy
+    of a file that only root can read, at the next start."""
+    secret = root.file("/etc/entrepot/credentials/hub")
+
+    def reloads() -> float:
+        return Samples(client.get(ADMIN, "/metrics").body.decode()).sum("reloads_total", result="done")
+
+    def status_with(password: str, command: str, tag: str) -> int:
+        upstream.role.require_basic({"robot": password})
+        upstream.add_image(REPOSITORY, content.image((1000,)), tag)
+        secret.write_text(password + "\n")
+        before = reloads()
+        booted.run("systemctl", command, "entrepot")  # a restart ends when it serves
+        eventually(lambda: command == "restart" or reloads() > before, what="the reload is done")
+        return client.get(PORT, manifest_target(tag)).status
+    assert status_with("second", "reload", "v2") != 200
+    assert status_with("third", "restart", "v3") == 200
+    booted.run("chgrp", "entrepot", "/etc/entrepot/credentials/hub")
+    booted.run("chmod", "0640", "/etc/entrepot/credentials/hub")
+    assert status_with("fourth", "reload", "v4") == 200
+    assert status_with("fifth", "restart", "v5") == 200
 
 
 def _check_reload(root: DebianRoot, booted: Booted, status: str) -> None:
