@@ -100,6 +100,9 @@ foreach(key IN ITEMS ID VERSION_ID)
 endforeach()
 set(CPACK_DEBIAN_PACKAGE_RELEASE "1~${system_release}")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+if(ENTREPOT_PACKAGE_ARCHITECTURE)  # deploy/release/cross.cmake
+  set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE "${ENTREPOT_PACKAGE_ARCHITECTURE}")
+endif()
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # adduser: postinst; procps: /bin/kill of the unit's ExecReload.

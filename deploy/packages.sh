@@ -6,6 +6,8 @@
 #   deploy/packages.sh package   those, and the tools that make a Debian package
 #   deploy/packages.sh test      all those, and the packages of the tests (engines, registries, tools)
 #   deploy/packages.sh bench     all those, and the packages of tests/bench/profile.sh
+#   deploy/packages.sh release   the packages of deploy/release.sh
+#   deploy/packages.sh cross ARCH   as "package", but with libraries of ARCH, its compiler and an emulator
 #
 # Works as root or through sudo. If all packages are installed, it does not call apt-get.
 set -euo pipefail
@@ -22,13 +24,17 @@ build_packages=(
   'nlohmann-json3-dev' 'prometheus-cpp-dev|libprometheus-cpp-dev'
 )
 package_packages=('dpkg-dev' 'file' 'gzip')
+# Without the packages that a build needs: deploy/release/systems.sh installs them in systems of their own.
+release_packages=('apt-utils' 'debootstrap' 'dpkg-dev' 'git' 'gnupg' 'gzip' 'patchelf' 'python3' 'util-linux')
 test_packages=(
   'clang' 'clang-format' 'clang-tidy' 'clang-runtime'
   'libgmock-dev' 'libgtest-dev'
-  'python3' 'python3-cryptography' 'python3-kubernetes' 'python3-pytest' 'python3-yaml'
-  'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io'
-  'docker-cli|docker.io' 'docker-compose-v2|docker-compose' 'e2fsprogs' 'faketime' 'haproxy' 'iproute2'
-  'kubernetes-client|kubectl' 'libnginx-mod-stream' 'mandoc' 'mount' 'nginx-light|nginx' 'openssl' 'podman' 'prometheus'
+  'python3' 'python3-cryptography' 'python3-jsonschema' 'python3-kubernetes' 'python3-pytest' 'python3-yaml'
+  'apt-utils' 'busybox-static' 'containerd' 'curl' 'debootstrap' 'docker-registry' 'docker.io'
+  'docker-cli|docker.io' 'docker-compose-v2|docker-compose' 'e2fsprogs' 'faketime' 'git' 'gnupg'
+  'golang-github-masterminds-sprig-dev' 'golang-go' 'golang-k8s-sigs-yaml-dev|golang-sigs.k8s-yaml-dev' 'haproxy'
+  'iproute2'
+  'kubernetes-client|kubectl' 'libnginx-mod-stream' 'mandoc' 'mount' 'nginx-light|nginx' 'openssl' 'patchelf' 'podman' 'prometheus'
   'rocksdb-tools' 'runc' 'skopeo' 'strace' 'systemd' 'systemd-container' 'umoci' 'util-linux' 'varnish'
   'wrk' 'xfsprogs'
 )
@@ -37,7 +43,7 @@ bench_packages=('linux-perf|linux-tools-generic' 'valgrind')
 say() { printf '==> %s\n' "$*" >&2; }
 fail() { printf 'packages.sh: %s\n' "$*" >&2; exit 1; }
 
-usage() { printf 'usage: %s build|package|test|bench\n' "$0" >&2; exit 64; }
+usage() { printf 'usage: %s build|package|test|bench|release, or cross ARCH\n' "$0" >&2; exit 64; }
 
 installed() {
   [[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
@@ -55,10 +61,21 @@ real_name() {
   fi
 }
 
+# The alternatives of a name. A cross build wants the libraries of the other architecture; those that are for
+# all architectures belong to this one.
+cross=
+alternatives() {
+  local name
+  for name in ${1//|/ }; do
+    if [[ -n $cross && $name == lib*-dev || -n $cross && $name == *-cpp-dev ]]; then printf '%s\n' "$name:$cross"; fi
+    printf '%s\n' "$name"
+  done
+}
+
 # True when one of the alternatives is installed.
 satisfied() {
   local name
-  for name in ${1//|/ }; do
+  for name in $(alternatives "$1"); do
     if installed "$(real_name "$name")"; then return 0; fi
   done
   return 1
@@ -67,7 +84,7 @@ satisfied() {
 # The first alternative that apt could install.
 choose() {
   local name
-  for name in ${1//|/ }; do
+  for name in $(alternatives "$1"); do
     name=$(real_name "$name")
     if [[ "$(apt-cache policy "$name" 2>/dev/null)" =~ Candidate:\ [^\(] ]]; then
       printf '%s\n' "$name"
@@ -115,7 +132,7 @@ check_libevent() {
 }
 
 main() {
-  [[ $# -eq 1 ]] || usage
+  if [[ $# -eq 2 && $1 == cross ]]; then cross=$2; else [[ $# -eq 1 ]] || usage; fi
   local wanted
   case $1 in
     build) wanted=("${build_packages[@]}") ;;
@@ -124,6 +141,11 @@ main() {
     bench)
       wanted=("${build_packages[@]}" "${package_packages[@]}" "${test_packages[@]}"
         "${bench_packages[@]}")
+      ;;
+    release) wanted=("${release_packages[@]}") ;;
+    cross)
+      wanted=("${build_packages[@]}" "${package_packages[@]}" "crossbuild-essential-$cross"
+        'qemu-user')  # qemu-user-static would register itself with the kernel of this machine
       ;;
     *) usage ;;
   esac
