@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from support import client, content
+from support import client, content, rootfs
 from support.checks import REPOSITORY, assert_whole, blob_target, manifest_target
 from support.daemon import run_command
 from support.debian_root import Booted, DebianRoot
 from support.gate import eventually
 from support.metrics import Samples
 from support.network import own_network
+from support.release import SigningKey, repository_of
 from support.upstream import ScriptedUpstream
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -149,17 +150,27 @@ def test_the_unit_is_the_one_of_the_source(tree):
 
 @pytest.fixture(scope="module")
 def root(package):
-    """A bare Debian in which apt has installed the package with its dependencies and purged the
-    package again."""
+    """A bare Debian in which apt has installed the package with its dependencies, from a signed repository, and
+    purged the package again."""
     made = DebianRoot(Path(os.environ["ENTREPOT_BUILD_DIR"]))
+    key = SigningKey()
     try:
         shutil.copy(package.file, made.file("/opt/first.deb"))
+        repository = repository_of(package.file, made.file("/opt/repository"), key)
+        source = made.file("/etc/apt/sources.list.d/test.list")
+        source.write_text("deb [signed-by=/opt/repository/entrepot.gpg] file:/opt/repository "
+                          f"{rootfs.suite_of_this_system()} main\n")
         begun = time.monotonic()
-        made.install("/opt/first.deb")
+        made.run("apt-get", "update", "-q", "-oDir::Etc::sourcelist=sources.list.d/test.list",
+                 "-oDir::Etc::sourceparts=-", "-oAPT::Get::List-Cleanup=0")
+        made.install("entrepot")
         print(f"apt-get install, downloads included: {time.monotonic() - begun:.1f} s")
         made.run("dpkg", "--purge", "entrepot")
+        shutil.rmtree(repository)
+        source.unlink()
         yield made
     finally:
+        key.remove()
         made.remove()
 
 

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by deploy/release.sh: the systems in which packages are built, one for each suite and architecture,
+# made by debootstrap. Each is of this machine's architecture; one for another has the libraries of the other
+# beside its own, a cross compiler and an emulator.
+# shellcheck shell=bash disable=SC2154  # variables of release.sh
+
+debian=${ENTREPOT_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+ubuntu=${ENTREPOT_UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}
+ports=${ENTREPOT_UBUNTU_PORTS_MIRROR:-http://ports.ubuntu.com/ubuntu-ports}
+ubuntu_keyring=${ENTREPOT_UBUNTU_KEYRING:-/usr/share/keyrings/ubuntu-archive-keyring.gpg}
+
+known_suite() { [[ $1 == bookworm || $1 == trixie || $1 == noble ]]; }
+
+suite_of_this_system() { (. /etc/os-release && printf '%s\n' "$VERSION_CODENAME"); }
+
+sources_list() {  # <suite> <architectures>
+  local pocket
+  if [[ $1 != noble ]]; then
+    printf 'deb %s\n' "$debian $1 main" "$debian $1-updates main" "${debian%/}-security $1-security main"
+    return
+  fi
+  for pocket in noble noble-updates noble-security; do
+    printf 'deb [arch=amd64] %s %s main universe\n' "$ubuntu" "$pocket"
+    [[ $2 != *arm64* ]] || printf 'deb [arch=arm64] %s %s main universe\n' "$ports" "$pocket"
+  done
+}
+
+# inside <system> <command>…: with /proc and /dev in a mount namespace of its own, which ends with the command.
+inside() {
+  # shellcheck disable=SC2016
+  unshare --mount --propagation private -- bash -c '
+    mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" /usr/bin/env -i \
+      PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TZ=UTC DEBIAN_FRONTEND=noninteractive \
+      SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" ${CMAKE_BUILD_PARALLEL_LEVEL:+"CMAKE_BUILD_PARALLEL_LEVEL=$CMAKE_BUILD_PARALLEL_LEVEL"} \
+      "$@"' "$@"
+}
+
+make_system() {  # <suite> <arch> <folder>
+  local suite=$1 arch=$2 system=$3 own mirror=$debian
+  own=$(dpkg --print-architecture)
+  local options=(--variant=minbase --arch="$own")
+  if [[ $suite == noble ]]; then
+    mirror=$ubuntu
+    [[ -r $ubuntu_keyring ]] ||
+      fail "$ubuntu_keyring is missing: install the package ubuntu-archive-keyring of Debian 13, or name the file in ENTREPOT_UBUNTU_KEYRING"
+    options+=(--keyring="$ubuntu_keyring" --components=main,universe)
+  fi
+  # An older debootstrap has no script for a newer Ubuntu; all of them are alike.
+  local script=()
+  [[ -e /usr/share/debootstrap/scripts/$suite ]] || script=(/usr/share/debootstrap/scripts/gutsy)
+  rm -rf --one-file-system "$system"
+  say "A system of $suite for $arch in $system"
+  debootstrap "${options[@]}" "$suite" "$system" "$mirror" "${script[@]}" >"$system.log" 2>&1 ||
+    fail "debootstrap $suite failed: $(tail -3 "$system.log")"
+  rm -f "$system.log" "$system/etc/apt/sources.list.d"/*
+  sources_list "$suite" "$own $arch" >"$system/etc/apt/sources.list"
+  # Proxies and certificates that this machine needs to reach the mirrors.
+  cp -r /etc/apt/apt.conf.d/. "$system/etc/apt/apt.conf.d/"
+  cp /etc/resolv.conf "$system/etc/resolv.conf"
+  printf 'force-unsafe-io\n' >"$system/etc/dpkg/dpkg.cfg.d/unsafe-io"
+  cp "$sources/deploy/packages.sh" "$system/opt/"
+  if [[ $arch != "$own" ]]; then inside "$system" dpkg --add-architecture "$arch"; fi
+  inside "$system" apt-get update -q >&2
+  inside "$system" apt-get full-upgrade -q -y >&2
+  if [[ $arch == "$own" ]]; then
+    inside "$system" /opt/packages.sh package >&2
+  else
+    inside "$system" /opt/packages.sh cross "$arch" >&2
+  fi
+  inside "$system" apt-get clean
+}
+
+# build_in_system <suite> <arch>: the results are in $work/parts/<suite>-<arch>.
+build_in_system() {
+  local system=$cache/$1-$2 recipe
+  recipe=$(printf '%s\n' "$1 $2" "$debian $ubuntu $ports" |
+    cat - "$sources/deploy/packages.sh" "$sources/deploy/release/systems.sh" | sha256sum)
+  if $fresh || [[ "$(cat "$system.done" 2>/dev/null)" != "$recipe" ]]; then
+    rm -f "$system.done"
+    make_system "$1" "$2" "$system"
+    printf '%s\n' "$recipe" >"$system.done"
+  fi
+  rm -rf --one-file-system "$system/src" "$system/out"
+  cp -r "$sources" "$system/src"
+  inside "$system" /src/deploy/release/build.sh "$2" "$commit" /out >&2
+  mkdir -p "$work/parts"
+  mv "$system/out" "$work/parts/$1-$2"
+  rm -rf --one-file-system "$system/src"
+}
