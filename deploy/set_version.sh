@@ -29,8 +29,8 @@ for file in deploy/kubernetes/{,nodes/,site/}kustomization.yaml; do
   # The line behind our own image's name.
   sed -i -E "/newName: .*\/entrepot$/{n;s|(newTag: )$number|\1$version|}" "$file"
 done
-replace docs/install.md "(/entrepot:)$number=>\1$version"
-replace docs/install.zh-CN.md "(/entrepot:)$number=>\1$version"
+replace docs/install.md "([/: ]entrepot[:-])$number=>\1$version"
+replace docs/install.zh-CN.md "([/: ]entrepot[:-])$number=>\1$version"
 replace README.md "(This is version )$number=>\1$version"
 replace README.zh-CN.md "(这是版本 )$number=>\1$version"
 git --no-pager diff --stat

@@ -108,10 +108,10 @@ def test_default_is_the_shipped_one(key):
     ("deploy/kubernetes/kustomization.yaml", r"newName: .*/entrepot\n *newTag: (.*)"),
     ("deploy/kubernetes/nodes/kustomization.yaml", r"newName: .*/entrepot\n *newTag: (.*)"),
     ("deploy/kubernetes/site/kustomization.yaml", r"newName: .*/entrepot\n *newTag: (.*)"),
-    ("docs/install.md", r"/entrepot:([\d.]+)"),
+    ("docs/install.md", r"[/: ]entrepot[:-]([\d.]+)"),
     ("README.md", r"This is version ([\d.]+):"),
     ("README.zh-CN.md", r"这是版本 ([\d.]+)"),
-    ("docs/install.zh-CN.md", r"/entrepot:([\d.]+)"),
+    ("docs/install.zh-CN.md", r"[/: ]entrepot[:-]([\d.]+)"),
 ])
 def test_version_is_the_one_of_cmake(file, pattern):
     """deploy/set_version.sh writes all of them."""
