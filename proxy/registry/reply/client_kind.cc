@@ -60,10 +60,9 @@ Engine engine_of(std::string_view user_agent) {
   return rest.find("go-containerregistry") == rest.npos ? Engine::other : Engine::crane;
 }
 
-std::string_view certificate_name(const http::Peer& peer) {
-  if (peer.certificate == nullptr) return {};
+std::string_view own_name(const std::vector<std::string>& names) {
   for (const std::string_view kind : {"CN=", "URI=", "DNS=", "EMAIL=", "SERIAL="})
-    for (const std::string& name : *peer.certificate)
+    for (const std::string& name : names)
       if (name.starts_with(kind)) return name;
   return {};
 }

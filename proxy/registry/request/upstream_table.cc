@@ -18,7 +18,8 @@ UpstreamTable::UpstreamTable(const Options& options, const metrics::Metrics& met
   for (const UpstreamOptions& configured : options.upstreams) {
     const auto upstream = std::make_shared<const Upstream>(
         Upstream{configured.name, configured.docker_hub, configured.restricted,
-                 metrics.upstream(configured.name), configured.in_use});
+                 metrics.upstream(configured.name), configured.in_use,
+                 std::hash<std::string>()(configured.name)});
     std::vector<std::string> names = configured.aliases;
     names.push_back(configured.name);
     for (const std::string& name : names) {

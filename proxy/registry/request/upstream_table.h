@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,6 +22,7 @@ struct Upstream {
   bool restricted;
   metrics::UpstreamMetrics metrics;
   std::shared_ptr<const void> in_use;  ///< UpstreamOptions::in_use
+  std::size_t name_hash;               ///< the same for each upstream that has this name
 };
 using UpstreamPtr = std::shared_ptr<const Upstream>;
 

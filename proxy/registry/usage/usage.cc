@@ -50,10 +50,8 @@ void count_client(UsageTable& table, const http::Peer& peer, const Call& call,
 }
 
 void count_repository(UsageTable& table, const Call& call, const UsageCounts& counts, Time now) {
-  // A configured upstream is the same object, whatever reloads there are.
-  const auto scope = reinterpret_cast<std::uintptr_t>(call.upstream);
   table.add(
-      {scope, call.repository},
+      {call.upstream->name_hash, call.repository},
       [&] { return call.upstream->name + "/" + std::string(call.repository); }, counts, now);
 }
 

@@ -15,8 +15,8 @@ namespace entrepot::registry {
 
 /// A client or a repository in the table of a loop.
 struct UsageKey {
-  std::uint64_t scope = 0;  ///< the kind of name, the upstream, or all of a key without a text
-  std::string_view text{};
+  std::uint64_t scope = 0;  ///< the kind of name, the hash of the upstream's, or all of a key
+  std::string_view text{};  ///< empty: `scope` is the whole key
 };
 
 /// The counts of the names that one loop sees: of clients, or of repositories. At most 1024 names;
