@@ -70,6 +70,12 @@ CHANGES: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "nodes/daemonset.yaml": (".Values.nodes.enabled", [
         IMAGE, SHELL, PULL_SECRETS,
         ("            path: /etc/containerd/certs.d\n", "            path: {{ .Values.nodes.certsD }}\n"),
+        ("            - --check-folder=/etc/containerd/certs.d\n",
+         "            - --check-folder={{ .Values.nodes.certsD }}\n"),
+        ("            - --containerd-config=/etc/containerd/config.toml\n",
+         "            - --containerd-config={{ .Values.nodes.containerd }}/config.toml\n"),
+        ("              mountPath: /host/etc/containerd\n", "              mountPath: /host{{ .Values.nodes.containerd }}\n"),
+        ("            path: /etc/containerd\n", "            path: {{ .Values.nodes.containerd }}\n"),
         (DEFAULT_CONTAINER, DEFAULT_CONTAINER
          + '        checksum/files: {{ include "entrepot.nodeFiles" . | sha256sum }}\n'),
     ]),

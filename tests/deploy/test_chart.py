@@ -16,14 +16,15 @@ import pytest
 import yaml
 
 from support.daemon import run_command
-from support.kubernetes import MANIFESTS, ROOT, Objects, container, name_of, pod_of
+from support.kubernetes import MANIFESTS, ROOT, Objects, container, name_of, pod_of, render
 from support.kubernetes_schema import problems_of
 
 MAKE = ROOT / "deploy/release/chart.py"
 VERSION = "1.2.3"
 EVERYTHING = {
     "image": {"repository": "registry.example.com/entrepot", "pullSecrets": ["one", "two"]},
-    "nodes": {"certsD": "/var/lib/rancher/k3s/agent/etc/containerd/certs.d"},
+    "nodes": {"certsD": "/var/lib/rancher/k3s/agent/etc/containerd/certs.d",
+              "containerd": "/var/lib/rancher/k3s/agent/etc/containerd"},
     "site": {"storage": "1Ti", "maxSize": "90%", "storageClass": "fast",
              "clients": [{"ipBlock": {"cidr": "10.0.0.0/8"}}],
              "loadBalancer": {"enabled": True, "annotations": {"networking.gke.io/load-balancer-type": "Internal"}},
@@ -120,6 +121,14 @@ def test_options_arrive(chart):
     paths = [volume["hostPath"]["path"] for volume in pod_of(objects.one("DaemonSet"))["volumes"]
              if volume["name"] == "certs-d"]
     assert paths == [EVERYTHING["nodes"]["certsD"]]
+    # The same folders as with the patch for k3s.
+    patched = Objects(render(ROOT / "deploy/kubernetes-options")).one("DaemonSet")
+    for one in (objects.one("DaemonSet"), patched):
+        check = container(one, "check-containerd")
+        assert set(check["command"]) >= {
+            "--check-folder=" + EVERYTHING["nodes"]["certsD"],
+            "--containerd-config=" + EVERYTHING["nodes"]["containerd"] + "/config.toml"}
+        assert [mount["mountPath"] for mount in check["volumeMounts"]] == ["/host" + EVERYTHING["nodes"]["containerd"]]
     site = objects.one("StatefulSet")
     assert container(site, "entrepot")["command"][-2:] == ["-s", "cache.max_size=90%"]
     claim = site["spec"]["volumeClaimTemplates"][0]["spec"]
