@@ -173,7 +173,9 @@ TEST(AccessLog, LongNamesAreCut) {
   work.endpoints = {std::string(10'000, 'x')};
   AccessLine line = sample();
   line.work = &work;
-  EXPECT_LT(written(line, false).size(), 600U);
+  const std::string text = written(line, false);
+  EXPECT_LT(text.size(), 600U);
+  EXPECT_THAT(text, HasSubstr("xxx\" resumes=1\n"));
 }
 
 TEST(AccessLog, DoesNotDependOnTheLevelOfMessages) {
