@@ -66,9 +66,13 @@ foreach(folder IN ITEMS docs docs/design docs/howto)
   file(GLOB documents CONFIGURE_DEPENDS ${folder}/*.md)
   install(FILES ${documents} DESTINATION share/doc/entrepot/${folder} ${system})
 endforeach()
-install(FILES conf/china.json conf/node.json deploy/grafana/entrepot.json
-              deploy/prometheus/entrepot.rules.yml deploy/tls_check.sh
+install(FILES conf/china.json conf/node.json deploy/tls_check.sh
         DESTINATION share/doc/entrepot/examples ${system})
+install(FILES deploy/prometheus/prometheus.yml deploy/prometheus/entrepot.rules.yml
+        DESTINATION share/doc/entrepot/examples/prometheus ${system})
+install(FILES deploy/grafana/entrepot.json DESTINATION share/doc/entrepot/examples/grafana
+        RENAME dashboard.json ${system})
+install(DIRECTORY deploy/grafana/provisioning DESTINATION share/doc/entrepot/examples/grafana ${system})
 install(FILES deploy/logrotate/entrepot DESTINATION share/doc/entrepot/examples/logrotate ${system})
 
 set(CPACK_GENERATOR DEB)

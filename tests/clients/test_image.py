@@ -112,6 +112,16 @@ def test_image_is_small(image):
     assert image.compressed <= MOST_COMPRESSED
 
 
+@pytest.mark.parametrize("document", ["install.md", "install.zh-CN.md"])
+def test_the_documents_have_its_size(image, document):
+    """To a tenth: it changes with the libraries of the system."""
+    text = (SOURCES / "docs" / document).read_text()
+    numbers = re.search(r"(\d+) MB[^\d\n]{1,60}?(\d+) MB", text)
+    compressed, unpacked = (1e6 * int(number) for number in numbers.groups())
+    assert image.compressed == pytest.approx(compressed, rel=0.1)
+    assert image.archive.stat().st_size == pytest.approx(unpacked, rel=0.1)
+
+
 def test_image_holds_runtime_files_only(image):
     programs = {name for name in image.files if re.match(r"(usr/)?s?bin/", name)}
     assert programs == {"usr/bin/entrepot"}
@@ -154,6 +164,15 @@ def composition() -> dict:
                           text=True, check=False)
     assert done.returncode == 0, done.stderr
     return yaml.safe_load(done.stdout)
+
+
+def test_compose_builds_on_another_system(composition):
+    base = re.search(r"^ARG BASE=(\S+)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)[1]
+    assert composition["services"]["entrepot"]["build"]["args"]["BASE"] == base
+    done = subprocess.run([*compose_command(), "--file", COMPOSE, "config"], capture_output=True, text=True,
+                          check=True, env={**os.environ, "ENTREPOT_BASE": "registry.test/debian:13"})
+    arguments = yaml.safe_load(done.stdout)["services"]["entrepot"]["build"]["args"]
+    assert arguments["BASE"] == "registry.test/debian:13"
 
 
 def binds_of(service: dict) -> dict[Path, str]:

@@ -93,13 +93,21 @@ def test_names(package):
     names = set(package.entries)
     assert {UNIT, CONFIG, "/usr/bin/entrepot", "/usr/share/man/man8/entrepot.8.gz",
             "/usr/share/doc/entrepot/copyright", "/usr/share/doc/entrepot/README.md"} <= names
-    # The files for Grafana and Prometheus, and the check of TLS ports, named as in the repository.
-    assert {f"/usr/share/doc/entrepot/examples/{file}" for file in (
-        "entrepot.json", "entrepot.rules.yml", "logrotate/entrepot", "tls_check.sh")} <= names
+    # A configuration, and nothing else, has that name.
+    assert not [name for name in names if "/examples/" in name and name.endswith("/entrepot.json")]
     assert not [name for name in names if not re.match(
         r"/(etc/|usr/|usr/bin/|usr/lib/|usr/lib/systemd/|usr/lib/systemd/system/|usr/share/|"
         r"usr/share/doc/|usr/share/man/|usr/share/man/man8/|usr/share/bash-completion/(completions/)?|"
         r"usr/share/zsh/(vendor-completions/)?|usr/share/fish/(vendor_completions.d/)?|.*entrepot.*)$", name)]
+
+
+def test_the_examples_that_the_documents_name_are_there(package):
+    texts = [PROJECT / "README.md", PROJECT / "README.zh-CN.md", *PROJECT.glob("docs/**/*.md"),
+             PROJECT / "deploy/man/entrepot.8", PROJECT / "deploy/systemd/entrepot.service"]
+    named = {path for text in texts
+             for path in re.findall(r"/usr/share/doc/entrepot/examples/[\w./-]*\w", text.read_text())}
+    assert len(named) >= 7
+    assert named <= {name.rstrip("/") for name in package.entries}
 
 
 @pytest.mark.parametrize("shell,file", [
