@@ -27,6 +27,7 @@
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/command/exit_codes.h"
 #include "proxy/app/command/listener_settings.h"
+#include "proxy/app/command/service_user.h"
 #include "proxy/app/deny/deny_command.h"
 #include "proxy/app/engines/check/containerd_folder.h"
 #include "proxy/app/engines/client_config.h"
@@ -150,9 +151,23 @@ int serve(const Command& command) {
   return code;
 }
 
+/// Throws conf::ConfigError if the service cannot read what root can.
+void check_for_service(const Command& command, const conf::Config& config) {
+  if (!command.config) return;
+  const auto read = [&command] {
+    auto again = conf::load(command.config, command.overrides);
+    conf::forget_passwords(again.config);
+  };
+  const auto faults =
+      faults_for_service(config.cache.directory, command.config->parent_path() / "credentials",
+                         {read, [&config] { verify(config); }});
+  if (!faults.empty()) throw conf::ConfigError(faults);
+}
+
 int check(const Command& command) {
   const auto loaded = conf::load(command.config, command.overrides);
   const auto warnings = verify(loaded.config);
+  check_for_service(command, loaded.config);
   for (const auto& warning : loaded.warnings) tell_operator(warning);
   for (const auto& warning : warnings) tell_operator(warning);
   if (const auto fault = cache::fault_of_room(cache_options(loaded.config))) tell_operator(*fault);

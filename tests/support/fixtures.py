@@ -10,12 +10,16 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
 from .account import PASSWORD, USER
 from .config import settings
+from .daemon import Daemon
+from .disk import Disk
 from .entrepot import Entrepot
+from .tls import Authority
 from .upstream import ScriptedUpstream
 
 
@@ -81,6 +85,44 @@ def start(prepare):
     def make(upstreams: dict | None = None, **changes) -> Entrepot:
         return prepare(upstreams, **changes).start()
     return make
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A certificate authority."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def failing():
+    """Makes system calls of a process fail, or wait, until the tracer that is returned stops."""
+    tracers = []
+
+    def inject(entrepot, calls: str, what: str, path: Path | None = None) -> Daemon:
+        what = what if "=" in what else f"error={what}"
+        tracers.append(Daemon("strace", "-f", "-p", str(entrepot.pid), "-e", f"trace={calls}",
+                              "-e", f"inject={calls}:{what}", *(["-P", str(path)] if path else [])))
+        tracers[-1].log.wait_for("attached")
+        return tracers[-1]
+    yield inject
+    for tracer in tracers:
+        tracer.stop()
+
+
+@pytest.fixture
+def make_disk(tmp_path):
+    """Small file systems that can be filled and broken. Named before `start`, so that it outlives
+    the process."""
+    made: list[Disk] = []
+
+    def make(size: int, inodes: int | None = None) -> Disk:
+        directory = tmp_path / f"disk-{len(made)}"
+        directory.mkdir()
+        made.append(Disk(directory, size, inodes))
+        return made[-1]
+    yield make
+    for disk in made:
+        disk.close()
 
 
 @pytest.hookimpl(hookwrapper=True)
