@@ -20,6 +20,8 @@ struct Counts {
   std::uint64_t fetched_bytes = 0;  ///< from upstreams
   std::uint64_t disk_errors = 0;    ///< entrepot_disk_errors_total
   std::uint64_t mismatches = 0;     ///< entrepot_digest_mismatches_total
+  std::uint64_t changed = 0;        ///< stored objects removed because their bytes had changed
+  std::uint64_t disk_full = 0;      ///< objects not stored for want of bytes or of files
   friend bool operator==(const Counts&, const Counts&) = default;
 
   Counts& operator+=(const Counts& other);

@@ -45,13 +45,21 @@ LineStyle style_of(bool json) {
   return json ? LineStyle::json : LineStyle::text;
 }
 
+/// The lines are those of all loggers.
+const std::shared_ptr<LatestLines>& kept_lines() {
+  static const auto* const lines = new std::shared_ptr(std::make_shared<LatestLines>());
+  return *lines;
+}
+
 template <typename Logger, typename... Rest>
 std::unique_ptr<Loggers> make(const Options& options, const Rest&... rest) {
   auto loggers = std::make_unique<Loggers>();
   loggers->options = options;
   loggers->sink = std::make_shared<StderrSink>(STDERR_FILENO);
   loggers->sink->set_formatter(std::make_unique<LineFormatter>(style_of(options.json)));
-  loggers->messages = std::make_shared<Logger>("entrepot", loggers->sink, rest...);
+  // In this order: stderr may block.
+  const spdlog::sinks_init_list sinks{kept_lines(), loggers->sink};
+  loggers->messages = std::make_shared<Logger>("entrepot", sinks, rest...);
   loggers->messages->set_level(spdlog::level::from_str(options.level));
   loggers->access =
       std::make_shared<Logger>(std::string(access_logger_name), loggers->sink, rest...);
@@ -145,6 +153,8 @@ std::uint64_t dropped() {
   const AccessFile* const file = access_file();
   return log.dropped + overrun + current().sink->dropped() + (file ? file->dropped() : 0);
 }
+
+std::vector<LatestLine> latest_lines() { return kept_lines()->lines(); }
 
 spdlog::logger& logger() { return *current().messages; }
 

@@ -9,6 +9,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "metrics/logging/latest_lines.h"
 
 namespace entrepot::log {
 
@@ -38,6 +41,10 @@ std::string_view error_prefix();
 /// Number of lines lost: the queue was full, or stderr or the access log did not take them. Any
 /// thread.
 std::uint64_t dropped();
+
+/// The latest warnings and errors since the start of the process, the latest one first. Any thread;
+/// a line comes a moment after it was logged.
+std::vector<LatestLine> latest_lines();
 
 /// The current logger. Any thread; the reference remains valid forever.
 spdlog::logger& logger();

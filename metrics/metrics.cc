@@ -368,6 +368,8 @@ Counts& Counts::operator+=(const Counts& other) {
   fetched_bytes += other.fetched_bytes;
   disk_errors += other.disk_errors;
   mismatches += other.mismatches;
+  changed += other.changed;
+  disk_full += other.disk_full;
   return *this;
 }
 
@@ -379,6 +381,8 @@ Counts& Counts::operator-=(const Counts& other) {
   fetched_bytes -= other.fetched_bytes;
   disk_errors -= other.disk_errors;
   mismatches -= other.mismatches;
+  changed -= other.changed;
+  disk_full -= other.disk_full;
   return *this;
 }
 
@@ -386,6 +390,9 @@ Counts counts_of(const Metrics& metrics) {
   Counts counts = metrics.families_->upstreams.counts();
   for (std::size_t i = 0; i < count_of<DiskOperation>; ++i)
     counts.disk_errors += metrics.disk().errors(static_cast<DiskOperation>(i)).value();
+  counts.changed = metrics.cache().evictions(EvictionReason::corrupt).value();
+  for (const auto reason : {BypassReason::disk_full, BypassReason::inodes})
+    counts.disk_full += metrics.cache().bypass(reason).value();
   return counts;
 }
 

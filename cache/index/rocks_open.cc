@@ -187,7 +187,9 @@ OpenedRocks open_rocks(const std::filesystem::path& path, std::uint64_t max_size
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   auto status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
+  OpenedRocks opened;
   if (is_damaged(status) && move_aside(path, status.ToString())) {
+    opened.was_damaged = true;
     status = rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
   }
   if (status.IsNoSpace()) {
@@ -198,7 +200,6 @@ OpenedRocks open_rocks(const std::filesystem::path& path, std::uint64_t max_size
     throw OpenError("cache index " + path.string() + " cannot be opened: " + status.ToString() +
                     "; move it away to start with an empty one");
   }
-  OpenedRocks opened;
   opened.db.reset(db);
   std::copy(handles.begin(), handles.end(), opened.families.begin());
   check_format(opened, path);

@@ -27,6 +27,7 @@ enum Family : std::size_t {
 struct OpenedRocks {
   std::unique_ptr<rocksdb::DB> db;
   std::array<rocksdb::ColumnFamilyHandle*, family_count> families{};
+  bool was_damaged = false;  ///< another one was there before, and was moved aside
 };
 
 /// Maximum size of write buffers and logs of a database for a cache of `max_size` bytes. This is

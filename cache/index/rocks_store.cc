@@ -24,7 +24,9 @@ RocksStore::RocksStore(std::filesystem::path path, std::uint64_t max_size,
       max_size_(max_size),
       owned_(shared(open_rocks(path_, max_size))),
       present_(owned_),
-      health_(metrics.disk().errors(metrics::DiskOperation::index), [this] { return resume(); }) {}
+      health_(metrics.disk().errors(metrics::DiskOperation::index), [this] { return resume(); }) {
+  if (owned_->was_damaged) metrics.disk().errors(metrics::DiskOperation::index).add();
+}
 
 RocksStore::~RocksStore() {
   std::shared_ptr<const OpenedRocks> owned;  // ends while all members exist

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "metrics/log.h"
 #include "proxy/app/command/component_options.h"
 #include "proxy/app/deny/deny_api.h"
 #include "proxy/app/listeners/client_listener.h"
@@ -159,6 +160,7 @@ admin::ApiWork AdminApi::status() {
   Status status{
       .unready = std::string(state_.unready()),
       .uptime = std::chrono::duration_cast<std::chrono::seconds>(now - started_at_),
+      .refused_configuration = state_.refused_configuration(),
       .listeners = state_.listeners(),
       .admin = address_,
       .connections = state_.connections(),
@@ -171,6 +173,7 @@ admin::ApiWork AdminApi::status() {
   return [this, status = std::move(status)]() mutable -> admin::ApiAnswer {
     status.cache = cache_.admin().stats();
     status.upstreams = sources_.reports();
+    status.lines = log::latest_lines();
     return {200, status_json(status)};
   };
 }

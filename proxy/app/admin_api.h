@@ -37,6 +37,8 @@ class AdminApi {
   struct State {
     /// Why clients should not be sent here now; empty if they may be.
     std::function<std::string_view()> unready;
+    /// Why the changed configuration is not used; empty if it is.
+    std::function<std::string()> refused_configuration;
     /// The cache belongs to another process, so nothing of it can be changed.
     std::function<bool()> read_only;
     /// Open connections of clients.

@@ -83,6 +83,7 @@ void Reload::run(const Ended& ended) {
     for (const auto& warning : loaded.warnings) log::warn("{}", warning);
     const auto line = apply(loaded.config);
     conf::forget_passwords(loaded.config);
+    refusal_.clear();
     return loop::after_all(parts_.workers, parts_.control, [this, line, ended] {
       log::info("SIGHUP: {}", line);
       parts_.metrics.reloads(metrics::ReloadResult::done).add();
@@ -90,9 +91,11 @@ void Reload::run(const Ended& ended) {
     });
   } catch (const conf::ConfigError& error) {
     for (const auto& line : error.lines()) log::error("{}", line);
+    refusal_ = joined(error.lines());
     log::error("SIGHUP: the configuration is invalid; the previous one stays in force");
   } catch (const std::exception& error) {
     log::error("SIGHUP: {}; the previous configuration stays in force", error.what());
+    refusal_ = error.what();
   }
   parts_.metrics.reloads(metrics::ReloadResult::refused).add();
   ended(false);

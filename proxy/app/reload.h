@@ -44,6 +44,8 @@ class Reload {
   bool enabled() const { return load_ != nullptr; }
   /// The names of the upstreams in force.
   std::vector<std::string> upstreams() const;
+  /// Why the configuration of the last run() is not used; empty if it is. Control loop only.
+  const std::string& refusal() const { return refusal_; }
   /// Reads the configuration and applies what can change without a restart. The log has a line for
   /// each change, also for those that need a restart, and one at the end, when every loop uses the
   /// new configuration; then `ended(true)` is called on the control loop. `ended(false)`: the
@@ -60,6 +62,7 @@ class Reload {
   const Parts parts_;
   const SecretMarks marks_;
   conf::Config current_;  // in force, with marks in place of the passwords
+  std::string refusal_;
 };
 
 }  // namespace entrepot::app

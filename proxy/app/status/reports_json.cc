@@ -45,7 +45,7 @@ Json json_of(const EndpointReport& report) {
           {"answered_seconds_ago", or_null(report.answered_ago)},
           {"bodies", report.bodies},
           {"accounts", report.accounts},
-          {"ratelimit_remaining", or_null(report.remaining)},
+          {"ratelimit_remaining", report.remaining ? Json(report.remaining->count) : Json(nullptr)},
           {"limited_seconds", report.limited.count()},
           {"waits", std::move(waits)},
           {"denied_seconds", std::move(denied)},

@@ -7,6 +7,7 @@
 
 #include "metrics/version.h"
 #include "proxy/app/status/reports_json.h"
+#include "proxy/upstream/endpoint/trouble.h"
 
 namespace entrepot::app {
 namespace {
@@ -17,10 +18,12 @@ using upstream::UpstreamReport;
 
 std::string seconds_text(std::chrono::seconds span) { return std::to_string(span.count()) + " s"; }
 
-/// The last failure as the cause of a present problem.
+/// The last failure as the cause of a present problem, and what to do.
 std::string cause(const EndpointReport& endpoint) {
   const auto& failure = endpoint.last_failure;
-  return failure && !failure->over ? ": " + failure->text : "";
+  if (!failure || failure->over) return "";
+  const auto remedy = upstream::remedy_of(failure->reason);
+  return ": " + failure->text + (remedy.empty() ? "" : "; ") + std::string(remedy);
 }
 
 std::optional<std::chrono::seconds> since(const EndpointReport& endpoint) {
@@ -28,9 +31,21 @@ std::optional<std::chrono::seconds> since(const EndpointReport& endpoint) {
   return failure && !failure->over ? std::optional(failure->since) : std::nullopt;
 }
 
+/// It answers, and clients get nothing of it.
+bool answers_in_vain(const EndpointReport& endpoint) {
+  const auto& failure = endpoint.last_failure;
+  return failure && failure->lasting && !failure->over;
+}
+
 bool can_be_asked(const EndpointReport& endpoint) {
   const auto state = state_of(endpoint);
-  return state == EndpointState::working || state == EndpointState::suspect;
+  return (state == EndpointState::working || state == EndpointState::suspect) &&
+         !answers_in_vain(endpoint);
+}
+
+std::string refusal(const EndpointReport& endpoint, const std::string& how) {
+  return how + "\"" + endpoint.refused.begin()->first + "\"" + cause(endpoint) +
+         "; correct its username or its password_file, and send SIGHUP";
 }
 
 /// The problem of an endpoint without a look at the others; nullopt if it has none.
@@ -39,17 +54,24 @@ std::optional<std::string> trouble(const EndpointReport& endpoint) {
     case EndpointState::down:
       return "does not answer" + cause(endpoint);
     case EndpointState::rate_limited:
-      return "limits the rate of requests, and is asked again in " + seconds_text(endpoint.limited);
+      return "limits the rate of requests (429), and is asked again in " +
+             seconds_text(endpoint.limited) + "; " +
+             std::string(upstream::remedy_of(metrics::EndpointFailure::rate_limited));
     case EndpointState::denied:
-      return "refuses every account, or everybody" + cause(endpoint);
+      if (!endpoint.refused.empty()) return refusal(endpoint, "refuses every account, as ");
+      return "refuses everybody, or nothing shows whom" + cause(endpoint) +
+             "; run `entrepot check --online`";
     case EndpointState::suspect:
       return "has sent wrong bytes lately" + cause(endpoint);
     case EndpointState::working:
       break;
   }
-  if (endpoint.refused.empty()) return std::nullopt;
-  const auto& user = endpoint.refused.begin()->first;
-  return "refuses the account \"" + user + "\"" + cause(endpoint);
+  if (!endpoint.refused.empty()) return refusal(endpoint, "refuses the account ");
+  if (answers_in_vain(endpoint)) return "answers, but its answers fail" + cause(endpoint);
+  if (!endpoint.remaining || !endpoint.remaining->few) return std::nullopt;
+  return "grants only " + std::to_string(endpoint.remaining->count) +
+         " more pulls, so tags are checked less often; " +
+         std::string(upstream::remedy_of(metrics::EndpointFailure::rate_limited));
 }
 
 void add_upstream(const UpstreamReport& upstream, std::vector<Problem>& problems) {
@@ -73,7 +95,15 @@ void add_disk(const Status& status, std::vector<Problem>& problems) {
   if (const auto errors = status.hour.counts.disk_errors; errors > 0)
     add(Gravity::fault, std::to_string(errors) +
                             " operations in its directory failed in the last hour; the log names "
-                            "the files");
+                            "the files. Check the disk");
+  if (const auto changed = status.hour.counts.changed; changed > 0)
+    add(Gravity::warning, std::to_string(changed) +
+                              " stored objects had changed bytes in the last hour, and were "
+                              "removed; the log names them. Check the disk");
+  if (const auto full = status.hour.counts.disk_full; full > 0)
+    add(Gravity::warning, "its file system was full for " + std::to_string(full) +
+                              " objects in the last hour, which were not stored: free space or "
+                              "inodes on it, or lower cache.max_size");
   if (const auto& reason = status.cache.no_room)
     add(Gravity::fault, "nothing can be stored (" + std::string(metrics::to_string(*reason)) +
                             "): see cache.max_size and cache.reserve_free, and what else fills the "
@@ -95,7 +125,9 @@ Json json_of(const HourFigures::Figures& hour) {
           {"fetched_bytes", counts.fetched_bytes},
           {"saved_bytes", saved},
           {"disk_errors", counts.disk_errors},
-          {"digest_mismatches", counts.mismatches}};
+          {"digest_mismatches", counts.mismatches},
+          {"changed_objects", counts.changed},
+          {"disk_full_objects", counts.disk_full}};
 }
 
 Json json_of(const std::vector<Problem>& problems) {
@@ -114,6 +146,18 @@ Json json_of(const std::optional<metrics::ClientMetrics::Latest>& request) {
   return {{"seconds_ago", request->ago.count()},
           {"engine", metrics::to_string(request->engine)},
           {"network", metrics::to_string(request->network)}};
+}
+
+Json json_of(const std::vector<log::LatestLine>& lines) {
+  const auto now = std::chrono::steady_clock::now();
+  Json list = Json::array();
+  for (const auto& line : lines)
+    list.push_back(
+        {{"level", line.error ? "error" : "warn"},
+         {"text", line.text},
+         {"times", line.times},
+         {"seconds_ago", std::chrono::duration_cast<std::chrono::seconds>(now - line.at).count()}});
+  return list;
 }
 
 Json running_json(const Status& status) {
@@ -138,6 +182,11 @@ std::vector<Problem> problems_of(const Status& status) {
   std::vector<Problem> problems;
   if (!status.unready.empty())
     problems.push_back({Gravity::fault, "process", "takes no clients: " + status.unready});
+  if (!status.refused_configuration.empty())
+    problems.push_back(
+        {Gravity::warning, "configuration",
+         "the changed one is not used since SIGHUP, and the next start would fail: " +
+             status.refused_configuration});
   if (!status.upstreams)
     problems.push_back(
         {Gravity::fault, "process", "its fetch loops do not answer: it is ending or overloaded"});
@@ -178,7 +227,8 @@ std::string status_json(const Status& status) {
                        {"max_bytes", status.cache.max_size},
                        {"free_bytes", status.cache.free},
                        {"reserve_bytes", status.cache.reserve}}},
-                     {"running", running_json(status)}};
+                     {"running", running_json(status)},
+                     {"log", json_of(status.lines)}};
   return json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 

@@ -11,6 +11,7 @@
 
 #include "cache/upkeep/cache_admin.h"
 #include "metrics/client_metrics.h"
+#include "metrics/log.h"
 #include "metrics/word_table.h"
 #include "proxy/app/status/hour_figures.h"
 #include "proxy/upstream/endpoint/report.h"
@@ -21,6 +22,7 @@ namespace entrepot::app {
 struct Status {
   std::string unready = {};  ///< why clients should not be sent here now; empty if they may be
   std::chrono::seconds uptime{0};
+  std::string refused_configuration = {};   ///< why the changed one is not used; empty: it is
   std::vector<std::string> listeners = {};  ///< their addresses
   std::string admin = {};                   ///< the address of the admin listener
   std::size_t connections = 0;              ///< of clients
@@ -31,6 +33,7 @@ struct Status {
   HourFigures::Figures hour = {};
   cache::CacheAdmin::Stats cache = {};
   std::optional<upstream::Reports> upstreams = {};  ///< nullopt: the fetch loops do not answer
+  std::vector<log::LatestLine> lines = {};          ///< of the log; the latest one first
 };
 
 enum class Gravity : std::uint8_t {
@@ -49,7 +52,8 @@ struct Problem {
 /// The problems of the process, faults first; without a fault it is well. Pure.
 std::vector<Problem> problems_of(const Status& status);
 
-/// The answer of /api/v1/status, with a line break. Pure, but for the version of the program.
+/// The answer of /api/v1/status, with a line break. Pure, but for the version of the program and
+/// the time, from which the ages of the lines are counted.
 std::string status_json(const Status& status);
 
 }  // namespace entrepot::app

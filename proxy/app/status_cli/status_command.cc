@@ -26,7 +26,9 @@ int run_status_command(const Command& command, const AdminTarget& target) {
   try {
     answer = client.ask("GET", "/api/v1/status");
   } catch (const std::runtime_error& error) {
-    std::cerr << "entrepot: " << error.what() << "\n";
+    std::cerr << "entrepot: " << error.what()
+              << "; if it does not run, the last lines of its log say why, and `entrepot check` "
+                 "finds faults of its configuration\n";
     return exit_restart;
   }
   if (answer.status != 200) {

@@ -99,6 +99,19 @@ void print_problems(std::ostream& out, const StatusJson& problems) {
   }
 }
 
+/// The latest warnings and errors, the latest one first.
+void print_log(std::ostream& out, const StatusJson& lines) {
+  if (lines.empty()) return;
+  out << "latest warnings and errors of the log:\n";
+  for (const auto& line : lines) {
+    out << "  " << seconds_in(line, "seconds_ago") << " ago  " << word_in(line, "level") << ": "
+        << word_in(line, "text");
+    if (number_in(line, "times") > 1) out << " (" << count_in(line, "times") << " times)";
+    out << "\n";
+  }
+  out << "\n";
+}
+
 void print_hour(std::ostream& out, const StatusJson& hour) {
   const auto requests = number_in(hour, "requests"), hits = number_in(hour, "hits");
   // The process may be younger than an hour.
@@ -159,6 +172,7 @@ void print_status(std::ostream& out, const nlohmann::ordered_json& status) {
   out << "\n";
   print_rows(out, endpoint_rows(part(status, "upstreams")));
   out << "\n";
+  print_log(out, part(status, "log"));
   print_hour(out, part(status, "last_hour"));
   print_last_request(out, part(status, "last_request"));
   if (number_in(status, "denials") > 0)

@@ -96,7 +96,8 @@ EndpointReport Endpoint::report() const {
   if (accounts_.limited())
     report.limited = std::chrono::ceil<std::chrono::seconds>(accounts_.limited_until() - now);
   report.waits = accounts_.waits(now);
-  report.remaining = accounts_.remaining(now);
+  if (const auto count = accounts_.remaining(now))
+    report.remaining = PullsLeft{.count = *count, .few = accounts_.low_on_quota()};
   report.accounts = accounts_.configured();
   report.refused = accounts_.refused(now);
   for (const Account* account : accounts_.with_credential())
@@ -107,7 +108,8 @@ EndpointReport Endpoint::report() const {
                       .text = last->text,
                       .since = std::chrono::floor<std::chrono::seconds>(now - last->since),
                       .ago = std::chrono::floor<std::chrono::seconds>(now - last->at),
-                      .over = last->over};
+                      .over = last->over,
+                      .lasting = trouble_.lasting()};
   return report;
 }
 

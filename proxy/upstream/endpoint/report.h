@@ -22,6 +22,13 @@ struct FailureReport {
   std::chrono::seconds since{0};  ///< how long ago the first one like it was
   std::chrono::seconds ago{0};    ///< how long ago it was
   bool over = false;              ///< a request has succeeded since
+  bool lasting = false;           ///< no chance: the log has a line about it (Trouble)
+};
+
+/// The pulls that a registry says it still grants to all accounts.
+struct PullsLeft {
+  std::uint64_t count = 0;
+  bool few = false;  ///< they are saved (Accounts::low_on_quota())
 };
 
 struct EndpointReport {
@@ -41,8 +48,8 @@ struct EndpointReport {
   std::optional<double> rate_ago = std::nullopt;  ///< since the last measured interval of a body
   std::optional<double> answered_ago = std::nullopt;  ///< since the last response
   // The rate limit.
-  std::chrono::seconds limited{0};                        ///< nothing is sent for this time (429)
-  std::optional<std::uint64_t> remaining = std::nullopt;  ///< requests that all accounts have left
+  std::chrono::seconds limited{0};  ///< nothing is sent for this time (429)
+  std::optional<PullsLeft> remaining = std::nullopt;
   /// The remaining wait of each limited account, by user name (empty: anonymous).
   std::map<std::string, std::chrono::seconds> waits = {};
   std::optional<FailureReport> last_failure = std::nullopt;

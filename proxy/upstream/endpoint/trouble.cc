@@ -20,6 +20,39 @@ std::string without_numbers(metrics::EndpointFailure reason, std::string_view te
 
 }  // namespace
 
+std::string_view remedy_of(metrics::EndpointFailure reason) {
+  using enum metrics::EndpointFailure;
+  switch (reason) {
+    case connect:
+    case timeout:
+    case stall:
+    case reset:
+      return "check the network, or add another endpoint";
+    case dns:
+      return "check the name service of this machine (/etc/resolv.conf) and the endpoint's url";
+    case tls:
+      return "check its certificate, the upstream's ca_file and the clock of this machine";
+    case server_error:
+      return "ask its operator, or add another endpoint";
+    case bad_upstream:
+    case redirect:
+      return "open the endpoint's url from this machine, and look at what stands between";
+    case digest:
+      return "suspect a proxy or cache in between, or remove the endpoint";
+    case proxy:
+      return "check the upstream's proxy";
+    case token:
+      return "check its token server";
+    case rate_limited:
+      return "add an account or another endpoint";
+    case not_found:
+    case denied:
+    case other:
+      break;
+  }
+  return {};
+}
+
 Trouble::Line Trouble::failed(metrics::EndpointFailure reason, std::string_view text, bool certain,
                               Time now) {
   const std::string key = without_numbers(reason, text);

@@ -90,6 +90,8 @@ class Trouble {
   const std::optional<Last>& last() const { return last_; }
   /// Failures since the last success.
   bool present() const { return !state_.is(TroubleState::none); }
+  /// The log has a line about them.
+  bool logged() const { return state_.is(TroubleState::logged); }
 
  private:
   bool take_line(Time now);
@@ -101,6 +103,10 @@ class Trouble {
   int lines_ = most_lines;
   Time lines_at_{};
 };
+
+/// The place where an operator finds the cause of a failure like this: one phrase that begins with
+/// a verb; empty where the failure says it all. Pure.
+std::string_view remedy_of(metrics::EndpointFailure reason);
 
 /// True for the failures that concern an endpoint rather than one object or repository.
 constexpr bool concerns_endpoint(metrics::EndpointFailure reason) {

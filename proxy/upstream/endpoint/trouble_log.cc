@@ -12,8 +12,9 @@ void TroubleLog::failed(metrics::EndpointFailure reason, std::string_view why, b
                                : breaker_.open()              ? "does not answer"
                                                               : "answers, but its answers fail";
   const auto longest = std::chrono::ceil<std::chrono::seconds>(breaker_.longest()).count();
-  log::warn("{}: {} {} ({}); cached objects are served, and it is tried again{}",
-            address_.upstream(), address_.label(), how, why,
+  const auto remedy = remedy_of(reason);
+  log::warn("{}: {} {} ({}){}{}; cached objects are served, and it is tried again{}",
+            address_.upstream(), address_.label(), how, why, remedy.empty() ? "" : "; ", remedy,
             breaker_.open() ? " at intervals of " + std::to_string(longest) + " s at most"
                             : " with each request");
 }

@@ -26,6 +26,8 @@ class TroubleLog {
   void answered() { static_cast<void>(trouble_.succeeded()); }
 
   const std::optional<Trouble::Last>& last() const { return trouble_.last(); }
+  /// Requests fail, and the log says so.
+  bool lasting() const { return trouble_.logged(); }
 
  private:
   const EndpointAddress& address_;

@@ -79,13 +79,20 @@ TEST(Counts, AddUpAllUpstreams) {
   metrics.endpoint("quay.io", "quay.io").digest_mismatches().add(1);
   metrics.disk().errors(DiskOperation::read).add(2);
   metrics.disk().errors(DiskOperation::index).add(1);
+  metrics.cache().evictions(EvictionReason::corrupt).add(5);
+  metrics.cache().evictions(EvictionReason::size).add(7);
+  metrics.cache().bypass(BypassReason::disk_full).add(1);
+  metrics.cache().bypass(BypassReason::inodes).add(2);
+  metrics.cache().bypass(BypassReason::too_large).add(4);
   EXPECT_EQ(counts_of(metrics), (Counts{.requests = 14,
                                         .hits = 6,
                                         .errors = 2,
                                         .served_bytes = 22,
                                         .fetched_bytes = 7,
                                         .disk_errors = 3,
-                                        .mismatches = 1}));
+                                        .mismatches = 1,
+                                        .changed = 5,
+                                        .disk_full = 3}));
 }
 
 TEST(Counts, NeverFall) {

@@ -73,7 +73,40 @@ TEST(Status, AllIsWell) {
 TEST(Status, TheOnlyEndpointIsDown) {
   EXPECT_THAT(
       problems(status_of({down()})),
-      ElementsAre("fault docker.io: first.example: does not answer: Connection refused 300"));
+      ElementsAre("fault docker.io: first.example: does not answer: Connection refused; check the "
+                  "network, or add another endpoint 300"));
+}
+
+TEST(Status, AnEndpointWhoseAnswersFailIsAFaultIfNoOtherServes) {
+  auto page = endpoint();
+  page.last_failure = failure(metrics::EndpointFailure::bad_upstream, "an HTML page");
+  EXPECT_THAT(problems(status_of({page})), IsEmpty()) << "one answer may be chance";
+  page.last_failure->lasting = true;
+  EXPECT_THAT(problems(status_of({page})),
+              ElementsAre(StartsWith("fault docker.io: first.example: answers, but its answers "
+                                     "fail: an HTML page; open the endpoint's url")));
+  EXPECT_THAT(problems(status_of({page, endpoint("second.example")})),
+              ElementsAre(StartsWith("warning docker.io: first.example: answers, but")));
+  page.last_failure->over = true;
+  EXPECT_THAT(problems(status_of({page})), IsEmpty());
+}
+
+TEST(Status, FewPullsAreLeft) {
+  auto few = endpoint();
+  few.remaining = upstream::PullsLeft{.count = 7, .few = true};
+  EXPECT_THAT(
+      problems(status_of({few})),
+      ElementsAre(StartsWith("warning docker.io: first.example: grants only 7 more pulls")));
+}
+
+TEST(Status, HasTheLatestLinesOfTheLog) {
+  auto status = status_of({endpoint()});
+  status.lines = {{std::chrono::steady_clock::now() - seconds(90), true, "write failed", 2}};
+  const auto line = Json::parse(status_json(status))["log"][0];
+  EXPECT_EQ(line["level"], "error");
+  EXPECT_EQ(line["text"], "write failed");
+  EXPECT_EQ(line["times"], 2);
+  EXPECT_GE(line["seconds_ago"], 90);
 }
 
 TEST(Status, AnotherEndpointServes) {
@@ -85,19 +118,25 @@ TEST(Status, AnotherEndpointServes) {
 TEST(Status, NoEndpointServes) {
   auto limited = endpoint("second.example");
   limited.limited = seconds(90);
-  EXPECT_THAT(
-      problems(status_of({down(), limited})),
-      ElementsAre(StartsWith("fault docker.io: first.example"),
-                  "fault docker.io: second.example: limits the rate of requests, and is asked "
-                  "again in 90 s"));
+  EXPECT_THAT(problems(status_of({down(), limited})),
+              ElementsAre(StartsWith("fault docker.io: first.example"),
+                          "fault docker.io: second.example: limits the rate of requests (429), and "
+                          "is asked again in 90 s; add an account or another endpoint"));
 }
 
 TEST(Status, ARefusedAccountIsAFaultWhereverElseTheContentComesFrom) {
   auto denied = endpoint();
   denied.refused = {{"robot", seconds(60)}};
   denied.last_failure = failure(metrics::EndpointFailure::denied, "401 for robot");
+  EXPECT_THAT(
+      problems(status_of({denied, endpoint("second.example")})),
+      ElementsAre(HasSubstr("refuses every account, as \"robot\": 401 for robot; correct its "
+                            "username or its password_file")));
+  denied.refused.clear();
   EXPECT_THAT(problems(status_of({denied, endpoint("second.example")})),
-              ElementsAre(HasSubstr("refuses every account, or everybody: 401 for robot")));
+              ElementsAre(HasSubstr("refuses everybody, or nothing shows whom: 401 for robot; run "
+                                    "`entrepot check --online`")));
+  denied.refused = {{"robot", seconds(60)}};
   denied.accounts = 2;
   denied.last_failure->reason = metrics::EndpointFailure::other;
   EXPECT_THAT(problems(status_of({denied, endpoint("second.example")})),
@@ -147,7 +186,15 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"Loading", [](Status& status) { status.cache.complete = false; },
                          "warning cache: its index is still being loaded"},
                     Case{"WrongBytes", [](Status& status) { status.hour.counts.mismatches = 1; },
-                         "warning upstreams: 1 bodies with another digest"}),
+                         "warning upstreams: 1 bodies with another digest"},
+                    Case{"ChangedBytes", [](Status& status) { status.hour.counts.changed = 2; },
+                         "warning cache: 2 stored objects had changed bytes in the last hour"},
+                    Case{"DiskFull", [](Status& status) { status.hour.counts.disk_full = 4; },
+                         "warning cache: its file system was full for 4 objects in the last hour"},
+                    Case{"RefusedConfiguration",
+                         [](Status& status) { status.refused_configuration = "listen: no"; },
+                         "warning configuration: the changed one is not used since SIGHUP, and the "
+                         "next start would fail: listen: no"}),
     [](const auto& one) { return one.param.name; });
 
 TEST(Status, FaultsComeFirst) {
@@ -177,7 +224,8 @@ TEST(Status, AsJson) {
   EXPECT_EQ(json["last_hour"],
             Json::parse(R"({"seconds":60,"requests":10,"hits":9,"errors":0,"served_bytes":5,
                             "fetched_bytes":3,"saved_bytes":2,"disk_errors":0,
-                            "digest_mismatches":0})"));
+                            "digest_mismatches":0,"changed_objects":0,
+                            "disk_full_objects":0})"));
   EXPECT_EQ(json["disk"], Json::parse(R"({"used_bytes":10,"max_bytes":1000,"free_bytes":100,
                             "reserve_bytes":50})"));
   EXPECT_EQ(json["last_request"], nullptr);

@@ -33,7 +33,10 @@ constexpr const char* example = R"({
   "last_request": {"seconds_ago": 12, "engine": "containerd", "network": "local"},
   "disk": {"used_bytes": 1024, "max_bytes": 4096, "free_bytes": 2048, "reserve_bytes": 512},
   "running": {"connections": 3, "flights": 2.0, "fills": 9, "transfers": 4, "queued": 1,
-              "oldest_transfer_seconds": 12.7}})";
+              "oldest_transfer_seconds": 12.7},
+  "log": [{"level": "error", "text": "cache: write of x failed", "times": 3, "seconds_ago": 8},
+          {"level": "warn", "text": "docker.io: a.example does not answer", "times": 1,
+           "seconds_ago": 300}]})";
 
 std::string screen(const Json& status) {
   std::ostringstream out;
@@ -49,6 +52,10 @@ TEST(StatusScreen, HasAllOfIt) {
 UPSTREAM   ENDPOINT   STATE    LAST ERROR
 docker.io  a.example  down     connect: Connection refused (for 5 min, last 3 s ago)
 docker.io  b.example  working  tls: expired (over; 10 min ago)
+
+latest warnings and errors of the log:
+  8 s ago  error: cache: write of x failed (3 times)
+  5 min ago  warn: docker.io: a.example does not answer
 
 last hour   200 requests, 150 hits (75 %), 2 errors; served 3.0 MiB, fetched 1.0 MiB, saved 2.0 MiB
 clients     last request 12 s ago (engine containerd, network local)
