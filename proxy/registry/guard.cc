@@ -50,13 +50,13 @@ void Guard::handle(const http::ExchangePtr& exchange) {
   if (!entrance_.admits(rules, exchange->peer())) return refuse(*exchange, *call, outside());
   const auto arrival = entrance_.identify(rules, call->fields.authorization.value, [&] {
     call->left = std::make_shared<cache::Left>(false);
-    call->login_since = std::chrono::steady_clock::now();
+    call->login_wait.since = std::chrono::steady_clock::now();
     return Logins::Waiter{exchange->peer().address.value(), exchange->executor(), call->left,
                           [this, exchange](const Logins::Result& late) {
                             if (exchange->closed()) return;
                             Call& waiting = call_of(*exchange);
-                            waiting.login_wait =
-                                std::chrono::steady_clock::now() - waiting.login_since;
+                            waiting.login_wait.length =
+                                std::chrono::steady_clock::now() - waiting.login_wait.since;
                             verified(exchange, late);
                           }};
   });

@@ -25,6 +25,12 @@ namespace entrepot::registry {
 
 using metrics::RefusalReason;
 
+/// A wait for the check of a login.
+struct LoginWait {
+  std::chrono::steady_clock::time_point since{};
+  std::chrono::nanoseconds length{0};  ///< once it has ended
+};
+
 /// The parsed request of an exchange and, as it becomes known, its outcome. Attached to the
 /// exchange in Registry::handle() and read in Registry::finished(). Views point into the request,
 /// or into the call itself. Loop thread of the exchange.
@@ -60,9 +66,7 @@ struct Call {
   /// The name of the client's login, token or JWT, which Guard has verified; empty without one.
   std::string user;
   std::shared_ptr<const access::Identity> identity;  ///< of a JWT; null without one
-  /// The begin of the wait for the check of the login, and its length once it has ended.
-  std::chrono::steady_clock::time_point login_since{};
-  std::chrono::nanoseconds login_wait{0};
+  LoginWait login_wait;
 
   /// The events of the upstream work, set while the call waits for the cache, and later.
   std::shared_ptr<cache::WorkForRequest> work;

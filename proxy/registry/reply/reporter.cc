@@ -119,7 +119,7 @@ void Reporter::write_line(const http::Exchange& exchange, const Call& call,
   line.duration = stats.finished - stats.started;
   line.first_byte = time_to_first_byte(stats);
   line.complete = stats.complete;
-  line.login_wait = call.login_wait;
+  line.login_wait = call.login_wait.length;
   line.waits = stats.waits;
   std::optional<log::UpstreamWork> work;
   if (call.work) line.work = &work.emplace(call.work->sum(stats.finished));

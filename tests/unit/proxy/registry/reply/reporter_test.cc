@@ -67,7 +67,7 @@ TEST_F(ReporterTest, ExplainsASlowExchange) {
   slow_.finished = std::chrono::steady_clock::now();
   slow_.started = slow_.finished - std::chrono::seconds(9);
   slow_.waits.client = std::chrono::seconds(8);
-  call_.login_wait = std::chrono::seconds(1);
+  call_.login_wait.length = std::chrono::seconds(1);
   EXPECT_THAT(
       log_line(),
       HasSubstr(" login_ms=1000.000 endpoints=\"a.example\" resumes=1 client_ms=8000.000\n"));
