@@ -33,20 +33,20 @@ class AdminHandlerTest : public testing::Test {
   std::string_view unready_;
   std::vector<std::function<void()>> work_;
   metrics::Metrics metrics_{{{"docker.io", {"registry-1.docker.io"}}}};
-  AdminHandler handler_{{[this] { return unready_; }, [this] { metrics_.connections().set(7); },
-                         [](const ApiRequest& request) {
-                           return [path = std::string(request.path),
-                                   query = std::string(request.query)] {
-                             if (path == "/api/v1/throws") throw std::runtime_error("no bread");
-                             return ApiAnswer{202, path + "?" + query};
-                           };
-                         },
-                         [this](std::function<void()> job) {
-                           if (work_.size() == 2) return false;
-                           work_.push_back(std::move(job));
-                           return true;
-                         }},
-                        metrics_};
+  AdminHandler handler_{
+      {[this] { return unready_; }, [this] { metrics_.connections().set(7); },
+       [](const ApiRequest& request) {
+         return [path = std::string(request.path), query = std::string(request.query)] {
+           if (path == "/api/v1/throws") throw std::runtime_error("no bread");
+           return ApiAnswer{202, path + "?" + query, path == "/api/v1/pin" ? query : ""};
+         };
+       },
+       [this](std::function<void()> job) {
+         if (work_.size() == 2) return false;
+         work_.push_back(std::move(job));
+         return true;
+       }},
+      metrics_};
 };
 
 TEST_F(AdminHandlerTest, UpdatesMetricsFirst) {
