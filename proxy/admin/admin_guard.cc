@@ -128,7 +128,9 @@ void AdminGuard::pass(const http::ExchangePtr& exchange, Right needed,
                       const access::Caller& caller) {
   if (needed == Right::change) {
     access::Caller named = caller;
-    named.claims = nullptr;  // a line names who it is, not all that is known
+    // A line names who it is, not all that is known.
+    named.claims = nullptr;
+    if (!named.certificate.empty()) named.certificate = named.certificate.first(1);
     AdminCall::of(*exchange).by = access::caller_text(named);
   }
   next_.handle(exchange);
