@@ -14,9 +14,8 @@ namespace entrepot::registry {
 namespace {
 
 using Time = UsageTable::Time;
-using std::chrono::seconds;
 
-constexpr seconds report_timeout{5};
+constexpr std::chrono::seconds report_timeout{5};
 constexpr std::chrono::milliseconds report_step{50};
 
 bool is_from_store(metrics::Outcome outcome) {
@@ -120,7 +119,8 @@ std::optional<Usage::Report> Usage::report(UsageBy by, std::int64_t hours,
   const auto first = std::chrono::floor<std::chrono::hours>(now.time_since_epoch()) -
                      std::chrono::hours(hours - 1);
   const auto begin = std::max(Time(first), started_);
-  return Report{merged(std::move(pages)), now, std::chrono::duration_cast<seconds>(now - begin)};
+  return Report{merged(std::move(pages)), now,
+                std::chrono::duration_cast<std::chrono::seconds>(now - begin)};
 }
 
 }  // namespace entrepot::registry
