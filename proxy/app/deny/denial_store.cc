@@ -17,7 +17,7 @@ using access::Denials;
 
 DenialStore::DenialStore(std::filesystem::path file, Publish publish)
     : file_(std::move(file)), publish_(std::move(publish)) {
-  const std::lock_guard lock(changes_);
+  const MutexLock lock(changes_);
   read();
 }
 
@@ -39,7 +39,7 @@ void DenialStore::read() {
 
 void DenialStore::set(List next, std::string damage) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     list_ = next;
     damage_ = std::move(damage);
   }
@@ -47,7 +47,7 @@ void DenialStore::set(List next, std::string damage) {
 }
 
 DenialChange DenialStore::add(Denial denial) {
-  const std::lock_guard lock(changes_);
+  const MutexLock lock(changes_);
   auto next = list()->list();
   const auto same = [&](const Denial& one) { return one.pattern == denial.pattern; };
   if (std::ranges::any_of(next, same)) return DenialChange::unchanged;
@@ -60,7 +60,7 @@ DenialChange DenialStore::add(Denial denial) {
 }
 
 DenialChange DenialStore::remove(std::string_view pattern, const std::string& by) {
-  const std::lock_guard lock(changes_);
+  const MutexLock lock(changes_);
   auto next = list()->list();
   if (std::erase_if(next, [&](const Denial& one) { return one.pattern == pattern; }) == 0)
     return DenialChange::absent;
@@ -83,12 +83,12 @@ bool DenialStore::use(std::vector<Denial> next) {
 }
 
 DenialStore::List DenialStore::list() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return list_;
 }
 
 std::string DenialStore::damage() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return damage_;
 }
 
