@@ -10,12 +10,13 @@
 #   --output FOLDER   gets the files, and must be empty or absent; build/release-files by default
 #   --sign KEYID      a key of gpg, which signs the repository and SHA256SUMS; without it nothing is signed
 #   --cache FOLDER    keeps the systems that it builds in, 2 GB each; build/release-systems by default
-#   --fresh           makes these systems again, with the packages of today: do so for each release
+#   --fresh           makes these systems again, with the packages of today: do so for each release. Not for the
+#                     repetition of a failed run: what it has built of this commit stays in the cache
 #   --built BUILD     packs what BUILD holds for this system, and builds nothing (used by the tests)
 #
 # As root, but for --built. The packages come from ENTREPOT_DEBIAN_MIRROR, ENTREPOT_UBUNTU_MIRROR and
 # ENTREPOT_UBUNTU_PORTS_MIRROR (arm64), or from the addresses of Debian and Ubuntu. debootstrap checks Ubuntu by
-# the keys in ENTREPOT_UBUNTU_KEYRING. CMAKE_BUILD_PARALLEL_LEVEL bounds the compilers, 1 GiB of memory each. Needs the
+# the keys in ENTREPOT_UBUNTU_KEYRING; Debian 12 has no package of them (docs/release.md). CMAKE_BUILD_PARALLEL_LEVEL bounds the compilers, 1 GiB of memory each. Needs the
 # packages of `deploy/packages.sh release`.
 set -euo pipefail
 umask 022
@@ -23,7 +24,7 @@ export LC_ALL=C.UTF-8 TZ=UTC
 
 say() { printf '==> %s\n' "$*" >&2; }
 fail() { printf 'release.sh: %s\n' "$*" >&2; exit 1; }
-usage() { sed -n '6,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 64; }
+usage() { sed -n '6,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 64; }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 suites=bookworm,trixie,noble archs=amd64,arm64 key='' built='' fresh=false ref=''
@@ -68,13 +69,28 @@ done
 [[ ! -e $output || -z $(ls -A "$output") ]] || fail "$output is not empty"
 
 [[ -n $built || $EUID -eq 0 ]] || fail 'run it as root: it makes systems to change root into'
+check_tools
+if [[ -z $built ]]; then
+  for suite in ${suites//,/ }; do check_keys "$suite"; done
+  for suite in ${suites//,/ }; do check_mirrors "$suite" "${archs//,/ }"; done
+fi
 
 # Below one folder with unfinished names: a release that fails leaves no file that looks complete.
 mkdir -p "$output"
 output=$(cd "$output" && pwd)
 work=$output/.unfinished
 mkdir "$work" "$work/out"
-trap 'rm -rf --one-file-system "$work"' EXIT
+packed=()  # <suite>-<arch>, each a folder in $work/parts
+# Called by the trap.
+# shellcheck disable=SC2317,SC2329
+clean_up() {
+  local result=$?
+  rm -rf --one-file-system "$work"
+  if [[ $result -ne 0 && -z $built && ${#packed[@]} -gt 0 ]]; then
+    say "Built and kept in $cache: ${packed[*]}. The same command without --fresh goes on from there"
+  fi
+}
+trap clean_up EXIT
 sources=$root
 if [[ -z $built ]]; then
   sources=$work/sources
@@ -85,7 +101,6 @@ parts=$sources/deploy/release
 
 # --- Packages, and what the image holds: for each suite and architecture.
 
-packed=()  # <suite>-<arch>, each a folder in $work/parts
 if [[ -n $built ]]; then
   packed=("$(suite_of_this_system)-$(dpkg --print-architecture)")
   "$parts/pack.sh" "$built" "$work/parts/${packed[0]}"
@@ -133,6 +148,7 @@ if [[ -n $key ]]; then
   gpg --batch --yes --local-user "$key" --armor --detach-sign --output "$out/SHA256SUMS.asc" "$out/SHA256SUMS"
 fi
 mv "$out"/* "$output/"
+if [[ -z $built ]]; then forget_built "${packed[@]}"; fi
 say "$output has the release of $ref, commit ${commit::12}:"
 (cd "$output" && find . -maxdepth 1 -type f -printf '    %P\t%s bytes\n' | sort | expand -t 60 >&2)
 [[ -n $key ]] || say 'Nothing is signed (--sign KEYID)'

@@ -25,6 +25,46 @@ sources_list() {  # <suite> <architectures>
   done
 }
 
+# --- Checks before anything is built.
+
+check_tools() {
+  local tool missing=() tools=(apt-ftparchive dpkg-deb git gzip patchelf python3)
+  [[ -n $built ]] || tools+=(apt-config chroot debootstrap unshare wget)
+  [[ -z $key ]] || tools+=(gpg)
+  for tool in "${tools[@]}"; do command -v "$tool" >/dev/null || missing+=("$tool"); done
+  [[ ${#missing[@]} -eq 0 ]] || fail "${missing[*]}: no such command; run deploy/packages.sh release"
+}
+
+check_keys() {  # <suite>
+  [[ $1 != noble || -r $ubuntu_keyring ]] ||
+    fail "$ubuntu_keyring is missing: name a file with the keys of Ubuntu in ENTREPOT_UBUNTU_KEYRING (docs/release.md says where to get it), or leave noble out of --suites"
+}
+
+# check_mirrors <suite> <architectures>: each address of sources_list, as apt reaches it, and debootstrap's, which
+# wget fetches with proxies of the environment.
+check_mirrors() {
+  local own url suite file reason mirror=$debian said
+  own=$(dpkg --print-architecture)
+  said=$(mktemp -d)
+  while read -r url suite; do
+    file=${url%/}/dists/$suite/InRelease
+    /usr/lib/apt/apt-helper -oAcquire::Retries=1 download-file "$file" "$said/InRelease" >"$said/log" 2>&1 ||
+      { reason=$(tail -2 "$said/log"); rm -rf "$said"; fail_mirror "apt cannot get $file: $reason"; }
+    rm -f "$said/InRelease"
+  done < <(sources_list "$1" "$own $2" | sed -E 's/^deb (\[[^]]*\] )?(\S+) (\S+) .*/\2 \3/')
+  rm -rf "$said"
+  [[ $1 != noble ]] || mirror=$ubuntu
+  file=${mirror%/}/dists/$1/InRelease
+  [[ $mirror != http* ]] || wget -q --tries=2 --timeout=30 -O /dev/null "$file" ||
+    fail_mirror "wget, which debootstrap uses, cannot get $file"
+}
+
+fail_mirror() {
+  fail "$1. ENTREPOT_DEBIAN_MIRROR, ENTREPOT_UBUNTU_MIRROR and ENTREPOT_UBUNTU_PORTS_MIRROR name mirrors; apt has its proxies in /etc/apt/apt.conf.d, wget in http_proxy and https_proxy"
+}
+
+# --- The systems.
+
 # inside <system> <command>…: with /proc and /dev in a mount namespace of its own, which ends with the command.
 inside() {
   # shellcheck disable=SC2016
@@ -41,8 +81,6 @@ make_system() {  # <suite> <arch> <folder>
   local options=(--variant=minbase --arch="$own")
   if [[ $suite == noble ]]; then
     mirror=$ubuntu
-    [[ -r $ubuntu_keyring ]] ||
-      fail "$ubuntu_keyring is missing: install the package ubuntu-archive-keyring of Debian 13, or name the file in ENTREPOT_UBUNTU_KEYRING"
     options+=(--keyring="$ubuntu_keyring" --components=main,universe)
   fi
   # An older debootstrap has no script for a newer Ubuntu; all of them are alike.
@@ -70,20 +108,33 @@ make_system() {  # <suite> <arch> <folder>
   inside "$system" apt-get clean
 }
 
-# build_in_system <suite> <arch>: the results are in $work/parts/<suite>-<arch>.
+# build_in_system <suite> <arch>: the results are in $work/parts/<suite>-<arch>. The cache keeps them until the release
+# is complete, so that the next run of the commit does not build again what this one has built before it failed.
 build_in_system() {
   local system=$cache/$1-$2 recipe
   recipe=$(printf '%s\n' "$1 $2" "$debian $ubuntu $ports" |
     cat - "$sources/deploy/packages.sh" "$sources/deploy/release/systems.sh" | sha256sum)
   if $fresh || [[ "$(cat "$system.done" 2>/dev/null)" != "$recipe" ]]; then
-    rm -f "$system.done"
+    rm -rf "$system.done" "$system.built"
     make_system "$1" "$2" "$system"
     printf '%s\n' "$recipe" >"$system.done"
   fi
-  rm -rf --one-file-system "$system/src" "$system/out"
-  cp -r "$sources" "$system/src"
-  inside "$system" /src/deploy/release/build.sh "$2" "$commit" /out >&2
+  if [[ "$(cat "$system.built/of" 2>/dev/null)" != "$commit $recipe" ]]; then
+    rm -rf --one-file-system "$system/src" "$system/out" "$system.built"
+    cp -r "$sources" "$system/src"
+    inside "$system" /src/deploy/release/build.sh "$2" "$commit" /out >&2
+    rm -rf --one-file-system "$system/src"
+    mkdir "$system.built"
+    mv "$system/out" "$system.built/parts"
+    printf '%s\n' "$commit $recipe" >"$system.built/of"
+  else
+    say "It is built: a run that failed has kept it"
+  fi
   mkdir -p "$work/parts"
-  mv "$system/out" "$work/parts/$1-$2"
-  rm -rf --one-file-system "$system/src"
+  cp -a "$system.built/parts" "$work/parts/$1-$2"
+}
+
+forget_built() {  # <suite>-<arch>…
+  local one
+  for one; do rm -rf --one-file-system "$cache/$one.built"; done
 }
