@@ -92,8 +92,7 @@ make_system() {  # <suite> <arch> <folder>
     fail "debootstrap $suite failed: $(tail -3 "$system.log")"
   rm -f "$system.log" "$system/etc/apt/sources.list.d"/*
   sources_list "$suite" "$own $arch" >"$system/etc/apt/sources.list"
-  # Proxies and certificates that this machine needs to reach the mirrors.
-  cp -r /etc/apt/apt.conf.d/. "$system/etc/apt/apt.conf.d/"
+  "$root/deploy/release/apt_settings.sh" >"$system/etc/apt/apt.conf.d/90of-the-host"
   cp /etc/resolv.conf "$system/etc/resolv.conf"
   printf 'force-unsafe-io\n' >"$system/etc/dpkg/dpkg.cfg.d/unsafe-io"
   cp "$sources/deploy/packages.sh" "$system/opt/"

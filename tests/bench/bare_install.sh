@@ -10,6 +10,7 @@
 set -euo pipefail
 
 most=60
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 say() { printf '==> %s\n' "$*" >&2; }
 fail() { printf 'bare_install.sh: %s\n' "$*" >&2; exit 1; }
 
@@ -54,7 +55,7 @@ say "A bare $suite"
 debootstrap --variant=minbase "$suite" "$system" "$mirror" >"$work/log" 2>&1 || fail "$(tail -3 "$work/log")"
 printf 'deb %s %s main\ndeb %s-security %s-security main\n' "$mirror" "$suite" "${mirror%/}" "$suite" \
   >"$system/etc/apt/sources.list"
-cp -r /etc/apt/apt.conf.d/. "$system/etc/apt/apt.conf.d/"
+"$root/deploy/release/apt_settings.sh" >"$system/etc/apt/apt.conf.d/90of-the-host"
 cp /etc/resolv.conf "$system/etc/resolv.conf"
 cp "$package" "$system/opt/"
 

@@ -48,8 +48,7 @@ make_root() {
   rm -rf --one-file-system "$root.new"
   debootstrap --variant=minbase "$suite" "$root.new" "$from" >"$root.log" 2>&1 ||
     fail "debootstrap $suite failed; $root.log has its output: $(tail -3 "$root.log")"
-  # Proxies and certificates this system needs to reach its mirror.
-  cp -r /etc/apt/apt.conf.d/. "$root.new/etc/apt/apt.conf.d/"
+  "$here/../../deploy/release/apt_settings.sh" >"$root.new/etc/apt/apt.conf.d/90of-the-host"
   # No service may run beside the engines of the matrix.
   printf '#!/bin/sh\nexit 101\n' >"$root.new/usr/sbin/policy-rc.d"
   chmod 755 "$root.new/usr/sbin/policy-rc.d"

@@ -37,8 +37,7 @@ bootstrap() {
   local security="${from%/}-security"
   printf 'deb %s %s main\ndeb %s %s-security main\n' "$from" "$suite" "$security" "$suite" \
     >"$root/etc/apt/sources.list"
-  # Proxies and certificates this system needs to reach its mirror.
-  cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
+  "$source_dir/deploy/release/apt_settings.sh" >"$root/etc/apt/apt.conf.d/90of-the-host"
   cp /etc/resolv.conf "$root/etc/resolv.conf"
   git clone -q "$source_dir" "$root/src"
   local place

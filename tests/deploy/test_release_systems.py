@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The systems that deploy/release.sh builds in: it checks all that it needs before it makes the first one, and keeps what
-is built when a later one fails. debootstrap and unshare are replaced, so
+"""The systems that deploy/release.sh builds in: it checks all that it needs before it makes the first one, keeps what is
+built when a later one fails, and gives them no hooks of this machine's apt. debootstrap and unshare are replaced, so
 nothing is downloaded or built, and the commit is one of a clone that has the scripts alone."""
 
 from __future__ import annotations
@@ -129,3 +129,11 @@ def test_a_failed_suite_leaves_what_is_built(run):
     assert run("bookworm,trixie", broken).returncode == 1
     assert run.calls == ["system bookworm", f"build bookworm-{run.arch}", "system trixie", f"build trixie-{run.arch}",
                          f"build trixie-{run.arch}"]
+
+
+def test_systems_get_no_hooks_of_this_machine(run):
+    run("bookworm")
+    files = list((run.directory / f"cache/bookworm-{run.arch}/etc/apt/apt.conf.d").iterdir())
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    assert 'Acquire::http::Proxy::127.0.0.1 "DIRECT";' in lines
+    assert all(line.startswith("Acquire") for line in lines), lines

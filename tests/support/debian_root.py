@@ -16,7 +16,8 @@ from . import rootfs
 from .daemon import Daemon, ShortDirectory, run_command
 from .gate import eventually
 
-_VERSION = 1  # of the root that this file makes; another version makes it again
+APT_SETTINGS = Path(__file__).resolve().parents[2] / "deploy/release/apt_settings.sh"
+_VERSION = 2  # of the root that this file makes; another version makes it again
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
                 "DEBIAN_FRONTEND": "noninteractive"}
 
@@ -49,8 +50,7 @@ class DebianRoot:
         (self.path / "etc/apt/sources.list").write_text(
             f"deb {mirror} {suite} main\n"
             f"deb {mirror}-security {suite}-security main\n")
-        # Proxies and certificates this system needs to reach its mirror.
-        shutil.copytree("/etc/apt/apt.conf.d", self.path / "etc/apt/apt.conf.d", dirs_exist_ok=True)
+        (self.path / "etc/apt/apt.conf.d/90of-the-host").write_text(run_command(APT_SETTINGS).stdout)
         shutil.copy("/etc/resolv.conf", self.path / "etc/resolv.conf")
         # The root lives for one test.
         (self.path / "etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")

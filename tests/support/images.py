@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import rootfs
 from .daemon import run_command
+from .debian_root import APT_SETTINGS
 from .docker_registry import DockerRegistry
 from .engines import Docker
 from .entrepot import binary
@@ -36,7 +37,9 @@ def make_base(docker: Docker, registry: DockerRegistry, work: Path) -> None:
             copy = context / path.relative_to("/etc")
             copy.parent.mkdir(exist_ok=True)
             shutil.copy(path, copy)
-    shutil.copytree("/etc/apt/apt.conf.d", context / "apt" / "apt.conf.d")
+    settings = context / "apt/apt.conf.d/90of-the-host"
+    settings.parent.mkdir()
+    settings.write_text(run_command(APT_SETTINGS).stdout)
     reference = f"{registry.address}/{rootfs.DEBIAN}:latest"
     (context / "Dockerfile").write_text(f"FROM {reference}\n"
                                         "RUN rm -rf /etc/apt/sources.list*\nCOPY apt /etc/apt\n")
