@@ -61,6 +61,8 @@ ANNOTATIONS = """\
     {{{{- toYaml . | nindent 4 }}}}
   {{{{- end }}}}
 """
+# Helm would delete the namespace at the end of the release, and with it the volume of the site mirror.
+KEPT = ("  labels:\n", "  annotations:\n    helm.sh/resource-policy: keep\n  labels:\n")
 COMPONENT = "    app.kubernetes.io/component: site\n"
 
 # The condition of each manifest, and its changes. An image may be there several times, all else is there once.
@@ -81,7 +83,7 @@ CHANGES: dict[str, tuple[str, list[tuple[str, str]]]] = {
     ]),
     "nodes/service.yaml": (".Values.nodes.enabled", []),
     "nodes/networkpolicy.yaml": (".Values.nodes.enabled", [EGRESS, PROMETHEUS]),
-    "site/namespace.yaml": ("and .Values.site.enabled .Values.namespaces.create", []),
+    "site/namespace.yaml": ("and .Values.site.enabled .Values.namespaces.create", [KEPT]),
     "site/statefulset.yaml": (".Values.site.enabled", [
         ("    spec:\n" + NO_TOKEN, "      annotations:\n"
          '        checksum/files: {{ include "entrepot.siteFiles" . | sha256sum }}\n    spec:\n' + NO_TOKEN),

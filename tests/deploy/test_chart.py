@@ -21,6 +21,7 @@ from support.kubernetes_schema import problems_of
 
 MAKE = ROOT / "deploy/release/chart.py"
 VERSION = "1.2.3"
+KEPT = {"helm.sh/resource-policy": "keep"}
 EVERYTHING = {
     "image": {"repository": "registry.example.com/entrepot", "pullSecrets": ["one", "two"]},
     "nodes": {"certsD": "/var/lib/rancher/k3s/agent/etc/containerd/certs.d",
@@ -80,8 +81,8 @@ def chart(tmp_path_factory) -> Chart:
 
 
 def comparable(objects: Objects) -> dict[str, dict]:
-    """By name, without the two ways to roll out a changed file: the hash in the name of a config map, and the
-    annotation of helm."""
+    """By name, without the two ways to roll out a changed file (the hash in the name of a config map, and the
+    annotation of helm), and without the annotation for `helm uninstall`."""
     text = json.dumps(objects.documents)
     for one in objects.all("ConfigMap"):
         name = one["metadata"]["name"]
@@ -92,6 +93,8 @@ def comparable(objects: Objects) -> dict[str, dict]:
         template.get("annotations", {}).pop("checksum/files", None)
         if template.get("annotations") == {}:
             del template["annotations"]
+        if one["kind"] == "Namespace" and one["metadata"].get("annotations") == KEPT:
+            del one["metadata"]["annotations"]
         found[name_of(one)] = one
     return found
 
@@ -111,6 +114,14 @@ def test_the_api_accepts_every_option(chart):
     objects = chart.objects(EVERYTHING)
     problems = {name_of(one): found for one in objects.documents if (found := problems_of(one))}
     assert not problems, json.dumps(problems, indent=2)
+
+
+def test_uninstall_keeps_the_volume(chart):
+    """As NOTES.txt says: the namespace stays, which has the claim of the StatefulSet, no object of the release."""
+    objects = chart.objects({})
+    holds = [one for one in objects.all("Namespace") if one["metadata"]["name"] == "entrepot"]
+    assert [one["metadata"].get("annotations") for one in holds] == [KEPT]
+    assert not objects.all("PersistentVolumeClaim") and objects.one("StatefulSet")["metadata"]["namespace"] == "entrepot"
 
 
 def test_options_arrive(chart):
