@@ -4,6 +4,7 @@ links lead somewhere, metrics exist, and every file names the same version."""
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import re
@@ -163,6 +164,21 @@ def test_every_document_is_reachable_from_the_readme():
                   for link in re.findall(r"\]\(([^)\s:]+\.md(?:#[^)]*)?)\)", document.read_text())]
     assert {name_of(document) for document in DOCUMENTS
             if not name_of(document).startswith(".github/")} == {name_of(document) for document in seen}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_a_command_installs_one_package(document):
+    """The folder of a release has a package for each system and architecture."""
+    files = [f"entrepot_1.2.3-1~{system}_{arch}.deb" for system in ("debian12", "debian13", "ubuntu24.04")
+             for arch in ("amd64", "arm64")]
+    for pattern in re.findall(r"apt-get install (?:\S*/)?(entrepot_[^\s`]*\.deb)", document.read_text()):
+        assert len(fnmatch.filter(files, pattern)) == 1, pattern
+
+
+def test_the_first_command_of_the_readme_works_in_a_fresh_clone():
+    """Nothing is published that it could install."""
+    section = (PROJECT / "README.md").read_text().partition("\n## Run it\n")[2]
+    assert re.search(r"(?m)^```sh\n(.*)\n```$", section)[1] == "deploy/quickstart.sh"
 
 
 def test_readme_is_short_and_has_the_two_commands():
