@@ -5,7 +5,7 @@
 #   deploy/package.sh [FOLDER]                 builds, and puts the package there; else to build/release
 #   deploy/package.sh --built BUILD [FOLDER]   packs what is built in BUILD, and installs nothing for it
 #
-# Then, on the target machine: apt-get install ./entrepot_*.deb
+# Then, on the target machine: apt-get install ./FILE
 set -euo pipefail
 umask 022  # for the modes in the package
 

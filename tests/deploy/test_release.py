@@ -94,14 +94,14 @@ def test_names_and_checksums(release, key):
 class Apt:
     """apt with its own state, and the repository as its only source."""
 
-    def __init__(self, directory: Path, repository: Path):
+    def __init__(self, directory: Path, repository: Path, trust: str = ""):
         self.directory = directory
         for folder in ("state/lists/partial", "cache/archives/partial"):
             (directory / folder).mkdir(parents=True)
         (directory / "status").touch()
-        key = repository / "entrepot.gpg"
+        trust = trust or f"signed-by={repository / 'entrepot.gpg'}"
         (directory / "sources.list").write_text(
-            f"deb [signed-by={key}] file:{repository} {rootfs.suite_of_this_system()} main\n")
+            f"deb [{trust}] file:{repository} {rootfs.suite_of_this_system()} main\n")
 
     def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
         own = {"Dir::State": "state", "Dir::State::status": "status", "Dir::Cache": "cache",
@@ -133,6 +133,22 @@ def test_apt_refuses_a_changed_repository(release, tmp_path, file, before, after
         changed.with_suffix(".gz").unlink()
     done = Apt(tmp_path / "apt", repository)("update", check=False)
     assert done.returncode != 0 and re.search(r"(?m)^E: ", done.stdout), done.stdout
+
+
+def test_apt_takes_a_repository_without_signature_on_trust_only(tmp_path):
+    """As docs/install.md says of a release without --sign."""
+    control = tmp_path / "tree/DEBIAN/control"
+    control.parent.mkdir(parents=True)
+    system = {"bookworm": "debian12", "trixie": "debian13", "noble": "ubuntu24.04"}[rootfs.suite_of_this_system()]
+    control.write_text(f"Package: entrepot\nVersion: 1-1~{system}\nArchitecture: all\nMaintainer: Test <test@test.invalid>\n"
+                       "Description: Test\n")
+    run_command("dpkg-deb", "--build", control.parents[1], tmp_path / "entrepot_1_all.deb")
+    run_command(PARTS / "repository.sh", tmp_path / "repository", "", tmp_path / "entrepot_1_all.deb")
+    assert not (tmp_path / "repository/entrepot.gpg").exists()
+    done = Apt(tmp_path / "signed", tmp_path / "repository")("update", check=False)
+    assert done.returncode != 0 and re.search(r"(?m)^E: .*not signed", done.stdout), done.stdout
+    done = Apt(tmp_path / "trusted", tmp_path / "repository", "trusted=yes")("update")
+    assert not re.search(r"(?m)^E: ", done.stdout), done.stdout
 
 
 # --- The image.
