@@ -25,7 +25,7 @@ LIBRARIES = "lib/entrepot"
 INSTRUCTIONS = """\
 As root, on a system with glibc {glibc} or later and systemd:
 
-  tar -C /usr/local --strip-components=1 -xzf {name}.tar.gz
+  tar -C /usr/local --no-overwrite-dir --keep-directory-symlink --strip-components=1 -xzf {name}.tar.gz
   useradd --system --home-dir /var/lib/entrepot --shell /usr/sbin/nologin entrepot
   install -d -m 0700 /etc/entrepot/credentials
   cp /usr/local/share/doc/entrepot/entrepot.json /etc/entrepot/
