@@ -38,7 +38,8 @@ std::optional<User> owner_of(const std::filesystem::path& directory) {
 /// The process is that of another user while this exists, as far as files are concerned.
 class ActAs {
  public:
-  explicit ActAs(const User& user) : group_(::getegid()), groups_(::getgroups(0, nullptr)) {
+  explicit ActAs(const User& user)
+      : group_(::getegid()), groups_(static_cast<std::size_t>(::getgroups(0, nullptr))) {
     if (::getgroups(static_cast<int>(groups_.size()), groups_.data()) < 0)
       throw std::system_error(errno, std::generic_category(), "cannot read the own groups");
     // A user without an entry has no other groups.
