@@ -5,7 +5,11 @@
 namespace entrepot::cache {
 namespace {
 
-using UpstreamChangesTest = OriginsTest;
+class UpstreamChangesTest : public OriginsTest {
+ protected:
+  /// The jobs of a reload end before the cache that they use, as in the process.
+  ~UpstreamChangesTest() override { executor.run(); }
+};
 
 /// As at a restart with the other configuration.
 TEST_F(UpstreamChangesTest, AccessChangesWhileItRuns) {
