@@ -31,16 +31,14 @@ bool lists(std::string_view list, const fs::path& folder) {
   }
 }
 
-FolderOutcome outcome_of(const CriRegistry& registry, const fs::path& main,
-                         const fs::path& folder) {
+FolderOutcome outcome_of(const CriRegistry& registry, const fs::path& folder, bool containerd_2) {
   const auto& path = registry.config_path;
-  if (!registry.unseen.empty() && registry.unseen.front() == main.string())
-    return FolderOutcome::no_configuration;
   if (path.empty()) return FolderOutcome::no_config_path;
   if (path.find(':') == std::string::npos)
     return plain(path) == folder ? FolderOutcome::read : FolderOutcome::other_folder;
   if (!lists(path, folder)) return FolderOutcome::other_folder;
-  return registry.client_pulls ? FolderOutcome::read : FolderOutcome::several_folders;
+  return containerd_2 && !registry.client_pulls ? FolderOutcome::several_folders
+                                                : FolderOutcome::read;
 }
 
 std::string remedy(const CriRegistry& registry, const fs::path& folder) {
@@ -52,47 +50,77 @@ std::string remedy(const CriRegistry& registry, const fs::path& folder) {
 }
 
 /// Imports of containerd that this process cannot see, such as those outside of a container.
-std::string unseen(const CriRegistry& registry) {
+std::string unseen(const ContainerdFiles& files) {
   std::string text;
-  for (const auto& file : registry.unseen) text += (text.empty() ? "" : ", ") + file;
+  for (const auto& file : files.unseen) text += (text.empty() ? "" : ", ") + file;
   return text.empty() ? text : "; not seen from here: its imports " + text;
 }
 
-std::string text_of_outcome(FolderOutcome outcome, const CriRegistry& registry,
-                            const fs::path& folder) {
+/// The setting that has led to the outcome.
+std::string cause(FolderOutcome outcome, const CriRegistry& registry) {
   const auto file = registry.file.string();
-  const auto not_read = "containerd does not read " + folder.string() + ": ";
+  if (outcome == FolderOutcome::no_config_path) return file + " has no config_path";
   const auto named = "config_path in " + file + " is \"" + registry.config_path + "\"";
-  switch (outcome) {
-    case FolderOutcome::read:
-      return "containerd reads " + folder.string() + ": " + named + unseen(registry);
-    case FolderOutcome::no_configuration:
-      return not_read + file +
-             " does not exist; without it, containerd 1 reads no folder, and newer versions of "
-             "containerd 2 take two folders for one. Make the file" +
-             remedy(registry, folder);
-    case FolderOutcome::no_config_path:
-      return not_read + file + " has no config_path" + unseen(registry) + remedy(registry, folder);
-    case FolderOutcome::several_folders:
-      return not_read + named + ", which containerd 2 takes for the name of one folder" +
-             unseen(registry) + remedy(registry, folder);
-    case FolderOutcome::other_folder:
-      return not_read + named + unseen(registry) +
-             "; write the files there (in Kubernetes: the volume certs-d), or" +
-             remedy(registry, folder).substr(1);
-    case FolderOutcome::unreadable:
-      break;
-  }
-  return {};
+  return outcome == FolderOutcome::several_folders
+             ? named + ", which containerd 2 takes for the name of one folder"
+             : named;
+}
+
+/// `which`: "containerd", or one of its versions.
+std::string text_of_outcome(FolderOutcome outcome, const std::string& which,
+                            const CriRegistry& registry, const ContainerdFiles& files,
+                            const fs::path& folder) {
+  const bool read = outcome == FolderOutcome::read;
+  auto text = which + (read ? " reads " : " does not read ") + folder.string() + ": " +
+              cause(outcome, registry) + unseen(files);
+  if (read) return text;
+  const auto cure = remedy(registry, folder);
+  if (outcome == FolderOutcome::other_folder)
+    text += "; write the files there (in Kubernetes: the volume certs-d), or" + cure.substr(1);
+  else
+    text += cure;
+  return text;
+}
+
+/// The finding for files that both containerd 1 and 2 can read.
+FolderFinding finding_for_both(const ContainerdFiles& files, const fs::path& folder) {
+  const auto first = registry_of_containerd_1(files);
+  const auto second = registry_of_containerd_2(files);
+  const auto by_first = outcome_of(first, folder, /*containerd_2=*/false);
+  const auto by_second = outcome_of(second, folder, /*containerd_2=*/true);
+  const bool reads_1 = by_first == FolderOutcome::read;
+  const bool reads_2 = by_second == FolderOutcome::read;
+  if (reads_1 == reads_2)
+    return {by_first, text_of_outcome(by_first, "containerd", first, files, folder)};
+  if (reads_1)
+    return {FolderOutcome::containerd_1,
+            "containerd 1 reads " + folder.string() + ", and " +
+                text_of_outcome(by_second, "containerd 2", second, files, folder)};
+  return {FolderOutcome::containerd_2,
+          "containerd 2 reads " + folder.string() + ", and " +
+              text_of_outcome(by_first, "containerd 1", first, files, folder)};
+}
+
+FolderFinding finding_of(const ContainerdFiles& files, const fs::path& folder) {
+  if (files.read.empty())
+    return {FolderOutcome::no_configuration,
+            "containerd does not read " + folder.string() + ": " + files.main.string() +
+                " does not exist; without it, containerd 1 reads no folder, and newer versions of "
+                "containerd 2 take two folders for one. Make the file" +
+                remedy({.file = files.main}, folder)};
+  if (!is_for_containerd_2(files)) return finding_for_both(files, folder);
+  const auto registry = registry_of_containerd_2(files);
+  const auto outcome = outcome_of(registry, folder, /*containerd_2=*/true);
+  return {outcome, text_of_outcome(outcome, "containerd", registry, files, folder)};
 }
 
 }  // namespace
 
 FolderFinding find_folder(const System& system, const fs::path& config, const fs::path& folder) {
   try {
-    const auto registry = read_cri_registry(system, config);
-    const auto outcome = outcome_of(registry, config, plain(folder));
-    return {outcome, printable(text_of_outcome(outcome, registry, plain(folder)))};
+    auto finding = finding_of(read_containerd_files(system, config), plain(folder));
+    finding.text = printable(finding.text);
+    return finding;
   } catch (const std::runtime_error& error) {
     return {FolderOutcome::unreadable, printable("it is unknown whether containerd reads " +
                                                  folder.string() + ": " + error.what())};

@@ -17,7 +17,9 @@ enum class FolderOutcome : std::uint8_t {
   no_config_path,    ///< it names no folder
   several_folders,   ///< which containerd 2 takes for one (containerd issue 12415)
   other_folder,
-  unreadable,  ///< a file cannot be read or parsed
+  containerd_1,  ///< containerd 1 reads it, and containerd 2 does not
+  containerd_2,  ///< the other way round
+  unreadable,    ///< a file cannot be read or parsed
 };
 
 struct FolderFinding {
@@ -26,8 +28,9 @@ struct FolderFinding {
 };
 
 /// Reads containerd's configuration `config` and the files that it imports, in the formats 1 to 3.
-/// The table of a plugin in a later file replaces the one of an earlier file. Both paths are those
-/// of the system. Does not throw: a failure is the outcome `unreadable`.
+/// A configuration of the format 3 is taken as containerd 2 does; one of an older format may be for
+/// either, and is taken in both ways. Both paths are those of the system. Does not throw: a failure
+/// is the outcome `unreadable`.
 FolderFinding find_folder(const System& system, const std::filesystem::path& config,
                           const std::filesystem::path& folder);
 

@@ -116,11 +116,43 @@ TEST_F(ContainerdFolder, ImportsComeLater) {
         << import;
     EXPECT_THAT(finding().text, HasSubstr("conf.d/20-b.toml is"));
   }
-  // A plugin's table replaces the one before: this one has no path.
-  put("/etc/containerd/conf.d/30-c.toml",
-      "version = 3\n[plugins.'io.containerd.cri.v1.images']\nsnapshotter = 'overlayfs'\n");
-  EXPECT_EQ(finding().outcome, FolderOutcome::no_config_path);
-  EXPECT_THAT(finding().text, HasSubstr("conf.d/30-c.toml has no config_path"));
+}
+
+TEST_F(ContainerdFolder, Containerd2MergesTheTablesOfImports) {
+  put("/etc/containerd/conf.d/99-nvidia.toml",
+      "version = 2\n[plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes.nvidia]\n"
+      "runtime_type = 'io.containerd.runc.v2'\n");
+  const std::string imports = "imports = ['conf.d/*.toml']\n";
+  EXPECT_EQ(outcome(imports + third + path_line), FolderOutcome::read);
+  EXPECT_THAT(finding().text, HasSubstr("config_path in /etc/containerd/config.toml is"));
+  EXPECT_EQ(outcome(imports + third), FolderOutcome::no_config_path);
+  EXPECT_THAT(finding().text, HasSubstr("/etc/containerd/config.toml has no config_path"));
+  // containerd 1 takes the last table as a whole, and this one has no path.
+  EXPECT_EQ(outcome(imports + second + path_line), FolderOutcome::containerd_2);
+  EXPECT_THAT(finding().text,
+              AllOf(StartsWith("containerd 2 reads /etc/containerd/certs.d, and containerd 1 does "
+                               "not read /etc/containerd/certs.d: "),
+                    HasSubstr("conf.d/99-nvidia.toml has no config_path; set config_path")));
+  // A setting of the drop-in counts together with the path of the main file.
+  put("/etc/containerd/conf.d/99-nvidia.toml",
+      "version = 3\n[plugins.'io.containerd.cri.v1.images']\nuse_local_image_pull = true\n");
+  EXPECT_EQ(outcome(imports + third + two_line), FolderOutcome::read);
+}
+
+TEST_F(ContainerdFolder, TwoFoldersAreTwoForContainerd1) {
+  EXPECT_EQ(outcome(second + two_line), FolderOutcome::containerd_1);
+  EXPECT_THAT(finding().text,
+              AllOf(StartsWith("containerd 1 reads /etc/containerd/certs.d, and containerd 2 does "
+                               "not read /etc/containerd/certs.d: "),
+                    HasSubstr("takes for the name of one folder; set config_path")));
+}
+
+TEST_F(ContainerdFolder, OnlyAnAsteriskMakesAnImportAPattern) {
+  put("/etc/containerd/a[1].toml", third + path_line);
+  EXPECT_EQ(outcome("version = 3\nimports = ['a[1].toml']\n"), FolderOutcome::read);
+  put("/etc/containerd/b1.toml", third + path_line);
+  EXPECT_EQ(outcome("version = 3\nimports = ['b?.toml']\n"), FolderOutcome::no_config_path);
+  EXPECT_THAT(finding().text, HasSubstr("not seen from here: its imports /etc/containerd/b?.toml"));
 }
 
 TEST_F(ContainerdFolder, ImportsOfImportsAndOfThemselves) {
