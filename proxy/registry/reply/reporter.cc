@@ -96,9 +96,12 @@ void Reporter::note_use(const http::Exchange& exchange, const Call& call,
   const auto engine = engine_of(call.fields.user_agent.value);
   const auto network = network_of(exchange.peer());
   if (!clients_.requested(engine, network, stats.finished)) return;
-  log::info("the first request of this day (UTC) from the network {}: by {} with {}, for {}",
-            metrics::to_string(network), exchange.peer().name, metrics::to_string(engine),
-            call.upstream->name);
+  log::info(
+      "the first request since the start, or of this day (UTC), from the network {}: by {} with "
+      "{}, "
+      "for {}",
+      metrics::to_string(network), exchange.peer().name, metrics::to_string(engine),
+      call.upstream->name);
 }
 
 void Reporter::write_line(const http::Exchange& exchange, const Call& call,

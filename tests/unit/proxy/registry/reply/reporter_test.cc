@@ -76,7 +76,8 @@ TEST_F(ReporterTest, ExplainsASlowExchange) {
 TEST_F(ReporterTest, LogsTheFirstRequestOfADayFromANetwork) {
   const auto upstream = std::make_shared<const Upstream>(
       Upstream{"docker.io", true, false, metrics_.upstream("docker.io"), nullptr, 0});
-  const std::string line = "the first request of this day (UTC) from the network ";
+  const std::string line =
+      "the first request since the start, or of this day (UTC), from the network ";
   call_.upstream = upstream;
   call_.outcome = Outcome::refused;
   EXPECT_THAT(log_line(), Not(HasSubstr(line))) << "no use of the mirror";
