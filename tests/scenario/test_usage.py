@@ -44,7 +44,7 @@ def test_clients_and_repositories(start, upstream):
     assert first["name"] == NAME and second["name"] == "docker.io/acme/other"
     assert (first["requests"], first["manifests"]) == (6, 4)
     assert first["bytes"] == 4 * size + layer.size
-    assert first["stored_bytes"] == 3 * size and first["upstream_bytes"] == size + layer.size
+    assert first["stored_bytes"] == 3 * size and first["other_bytes"] == size + layer.size
     assert (second["requests"], second["manifests"], second["bytes"]) == (1, 0, other.size)
     assert found["others"]["requests"] == 0 and second["last_seconds_ago"] <= found["seconds"]
     one, = usage(entrepot, "client", "--last", "90m")["usage"]
@@ -52,7 +52,7 @@ def test_clients_and_repositories(start, upstream):
     cut = usage(entrepot, "repository", "--limit", "1")
     assert [one["name"] for one in cut["usage"]] == [NAME] and cut["others"]["requests"] == 1
     table = run("usage", "--by", "repository", "--address", f"127.0.0.1:{entrepot.admin_port}").stdout
-    assert table.splitlines()[0].split() == ["REPOSITORY", "REQUESTS", "PULLS", "SENT", "STORED", "UPSTREAM", "LAST"]
+    assert table.splitlines()[0].split() == ["REPOSITORY", "REQUESTS", "PULLS", "SENT", "STORED", "OTHER", "LAST"]
     assert NAME in table
 
 
@@ -66,6 +66,8 @@ def test_bad_input(start):
     assert entrepot.admin("/api/v1/usage?by=client", "POST").status == 405
     done = run("usage", "--by", "client", *address)
     assert done.returncode == 0 and "no client has requested content" in done.stdout
+    done = run("usage", "--by", "client", "--address", f"127.0.0.1:{entrepot.port}")
+    assert "a listener for clients; give the one of admin.address" in done.stderr
     entrepot.terminate()
     done = run("usage", "--by", "client", *address)
     assert done.returncode == 75 and "a stopped one has none" in done.stderr

@@ -38,9 +38,9 @@ std::optional<std::size_t> number(std::string_view query, std::string_view name,
 }
 
 std::optional<UsageBy> by_of(std::string_view query) {
-  const auto word = registry::find_parameter(query, "by").value;
+  const auto [word, count] = registry::find_parameter(query, "by");
   for (const auto by : {UsageBy::client, UsageBy::repository})
-    if (metrics::to_string(by) == word) return by;
+    if (count == 1 && metrics::to_string(by) == word) return by;
   return std::nullopt;
 }
 
@@ -49,7 +49,7 @@ Json json_of(const UsageCounts& counts) {
           {"manifests", counts.manifests},
           {"bytes", counts.bytes},
           {"stored_bytes", counts.stored},
-          {"upstream_bytes", counts.bytes - counts.stored}};
+          {"other_bytes", counts.bytes - counts.stored}};
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ namespace entrepot::app {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Row = std::array<std::string, 7>;
+using UsageRow = std::array<std::string, 7>;
 
 /// The process waits for its loops for five seconds.
 constexpr std::chrono::seconds usage_patience{10};
@@ -43,21 +43,21 @@ std::string age(std::uint64_t seconds) {
   return human_age(static_cast<std::int64_t>(std::min(seconds, longest)) * 1000);
 }
 
-Row row_of(const Json& one, std::string name, std::string last) {
+UsageRow row_of(const Json& one, std::string name, std::string last) {
   return {std::move(name),
           std::to_string(number(one, "requests")),
           std::to_string(number(one, "manifests")),
           human_size(number(one, "bytes")),
           human_size(number(one, "stored_bytes")),
-          human_size(number(one, "upstream_bytes")),
+          human_size(number(one, "other_bytes")),
           std::move(last)};
 }
 
-void print_rows(std::ostream& out, const std::vector<Row>& rows) {
-  std::array<std::size_t, std::tuple_size_v<Row>> widths{};
-  for (const Row& row : rows)
+void print_usage_rows(std::ostream& out, const std::vector<UsageRow>& rows) {
+  std::array<std::size_t, std::tuple_size_v<UsageRow>> widths{};
+  for (const UsageRow& row : rows)
     for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  for (const Row& row : rows) {
+  for (const UsageRow& row : rows) {
     out << row[0] << std::string(widths[0] - row[0].size(), ' ');
     for (std::size_t i = 1; i < widths.size(); ++i)
       out << std::string(widths[i] - row[i].size() + 2, ' ') << row[i];
@@ -75,8 +75,8 @@ std::string target_of_usage(const Command& command) {
 
 void print_usage(std::ostream& out, const Json& answer) {
   const bool clients = word(answer, "by") == "client";
-  std::vector<Row> rows = {{clients ? "CLIENT" : "REPOSITORY", "REQUESTS", "PULLS", "SENT",
-                            "STORED", "UPSTREAM", "LAST"}};
+  std::vector<UsageRow> rows = {
+      {clients ? "CLIENT" : "REPOSITORY", "REQUESTS", "PULLS", "SENT", "STORED", "OTHER", "LAST"}};
   const auto list = answer.find("usage");
   if (list != answer.end() && list->is_array())
     for (const auto& one : *list)
@@ -87,7 +87,7 @@ void print_usage(std::ostream& out, const Json& answer) {
   if (rows.size() == 1)
     out << "no client has requested content in the last " << age(number(answer, "seconds")) << "\n";
   else
-    print_rows(out, rows);
+    print_usage_rows(out, rows);
 }
 
 int run_usage_command(const Command& command, const AdminTarget& target) {
@@ -103,7 +103,8 @@ int run_usage_command(const Command& command, const AdminTarget& target) {
   const auto json = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
   if (answer.status != 200 || !json.is_object() || !json.contains("usage")) {
     std::cerr << "entrepot: the process on " << target.address << " does not tell its use: "
-              << (answer.status == not_found ? "its version does not count it"
+              << (answer.status == not_found ? "its version does not count it, or this is a "
+                                               "listener for clients; give the one of admin.address"
                                              : client.refusal(answer))
               << "\n";
     return exit_config;

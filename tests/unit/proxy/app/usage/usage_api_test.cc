@@ -42,9 +42,10 @@ TEST(UsageApi, ParsesItsParameters) {
 }
 
 TEST(UsageApi, RefusesOtherParameters) {
-  for (const auto* query : {"", "by=", "by=user", "by=client&hours=0", "by=client&hours=25",
-                            "by=client&hours=x", "by=client&limit=0", "by=client&limit=1001",
-                            "by=client&limit=-1", "by=client&limit=9&limit=8"}) {
+  for (const auto* query :
+       {"", "by=", "by=user", "by=client&hours=0", "by=client&hours=25", "by=client&hours=x",
+        "by=client&limit=0", "by=client&limit=1001", "by=client&limit=-1",
+        "by=client&by=repository", "by=client&limit=9&limit=8"}) {
     const auto parsed = parse_usage_query(query);
     const auto* refused = std::get_if<admin::ApiAnswer>(&parsed);
     ASSERT_NE(refused, nullptr) << query;
@@ -61,10 +62,10 @@ TEST(UsageApi, TheNamesWithTheMostBytesAreFirst) {
   EXPECT_EQ(json["usage"][0]["name"], "user \x1b[2Jci");
   EXPECT_EQ(json["usage"][0]["last_seconds_ago"], 300);
   EXPECT_EQ(json["usage"][1]["name"], "uid 1000") << "as many bytes, more requests";
-  EXPECT_EQ(json["usage"][1]["upstream_bytes"], 2048);
+  EXPECT_EQ(json["usage"][1]["other_bytes"], 2048);
   EXPECT_EQ(json["others"],
             Json::parse(R"({"requests":9,"manifests":2,"bytes":2058,"stored_bytes":1034,)"
-                        R"("upstream_bytes":1024})"));
+                        R"("other_bytes":1024})"));
 }
 
 TEST(UsageApi, TheAnswerIsAscii) {
