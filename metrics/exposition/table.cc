@@ -266,7 +266,8 @@ constexpr std::array<Description, id_count> table = {{
      "entrepot_denials",
      Type::gauge,
      {},
-     "Patterns of repositories that `entrepot deny` refuses; NaN if their file could not be read."},
+     "Patterns of repositories that `entrepot deny` refuses; NaN if their file, or an "
+     "entry of it, could not be read."},
     {Id::handovers,
      "entrepot_handovers_total",
      Type::counter,

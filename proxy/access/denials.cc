@@ -8,17 +8,13 @@
 
 namespace entrepot::access {
 
-std::optional<std::string> Denials::fault(std::string_view pattern,
-                                          const std::vector<std::string>& upstreams) {
+std::optional<std::string> Denials::fault(std::string_view pattern) {
   if (auto fault = Glob::fault(pattern)) return fault;
   const std::size_t slash = pattern.find('/');
   const std::string_view upstream = pattern.substr(0, slash);
   const std::string name = printable(upstream);
   if (upstream.empty() || upstream.find_first_of(Glob::special) != upstream.npos)
     return "a pattern begins with the name of one upstream, such as docker.io/library/*";
-  if (!upstreams.empty() && std::ranges::find(upstreams, upstream) == upstreams.end())
-    return "no upstream \"" + name + "\"; a pattern begins with the upstream, such as " +
-           printable(upstreams.front()) + "/library/*";
   if (slash == pattern.npos || slash + 1 == pattern.size())
     return "names no repository; write " + name + "/* for all of this upstream";
   return std::nullopt;

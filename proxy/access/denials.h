@@ -29,10 +29,8 @@ class Denials {
   static constexpr std::size_t most = 1000;
   static constexpr std::size_t longest_reason = 512;  ///< bytes
 
-  /// The fault of a pattern, with its cure; nullopt if it has none. `upstreams`: the configured
-  /// ones; empty: not checked.
-  static std::optional<std::string> fault(std::string_view pattern,
-                                          const std::vector<std::string>& upstreams = {});
+  /// The fault of a pattern's form, with its cure; nullopt if it has none.
+  static std::optional<std::string> fault(std::string_view pattern);
 
   Denials() = default;
   /// REQUIRES: patterns without a fault.

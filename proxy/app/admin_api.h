@@ -18,6 +18,7 @@
 #include "proxy/admin/admin_handler.h"
 #include "proxy/admission/logins.h"
 #include "proxy/app/command/admin_settings.h"
+#include "proxy/app/deny/denial_pattern.h"
 #include "proxy/app/deny/denial_store.h"
 #include "proxy/app/fetch_sources.h"
 #include "proxy/app/handover/handover.h"
@@ -45,8 +46,8 @@ class AdminApi {
     std::function<std::size_t()> connections;
     /// The addresses of the listeners for clients.
     std::function<std::vector<std::string>()> listeners;
-    /// The names of the configured upstreams.
-    std::function<std::vector<std::string>()> upstreams;
+    /// The configured upstreams.
+    std::function<std::vector<DenialUpstream>()> upstreams;
     /// Refuses these repositories from now on; by one thread at a time.
     std::function<void(std::shared_ptr<const access::Denials>)> deny;
     /// Registry::usage(). Blocks.

@@ -70,12 +70,6 @@ conf::Config Reload::marked(conf::Config config) const {
   return config;
 }
 
-std::vector<std::string> Reload::upstreams() const {
-  std::vector<std::string> names;
-  for (const auto& upstream : current_.upstreams) names.push_back(upstream.name);
-  return names;
-}
-
 void Reload::run(const Ended& ended) {
   parts_.control.assert_in_loop();
   try {

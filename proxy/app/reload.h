@@ -10,6 +10,7 @@
 #include "conf/load.h"
 #include "metrics/metrics.h"
 #include "proxy/app/changes.h"
+#include "proxy/app/deny/denial_pattern.h"
 #include "proxy/app/fetch_sources.h"
 #include "proxy/app/listeners/prepared_listeners.h"
 #include "proxy/base/secret.h"
@@ -42,8 +43,8 @@ class Reload {
   Reload& operator=(const Reload&) = delete;
 
   bool enabled() const { return load_ != nullptr; }
-  /// The names of the upstreams in force.
-  std::vector<std::string> upstreams() const;
+  /// The upstreams in force, for denials.
+  std::vector<DenialUpstream> upstreams() const { return denial_upstreams(current_); }
   /// Why the configuration of the last run() is not used; empty if it is. Control loop only.
   const std::string& refusal() const { return refusal_; }
   /// Reads the configuration and applies what can change without a restart. The log has a line for

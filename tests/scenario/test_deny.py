@@ -84,6 +84,9 @@ def test_a_stopped_process(entrepot, image):
 def test_bad_input(entrepot):
     assert "no upstream \"alpine\"" in deny(entrepot, "alpine", code=1).stderr
     assert "begins with the name of one upstream" in deny(entrepot, "*/evil", code=1).stderr
+    assert "write docker.io/library/app" in deny(entrepot, "docker.io/app", code=1).stderr
+    assert f"write {PATTERN}" in deny(entrepot, f"{PATTERN}:latest", code=1).stderr
+    assert "which pattern?" in deny(entrepot, "", code=1).stderr
     assert "is not denied" in deny(entrepot, "--remove", PATTERN, code=1).stderr
     deny(entrepot, "--remove", code=EXIT_USAGE)
     deny(entrepot, PATTERN, "--remove", "--reason", "x", code=EXIT_USAGE)
@@ -105,7 +108,7 @@ def test_a_damaged_file_is_named_and_stops_nothing(entrepot, image):
     assert entrepot.metrics().sum("denials") != entrepot.metrics().sum("denials")  # NaN
     status = run("status", "--config", str(entrepot.config_path))
     assert status.returncode == 1
-    assert "fault: deny: the denials of `entrepot deny` are not in force" in status.stdout
+    assert "fault: deny: not all denials of `entrepot deny` are in force" in status.stdout
     deny(entrepot, PATTERN)
     assert_denied(entrepot, image)
     assert file.with_name("denials.json.damaged").read_text() == '{"version": 1, "denials": ['

@@ -306,7 +306,7 @@ void add_deny_options(CLI::App& deny, Command& result) {
   add_configuration(deny, result);
   add_access_options(deny, result.admin_access, "command");
   deny.add_flag("--json", result.json, "Print JSON");
-  deny.add_option("PATTERN", result.argument,
+  deny.add_option("PATTERN", result.deny_pattern,
                   "Repositories of an upstream, such as docker.io/library/evil or ghcr.io/acme/*; "
                   "without it, all denials are listed")
       ->type_name("");

@@ -81,6 +81,7 @@ struct Command {
   int usage_limit = 100;  ///< 1 to 1000
 
   // Arguments of `deny`; the pattern is `argument`, and empty to list all.
+  std::optional<std::string> deny_pattern{};  ///< nullopt: list the denials
   bool deny_remove = false;
   std::string deny_reason;
 

@@ -24,17 +24,6 @@ cache::TagPolicy tag_policy(const conf::Tags& tags) {
   return policy;
 }
 
-/// Docker Hub by any of its names: its rules belong to the content, wherever it is fetched from.
-bool is_docker_hub(const conf::Upstream& upstream) {
-  static constexpr std::array<std::string_view, 3> names = {"docker.io", "index.docker.io",
-                                                            "registry-1.docker.io"};
-  const auto is_name = [](const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  return is_name(upstream.name) ||
-         std::any_of(upstream.aliases.begin(), upstream.aliases.end(), is_name);
-}
-
 upstream::OutgoingProxy outgoing_proxy(const conf::OutgoingProxy& configured) {
   const auto server = [](const conf::ProxyServer& one) {
     upstream::ProxyServer made{.url = one.url};
@@ -67,6 +56,16 @@ upstream::UpstreamOptions one_upstream(const conf::Upstream& configured) {
 }
 
 }  // namespace
+
+bool is_docker_hub(const conf::Upstream& upstream) {
+  static constexpr std::array<std::string_view, 3> names = {"docker.io", "index.docker.io",
+                                                            "registry-1.docker.io"};
+  const auto is_name = [](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  return is_name(upstream.name) ||
+         std::any_of(upstream.aliases.begin(), upstream.aliases.end(), is_name);
+}
 
 log::Options log_options(const conf::Config& config) {
   // Also without access lines: SIGHUP may begin them.

@@ -18,6 +18,9 @@
 
 namespace entrepot::app {
 
+/// Docker Hub by any of its names: its rules belong to the content, wherever it is fetched from.
+bool is_docker_hub(const conf::Upstream& upstream);
+
 log::Options log_options(const conf::Config& config);
 std::vector<metrics::UpstreamLabels> metric_labels(const conf::Config& config);
 cache::Options cache_options(const conf::Config& config);

@@ -24,19 +24,32 @@ access::Denial denial_of(const Json& json) {
 
 }  // namespace
 
-std::vector<access::Denial> load_denials(const std::filesystem::path& file) {
+LoadedDenials load_denials(const std::filesystem::path& file) {
   const auto text = content_of_file(file);
-  std::vector<access::Denial> list;
-  if (!text) return list;
+  LoadedDenials loaded;
+  if (!text) return loaded;
+  std::size_t number = 0;
+  const auto load = [&](const Json& one) {
+    ++number;
+    try {
+      if (loaded.list.size() == access::Denials::most) throw std::runtime_error("too many");
+      loaded.list.push_back(denial_of(one));
+    } catch (const std::exception& error) {
+      if (loaded.damage.empty())
+        loaded.damage = file.string() + " cannot be read in its entry " + std::to_string(number) +
+                        ": " + error.what();
+    }
+  };
   try {
     const Json json = Json::parse(*text);
     if (json.at("version") != format) throw std::runtime_error("it has another version");
-    for (const Json& one : json.at("denials")) list.push_back(denial_of(one));
-    if (list.size() > access::Denials::most) throw std::runtime_error("it has too many entries");
+    const Json& denials = json.at("denials");
+    if (!denials.is_array()) throw std::runtime_error("its denials are no list");
+    for (const Json& one : denials) load(one);
   } catch (const std::exception& error) {
     throw std::runtime_error(file.string() + " cannot be read: " + error.what());
   }
-  return list;
+  return loaded;
 }
 
 void save_denials(const std::filesystem::path& file, const std::vector<access::Denial>& list) {

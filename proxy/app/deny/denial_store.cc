@@ -11,6 +11,17 @@
 #include "proxy/app/deny/denial_file.h"
 
 namespace entrepot::app {
+namespace {
+
+/// `name`, or with ".2" and so on behind it: the first that no file has. An earlier damaged file
+/// may be the only one that still shows its patterns.
+std::filesystem::path free_name(const std::string& name) {
+  std::filesystem::path path = name;
+  for (int i = 2; std::filesystem::exists(path); ++i) path = name + "." + std::to_string(i);
+  return path;
+}
+
+}  // namespace
 
 using access::Denial;
 using access::Denials;
@@ -23,18 +34,25 @@ DenialStore::DenialStore(std::filesystem::path file, Publish publish)
 
 void DenialStore::read() {
   try {
-    const auto found = std::make_shared<const Denials>(load_denials(file_));
+    auto loaded = load_denials(file_);
+    const auto found = std::make_shared<const Denials>(std::move(loaded.list));
     if (const auto count = found->list().size(); count > 0)
       log::info("deny: {} patterns are denied (`entrepot deny` lists them)", count);
-    set(found, {});
+    const auto damage = printable(loaded.damage);
+    if (!damage.empty()) tell(damage, "those that cannot be read are not in force");
+    set(found, damage);
   } catch (const std::runtime_error& error) {
     const auto damage = printable(error.what());
-    log::error(
-        "deny: {}; its denials are not in force. Deny again what has to be denied: the next "
-        "`entrepot deny` writes a new file, and keeps this one as {}.damaged",
-        damage, file_.string());
+    tell(damage, "its denials are not in force");
     set(std::make_shared<const Denials>(), damage);
   }
+}
+
+void DenialStore::tell(std::string_view damage, std::string_view effect) const {
+  log::error(
+      "deny: {}; {}. Deny again what has to be denied: the next `entrepot deny` writes a new file, "
+      "and keeps this one as {}.damaged",
+      damage, effect, file_.string());
 }
 
 void DenialStore::set(List next, std::string damage) {
@@ -49,12 +67,20 @@ void DenialStore::set(List next, std::string damage) {
 DenialChange DenialStore::add(Denial denial) {
   const MutexLock lock(changes_);
   auto next = list()->list();
-  const auto same = [&](const Denial& one) { return one.pattern == denial.pattern; };
-  if (std::ranges::any_of(next, same)) return DenialChange::unchanged;
-  if (next.size() >= Denials::most) return DenialChange::full;
-  next.push_back(denial);
+  const auto same = std::ranges::find(next, denial.pattern, &Denial::pattern);
+  const bool again = same != next.end();
+  const bool news = !again || (!denial.reason.empty() && denial.reason != same->reason);
+  if (!news && damage().empty()) return DenialChange::unchanged;
+  if (!again && next.size() >= Denials::most) return DenialChange::full;
+  if (!again) {
+    next.push_back(denial);
+  } else if (news) {
+    same->reason = denial.reason;
+    same->by = denial.by;
+  }
   if (!use(std::move(next))) return DenialChange::failed;
-  log::warn("deny: {} is denied from now on, by {}{}{}", printable(denial.pattern), denial.by,
+  log::warn("deny: {} {}, by {}{}{}", printable(denial.pattern),
+            again ? "stays denied" : "is denied from now on", denial.by,
             denial.reason.empty() ? "" : ": ", printable(denial.reason));
   return DenialChange::done;
 }
@@ -72,7 +98,7 @@ DenialChange DenialStore::remove(std::string_view pattern, const std::string& by
 bool DenialStore::use(std::vector<Denial> next) {
   try {
     if (!damage().empty() && std::filesystem::exists(file_))
-      std::filesystem::rename(file_, file_.string() + ".damaged");
+      std::filesystem::rename(file_, free_name(file_.string() + ".damaged"));
     save_denials(file_, next);
   } catch (const std::exception& error) {
     log::error("deny: nothing is changed, because {}", printable(error.what()));

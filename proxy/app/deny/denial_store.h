@@ -19,7 +19,7 @@ namespace entrepot::app {
 /// The effect of a command.
 enum class DenialChange : std::uint8_t {
   done,
-  unchanged,  ///< the pattern is denied already
+  unchanged,  ///< the pattern is denied already, with this reason or without a new one
   absent,     ///< there is no such denial
   full,       ///< Denials::most
   failed,     ///< the file cannot be written; the log says why
@@ -29,9 +29,10 @@ enum class DenialChange : std::uint8_t {
 /// process at a time has the file: the one that has locked the cache directory. Any thread; a
 /// change blocks on the disk, and nothing else does.
 ///
-/// A file that cannot be read is named in the log, and none of its denials is in force: a mirror
-/// that refused everything instead would stop no pull, because engines then ask the registry
-/// itself. The next change keeps it as FILE.damaged.
+/// A file that cannot be read is named in the log, and none of its denials is in force; of a file
+/// with some entries that cannot be read, all others are. A mirror that refused everything instead
+/// would stop no pull, because engines then ask the registry itself. The next change keeps the file
+/// as FILE.damaged, or FILE.damaged.2 and so on where there is one.
 class DenialStore {
  public:
   using List = std::shared_ptr<const access::Denials>;
@@ -43,17 +44,19 @@ class DenialStore {
   DenialStore(const DenialStore&) = delete;
   DenialStore& operator=(const DenialStore&) = delete;
 
+  /// A pattern that is denied already keeps its time, and takes a reason that is not empty.
   /// REQUIRES: a pattern without a fault.
   DenialChange add(access::Denial denial);
   /// `by`: for the log, safe for it.
   DenialChange remove(std::string_view pattern, const std::string& by);
 
   List list() const;
-  /// Why the file could not be read; empty: it could, or a change has replaced it since.
+  /// Why not all of the file could be read; empty: it could, or a change has replaced it since.
   std::string damage() const;
 
  private:
   void read() REQUIRES(changes_);
+  void tell(std::string_view damage, std::string_view effect) const;
   /// Writes `next`, then publishes it. False: it cannot be written, and nothing has changed.
   bool use(std::vector<access::Denial> next) REQUIRES(changes_);
   void set(List next, std::string damage) REQUIRES(changes_);

@@ -37,13 +37,24 @@ ApiAnswer all_of(const DenialStore& store) {
                  {"unreadable", damage.empty() ? Json(nullptr) : Json(damage)}});
 }
 
-/// Decoded; nullopt if it is malformed, too long or no UTF-8. Empty without the parameter.
-std::optional<std::string> parameter(const DenyRequest& request, std::string_view name,
-                                     std::size_t longest) {
+struct Parameter {
+  std::string value{};  ///< decoded; empty without the parameter
+  std::string fault{};  ///< with its cure; empty if it has none
+};
+
+Parameter parameter(const DenyRequest& request, const std::string& name, std::size_t longest) {
   const auto found = registry::find_parameter(request.query, name);
-  auto value = registry::decode_parameter(found.value, longest);
-  if (found.count > 1 || !value || !is_utf8(*value)) return std::nullopt;
-  return value;
+  const auto fault = [&](const std::string& why) { return Parameter{{}, "the " + name + why}; };
+  if (found.count > 1) return fault(" is given twice; give one in each request");
+  auto value = registry::decode_parameter(found.value, found.value.size());
+  if (!value)
+    return fault(
+        " has a control character, such as the end of a line, or a '%' without two "
+        "hexadecimal digits");
+  if (!is_utf8(*value)) return fault(" is no UTF-8 text");
+  if (value->size() > longest)
+    return fault(" is longer than " + std::to_string(longest) + " bytes");
+  return {*std::move(value), {}};
 }
 
 ApiAnswer result(DenialStore& store, DenialChange change, const std::string& pattern) {
@@ -75,16 +86,16 @@ ApiAnswer answer_deny_api(DenialStore& store, const DenyRequest& request) {
     return refuse(405, "only GET, HEAD, POST and DELETE");
   const auto pattern = parameter(request, "pattern", access::Glob::longest_pattern);
   const auto reason = parameter(request, "reason", Denials::longest_reason);
-  if (!pattern) return refuse(400, "the pattern is longer than 512 bytes, or no UTF-8 text");
-  if (!reason) return refuse(400, "the reason is longer than 512 bytes, or no UTF-8 text");
-  // A denial of an upstream that was removed from the configuration can be taken back.
-  const bool adds = request.method == Method::post;
-  const auto fault =
-      Denials::fault(*pattern, adds ? request.upstreams : std::vector<std::string>());
-  if (fault) return refuse(400, *fault);
+  for (const auto& fault : {pattern.fault, reason.fault})
+    if (!fault.empty()) return refuse(400, fault);
   const auto by = request.by.substr(0, longest_by);
-  if (!adds) return result(store, store.remove(*pattern, by), *pattern);
-  return result(store, store.add({*pattern, *reason, by, now_ms()}), *pattern);
+  // A denial that a pattern of today may not have, or of an upstream that is gone, can be taken
+  // back.
+  if (request.method == Method::del && !pattern.value.empty())
+    return result(store, store.remove(pattern.value, by), pattern.value);
+  if (const auto fault = fault_of_new_denial(pattern.value, request.upstreams))
+    return refuse(400, *fault);
+  return result(store, store.add({pattern.value, reason.value, by, now_ms()}), pattern.value);
 }
 
 }  // namespace entrepot::app

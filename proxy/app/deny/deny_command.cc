@@ -21,7 +21,7 @@ namespace entrepot::app {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Row = std::array<std::string, 4>;
+using DenialRow = std::array<std::string, 4>;
 
 std::string age_of(const Json& denial) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -36,7 +36,7 @@ void print_denials(std::ostream& out, const Json& answer) {
     out << "nothing is denied by command\n";
     return;
   }
-  std::vector<Row> rows = {{"PATTERN", "SINCE", "REASON", "BY"}};
+  std::vector<DenialRow> rows = {{"PATTERN", "SINCE", "REASON", "BY"}};
   const auto word = [](const Json& denial, const char* key) {
     return printable(denial.at(key).get<std::string>());
   };
@@ -44,9 +44,9 @@ void print_denials(std::ostream& out, const Json& answer) {
     rows.push_back({word(denial, "pattern"), age_of(denial),
                     denial.at("reason") == "" ? "-" : word(denial, "reason"), word(denial, "by")});
   std::array<std::size_t, 3> widths{};
-  for (const Row& row : rows)
+  for (const DenialRow& row : rows)
     for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  for (const Row& row : rows) {
+  for (const DenialRow& row : rows) {
     for (std::size_t i = 0; i < widths.size(); ++i)
       out << row[i] << std::string(widths[i] - row[i].size() + 2, ' ');
     out << row.back() << "\n";
@@ -55,8 +55,7 @@ void print_denials(std::ostream& out, const Json& answer) {
 
 /// Answers for a stopped process. The lock of the cache is the one of the file.
 AskedCache::Offline answer_from(const conf::Config& config, uid_t user) {
-  std::vector<std::string> upstreams;
-  for (const auto& upstream : config.upstreams) upstreams.push_back(upstream.name);
+  const auto upstreams = denial_upstreams(config);
   const auto file = cache::Layout(config.cache.directory).denials();
   const auto by = "uid " + std::to_string(user);
   return [file, upstreams, by](cache::OfflineCache&, http::Method method, const std::string&,
@@ -70,7 +69,8 @@ AskedCache::Offline answer_from(const conf::Config& config, uid_t user) {
 
 int run_deny_command(const Command& command, const conf::Config& config, uid_t user) {
   const std::string path(deny_path);
-  if (command.argument.empty() && (command.deny_remove || !command.deny_reason.empty())) {
+  const bool lists = !command.deny_pattern;
+  if (lists && (command.deny_remove || !command.deny_reason.empty())) {
     std::cerr << "entrepot: which pattern? entrepot deny [--remove] UPSTREAM/REPOSITORY\n";
     return exit_usage;
   }
@@ -78,8 +78,8 @@ int run_deny_command(const Command& command, const conf::Config& config, uid_t u
   const auto show = [&](const auto& answer) {
     return print_answer(command, answer, print_denials);
   };
-  if (command.argument.empty()) return show(cache.ask("GET", http::Method::get, path));
-  auto query = "pattern=" + percent_encode(command.argument, "/*");
+  if (lists) return show(cache.ask("GET", http::Method::get, path));
+  auto query = "pattern=" + percent_encode(*command.deny_pattern, "/*");
   if (command.deny_remove) return show(cache.ask("DELETE", http::Method::del, path, query));
   if (!command.deny_reason.empty()) query += "&reason=" + percent_encode(command.deny_reason);
   return show(cache.ask("POST", http::Method::post, path, query));

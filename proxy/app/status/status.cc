@@ -194,10 +194,11 @@ std::vector<Problem> problems_of(const Status& status) {
     for (const auto& upstream : *status.upstreams) add_upstream(upstream, problems);
   add_disk(status, problems);
   if (!status.denials_unreadable.empty())
-    problems.push_back({Gravity::fault, "deny",
-                        "the denials of `entrepot deny` are not in force, deny again what has to "
-                        "be denied: " +
-                            status.denials_unreadable});
+    problems.push_back(
+        {Gravity::fault, "deny",
+         "not all denials of `entrepot deny` are in force, deny again what has to be "
+         "denied: " +
+             status.denials_unreadable});
   if (const auto wrong = status.hour.counts.mismatches; wrong > 0)
     problems.push_back({Gravity::warning, "upstreams",
                         std::to_string(wrong) +

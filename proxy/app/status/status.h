@@ -28,8 +28,9 @@ struct Status {
   std::size_t connections = 0;              ///< of clients
   std::optional<metrics::ClientMetrics::Latest> last_request = {};  ///< nullopt: none yet
   std::size_t denials = 0;                                          ///< patterns of `entrepot deny`
-  std::string denials_unreadable = {};  ///< why their file could not be read; empty: it could
-  double flights = 0;                   ///< entrepot_flights
+  std::string denials_unreadable =
+      {};              ///< why not all of their file could be read; empty: it could
+  double flights = 0;  ///< entrepot_flights
   HourFigures::Figures hour = {};
   cache::CacheAdmin::Stats cache = {};
   std::optional<upstream::Reports> upstreams = {};  ///< nullopt: the fetch loops do not answer

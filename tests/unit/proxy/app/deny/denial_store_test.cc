@@ -27,7 +27,8 @@ class DenialStoreTest : public testing::Test {
         file_, [this](const DenialStore::List& list) { in_force_ = list; });
   }
   admin::ApiAnswer ask(Method method, const std::string& query = {}) {
-    return answer_deny_api(*store_, {method, query, "user alice", {"docker.io", "quay.io"}});
+    return answer_deny_api(
+        *store_, {method, query, "user alice", {{"docker.io", true}, {"quay.io", false}}});
   }
   Json json(Method method, const std::string& query = {}) {
     const auto answer = ask(method, query);
@@ -63,30 +64,43 @@ TEST_F(DenialStoreTest, ADenialIsInForceAndSurvives) {
 TEST_F(DenialStoreTest, TheLogNamesTheOperator) {
   CapturedLog log;
   open();
-  ask(Method::post, "pattern=docker.io/evil&reason=a%E2%80%AEb");
-  ask(Method::del, "pattern=docker.io/evil");
+  ask(Method::post, "pattern=docker.io/acme/evil&reason=a%E2%80%AEb");
+  ask(Method::del, "pattern=docker.io/acme/evil");
   EXPECT_THAT(log.text(),
-              HasSubstr("docker.io/evil is denied from now on, by user alice: a\\u202eb"));
-  EXPECT_THAT(log.text(), HasSubstr("docker.io/evil is no longer denied, by user alice"));
+              HasSubstr("docker.io/acme/evil is denied from now on, by user alice: a\\u202eb"));
+  EXPECT_THAT(log.text(), HasSubstr("docker.io/acme/evil is no longer denied, by user alice"));
 }
 
-TEST_F(DenialStoreTest, TheFirstDenialOfAPatternStays) {
+TEST_F(DenialStoreTest, ADenialTakesAnotherReason) {
   open();
-  ask(Method::post, "pattern=quay.io/x&reason=first");
+  const auto first = json(Method::post, "pattern=quay.io/x&reason=first");
+  EXPECT_EQ(json(Method::post, "pattern=quay.io/x"), first) << "no reason";
+  CapturedLog log;
   const auto all = json(Method::post, "pattern=quay.io/x&reason=second");
   ASSERT_EQ(all["denials"].size(), 1U);
-  EXPECT_EQ(all["denials"][0]["reason"], "first");
+  EXPECT_EQ(all["denials"][0]["reason"], "second");
+  EXPECT_EQ(all["denials"][0]["since_ms"], first["denials"][0]["since_ms"]);
+  EXPECT_THAT(log.text(), HasSubstr("quay.io/x stays denied, by user alice: second"));
 }
 
 TEST_F(DenialStoreTest, RefusalsNameTheCure) {
   open();
-  EXPECT_EQ(ask(Method::post).status, 400);
-  EXPECT_THAT(ask(Method::post, "pattern=ghcr.io/x").body, HasSubstr("no upstream"));
-  EXPECT_EQ(ask(Method::post, "pattern=quay.io/%zz").status, 400);
-  EXPECT_EQ(ask(Method::post, "pattern=quay.io/%ff").status, 400);
-  EXPECT_EQ(ask(Method::post, "pattern=quay.io/a&pattern=quay.io/b").status, 400);
-  EXPECT_EQ(ask(Method::post, "pattern=quay.io/a&reason=" + std::string(513, 'x')).status, 400);
-  EXPECT_EQ(ask(Method::post, "pattern=quay.io/a&reason=a%0ab").status, 400);
+  const auto why = [&](const std::string& query, Method method = Method::post) {
+    const auto answer = ask(method, query);
+    EXPECT_EQ(answer.status, 400) << answer.body;
+    return answer.body;
+  };
+  EXPECT_THAT(why(""), HasSubstr("which pattern?"));
+  EXPECT_THAT(why("", Method::del), HasSubstr("which pattern?"));
+  EXPECT_THAT(why("pattern=ghcr.io/x"), HasSubstr("no upstream"));
+  EXPECT_THAT(why("pattern=docker.io/x"), HasSubstr("write docker.io/library/x"));
+  EXPECT_THAT(why("pattern=quay.io/%zz"), HasSubstr("the pattern has a control character, such as "
+                                                    "the end of a line, or a '%' without"));
+  EXPECT_THAT(why("pattern=quay.io/%ff"), HasSubstr("the pattern is no UTF-8 text"));
+  EXPECT_THAT(why("pattern=quay.io/a&pattern=quay.io/b"), HasSubstr("the pattern is given twice"));
+  EXPECT_THAT(why("pattern=quay.io/a&reason=" + std::string(513, 'x')),
+              HasSubstr("the reason is longer than 512 bytes"));
+  EXPECT_THAT(why("pattern=quay.io/a&reason=a%0ab"), HasSubstr("the reason has a control"));
   EXPECT_EQ(ask(Method::del, "pattern=quay.io/a").status, 404);
   EXPECT_EQ(ask(Method::put, "pattern=quay.io/a").status, 405);
   EXPECT_FALSE(std::filesystem::exists(file_));
@@ -113,38 +127,69 @@ TEST_F(DenialStoreTest, ItIsBounded) {
 }
 
 TEST_F(DenialStoreTest, ADamagedFileIsNamedAndKept) {
-  for (const std::string text :
-       {"", "{", "[]", R"({"version":2,"denials":[]})", R"({"version":1})",
-        R"({"version":1,"denials":[{"pattern":"docker.io/*"}]})",
-        R"({"version":1,"denials":[{"pattern":"*","reason":"","by":"","since_ms":1}]})"}) {
+  for (const std::string text : {"", "{", "[]", R"({"version":2,"denials":[]})", R"({"version":1})",
+                                 R"({"version":1,"denials":{"a":{}}})"}) {
+    std::filesystem::remove(file_.string() + ".damaged");
     put(text);
     CapturedLog log;
     open();
     EXPECT_THAT(log.text(), HasSubstr(file_.string() + " cannot be read: ")) << text;
-    EXPECT_FALSE(in_force_->denies("docker.io", "x"));
+    EXPECT_FALSE(in_force_->denies("docker.io", "a/x"));
     EXPECT_THAT(json(Method::get)["unreadable"], HasSubstr("cannot be read"));
     EXPECT_THAT(store_->damage(), Not(testing::IsEmpty()));
-    EXPECT_EQ(json(Method::post, "pattern=docker.io/x")["unreadable"], nullptr);
+    EXPECT_EQ(json(Method::post, "pattern=docker.io/a/x")["unreadable"], nullptr);
     EXPECT_EQ(store_->damage(), "");
     std::ifstream kept(file_.string() + ".damaged");
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(kept), {}), text);
     open();
-    EXPECT_TRUE(in_force_->denies("docker.io", "x"));
+    EXPECT_TRUE(in_force_->denies("docker.io", "a/x"));
   }
+}
+
+TEST_F(DenialStoreTest, TheOtherEntriesOfADamagedFileStayInForce) {
+  const std::string good = R"({"pattern":"docker.io/a/x","reason":"","by":"","since_ms":1})";
+  for (const std::string bad : {R"({"pattern":"docker.io/*"})",
+                                R"({"pattern":"*","reason":"","by":"","since_ms":1})", "3"}) {
+    put(R"({"version":1,"denials":[)" + bad + "," + good + "]}");
+    CapturedLog log;
+    open();
+    EXPECT_THAT(log.text(), HasSubstr(file_.string() + " cannot be read in its entry 1: ")) << bad;
+    EXPECT_TRUE(in_force_->denies("docker.io", "a/x"));
+    EXPECT_THAT(json(Method::get)["unreadable"], HasSubstr("entry 1"));
+    EXPECT_EQ(json(Method::post, "pattern=docker.io/a/x")["unreadable"], nullptr) << "written anew";
+    open();
+    EXPECT_EQ(store_->damage(), "");
+    EXPECT_TRUE(in_force_->denies("docker.io", "a/x"));
+  }
+}
+
+TEST_F(DenialStoreTest, EachDamagedFileIsKept) {
+  for (const auto* text : {"first", "second", "third"}) {
+    put(text);
+    open();
+    ask(Method::post, "pattern=quay.io/x");
+  }
+  const auto kept = [&](const char* end) {
+    std::ifstream file(file_.string() + ".damaged" + end);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  EXPECT_EQ(kept(""), "first");
+  EXPECT_EQ(kept(".2"), "second");
+  EXPECT_EQ(kept(".3"), "third");
 }
 
 TEST_F(DenialStoreTest, NothingChangesIfTheFileCannotBeWritten) {
   open();
-  ask(Method::post, "pattern=docker.io/x");
+  ask(Method::post, "pattern=docker.io/a/x");
   // A folder in the place of the file fails for root, too.
   std::filesystem::remove(file_);
   std::filesystem::create_directories(file_ / "full");
   CapturedLog log;
-  EXPECT_EQ(ask(Method::post, "pattern=docker.io/y").status, 503);
-  EXPECT_EQ(ask(Method::del, "pattern=docker.io/x").status, 503);
+  EXPECT_EQ(ask(Method::post, "pattern=docker.io/a/y").status, 503);
+  EXPECT_EQ(ask(Method::del, "pattern=docker.io/a/x").status, 503);
   EXPECT_THAT(log.text(), HasSubstr("nothing is changed, because"));
-  EXPECT_TRUE(in_force_->denies("docker.io", "x"));
-  EXPECT_FALSE(in_force_->denies("docker.io", "y"));
+  EXPECT_TRUE(in_force_->denies("docker.io", "a/x"));
+  EXPECT_FALSE(in_force_->denies("docker.io", "a/y"));
 }
 
 }  // namespace
