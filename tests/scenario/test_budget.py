@@ -47,21 +47,18 @@ def test_a_low_budget_requests_no_known_manifest(start, upstream, budget, image)
     assert asked(upstream) == ["GET", "HEAD"] and budget.counted == 1
 
 
-def test_saving_has_a_line_at_its_begin_and_at_its_end(start, upstream, budget, image):
-    entrepot = start()
+def test_saving_has_one_line_for_all_loops_and_responses(start, upstream, budget, image):
+    entrepot = start(threads={"fetch": 4})
     learn(entrepot, budget, image, LOW)
-    upstream.add_image(REPOSITORY, content.image(seed=8), "v3", "v4")
     begun = entrepot.log.wait_for(rf"warn .*: \S+ leaves {LOW - 1} of 100 requests to the anonymous user; its rate "
                                   r"limit is saved from now on: another account or endpoint is preferred")
-    budget.remaining = LOW
-    upstream.add_image(REPOSITORY, content.image(seed=7), "v2")
-    entrepot.get(manifest_target("v2"))
-    budget.remaining = ENOUGH
-    entrepot.get(manifest_target("v3"))
-    # The HEAD, which is sent while few are left, says it first.
-    entrepot.log.wait_for(rf"info .* leaves {ENOUGH} of 100 requests to the anonymous user; its rate limit is "
-                          "no longer saved")
-    assert len([line for line in entrepot.log.lines if "is saved from now on" in line]) == 1, begun
+    for turn in range(16):
+        upstream.add_image(REPOSITORY, content.image(seed=10 + turn), f"w{turn}")
+        budget.remaining = ENOUGH if turn % 2 else LOW
+        assert entrepot.get(manifest_target(f"w{turn}")).status == 200
+    entrepot.get(manifest_target("none"))
+    entrepot.log.wait_for("/manifests/none")  # after the lines of the others
+    assert len([line for line in entrepot.log.lines if "rate limit is" in line]) == 1, begun
 
 
 def test_a_low_budget_spends_one_get_on_an_unknown_manifest(start, upstream, budget, image):

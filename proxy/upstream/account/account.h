@@ -9,7 +9,6 @@
 #include "proxy/upstream/account/account_record.h"
 #include "proxy/upstream/account/rate_budget.h"
 #include "proxy/upstream/account/rate_gate.h"
-#include "proxy/upstream/account/saving_watch.h"
 #include "proxy/upstream/account/token_gate.h"
 #include "proxy/upstream/auth/tokens.h"
 #include "proxy/upstream/auth/waiter_list.h"
@@ -52,14 +51,14 @@ class Account {
   TokenGate& token_gate() { return token_gate_; }
   const TokenGate& token_gate() const { return token_gate_; }
 
-  /// Whether the endpoint accepts it; meaningless without a credential.
+  /// Whether the endpoint accepts it, which is meaningless without a credential; whether its rate
+  /// limit is saved.
   AccountRecord& record() const { return *record_; }
   /// The logins that wait until they may send the password (PasswordProof::Step::wait).
   WaiterList<TurnSink>& turns() { return turns_; }
 
   RateBudget& budget() { return budget_; }
   const RateBudget& budget() const { return budget_; }
-  SavingWatch& saving() { return saving_; }
 
  private:
   const Credential* const credential_;
@@ -69,7 +68,6 @@ class Account {
   const std::shared_ptr<AccountRecord> record_;
   WaiterList<TurnSink> turns_;
   RateBudget budget_;
-  SavingWatch saving_;  ///< of budget_
 };
 
 }  // namespace entrepot::upstream

@@ -122,11 +122,25 @@ void AccountRecord::password_ended(bool leads, PasswordEnd end, Time now) {
   if (proof_.ended(leads, end, known_since(now, now))) notify();
 }
 
+SavingWatch::Change AccountRecord::look_at_saving(const RateBudget& budget, Time now) {
+  const MutexLock lock(mutex_);
+  return saving_.look(budget, now);
+}
+
 std::shared_ptr<AccountRecord> AccountRecords::of(const std::string& upstream,
                                                   const std::string& endpoint,
                                                   const Credential& credential,
                                                   const Timeouts& timeouts) {
-  Key key{upstream, endpoint, credential.username, marks_.of(credential.password)};
+  return with({upstream, endpoint, credential.username, marks_.of(credential.password)}, timeouts);
+}
+
+std::shared_ptr<AccountRecord> AccountRecords::of_anonymous(const std::string& upstream,
+                                                            const std::string& endpoint,
+                                                            const Timeouts& timeouts) {
+  return with({upstream, endpoint}, timeouts);  // no mark of a password is empty
+}
+
+std::shared_ptr<AccountRecord> AccountRecords::with(Key key, const Timeouts& timeouts) {
   const MutexLock lock(mutex_);
   std::erase_if(records_, [](const auto& one) { return one.second.expired(); });
   auto& slot = records_[std::move(key)];

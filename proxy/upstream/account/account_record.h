@@ -18,12 +18,14 @@
 #include "proxy/loop/loop.h"
 #include "proxy/upstream/account/account_health.h"
 #include "proxy/upstream/account/password_proof.h"
+#include "proxy/upstream/account/saving_watch.h"
 #include "proxy/upstream/wire/credential.h"
 
 namespace entrepot::upstream {
 
-/// The knowledge of all fetch loops about one account at one endpoint: whether it is refused, who
-/// checks it, and who may send its password. So a refused account counts once, and is checked once.
+/// The knowledge of all fetch loops about one account, or the anonymous user, at one endpoint:
+/// whether it is refused, who checks it, who may send its password, and whether its rate limit is
+/// saved. So a refused account counts once, and is checked once, and a saving has one line.
 /// It survives a reload that leaves name and password as they were. Thread-safe.
 class AccountRecord {
  public:
@@ -66,6 +68,9 @@ class AccountRecord {
   std::optional<PasswordProof::Step> next_step();
   void password_ended(bool leads, PasswordEnd end, Time now);
 
+  /// See SavingWatch::look(). `budget` is that of the calling loop.
+  SavingWatch::Change look_at_saving(const RateBudget& budget, Time now);
+
  private:
   void notify() REQUIRES(mutex_);
   void publish() REQUIRES(mutex_);
@@ -74,6 +79,7 @@ class AccountRecord {
   mutable Mutex mutex_;
   AccountHealth health_ GUARDED_BY(mutex_);
   PasswordProof proof_ GUARDED_BY(mutex_);
+  SavingWatch saving_ GUARDED_BY(mutex_);
   bool checking_ GUARDED_BY(mutex_) = false;
   Time check_began_ GUARDED_BY(mutex_){};            ///< of the running check
   std::optional<Time> accepted_ GUARDED_BY(mutex_);  ///< begin of the last check, if it accepted
@@ -92,10 +98,16 @@ class AccountRecords {
   /// pointer to it exists.
   std::shared_ptr<AccountRecord> of(const std::string& upstream, const std::string& endpoint,
                                     const Credential& credential, const Timeouts& timeouts);
+  /// The same for the anonymous user.
+  std::shared_ptr<AccountRecord> of_anonymous(const std::string& upstream,
+                                              const std::string& endpoint,
+                                              const Timeouts& timeouts);
 
  private:
   /// Upstream, endpoint, user name, and the mark of the password.
   using Key = std::array<std::string, 4>;
+
+  std::shared_ptr<AccountRecord> with(Key key, const Timeouts& timeouts);
 
   const SecretMarks marks_;
   Mutex mutex_;

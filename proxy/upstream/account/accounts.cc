@@ -25,12 +25,13 @@ std::string left_of(const RateBudget& budget, RateBudget::Time now) {
   return text + " requests";
 }
 
-/// Logs the begin and the end of saving the rate limit of `account`. `name`: "upstream: endpoint".
+/// Logs the begin and the end of saving the rate limit of `account`, once for all loops. `name`:
+/// "upstream: endpoint".
 void note_saving(Account& account, const std::string& name, RateBudget::Time now) {
   const RateBudget& budget = account.budget();
   const std::string whose =
       account.credential() == nullptr ? "the anonymous user" : name_of(account);
-  switch (account.saving().look(budget, now)) {
+  switch (account.record().look_at_saving(budget, now)) {
     case SavingWatch::Change::none:
       return;
     case SavingWatch::Change::begins:
@@ -39,11 +40,9 @@ void note_saving(Account& account, const std::string& name, RateBudget::Time now
           "preferred, and without one tags are checked less often",
           name, left_of(budget, now), whose);
     case SavingWatch::Change::ends:
-      if (!budget.remaining(now))
-        return log::info("{}: the window of the rate limit of {} has ended; it is no longer saved",
-                         name, whose);
-      return log::info("{} leaves {} to {}; its rate limit is no longer saved", name,
-                       left_of(budget, now), whose);
+      return log::info(
+          "{}: {} has not been short of requests for {} minutes; its rate limit is no longer saved",
+          name, whose, SavingWatch::calm.count());
   }
 }
 
@@ -55,9 +54,9 @@ Accounts::Accounts(CurlMulti& multi, const Timeouts& timeouts,
                    AccountRecords* records)
     : multi_(multi), timeouts_(timeouts), name_(upstream + ": " + endpoint), metrics_(metrics) {
   const auto add = [&](const Credential* credential) {
-    auto record = records != nullptr && credential != nullptr
-                      ? records->of(upstream, endpoint, *credential, timeouts)
-                      : std::make_shared<AccountRecord>(timeouts);
+    auto record = records == nullptr      ? std::make_shared<AccountRecord>(timeouts)
+                  : credential == nullptr ? records->of_anonymous(upstream, endpoint, timeouts)
+                                          : records->of(upstream, endpoint, *credential, timeouts);
     accounts_.push_back(
         std::make_unique<Account>(multi, timeouts, credential, upstream, std::move(record)));
   };

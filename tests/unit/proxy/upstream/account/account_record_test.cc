@@ -42,6 +42,24 @@ TEST_F(AccountRecordTest, IsTheSameForTheSameAccount) {
   EXPECT_FALSE(records.of("u", "e", credential, timeouts)->refused()) << "it was gone";
 }
 
+TEST_F(AccountRecordTest, TheAnonymousUserHasOneAtEachEndpoint) {
+  const auto anonymous = records.of_anonymous("u", "e", timeouts);
+  EXPECT_EQ(records.of_anonymous("u", "e", timeouts), anonymous);
+  EXPECT_NE(records.of_anonymous("u", "f", timeouts), anonymous);
+  EXPECT_NE(records.of("u", "e", {"", ""}, timeouts), anonymous);
+}
+
+TEST_F(AccountRecordTest, TheSavingBeginsOnceForAllLoops) {
+  ResponseHead head;
+  head.ratelimit_limit = "100;w=3600";
+  head.ratelimit_remaining = "5;w=3600";
+  RateBudget one, other;
+  one.update(head, now);
+  other.update(head, now);
+  EXPECT_EQ(record->look_at_saving(one, now), SavingWatch::Change::begins);
+  EXPECT_EQ(record->look_at_saving(other, now), SavingWatch::Change::none);
+}
+
 TEST_F(AccountRecordTest, CountsOnceWhileItIsUsed) {
   const auto series = metrics.endpoint("u", "e");
   record->join(series);
