@@ -43,7 +43,7 @@ class Explanation {
   void write(const AccessLine& line) {
     static const UpstreamWork none;
     const UpstreamWork& work = line.work == nullptr ? none : *line.work;
-    if (line.duration < slow_exchange && !is_odd(work)) return;
+    if (line.duration < slow_exchange && !is_odd(line, work)) return;
     wait("login_ms", line.login_wait);
     if (!work.endpoints.empty()) endpoints(work);
     count("kept", work.kept);
@@ -62,8 +62,10 @@ class Explanation {
   }
 
  private:
-  static bool is_odd(const UpstreamWork& work) {
-    return work.kept + work.stalls + work.resumes + work.moves > 0 || work.transfers > 1;
+  static bool is_odd(const AccessLine& line, const UpstreamWork& work) {
+    const bool own =
+        line.outcome != metrics::Outcome::hit && line.outcome != metrics::Outcome::joined;
+    return work.kept + work.stalls + work.resumes + work.moves > 0 || (own && work.transfers > 1);
   }
 
   void name(std::string_view name) {

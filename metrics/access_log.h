@@ -26,8 +26,8 @@ struct ReplyWaits {
   std::chrono::nanoseconds upstream{0};  ///< bytes that had not arrived yet
 };
 
-/// The events of the upstream work for a request: all transfers together, also for clients that
-/// have joined later.
+/// The events of the upstream work for a request since it has joined the work: all transfers
+/// together. No wait is longer than the request took.
 struct UpstreamWork {
   /// A transfer went on at another endpoint.
   struct Move {
@@ -102,7 +102,8 @@ class AccessLog {
 };
 
 /// The lines of such exchanges have fields that explain them: of those that took this long, and of
-/// those whose upstream work was not the usual one.
+/// those whose upstream work was not the usual one. A client that has joined a parallel fetch did
+/// not bring it about, so for its line that alone is usual.
 inline constexpr std::chrono::seconds slow_exchange{1};
 /// Shorter waits have no field.
 inline constexpr std::chrono::milliseconds least_wait{100};

@@ -78,31 +78,54 @@ void FetchRecord::kept(std::uint64_t bytes) {
   work_.kept += bytes;
 }
 
-void FetchRecord::add_to(log::UpstreamWork& sum, Time now) const {
+std::chrono::nanoseconds FetchRecord::awaited(Time now) const {
+  return work_.awaited + (awaited_ > 0 ? now - awaited_since_ : Time::duration::zero());
+}
+
+FetchRecord::Mark FetchRecord::mark(Time now) const {
   const MutexLock lock(mutex_);
+  return {.at = now,
+          .kept = work_.kept,
+          .stalls = work_.stalls,
+          .resumes = work_.resumes,
+          .moves = work_.moves,
+          .queued = work_.queued,
+          .awaited = awaited(now),
+          .stalled = work_.stalled};
+}
+
+void FetchRecord::add_since(const Mark& mark, log::UpstreamWork& sum, Time now) const {
+  using std::chrono::nanoseconds;
+  const MutexLock lock(mutex_);
+  // A wait is noted at its end, and may have begun before the mark.
+  const auto within = [span = std::max<nanoseconds>(now - mark.at, {})](nanoseconds length) {
+    return std::clamp(length, nanoseconds::zero(), span);
+  };
   for (const auto& endpoint : work_.endpoints) add_endpoint(sum, endpoint);
-  for (const auto& move : work_.first_moves) add_move(sum, move);
-  sum.kept += work_.kept;
-  sum.queued += work_.queued;
-  sum.awaited += work_.awaited;
-  if (awaited_ > 0) sum.awaited += now - awaited_since_;
-  sum.stalls += work_.stalls;
-  sum.stalled += work_.stalled;
-  sum.resumes += work_.resumes;
-  sum.moves += work_.moves;
+  for (std::size_t i = mark.moves; i < work_.first_moves.size(); ++i)
+    add_move(sum, work_.first_moves[i]);
+  sum.kept += work_.kept - mark.kept;
+  sum.queued += within(work_.queued - mark.queued);
+  sum.awaited += within(awaited(now) - mark.awaited);
+  // A body may have stood still already.
+  const bool goes_on = work_.stalls == mark.stalls && work_.stalled > mark.stalled;
+  sum.stalls += goes_on ? 1 : work_.stalls - mark.stalls;
+  sum.stalled += within(work_.stalled - mark.stalled);
+  sum.resumes += work_.resumes - mark.resumes;
+  sum.moves += work_.moves - mark.moves;
   sum.transfers = std::max(sum.transfers, work_.transfers);
 }
 
-void WorkForRequest::add(const std::shared_ptr<const FetchRecord>& record) {
+void WorkForRequest::add(const std::shared_ptr<const FetchRecord>& record, FetchRecord::Time now) {
   const MutexLock lock(mutex_);
-  const bool known = std::ranges::find(records_, record) != records_.end();
-  if (!known && records_.size() < most_records) records_.push_back(record);
+  const bool known = std::ranges::find(joined_, record, &Joined::record) != joined_.end();
+  if (!known && joined_.size() < most_records) joined_.push_back({record, record->mark(now)});
 }
 
 log::UpstreamWork WorkForRequest::sum(FetchRecord::Time now) const {
   const MutexLock lock(mutex_);
   log::UpstreamWork sum;
-  for (const auto& record : records_) record->add_to(sum, now);
+  for (const auto& [record, mark] : joined_) record->add_since(mark, sum, now);
   return sum;
 }
 

@@ -51,10 +51,19 @@ class FetchRecord {
   /// An earlier fetch has left so many bytes of the object.
   void kept(std::uint64_t bytes);
 
-  /// Adds what has happened until now.
-  void add_to(log::UpstreamWork& sum, Time now) const;
+  /// The events before a request joined the work.
+  struct Mark {
+    Time at{};
+    std::uint64_t kept = 0, stalls = 0, resumes = 0, moves = 0;
+    std::chrono::nanoseconds queued{0}, awaited{0}, stalled{0};
+  };
+  Mark mark(Time now) const;
+  /// Adds the events since `mark`, and the endpoints and transfers of the whole work. No wait is
+  /// longer than the time since then.
+  void add_since(const Mark& mark, log::UpstreamWork& sum, Time now) const;
 
  private:
+  std::chrono::nanoseconds awaited(Time now) const REQUIRES(mutex_);
   void wait_begins(Time now);
   void wait_ends(Time now, std::chrono::nanoseconds queued);
 
@@ -68,16 +77,22 @@ class FetchRecord {
 /// is checked and its manifest fetched. Thread-safe.
 class WorkForRequest {
  public:
-  /// Does nothing if it has this record.
-  void add(const std::shared_ptr<const FetchRecord>& record);
-  /// All records together, until now.
+  /// The request waits for this work from `now` on. Does nothing if it does already.
+  void add(const std::shared_ptr<const FetchRecord>& record,
+           FetchRecord::Time now = std::chrono::steady_clock::now());
+  /// All records together, each from its add() until now.
   log::UpstreamWork sum(FetchRecord::Time now) const;
 
  private:
   static constexpr std::size_t most_records = 8;
 
+  struct Joined {
+    std::shared_ptr<const FetchRecord> record;
+    FetchRecord::Mark mark;
+  };
+
   mutable Mutex mutex_;
-  std::vector<std::shared_ptr<const FetchRecord>> records_ GUARDED_BY(mutex_);
+  std::vector<Joined> joined_ GUARDED_BY(mutex_);
 };
 
 }  // namespace entrepot::cache

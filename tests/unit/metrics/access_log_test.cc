@@ -162,9 +162,21 @@ TEST(AccessLog, EachKindOfOddWorkIsExplained) {
       {with(&UpstreamWork::transfers), " transfers=2\n"}};
   for (const auto& [work, fields] : cases) {
     AccessLine line = sample();
+    line.outcome = metrics::Outcome::miss;
     line.work = &work;
     EXPECT_THAT(written(line, false), HasSubstr(std::string("first_ms=0.081") + fields));
   }
+}
+
+TEST(AccessLog, AFastClientOfAParallelFetchHasNoFields) {
+  UpstreamWork work;
+  work.endpoints = {"a.example"};
+  work.transfers = 4;
+  AccessLine line = sample();
+  line.work = &work;
+  EXPECT_THAT(written(line, false), HasSubstr("first_ms=0.081\n"));
+  line.duration = 1s;
+  EXPECT_THAT(written(line, false), HasSubstr(" endpoints=\"a.example\" transfers=4\n"));
 }
 
 TEST(AccessLog, LongNamesAreCut) {

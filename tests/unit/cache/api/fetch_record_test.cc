@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 class FetchRecordTest : public testing::Test {
  protected:
-  log::UpstreamWork sum() const { return request.sum(std::chrono::steady_clock::now()); }
+  log::UpstreamWork sum() const { return request.sum(std::chrono::steady_clock::now() + 1h); }
 
   const std::shared_ptr<FetchRecord> record = std::make_shared<FetchRecord>();
   WorkForRequest request;
@@ -54,37 +54,74 @@ TEST_F(FetchRecordTest, TellsWhatHappensAfterTheRequestHasJoined) {
   EXPECT_EQ(work.transfers, 4U);
 }
 
-TEST_F(FetchRecordTest, EachClientOfTheWorkGetsAllOfIt) {
+TEST_F(FetchRecordTest, ALaterRequestGetsWhatHappensAfterItHasJoined) {
+  const auto now = std::chrono::steady_clock::now();
   WorkForRequest other;
-  request.add(record);
+  request.add(record, now);
+  record->kept(100);
+  record->delivers("a");
+  record->stalled(3s, true);
   record->resumed();
-  other.add(record);
-  EXPECT_EQ(other.sum({}).resumes, 1U);
-  EXPECT_EQ(sum().resumes, 1U);
+  record->moved({"a", "b", MoveReason::slow});
+  other.add(record, now);
+  const auto before = other.sum(now + 1h);
+  EXPECT_EQ(before.kept + before.stalls + before.resumes + before.moves, 0U);
+  EXPECT_EQ(before.stalled, 0s);
+  EXPECT_TRUE(before.first_moves.empty());
+  EXPECT_THAT(before.endpoints, ElementsAre("a"));
+  record->stalled(1s, true);
+  record->resumed();
+  record->moved({"b", "c", MoveReason::slow});
+  const auto after = other.sum(now + 1h);
+  EXPECT_EQ(after.stalls, 1U);
+  EXPECT_EQ(after.stalled, 1s);
+  EXPECT_EQ(after.resumes, 1U);
+  EXPECT_EQ(after.moves, 1U);
+  ASSERT_EQ(after.first_moves.size(), 1U);
+  EXPECT_EQ(after.first_moves[0].from, "b");
+  EXPECT_EQ(sum().resumes, 2U);
+  EXPECT_EQ(sum().stalled, 4s);
+}
+
+TEST_F(FetchRecordTest, NoWaitIsLongerThanTheRequest) {
+  const FetchRecord::Wait wait(record);
+  const auto joins = std::chrono::steady_clock::now() + 1h;
+  request.add(record, joins);
+  EXPECT_EQ(request.sum(joins + 1s).awaited, 1s) << "it had run for an hour";
+  record->stalled(20s, true);
+  EXPECT_EQ(request.sum(joins + 1s).stalled, 1s);
+}
+
+TEST_F(FetchRecordTest, APauseThatHasBegunBeforeIsOnePause) {
+  record->stalled(1s, true);
+  request.add(record);
+  record->stalled(1s, false);
+  EXPECT_EQ(sum().stalls, 1U);
+  EXPECT_EQ(sum().stalled, 1s);
 }
 
 TEST_F(FetchRecordTest, AddsUpWorkOfSeveralKindsAndEachOnce) {
   const auto fill = std::make_shared<FetchRecord>();
+  for (const auto& one : {record, fill, record}) request.add(one);
   record->delivers("a");
   record->resumed();
   fill->delivers("a");
   fill->delivers("b");
   fill->resumed();
-  for (const auto& one : {record, fill, record}) request.add(one);
   EXPECT_EQ(sum().resumes, 2U);
   EXPECT_THAT(sum().endpoints, ElementsAre("a", "b"));
 }
 
 TEST_F(FetchRecordTest, IsBounded) {
+  request.add(record);
   for (int i = 0; i < 100; ++i) {
     record->delivers(std::to_string(i));
     record->moved({"a", "b", MoveReason::slow});
   }
-  request.add(record);
   for (int i = 0; i < 100; ++i) {
     const auto next = std::make_shared<FetchRecord>();
-    next->resumed();
     request.add(next);
+    next->resumed();
   }
   EXPECT_LT(sum().resumes, 10U);
   EXPECT_LE(sum().endpoints.size(), FetchRecord::most_names);

@@ -66,7 +66,7 @@ class ParallelFillTest : public RangesTest {
   }
   static log::UpstreamWork work_of(const fakes::Source::Asked& asked) {
     log::UpstreamWork work;
-    asked.request.record->add_to(work, {});
+    asked.request.record->add_since({}, work, {});
     return work;
   }
   std::size_t under_way() const {

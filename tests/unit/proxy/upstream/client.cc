@@ -65,7 +65,7 @@ Recorded::Recorded() : request(blob_request()) {
 
 log::UpstreamWork Recorded::work() const {
   log::UpstreamWork sum;
-  request.record->add_to(sum, std::chrono::steady_clock::now());
+  request.record->add_since({}, sum, std::chrono::steady_clock::now());
   return sum;
 }
 
