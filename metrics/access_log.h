@@ -42,8 +42,10 @@ struct UpstreamWork {
   std::chrono::nanoseconds queued{0};  ///< waits for one of the upstream's transfer slots
   /// Waits for the response head, tokens and redirects included.
   std::chrono::nanoseconds awaited{0};
-  std::uint64_t stalls = 0;             ///< pauses of a body for a second or longer
-  std::chrono::nanoseconds stalled{0};  ///< in these
+  /// Pauses of a body. Each second of a transfer is looked at: a pause counts if one had no byte.
+  /// So one of two seconds always counts, and a shorter one by chance.
+  std::uint64_t stalls = 0;
+  std::chrono::nanoseconds stalled{0};  ///< the seconds without a byte
   std::uint64_t resumes = 0;            ///< bodies that broke and went on
   std::uint64_t moves = 0;
   std::vector<Move> first_moves;  ///< the first few

@@ -24,7 +24,8 @@ class FetchEvents {
   void awaits();
   /// `endpoint` has responded, and its response is used. `queued`: see FetchRecord::Wait.
   void answered(const Endpoint& endpoint, std::chrono::nanoseconds queued);
-  /// The body has delivered nothing for a second, or something.
+  /// A second of the body has passed (BodyMeter::interval), with a byte or without one. So a pause
+  /// of less than two seconds may be missed, and the length of one is rounded down.
   void second(bool delivered);
   /// A request has failed for this reason; nullopt: it was not sent.
   void failed(const Endpoint& endpoint, std::optional<metrics::EndpointFailure> reason);
