@@ -162,7 +162,8 @@ TEST_F(ServerBody, MeasuresTheWaitForAClientThatTakesNothing) {
   EXPECT_TRUE(client.reply().body == content);
   const auto waits = server_->wait_finished(1).front().waits;
   EXPECT_GT(waits.client.count(), 0);
-  EXPECT_EQ(waits.upstream.count() + waits.pace.count() + waits.disk.count(), 0);
+  // Not of the disk: the kernel may drop pages of the file.
+  EXPECT_EQ(waits.upstream.count() + waits.pace.count(), 0);
 }
 
 TEST_F(ServerBody, MeasuresTheWaitForBytesThatHaveNotArrived) {
@@ -180,7 +181,7 @@ TEST_F(ServerBody, MeasuresTheWaitForBytesThatHaveNotArrived) {
   EXPECT_TRUE(client.reply().body == content + content);
   const auto waits = server_->wait_finished(1).front().waits;
   EXPECT_GT(waits.upstream.count(), 0);
-  EXPECT_EQ(waits.client.count() + waits.pace.count() + waits.disk.count(), 0);
+  EXPECT_EQ(waits.client.count() + waits.pace.count(), 0);
 }
 
 TEST_F(ServerBody, AReplyThatTheKernelTakesAtOnceHasWaitedForNothing) {
@@ -192,7 +193,7 @@ TEST_F(ServerBody, AReplyThatTheKernelTakesAtOnceHasWaitedForNothing) {
   client.send(get("/"));
   EXPECT_TRUE(client.reply().body == content);
   const auto waits = server_->wait_finished(1).front().waits;
-  EXPECT_EQ((waits.client + waits.pace + waits.disk + waits.upstream).count(), 0);
+  EXPECT_EQ((waits.client + waits.pace + waits.upstream).count(), 0);
 }
 
 TEST_F(ServerBody, AReplyOfOnePieceHasItsBytesOnly) {
