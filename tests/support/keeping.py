@@ -10,7 +10,7 @@ from . import content
 from .checks import REPOSITORY, assert_hit, assert_whole, blob_target, manifest_target
 from .client import Closed
 from .entrepot import EXIT_RESTART
-from .gate import eventually
+from .gate import DEADLINE, eventually
 from .load import cache_of
 
 KIB, MIB = content.KIB, content.MIB
@@ -66,8 +66,8 @@ def restart_if_asked(entrepot) -> None:
         entrepot.start()
 
 
-def assert_keeps(entrepot, upstream, seed: int, timeout: float = 10) -> None:
-    """Pulled objects are stored again within that time, by a restart if the process requests one,
+def assert_keeps(entrepot, upstream, seed: int, timeout: float = DEADLINE) -> None:
+    """Pulled objects are stored again without an operator, by a restart if the process requests one,
     and all of them are found again after another restart."""
     numbers = iter(range(seed, seed + 10_000))
 
