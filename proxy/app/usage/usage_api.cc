@@ -66,7 +66,7 @@ std::variant<UsageQuery, admin::ApiAnswer> parse_usage_query(std::string_view qu
 }
 
 admin::ApiAnswer usage_answer(registry::Usage::Report report, const UsageQuery& query) {
-  auto& [rows, others] = report.page;
+  auto [rows, others] = std::move(report.page);
   std::ranges::sort(rows, [](const auto& a, const auto& b) {
     return std::tuple(b.counts.bytes, b.counts.requests, std::string_view(a.name)) <
            std::tuple(a.counts.bytes, a.counts.requests, std::string_view(b.name));
