@@ -86,8 +86,12 @@ def test_both_scripts_know_the_same_mark(script):
 
 def test_it_cleans_the_folders_of_the_caches(objects):
     def folders(one: Objects) -> dict[str, str]:
-        return {volume["name"]: volume["hostPath"]["path"] for volume in pod_of(one.one("DaemonSet"))["volumes"]
-                if "hostPath" in volume}
+        """Of the node, that a container may write to."""
+        pod = pod_of(one.one("DaemonSet"))
+        written = {mount["name"] for container in [*pod.get("initContainers", []), *pod["containers"]]
+                   for mount in container.get("volumeMounts", []) if not mount.get("readOnly")}
+        return {volume["name"]: volume["hostPath"]["path"] for volume in pod["volumes"]
+                if "hostPath" in volume and volume["name"] in written}
     assert folders(objects) == folders(Objects.of("nodes"))
     owner = pod_of(Objects.of("nodes").one("DaemonSet"))["securityContext"]["runAsUser"]
     assert pod_of(objects.one("DaemonSet"))["securityContext"]["runAsUser"] == owner
