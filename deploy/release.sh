@@ -14,10 +14,11 @@
 #                     repetition of a failed run: what it has built of this commit stays in the cache
 #   --built BUILD     packs what BUILD holds for this system, and builds nothing (used by the tests)
 #
-# As root, but for --built. The packages come from ENTREPOT_DEBIAN_MIRROR, ENTREPOT_UBUNTU_MIRROR and
-# ENTREPOT_UBUNTU_PORTS_MIRROR (arm64), or from the addresses of Debian and Ubuntu. debootstrap checks Ubuntu by
-# the keys in ENTREPOT_UBUNTU_KEYRING; Debian 12 has no package of them (docs/release.md). CMAKE_BUILD_PARALLEL_LEVEL bounds the compilers, 1 GiB of memory each. Needs the
-# packages of `deploy/packages.sh release`.
+# As root, but for --built. Debian's packages come from ENTREPOT_DEBIAN_MIRROR, or from the archive in this machine's
+# /etc/apt; those of Ubuntu from ENTREPOT_UBUNTU_MIRROR and ENTREPOT_UBUNTU_PORTS_MIRROR (arm64). debootstrap checks
+# Ubuntu by the keys in ENTREPOT_UBUNTU_KEYRING; Debian 12 has no package of them (docs/release.md).
+# CMAKE_BUILD_PARALLEL_LEVEL bounds the compilers, 1 GiB of memory each. Needs the packages of
+# `deploy/packages.sh release`.
 set -euo pipefail
 umask 022
 export LC_ALL=C.UTF-8 TZ=UTC
@@ -72,6 +73,7 @@ done
 check_tools
 if [[ -z $built ]]; then
   for suite in ${suites//,/ }; do check_keys "$suite"; done
+  find_mirrors "$suites" "$archs"
   for suite in ${suites//,/ }; do check_mirrors "$suite" "${archs//,/ }"; done
 fi
 

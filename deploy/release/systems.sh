@@ -4,9 +4,8 @@
 # beside its own, a cross compiler and an emulator.
 # shellcheck shell=bash disable=SC2154  # variables of release.sh
 
-debian=${ENTREPOT_DEBIAN_MIRROR:-http://deb.debian.org/debian}
-ubuntu=${ENTREPOT_UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}
-ports=${ENTREPOT_UBUNTU_PORTS_MIRROR:-http://ports.ubuntu.com/ubuntu-ports}
+ubuntu=${ENTREPOT_UBUNTU_MIRROR:-}
+ports=${ENTREPOT_UBUNTU_PORTS_MIRROR:-}
 ubuntu_keyring=${ENTREPOT_UBUNTU_KEYRING:-/usr/share/keyrings/ubuntu-archive-keyring.gpg}
 
 known_suite() { [[ $1 == bookworm || $1 == trixie || $1 == noble ]]; }
@@ -38,6 +37,15 @@ check_tools() {
 check_keys() {  # <suite>
   [[ $1 != noble || -r $ubuntu_keyring ]] ||
     fail "$ubuntu_keyring is missing: name a file with the keys of Ubuntu in ENTREPOT_UBUNTU_KEYRING (docs/release.md says where to get it), or leave noble out of --suites"
+}
+
+# find_mirrors <suites> <architectures>: sets $debian, and stops where the environment has to name another archive.
+find_mirrors() {
+  debian=$("$root/deploy/release/debian_mirror.sh")
+  [[ $1 == *noble* ]] || return 0
+  [[ -n $ubuntu ]] || fail "name Ubuntu's archive in ENTREPOT_UBUNTU_MIRROR, or leave noble out of --suites"
+  [[ -n $ports || $2 != *arm64* ]] ||
+    fail "name Ubuntu's archive of arm64 in ENTREPOT_UBUNTU_PORTS_MIRROR, or leave noble or arm64 out"
 }
 
 # check_mirrors <suite> <architectures>: each address of sources_list, as apt reaches it, and debootstrap's, which

@@ -48,9 +48,7 @@ wait_for() {
   fail "$1 does not answer"
 }
 
-mirror=$({ grep -rhoE '^(deb |URIs:).*' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null || true; } |
-  grep -oE 'https?://[^ ]*/debian/?( |$)' | head -1 | tr -d ' ')
-[[ -n $mirror ]] || fail 'no Debian mirror is named in /etc/apt'
+mirror=$("$root/deploy/release/debian_mirror.sh")
 say "A bare $suite"
 debootstrap --variant=minbase "$suite" "$system" "$mirror" >"$work/log" 2>&1 || fail "$(tail -3 "$work/log")"
 printf 'deb %s %s main\ndeb %s-security %s-security main\n' "$mirror" "$suite" "${mirror%/}" "$suite" \

@@ -25,11 +25,6 @@ usage() {
   exit 64
 }
 
-mirror() {
-  { grep -rhoE '^(deb |URIs:).*' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null || true; } |
-    grep -oE 'https?://[^ ]*/debian/?( |$)' | head -1 | tr -d ' '
-}
-
 # in_root COMMAND…: runs it in the system of the engines. Its mounts end with it.
 in_root() {
   unshare --mount --pid --fork --kill-child bash -euc '
@@ -41,8 +36,7 @@ in_root() {
 
 make_root() {
   local from
-  from=$(mirror)
-  [[ -n $from ]] || fail 'no Debian mirror is named in /etc/apt'
+  from=$("$here/../../deploy/release/debian_mirror.sh")
   command -v debootstrap >/dev/null || fail 'debootstrap is missing; run deploy/packages.sh test'
   say "$suite: a new system in $root"
   rm -rf --one-file-system "$root.new"

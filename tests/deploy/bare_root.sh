@@ -24,11 +24,6 @@ clean_up() {
   root='' served='' mounted=()
 }
 
-mirror() {
-  { grep -rhoE '^(deb |URIs:).*' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null || true; } |
-    grep -oE 'https?://[^ ]*/debian/?( |$)' | head -1 | tr -d ' '
-}
-
 bootstrap() {
   local suite=$1 from=$2
   debootstrap --variant=minbase "$suite" "$root" "$from" >"$root.log" 2>&1 ||
@@ -76,7 +71,7 @@ try_suite() {
   root=$(mktemp -d "${TMPDIR:-/var/tmp}/bare-$suite.XXXXXX")
   chmod 755 "$root"
   say "$suite: a bare system in $root"
-  bootstrap "$suite" "$(mirror)"
+  bootstrap "$suite" "$("$source_dir/deploy/release/debian_mirror.sh")"
   begun=$SECONDS
   quickstart "$(free_port)"
   say "$suite: served after $((SECONDS - begun)) s"

@@ -108,6 +108,12 @@ def test_missing_keys_are_told_before_the_first_system(run):
     run.stopped_early(run("bookworm,noble"), "/nowhere/keys.gpg is missing", "leave noble out of --suites")
 
 
+def test_ubuntus_archives_have_to_be_named(run, tmp_path):
+    keys = {"ENTREPOT_UBUNTU_KEYRING": str(tmp_path / "keys.gpg")}
+    (tmp_path / "keys.gpg").touch()
+    run.stopped_early(run("bookworm,noble", keys), "ENTREPOT_UBUNTU_MIRROR", "leave noble out of --suites")
+
+
 def test_a_missing_tool_is_told_before_the_first_system(run, tmp_path):
     commands = tmp_path / "commands"
     commands.mkdir()

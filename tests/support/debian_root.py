@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -131,10 +130,5 @@ class Booted:
 
 def _mirror() -> str:
     """The Debian mirror of this system."""
-    files = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
-    for file in files:
-        text = file.read_text() if file.exists() else ""
-        if match := re.search(r"^(?:deb |URIs:).*?(https?://\S*/debian/?)(?:\s|$)", text,
-                              re.MULTILINE):
-            return match[1]
-    raise RuntimeError("no Debian mirror is named in /etc/apt")
+    return subprocess.run([APT_SETTINGS.with_name("debian_mirror.sh")], check=True, stdout=subprocess.PIPE,
+                          text=True).stdout.strip()
