@@ -86,7 +86,7 @@ def test_both_scripts_know_the_same_mark(script):
 
 def test_it_cleans_the_folders_of_the_caches(objects):
     def folders(one: Objects) -> dict[str, str]:
-        """Of the node, that a container may write to."""
+        """The folders of the node that a container may write to."""
         pod = pod_of(one.one("DaemonSet"))
         written = {mount["name"] for container in [*pod.get("initContainers", []), *pod["containers"]]
                    for mount in container.get("volumeMounts", []) if not mount.get("readOnly")}
