@@ -297,7 +297,7 @@ void Mirror::restart() {
 }
 
 void Mirror::begin_drain() {
-  if (phase_.is(Phase::replaced)) return phase_.enter(Phase::draining);
+  if (phase_.is(Phase::replaced)) return;
   if (stopping()) return end_flights("told twice to stop");
   notifier_.stopping("draining");
   drain_listeners(Phase::draining);

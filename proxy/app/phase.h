@@ -10,13 +10,12 @@ namespace entrepot::app {
 /// The phases of a Mirror.
 ///
 ///   made ──run()──► serving ──SIGTERM, SIGINT, drain()──► draining ──► ending
-///    │                 │                                 ▲ ▲           ▲
-///    │                 └─handover─► replaced ─the same───┘ │           │
-///    │                                  └──────────────────┼───────────┘
-///    └──────────────────────the same, before it serves─────┘
+///    │                 │                                  ▲            ▲
+///    │                 └─handover─► replaced ─────────────┼────────────┘
+///    └──────────────────────the same, before it serves────┘
 ///
-///   replaced   as draining, but the first signal changes nothing: a service manager that stops the
-///              process that serves sends it to all processes of the service
+///   replaced   as draining, but signals change nothing: a service manager that stops the process that
+///              serves sends SIGTERM to all processes of the service, and systemd does so twice
 ///   draining   /readyz answers 503, the listeners are closed, replies in progress have
 ///              timeouts.drain to end; a second signal or drain() closes their connections
 ///   ending     the flights end; then run() returns
@@ -35,7 +34,6 @@ constexpr bool may_follow(Phase from, Phase to) {
     case Phase::serving:
       return to == Phase::replaced || to == Phase::draining;
     case Phase::replaced:
-      return to == Phase::draining || to == Phase::ending;
     case Phase::draining:
       return to == Phase::ending;
     case Phase::ending:

@@ -145,7 +145,8 @@ def test_no_request_fails_while_processes_are_replaced(start, upstream, image):
 
 
 def test_a_signal_to_all_processes_of_the_service_cuts_no_reply(start, upstream):
-    """systemd sends SIGTERM to every process of a unit, and the one before may still drain."""
+    """systemd sends SIGTERM to every process of a unit, and once more to those that are left when the main process has
+    ended. The one before may still drain then."""
     blob = upstream.add_blob(REPOSITORY, content.blob(6 * MIB))
     entrepot = start(timeouts=LONG_DRAIN)
     gate = Gate()
@@ -156,6 +157,7 @@ def test_a_signal_to_all_processes_of_the_service_cuts_no_reply(start, upstream)
     before.log.wait_for("draining")
     before.signal(signal.SIGTERM)
     entrepot.terminate()
+    before.signal(signal.SIGTERM)
     gate.open()
     assert_whole(download.finish(), blob)
     before.wait_exit()

@@ -22,7 +22,6 @@ TEST(PhaseOfMirror, HasTheArrowsOfItsDiagram) {
                                            std::pair(Phase::made, Phase::draining),
                                            std::pair(Phase::serving, Phase::replaced),
                                            std::pair(Phase::serving, Phase::draining),
-                                           std::pair(Phase::replaced, Phase::draining),
                                            std::pair(Phase::replaced, Phase::ending),
                                            std::pair(Phase::draining, Phase::ending)));
 }
