@@ -73,12 +73,12 @@ class Response:
 
 
 class Closed(Exception):
-    """The peer closed the connection before a whole response head arrived; `data` is the received
-    part."""
+    """The peer closed or reset the connection before a whole response head arrived; `data` is the
+    received part."""
 
-    def __init__(self, data: bytes):
-        super().__init__(f"closed after {data!r}")
-        self.data = data
+    def __init__(self, data: bytes, reset: bool = False):
+        super().__init__(f"{'reset' if reset else 'closed'} after {data!r}")
+        self.data, self.reset = data, reset
 
 
 @dataclass
@@ -148,8 +148,8 @@ class Connection:
             while b"\r\n\r\n" not in data:
                 try:
                     more = self.receive()
-                except ConnectionResetError:
-                    more = b""
+                except ConnectionResetError as error:
+                    raise Closed(data, reset=True) from error
                 if not more:
                     raise Closed(data)
                 data += more
