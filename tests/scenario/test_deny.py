@@ -56,7 +56,7 @@ def test_a_denial_holds_at_once_and_after_a_restart(entrepot, image, upstream):
     metrics = entrepot.metrics()
     assert metrics.sum("denials") == 1
     assert metrics.sum("access_refused_total", reason="deny-list") == 12
-    assert "denied      1 patterns" in run("status", "--config", str(entrepot.config_path)).stdout
+    assert "denied      1 pattern of repositories" in run("status", "--config", str(entrepot.config_path)).stdout
     entrepot.log.wait_for(rf"deny: {PATTERN} is denied from now on, by anonymous, 127.0.0.1: CVE-2026-1")
     reload(entrepot, "SIGHUP: nothing has changed")  # the configuration knows nothing of it
     assert_denied(entrepot, image)

@@ -11,7 +11,7 @@ from support.gate import Gate, eventually
 BIG = 3 * content.MIB
 QUICK = {"connect": "500ms", "first_byte": "2s", "stall": "400ms"}
 # For tests that count requests: a busy machine must not look like a registry that stalls or is late.
-COUNTED = {"stall": "1500ms"}
+COUNTED = {"stall": "3s"}
 
 
 @pytest.fixture

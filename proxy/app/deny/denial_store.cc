@@ -37,7 +37,8 @@ void DenialStore::read() {
     auto loaded = load_denials(file_);
     const auto found = std::make_shared<const Denials>(std::move(loaded.list));
     if (const auto count = found->list().size(); count > 0)
-      log::info("deny: {} patterns are denied (`entrepot deny` lists them)", count);
+      log::info("deny: {} denied (`entrepot deny` lists them)",
+                count == 1 ? "1 pattern is" : fmt::format("{} patterns are", count));
     const auto damage = printable(loaded.damage);
     if (!damage.empty()) tell(damage, "those that cannot be read are not in force");
     set(found, damage);

@@ -175,9 +175,9 @@ void print_status(std::ostream& out, const nlohmann::ordered_json& status) {
   print_log(out, part(status, "log"));
   print_hour(out, part(status, "last_hour"));
   print_last_request(out, part(status, "last_request"));
-  if (number_in(status, "denials") > 0)
-    out << "denied      " << count_in(status, "denials")
-        << " patterns of repositories (entrepot deny lists them)\n";
+  if (const auto denials = number_in(status, "denials"); denials > 0)
+    out << "denied      " << count_in(status, "denials") << (denials == 1 ? " pattern" : " patterns")
+        << " of repositories (entrepot deny lists them)\n";
   print_disk(out, part(status, "disk"));
   print_running(out, part(status, "running"));
   out << "listening   on " << listeners_text(status) << "; admin on " << word_in(status, "admin")
