@@ -158,9 +158,17 @@ void check_for_service(const Command& command, const conf::Config& config) {
     auto again = conf::load(command.config, command.overrides);
     conf::forget_passwords(again.config);
   };
-  const auto faults =
-      faults_for_service(config.cache.directory, command.config->parent_path() / "credentials",
-                         {read, [&config] { verify(config); }});
+  std::vector<std::string> faults;
+  try {
+    faults =
+        faults_for_service(config.cache.directory, command.config->parent_path() / "credentials",
+                           {read, [&config] { verify(config); }});
+  } catch (const std::system_error& error) {
+    // A container without these capabilities says nothing about the configuration.
+    return tell_operator(std::string("not checked: whether the user of the service, who owns "
+                                     "cache.directory, can read the files of the configuration: ") +
+                         error.what());
+  }
   if (!faults.empty()) throw conf::ConfigError(faults);
 }
 

@@ -89,3 +89,12 @@ def test_an_authority_for_root_alone(check, folder, authority):
     (folder / "ca.pem").chmod(0o600)
     done = check("credentials/hub", upstream={"ca_file": "ca.pem"})
     assert done.returncode == EXIT_CONFIG and f"cannot read {folder}/ca.pem" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("kept", ["-setgid", "-setuid", "-setuid,-setgid"])
+def test_root_without_the_right_to_become_another_user(check, folder, kept):
+    """As in a container without capabilities: the rest of the configuration is checked."""
+    assert check("hub").returncode == EXIT_CONFIG
+    done = run("check", "--config", str(folder / "entrepot.json"), under=("setpriv", f"--bounding-set={kept}"))
+    assert done.returncode == 0, done.stderr
+    assert "not checked: whether the user of the service" in done.stderr and "good" in done.stdout

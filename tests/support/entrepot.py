@@ -48,9 +48,9 @@ def environment() -> dict[str, str]:
     }
 
 
-def run(*arguments: str, timeout: float = DEADLINE) -> subprocess.CompletedProcess:
-    """Runs one command that ends by itself (check, version, a start that fails)."""
-    return subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=timeout,
+def run(*arguments: str, timeout: float = DEADLINE, under: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
+    """Runs one command that ends by itself (check, version, a start that fails). `under`: a command that runs it."""
+    return subprocess.run([*under, binary(), *arguments], capture_output=True, text=True, timeout=timeout,
                           env=environment(), check=False)
 
 

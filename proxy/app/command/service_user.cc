@@ -38,18 +38,20 @@ std::optional<User> owner_of(const std::filesystem::path& directory) {
 /// The process is that of another user while this exists, as far as files are concerned.
 class ActAs {
  public:
+  /// Throws std::system_error if the process may not (no CAP_SETUID or CAP_SETGID, or a user
+  /// namespace without this user); nothing has changed then.
   explicit ActAs(const User& user)
       : group_(::getegid()), groups_(static_cast<std::size_t>(::getgroups(0, nullptr))) {
     if (::getgroups(static_cast<int>(groups_.size()), groups_.data()) < 0)
       throw std::system_error(errno, std::generic_category(), "cannot read the own groups");
     // A user without an entry has no other groups.
-    const bool known = ::initgroups(user.name.c_str(), user.group) == 0;
-    if ((!known && ::setgroups(0, nullptr) != 0) || ::setegid(user.group) != 0 ||
-        ::seteuid(user.id) != 0) {
-      const int error = errno;
-      restore();
-      throw std::system_error(error, std::generic_category(), "cannot become " + user.name);
-    }
+    has_groups_ = ::initgroups(user.name.c_str(), user.group) == 0 || ::setgroups(0, nullptr) == 0;
+    has_group_ = has_groups_ && ::setegid(user.group) == 0;
+    has_user_ = has_group_ && ::seteuid(user.id) == 0;
+    if (has_user_) return;
+    const int error = errno;
+    restore();
+    throw std::system_error(error, std::generic_category(), "cannot become " + user.name);
   }
   ~ActAs() { restore(); }
   ActAs(const ActAs&) = delete;
@@ -57,13 +59,15 @@ class ActAs {
 
  private:
   void restore() const {
-    if (::seteuid(0) != 0 || ::setegid(group_) != 0 ||
-        ::setgroups(groups_.size(), groups_.data()) != 0)
+    if ((has_user_ && ::seteuid(0) != 0) || (has_group_ && ::setegid(group_) != 0) ||
+        (has_groups_ && ::setgroups(groups_.size(), groups_.data()) != 0))
       std::terminate();  // never go on with the rights of another user
   }
 
   const gid_t group_;
   std::vector<gid_t> groups_;
+  // The steps that restore() undoes.
+  bool has_groups_ = false, has_group_ = false, has_user_ = false;
 };
 
 void add_lines(const std::function<void()>& read, std::vector<std::string>& lines) {

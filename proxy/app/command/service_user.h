@@ -15,7 +15,7 @@ namespace entrepot::app {
 ///
 /// `credentials`: the folder that the service manager reads and hands to the service
 /// (conf::find_named_files()); a file in it need not be readable. Main thread, before any other.
-/// Throws std::system_error.
+/// Throws std::system_error if this process may not become that user: the files are unread then.
 std::vector<std::string> faults_for_service(const std::filesystem::path& cache,
                                             const std::filesystem::path& credentials,
                                             const std::vector<std::function<void()>>& reads);

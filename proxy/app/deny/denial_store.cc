@@ -9,6 +9,7 @@
 #include "metrics/log.h"
 #include "metrics/printable.h"
 #include "proxy/app/deny/denial_file.h"
+#include "proxy/app/engines/files/replaced_file.h"
 
 namespace entrepot::app {
 namespace {
@@ -20,6 +21,44 @@ std::filesystem::path free_name(const std::string& name) {
   for (int i = 2; std::filesystem::exists(path); ++i) path = name + "." + std::to_string(i);
   return path;
 }
+
+bool is_readable(const std::filesystem::path& file) {
+  try {
+    content_of_file(file);
+    return true;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
+/// A damaged file gets a second name while the new one is written, so that it is there at every
+/// moment: its other denials are in force. None is if it cannot be read at all.
+class KeptFile {
+ public:
+  /// Empty: nothing is kept.
+  explicit KeptFile(std::filesystem::path file) : file_(std::move(file)) {
+    if (!file_.empty() && std::filesystem::exists(file_))
+      copy_ = free_name(file_.string() + ".damaged");
+  }
+  /// Throws std::filesystem::filesystem_error.
+  void keep() const {
+    if (copy_.empty()) return;
+    std::filesystem::create_hard_link(file_, copy_);
+    if (!is_readable(file_)) std::filesystem::remove(file_);
+  }
+  void undo() const {
+    std::error_code ignored;
+    if (copy_.empty() || !std::filesystem::exists(copy_, ignored)) return;
+    if (std::filesystem::exists(file_, ignored))
+      std::filesystem::remove(copy_, ignored);
+    else
+      std::filesystem::rename(copy_, file_, ignored);
+  }
+
+ private:
+  const std::filesystem::path file_;
+  std::filesystem::path copy_;
+};
 
 }  // namespace
 
@@ -97,11 +136,12 @@ DenialChange DenialStore::remove(std::string_view pattern, const std::string& by
 }
 
 bool DenialStore::use(std::vector<Denial> next) {
+  const KeptFile kept(damage().empty() ? std::filesystem::path() : file_);
   try {
-    if (!damage().empty() && std::filesystem::exists(file_))
-      std::filesystem::rename(file_, free_name(file_.string() + ".damaged"));
+    kept.keep();
     save_denials(file_, next);
   } catch (const std::exception& error) {
+    kept.undo();
     log::error("deny: nothing is changed, because {}", printable(error.what()));
     return false;
   }

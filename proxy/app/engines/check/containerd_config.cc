@@ -16,24 +16,39 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t most_files = 100;
 
-bool is_version_3(const Document& file) {
+constexpr const char* name_in_format_1 = "cri";
+constexpr const char* name_in_format_2 = "io.containerd.grpc.v1.cri";
+constexpr const char* name_in_format_3 = "io.containerd.cri.v1.images";
+
+/// The format that a file names; 0: none.
+std::int64_t format_of(const Document& file) {
   const auto& version = member(file, "version");
-  return version.is_number_integer() && version.get<std::int64_t>() >= 3;
+  return version.is_number_integer() ? version.get<std::int64_t>() : 0;
 }
 
-/// The table of the image service in one file; null if the file has none.
+/// containerd 1 takes all files in the format that the last one of them names.
+std::int64_t format_of_containerd_1(const ContainerdFiles& files) {
+  std::int64_t format = 1;
+  for (const auto& [file, document] : files.read)
+    if (const auto named = format_of(document); named > 0) format = named;
+  return format;
+}
+
+/// The table of the image service in one file; null if containerd 2 finds none. It takes the names
+/// of newer formats in a file of an older one, too.
 const Document& image_plugin(const Document& file) {
   const auto& plugins = member(file, "plugins");
-  const auto& third = member(plugins, "io.containerd.cri.v1.images");
-  if (is_version_3(file)) return third;
-  const auto& second = member(plugins, "io.containerd.grpc.v1.cri");
+  const auto& third = member(plugins, name_in_format_3);
+  const auto format = format_of(file);
+  if (format >= 3) return third;
+  const auto& second = member(plugins, name_in_format_2);
   if (!second.is_null()) return second;
-  const auto& first = member(plugins, "cri");
-  return first.is_null() ? third : first;
+  const auto& first = member(plugins, name_in_format_1);
+  return format == 2 || first.is_null() ? third : first;
 }
 
-/// The settings of a table that `file` has, in its format.
-CriRegistry registry_of(const Document& plugin, const fs::path& file, const Document& document) {
+/// The settings of a table that `file` has; `format` is that of its name.
+CriRegistry registry_of(const Document& plugin, const fs::path& file, std::int64_t format) {
   const auto& registry = member(plugin, "registry");
   return {.config_path = text_of(member(registry, "config_path")),
           .file = file,
@@ -41,7 +56,7 @@ CriRegistry registry_of(const Document& plugin, const fs::path& file, const Docu
           .client_pulls = is_true(member(plugin, "use_local_image_pull")) ||
                           is_true(member(plugin, "discard_unpacked_layers")) ||
                           is_true(member(member(plugin, "containerd"), "discard_unpacked_layers")),
-          .version_3 = is_version_3(document)};
+          .format = format};
 }
 
 }  // namespace
@@ -75,29 +90,32 @@ ContainerdFiles read_containerd_files(const System& system, const fs::path& main
 }
 
 bool is_for_containerd_2(const ContainerdFiles& files) {
-  return !files.read.empty() && is_version_3(files.read.front().second);
+  return !files.read.empty() && format_of(files.read.front().second) >= 3;
 }
 
 CriRegistry registry_of_containerd_1(const ContainerdFiles& files) {
-  CriRegistry result{.file = files.main};
+  const auto format = format_of_containerd_1(files);
+  CriRegistry result{.file = files.main, .format = format};
+  const auto* const name = format >= 2 ? name_in_format_2 : name_in_format_1;
   for (const auto& [file, document] : files.read)
-    if (const auto& plugin = image_plugin(document); plugin.is_object())
-      result = registry_of(plugin, file, document);
+    if (const auto& plugin = member(member(document, "plugins"), name); plugin.is_object())
+      result = registry_of(plugin, file, format);
   return result;
 }
 
 CriRegistry registry_of_containerd_2(const ContainerdFiles& files) {
-  CriRegistry result{.file = files.main, .version_3 = is_for_containerd_2(files)};
+  CriRegistry result{.file = files.main};
+  if (!files.read.empty())
+    result.format = std::max<std::int64_t>(format_of(files.read.front().second), 1);
   Document merged = Document::object();
   for (const auto& [file, document] : files.read) {
     const auto& plugin = image_plugin(document);
     if (!plugin.is_object()) continue;
     merged.update(plugin, /*merge_objects=*/true);
     const bool names_it = !member(member(plugin, "registry"), "config_path").is_null();
-    const auto now = registry_of(merged, names_it ? file : result.file, document);
-    const bool version_3 = names_it ? now.version_3 : result.version_3;
-    result = now;
-    result.version_3 = version_3;
+    const auto format = std::max<std::int64_t>(format_of(document), 1);
+    result =
+        registry_of(merged, names_it ? file : result.file, names_it ? format : result.format);
   }
   return result;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -30,11 +31,11 @@ struct CriRegistry {
   std::filesystem::path file;  ///< that has the path, or else may have it
   bool has_mirrors = false;    ///< the older way, which containerd refuses beside the path
   bool client_pulls = false;   ///< the image service pulls without the transfer service
-  bool version_3 = false;      ///< the format of `file`
+  std::int64_t format = 2;     ///< of `file`, which decides about the name of the table: 1 to 3
 };
 
 /// As containerd 1 takes the files: the table of the plugin in a later file replaces the one of an
-/// earlier file. Pure.
+/// earlier file. It knows the plugin by one name only, which depends on the format. Pure.
 CriRegistry registry_of_containerd_1(const ContainerdFiles& files);
 /// As containerd 2 takes the files: a later file replaces single values
 /// (github.com/containerd/containerd, pull request 9982). Pure.

@@ -41,10 +41,15 @@ FolderOutcome outcome_of(const CriRegistry& registry, const fs::path& folder, bo
                                                 : FolderOutcome::read;
 }
 
+/// The table of the image service in a file of a format.
+std::string_view table_of(std::int64_t format) {
+  if (format >= 3) return "[plugins.\"io.containerd.cri.v1.images\".registry]";
+  return format == 2 ? "[plugins.\"io.containerd.grpc.v1.cri\".registry]" : "[plugins.cri.registry]";
+}
+
 std::string remedy(const CriRegistry& registry, const fs::path& folder) {
-  return std::string("; set config_path = \"") + folder.string() + "\" under [plugins.\"" +
-         (registry.version_3 ? "io.containerd.cri.v1.images" : "io.containerd.grpc.v1.cri") +
-         "\".registry] there, " +
+  return std::string("; set config_path = \"") + folder.string() + "\" under " +
+         std::string(table_of(registry.format)) + " there, " +
          (registry.has_mirrors ? "without the tables registry.mirrors beside it, " : "") +
          "and restart containerd";
 }
@@ -106,7 +111,8 @@ FolderFinding finding_of(const ContainerdFiles& files, const fs::path& folder) {
     return {FolderOutcome::no_configuration,
             "containerd does not read " + folder.string() + ": " + files.main.string() +
                 " does not exist; without it, containerd 1 reads no folder, and newer versions of "
-                "containerd 2 take two folders for one. Make the file" +
+                "containerd 2 take two folders for one. Make the file with version = 2 in its first "
+                "line" +
                 remedy({.file = files.main}, folder)};
   if (!is_for_containerd_2(files)) return finding_for_both(files, folder);
   const auto registry = registry_of_containerd_2(files);
@@ -121,7 +127,7 @@ FolderFinding find_folder(const System& system, const fs::path& config, const fs
     auto finding = finding_of(read_containerd_files(system, config), plain(folder));
     finding.text = printable(finding.text);
     return finding;
-  } catch (const std::runtime_error& error) {
+  } catch (const std::exception& error) {
     return {FolderOutcome::unreadable, printable("it is unknown whether containerd reads " +
                                                  folder.string() + ": " + error.what())};
   }

@@ -4,7 +4,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -176,6 +178,54 @@ TEST_F(DenialStoreTest, EachDamagedFileIsKept) {
   EXPECT_EQ(kept(""), "first");
   EXPECT_EQ(kept(".2"), "second");
   EXPECT_EQ(kept(".3"), "third");
+}
+
+/// Files cannot be written while it exists, as on a full disk.
+class NoRoom {
+ public:
+  NoRoom() {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit none{0, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &none);
+  }
+  ~NoRoom() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  NoRoom(const NoRoom&) = delete;
+  NoRoom& operator=(const NoRoom&) = delete;
+
+ private:
+  void (*const handler_)(int) = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before_{};
+};
+
+TEST_F(DenialStoreTest, ADamagedFileStaysIfTheNextOneCannotBeWritten) {
+  for (const std::string text :
+       {R"({"version":1,"denials":[3,{"pattern":"docker.io/a/x","reason":"","by":"","since_ms":1}]})",
+        "{"}) {
+    put(text);
+    open();
+    {
+      const NoRoom full;
+      EXPECT_EQ(ask(Method::post, "pattern=docker.io/a/y").status, 503);
+    }
+    std::ifstream now(file_);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(now), {}), text);
+    EXPECT_FALSE(std::filesystem::exists(file_.string() + ".damaged"));
+    EXPECT_EQ(ask(Method::post, "pattern=docker.io/a/y").status, 200);
+    EXPECT_TRUE(std::filesystem::exists(file_.string() + ".damaged"));
+    std::filesystem::remove(file_.string() + ".damaged");
+  }
+}
+
+TEST_F(DenialStoreTest, AFileThatIsTooLargeIsReplaced) {
+  put(std::string((4U << 20U) + 1, ' '));
+  open();
+  EXPECT_EQ(ask(Method::post, "pattern=docker.io/a/x").status, 200);
+  open();
+  EXPECT_TRUE(in_force_->denies("docker.io", "a/x"));
+  EXPECT_EQ(std::filesystem::file_size(file_.string() + ".damaged"), (4U << 20U) + 1);
 }
 
 TEST_F(DenialStoreTest, NothingChangesIfTheFileCannotBeWritten) {

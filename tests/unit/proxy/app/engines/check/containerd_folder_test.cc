@@ -76,6 +76,31 @@ TEST_F(ContainerdFolder, WithoutAConfigurationOrAPath) {
                     HasSubstr("without the tables registry.mirrors")));
 }
 
+TEST_F(ContainerdFolder, TheFormatDecidesAboutTheNameOfTheTable) {
+  const std::string short_name = "[plugins.cri.registry]\n";
+  const std::string full_name = "[plugins.'io.containerd.grpc.v1.cri'.registry]\n";
+  EXPECT_EQ(outcome("version = 1\n" + short_name + path_line), FolderOutcome::read);
+  EXPECT_EQ(outcome("version = 2\n" + short_name + path_line), FolderOutcome::no_config_path);
+  EXPECT_EQ(outcome(full_name + path_line), FolderOutcome::containerd_2);
+  EXPECT_THAT(text(full_name + path_line), HasSubstr("under [plugins.cri.registry] there"));
+  EXPECT_THAT(text("oom_score = 0\n"), HasSubstr("under [plugins.cri.registry] there"));
+  // An import that names no format has that of the file before.
+  put("/etc/containerd/a.toml", full_name + path_line);
+  EXPECT_EQ(outcome("version = 2\nimports = ['a.toml']\n"), FolderOutcome::read);
+}
+
+TEST_F(ContainerdFolder, TheRemedyForAMissingFileNamesItsFormat) {
+  EXPECT_THAT(finding().text, HasSubstr("with version = 2 in its first line; set config_path"));
+  EXPECT_THAT(finding().text, HasSubstr("under [plugins.\"io.containerd.grpc.v1.cri\".registry]"));
+}
+
+TEST_F(ContainerdFolder, TablesOfOtherKindsAreUnreadable) {
+  put("/etc/containerd/a.toml", second + path_line);
+  EXPECT_EQ(outcome("version = 2\nimports = ['a.toml']\n[plugins.'io.containerd.grpc.v1.cri']\n"
+                    "registry = 'x'\n"),
+            FolderOutcome::unreadable);
+}
+
 TEST_F(ContainerdFolder, TwoFoldersAreOneForTheTransferService) {
   EXPECT_EQ(outcome(third + two_line), FolderOutcome::several_folders);
   EXPECT_THAT(text(third + two_line),
