@@ -29,6 +29,7 @@ struct Piece {
   bool from_disk;  // its last byte was not in the page cache
 };
 
+/// REQUIRES: `to` is not empty.
 Piece read_piece(int fd, std::span<std::byte> to, std::uint64_t offset) {
   // The last byte: opening the file has read the first one.
   const iovec last{&to.back(), 1};
@@ -125,6 +126,10 @@ Scrub::Opening Scrub::open(const Digest& digest) {
   if (opened.gone) store_.drop_blob(digest, false);
   if (opened.unreadable) store_.settle_doubt(digest, std::nullopt, nullptr);
   if (!opened.file) return opened.gone || opened.unreadable ? Opening::skipped : Opening::later;
+  if (known->size == 0) {
+    store_.settle_doubt(digest, Hasher(digest.algorithm()).finish(), opened.file.get());
+    return Opening::skipped;
+  }
   reading_.emplace(
       Reading{digest, std::move(opened.file), known->size, Hasher(digest.algorithm())});
   return Opening::opened;

@@ -171,6 +171,16 @@ def test_upstream_without_content_length(start, upstream, size):
     assert_whole(entrepot.get(blob_target(image.layers[0])), image.layers[0])
 
 
+def test_the_empty_blob_without_content_length(start, upstream):
+    """It gets a file of its own, which the scrub then verifies."""
+    empty = upstream.add_blob(REPOSITORY, content.blob_of(b""))
+    upstream.script(faults.chunked, kind="blob", method="GET")
+    entrepot = start()
+    assert_whole(entrepot.get(blob_target(empty)), empty)
+    entrepot.log.wait_for("the scrub has verified every stored file")
+    assert_hit(entrepot.get(blob_target(empty)), empty)
+
+
 def test_head_does_not_fill(start, upstream, blob):
     entrepot = start()
     head = entrepot.head(blob_target(blob))

@@ -93,6 +93,19 @@ TEST_F(ScrubTest, RemovesAFileThatLostItsDigest) {
   EXPECT_FALSE(storage.rocks.blob(blob));
 }
 
+TEST_F(ScrubTest, AnEmptyFileHasTheDigestOfNothing) {
+  const auto empty = store_blob("");
+  const auto blob = store_blob(pattern(500'000));
+  storage.store.blobs().doubt(empty);
+  scrub.verify_first({empty});
+  tick();
+  EXPECT_EQ(scrubbed(), 500'000U);
+  EXPECT_EQ(removed(), 0U);
+  EXPECT_TRUE(storage.store.blobs().has(empty));
+  EXPECT_FALSE(storage.store.blobs().find(empty)->doubtful);
+  EXPECT_TRUE(storage.store.blobs().has(blob));
+}
+
 TEST_F(ScrubTest, ReadsAtMostItsRateInASecond) {
   storage.limits.scrub_rate = 200'000;
   store_blob(pattern(500'000));
