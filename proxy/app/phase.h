@@ -14,8 +14,8 @@ namespace entrepot::app {
 ///    │                 └─handover─► replaced ─────────────┼────────────┘
 ///    └──────────────────────the same, before it serves────┘
 ///
-///   replaced   as draining, but signals change nothing: a service manager that stops the process that
-///              serves sends SIGTERM to all processes of the service, and systemd does so twice
+///   replaced   as draining, but signals change nothing: a service manager that stops the process
+///              in service sends SIGTERM to all processes of the unit, and systemd does so twice
 ///   draining   /readyz answers 503, the listeners are closed, replies in progress have
 ///              timeouts.drain to end; a second signal or drain() closes their connections
 ///   ending     the flights end; then run() returns

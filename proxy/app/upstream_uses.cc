@@ -7,7 +7,10 @@ UpstreamUses::Use UpstreamUses::of(const std::string& name) {
   control_.assert_in_loop();
   auto& known = uses_[name];
   if (Use use = known.lock()) return use;
-  const auto drop = [this, name](const void*) { control_.post([this, name] { dropped(name); }); };
+  // A use may end after this object has, when the loop runs no jobs any more.
+  const auto drop = [this, &control = control_, name](const void*) {
+    control.post([this, name] { dropped(name); });
+  };
   Use use(this, drop);  // any address but null
   known = use;
   return use;

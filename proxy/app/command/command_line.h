@@ -80,7 +80,7 @@ struct Command {
   int usage_hours = 24;   ///< 1 to 24
   int usage_limit = 100;  ///< 1 to 1000
 
-  // Arguments of `deny`; the pattern is `argument`, and empty to list all.
+  // Arguments of `deny`.
   std::optional<std::string> deny_pattern{};  ///< nullopt: list the denials
   bool deny_remove = false;
   std::string deny_reason;

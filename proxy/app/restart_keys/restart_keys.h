@@ -40,7 +40,8 @@ std::string restart_state_json(const RestartState& state);
 /// The reverse; nullopt for a text that is no such answer. Earlier versions tell no files. Pure.
 std::optional<RestartState> parse_restart_state(std::string_view json);
 
-/// "…/credentials/hub has changed, and only …": for a line of the log, or of a command.
+/// "…/credentials/hub has changed, and the service may not read it: …": for a line of the log, or
+/// of a command.
 std::string text_of_stale(const std::string& file);
 
 }  // namespace entrepot::app

@@ -176,7 +176,8 @@ void print_status(std::ostream& out, const nlohmann::ordered_json& status) {
   print_hour(out, part(status, "last_hour"));
   print_last_request(out, part(status, "last_request"));
   if (const auto denials = number_in(status, "denials"); denials > 0)
-    out << "denied      " << count_in(status, "denials") << (denials == 1 ? " pattern" : " patterns")
+    out << "denied      " << count_in(status, "denials")
+        << (denials == 1 ? " pattern" : " patterns")
         << " of repositories (entrepot deny lists them)\n";
   print_disk(out, part(status, "disk"));
   print_running(out, part(status, "running"));

@@ -80,7 +80,10 @@ admin::ApiAnswer usage_answer(registry::Usage::Report report, const UsageQuery& 
     Json json = {{"name", row.name}};
     json.update(json_of(row.counts));
     json["last_seconds_ago"] =
-        std::chrono::duration_cast<std::chrono::seconds>(report.made - row.last).count();
+        // A request may have ended since the report was asked for.
+        std::max(std::chrono::duration_cast<std::chrono::seconds>(report.made - row.last),
+                 std::chrono::seconds(0))
+            .count();
     list.push_back(std::move(json));
   }
   return answer({{"by", metrics::to_string(query.by)},

@@ -26,7 +26,7 @@ using UsageRow = std::array<std::string, 7>;
 
 /// The process waits for its loops for five seconds.
 constexpr std::chrono::seconds usage_patience{10};
-constexpr int not_found = 404;
+constexpr int status_of_unknown_path = 404;
 
 std::uint64_t number(const Json& json, const char* key) {
   const auto found = json.is_object() ? json.find(key) : json.end();
@@ -103,9 +103,10 @@ int run_usage_command(const Command& command, const AdminTarget& target) {
   const auto json = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
   if (answer.status != 200 || !json.is_object() || !json.contains("usage")) {
     std::cerr << "entrepot: the process on " << target.address << " does not tell its use: "
-              << (answer.status == not_found ? "its version does not count it, or this is a "
-                                               "listener for clients; give the one of admin.address"
-                                             : client.refusal(answer))
+              << (answer.status == status_of_unknown_path
+                      ? "its version does not count it, or this is a "
+                        "listener for clients; give the one of admin.address"
+                      : client.refusal(answer))
               << "\n";
     return exit_config;
   }

@@ -98,8 +98,7 @@ void Reporter::note_use(const http::Exchange& exchange, const Call& call,
   if (!clients_.requested(engine, network, stats.finished)) return;
   log::info(
       "the first request since the start, or of this day (UTC), from the network {}: by {} with "
-      "{}, "
-      "for {}",
+      "{}, for {}",
       metrics::to_string(network), exchange.peer().name, metrics::to_string(engine),
       call.upstream->name);
 }

@@ -114,8 +114,7 @@ CriRegistry registry_of_containerd_2(const ContainerdFiles& files) {
     merged.update(plugin, /*merge_objects=*/true);
     const bool names_it = !member(member(plugin, "registry"), "config_path").is_null();
     const auto format = std::max<std::int64_t>(format_of(document), 1);
-    result =
-        registry_of(merged, names_it ? file : result.file, names_it ? format : result.format);
+    result = registry_of(merged, names_it ? file : result.file, names_it ? format : result.format);
   }
   return result;
 }

@@ -44,7 +44,8 @@ FolderOutcome outcome_of(const CriRegistry& registry, const fs::path& folder, bo
 /// The table of the image service in a file of a format.
 std::string_view table_of(std::int64_t format) {
   if (format >= 3) return "[plugins.\"io.containerd.cri.v1.images\".registry]";
-  return format == 2 ? "[plugins.\"io.containerd.grpc.v1.cri\".registry]" : "[plugins.cri.registry]";
+  return format == 2 ? "[plugins.\"io.containerd.grpc.v1.cri\".registry]"
+                     : "[plugins.cri.registry]";
 }
 
 std::string remedy(const CriRegistry& registry, const fs::path& folder) {
@@ -108,12 +109,13 @@ FolderFinding finding_for_both(const ContainerdFiles& files, const fs::path& fol
 
 FolderFinding finding_of(const ContainerdFiles& files, const fs::path& folder) {
   if (files.read.empty())
-    return {FolderOutcome::no_configuration,
-            "containerd does not read " + folder.string() + ": " + files.main.string() +
-                " does not exist; without it, containerd 1 reads no folder, and newer versions of "
-                "containerd 2 take two folders for one. Make the file with version = 2 in its first "
-                "line" +
-                remedy({.file = files.main}, folder)};
+    return {
+        FolderOutcome::no_configuration,
+        "containerd does not read " + folder.string() + ": " + files.main.string() +
+            " does not exist; without it, containerd 1 reads no folder, and newer versions of "
+            "containerd 2 take two folders for one. Make the file with version = 2 in its first "
+            "line" +
+            remedy({.file = files.main}, folder)};
   if (!is_for_containerd_2(files)) return finding_for_both(files, folder);
   const auto registry = registry_of_containerd_2(files);
   const auto outcome = outcome_of(registry, folder, /*containerd_2=*/true);

@@ -201,9 +201,10 @@ class NoRoom {
 };
 
 TEST_F(DenialStoreTest, ADamagedFileStaysIfTheNextOneCannotBeWritten) {
-  for (const std::string text :
-       {R"({"version":1,"denials":[3,{"pattern":"docker.io/a/x","reason":"","by":"","since_ms":1}]})",
-        "{"}) {
+  for (
+      const std::string text :
+      {R"({"version":1,"denials":[3,{"pattern":"docker.io/a/x","reason":"","by":"","since_ms":1}]})",
+       "{"}) {
     put(text);
     open();
     {
