@@ -32,17 +32,15 @@ bool is_readable(const std::filesystem::path& file) {
 }
 
 /// A damaged file gets a second name while the new one is written, so that it is there at every
-/// moment: its other denials are in force. None is if it cannot be read at all.
+/// moment: its other denials are in force. If it cannot be read at all, none of them is.
 class KeptFile {
  public:
   /// Empty: nothing is kept.
-  explicit KeptFile(std::filesystem::path file) : file_(std::move(file)) {
-    if (!file_.empty() && std::filesystem::exists(file_))
-      copy_ = free_name(file_.string() + ".damaged");
-  }
+  explicit KeptFile(std::filesystem::path file) : file_(std::move(file)) {}
   /// Throws std::filesystem::filesystem_error.
-  void keep() const {
-    if (copy_.empty()) return;
+  void keep() {
+    if (file_.empty() || !std::filesystem::exists(file_)) return;
+    copy_ = free_name(file_.string() + ".damaged");
     std::filesystem::create_hard_link(file_, copy_);
     if (!is_readable(file_)) std::filesystem::remove(file_);
   }
@@ -136,7 +134,7 @@ DenialChange DenialStore::remove(std::string_view pattern, const std::string& by
 }
 
 bool DenialStore::use(std::vector<Denial> next) {
-  const KeptFile kept(damage().empty() ? std::filesystem::path() : file_);
+  KeptFile kept(damage().empty() ? std::filesystem::path() : file_);
   try {
     kept.keep();
     save_denials(file_, next);
